@@ -1,0 +1,54 @@
+"""What the commands share: help with defaults, and one clear sentence for bad input.
+
+A command that is given something illegal prints one sentence to standard error and exits with 2,
+without a traceback; a traceback means a mistake of ours.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from minunet.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that shows defaults and reports a mistake in one sentence."""
+
+    def __init__(self, module: str, description: str) -> None:
+        super().__init__(
+            prog=f"python -m minunet.{module}",
+            description=description,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where to read on; exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (--help lists what is legal)\n")
+
+
+def at_least(least: float, kind: type = int) -> Callable[[str], float]:
+    """Make an argument type: a number of the given kind that is not below `least`."""
+    name = {int: "a whole number", float: "a number"}[kind]
+
+    def parse(text: str) -> float:
+        try:
+            value = float(kind(text))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {name}") from None
+        if not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} is not legal; it must be {name} ≥ {least}")
+        return kind(value)
+
+    return parse
+
+
+def run(main: Callable[[], None], module: str) -> NoReturn:
+    """Run a command's `main`: bad input ends in one sentence and exit code 2."""
+    try:
+        main()
+    except (InputError, OSError) as error:
+        print(f"python -m minunet.{module}: {error}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)

@@ -1,0 +1,16 @@
+"""The arrows of Figure 1 and the energy of section 3, each a `forward` and a `backward`.
+
+| file              | arrow in Figure 1                     |
+|-------------------|---------------------------------------|
+| `conv2d.py`       | conv 3x3 (blue), conv 1x1 (teal)      |
+| `relu.py`         | ReLU (with the blue arrows)           |
+| `maxpool.py`      | max pool 2x2 (red)                    |
+| `upconv.py`       | up-conv 2x2 (green)                   |
+| `crop_concat.py`  | copy and crop (grey)                  |
+| `dropout.py`      | none: section 3.1, last sentence      |
+| `cross_entropy.py`| none: the energy of section 3         |
+
+A feature map is ``(H, W, C)``: one image, channels last. A backward's parameters are the upstream
+gradient and whatever of the forward it must remember; its results come in the order of the
+forward's array arguments, each with that argument's shape and dtype. No op writes to an argument.
+"""

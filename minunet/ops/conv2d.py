@@ -1,0 +1,65 @@
+"""Unpadded convolution: the blue (3x3) and teal (1x1) arrows of Figure 1.
+
+    y[r, c, :] = b + Σ_{i,j} x[r+i, c+j, :] · w[i, j]
+
+Every output pixel needs its whole neighbourhood, so a 3x3 kernel makes the map two pixels smaller
+each way (paper, section 2). The kernel is not flipped: like every deep-learning text, the paper
+says convolution for what mathematics calls cross-correlation.
+"""
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.ops.taps import bands, over_pixels, taps
+
+
+def forward(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded convolution: one linear layer per tap, shifted and summed.
+
+    Parameters
+    ----------
+    x : (H, W, C)          feature map
+    w : (kh, kw, C, O)     kernel
+    b : (O,)               bias
+
+    Returns
+    -------
+    y : (H-kh+1, W-kw+1, O)
+    """
+    rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
+    y = np.empty_like(x, shape=(rows, columns, w.shape[3]))
+    for r, n in bands(rows):
+        y[r : r + n] = b
+        for i, j in taps(w):
+            y[r : r + n] += x[r + i : r + i + n, j : j + columns] @ w[i, j]
+    return y
+
+
+def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """Gradients of an unpadded convolution: the same loop, read backwards.
+
+        dx[r+i, c+j, :] += dy[r, c, :] · w[i, j]ᵀ
+        dw[i, j]         = Σ_{r,c} x[r+i, c+j, :] ⊗ dy[r, c, :]
+        db               = Σ_{r,c} dy[r, c, :]
+
+    Parameters
+    ----------
+    dy : (H-kh+1, W-kw+1, O)   gradient of the energy with respect to `y`
+    x : (H, W, C)              the input `forward` was given
+    w : (kh, kw, C, O)         its kernel
+
+    Returns
+    -------
+    dx, dw, db : gradients, shaped like `x`, `w`, `b`
+    """
+    rows, columns, channels = dy.shape
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    db = np.zeros_like(w, shape=(channels,))
+    for r, n in bands(rows):
+        band = dy[r : r + n]
+        db += band.sum(axis=(0, 1))
+        for i, j in taps(w):
+            window = np.s_[r + i : r + i + n, j : j + columns]
+            dx[window] += band @ w[i, j].T
+            dw[i, j] += over_pixels(x[window], band)
+    return dx, dw, db

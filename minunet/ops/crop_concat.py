@@ -1,0 +1,52 @@
+"""Copy and crop, then concatenate: the grey arrows of Figure 1.
+
+    y = [up, centre of skip]        along the channels, upsampled map first
+
+Unpadded convolutions have made `up` smaller than the map of the contracting path that it meets, so
+that one is cropped to its centre. On every legal tile the difference is even, so the centre is
+exact and no rounding rule is needed.
+"""
+
+import numpy as np
+
+from minunet.array import Array
+
+
+def centre(shape: tuple[int, ...], inside: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of the window of size `shape` at the centre of a map of size `inside`."""
+    top, left = (inside[0] - shape[0]) // 2, (inside[1] - shape[1]) // 2
+    return slice(top, top + shape[0]), slice(left, left + shape[1])
+
+
+def forward(up: Array, skip: Array) -> Array:
+    """Crop `skip` to the size of `up` and put it behind it.
+
+    Parameters
+    ----------
+    up : (H, W, C)          the up-convolved map
+    skip : (H', W', C')     the map of the contracting path, H' ≥ H and W' ≥ W
+
+    Returns
+    -------
+    y : (H, W, C + C')
+    """
+    return np.concatenate([up, skip[centre(up.shape, skip.shape)]], axis=-1)
+
+
+def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Gradients of crop and concatenation: split the channels, zeros where it was cropped.
+
+    Parameters
+    ----------
+    dy : (H, W, C + C')     gradient of the energy with respect to `y`
+    skip_shape : tuple      (H', W', C'), the shape of `skip`
+
+    Returns
+    -------
+    dup : (H, W, C)         a view of `dy`
+    dskip : (H', W', C')
+    """
+    channels = dy.shape[-1] - skip_shape[-1]
+    dskip = np.zeros_like(dy, shape=skip_shape)
+    dskip[centre(dy.shape, skip_shape)] = dy[..., channels:]
+    return dy[..., :channels], dskip

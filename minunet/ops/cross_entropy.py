@@ -1,0 +1,70 @@
+"""The energy: pixel-wise soft-max and weighted cross-entropy (paper, section 3, equation (1)).
+
+    p_k(x) = exp(a_k(x)) / Σ_k' exp(a_k'(x))
+    E      = -Σ_x w(x) log p_ℓ(x)(x)
+
+The paper prints E without the minus sign, and then minimises it; here the sign is there. The sum
+is over the pixels x of the output tile Ω, not a mean.
+"""
+
+import numpy as np
+
+from minunet.array import Array
+
+
+def log_softmax(logits: Array) -> Array:
+    """Logarithm of the soft-max over the classes.
+
+    The largest activation of a pixel is subtracted before exponentiating: that changes no p_k, and
+    activations of ±1e4 neither overflow nor reach log 0.
+
+    Parameters
+    ----------
+    logits : (H, W, K)       activations a_k, the output of the 1x1 convolution
+
+    Returns
+    -------
+    log_p : (H, W, K)
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Array]:
+    """Energy of a tile, and the soft-max it is computed from.
+
+    Parameters
+    ----------
+    logits : (H, W, K)       activations a_k
+    labels : (H, W)          integer, 0 … K-1: the true class ℓ(x)
+    weight_map : (H, W)      float: w(x)
+
+    Returns
+    -------
+    energy : ()              E
+    p : (H, W, K)            soft-max of the activations
+    """
+    log_p = log_softmax(logits)
+    log_p_label = np.take_along_axis(log_p, labels[..., np.newaxis], axis=-1)[..., 0]
+    return -(weight_map * log_p_label).sum(), np.exp(log_p)
+
+
+def backward(p: Array, labels: Array, weight_map: Array) -> Array:
+    """Gradient of the energy; it has no upstream, since dE/dE = 1.
+
+        dlogits[r, c, k] = w[r, c] · (p[r, c, k] - 1 where k is the label, else 0)
+
+    Parameters
+    ----------
+    p : (H, W, K)            what `forward` returned
+    labels : (H, W)          as given to `forward`
+    weight_map : (H, W)      as given to `forward`
+
+    Returns
+    -------
+    dlogits : (H, W, K)
+    """
+    dlogits = np.empty_like(p)
+    for k in range(p.shape[-1]):
+        dlogits[..., k] = weight_map * (p[..., k] - (labels == k))
+    return dlogits

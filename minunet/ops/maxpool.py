@@ -1,0 +1,54 @@
+"""2x2 max pooling with stride 2: the red arrows of Figure 1.
+
+    y[r, c] = max over the four taps (i, j) of x[2r+i, 2c+j]
+
+Both sides of the map must be even; `minunet.geometry` knows which tiles keep it so.
+"""
+
+import numpy as np
+
+from minunet.array import Array
+
+TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+def forward(x: Array) -> tuple[Array, Array]:
+    """Keep the largest of every four pixels, and remember which one it was.
+
+    Parameters
+    ----------
+    x : (H, W, C)             H and W even
+
+    Returns
+    -------
+    y : (H/2, W/2, C)         the largest
+    argmax : (H/2, W/2, C)    uint8: its index in `TAPS`; the first wins a tie
+    """
+    y = x[0::2, 0::2]
+    argmax = np.zeros_like(y, dtype=np.uint8)
+    for tap, (i, j) in enumerate(TAPS[1:], start=1):
+        candidate = x[i::2, j::2]
+        argmax = np.where(candidate > y, np.uint8(tap), argmax)  # strictly: the first wins a tie
+        y = np.maximum(y, candidate)
+    return y, argmax
+
+
+def backward(dy: Array, argmax: Array) -> Array:
+    """Gradient of max pooling: all of it goes to the pixel that won.
+
+        dx[2r+i, 2c+j] = dy[r, c] where (i, j) is the argmax of (r, c), else 0
+
+    Parameters
+    ----------
+    dy : (H/2, W/2, C)        gradient of the energy with respect to `y`
+    argmax : (H/2, W/2, C)    what `forward` returned
+
+    Returns
+    -------
+    dx : (H, W, C)
+    """
+    rows, columns, channels = dy.shape
+    dx = np.empty_like(dy, shape=(2 * rows, 2 * columns, channels))
+    for tap, (i, j) in enumerate(TAPS):
+        dx[i::2, j::2] = dy * (argmax == tap)
+    return dx

@@ -1,0 +1,62 @@
+"""2x2 up-convolution with stride 2: the green arrows of Figure 1.
+
+    y[2r+i, 2c+j, :] = b + x[r, c, :] · w[i, j]
+
+Each input pixel becomes a 2x2 block of outputs, one linear layer per tap. The blocks do not
+overlap, so every output pixel sees exactly one tap. It is the transpose of a 2x2 convolution with
+stride 2, which is what its backward turns out to be.
+"""
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.ops.taps import bands, over_pixels, taps
+
+
+def forward(x: Array, w: Array, b: Array) -> Array:
+    """Double the size of a feature map.
+
+    Parameters
+    ----------
+    x : (H, W, C)        feature map
+    w : (2, 2, C, O)     kernel
+    b : (O,)             bias
+
+    Returns
+    -------
+    y : (2H, 2W, O)
+    """
+    rows, columns, _ = x.shape
+    y = np.empty_like(x, shape=(2 * rows, 2 * columns, w.shape[3]))
+    for r, n in bands(rows):
+        for i, j in taps(w):
+            y[2 * r + i : 2 * (r + n) : 2, j::2] = x[r : r + n] @ w[i, j] + b
+    return y
+
+
+def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """Gradients of an up-convolution: a 2x2 convolution with stride 2.
+
+        dx[r, c, :] = Σ_{i,j} dy[2r+i, 2c+j, :] · w[i, j]ᵀ
+        dw[i, j]    = Σ_{r,c} x[r, c, :] ⊗ dy[2r+i, 2c+j, :]
+        db          = Σ_{r,c} dy[r, c, :]
+
+    Parameters
+    ----------
+    dy : (2H, 2W, O)     gradient of the energy with respect to `y`
+    x : (H, W, C)        the input `forward` was given
+    w : (2, 2, C, O)     its kernel
+
+    Returns
+    -------
+    dx, dw, db : gradients, shaped like `x`, `w`, `b`
+    """
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    db = np.zeros_like(w, shape=(w.shape[3],))
+    for r, n in bands(x.shape[0]):
+        db += dy[2 * r : 2 * (r + n)].sum(axis=(0, 1))
+        for i, j in taps(w):
+            window = dy[2 * r + i : 2 * (r + n) : 2, j::2]
+            dx[r : r + n] += window @ w[i, j].T
+            dw[i, j] += over_pixels(x[r : r + n], window)
+    return dx, dw, db

@@ -1,0 +1,155 @@
+"""The overlap-tile strategy (paper, section 2 and Figure 2): images of any size, without seams.
+
+A tile of n pixels yields the segmentation of its central n - 2·margin. Beyond the edge of the image
+the missing data is mirrored (the edge pixel is not repeated), once on the whole image, so that a
+tile never mirrors what a neighbour could have shown it.
+
+Seamless in the paper means that the outputs join edge to edge. They are the values that one pass
+over the whole mirrored image would give only where the origins of the tiles differ by multiples of
+2^depth: d poolings make the network equivariant to such shifts and to no others, and the output of
+a legal tile is never such a multiple (388 = 24·16 + 4). Hence two steps: `aligned_step`, 384 for
+the tile of 572, is exact and the default; the output size is the paper's.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet import device, geometry, unet
+from minunet.architecture import Architecture
+from minunet.array import Array
+from minunet.errors import InputError
+from minunet.ops import cross_entropy
+
+
+def mirror(first: int, count: int, size: int) -> Array:
+    """List the indices of `count` pixels of an axis that is mirrored without end.
+
+    Parameters
+    ----------
+    first : int     the first of them; may be negative, or beyond the end
+    count : int
+    size : int      of the axis
+
+    Examples
+    --------
+    >>> mirror(-2, 8, size=4)
+    array([2, 1, 0, 1, 2, 3, 2, 1])
+    """
+    period = max(2 * (size - 1), 1)
+    index = np.arange(first, first + count) % period
+    return np.minimum(index, period - index)
+
+
+def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
+    """Cut a tile out of the mirrored image.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C)
+    top, left : int        origin in the coordinates of the image; may lie outside of it
+    rows, columns : int    size of the tile
+
+    Returns
+    -------
+    (rows, columns) or (rows, columns, C), a copy
+    """
+    height, width = image.shape[:2]
+    return image[np.ix_(mirror(top, rows, height), mirror(left, columns, width))]
+
+
+def aligned_step(tile: int, depth: int) -> int:
+    """Largest step at which tiles join exactly as one pass: 384 for the paper's 572.
+
+    Raises
+    ------
+    InputError
+        If the tile is illegal, or its output smaller than one such step.
+    """
+    step = geometry.output_size(tile, depth) // 2**depth * 2**depth
+    if step == 0:
+        _, least = geometry.nearest_legal(2 * geometry.margin(depth) + 2**depth, depth)
+        raise InputError(
+            f"a tile of {tile} pixels segments {geometry.output_size(tile, depth)}, and tiles join "
+            f"exactly only at multiples of {2**depth}; the smallest tile for that: {least}"
+        )
+    return step
+
+
+class Axis(NamedTuple):
+    """How one axis of an image is covered by tiles; `origins` are those of their outputs."""
+
+    tile: int
+    output: int
+    origins: list[int]
+
+
+def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
+    """Cover an axis of an image with tiles.
+
+    Parameters
+    ----------
+    size : int            of the image, pixels
+    depth : int           of the network
+    tile : int            largest tile; a smaller one is taken where that covers the axis at once
+    paper_step : bool     lay outputs edge to edge, as the paper does; else at the aligned step
+    """
+    margin = geometry.margin(depth)
+    _, whole = geometry.nearest_legal(size + 2 * margin, depth)
+    if whole <= tile:
+        return Axis(whole, whole - 2 * margin, [0])
+    output = geometry.output_size(tile, depth)
+    step = output if paper_step else aligned_step(tile, depth)
+    # The last tile is the one that reaches the end; what it shows beyond is thrown away.
+    count = 1 + -(-(size - output) // step)
+    return Axis(tile, output, [k * step for k in range(count)])
+
+
+def segment(
+    params: dict[str, Array],
+    image: Array,
+    arch: Architecture,
+    tile: int,
+    paper_step: bool = False,
+) -> Iterator[tuple[tuple[slice, slice], Array]]:
+    """Segment an image of any size, tile by tile.
+
+    Parameters
+    ----------
+    params : dict               of the network, on any device
+    image : (H, W, C)           on the host, scaled as in training
+    arch : Architecture
+    tile : int                  largest tile, legal for `arch.depth`, pixels
+    paper_step : bool           see `cover`
+
+    Yields
+    ------
+    window : (slice, slice)     rows and columns of the image
+    p : (h, w, K)               class probabilities there, on the host
+    """
+    height, width = image.shape[:2]
+    margin = geometry.margin(arch.depth)
+    down = cover(height, arch.depth, tile, paper_step)
+    across = cover(width, arch.depth, tile, paper_step)
+    for top in down.origins:
+        for left in across.origins:
+            x = cut(image, top - margin, left - margin, down.tile, across.tile)
+            logits, _ = unet.forward(params, np.asarray(x, like=params["out.b"]), arch)
+            p = device.to_host(np.exp(cross_entropy.log_softmax(logits)))
+            p = p[: height - top, : width - left]
+            yield np.s_[top : top + p.shape[0], left : left + p.shape[1]], p
+
+
+def probabilities(
+    params: dict[str, Array],
+    image: Array,
+    arch: Architecture,
+    tile: int,
+    paper_step: bool = False,
+) -> Array:
+    """Class probabilities (H, W, K) of an image (H, W, C); parameters as of `segment`."""
+    p = np.empty_like(image, shape=(*image.shape[:2], arch.classes))
+    for window, p_window in segment(params, image, arch, tile, paper_step):
+        p[window] = p_window
+    return p

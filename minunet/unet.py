@@ -1,0 +1,137 @@
+"""The U-Net of Figure 1, written out twice: `forward` down and up the U, `backward` its mirror.
+
+Where the forward copies a map across the U, the backward adds the two gradients that come back.
+Both speak of stages: `contract0` … `contract3`, `bottom`, `expand3` … `expand0`; level 0 is full
+resolution. `params` and `grads` are flat dicts with the keys `<stage>.<name>`, and so is
+`activations`, which holds all that the backward must remember:
+
+    <stage>.x       input of the stage's two convolutions
+    <stage>.a1      after its first ReLU
+    <stage>.a2      after its second ReLU (and dropout): the output of the stage
+    <stage>.mask    of the dropout, in training
+    <stage>.argmax  of the max pooling that follows a contracting stage
+    <stage>.up      the rectified up-convolution, in the release only
+"""
+
+import numpy as np
+
+from minunet import geometry
+from minunet.architecture import Architecture
+from minunet.array import Array
+from minunet.ops import conv2d, crop_concat, dropout, maxpool, relu, upconv
+
+__all__ = ["Architecture", "backward", "forward"]
+
+Tensors = dict[str, Array]
+
+
+def forward(
+    params: Tensors, x: Array, arch: Architecture, rng: np.random.Generator | None = None
+) -> tuple[Array, Tensors]:
+    """Activations a_k of every class for the pixels at the centre of a tile.
+
+    Parameters
+    ----------
+    params : dict                  as `initialization.gaussian` makes them
+    x : (H, W, in_channels)        the tile; H and W legal, see `minunet.geometry`
+    arch : Architecture
+    rng : numpy Generator or None  given: training, with dropout; None: no dropout
+
+    Returns
+    -------
+    logits : (H-2m, W-2m, K)       no ReLU, no soft-max; m is `geometry.margin(arch.depth)`
+    activations : dict             what `backward` needs
+
+    Raises
+    ------
+    ValueError
+        If the tile is of an illegal size or has the wrong number of channels.
+    """
+    geometry.check_tile(x.shape, arch)
+    kept: Tensors = {}
+
+    for level in range(arch.depth):  # contracting path, downwards
+        stage = f"contract{level}"
+        kept |= _double_conv_forward(params, stage, x, arch, rng)
+        x, kept[f"{stage}.argmax"] = maxpool.forward(kept[f"{stage}.a2"])
+
+    kept |= _double_conv_forward(params, "bottom", x, arch, rng)
+
+    for level in reversed(range(arch.depth)):  # expansive path, upwards
+        stage, below, skip = f"expand{level}", f"{arch.below(level)}.a2", f"contract{level}.a2"
+        up = upconv.forward(kept[below], params[f"{stage}.wu"], params[f"{stage}.bu"])
+        if arch.relu_after_upconv:
+            up = kept[f"{stage}.up"] = relu.forward(up)
+        x = crop_concat.forward(up, kept[skip])
+        kept |= _double_conv_forward(params, stage, x, arch, rng)
+
+    logits = conv2d.forward(kept["expand0.a2"], params["out.w"], params["out.b"])
+    return logits, kept
+
+
+def backward(params: Tensors, activations: Tensors, dlogits: Array, arch: Architecture) -> Tensors:
+    """Gradients of the energy with respect to every parameter: `forward`, bottom line first.
+
+    Parameters
+    ----------
+    params, arch                   as given to `forward`
+    activations : dict             what it returned
+    dlogits : (H-2m, W-2m, K)      gradient of the energy with respect to the logits
+
+    Returns
+    -------
+    grads : dict                   the keys and shapes of `params`
+    """
+    kept, grads, dskip = activations, {}, {}
+    dx, grads["out.w"], grads["out.b"] = conv2d.backward(
+        dlogits, kept["expand0.a2"], params["out.w"]
+    )
+
+    for level in range(arch.depth):  # expansive path, downwards
+        stage, below, skip = f"expand{level}", f"{arch.below(level)}.a2", f"contract{level}.a2"
+        dx, double_conv_grads = _double_conv_backward(params, stage, dx, kept)
+        grads |= double_conv_grads
+        dup, dskip[level] = crop_concat.backward(dx, kept[skip].shape)
+        if arch.relu_after_upconv:
+            dup = relu.backward(dup, kept[f"{stage}.up"])
+        dx, grads[f"{stage}.wu"], grads[f"{stage}.bu"] = upconv.backward(
+            dup, kept[below], params[f"{stage}.wu"]
+        )
+
+    dx, double_conv_grads = _double_conv_backward(params, "bottom", dx, kept)
+    grads |= double_conv_grads
+
+    for level in reversed(range(arch.depth)):  # contracting path, upwards
+        stage = f"contract{level}"
+        dx = maxpool.backward(dx, kept[f"{stage}.argmax"]) + dskip[level]  # copied: so add
+        dx, double_conv_grads = _double_conv_backward(params, stage, dx, kept)
+        grads |= double_conv_grads
+
+    return {name: grads[name] for name in params}
+
+
+def _double_conv_forward(
+    params: Tensors, stage: str, x: Array, arch: Architecture, rng: np.random.Generator | None
+) -> Tensors:
+    """Two 3x3 convolutions, each with its ReLU; dropout at the end of the contracting path."""
+    a1 = relu.forward(conv2d.forward(x, params[f"{stage}.w1"], params[f"{stage}.b1"]))
+    a2 = relu.forward(conv2d.forward(a1, params[f"{stage}.w2"], params[f"{stage}.b2"]))
+    kept = {f"{stage}.x": x, f"{stage}.a1": a1, f"{stage}.a2": a2}
+    if rng is not None and arch.dropout > 0 and stage in arch.dropout_stages:
+        # Only the dropped map is kept: it goes on downwards and across, and where it is positive
+        # the ReLU was, too.
+        kept[f"{stage}.a2"], kept[f"{stage}.mask"] = dropout.forward(a2, arch.dropout, rng)
+    return kept
+
+
+def _double_conv_backward(
+    params: Tensors, stage: str, da2: Array, kept: Tensors
+) -> tuple[Array, Tensors]:
+    """Gradients with respect to the stage's input and its four parameters."""
+    x, a1, a2 = kept[f"{stage}.x"], kept[f"{stage}.a1"], kept[f"{stage}.a2"]
+    if f"{stage}.mask" in kept:
+        da2 = dropout.backward(da2, kept[f"{stage}.mask"])
+    da1, dw2, db2 = conv2d.backward(relu.backward(da2, a2), a1, params[f"{stage}.w2"])
+    dx, dw1, db1 = conv2d.backward(relu.backward(da1, a1), x, params[f"{stage}.w1"])
+    names = ("w1", "b1", "w2", "b2")
+    return dx, {f"{stage}.{n}": g for n, g in zip(names, (dw1, db1, dw2, db2), strict=True)}

@@ -7,19 +7,19 @@ without a traceback; a traceback means a mistake of ours.
 import argparse
 import sys
 from collections.abc import Callable
+from math import inf, nan
 from typing import NoReturn
 
 from minunet.errors import InputError
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that shows defaults and reports a mistake in one sentence."""
+    """An argument parser that reports a mistake in one sentence."""
 
     def __init__(self, module: str, description: str) -> None:
         super().__init__(
             prog=f"python -m minunet.{module}",
             description=description,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
             allow_abbrev=False,
         )
 
@@ -28,18 +28,19 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (--help lists what is legal)\n")
 
 
-def at_least(least: float, kind: type = int) -> Callable[[str], float]:
-    """Make an argument type: a number of the given kind that is not below `least`."""
-    name = {int: "a whole number", float: "a number"}[kind]
+def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[str], float]:
+    """Make an argument type: a number of a kind, not below `least` and below `below`."""
+    legal = f"{'a whole number' if kind is int else 'a number'} ≥ {least}"
+    legal += "" if below == inf else f" and < {below}"
 
     def parse(text: str) -> float:
         try:
-            value = float(kind(text))
+            value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {name}") from None
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is not legal; it must be {name} ≥ {least}")
-        return kind(value)
+            value = nan
+        if not least <= value < below:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {legal}")
+        return value
 
     return parse
 

@@ -188,17 +188,20 @@ def main() -> None:
     """Print Figure 1 as a table."""
     arch = Architecture()
     parser = Parser("geometry", "Figure 1 as a table: the size and the cost of every arrow.")
-    parser.add_argument("size", nargs="?", type=at_least(1), default=572, help="of the tile")
-    parser.add_argument("--depth", type=at_least(1), default=arch.depth, help="poolings")
     parser.add_argument(
-        "--channels", type=at_least(1), default=arch.channels, help="feature channels of level 0"
+        "size", nargs="?", type=at_least(1), default=572, help="of the tile (default: 572)"
     )
+    for name, least, text in (
+        ("depth", 1, "number of 2x2 poolings"),
+        ("channels", 1, "feature channels of level 0"),
+        ("in_channels", 1, "channels of the image"),
+        ("classes", 2, "number of classes"),
+    ):
+        default = getattr(arch, name)
+        flag, text = "--" + name.replace("_", "-"), f"{text} (default: {default})"
+        parser.add_argument(flag, type=at_least(least), default=default, metavar="N", help=text)
     parser.add_argument(
-        "--in-channels", type=at_least(1), default=arch.in_channels, help="of the image"
-    )
-    parser.add_argument("--classes", type=at_least(2), default=arch.classes, help="K")
-    parser.add_argument(
-        "--variant", choices=("paper", "release"), default=arch.variant, help="whose U-Net"
+        "--variant", choices=("paper", "release"), default="paper", help="(default: paper)"
     )
     args = vars(parser.parse_args())
     size, arch = args.pop("size"), Architecture(**args)

@@ -11,7 +11,7 @@ a legal tile is never such a multiple (388 = 24·16 + 4). Hence two steps: `alig
 the tile of 572, is exact and the default; the output size is the paper's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +126,7 @@ def segment(
     Yields
     ------
     window : (slice, slice)     rows and columns of the image
-    p : (h, w, K)               class probabilities there, on the host
+    scores : (h, w, K)          activations a_k there, before the soft-max, on the host
     """
     height, width = image.shape[:2]
     margin = geometry.margin(arch.depth)
@@ -136,9 +136,27 @@ def segment(
         for left in across.origins:
             x = cut(image, top - margin, left - margin, down.tile, across.tile)
             logits, _ = unet.forward(params, np.asarray(x, like=params["out.b"]), arch)
-            p = device.to_host(np.exp(cross_entropy.log_softmax(logits)))
-            p = p[: height - top, : width - left]
-            yield np.s_[top : top + p.shape[0], left : left + p.shape[1]], p
+            scores = device.to_host(logits)[: height - top, : width - left]
+            yield np.s_[top : top + scores.shape[0], left : left + scores.shape[1]], scores
+
+
+def tile_count(
+    image_shape: tuple[int, ...], depth: int, tile: int, paper_step: bool = False
+) -> int:
+    """Count the tiles that `segment` cuts an image (H, W, C) into."""
+    down, across = (cover(size, depth, tile, paper_step) for size in image_shape[:2])
+    return len(down.origins) * len(across.origins)
+
+
+def whole(windows: Iterable[tuple[tuple[slice, slice], Array]], image: Array) -> Array:
+    """Put the scores of `segment` together to one map (H, W, K)."""
+    scores: Array | None = None
+    for window, part in windows:
+        if scores is None:
+            scores = np.empty_like(part, shape=(*image.shape[:2], part.shape[-1]))
+        scores[window] = part
+    assert scores is not None  # an image has at least one tile
+    return scores
 
 
 def probabilities(
@@ -149,7 +167,5 @@ def probabilities(
     paper_step: bool = False,
 ) -> Array:
     """Class probabilities (H, W, K) of an image (H, W, C); parameters as of `segment`."""
-    p = np.empty_like(image, shape=(*image.shape[:2], arch.classes))
-    for window, p_window in segment(params, image, arch, tile, paper_step):
-        p[window] = p_window
-    return p
+    scores = whole(segment(params, image, arch, tile, paper_step), image)
+    return np.exp(cross_entropy.log_softmax(scores))

@@ -1,0 +1,148 @@
+"""A data set to train on: images scaled, labels as classes, a block of slices held out."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data import readers, synthetic
+from minunet.data.scaling import Scaling, scale
+from minunet.errors import InputError
+
+SYNTHETIC_SHAPE, SYNTHETIC_SEED = (10, 256, 256), 2015
+"""Slices, rows and columns of the built-in data, and the seed that makes them alike each time."""
+
+
+class Dataset(NamedTuple):
+    """Images and labels, split in two."""
+
+    images: list[Array]  # (H, W, C) float32
+    labels: list[Array]  # (H, W) uint8, 0 … K-1
+    training: list[int]  # slices to train on
+    held_out: list[int]  # slices to validate on; may be empty
+    label_values: tuple[int, ...]  # in the label files, of the classes 0 … K-1
+    fingerprint: str  # of pixels and labels
+    description: list[str]  # what was found, for people to read
+
+    def part(self, slices: Sequence[int]) -> tuple[list[Array], list[Array]]:
+        """Return the images and the labels of some slices."""
+        return [self.images[k] for k in slices], [self.labels[k] for k in slices]
+
+
+def load(images: str | None, labels: str | None, validation: str, scaling: Scaling) -> Dataset:
+    """Load a data set, or make the built-in synthetic one.
+
+    Parameters
+    ----------
+    images, labels : str or None     paths, see `readers.read_pair`; both None: synthetic EM
+    validation : str                 see `split`
+    scaling : str                    see `scaling.scale`
+
+    Raises
+    ------
+    InputError
+        If the data cannot be read, or do not belong together.
+    """
+    if images is None or labels is None:
+        if images or labels:
+            raise InputError("--images and --labels belong together; one of them is missing")
+        stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
+        raw, masks = [image[..., np.newaxis] for image in stack.images], list(stack.labels)
+        classes, values = readers.classes([mask[..., np.newaxis] for mask in masks], "synthetic EM")
+    else:
+        raw, classes, values = readers.read_pair(Path(images), Path(labels))
+    training, held_out = split(validation, len(raw))
+    digest = hashlib.sha256()
+    for array in (*raw, *classes):
+        digest.update(array.tobytes())
+    described = _describe(images, raw, scaling, values, training, held_out)
+    scaled = scale(raw, scaling)
+    return Dataset(
+        scaled, classes, training, held_out, values.values, digest.hexdigest(), described
+    )
+
+
+def split(block: str, count: int) -> tuple[list[int], list[int]]:
+    """Hold out a contiguous block of slices: neighbours are too alike to split at random.
+
+    Parameters
+    ----------
+    block : str     "FIRST:END", a fraction of the stack at its end, or "none"
+    count : int     number of slices
+
+    Returns
+    -------
+    training, held_out : list of int
+
+    Raises
+    ------
+    InputError
+        If the block is not legal, or leaves nothing to train on.
+
+    Examples
+    --------
+    >>> split("2:4", 5)
+    ([0, 1, 4], [2, 3])
+    >>> split("0.2", 5)
+    ([0, 1, 2, 3], [4])
+    """
+    held_out = _block(block, count)
+    training = [k for k in range(count) if k not in held_out]
+    if not training:
+        raise InputError(f"validation {block} leaves none of the {count} slices to train on")
+    return training, list(held_out)
+
+
+def _block(block: str, count: int) -> range:
+    """Find the slices of a validation block."""
+    legal = f"FIRST:END within 0:{count}, a fraction from 0 to 1, or none"
+    if block == "none":
+        return range(0)
+    try:
+        if ":" in block:
+            first, end = (int(part) for part in block.split(":"))
+            if not 0 <= first < end <= count:
+                raise ValueError
+            return range(first, end)
+        fraction = float(block)
+        if not 0 <= fraction < 1:
+            raise ValueError
+    except ValueError:
+        raise InputError(f"validation is {block}; legal are {legal}") from None
+    # A fraction of several slices is at least one of them; a single slice is there to train on.
+    slices = max(round(fraction * count), 1) if fraction and count > 1 else 0
+    return range(count - slices, count)
+
+
+def _describe(
+    source: str | None,
+    raw: Sequence[Array],
+    scaling: str,
+    values: readers.LabelValues,
+    training: Sequence[int],
+    held_out: Sequence[int],
+) -> list[str]:
+    """Say what was found and what it is taken for."""
+    sizes = sorted({image.shape[:2] for image in raw})
+    extent = " and ".join(f"{h} x {w}" for h, w in sizes[:3]) + (" and others" if sizes[3:] else "")
+    channels = "" if raw[0].shape[2] == 1 else f", {raw[0].shape[2]} channels"
+    low, high = min(image.min() for image in raw), max(image.max() for image in raw)
+    classes = ", ".join(
+        f"{value} → class {k} ({fraction:.1%} of the pixels)"
+        for k, (value, fraction) in enumerate(zip(values.values, values.fractions, strict=True))
+    )
+    if held_out:
+        block = f"{held_out[0]}" + (f" … {held_out[-1]}" if len(held_out) > 1 else "")
+        split_up = f"{len(training)} slices to train on; validation on slice {block}, whole"
+    else:
+        split_up = f"{len(training)} slices to train on; none held out: scores are of these"
+    return [
+        f"data      {source or 'synthetic EM'}: {len(raw)} slices, {extent} pixels{channels}, "
+        f"{raw[0].dtype}",
+        f"values    {low:g} … {high:g}, scaled: {scaling}",
+        f"labels    {classes}",
+        f"split     {split_up}",
+    ]

@@ -1,0 +1,135 @@
+"""Pictures of a run: its curves, and what it makes of a slice."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minunet.array import Array
+from minunet.runs import Row
+
+AVERAGED = 50
+"""Steps in the running mean of the energy: one tile is easier than another."""
+
+TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
+"""Colours of errors: red where the class is lower than the label, blue where it is higher."""
+
+
+class Segmented(NamedTuple):
+    """A slice and what the network makes of it."""
+
+    image: Array  # (H, W, C)
+    p: Array  # (H, W, K)
+    labels: Array | None = None  # (H, W), if known
+
+
+def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
+    """Draw energy and validation scores over the steps.
+
+    Parameters
+    ----------
+    path : Path               of the PNG
+    log : sequence of Row     as `runs.read` returns it
+    constant_error : float    pixel error of the best constant answer, drawn as a line
+    """
+    steps = np.array([row["step"] for row in log])
+    energy = np.array([row["energy"] for row in log])
+    validated = [row for row in log if "validation_energy" in row]
+    at = [row["step"] for row in validated]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(steps, energy, color="0.8", linewidth=0.6, label="of each tile")
+    n = min(AVERAGED, len(energy))
+    mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
+    left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
+    left.plot(
+        at,
+        [row["validation_energy"] for row in validated],
+        "o-",
+        color="C1",
+        markersize=3,
+        label="validation",
+    )
+    left.set(xlabel="step", ylabel="energy per pixel", yscale="log")
+    right.plot(
+        at,
+        [row["validation_pixel_error"] for row in validated],
+        "o-",
+        color="C3",
+        markersize=3,
+        label="pixel error",
+    )
+    right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, all one class")
+    right.plot(
+        at,
+        [row["validation_iou"] for row in validated],
+        "o-",
+        color="C2",
+        markersize=3,
+        label="IoU, mean over classes",
+    )
+    right.set(xlabel="step", ylim=(0, 1), title="validation")
+    for axes in (left, right):
+        axes.legend(fontsize="small")
+        axes.grid(alpha=0.3)
+    _write(figure, path)
+
+
+def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
+    """Draw image, label, probability and errors side by side, a row for each slice.
+
+    Parameters
+    ----------
+    path : Path                       of the PNG
+    slices : sequence of Segmented    without labels, only image, probability and classes are drawn
+    title : str
+    """
+    names = ["image", "label", "probability", "errors"]
+    if slices[0].labels is None:
+        names = ["image", "probability", "class"]
+    figure = Figure(figsize=(3.2 * len(names), 3.4 * len(slices) + 0.4), layout="constrained")
+    rows = figure.subplots(len(slices), len(names), squeeze=False)
+    for axes, segmented in zip(rows, slices, strict=True):
+        for ax, name in zip(axes, names, strict=True):
+            _panel(ax, name, segmented)
+            ax.set(title=name if ax in rows[0] else "", xticks=[], yticks=[])
+    figure.suptitle(title, fontsize="medium")
+    _write(figure, path)
+
+
+def _panel(ax: Axes, name: str, segmented: Segmented) -> None:
+    """Draw one panel of a preview."""
+    image, p, _ = segmented
+    labels = p.argmax(axis=-1) if segmented.labels is None else segmented.labels
+    grey = image.mean(axis=-1)
+    most = p.shape[-1] - 1
+    if name == "image":
+        ax.imshow(grey, cmap="gray")
+    elif name in ("label", "class"):
+        ax.imshow(labels, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
+    elif name == "probability":
+        # With two classes the probability of class 1; with more, how sure the network is.
+        ax.imshow(p[..., 1] if most == 1 else p.max(axis=-1), cmap="gray", vmin=0, vmax=1)
+    else:
+        ax.imshow(_overlay(grey, labels, p.argmax(axis=-1)))
+        lower, higher = ("1 taken for 0", "0 taken for 1") if most == 1 else ("too low", "too high")
+        ax.set_xlabel(f"red: {lower}, blue: {higher}", fontsize="small")
+
+
+def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
+    """Paint the errors over the image, (H, W, 3) in [0, 1]."""
+    spread = float(np.ptp(grey)) or 1.0
+    painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
+    painted[predicted < labels] = TOO_LOW
+    painted[predicted > labels] = TOO_HIGH
+    return painted
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a PNG beside its target and move it there: nobody sees half a picture."""
+    beside = path.with_name(path.name + ".part")
+    figure.savefig(beside, dpi=100, format="png")
+    beside.replace(path)

@@ -1,0 +1,40 @@
+"""Scores that look at one pixel at a time, computed from the confusion matrix of a whole set."""
+
+import numpy as np
+
+from minunet.array import Array
+
+
+def confusion(truth: Array, predicted: Array, classes: int) -> Array:
+    """Count the pixels of every true class by the class they were given.
+
+    Parameters
+    ----------
+    truth, predicted : (H, W)     integer, 0 … K-1
+    classes : int                 K
+
+    Returns
+    -------
+    (K, K) int64 : row the true class, column the predicted one; matrices of images may be added
+    """
+    pairs = truth.astype(np.int64) * classes + predicted
+    return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+
+
+def pixel_error(matrix: Array) -> float:
+    """Fraction of pixels that were given the wrong class.
+
+    This is the plain misclassification rate, not the 1 - F-score that the ISBI challenge called
+    pixel error.
+    """
+    return float(1 - np.trace(matrix) / matrix.sum())
+
+
+def mean_iou(matrix: Array) -> float:
+    """Intersection over union, TP / (TP + FP + FN), averaged over the classes that occur.
+
+    A constant answer scores low on it however common its class is.
+    """
+    intersection = np.diag(matrix)
+    union = matrix.sum(axis=0) + matrix.sum(axis=1) - intersection
+    return float(np.mean(intersection[union > 0] / union[union > 0]))

@@ -1,0 +1,89 @@
+"""What a run will do and what it will cost, said before it starts."""
+
+import time
+from copy import deepcopy
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from minunet import geometry, sampling, tiling, training, unet
+from minunet.config import Config
+from minunet.data.dataset import Dataset
+from minunet.progress import duration
+from minunet.training import State
+from minunet.validation import constant_error, validated_slices
+from minunet.weight_map import class_weights
+
+
+def plan(settings: Config, data: Dataset, state: State, device: str) -> list[str]:
+    """Describe a run, after trying one of its steps to see how long it takes.
+
+    Parameters
+    ----------
+    settings : Config
+    data : Dataset
+    state : State       stays as it is
+    device : str        in words
+
+    Returns
+    -------
+    list of str : lines for people to read
+    """
+    arch, tile = settings.architecture, settings.tile
+    output = geometry.output_size(tile, settings.depth)
+    slices = validated_slices(data)
+    a_step, a_tile = _try(settings, data, state)
+    tiles = sum(tiling.tile_count(data.images[k].shape, arch.depth, tile) for k in slices)
+    left = settings.steps - state.step
+    validations = -(-left // settings.validate_every)
+    seconds = left * a_step + validations * tiles * a_tile
+    end = datetime.now() + timedelta(seconds=seconds)
+    pictured = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
+    error = constant_error(data)
+    return [
+        *data.description,
+        f"to beat   pixel error {error:.4f}: everything called the most frequent class",
+        f"network   {arch.parameters():,} parameters: depth {arch.depth}, {arch.channels} channels "
+        f"at full resolution, {arch.classes} classes, {arch.variant}",
+        f"tile      {tile} → {output} pixels, one a step",
+        f"memory    about {memory(settings) / 2**30:.2f} GiB",
+        f"device    {device}",
+        f"time      {a_step:.2f} s a step; steps {state.step + 1} … {settings.steps} and "
+        f"{validations} validations: about {duration(seconds)}, until {pictured}",
+    ]
+
+
+def memory(settings: Config) -> float:
+    """Estimate the peak of a training step, in bytes of float32.
+
+    Activations that the backward needs; the gradients of the skips while they wait; two of the
+    largest maps, of the layer being worked on; parameters, velocities, gradients, and both of the
+    former once more as the update makes them anew; 100 MB of Python and its libraries.
+    """
+    arch = settings.architecture
+    rows = geometry.figure1(arch, settings.tile)
+    maps = [4 * row.size**2 * row.channels for row in rows]
+    skips = [
+        4 * rows[k - 1].size ** 2 * rows[k - 1].channels
+        for k, row in enumerate(rows)
+        if row.arrow.startswith("max pool")
+    ]
+    kept = sum(row.memory for row in rows)
+    return kept + sum(skips) + 2 * max(maps) + 5 * 4 * arch.parameters() + 1e8
+
+
+def _try(settings: Config, data: Dataset, state: State) -> tuple[float, float]:
+    """Seconds that a step, and a tile of a validation, take: tried on a copy, and thrown away."""
+    images, labels = data.part(data.training)
+    trial = State(state.params, state.velocity, deepcopy(state.rng))
+    arch = settings.architecture
+    seconds: list[float] = []
+    weights = class_weights(labels, arch.classes)
+    while len(seconds) < 3 and sum(seconds) < 5:  # the first one also pays for fresh memory
+        started = time.monotonic()
+        tile = sampling.draw(images, labels, weights, settings.tile, arch.depth, trial.rng)
+        training.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
+        seconds.append(time.monotonic() - started)
+    started = time.monotonic()
+    unet.forward(state.params, np.asarray(tile.x, like=state.params["out.b"]), arch)
+    return min(seconds), time.monotonic() - started

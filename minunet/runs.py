@@ -1,0 +1,97 @@
+"""The folder of a run: never written into unless it is new or continued, and nothing deleted.
+
+config.json   settings            last.npz, best.npz   checkpoints
+log.csv       one row per step    curves.png, preview.png
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from minunet.errors import InputError
+
+COLUMNS = (
+    "step",
+    "energy",
+    "learning_rate",
+    "seconds",
+    "validation_energy",
+    "validation_pixel_error",
+    "validation_iou",
+)
+"""Energies are means per pixel; the validation columns are filled every so many steps."""
+
+Row = dict[str, float]
+
+
+def create(wanted: Path | None, name: str) -> Path:
+    """Make the folder of a new run.
+
+    Parameters
+    ----------
+    wanted : Path or None     the folder the user named; None: runs/<name> or the next free number
+    name : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the folder is there and not empty.
+    """
+    folder = wanted or _free(Path("runs") / name)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder} is there already and not empty; --resume {folder} continues it, "
+            f"--out {_free(folder)} is free"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _free(folder: Path) -> Path:
+    """Return the folder, or with the next number behind its name if it is taken."""
+    candidate, number = folder, 1
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write `config.json`."""
+    (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+
+
+def append(folder: Path, row: Row) -> None:
+    """Append one step to `log.csv`."""
+    path = folder / "log.csv"
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def read(folder: Path) -> list[Row]:
+    """Read `log.csv`, without its empty cells."""
+    path = folder / "log.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def rewind(folder: Path, step: int) -> None:
+    """Take the steps after a checkpoint out of `log.csv`: going on, they are taken again."""
+    rows = [row for row in read(folder) if row["step"] <= step]
+    beside = folder / "log.csv.part"
+    with beside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(row | {"step": int(row["step"])} for row in rows)
+    beside.replace(folder / "log.csv")

@@ -1,0 +1,161 @@
+"""Train a U-Net from the command line.
+
+    python -m minunet.train                                  on built-in synthetic EM
+    python -m minunet.train --data FOLDER --preset laptop    on your own stack
+    python -m minunet.train --resume RUN                     from where it stopped
+
+The method is in `minunet.training`, the settings are in `minunet.config`.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minunet import config, device, geometry, runs, training
+from minunet.cli import Parser, run
+from minunet.config import Config
+from minunet.data import dataset, readers
+from minunet.data.dataset import Dataset
+from minunet.errors import InputError
+from minunet.plan import plan
+from minunet.progress import duration
+from minunet.training import DivergedError, State
+
+
+class Run(NamedTuple):
+    """A run, ready to go."""
+
+    folder: Path
+    settings: Config
+    data: Dataset
+    state: State
+    device: str  # in words
+
+
+def new_run(typed: dict[str, Any], out: Path | None) -> Run:
+    """Prepare a run from the settings that were typed."""
+    settings = config.from_options(typed)
+    geometry.sizes(settings.tile, settings.depth)
+    where, reason = device.choose(settings.device)
+    data = load(settings)
+    settings = replace(
+        settings,
+        in_channels=data.images[0].shape[2],
+        label_values=data.label_values,
+        fingerprint=data.fingerprint,
+    )
+    source = Path(settings.images).resolve().parent.name if settings.images else "synthetic"
+    folder = runs.create(out, f"{source}-{settings.preset}")
+    runs.write_config(folder, settings.to_json())
+    return Run(folder, settings, data, training.start(settings, where), reason)
+
+
+def continued_run(typed: dict[str, Any], folder: Path) -> Run:
+    """Prepare to go on with the run in a folder."""
+    fixed = sorted(set(typed) - set(config.CHANGEABLE))
+    if fixed:
+        raise InputError(
+            f"{', '.join(config.flag(name) for name in fixed)} cannot change when a run is "
+            f"continued; {', '.join(config.flag(name) for name in config.CHANGEABLE)} can"
+        )
+    where, reason = device.choose(typed.get("device", "auto"))
+    state, settings = training.restore(folder / "last.npz", where)
+    settings = replace(settings, **typed)
+    if settings.steps <= state.step:
+        raise InputError(
+            f"{folder} has done {state.step} steps already; --steps {2 * state.step} would go on"
+        )
+    data = load(settings)
+    if data.fingerprint != settings.fingerprint:
+        raise InputError(f"the data changed since {folder} was started; start a new run on them")
+    runs.rewind(folder, state.step)
+    runs.write_config(folder, settings.to_json())
+    return Run(folder, settings, data, state, reason)
+
+
+def load(settings: Config) -> Dataset:
+    """Load the data that the settings name."""
+    return dataset.load(settings.images, settings.labels, settings.validation, settings.scaling)
+
+
+def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
+    """Parse the command line: the settings that were typed, --out, --resume."""
+    parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="holds train-volume.tif with train-labels.tif, or images/ with labels/ or masks/ "
+        "(default: synthetic EM)",
+    )
+    config.add_options(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="RUN",
+        help="folder of the run, new or empty (default: the first free name in runs/)",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="continue the run in this folder, exactly; "
+        + ", ".join(config.flag(name) for name in config.CHANGEABLE)
+        + " may be given anew",
+    )
+    typed = {
+        name: value
+        for name, value in vars(parser.parse_args(arguments)).items()
+        if value is not None
+    }
+    data, out, resume = (typed.pop(name, None) for name in ("data", "out", "resume"))
+    if resume and (data or out):
+        raise InputError("--resume goes on in its own folder with its own data: give it alone")
+    if data and ("images" in typed or "labels" in typed):
+        raise InputError("--data stands for both --images and --labels; give it or them")
+    if data:
+        typed["images"], typed["labels"] = readers.find(data)
+    for name in ("images", "labels"):
+        if name in typed:  # absolute, so that the run can be continued from any folder
+            typed[name] = str(Path(typed[name]).resolve())
+    return typed, out, resume
+
+
+def main() -> None:
+    """Prepare a run, say what it will do, and do it."""
+    typed, out, resume = parse(sys.argv[1:])
+    this = continued_run(typed, resume) if resume else new_run(typed, out)
+    print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
+    print(f"run       {this.folder}\n", flush=True)
+    again = f"python -m minunet.train --resume {this.folder}"
+    try:
+        training.train(this.folder, this.settings, this.data, this.state)
+    except DivergedError as error:
+        rate = this.settings.learning_rate
+        sys.exit(
+            f"the energy of step {this.state.step + 1} is not finite: {error}; last.npz is intact. "
+            f"Try a lower rate: {again} --learning-rate {rate / 3:.2g}"
+        )
+    if this.state.step < this.settings.steps:
+        print(f"stopped after step {this.state.step}, all saved; to continue: {again}")
+        sys.exit(130)
+    print(summary(this))
+
+
+def summary(this: Run) -> str:
+    """Say how good a finished run is, and what to do with it."""
+    validated = [row for row in runs.read(this.folder) if "validation_iou" in row]
+    best = max(validated, key=lambda row: row["validation_iou"])
+    seconds = sum(row["seconds"] for row in runs.read(this.folder))
+    return (
+        f"done      {this.state.step} steps in {duration(seconds)}\n"
+        f"best      step {best['step']:.0f}: pixel error {best['validation_pixel_error']:.4f}, "
+        f"IoU {best['validation_iou']:.3f}\n"
+        f"look at   {this.folder / 'preview.png'} and {this.folder / 'curves.png'}\n"
+        f"segment   python -m minunet.predict {this.folder / 'best.npz'} IMAGE.tif -o OUT"
+    )
+
+
+if __name__ == "__main__":
+    run(main, "train")

@@ -1,0 +1,200 @@
+"""Training (paper, section 3): momentum SGD, a single tile per step.
+
+`step` is the whole method: forward, energy, backward, update. `train` repeats it, and between
+times validates, draws and saves.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minunet import checkpoint, device, figures, initialization, runs, sampling, sgd, unet
+from minunet.architecture import Architecture
+from minunet.array import Array
+from minunet.config import Config
+from minunet.data.dataset import Dataset
+from minunet.ops import cross_entropy
+from minunet.progress import Progress
+from minunet.validation import Scores, constant_error, validate
+from minunet.weight_map import class_weights
+
+Tensors = dict[str, Array]
+
+
+class DivergedError(Exception):
+    """The energy of a tile is not a finite number."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"the first stage whose activations are not finite is {stage}")
+
+
+@dataclass
+class State:
+    """What changes from step to step."""
+
+    params: Tensors
+    velocity: Tensors
+    rng: np.random.Generator
+    step: int = 0
+    best: float = 0.0  # mean IoU of the best validation so far
+
+
+def start(settings: Config, where: device.Name) -> State:
+    """Make the state before the first step."""
+    rng = np.random.default_rng(settings.seed)
+    params = device.to_device(initialization.gaussian(settings.architecture, rng), where)
+    return State(params, sgd.start(params), rng)
+
+
+def step(
+    state: State, tile: sampling.Tile, arch: Architecture, learning_rate: float, momentum: float
+) -> float:
+    """Train on one tile.
+
+    Parameters
+    ----------
+    state : State                      parameters and velocity are replaced, the step counted
+    tile : Tile                        on the host
+    arch : Architecture
+    learning_rate, momentum : float    see `sgd`
+
+    Returns
+    -------
+    float : energy of the tile before the update, mean over its pixels
+
+    Raises
+    ------
+    DivergedError
+        If that energy is not finite; parameters and velocity are then as they were.
+    """
+    x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
+    weight_map = weight_map / labels.size  # a learning rate then means the same on any tile
+    logits, activations = unet.forward(state.params, x, arch, state.rng)
+    energy, p = cross_entropy.forward(logits, labels, weight_map)
+    if not np.isfinite(energy):
+        raise DivergedError(first_not_finite(activations))
+    dlogits = cross_entropy.backward(p, labels, weight_map)
+    grads = unet.backward(state.params, activations, dlogits, arch)
+    state.params, state.velocity = sgd.step(
+        state.params, grads, state.velocity, learning_rate, momentum
+    )
+    state.step += 1
+    return float(energy)
+
+
+def first_not_finite(activations: Tensors) -> str:
+    """Name the first stage on the data's way whose activations are not finite numbers."""
+    for name, activation in activations.items():
+        if not np.isfinite(activation).all():
+            return name.split(".")[0]
+    return "out"
+
+
+def learning_rate(step: int, settings: Config) -> float:
+    """Learning rate of a step: it grows linearly while warming up, and then stays.
+
+    The first velocities average over very few tiles. After that the rate depends on nothing, so
+    that a run can be made longer later and still be the same run.
+    """
+    return settings.learning_rate * min(1.0, (step + 1) / max(settings.warm_up, 1))
+
+
+def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:
+    """Train until the last step, or until interrupted; `state.step` tells which.
+
+    Writes `log.csv`, the checkpoints and the pictures of the run into `folder`.
+
+    Raises
+    ------
+    DivergedError
+        If the energy is not finite; the checkpoint written last stays as it is.
+    """
+    arch = settings.architecture
+    images, labels = data.part(data.training)
+    weights = class_weights(labels, arch.classes)
+    progress, shown = Progress(settings.steps, "step", state.step), ""
+    if state.step == 0:
+        save(folder / "last.npz", settings, state)
+    with interruption() as interrupted:
+        while state.step < settings.steps and not interrupted():
+            started = time.monotonic()
+            tile = sampling.draw(images, labels, weights, settings.tile, settings.depth, state.rng)
+            rate = learning_rate(state.step, settings)
+            energy = step(state, tile, arch, rate, settings.momentum)
+            row = {"step": state.step, "energy": energy, "learning_rate": rate}
+            row["seconds"] = time.monotonic() - started
+            if state.step % settings.validate_every == 0 or state.step == settings.steps:
+                scores, slices = validate(state.params, data, arch, settings.tile, weights)
+                row |= {f"validation_{name}": value for name, value in scores._asdict().items()}
+                runs.append(folder, row)
+                _keep(folder, settings, state, scores)
+                title = f"step {state.step}: {_words(scores)}"
+                figures.curves(folder / "curves.png", runs.read(folder), constant_error(data))
+                figures.preview(folder / "preview.png", slices, title)
+                shown = f"  validation {_words(scores)}"
+            else:
+                runs.append(folder, row)
+            progress.advance(f"energy {energy:.3f}{shown}")
+    progress.close()
+    save(folder / "last.npz", settings, state)
+
+
+def _words(scores: Scores) -> str:
+    return f"pixel error {scores.pixel_error:.4f}, IoU {scores.iou:.3f}"
+
+
+def _keep(folder: Path, settings: Config, state: State, scores: Scores) -> None:
+    """Save the state as the last, and if it has the best score so far as the best."""
+    best = scores.iou > state.best
+    state.best = max(state.best, scores.iou)
+    save(folder / "last.npz", settings, state)
+    if best:
+        save(folder / "best.npz", settings, state)
+
+
+def save(path: Path, settings: Config, state: State) -> None:
+    """Write a checkpoint, unless a parameter is not finite: the one that is there is better."""
+    params, velocity = (
+        {name: device.to_host(array) for name, array in tensors.items()}
+        for tensors in (state.params, state.velocity)
+    )
+    if not all(np.isfinite(array).all() for array in params.values()):
+        return
+    random_state = state.rng.bit_generator.state
+    checkpoint.save(
+        path,
+        checkpoint.Checkpoint(
+            params, velocity, state.step, random_state, state.best, settings.to_json()
+        ),
+    )
+
+
+def restore(path: Path, where: device.Name) -> tuple[State, Config]:
+    """Read the state and the settings of a run, as `save` wrote them."""
+    saved = checkpoint.load(path)
+    rng = np.random.default_rng()
+    rng.bit_generator.state = saved.random_state
+    params, velocity = (device.to_device(t, where) for t in (saved.params, saved.velocity))
+    return State(params, velocity, rng, saved.step, saved.best), Config.from_json(saved.config)
+
+
+@contextmanager
+def interruption() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop after the step; the second stops."""
+    wishes: list[int] = []
+
+    def wish(number: int, frame: object) -> None:
+        wishes.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(wishes)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

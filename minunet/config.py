@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from minunet.architecture import Architecture
 from minunet.cli import Parser, at_least
-from minunet.data.scaling import Scaling
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {},
@@ -57,7 +56,7 @@ class Config:
         "the stack at its end, or none",
         metavar="BLOCK",
     )
-    scaling: Scaling = setting(
+    scaling: Literal["minmax", "standard", "none"] = setting(
         "minmax",
         str,
         "of the grey values, over the whole stack",
@@ -71,9 +70,7 @@ class Config:
         "the paper read literally, or the authors' 2015 release",
         choices=("paper", "release"),
     )
-    dropout: float = setting(
-        0.5, at_least(0, float, below=1), "rate at the end of the contracting path"
-    )
+    dropout: float = setting(0.5, at_least(0, float, below=1), "rate, where contraction ends")
     tile: int = setting(188, at_least(1), "size of the input tile, pixels")
     steps: int = setting(600, at_least(1), "tiles to train on, in all")
     learning_rate: float = setting(0.01, at_least(0, float), "of the mean energy of a pixel")

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from minunet.errors import InputError
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -40,11 +42,11 @@ class Architecture:
         """Refuse what no network can have."""
         for name, least in (("depth", 1), ("channels", 1), ("in_channels", 1), ("classes", 2)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+            raise InputError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
         if self.variant not in ("paper", "release"):
-            raise ValueError(f"variant is {self.variant!r}; it must be 'paper' or 'release'")
+            raise InputError(f"variant is {self.variant!r}; it must be 'paper' or 'release'")
 
     @classmethod
     def release(cls, **fields: Any) -> "Architecture":

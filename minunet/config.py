@@ -76,6 +76,7 @@ class Config:
     learning_rate: float = setting(0.01, at_least(0, float), "of the mean energy of a pixel")
     momentum: float = setting(0.99, at_least(0, float, below=1), "of the gradient descent")
     warm_up: int = setting(100, at_least(0), "steps in which the learning rate grows to its value")
+    decay: int = setting(200, at_least(0), "steps in which it halves after that; 0: it stays")
     validate_every: int = setting(100, at_least(1), "steps between validations, and checkpoints")
     seed: int = setting(0, at_least(0), "of weights, tiles and dropout")
     device: Literal["auto", "cpu", "cuda"] = setting(

@@ -84,32 +84,41 @@ def check_gradients(
     AssertionError
         If a gradient is wrong: its name, the index and both values.
     ValueError
-        If an argument is not float64, or a gradient's shape is not its argument's.
+        If an argument is not float64, a gradient's shape is not its argument's, or that of `dy` not
+        the output's.
     """
     own = {name: np.array(value) for name, value in arguments.items()}
 
-    def energy() -> float:
+    def output() -> Array:
         y = forward(*own.values())
-        return float(np.sum(dy * (y[0] if isinstance(y, tuple) else y)))
+        return y[0] if isinstance(y, tuple) else y
+
+    def energy() -> float:
+        return float(np.sum(dy * output()))
+
+    if np.shape(dy) != np.shape(output()):
+        raise ValueError(f"dy has the shape {np.shape(dy)}, the output {np.shape(output())}")
+    for name, gradient in gradients.items():
+        if own[name].dtype != np.float64:
+            raise ValueError(f"{name} is {own[name].dtype}; central differences need float64")
+        if gradient.shape != own[name].shape:
+            raise ValueError(
+                f"d{name} has the shape {gradient.shape}, {name} has {own[name].shape}"
+            )
 
     worst = 0.0
     for name, gradient in gradients.items():
         x = own[name]
-        if x.dtype != np.float64:
-            raise ValueError(f"{name} is {x.dtype}; central differences need float64")
-        if gradient.shape != x.shape:
-            raise ValueError(f"d{name} has the shape {gradient.shape}, {name} has {x.shape}")
         indices = _draw(x.shape, entries, rng)
         numerical = numerical_gradient(energy, x, indices)
         claimed = np.array([gradient[index] for index in indices])
         error = _relative_error(claimed, numerical)
         k = int(np.argmax(error))
         if error[k] > tolerance:
-            halved = numerical_gradient(energy, x, [indices[k]], STEP / 2)[0]
             raise AssertionError(
                 f"d{name}{list(map(int, indices[k]))}: backward says {claimed[k]:.10g}, central "
                 f"differences say {numerical[k]:.10g} (relative error {error[k]:.1e}, allowed "
-                f"{tolerance:.0e}){_kink_hint(numerical[k], halved)}"
+                f"{tolerance:.0e}){_kink_hint(energy, x, indices[k])}"
             )
         worst = max(worst, float(error[k]))
     return worst
@@ -129,19 +138,26 @@ def _draw(
 
 def _relative_error(claimed: Array, numerical: Array) -> Array:
     """Error of each entry relative to the larger of its two values; infinite if not a number."""
+    bad = ~(np.isfinite(claimed) & np.isfinite(numerical))
+    claimed, numerical = np.where(bad, 0, claimed), np.where(bad, 0, numerical)
     larger = np.maximum(np.abs(claimed), np.abs(numerical))
     floor = max(larger.max() / 100, np.finfo(np.float64).tiny)
-    error = np.abs(claimed - numerical) / np.maximum(larger, floor)
-    return np.where(np.isnan(error), np.inf, error)
+    return np.where(bad, np.inf, np.abs(claimed - numerical) / np.maximum(larger, floor))
 
 
-def _kink_hint(numerical: float, halved: float) -> str:
-    """Hint for a failure where the differences depend on the step, and so cannot be trusted."""
-    if abs(numerical - halved) <= 1e-3 * max(abs(numerical), abs(halved)):
+def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) -> str:
+    """Hint for a failure where the slopes to either side differ: there is no gradient there."""
+    kept, here = x[index], energy()
+    x[index] = kept - STEP
+    left = (here - energy()) / STEP
+    x[index] = kept + STEP
+    right = (energy() - here) / STEP
+    x[index] = kept
+    if abs(right - left) <= 1e-3 * max(abs(right), abs(left)):
         return ""
     return (
-        f"; but half the step gives {halved:.10g}: is there a kink (a ReLU at 0, a tie in a "
-        "pooling) within the step?"
+        f"; but the slope is {left:.10g} to the left and {right:.10g} to the right: is there a "
+        "kink (a ReLU at 0, a tie in a pooling) within the step?"
     )
 
 

@@ -6,9 +6,10 @@ tile never mirrors what a neighbour could have shown it.
 
 Seamless in the paper means that the outputs join edge to edge. They are the values that one pass
 over the whole mirrored image would give only where the origins of the tiles differ by multiples of
-2^depth: d poolings make the network equivariant to such shifts and to no others, and the output of
-a legal tile is never such a multiple (388 = 24·16 + 4). Hence two steps: `aligned_step`, 384 for
-the tile of 572, is exact and the default; the output size is the paper's.
+2^depth: d poolings make the network equivariant to such shifts and to no others. The output of a
+legal tile is 4 pixels more than such a multiple (388 = 24·16 + 4), so from three poolings on it is
+no multiple itself. Hence two steps: `aligned_step`, 384 for the tile of 572, is exact and the
+default; the size of the output, 388, is the paper's.
 """
 
 from collections.abc import Iterable, Iterator

@@ -96,12 +96,18 @@ def first_not_finite(activations: Tensors) -> str:
 
 
 def learning_rate(step: int, settings: Config) -> float:
-    """Learning rate of a step: it grows linearly while warming up, and then stays.
+    """Learning rate of a step: it grows linearly while warming up, then decays as 1/(1 + t/decay).
 
-    The first velocities average over very few tiles. After that the rate depends on nothing, so
-    that a run can be made longer later and still be the same run.
+    The first velocities average over very few tiles; later ones must settle, since with a single
+    tile a step the gradient stays as noisy as it was. The rate does not depend on the number of
+    steps, so that a run can be made longer and still be the same run. (The authors published no
+    schedule. This one is Caffe's "inv" policy with a power of 1.)
     """
-    return settings.learning_rate * min(1.0, (step + 1) / max(settings.warm_up, 1))
+    if step < settings.warm_up:
+        return settings.learning_rate * (step + 1) / settings.warm_up
+    if settings.decay == 0:
+        return settings.learning_rate
+    return settings.learning_rate / (1 + (step - settings.warm_up) / settings.decay)
 
 
 def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:

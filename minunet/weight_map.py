@@ -7,7 +7,8 @@ pixels. The paper does not print the formula; ours is
 
     w_c = |Ω| / (K · n_k)            n_k of the |Ω| annotated pixels are of class k
 
-whose mean over all annotated pixels is 1, so that a learning rate means the same with and without.
+over the K classes that occur. Its mean over all annotated pixels is 1, so that a learning rate
+means the same with and without.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,6 @@ Only general statistics are taken from real data: the ISBI 2012 challenge's stac
 ventral nerve cord, 4 x 4 x 50 nm per voxel (Cardona et al. 2010, doi:10.1371/journal.pbio.1000502).
 """
 
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 from minunet.array import Array
+from minunet.data.tissue import Balls, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
 MIN_SIDE = 16  # pixels: half a typical neurite
@@ -25,14 +25,7 @@ MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps the cells well below uint16
 SECTION = 12.5  # pixels of depth per slice: 50 nm sections, 4 nm pixels
 PLANES = 3  # planes averaged per section; odd, so that the labels can take the middle one
 
-# Shapes, in pixels. Sizes spread like those of real cross-sections (area quartiles 280, 630, 1680).
-RADIUS, RADIUS_SPREAD, RADIUS_MAX = 12.5, 0.5, 55.0  # median; standard deviation of its logarithm
-TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per tube that is tried
-GAP = 10.0  # tubes of this radius fill what the others leave
-MARGIN = 40.0  # tissue grown around the stack, so that its border cuts through cells
-NODE = 5.0  # between the nodes at which free space is known
-REACH = 22.0  # how far beyond its surface a ball competes for space; more than 2 GAP
-WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of the waviness of membranes
+WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of the waviness of membranes, pixels
 JITTER = (1.5, 60.0)  # the same for each section alone: cutting distorts it
 MEMBRANE = 2.9  # middle to 1/e of the stain: two bilayers and the cleft are about 25 nm
 LABEL_DISTANCE = 2.7  # labelled membrane if nearer to its middle than this ...
@@ -83,13 +76,13 @@ def em_stack(shape: tuple[int, int, int], rng: np.random.Generator) -> EMStack:
     """
     depth, height, width = _checked(shape)
     extent = (depth * SECTION, height, width)
-    balls = _grow(extent, rng)
-    warp = [[(a, _Noise(extent, scale, rng)) for a, scale in WARP] for _ in "yx"]
+    balls = grow(extent, rng)
+    warp = [[(a, Noise(extent, scale, rng)) for a, scale in WARP] for _ in "yx"]
     painter = _Painter(balls, extent, rng)
     images = np.empty((depth, height, width), np.uint8)
     instances = np.empty((depth, height, width), np.uint16)
     for z in range(depth):
-        jitter = [_Noise((0, height, width), JITTER[1], rng).plane(0) for _ in "yx"]
+        jitter = [Noise((0, height, width), JITTER[1], rng).plane(0) for _ in "yx"]
         cuts = []
         for t in (z + (np.arange(PLANES) + 0.5) / PLANES) * SECTION:
             y, x = (
@@ -98,7 +91,7 @@ def em_stack(shape: tuple[int, int, int], rng: np.random.Generator) -> EMStack:
                     np.indices((height, width), np.float32), jitter, warp, strict=True
                 )
             )
-            cuts.append(_Cut(t, y, x, *_divide(balls, t, y, x)))
+            cuts.append(Cut(t, y, x, *divide(balls, t, y, x)))
         stain, middle = painter.membrane(cuts), cuts[PLANES // 2]
         instances[z] = _annotate(middle, stain)
         images[z] = painter.image(middle, instances[z], stain)
@@ -119,139 +112,7 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return depth, height, width
 
 
-class _Noise:
-    """Smooth Gaussian noise of unit variance in three dimensions, read one (H, W) plane at a time.
-
-    Random numbers on a grid of knots `scale` pixels apart, interpolated by Gaussians.
-    """
-
-    def __init__(
-        self, extent: tuple[float, int, int], scale: float, rng: np.random.Generator
-    ) -> None:
-        self.scale, self.sides = scale, extent[1:]
-        self.knots = rng.standard_normal([int(n / scale) + 6 for n in extent])
-
-    def plane(self, z: float) -> Array:
-        """Noise (H, W) at depth `z` in pixels."""
-        deep, rows, cols = (
-            self._weights(np.asarray(at, float), knots)
-            for at, knots in zip(([z], *map(np.arange, self.sides)), self.knots.shape, strict=True)
-        )
-        noise: Array = rows @ np.tensordot(deep[0], self.knots, 1) @ cols.T
-        return noise.astype(np.float32)
-
-    def _weights(self, at: Array, knots: int) -> Array:
-        w: Array = np.exp(-((at[:, None] / self.scale + 2 - np.arange(knots)) ** 2))
-        w /= np.sqrt((w**2).sum(1, keepdims=True))  # norm 1 keeps the variance at 1
-        return w
-
-
-class _Balls(NamedTuple):
-    """Tubes as chains of balls; lengths in pixels."""
-
-    centres: Array  # (N, 3)  z, y, x
-    radii: Array  # (N,)
-    cells: Array  # (N,)  from 1
-
-
-def _grow(extent: tuple[float, int, int], rng: np.random.Generator) -> _Balls:
-    """Fill a box of `extent` pixels, and a margin, with tubes that avoid one another."""
-    nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
-    room = np.full(nodes, RADIUS_MAX, np.float32)  # pixels to the nearest tube; negative inside it
-    count = int(np.prod(nodes * NODE) / TUBE_VOLUME)
-    widths = np.exp(rng.normal(np.log(RADIUS), RADIUS_SPREAD, count)).clip(GAP, RADIUS_MAX)
-    # Widest first: a wide tube finds no room among narrow ones.
-    balls: list[tuple[Array, float, int]] = []
-    cell = 0
-    for width in itertools.chain(np.sort(widths)[::-1], itertools.repeat(GAP)):
-        free = np.flatnonzero(room > 1.1 * width)
-        if not free.size:
-            if width == GAP:
-                break
-            continue
-        cell += 1
-        start = np.stack(np.unravel_index(rng.choice(free), room.shape)) * NODE - MARGIN
-        way = rng.normal(size=3) * (1.6, 1, 1)  # mostly across the sections, as tracts are cut
-        tube = [(start, width), *_walk(start, way, width, room, rng)]
-        tube += _walk(start, -way, width, room, rng)
-        for centre, radius in tube:
-            _occupy(room, centre, radius, width)
-            balls.append((centre, radius, cell))
-    centres, radii, cells = zip(*balls, strict=True)
-    return _Balls(np.array(centres), np.array(radii), np.array(cells))
-
-
-def _walk(
-    centre: Array, way: Array, width: float, room: Array, rng: np.random.Generator
-) -> Iterator[tuple[Array, float]]:
-    """Balls (centre, radius) of a tube that wanders from `centre` until its way is blocked."""
-    swelling = 0.0
-    for _ in range(12):
-        ways = way / np.linalg.norm(way) + 0.35 * rng.normal(size=(8, 3))
-        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
-        steps = centre + 0.6 * width * ways
-        at = np.rint((steps + MARGIN) / NODE).astype(int)
-        inside = ((at >= 0) & (at < room.shape)).all(1)
-        space = np.where(inside, room[tuple(at.T.clip(0, np.array(room.shape)[:, None] - 1))], -1)
-        best = int(space.argmax())
-        if space[best] < 0.6 * width:
-            return
-        swelling = 0.8 * swelling + 0.15 * rng.normal()  # varicosities
-        centre, way = steps[best], ways[best]
-        yield centre, min(width * float(np.exp(swelling)), float(space[best]) + 2)
-
-
-def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
-    """Lower `room` around a ball, as far as tubes of this `width` or less can tell."""
-    middle, reach = (centre + MARGIN) / NODE, (radius + 1.1 * width) / NODE + 1
-    low = np.maximum(middle - reach, 0).astype(int)
-    high = np.minimum(middle + reach + 1, room.shape).astype(int)
-    z, y, x = (np.arange(a, b) - c for a, b, c in zip(low, high, middle, strict=True))
-    window = room[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) * NODE - radius
-    np.minimum(window, distance, out=window, casting="same_kind")
-
-
-class _Cut(NamedTuple):
-    """One plane through the tissue; all fields but `depth` are (H, W)."""
-
-    depth: float  # pixels
-    y: Array  # where, before warping, each pixel was: row ...
-    x: Array  # ... and column
-    cells: Array  # which cell it is in
-    distance: Array  # about how many pixels from the middle of the membrane
-
-
-def _divide(balls: _Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array]:
-    """Share the plane at `depth` among the cells: `cells` and `distance` of a `_Cut`.
-
-    The nearest surface decides (additively weighted Voronoi diagram, with all balls of a cell
-    counting as one), so only the nearest cell and the nearest other cell are kept.
-    """
-    cells = np.zeros(y.shape, np.int32)
-    nearest = np.full(y.shape, 2 * REACH, np.float32)
-    second = np.full(y.shape, 4 * REACH, np.float32)
-    rows, cols = np.indices(y.shape, np.float32)
-    slack = max(float(np.abs(y - rows).max()), float(np.abs(x - cols).max()))
-    reaches = np.sqrt(((balls.radii + REACH) ** 2 - (balls.centres[:, 0] - depth) ** 2).clip(0))
-    offside = np.abs(balls.centres[:, 1:] - np.array(y.shape) / 2) - np.array(y.shape) / 2
-    near = (reaches > 0) & (offside < (reaches + slack)[:, None]).all(1)
-    for i in np.flatnonzero(near):
-        (cz, cy, cx), radius, cell = balls.centres[i], balls.radii[i], balls.cells[i]
-        reach = reaches[i] + slack
-        window = tuple(slice(max(int(c - reach), 0), max(int(c + reach) + 2, 0)) for c in (cy, cx))
-        dy, dx = y[window] - np.float32(cy), x[window] - np.float32(cx)
-        d = np.sqrt(dy * dy + dx * dx + np.float32((depth - cz) ** 2)) - np.float32(radius)
-        a, b, k = nearest[window], second[window], cells[window]
-        np.minimum(b, np.maximum(a, d), out=b, where=k != cell)
-        np.copyto(k, cell, where=d < a)
-        np.minimum(a, d, out=a)
-    gap = second - nearest
-    slope = np.hypot(*np.gradient(gap))  # 2 where cells face each other, less at oblique borders
-    return cells, gap / slope.clip(1, 2)
-
-
-def _annotate(cut: _Cut, stain: Array) -> Array:
+def _annotate(cut: Cut, stain: Array) -> Array:
     """Instances (H, W) as an annotator draws them: apart from one another, none a mere speck."""
     meet = ndimage.maximum_filter(cut.cells, 3) != ndimage.minimum_filter(cut.cells, 3)
     membrane = meet | (cut.distance < LABEL_DISTANCE) | (stain > LABEL_STAIN)
@@ -265,7 +126,7 @@ class _Painter:
     """What the cells of one stack look like; every image is drawn from the same cells."""
 
     def __init__(
-        self, balls: _Balls, extent: tuple[float, int, int], rng: np.random.Generator
+        self, balls: Balls, extent: tuple[float, int, int], rng: np.random.Generator
     ) -> None:
         self.rng = rng
         count = int(balls.cells.max()) + 1
@@ -273,20 +134,20 @@ class _Painter:
         self.stain = CYTOPLASM + rng.normal(0, CYTOPLASM_SPREAD, count) + GLIA * glia
         self.grain = rng.uniform(0.08, 0.13, count) + 0.03 * glia
         self.vesicles = rng.uniform(0.3, 1.5, count) * rng.choice([1, 0.15], count, p=[0.35, 0.65])
-        self.thickness = _Noise(extent, 30, rng)
-        self.synapses = _Noise(extent, 22, rng)
-        self.tubules = _Noise(extent, 10, rng)
-        self.clusters = _Noise(extent, 25, rng)
-        self.light = _Noise(extent, 200, rng)
+        self.thickness = Noise(extent, 30, rng)
+        self.synapses = Noise(extent, 22, rng)
+        self.tubules = Noise(extent, 10, rng)
+        self.clusters = Noise(extent, 25, rng)
+        self.light = Noise(extent, 200, rng)
         self.mitochondria = list(_mitochondria(balls, rng))
 
-    def membrane(self, cuts: list[_Cut]) -> Array:
+    def membrane(self, cuts: list[Cut]) -> Array:
         """Stain (H, W) of the membranes, averaged over a section; 1 is edge-on."""
         depth = cuts[PLANES // 2].depth
         width = np.exp(0.2 * self.thickness.plane(depth) + 0.8 * self._dense(depth)) * MEMBRANE
         return np.mean([np.exp(-((cut.distance / width) ** 2)) for cut in cuts], 0)
 
-    def image(self, cut: _Cut, instances: Array, membrane: Array) -> Array:
+    def image(self, cut: Cut, instances: Array, membrane: Array) -> Array:
         """Grey levels (H, W) of one section."""
         rng, edge_on = self.rng, BILAYERS + SYNAPSE * self._dense(cut.depth)
         inner = cut.distance if instances.all() else ndimage.distance_transform_edt(instances)
@@ -322,7 +183,7 @@ class _Painter:
         return VESICLE * np.minimum(stain, 1)
 
     def _paint_mitochondria(
-        self, stain: Array, cut: _Cut, instances: Array, inner: Array, grain: Array
+        self, stain: Array, cut: Cut, instances: Array, inner: Array, grain: Array
     ) -> None:
         """Overwrite `stain` (H, W) where a mitochondrion is; it keeps clear of the membrane."""
         boxes = ndimage.find_objects(instances)
@@ -341,7 +202,7 @@ class _Painter:
 
 
 def _mitochondria(
-    balls: _Balls, rng: np.random.Generator
+    balls: Balls, rng: np.random.Generator
 ) -> Iterator[tuple[int, Array, Array, Array]]:
     """Ellipsoids (cell, centre, axes as rows, radii) lengthwise in the wider tubes, in pixels."""
     for i in np.flatnonzero(balls.radii[:-1] > 18):

@@ -1,0 +1,153 @@
+"""Tissue for synthetic EM: tubes that avoid one another, and planes cut through them.
+
+Neurites are grown as chains of balls; an additively weighted Voronoi diagram shares out the space
+between them. All lengths are in pixels, in depth too.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+
+# Sizes spread like those of real cross-sections (area quartiles 280, 630, 1680).
+RADIUS, RADIUS_SPREAD, RADIUS_MAX = 12.5, 0.5, 55.0  # median; standard deviation of its logarithm
+TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per tube that is tried
+GAP = 10.0  # tubes of this radius fill what the others leave
+MARGIN = 40.0  # tissue grown around the stack, so that its border cuts through cells
+NODE = 5.0  # between the nodes at which free space is known
+REACH = 22.0  # how far beyond its surface a ball competes for space; more than 2 GAP
+
+
+class Noise:
+    """Smooth Gaussian noise of unit variance in three dimensions, read one (H, W) plane at a time.
+
+    Random numbers on a grid of knots `scale` pixels apart, interpolated by Gaussians.
+    """
+
+    def __init__(
+        self, extent: tuple[float, int, int], scale: float, rng: np.random.Generator
+    ) -> None:
+        self.scale, self.sides = scale, extent[1:]
+        self.knots = rng.standard_normal([int(n / scale) + 6 for n in extent])
+
+    def plane(self, z: float) -> Array:
+        """Noise (H, W) at depth `z` in pixels."""
+        deep, rows, cols = (
+            self._weights(np.asarray(at, float), knots)
+            for at, knots in zip(([z], *map(np.arange, self.sides)), self.knots.shape, strict=True)
+        )
+        noise: Array = rows @ np.tensordot(deep[0], self.knots, 1) @ cols.T
+        return noise.astype(np.float32)
+
+    def _weights(self, at: Array, knots: int) -> Array:
+        w: Array = np.exp(-((at[:, None] / self.scale + 2 - np.arange(knots)) ** 2))
+        w /= np.sqrt((w**2).sum(1, keepdims=True))  # norm 1 keeps the variance at 1
+        return w
+
+
+class Balls(NamedTuple):
+    """Tubes as chains of balls; lengths in pixels."""
+
+    centres: Array  # (N, 3)  z, y, x
+    radii: Array  # (N,)
+    cells: Array  # (N,)  from 1
+
+
+def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
+    """Fill a box of `extent` pixels, and a margin, with tubes that avoid one another."""
+    nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
+    room = np.full(nodes, RADIUS_MAX, np.float32)  # pixels to the nearest tube; negative inside it
+    count = int(np.prod(nodes * NODE) / TUBE_VOLUME)
+    widths = np.exp(rng.normal(np.log(RADIUS), RADIUS_SPREAD, count)).clip(GAP, RADIUS_MAX)
+    # Widest first: a wide tube finds no room among narrow ones.
+    balls: list[tuple[Array, float, int]] = []
+    cell = 0
+    for width in itertools.chain(np.sort(widths)[::-1], itertools.repeat(GAP)):
+        free = np.flatnonzero(room > 1.1 * width)
+        if not free.size:
+            if width == GAP:
+                break
+            continue
+        cell += 1
+        start = np.stack(np.unravel_index(rng.choice(free), room.shape)) * NODE - MARGIN
+        way = rng.normal(size=3) * (1.6, 1, 1)  # mostly across the sections, as tracts are cut
+        tube = [(start, width), *_walk(start, way, width, room, rng)]
+        tube += _walk(start, -way, width, room, rng)
+        for centre, radius in tube:
+            _occupy(room, centre, radius, width)
+            balls.append((centre, radius, cell))
+    centres, radii, cells = zip(*balls, strict=True)
+    return Balls(np.array(centres), np.array(radii), np.array(cells))
+
+
+def _walk(
+    centre: Array, way: Array, width: float, room: Array, rng: np.random.Generator
+) -> Iterator[tuple[Array, float]]:
+    """Balls (centre, radius) of a tube that wanders from `centre` until its way is blocked."""
+    swelling = 0.0
+    for _ in range(12):
+        ways = way / np.linalg.norm(way) + 0.35 * rng.normal(size=(8, 3))
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        steps = centre + 0.6 * width * ways
+        at = np.rint((steps + MARGIN) / NODE).astype(int)
+        inside = ((at >= 0) & (at < room.shape)).all(1)
+        space = np.where(inside, room[tuple(at.T.clip(0, np.array(room.shape)[:, None] - 1))], -1)
+        best = int(space.argmax())
+        if space[best] < 0.6 * width:
+            return
+        swelling = 0.8 * swelling + 0.15 * rng.normal()  # varicosities
+        centre, way = steps[best], ways[best]
+        yield centre, min(width * float(np.exp(swelling)), float(space[best]) + 2)
+
+
+def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
+    """Lower `room` around a ball, as far as tubes of this `width` or less can tell."""
+    middle, reach = (centre + MARGIN) / NODE, (radius + 1.1 * width) / NODE + 1
+    low = np.maximum(middle - reach, 0).astype(int)
+    high = np.minimum(middle + reach + 1, room.shape).astype(int)
+    z, y, x = (np.arange(a, b) - c for a, b, c in zip(low, high, middle, strict=True))
+    window = room[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) * NODE - radius
+    np.minimum(window, distance, out=window, casting="same_kind")
+
+
+class Cut(NamedTuple):
+    """One plane through the tissue; all fields but `depth` are (H, W)."""
+
+    depth: float  # pixels
+    y: Array  # where, before warping, each pixel was: row ...
+    x: Array  # ... and column
+    cells: Array  # which cell it is in
+    distance: Array  # about how many pixels from the middle of the membrane
+
+
+def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array]:
+    """Share the plane at `depth` among the cells: `cells` and `distance` of a `Cut`.
+
+    The nearest surface decides (additively weighted Voronoi diagram, with all balls of a cell
+    counting as one), so only the nearest cell and the nearest other cell are kept.
+    """
+    cells = np.zeros(y.shape, np.int32)
+    nearest = np.full(y.shape, 2 * REACH, np.float32)
+    second = np.full(y.shape, 4 * REACH, np.float32)
+    rows, cols = np.indices(y.shape, np.float32)
+    slack = max(float(np.abs(y - rows).max()), float(np.abs(x - cols).max()))
+    reaches = np.sqrt(((balls.radii + REACH) ** 2 - (balls.centres[:, 0] - depth) ** 2).clip(0))
+    offside = np.abs(balls.centres[:, 1:] - np.array(y.shape) / 2) - np.array(y.shape) / 2
+    near = (reaches > 0) & (offside < (reaches + slack)[:, None]).all(1)
+    for i in np.flatnonzero(near):
+        (cz, cy, cx), radius, cell = balls.centres[i], balls.radii[i], balls.cells[i]
+        reach = reaches[i] + slack
+        window = tuple(slice(max(int(c - reach), 0), max(int(c + reach) + 2, 0)) for c in (cy, cx))
+        dy, dx = y[window] - np.float32(cy), x[window] - np.float32(cx)
+        d = np.sqrt(dy * dy + dx * dx + np.float32((depth - cz) ** 2)) - np.float32(radius)
+        a, b, k = nearest[window], second[window], cells[window]
+        np.minimum(b, np.maximum(a, d), out=b, where=k != cell)
+        np.copyto(k, cell, where=d < a)
+        np.minimum(a, d, out=a)
+    gap = second - nearest
+    slope = np.hypot(*np.gradient(gap))  # 2 where cells face each other, less at oblique borders
+    return cells, gap / slope.clip(1, 2)

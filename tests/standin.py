@@ -1,0 +1,191 @@
+"""A stand-in for a CuPy array, so that a machine without a GPU can hold the ops to the rules.
+
+It wraps a NumPy array and answers NumPy's calls as `cupy.ndarray` does, through `__array_ufunc__`
+and `__array_function__`; what CuPy refuses, it refuses, with a `TypeError`:
+
+- turning into a host array unasked: ``np.asarray(device)``; `get` is the way back;
+- meeting a host array, in an operator, a function, an assignment or an index. The one door inwards
+  is ``np.asarray(host, like=device)``;
+- a function, a method or a keyword that the installed CuPy does not have under the same name.
+
+The last rule reads CuPy's own signatures, which needs CuPy but no GPU; without CuPy it is not
+checked. All of it checks rules, not CuPy's numbers: `test_device.py` runs those on a real GPU.
+"""
+
+import functools
+import inspect
+import re
+
+import numpy as np
+
+try:
+    import cupy
+except ImportError:
+    cupy = None
+
+
+class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that claims to live on a device; `get` copies it to the host."""
+
+    __array_priority__ = 100
+    __hash__ = None
+
+    def __init__(self, host):
+        self._host = np.asarray(host)
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    nbytes = property(lambda self: self._host.nbytes)
+    itemsize = property(lambda self: self._host.itemsize)
+    strides = property(lambda self: self._host.strides)
+    T = property(lambda self: StandIn(self._host.T))
+
+    def __array__(self, dtype=None, copy=None):
+        """Refuse, as CuPy does: the way to the host is `get`."""
+        raise TypeError("implicit conversion of a device array to a host array; use get()")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """Answer an operator or an elementwise function."""
+        if method != "__call__":
+            raise TypeError(f"CuPy answers no np.{ufunc.__name__}.{method}")
+        require(counterpart(ufunc.__name__), f"np.{ufunc.__name__}", inputs, kwargs)
+        results = ufunc(*inward(inputs), **inward(kwargs))
+        return kwargs["out"][0] if "out" in kwargs else outward(results)
+
+    def __array_function__(self, func, types, args, kwargs):
+        """Answer any other function of NumPy."""
+        path = ".".join([*func.__module__.split(".")[1:], func.__name__])
+        require(counterpart(path), f"np.{path}", args, kwargs)
+        if func is np.asarray and isinstance(args[0], np.ndarray):
+            return StandIn(np.array(*args, **kwargs))
+        return outward(func(*inward(args), **inward(kwargs)))
+
+    def __getitem__(self, index):
+        """Take a window, as a view, or pick elements."""
+        return outward(self._host[inward(index)])
+
+    def __setitem__(self, index, value):
+        """Write a scalar or a device array."""
+        self._host[inward(index)] = inward(value)
+
+    def __getattr__(self, name):
+        """Find a method that `cupy.ndarray` and a NumPy array share; nothing with an underscore.
+
+        `__array_interface__` in particular: through it `np.asarray` would slip past `__array__`.
+        """
+        method = None if name.startswith("_") else getattr(np.ndarray, name, None)
+        if not callable(method):
+            raise AttributeError(f"a device array has no {name}")
+
+        @functools.wraps(method)
+        def call(*args, **kwargs):
+            require(counterpart(f"ndarray.{name}"), f"ndarray.{name}", (self, *args), kwargs)
+            return outward(method(self._host, *inward(args), **inward(kwargs)))
+
+        return call
+
+    def get(self):
+        """Copy to the host."""
+        return self._host.copy()
+
+    def __len__(self):
+        """Count the rows."""
+        return len(self._host)
+
+    def __iter__(self):
+        """Go through the rows."""
+        return (outward(part) for part in self._host)
+
+    def __float__(self):
+        """Give the value of an array of one element; CuPy waits for the device here."""
+        return float(self._host)
+
+    def __int__(self):
+        """Give the value of an array of one element."""
+        return int(self._host)
+
+    def __bool__(self):
+        """Give the truth of an array of one element."""
+        return bool(self._host)
+
+    def __repr__(self):
+        """Show the values."""
+        return f"StandIn({self._host!r})"
+
+
+def inward(argument):
+    """Unwrap the device arrays of an argument; refuse a host array."""
+    if isinstance(argument, StandIn):
+        return argument._host
+    if isinstance(argument, np.ndarray):
+        raise TypeError(f"a host array of shape {argument.shape} meets a device array")
+    if isinstance(argument, (tuple, list)):
+        return type(argument)(map(inward, argument))
+    if isinstance(argument, dict):
+        return {name: inward(value) for name, value in argument.items()}
+    return argument
+
+
+def outward(result):
+    """Wrap the arrays of a result; as in CuPy a scalar is an array without axes."""
+    if isinstance(result, (np.ndarray, np.generic)):
+        return StandIn(result)
+    if isinstance(result, (tuple, list)):
+        return type(result)(map(outward, result))
+    return result
+
+
+def counterpart(path):
+    """Find CuPy's own function of a dotted name; None if it has none."""
+    try:
+        return functools.reduce(getattr, path.split("."), cupy)
+    except AttributeError:
+        return None
+
+
+def require(function, name, args, kwargs):
+    """Raise a `TypeError` unless CuPy has the function and takes these arguments."""
+    if cupy is None:
+        return
+    # Some of CuPy's names are NumPy's own functions, which know no device array.
+    if function is None or getattr(function, "__module__", "").startswith("numpy"):
+        raise TypeError(f"CuPy has no {name}")
+    try:
+        signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"CuPy's {name} does not take these arguments: {error}") from None
+
+
+@functools.cache
+def signature(function):
+    """Signature of one of CuPy's functions; where it is compiled, its docstring begins with it."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        first = function.__doc__.strip().splitlines()[0]
+        arguments = first[first.index("(") + 1 : first.rindex(")")]
+        # Away with what is not Python: "\\*", "[, out1, out2]", and the C type in "int axis=-1".
+        arguments = re.sub(r"\\|\[.*?\]|\b\w+ (?=\w)", "", arguments)
+        return inspect.signature(eval(f"lambda {arguments}: None"))
+
+
+def to_device(value):
+    """Copy an array, or the arrays of a dict or tuple, to the pretended device."""
+    if isinstance(value, dict):
+        return {name: to_device(array) for name, array in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(to_device, value))
+    return StandIn(value.copy()) if isinstance(value, np.ndarray) else value
+
+
+def to_host(value):
+    """Copy back what was computed on the pretended device; anything else has left it."""
+    if isinstance(value, dict):
+        return {name: to_host(array) for name, array in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(to_host, value))
+    if not isinstance(value, StandIn):
+        raise TypeError(f"{type(value).__name__}: not on the device any more")
+    return value.get()

@@ -1,0 +1,330 @@
+"""The tester, tested: right gradients pass, and every planted fault is caught."""
+
+import re
+
+import numpy as np
+import pytest
+
+from minunet.gradcheck import adjoint_gap, check_gradients, numerical_gradient
+from minunet.ops import conv2d, crop_concat, maxpool, relu
+
+
+def convolution(kernel=(3, 3, 2, 2)):
+    """Make x, w, b, an upstream gradient, and what `conv2d.backward` makes of them.
+
+    The kernel has as many rows as columns and as many inputs as outputs unless told otherwise: so a
+    transposed gradient has the right shape, and only its values can give it away.
+    """
+    rng = np.random.default_rng(0)
+    kh, kw, c, o = kernel
+    x, w = rng.standard_normal((6, 7, c)), rng.standard_normal(kernel)
+    b, dy = rng.standard_normal(o), rng.standard_normal((7 - kh, 8 - kw, o))
+    gradients = dict(zip("xwb", conv2d.backward(dy, x, w), strict=True))
+    return {"x": x, "w": w, "b": b}, dy, gradients
+
+
+# Right gradients ---------------------------------------------------------------------------------
+
+
+def test_an_op_is_checked_in_three_lines():
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(shape) for shape in [(6, 7, 2), (3, 2, 2, 4), (4,)])
+
+    dy = rng.standard_normal(conv2d.forward(x, w, b).shape)
+    dx, dw, db = conv2d.backward(dy, x, w)
+    check_gradients(conv2d.forward, {"x": x, "w": w, "b": b}, dy, {"x": dx, "w": dw, "b": db})
+
+
+@pytest.mark.parametrize("kernel", [(2, 3, 4, 5), (3, 3, 2, 2)])
+def test_right_gradients_pass_and_the_largest_error_is_returned(kernel):
+    arguments, dy, gradients = convolution(kernel)
+    error = check_gradients(conv2d.forward, arguments, dy, gradients)
+    assert 0 < error < 1e-7  # measured: 6e-9
+
+
+def test_an_energy_is_checked_with_an_upstream_of_1():
+    x = np.array([[1.0, -2.0, 0.5]])
+    check_gradients(lambda x: np.sum(x**3), {"x": x}, 1.0, {"x": 3 * x**2})
+
+
+def test_of_several_results_the_first_is_the_output():
+    x, dy = np.array([[1.0, -2.0, 0.5]]), np.array([[0.3, -1.2, 0.7]])
+    check_gradients(lambda x: (x**2, 100 * x), {"x": x}, dy, {"x": 2 * x * dy})
+
+
+def test_rounding_beside_a_large_gradient_is_forgiven():
+    # The differences know an entry to about 1e-11 of the energy: this small one looks like 0.
+    x, dy = np.array([[1.0, 2.0, 3.0]]), np.array([[1.3, 1e-13, -0.7]])
+    check_gradients(relu.forward, {"x": x}, dy, {"x": dy})
+
+
+def test_a_gradient_of_zeros_passes_where_nothing_depends_on_the_argument():
+    x, b = np.array([[-1.0, -2.0, -3.0]]), np.array([5.0])
+    assert check_gradients(lambda x, b: relu.forward(x), {"x": x, "b": b}, x, {"b": 0 * b}) == 0
+
+
+def test_gradients_of_some_arguments_only():
+    arguments, dy, gradients = convolution()
+    check_gradients(conv2d.forward, arguments, dy, {"b": gradients["b"]})
+
+
+def test_arguments_and_gradients_are_not_modified():
+    arguments, dy, gradients = convolution()
+    arrays = [*arguments.values(), dy, *gradients.values()]
+    copies = [array.copy() for array in arrays]
+    for array in arrays:
+        array.flags.writeable = False
+    check_gradients(conv2d.forward, arguments, dy, gradients)
+    for array, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+# Planted faults ----------------------------------------------------------------------------------
+
+# Each is a mistake that a hand-written backward of a convolution can make.
+FAULTS = {
+    "dw transposed, channels for features": ("w", lambda dw: dw.swapaxes(2, 3)),
+    "dw with its spatial axes swapped": ("w", lambda dw: dw.swapaxes(0, 1)),
+    "dw flipped, as in a true convolution": ("w", lambda dw: dw[::-1, ::-1]),
+    "dw flipped along the columns": ("w", lambda dw: dw[:, ::-1]),
+    "dw of the wrong sign": ("w", np.negative),
+    "dw averaged over the pixels": ("w", lambda dw: dw / 20),
+    "dx of the wrong sign": ("x", np.negative),
+    "dx shifted by a row": ("x", lambda dx: np.roll(dx, 1, axis=0)),
+    "dx shifted by a column": ("x", lambda dx: np.roll(dx, 1, axis=1)),
+    "dx with its channels swapped": ("x", lambda dx: dx[..., ::-1]),
+    "dx off by a thousandth of a percent": ("x", lambda dx: dx * (1 + 1e-5)),
+    "dx of zeros": ("x", np.zeros_like),
+    "db forgotten": ("b", np.zeros_like),
+    "db with its features swapped": ("b", lambda db: db[::-1]),
+}
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_planted_fault_is_caught(name, fault):
+    arguments, dy, gradients = convolution()
+    gradients[name] = fault(gradients[name])
+    with pytest.raises(AssertionError, match=rf"^d{name}\["):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_a_kernel_flipped_in_the_backward_is_caught():
+    arguments, dy, gradients = convolution()
+    flipped = arguments["w"][::-1, ::-1]
+    gradients["x"] = conv2d.backward(dy, arguments["x"], flipped)[0]
+    with pytest.raises(AssertionError, match=r"^dx\["):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_a_bias_gradient_that_is_not_summed_over_the_pixels_is_caught():
+    arguments, dy, gradients = convolution()
+    for not_all in [dy[0, 0], dy.sum(axis=0)[0], dy.sum(axis=1)[0], dy.mean(axis=(0, 1))]:
+        gradients["b"] = not_all
+        with pytest.raises(AssertionError, match=r"^db\["):
+            check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_an_add_forgotten_where_the_forward_copies_is_caught():
+    # y holds x twice, so dx is the sum of both parts; this backward forgets one.
+    x = np.random.default_rng(0).standard_normal((2, 3, 4))
+    dy = np.random.default_rng(1).standard_normal((2, 3, 8))
+    dup, dskip = crop_concat.backward(dy, x.shape)
+
+    def forward(x):
+        return crop_concat.forward(x, x)
+
+    check_gradients(forward, {"x": x}, dy, {"x": dup + dskip})
+    with pytest.raises(AssertionError, match=r"^dx\["):
+        check_gradients(forward, {"x": x}, dy, {"x": dup})
+
+
+def test_one_wrong_entry_is_named_with_both_its_values():
+    arguments, dy, gradients = convolution()
+    right = gradients["w"][2, 0, 1, 0]
+    gradients["w"][2, 0, 1, 0] = wrong = right + 0.5
+    with pytest.raises(AssertionError, match=r"^dw\[2, 0, 1, 0\]: ") as error:
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+    pattern = r"backward says (\S+), central differences say (\S+) \(relative error"
+    says, differences = re.search(pattern, str(error.value)).groups()
+    assert float(says) == pytest.approx(wrong, rel=1e-9)
+    assert float(differences) == pytest.approx(right, rel=1e-6)
+    assert "kink" not in str(error.value)
+
+
+def test_the_worst_of_two_wrong_entries_is_named():
+    arguments, dy, gradients = convolution()
+    gradients["x"][1, 2, 0] += 1e-3
+    gradients["x"][3, 4, 1] += 10
+    with pytest.raises(AssertionError, match=r"^dx\[3, 4, 1\]"):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_a_wrong_entry_where_nothing_flows_is_caught():
+    # A right answer of 0 leaves nothing to be relative to; the largest of the others serves.
+    x, dy = np.array([[-1.0, 2.0, 3.0]]), np.array([[0.3, -1.2, 0.7]])
+    dx = relu.backward(dy, relu.forward(x))
+    dx[0, 0] = 1e-3
+    with pytest.raises(AssertionError, match=r"^dx\[0, 0\]: backward says 0.001, .* say 0 "):
+        check_gradients(relu.forward, {"x": x}, dy, {"x": dx})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_a_number_is_caught_and_named(bad):
+    arguments, dy, gradients = convolution()
+    gradients["x"][3, 4, 1] = bad
+    with pytest.raises(AssertionError, match=rf"^dx\[3, 4, 1\]: backward says {bad}, "):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_an_upstream_of_ones_is_blind_where_a_random_one_is_not():
+    # The reason for the module's advice: this backward lays dy upside down.
+    arguments, dy, gradients = convolution()
+    x, w = arguments["x"], arguments["w"]
+    ones = np.ones_like(dy)
+    check_gradients(conv2d.forward, arguments, ones, {"x": conv2d.backward(ones[::-1], x, w)[0]})
+    gradients["x"] = conv2d.backward(dy[::-1], x, w)[0]
+    with pytest.raises(AssertionError, match=r"^dx\["):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+# Kinks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("near", [0.0, 3e-6, -3e-6])
+def test_a_relu_at_0_is_called_a_kink(near):
+    x, dy = np.array([[1.0, near, -2.0]]), np.array([[0.3, -1.2, 0.7]])
+    dx = relu.backward(dy, relu.forward(x))
+    with pytest.raises(AssertionError, match=r"^dx\[0, 1\]: .*kink \(a ReLU at 0"):
+        check_gradients(relu.forward, {"x": x}, dy, {"x": dx})
+
+
+def test_a_tie_in_a_pooling_is_called_a_kink():
+    x, dy = np.array([[[5.0], [5]], [[2], [1]]]), np.array([[[-1.7]]])
+    dx = maxpool.backward(dy, maxpool.forward(x)[1])
+    with pytest.raises(AssertionError, match=r"^dx\[0, [01], 0\]: .*kink .*a tie in a pooling"):
+        check_gradients(maxpool.forward, {"x": x}, dy, {"x": dx})
+
+
+# Refusals ----------------------------------------------------------------------------------------
+
+
+def test_float32_is_refused_before_anything_is_compared():
+    arguments, dy, gradients = convolution()
+    arguments["w"] = arguments["w"].astype(np.float32)
+    with pytest.raises(ValueError, match="w is float32; central differences need float64"):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_integers_are_refused():
+    x = np.array([[1, 2, 3]])
+    with pytest.raises(ValueError, match="x is int64; central differences need float64"):
+        check_gradients(relu.forward, {"x": x}, x, {"x": x})
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    # With sizes that all differ, a transposed gradient does not get as far as its values.
+    arguments, dy, gradients = convolution((2, 3, 4, 5))
+    gradients["w"] = gradients["w"].swapaxes(2, 3)
+    message = "dw has the shape (2, 3, 5, 4), w has (2, 3, 4, 5)"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_gradients(conv2d.forward, arguments, dy, gradients)
+
+
+def test_entries_without_a_generator_are_refused():
+    arguments, dy, gradients = convolution()
+    with pytest.raises(ValueError, match="`rng`"):
+        check_gradients(conv2d.forward, arguments, dy, gradients, entries=3)
+
+
+# Some entries only -------------------------------------------------------------------------------
+
+
+def test_entries_are_drawn_without_repetition_from_each_argument():
+    x, w = np.arange(1.0, 13.0).reshape(3, 4), np.ones((5, 2))
+    calls = []
+
+    def forward(x, w):
+        calls.append((x.copy(), w.copy()))
+        return x.sum() + w.sum()
+
+    gradients = {"x": np.ones_like(x), "w": np.ones_like(w)}
+    rng = np.random.default_rng(0)
+    check_gradients(forward, {"x": x, "w": w}, 1.0, gradients, entries=7, rng=rng)
+    nudged_x = [tuple(np.argwhere(a > x)[0]) for a, _ in calls if np.any(a > x)]
+    nudged_w = [tuple(np.argwhere(a > w)[0]) for _, a in calls if np.any(a > w)]
+    assert len(nudged_x) == len(set(nudged_x)) == 7
+    assert len(nudged_w) == len(set(nudged_w)) == 7
+
+
+def test_more_entries_than_there_are_means_all():
+    arguments, dy, gradients = convolution()
+    check_gradients(conv2d.forward, arguments, dy, gradients, entries=10**6)
+
+
+# Central differences -----------------------------------------------------------------------------
+
+
+def test_numerical_gradient_of_a_cubic():
+    x = np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -10.0]])
+    indices = list(np.ndindex(x.shape))
+    gradient = numerical_gradient(lambda: float(np.sum(x**3)), x, indices)
+    # 3x²; the error is h² = 1e-10 and the rounding of a sum near 1000. Measured: 4e-9.
+    np.testing.assert_allclose(gradient, [3, 12, 27, 0.75, 0, 300], rtol=0, atol=1e-7)
+
+
+def test_numerical_gradient_of_a_cubic_is_off_by_the_square_of_its_step():
+    # ((x+h)³ - (x-h)³) / 2h = 3x² + h²
+    x = np.array([[1.0, 2.0, -3.0]])
+    for step in (1.0, 0.5, 0.25):
+        gradient = numerical_gradient(lambda: float(np.sum(x**3)), x, [(0, 1), (0, 2)], step)
+        np.testing.assert_array_equal(gradient, [12 + step**2, 27 + step**2])
+
+
+def test_numerical_gradient_puts_every_entry_back():
+    x = np.array([[0.1, 1e10, 1e-10], [1 / 3, -0.7, 3.3]])
+    before = x.copy()
+    numerical_gradient(lambda: float(x.sum()), x, list(np.ndindex(x.shape)))
+    np.testing.assert_array_equal(x, before)
+
+
+# Adjoint -----------------------------------------------------------------------------------------
+
+WRONG_ADJOINTS = {
+    "flipped": lambda dx: dx[::-1, ::-1],
+    "columns flipped": lambda dx: dx[:, ::-1],
+    "channels swapped": lambda dx: dx[..., ::-1],
+    "shifted": lambda dx: np.roll(dx, 1, axis=0),
+    "wrong sign": np.negative,
+    "off by a millionth": lambda dx: dx * (1 + 1e-6),
+}
+
+
+def adjoint_in_x(adjoint, kernel=(3, 3, 2, 2)):
+    """Gap of the convolution above, without its bias, whose adjoint in x is tampered with."""
+    arguments, u, _ = convolution(kernel)
+    x, w, no_bias = arguments["x"], arguments["w"], 0 * arguments["b"]
+    return adjoint_gap(
+        lambda x: conv2d.forward(x, w, no_bias),
+        lambda u: adjoint(conv2d.backward(u, x, w)[0]),
+        x,
+        u,
+    )
+
+
+@pytest.mark.parametrize("kernel", [(2, 3, 4, 5), (3, 3, 2, 2)])
+def test_the_gap_of_a_right_adjoint_is_rounding(kernel):
+    assert adjoint_in_x(lambda dx: dx, kernel) < 1e-14  # measured: 1e-16
+
+
+@pytest.mark.parametrize("wrong", WRONG_ADJOINTS.values(), ids=WRONG_ADJOINTS.keys())
+def test_the_gap_of_a_wrong_adjoint_is_large(wrong):
+    assert adjoint_in_x(wrong) > 1e-9  # measured: 1e-7 for the millionth, 1e-2 for the others
+
+
+def test_the_gap_of_a_matrix_and_of_its_transpose():
+    a = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 10]])
+    x, u = np.array([1.0, -2, 0.5]), np.array([3.0, 1, -1])
+    assert adjoint_gap(lambda x: a @ x, lambda u: a.T @ u, x, u) < 1e-15  # measured: 0
+    # a·x = (-1.5, -3, -4) and a·u = (2, 11, 19): |⟨a·x, u⟩ - ⟨x, a·u⟩| = |-3.5 + 10.5| = 7.
+    expected = 7 / np.sqrt((1.5**2 + 3**2 + 4**2) * 11)
+    assert adjoint_gap(lambda x: a @ x, lambda u: a @ u, x, u) == pytest.approx(expected)

@@ -1,0 +1,457 @@
+"""The whole network: every gradient checked, PyTorch's agrees, and planted faults are caught."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from minunet import geometry, initialization, unet
+from minunet.architecture import Architecture
+from minunet.errors import InputError
+from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, relu, upconv
+
+VARIANTS = pytest.mark.parametrize("variant", ["paper", "release"])
+DEPTHS = pytest.mark.parametrize("depth", [1, 2, 3])
+
+
+def small(depth, variant, channels=3, **fields):
+    return Architecture(
+        depth, channels=channels, in_channels=2, classes=3, variant=variant, **fields
+    )
+
+
+def legal_tile(depth):
+    """Height and width of the two smallest legal tiles: not a square."""
+    return tuple(islice(geometry.legal_sizes(depth), 2))
+
+
+def draw_params(arch, rng):
+    """Draw initial weights, and biases that are not 0: behind those no wrong db can hide."""
+    params = initialization.gaussian(arch, rng, np.float64)
+    return {
+        name: w if w.ndim == 4 else 0.1 * rng.standard_normal(w.shape) for name, w in params.items()
+    }
+
+
+class Problem:
+    """A network, a tile with labels and weights, and the energy that is to be differentiated."""
+
+    def __init__(self, arch, seed=0):
+        rng = np.random.default_rng(seed)
+        height, width = legal_tile(arch.depth)
+        lost = 2 * geometry.margin(arch.depth)
+        self.arch, self.seed = arch, seed
+        self.params = draw_params(arch, rng)
+        self.x = rng.standard_normal((height, width, arch.in_channels))
+        self.labels = rng.integers(0, arch.classes, (height - lost, width - lost))
+        self.weight_map = rng.uniform(0.5, 2, self.labels.shape)
+
+    def forward(self, params, training=True):
+        """Compute the energy; the seed is the same every time, and so is what is dropped."""
+        rng = np.random.default_rng(self.seed) if training else None
+        logits, activations = unet.forward(params, self.x, self.arch, rng)
+        energy, p = cross_entropy.forward(logits, self.labels, self.weight_map)
+        return float(energy), p, activations
+
+    def gradients(self, training=True):
+        """Differentiate the energy with respect to each parameter, as `unet.backward` does."""
+        _, p, activations = self.forward(self.params, training)
+        dlogits = cross_entropy.backward(p, self.labels, self.weight_map)
+        return unet.backward(self.params, activations, dlogits, self.arch)
+
+
+# Gradients, tensor by tensor
+
+
+def pieces(activations):
+    """Which piece of the piecewise smooth energy this is: what each ReLU and pooling chose."""
+    return [
+        a if name.endswith("argmax") else a > 0
+        for name, a in activations.items()
+        if name.split(".")[1] in ("a1", "a2", "up", "argmax")
+    ]
+
+
+def directional_derivative(problem, name, direction):
+    """Central difference of the energy along a direction of one parameter, away from kinks.
+
+    Of the hundred thousand ReLUs some are closer to their kink than any step: the step shrinks
+    until both ends lie on one smooth piece.
+    """
+    for step in (1e-5, 1e-6, 1e-7):
+        energies, ends = [], []
+        for signed in (step, -step):
+            nudged = problem.params | {name: problem.params[name] + signed * direction}
+            energy, _, activations = problem.forward(nudged)
+            energies.append(energy)
+            ends.append(pieces(activations))
+        if all(np.array_equal(one, other) for one, other in zip(*ends, strict=True)):
+            break
+    return (energies[0] - energies[1]) / (2 * step)
+
+
+def assert_gradients(problem):
+    """Compare the gradient of each parameter with the energy's slope in a random direction."""
+    rng = np.random.default_rng(100)
+    grads = problem.gradients()
+    assert list(grads) == list(problem.params)
+    for name, gradient in grads.items():
+        assert gradient.shape == problem.params[name].shape
+        direction = rng.standard_normal(gradient.shape)
+        claimed = np.sum(gradient * direction)
+        measured = directional_derivative(problem, name, direction)
+        # In a random direction a slope is about as large as the gradient; it may be near 0.
+        error = abs(claimed - measured) / max(abs(measured), np.linalg.norm(gradient))
+        assert error < 1e-6, (  # measured: 3e-8 at most
+            f"d{name}: {claimed:.8g} is claimed, {measured:.8g} measured"
+        )
+
+
+@DEPTHS
+@VARIANTS
+def test_every_gradient(depth, variant):
+    assert_gradients(Problem(small(depth, variant)))
+
+
+@VARIANTS
+def test_every_gradient_without_dropout(variant):
+    assert_gradients(Problem(small(2, variant, dropout=0.0), seed=1))
+
+
+def test_every_gradient_of_unusual_networks():
+    assert_gradients(Problem(Architecture(2, channels=1, in_channels=3, classes=5), seed=2))
+    assert_gradients(Problem(Architecture.release(depth=1, channels=5, dropout=0.2), seed=3))
+
+
+# The check is checked: faults of the kind that are really made
+
+conv, up = conv2d.backward, upconv.backward
+crop, pool, entropy = crop_concat.backward, maxpool.backward, cross_entropy.backward
+
+
+def forgotten_skip(dy, skip_shape):
+    dup, dskip = crop(dy, skip_shape)
+    return dup, np.zeros_like(dskip)
+
+
+def skip_before_up(dy, skip_shape):
+    channels = skip_shape[-1]
+    return dy[..., channels:], crop(np.roll(dy, -channels, axis=-1), skip_shape)[1]
+
+
+def skip_off_centre(dy, skip_shape):
+    dup, dskip = crop(dy, skip_shape)
+    return dup, np.roll(dskip, 1, axis=1)
+
+
+def transposed_dw(dy, x, w):
+    dx, dw, db = conv(dy, x, w)
+    return dx, dw.transpose(0, 1, 3, 2) if w.shape[2] == w.shape[3] else dw, db
+
+
+def swapped_taps(dy, x, w):
+    dx, dw, db = conv(dy, x, w)
+    return dx, dw.transpose(1, 0, 2, 3), db
+
+
+def flipped_dw(dy, x, w):
+    dx, dw, db = conv(dy, x, w)
+    return dx, dw[::-1, ::-1], db
+
+
+def flipped_kernel(dy, x, w):
+    return conv(dy, x, w[::-1, ::-1])[0], *conv(dy, x, w)[1:]
+
+
+def mean_db(dy, x, w):
+    dx, dw, db = conv(dy, x, w)
+    return dx, dw, db / dy[..., 0].size
+
+
+def upconv_swapped_taps(dy, x, w):
+    dx, dw, db = up(dy, x, w)
+    return dx, dw.transpose(1, 0, 2, 3), db
+
+
+def upconv_swapped_kernel(dy, x, w):
+    return up(dy, x, w.transpose(1, 0, 2, 3))[0], *up(dy, x, w)[1:]
+
+
+FAULTS = {
+    "no + dskip": (crop_concat, forgotten_skip),
+    "skip taken for up": (crop_concat, skip_before_up),
+    "skip off centre": (crop_concat, skip_off_centre),
+    "dw transposed": (conv2d, transposed_dw),
+    "taps of dw swapped": (conv2d, swapped_taps),
+    "dw flipped": (conv2d, flipped_dw),
+    "kernel flipped": (conv2d, flipped_kernel),
+    "db a mean": (conv2d, mean_db),
+    "taps of upconv's dw swapped": (upconv, upconv_swapped_taps),
+    "axes of upconv's kernel swapped": (upconv, upconv_swapped_kernel),
+    "ReLU let through": (relu, lambda dy, y: dy),
+    "dropout forgotten": (dropout, lambda dy, mask: dy),
+    "not the winner of the pooling": (maxpool, lambda dy, argmax: pool(dy, 3 - argmax)),
+    "weights forgotten": (cross_entropy, lambda p, labels, w: entropy(p, labels, np.ones_like(w))),
+}
+
+
+@pytest.mark.parametrize(("op", "fault"), FAULTS.values(), ids=FAULTS.keys())
+@VARIANTS
+def test_a_planted_fault_is_caught(monkeypatch, op, fault, variant):
+    problem = Problem(small(2, variant))
+    monkeypatch.setattr(op, "backward", fault)
+    with pytest.raises(AssertionError, match="is claimed"):
+        assert_gradients(problem)
+
+
+# PyTorch
+
+
+@pytest.fixture
+def torch():
+    """Lend PyTorch with one thread: on maps this small, threads wait for one another."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)
+
+
+def relative_error(ours, theirs):
+    assert ours.shape == theirs.shape
+    return np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs))
+
+
+@DEPTHS
+@VARIANTS
+@pytest.mark.parametrize("training", [False, True])
+def test_pytorch_agrees(torch, depth, variant, training):
+    import torch_unet
+
+    problem = Problem(small(depth, variant, channels=4), seed=4)
+    energy, p, activations = problem.forward(problem.params, training)
+    grads = problem.gradients(training)
+
+    theirs = torch_unet.to_torch(problem.params)
+    masks = {
+        name.split(".")[0]: torch_unet.map_to_torch(a)
+        for name, a in activations.items()
+        if name.endswith(".mask")
+    }
+    assert len(masks) == (2 if training else 0)
+    x = torch_unet.map_to_torch(problem.x)
+    logits = torch_unet.forward(theirs, x, problem.arch, masks)
+    their_energy = torch_unet.energy(
+        logits, torch.tensor(problem.labels), torch.tensor(problem.weight_map)
+    )
+    their_energy.backward()
+
+    # Measured: 8e-15 at most.
+    assert abs(energy / their_energy.item() - 1) < 1e-10
+    assert relative_error(p, torch_unet.map_to_numpy(logits.softmax(dim=1))) < 1e-10
+    for name, gradient in torch_unet.gradients(theirs).items():
+        assert relative_error(grads[name], gradient) < 1e-10, name
+
+
+@VARIANTS
+def test_pytorch_agrees_on_the_logits_of_the_papers_depth(torch, variant):
+    import torch_unet
+
+    arch = small(4, variant)
+    rng = np.random.default_rng(5)
+    params, x = draw_params(arch, rng), rng.standard_normal((188, 204, 2))
+    logits, _ = unet.forward(params, x, arch)
+    theirs = torch_unet.forward(torch_unet.to_torch(params), torch_unet.map_to_torch(x), arch)
+    assert logits.shape == (4, 20, 3)
+    assert relative_error(logits, torch_unet.map_to_numpy(theirs)) < 1e-10  # measured: 2e-15
+
+
+# Dropout
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@VARIANTS
+def test_dropout_acts_at_the_end_of_the_contracting_path_alone(depth, variant):
+    problem = Problem(small(depth, variant), seed=6)
+    _, _, dropped = problem.forward(problem.params, training=True)
+    _, _, whole = problem.forward(problem.params, training=False)
+
+    assert [name for name in dropped if name.endswith("mask")] == [
+        f"contract{depth - 1}.mask",
+        "bottom.mask",
+    ]
+    assert not any(name.endswith("mask") for name in whole)
+    for name, a in dropped.items():
+        stage, tensor = name.split(".")
+        if stage.startswith("contract") and tensor not in ("mask", "argmax"):
+            last = stage == f"contract{depth - 1}" and tensor == "a2"
+            assert np.array_equal(a, whole[name]) != last, name
+    a2, mask = whole[f"contract{depth - 1}.a2"], dropped[f"contract{depth - 1}.mask"]
+    np.testing.assert_array_equal(dropped[f"contract{depth - 1}.a2"], a2 * mask)
+    assert set(np.unique(mask)) == {0, 2}
+    # Half are dropped, give or take five standard deviations.
+    assert abs(np.mean(mask == 0) - 0.5) < 5 * 0.5 / np.sqrt(mask.size)
+    # Each stage has a mask of its own, and each channel.
+    assert not np.array_equal(mask[..., 0], mask[..., 1])
+
+
+@VARIANTS
+def test_the_skip_carries_the_dropped_map_across_and_down(variant):
+    arch = small(2, variant)
+    problem = Problem(arch, seed=7)
+    _, _, activations = problem.forward(problem.params)
+    skip = activations["contract1.a2"]
+    assert np.mean(skip == 0) > 0.5
+    # Downwards: the bottom takes the largest of four dropped pixels.
+    rows, columns, channels = skip.shape
+    fours = skip.reshape(rows // 2, 2, columns // 2, 2, channels)
+    np.testing.assert_array_equal(activations["bottom.x"], fours.max(axis=(1, 3)))
+    # Across: the last channels of the expanding stage, 4 pixels in from the border.
+    across = activations["expand1.x"][..., -channels:]
+    np.testing.assert_array_equal(across, skip[4:-4, 4:-4])
+    # And from further up, where nothing is dropped, 16 pixels in.
+    across = activations["expand0.x"][..., -arch.channels :]
+    np.testing.assert_array_equal(across, activations["contract0.a2"][16:-16, 16:-16])
+
+
+def test_dropout_needs_both_a_generator_and_a_rate():
+    problem = Problem(small(1, "paper"), seed=8)
+    never = Problem(small(1, "paper", dropout=0.0), seed=8)
+    without, once, again = (
+        problem.forward(problem.params, training)[0] for training in (False, True, True)
+    )
+    assert once == again != without
+    energy, _, activations = never.forward(never.params, training=True)
+    assert energy == without
+    assert not any(name.endswith("mask") for name in activations)
+    problem.seed += 1
+    assert problem.forward(problem.params)[0] != once
+
+
+# The graph
+
+
+@VARIANTS
+def test_the_activations_are_those_documented(variant):
+    _, activations = unet.forward(*tile_of(small(2, variant)))
+    ups = [["expand1.up"], ["expand0.up"]] if variant == "release" else [[], []]
+    assert set(activations) == {
+        *["contract0.x", "contract0.a1", "contract0.a2", "contract0.argmax"],
+        *["contract1.x", "contract1.a1", "contract1.a2", "contract1.argmax"],
+        *["bottom.x", "bottom.a1", "bottom.a2"],
+        *["expand1.x", "expand1.a1", "expand1.a2", *ups[0]],
+        *["expand0.x", "expand0.a1", "expand0.a2", *ups[1]],
+    }
+
+
+def tile_of(arch, dtype=np.float64):
+    rng = np.random.default_rng(9)
+    params = {name: w.astype(dtype) for name, w in draw_params(arch, rng).items()}
+    x = rng.standard_normal((*legal_tile(arch.depth), arch.in_channels)).astype(dtype)
+    return params, x, arch
+
+
+@VARIANTS
+@DEPTHS
+def test_every_map_has_the_size_of_figure_1(depth, variant):
+    params, x, arch = tile_of(small(depth, variant))
+    logits, activations = unet.forward(params, x, arch)
+    walks = [geometry.sizes(size, depth) for size in x.shape[:2]]
+    for (stage, rows), (_, columns) in zip(*walks, strict=True):
+        for name, r, c in zip(("x", "a1", "a2"), rows, columns, strict=True):
+            assert activations[f"{stage}.{name}"].shape[:2] == (r, c)
+    lost = 2 * geometry.margin(depth)
+    assert logits.shape == (x.shape[0] - lost, x.shape[1] - lost, 3)
+
+
+@VARIANTS
+def test_relu_follows_the_upconvolution_in_the_release_only(variant):
+    params, x, arch = tile_of(small(2, variant))
+    _, activations = unet.forward(params, x, arch)
+    for level in (0, 1):
+        up = activations[f"expand{level}.x"][..., : arch.upconv_width(level)]
+        assert (up.min() < 0) == (variant == "paper")
+        if variant == "release":
+            np.testing.assert_array_equal(up, activations[f"expand{level}.up"])
+
+
+def test_no_relu_on_the_logits():
+    logits, _ = unet.forward(*tile_of(small(1, "paper")))
+    assert logits.min() < 0 < logits.max()
+
+
+@VARIANTS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contract(variant, dtype):
+    params, x, arch = tile_of(small(2, variant), dtype)
+    copies = {name: w.copy() for name, w in params.items()}
+    image = x.copy()
+    for array in (x, *params.values()):
+        array.flags.writeable = False
+    logits, activations = unet.forward(params, x, arch, np.random.default_rng(0))
+    kept = {name: a.copy() for name, a in activations.items()}
+    dlogits = np.random.default_rng(1).standard_normal(logits.shape).astype(dtype)
+    for array in (dlogits, *activations.values()):
+        array.flags.writeable = False
+    grads = unet.backward(params, activations, dlogits, arch)
+
+    np.testing.assert_array_equal(x, image)
+    for name, w in params.items():
+        np.testing.assert_array_equal(w, copies[name])
+    for name, a in activations.items():
+        np.testing.assert_array_equal(a, kept[name])
+        assert a.dtype == (np.uint8 if name.endswith("argmax") else dtype), name
+    assert logits.dtype == dtype
+    assert list(grads) == list(params) == list(arch.shapes())
+    for name, gradient in grads.items():
+        assert gradient.dtype == dtype
+        assert gradient.shape == params[name].shape
+
+
+# Equivariance: the network commutes with shifts by 2^depth pixels, and with no smaller ones
+
+
+@DEPTHS
+@VARIANTS
+def test_equivariant_to_shifts_by_two_to_the_depth_and_no_fewer(depth, variant):
+    arch = small(depth, variant)
+    rng = np.random.default_rng(10)
+    params = draw_params(arch, rng)
+    period = 2**depth
+    height, width = tuple(islice(geometry.legal_sizes(depth), 3, 5))
+    image = rng.standard_normal((height + 2 * period, width + period, 2))
+
+    def tile(top, left):
+        return unet.forward(params, image[top : top + height, left : left + width], arch)[0]
+
+    def difference(top, left):
+        # Where both tiles segment the same pixels of the image.
+        shifted, still = tile(top, left), tile(0, 0)[top:, left:]
+        return relative_error(shifted[: still.shape[0], : still.shape[1]], still)
+
+    for top, left in ((0, period), (period, 0), (2 * period, period)):
+        assert difference(top, left) < 1e-12  # measured: 1e-15 at most
+    for shift in range(1, period):
+        assert difference(0, shift) > 0.01  # measured: 0.06 at least
+        assert difference(shift, 0) > 0.01
+
+
+# The door
+
+
+def test_an_illegal_tile_is_told_the_nearest_sizes():
+    params, _, arch = tile_of(Architecture(4, channels=1))
+    for shape, message in [
+        ((512, 572, 1), "512 pixels.*508 and 524"),
+        ((572, 190, 1), "190 pixels.*188 and 204"),
+        ((188, 100, 1), "100 pixels.*188"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            unet.forward(params, np.zeros(shape), arch)
+
+
+def test_a_tile_with_wrong_channels_or_axes_is_told_what_is_right():
+    params, x, arch = tile_of(small(1, "paper"))
+    for wrong in (x[..., :1], x[..., 0], x[np.newaxis], np.concatenate([x, x], axis=-1)):
+        with pytest.raises(InputError, match=r"\(H, W, 2\)"):
+            unet.forward(params, wrong, arch)

@@ -9,7 +9,6 @@ checkpoint or the new one, never half of one.
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,17 +62,20 @@ def load(path: Path) -> Checkpoint:
     if not path.is_file():
         raise InputError(f"{path} is not a file; a checkpoint is the best.npz or last.npz of a run")
     try:
-        with np.load(path, allow_pickle=False) as npz:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as npz:
             meta = json.loads(str(npz["meta"]))
             arrays = {name: npz[name] for name in npz.files if name != "meta"}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        version = meta["format"]
+        params, velocity = (
+            {name.removeprefix(kind): a for name, a in arrays.items() if name.startswith(kind)}
+            for kind in ("params/", "velocity/")
+        )
+        if not params or params.keys() != velocity.keys():
+            raise KeyError
+    except Exception:  # a damaged or foreign file can raise anything
         raise InputError(f"{path} is not a checkpoint of minunet, or is damaged") from None
-    if meta["format"] != FORMAT:
-        raise InputError(f"{path} has format {meta['format']}; this version reads {FORMAT}")
-    params, velocity = (
-        {name.removeprefix(kind): a for name, a in arrays.items() if name.startswith(kind)}
-        for kind in ("params/", "velocity/")
-    )
+    if version != FORMAT:
+        raise InputError(f"{path} has format {version}; this version reads {FORMAT}")
     return Checkpoint(
         params, velocity, meta["step"], meta["random_state"], meta["best"], meta["config"]
     )

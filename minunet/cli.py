@@ -52,4 +52,7 @@ def run(main: Callable[[], None], module: str) -> NoReturn:
     except (InputError, OSError) as error:
         print(f"python -m minunet.{module}: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print(f"python -m minunet.{module}: interrupted", file=sys.stderr)
+        sys.exit(130)
     sys.exit(0)

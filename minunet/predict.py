@@ -76,7 +76,7 @@ def main() -> None:
         help="aligned: tiles join exactly as in one pass; paper: at the size of their output",
     )
     parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="as above"
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
     )
     args = parser.parse_args()
     check_out(args.out)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minunet import config, device, geometry, runs, training
+from minunet import config, device, runs, tiling, training
 from minunet.cli import Parser, run
 from minunet.config import Config
 from minunet.data import dataset, readers
@@ -36,7 +36,7 @@ class Run(NamedTuple):
 def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     """Prepare a run from the settings that were typed."""
     settings = config.from_options(typed)
-    geometry.sizes(settings.tile, settings.depth)
+    tiling.aligned_step(settings.tile, settings.depth)  # legal, and joins without a seam
     where, reason = device.choose(settings.device)
     data = load(settings)
     settings = replace(
@@ -59,8 +59,7 @@ def continued_run(typed: dict[str, Any], folder: Path) -> Run:
             f"{', '.join(config.flag(name) for name in fixed)} cannot change when a run is "
             f"continued; {', '.join(config.flag(name) for name in config.CHANGEABLE)} can"
         )
-    where, reason = device.choose(typed.get("device", "auto"))
-    state, settings = training.restore(folder / "last.npz", where)
+    state, settings, reason = training.restore(folder / "last.npz", typed.get("device"))
     settings = replace(settings, **typed)
     if settings.steps <= state.step:
         raise InputError(
@@ -126,10 +125,10 @@ def main() -> None:
     """Prepare a run, say what it will do, and do it."""
     typed, out, resume = parse(sys.argv[1:])
     this = continued_run(typed, resume) if resume else new_run(typed, out)
-    print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
-    print(f"run       {this.folder}\n", flush=True)
     again = f"python -m minunet.train --resume {this.folder}"
     try:
+        print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
+        print(f"run       {this.folder}\n", flush=True)
         training.train(this.folder, this.settings, this.data, this.state)
     except DivergedError as error:
         rate = this.settings.learning_rate

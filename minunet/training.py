@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from minunet.validation import Scores, constant_error, validate
 from minunet.weight_map import class_weights
 
 Tensors = dict[str, Array]
+Wanted = Literal["auto", "cpu", "cuda"]
 
 
 class DivergedError(Exception):
@@ -51,6 +53,7 @@ def start(settings: Config, where: device.Name) -> State:
     return State(params, sgd.start(params), rng)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
 def step(
     state: State, tile: sampling.Tile, arch: Architecture, learning_rate: float, momentum: float
 ) -> float:
@@ -158,9 +161,9 @@ def _keep(folder: Path, settings: Config, state: State, scores: Scores) -> None:
     """Save the state as the last, and if it has the best score so far as the best."""
     best = scores.iou > state.best
     state.best = max(state.best, scores.iou)
-    save(folder / "last.npz", settings, state)
-    if best:
+    if best:  # first: killed in between, the run goes on from the last and comes here again
         save(folder / "best.npz", settings, state)
+    save(folder / "last.npz", settings, state)
 
 
 def save(path: Path, settings: Config, state: State) -> None:
@@ -180,13 +183,18 @@ def save(path: Path, settings: Config, state: State) -> None:
     )
 
 
-def restore(path: Path, where: device.Name) -> tuple[State, Config]:
-    """Read the state and the settings of a run, as `save` wrote them."""
+def restore(path: Path, wanted: Wanted | None) -> tuple[State, Config, str]:
+    """Read the state and the settings of a run, as `save` wrote them, and say where it will run.
+
+    The device is the one wanted now or, with None, the one wanted before.
+    """
     saved = checkpoint.load(path)
+    settings = Config.from_json(saved.config)
+    where, reason = device.choose(wanted or settings.device)
     rng = np.random.default_rng()
     rng.bit_generator.state = saved.random_state
     params, velocity = (device.to_device(t, where) for t in (saved.params, saved.velocity))
-    return State(params, velocity, rng, saved.step, saved.best), Config.from_json(saved.config)
+    return State(params, velocity, rng, saved.step, saved.best), settings, reason
 
 
 @contextmanager

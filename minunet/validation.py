@@ -33,6 +33,7 @@ def constant_error(data: Dataset) -> float:
     return float(1 - counts.max() / counts.sum())
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
 def validate(
     params: dict[str, Array], data: Dataset, arch: Architecture, tile: int, weights: Array
 ) -> tuple[Scores, list[Segmented]]:

@@ -57,7 +57,7 @@ def load(images: str | None, labels: str | None, validation: str, scaling: Scali
     training, held_out = split(validation, len(raw))
     digest = hashlib.sha256()
     for array in (*raw, *classes):
-        digest.update(array.tobytes())
+        digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
     described = _describe(images, raw, scaling, values, training, held_out)
     scaled = scale(raw, scaling)
     return Dataset(
@@ -112,8 +112,8 @@ def _block(block: str, count: int) -> range:
             raise ValueError
     except ValueError:
         raise InputError(f"validation is {block}; legal are {legal}") from None
-    # A fraction of several slices is at least one of them; a single slice is there to train on.
-    slices = max(round(fraction * count), 1) if fraction and count > 1 else 0
+    # A fraction of several slices is at least one of them, and leaves one to train on.
+    slices = min(max(round(fraction * count), 1), count - 1) if fraction else 0
     return range(count - slices, count)
 
 

@@ -7,19 +7,24 @@ found by `find`:
     FOLDER/images/NAME.png, FOLDER/labels/NAME.png               same stem; also masks/, also TIFF
 """
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tifffile
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from minunet.array import Array
 from minunet.errors import InputError
 
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
+DECODED = {tifffile.COMPRESSION[name] for name in ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")}
+"""Compressions that tifffile decodes by itself; the others are left to Pillow."""
 MOST_CLASSES = 16
 """More label values than this are taken for instance numbers, not classes."""
 
@@ -60,7 +65,10 @@ def files(path: Path) -> list[Path]:
         raise InputError(f"{path} does not exist")
     if path.is_file():
         return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in READABLE)
+    found = sorted(
+        (p for p in path.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith(".")),
+        key=lambda p: (p.stem, p.name),  # by stem first: a.TIF, a.b.TIF and a.tif, a.b.tif pair up
+    )
     if not found:
         raise InputError(f"{path} holds no image: TIFF (.tif, .tiff) and PNG files are read")
     return found
@@ -71,27 +79,53 @@ def _read_file(path: Path) -> list[Array]:
     if path.suffix.lower() not in READABLE:
         raise InputError(f"{path} is neither TIFF nor PNG; those are read")
     try:
-        pages = _read_tiff(path) if path.suffix.lower() in TIFF else [_read_with_pillow(path)]
-    except (UnidentifiedImageError, tifffile.TiffFileError, ValueError, SyntaxError) as error:
-        if isinstance(error, InputError):
-            raise
+        with _in_silence() as errors:
+            pages = _read_tiff(path) if path.suffix.lower() in TIFF else [_read_with_pillow(path)]
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can raise anything: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
+    if errors or not pages:
+        raise InputError(f"{path} is damaged: {', '.join(errors) or 'it holds no page'}")
+    # One bit per pixel comes as booleans.
+    pages = [page.astype(np.uint8) if page.dtype == bool else page for page in pages]
     for page in pages:
-        if not np.isfinite(page).all():
-            raise InputError(f"{path} holds values that are not finite numbers")
+        if page.dtype.kind not in "uif" or not np.isfinite(page).all():
+            raise InputError(f"{path} holds values that are not finite, real numbers")
     return [page[..., np.newaxis] if page.ndim == 2 else _colour(page, path) for page in pages]
+
+
+@contextmanager
+def _in_silence() -> Iterator[list[str]]:
+    """Collect the errors that tifffile would only log: a stack may have lost its last pages."""
+    errors: list[str] = []
+
+    class Collector(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            if record.levelno >= logging.ERROR and not errors:
+                errors.append(record.getMessage())
+            return False
+
+    logger, collector = logging.getLogger("tifffile"), Collector()
+    logger.addFilter(collector)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield errors
+    finally:
+        logger.removeFilter(collector)
 
 
 def _read_tiff(path: Path) -> list[Array]:
     """Read the pages of a TIFF file; what tifffile cannot, LZW and JPEG, Pillow does."""
     with tifffile.TiffFile(path) as tiff:
-        compressed = {page.compression for page in tiff.pages}
-        if compressed & {tifffile.COMPRESSION.LZW, tifffile.COMPRESSION.JPEG}:
+        if {page.compression for page in tiff.pages} - DECODED:
             return _read_pages_with_pillow(path)
         pages: list[Array] = []
         for series in tiff.series:
             keep = 3 if series.axes.endswith("S") else 2
-            if not series.axes.replace("S", "").endswith("YX") or "C" in series.axes:
+            axes = series.axes.removesuffix("S")
+            if not axes.endswith("YX") or "C" in axes or "S" in axes:
                 raise InputError(
                     f"{path} has the axes {series.axes}; stacks of grey or colour slices are read "
                     "(save each channel as a stack of its own)"
@@ -112,7 +146,7 @@ def _read_pages_with_pillow(path: Path) -> list[Array]:
 
 def _read_with_pillow(path: Path) -> Array:
     with Image.open(path) as image:
-        # A palette's indices are not grey values, and one bit per pixel would come as booleans.
+        # A palette's indices are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
 
 

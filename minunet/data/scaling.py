@@ -31,7 +31,8 @@ def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
     elif how == "standard":
         pixels = sum(image.size for image in images)
         offset = sum(float(image.sum(dtype=np.float64)) for image in images) / pixels
-        square = sum(float(np.square(image - offset).sum()) for image in images) / pixels
+        centred = (image.astype(np.float64) - offset for image in images)
+        square = sum(float(np.square(image).sum()) for image in centred) / pixels
         spread = square**0.5
     # Subtracted in float64: neighbouring values of a 32-bit file may be one in float32.
     return [

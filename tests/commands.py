@@ -1,0 +1,95 @@
+"""What the tests of the commands share: how to run one, tiny settings, and data to give it."""
+
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+import tifffile
+
+from minunet import cli
+
+TINY = ("--device", "cpu", "--depth", "1", "--channels", "2", "--tile", "24")
+"""A network of 434 parameters; its tiles of 24 pixels segment 8."""
+
+
+class Result(NamedTuple):
+    """What a command leaves behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def call(module: str, *arguments: object) -> Result:
+    """Run a command in this process, as `python -m` would."""
+    main = import_module(f"minunet.{module}").main
+    out, err = StringIO(), StringIO()
+    with (
+        mock.patch.object(sys, "argv", [module, *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            cli.run(main, module.removesuffix(".__main__"))
+        except SystemExit as end:
+            code = end.code
+    if isinstance(code, str):  # a last word, which the interpreter prints before it exits with 1
+        err.write(f"{code}\n")
+        code = 1
+    return Result(code or 0, out.getvalue(), err.getvalue())
+
+
+def start(module: str, *arguments: object) -> subprocess.Popen:
+    """Start a command in a process of its own; the caller sees to its end."""
+    return subprocess.Popen(
+        [sys.executable, "-m", f"minunet.{module}", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+
+
+def finish(process: subprocess.Popen) -> Result:
+    """Wait for a command that was started."""
+    out, err = process.communicate(timeout=120)
+    return Result(process.returncode, out, err)
+
+
+def one_line(text: str) -> str:
+    """Return a message, having seen that it is one line and no traceback."""
+    assert text.endswith("\n")
+    assert text.count("\n") == 1, text
+    assert "Traceback" not in text
+    return text[:-1]
+
+
+def refused(result: Result) -> str:
+    """Return the one sentence with which a command refused its input."""
+    assert result.code == 2, result
+    return one_line(result.err)
+
+
+def draw_stack(shape: tuple[int, int, int] = (4, 30, 41), classes: int = 2, seed: int = 0):
+    """Draw images uint8 and labels 0 … K-1 that follow their grey values; no class is rare."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 200, shape).astype(np.uint8)
+    labels = (images.astype(int) * classes // 200).astype(np.uint8)
+    images += rng.integers(0, 50, shape).astype(np.uint8)
+    return images, labels
+
+
+def write_stack(folder: Path, **drawn) -> Path:
+    """Write a drawn stack in the layout of the ISBI challenge; return the folder."""
+    images, labels = draw_stack(**drawn)
+    folder.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(folder / "train-volume.tif", images, photometric="minisblack")
+    tifffile.imwrite(folder / "train-labels.tif", labels, photometric="minisblack")
+    return folder

@@ -1,0 +1,52 @@
+"""`python -m minunet.data`: a stack that can be trained on at once."""
+
+import numpy as np
+import pytest
+import tifffile
+from commands import call, refused
+
+from minunet.data import readers
+
+SMALL = ("--slices", 2, "--height", 40, "--width", 56)
+
+
+def written(folder):
+    return [
+        tifffile.imread(folder / name)
+        for name in ("train-volume.tif", "train-labels.tif", "instances.tif")
+    ]
+
+
+def test_writes_a_stack_that_the_readers_find(tmp_path):
+    result = call("data.__main__", tmp_path / "em", *SMALL, "--seed", 3)
+    assert result.code == 0
+    assert "train-volume.tif: (2, 40, 56), uint8" in result.out
+    images, labels, instances = written(tmp_path / "em")
+    assert images.shape == labels.shape == instances.shape == (2, 40, 56)
+    assert (images.dtype, labels.dtype, instances.dtype) == (np.uint8, np.uint8, np.uint16)
+    np.testing.assert_array_equal(labels, np.where(instances > 0, 255, 0))
+    x, classes, values = readers.read_pair(*readers.find(tmp_path / "em"))
+    np.testing.assert_array_equal(np.stack(x)[..., 0], images)
+    np.testing.assert_array_equal(classes, instances > 0)
+    assert values.values == (0, 255)
+
+
+def test_a_seed_is_a_stack(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call("data.__main__", tmp_path / name, *SMALL, "--seed", seed).code == 0
+    for one, same, other in zip(*(written(tmp_path / name) for name in "abc"), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert (one != other).any()
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert "not empty" in refused(call("data.__main__", tmp_path, *SMALL))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("wrong", [("--slices", 0), ("--width", "wide"), ("--height", 15)])
+def test_illegal_sizes(tmp_path, wrong):
+    message = refused(call("data.__main__", tmp_path / "em", *wrong))
+    assert str(wrong[1]) in message
+    assert not (tmp_path / "em").exists()

@@ -1,0 +1,76 @@
+"""Real data, where it is there: it is read as its READMEs say, and can be trained on.
+
+In the folder that MINUNET_DATA names, or else in ../shared/data beside the repository.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import TINY, call, refused
+
+from minunet import runs
+from minunet.data import dataset, readers
+
+DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+
+
+def folder(name):
+    if not (DATA / name).is_dir():
+        pytest.skip(f"{DATA / name} is not there")
+    return DATA / name
+
+
+def test_isbi2012():
+    images, labels, values = readers.read_pair(*readers.find(folder("isbi2012")))
+    assert len(images) == len(labels) == 24
+    assert {image.shape for image in images} == {(512, 512, 1)}
+    assert {image.dtype for image in images} == {np.dtype(np.uint8)}
+    assert values.values == (0, 255)
+    assert values.fractions[0] == pytest.approx(0.225, abs=0.001)  # membrane
+
+
+def test_two_steps_on_isbi2012(tmp_path):
+    # One slice is held out: to validate more with tiles that segment 148 pixels takes long.
+    result = call(
+        *("train", "--data", folder("isbi2012"), "--out", tmp_path / "run", *TINY),
+        *("--tile", 164, "--steps", 2, "--validation", "23:24"),
+    )
+    assert result.code == 0, result.err
+    assert "24 slices, 512 x 512 pixels, uint8" in result.out
+    assert "0 → class 0 (22.5% of the pixels), 255 → class 1 (77.5% of the pixels)" in result.out
+    assert [row["step"] for row in runs.read(tmp_path / "run")] == [1, 2]
+    assert (tmp_path / "run" / "best.npz").exists()
+
+
+def test_membranes_of_vnc_sstem():
+    at = folder("vnc-sstem")
+    images, labels, values = readers.read_pair(at / "raw-00-15.tif", at / "membranes-00-15.tif")
+    assert len(images) == len(labels) == 16
+    assert {image.shape for image in images} == {(1024, 1024, 1)}
+    assert values.values == (0, 255)
+    assert values.fractions[1] == pytest.approx(0.207, abs=0.001)  # 255 is membrane here
+
+
+def test_nuclei():
+    at = folder("nuclei-dsb2018")
+    images = readers.read_images(at / "images")
+    assert len(images) == 39
+    assert len({image.shape for image in images}) == 4
+
+
+def test_instances_of_nuclei_are_no_classes():
+    at = folder("nuclei-dsb2018")
+    message = refused(call("train", "--data", at, *TINY))
+    assert "1 = cell, 0 = background" in message
+
+
+def test_frames_of_the_cell_tracking_challenge():
+    # Compressed with LZW, which tifffile leaves to Pillow.
+    images = readers.read_images(folder("DIC-C2DH-HeLa") / "01")
+    assert len(images) >= 30
+    assert {image.shape for image in images} == {(512, 512, 1)}
+    assert all(np.ptp(image) > 50 for image in images)
+    data = dataset.split("0.2", len(images))
+    assert len(data[0]) + len(data[1]) == len(images)

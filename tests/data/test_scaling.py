@@ -1,0 +1,69 @@
+"""Scaling: one pair of numbers for the whole stack, computed here by hand and in integers."""
+
+import numpy as np
+import pytest
+
+from minunet.data.scaling import scale
+
+
+def assert_scaled(scaled, expected, atol=0.0):
+    for image, wanted in zip(scaled, expected, strict=True):
+        assert image.dtype == np.float32
+        assert image.shape == np.shape(wanted)
+        np.testing.assert_allclose(image, wanted, rtol=0, atol=atol)
+
+
+STACK = [np.array([[[10], [20]]], np.uint8), np.array([[[30]], [[50]], [[20]]], np.uint8)]
+
+
+def test_minmax_over_the_whole_stack_by_hand():
+    # 10 … 50; each slice alone would give the first one's 20 a 1.
+    expected = [[[[0], [0.25]]], [[[0.5]], [[1]], [[0.25]]]]
+    assert_scaled(scale(STACK, "minmax"), expected)
+
+
+def test_standard_by_hand():
+    # Mean 26, deviations -16, -6, 4, 24, -6: their squares are 920 in all, 184 in the mean.
+    d = 184**0.5
+    expected = [[[[-16 / d], [-6 / d]]], [[[4 / d]], [[24 / d]], [[-6 / d]]]]
+    assert_scaled(scale(STACK, "standard"), expected, atol=2e-7)  # measured: 3e-8
+
+
+def test_none_leaves_the_values():
+    assert_scaled(scale(STACK, "none"), STACK)
+
+
+@pytest.mark.parametrize("how", ["minmax", "standard"])
+@pytest.mark.parametrize("value", [0, 7, 65535])
+def test_a_constant_stack_becomes_0(how, value):
+    stack = [np.full((2, 3, 1), value, np.uint16), np.full((4, 2, 1), value, np.uint16)]
+    assert_scaled(scale(stack, how), [np.zeros((2, 3, 1)), np.zeros((4, 2, 1))])
+
+
+def test_channels_are_scaled_together():
+    image = np.array([[[0, 100, 200]]], np.uint8)
+    assert_scaled(scale([image], "minmax"), [[[[0, 0.5, 1]]]])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "offset", "unit"),
+    [(np.uint16, 65000, 1), (np.int32, 2**30, 1), (np.float32, 2.0**20, 0.125), (float, 1e12, 1)],
+)
+@pytest.mark.parametrize("how", ["minmax", "standard"])
+def test_an_offset_that_leaves_float32_no_digits(dtype, offset, unit, how):
+    # 0 … 100 steps of a unit above the offset: in float32 the larger ones would all be one value.
+    steps = np.arange(101).reshape(1, 101, 1)
+    expected = steps / 100 if how == "minmax" else (steps - 50) / 850**0.5  # (101² - 1) / 12
+    (scaled,) = scale([(offset + unit * steps).astype(dtype)], how)
+    assert_scaled([scaled], [expected], atol=2e-7)  # measured: 6e-8
+
+
+@pytest.mark.parametrize("how", ["minmax", "standard", "none"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_the_arguments_are_not_written(how, dtype):
+    stack = [image.astype(dtype) for image in STACK]
+    for image in stack:
+        image.flags.writeable = False
+    for scaled, image in zip(scale(stack, how), stack, strict=True):
+        assert not np.shares_memory(scaled, image)
+    assert_scaled([image.astype(np.float32) for image in stack], STACK)

@@ -1,0 +1,79 @@
+"""Scores of single pixels: by hand, beside a loop, and what a constant answer gets."""
+
+import numpy as np
+import pytest
+
+from minunet.metrics import pixel
+
+TRUTH = np.array([[0, 0, 1], [1, 1, 2]], np.uint8)
+PREDICTED = np.array([[0, 1, 1], [1, 0, 1]], np.int64)
+
+
+def test_by_hand():
+    matrix = pixel.confusion(TRUTH, PREDICTED, classes=3)
+    np.testing.assert_array_equal(matrix, [[1, 1, 0], [1, 2, 0], [0, 1, 0]])
+    assert pixel.pixel_error(matrix) == pytest.approx(3 / 6)
+    # Class 0: 1 of 3, class 1: 2 of 5, class 2: none of 1.
+    assert pixel.mean_iou(matrix) == pytest.approx((1 / 3 + 2 / 5 + 0) / 3)
+
+
+def test_confusion_beside_a_loop():
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.integers(0, 4, (2, 31, 17)).astype(np.uint8)
+    expected = np.zeros((5, 5), int)
+    for t, p in zip(truth.flat, predicted.flat, strict=True):
+        expected[t, p] += 1
+    matrix = pixel.confusion(truth, predicted, classes=5)
+    assert matrix.dtype == np.int64
+    np.testing.assert_array_equal(matrix, expected)
+
+
+def test_scores_beside_masks():
+    rng = np.random.default_rng(1)
+    truth, predicted = rng.integers(0, 3, (2, 31, 17))
+    matrix = pixel.confusion(truth, predicted, classes=3)
+    ious = [
+        np.sum((truth == k) & (predicted == k)) / np.sum((truth == k) | (predicted == k))
+        for k in range(3)
+    ]
+    assert pixel.mean_iou(matrix) == pytest.approx(np.mean(ious), rel=1e-14)
+    assert pixel.pixel_error(matrix) == pytest.approx(np.mean(truth != predicted), rel=1e-14)
+
+
+def test_sixteen_classes_do_not_overflow_the_labels_dtype():
+    labels = np.full((2, 3), 15, np.uint8)  # 15·16 + 15 = 255; one class more would wrap around
+    assert pixel.confusion(labels, labels, classes=16)[15, 15] == 6
+    labels += 4
+    assert pixel.confusion(labels, labels, classes=20)[19, 19] == 6
+
+
+def test_a_perfect_answer():
+    matrix = pixel.confusion(TRUTH, TRUTH, classes=3)
+    assert pixel.pixel_error(matrix) == 0
+    assert pixel.mean_iou(matrix) == 1
+
+
+def test_a_constant_answer_scores_low_however_common_its_class():
+    truth = np.zeros((10, 10), int)
+    truth[0, :5] = 1
+    matrix = pixel.confusion(truth, np.zeros_like(truth), classes=2)
+    assert pixel.pixel_error(matrix) == pytest.approx(0.05)
+    assert pixel.mean_iou(matrix) == pytest.approx(0.95 / 2)
+
+
+def test_a_class_that_does_not_occur_does_not_count():
+    truth = np.array([[0, 0, 1, 1]])
+    matrix = pixel.confusion(truth, truth, classes=5)
+    assert pixel.mean_iou(matrix) == 1
+    # But one that is only answered does: 0 of 1; class 1 then has 1 of 2.
+    matrix = pixel.confusion(truth, np.array([[0, 0, 1, 4]]), classes=5)
+    assert pixel.mean_iou(matrix) == pytest.approx((1 + 1 / 2 + 0) / 3)
+
+
+def test_matrices_add_up():
+    rng = np.random.default_rng(2)
+    truth, predicted = rng.integers(0, 3, (2, 4, 9))
+    parts = pixel.confusion(truth[:2], predicted[:2], 3) + pixel.confusion(
+        truth[2:], predicted[2:], 3
+    )
+    np.testing.assert_array_equal(parts, pixel.confusion(truth, predicted, 3))

@@ -1,0 +1,90 @@
+"""What the commands share: types of arguments, and how a command ends."""
+
+import argparse
+
+import pytest
+
+from minunet import cli
+from minunet.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        (cli.at_least(1), "1", 1),
+        (cli.at_least(0), "12", 12),
+        (cli.at_least(0, float), "0", 0.0),
+        (cli.at_least(0, float), "1e-3", 0.001),
+        (cli.at_least(0, float, below=1), "0.999", 0.999),
+    ],
+)
+def test_numbers(type_, text, value):
+    assert type_(text) == value
+    assert type(type_(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "legal"),
+    [
+        *[(cli.at_least(1), text, "a whole number ≥ 1") for text in ("0", "-3", "1.5", "", "x")],
+        *[(cli.at_least(0, float), text, "a number ≥ 0") for text in ("-1e-9", "nan", "inf", "x")],
+        *[(cli.at_least(0, float, below=1), t, "a number ≥ 0 and < 1") for t in ("1", "-1", "nan")],
+    ],
+)
+def test_numbers_that_are_refused(type_, text, legal):
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        type_(text)
+    assert str(refused.value) == f"{text!r} is not {legal}"
+
+
+@pytest.mark.parametrize("arguments", [["--wrong"], ["--step", "3"], ["--steps"], ["extra"]])
+def test_a_mistake_is_one_line_that_says_where_to_read_on(arguments, capsys):
+    parser = cli.Parser("train", "Train.")
+    parser.add_argument("--steps", type=int)
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(arguments)
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("python -m minunet.train: ")
+    assert err.endswith("(--help lists what is legal)\n")
+    assert err.count("\n") == 1
+
+
+def end_of(main, capsys):
+    with pytest.raises(BaseException) as end:  # KeyboardInterrupt, too, would end the tests
+        cli.run(main, "some")
+    assert isinstance(end.value, SystemExit)
+    return end.value.code, *capsys.readouterr()
+
+
+def raising(error):
+    def main():
+        raise error
+
+    return main
+
+
+def test_ends(capsys):
+    assert end_of(lambda: print("done"), capsys) == (0, "done\n", "")
+    wrong = InputError("a tile of 25 is not legal")
+    expected = (2, "", "python -m minunet.some: a tile of 25 is not legal\n")
+    assert end_of(raising(wrong), capsys) == expected
+    code, out, err = end_of(raising(PermissionError(13, "Permission denied", "a.tif")), capsys)
+    assert (code, out) == (2, "")
+    assert "a.tif" in err
+    assert err.count("\n") == 1
+    assert end_of(raising(SystemExit(130)), capsys)[0] == 130
+
+
+def test_ctrl_c_is_no_traceback(capsys):
+    code, out, err = end_of(raising(KeyboardInterrupt()), capsys)
+    assert (code, out) == (130, "")
+    assert err.count("\n") == 1
+
+
+def test_a_mistake_of_ours_is_a_traceback():
+    with pytest.raises(ZeroDivisionError):
+        cli.run(raising(ZeroDivisionError()), "some")
+    with pytest.raises(ValueError, match="ours"):  # no InputError: nothing the user gave
+        cli.run(raising(ValueError("ours")), "some")

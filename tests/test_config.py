@@ -1,0 +1,127 @@
+"""The settings of a run: presets, what is typed, and JSON there and back."""
+
+import json
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from minunet import config, geometry, tiling
+from minunet.cli import Parser
+from minunet.config import Config
+
+
+def typed(*arguments):
+    """Parse options as `minunet.train` does."""
+    parser = Parser("train", "")
+    config.add_options(parser)
+    return {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+
+
+def test_nothing_typed_is_the_tiny_preset():
+    assert typed() == {}
+    assert config.from_options({}) == Config()
+    assert config.from_options({"preset": "tiny"}) == Config()
+
+
+def test_the_papers_preset_is_the_papers_network():
+    settings = config.from_options(typed("--preset", "paper"))
+    assert settings.architecture.parameters() == 31_030_658
+    assert (settings.tile, settings.momentum, settings.dropout) == (572, 0.99, 0.5)
+
+
+@pytest.mark.parametrize("preset", config.PRESETS)
+def test_every_preset_is_legal(preset):
+    settings = config.from_options({"preset": preset})
+    assert geometry.is_legal(settings.tile, settings.depth)
+    assert tiling.aligned_step(settings.tile, settings.depth) > 0
+
+
+def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
+    settings = config.from_options(typed("--preset", "laptop", "--channels", "5", "--seed", "0"))
+    laptop = config.PRESETS["laptop"]
+    assert settings.channels == 5
+    assert (settings.depth, settings.tile, settings.steps) == (
+        laptop["depth"],
+        laptop["tile"],
+        laptop["steps"],
+    )
+    assert settings.momentum == Config().momentum
+
+
+def test_every_given_setting_is_an_option_of_its_type():
+    values = typed(
+        *["--images", "a", "--labels", "b", "--validation", "1:2", "--scaling", "none"],
+        *["--depth", "1", "--channels", "2", "--variant", "release", "--dropout", "0.25"],
+        *["--tile", "24", "--steps", "3", "--learning-rate", "0.5", "--momentum", "0.75"],
+        *["--warm-up", "0", "--decay", "0", "--validate-every", "4", "--seed", "5"],
+        *["--device", "cpu", "--preset", "paper"],
+    )
+    assert values == {
+        **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
+        **{"channels": 2, "variant": "release", "dropout": 0.25, "tile": 24, "steps": 3},
+        **{"learning_rate": 0.5, "momentum": 0.75, "warm_up": 0, "decay": 0, "validate_every": 4},
+        **{"seed": 5, "device": "cpu", "preset": "paper"},
+    }
+    found = {"in_channels", "label_values", "fingerprint"}
+    assert {field.name for field in fields(Config)} == set(values) | found
+    settings = config.from_options(values)
+    assert all(getattr(settings, name) == value for name, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("--dropout", "1"), ("--dropout", "-0.1"), ("--momentum", "1"), ("--depth", "0")],
+        *[("--channels", "1.5"), ("--steps", "0"), ("--learning-rate", "nan")],
+        *[("--learning-rate", "inf"), ("--warm-up", "-1"), ("--seed", "x"), ("--preset", "big")],
+        *[
+            ("--scaling", "max"),
+            ("--variant", "new"),
+            ("--device", "gpu"),
+            ("--validate-every", "0"),
+        ],
+    ],
+)
+def test_illegal_values_are_refused(option, value, capsys):
+    with pytest.raises(SystemExit) as end:
+        typed(option, value)
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert option in message
+    assert value in message
+    assert message.count("\n") == 1
+
+
+def test_help_tells_the_default_of_every_preset(capsys):
+    with pytest.raises(SystemExit):
+        typed("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    for preset, values in config.PRESETS.items():
+        assert f"{preset} {values.get('tile', Config().tile)}" in text
+    assert f"(default: {Config().momentum})" in text
+
+
+def test_json_there_and_back():
+    settings = Config(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
+    text = json.dumps(settings.to_json())
+    assert Config.from_json(json.loads(text)) == settings
+    assert set(json.loads(text)) == {field.name for field in fields(Config)}
+
+
+def test_the_network_of_the_settings():
+    arch = Config(
+        **{"depth": 3, "channels": 5, "dropout": 0.25, "variant": "release", "in_channels": 3},
+        label_values=(0, 1, 2, 3),
+    ).architecture
+    assert (arch.depth, arch.channels, arch.in_channels, arch.classes) == (3, 5, 3, 4)
+    assert (arch.dropout, arch.variant) == (0.25, "release")
+
+
+def test_settings_do_not_change():
+    with pytest.raises(FrozenInstanceError):
+        Config().steps = 3
+
+
+def test_flags():
+    assert config.flag("learning_rate") == "--learning-rate"
+    assert {"steps", "learning_rate", "device"} == set(config.CHANGEABLE)

@@ -1,0 +1,241 @@
+"""`python -m minunet.predict`: what is written, beside `tiling.probabilities`, and refusals."""
+
+import numpy as np
+import pytest
+import tifffile
+from commands import call, finish, refused, start
+from PIL import Image
+
+from minunet import checkpoint, figures, initialization, tiling
+from minunet.checkpoint import Checkpoint
+from minunet.config import Config
+
+OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
+
+
+def write_model(path, values=(0, 1), in_channels=1, seed=0, **settings):
+    """Write a checkpoint of a network nobody trained; return it with its parameters."""
+    given = {"depth": 1, "channels": 3, "tile": 24, "device": "cpu"} | settings
+    config = Config(**given, label_values=values, in_channels=in_channels)
+    params = initialization.gaussian(config.architecture, np.random.default_rng(seed))
+    state = np.random.default_rng(0).bit_generator.state
+    checkpoint.save(path, Checkpoint(params, params, 5, state, 0.5, config.to_json()))
+    return config, params
+
+
+def draw(shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape).astype(dtype)
+
+
+def expected(images, config, params, paper_step=False):
+    """Class probabilities of a stack (Z, H, W) or (Z, H, W, C), scaled here."""
+    images = np.reshape(images, (*images.shape[:3], -1)).astype(np.float64)
+    scaled = ((images - images.min()) / np.ptp(images)).astype(np.float32)
+    return np.stack(
+        [
+            tiling.probabilities(params, image, config.architecture, config.tile, paper_step)
+            for image in scaled
+        ]
+    )
+
+
+def predict(tmp_path, image, *options):
+    """Predict an image with the model in `tmp_path`; return the probability and the labels."""
+    out = tmp_path / "out"
+    result = call("predict", tmp_path / "m.npz", image, "-o", out, "--device", "cpu", *options)
+    assert result.code == 0, result.err
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    probability, labels = (tifffile.imread(out / f"{n}.tif") for n in ("probability", "labels"))
+    assert probability.dtype == np.float32
+    assert labels.dtype == np.uint8
+    with Image.open(out / "preview.png") as preview:
+        assert preview.format == "PNG"
+    return probability, labels
+
+
+def test_a_stack_with_the_values_of_the_training_labels(tmp_path):
+    config, params = write_model(tmp_path / "m.npz", values=(0, 255))
+    stack = draw((3, 20, 31), np.uint16)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    p = expected(stack, config, params)
+    np.testing.assert_array_equal(probability, p[..., 1])
+    np.testing.assert_array_equal(labels, np.where(p[..., 1] > p[..., 0], 255, 0))
+    assert set(np.unique(labels)) == {0, 255}
+    for name in ("probability", "labels"):
+        with tifffile.TiffFile(tmp_path / "out" / f"{name}.tif") as tiff:
+            assert tiff.series[0].axes == "ZYX"
+            assert tiff.is_imagej
+    with Image.open(tmp_path / "out" / "labels.tif") as image:  # other software reads it, too
+        for k in range(3):
+            image.seek(k)
+            np.testing.assert_array_equal(np.array(image), labels[k])
+
+
+@pytest.mark.parametrize(("slices", "shown"), [(1, [0]), (2, [0, 1]), (4, [0, 3])])
+def test_the_picture_shows_the_first_and_the_last_slice(tmp_path, monkeypatch, slices, shown):
+    seen, preview = [], figures.preview
+    monkeypatch.setattr(
+        figures, "preview", lambda path, s, title: (seen.extend(s), preview(path, s, title))
+    )
+    write_model(tmp_path / "m.npz")
+    stack = draw((slices, 12, 9))
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    probability, _ = predict(tmp_path, tmp_path / "stack.tif")
+    assert len(seen) == len(shown)
+    for one, k in zip(seen, shown, strict=True):
+        np.testing.assert_array_equal(one.p[..., 1], probability.reshape(stack.shape)[k])
+        assert np.corrcoef(one.image.ravel(), stack[k].ravel())[0, 1] > 0.999
+        assert one.labels is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *[("a.tif", (20, 31)), ("a.png", (20, 31)), ("a.png", (8, 8)), ("a.tif", (5, 3))],
+        *[("a.png", (33, 1)), ("a.tif", (1, 33)), ("a.png", (1, 2))],
+    ],
+)
+def test_a_single_slice_of_any_size(tmp_path, name, shape):
+    config, params = write_model(tmp_path / "m.npz")
+    page = draw(shape)
+    page.flat[:2] = 0, 255
+    Image.fromarray(page).save(tmp_path / name)
+    probability, labels = predict(tmp_path, tmp_path / name)
+    p = expected(page[np.newaxis], config, params)[0]
+    assert probability.shape == labels.shape == shape
+    np.testing.assert_array_equal(probability, p[..., 1])
+    np.testing.assert_array_equal(labels, p.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 3), (2, 20, 4), (3, 1, 9)])
+def test_narrow_stacks_are_not_taken_for_colour(tmp_path, shape):
+    config, params = write_model(tmp_path / "m.npz")
+    stack = draw(shape)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    assert probability.shape == labels.shape == shape
+    np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
+
+
+@pytest.mark.parametrize(("slices", "axes"), [(1, "CYX"), (2, "ZCYX")])
+def test_three_classes(tmp_path, slices, axes):
+    config, params = write_model(tmp_path / "m.npz", values=(0, 1, 2))
+    stack = draw((slices, 20, 31))
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    p = expected(stack, config, params)
+    classes_first = p.transpose(0, 3, 1, 2)
+    shape = classes_first.shape[-len(axes) :]
+    np.testing.assert_array_equal(probability, classes_first.reshape(shape))
+    np.testing.assert_array_equal(labels, p.argmax(axis=-1).reshape(labels.shape))
+    with tifffile.TiffFile(tmp_path / "out" / "probability.tif") as tiff:
+        assert tiff.series[0].axes == axes
+
+
+def test_colour_and_a_folder(tmp_path):
+    config, params = write_model(tmp_path / "m.npz", in_channels=3)
+    stack = draw((2, 20, 31, 3))
+    (tmp_path / "images").mkdir()
+    for k, page in enumerate(stack):
+        Image.fromarray(page).save(tmp_path / "images" / f"{k}.png")
+    probability, _ = predict(tmp_path, tmp_path / "images")
+    np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
+
+
+def test_the_papers_step_and_another_tile(tmp_path):
+    # At depth 3 the outputs of 12 pixels do not join at multiples of 8: that is another answer.
+    config, params = write_model(tmp_path / "m.npz", depth=3, channels=2, tile=100)
+    page = draw((1, 20, 31))
+    tifffile.imwrite(tmp_path / "a.tif", page[0])
+    probability, _ = predict(tmp_path, tmp_path / "a.tif", "--step", "paper")
+    paper = expected(page, config, params, paper_step=True)[0, ..., 1]
+    aligned = expected(page, config, params)[0, ..., 1]
+    np.testing.assert_array_equal(probability, paper)
+    assert np.abs(paper - aligned).max() > 1e-3
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+    probability, _ = predict(tmp_path, tmp_path / "a.tif", "--tile", 108)
+    np.testing.assert_allclose(probability, aligned, atol=1e-5)  # measured: 6e-8
+
+
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+def test_the_image_is_scaled_as_in_training(tmp_path, scaling):
+    config, params = write_model(tmp_path / "m.npz", scaling=scaling)
+    page = draw((20, 31)).astype(np.float64)
+    x = (page - page.mean()) / page.std() if scaling == "standard" else page
+    Image.fromarray(page.astype(np.uint8)).save(tmp_path / "a.png")
+    probability, _ = predict(tmp_path, tmp_path / "a.png")
+    x = x.astype(np.float32)[..., np.newaxis]
+    p = tiling.probabilities(params, x, config.architecture, 24)
+    np.testing.assert_allclose(probability, p[..., 1], atol=1e-4)  # measured: 0
+
+
+def test_from_a_shell(tmp_path):
+    config, params = write_model(tmp_path / "m.npz")
+    stack = draw((2, 20, 31))
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    out = tmp_path / "new" / "out"
+    result = finish(start("predict", tmp_path / "m.npz", tmp_path / "stack.tif", "-o", out))
+    assert result.code == 0
+    for words in ("2 slices of 20 x 31 pixels", "m.npz, step 5, 944 parameters", str(out)):
+        assert words in result.out
+    # No terminal: no bar, but a line at the end of all 2 · 3 · 4 tiles.
+    assert result.err == "tile 24/24  slice 1  0 s left\n"
+    probability = tifffile.imread(out / "probability.tif")
+    np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
+
+
+# Refusals
+
+
+@pytest.fixture
+def setting(tmp_path):
+    """Lend a folder with a model m.npz, an image a.png, and no results."""
+    write_model(tmp_path / "m.npz")
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    return tmp_path
+
+
+def refuse(folder, image="a.png", *options, model="m.npz", out="out"):
+    """Return why a prediction is refused, having seen that nothing was written."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    arguments = (folder / model, folder / image, "-o", folder / out, "--device", "cpu", *options)
+    message = refused(call("predict", *arguments))
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    return message
+
+
+@pytest.mark.parametrize("name", sorted(OUTPUTS))
+def test_nothing_is_overwritten(setting, name):
+    (setting / "out").mkdir()
+    (setting / "out" / name).write_text("mine")
+    message = refuse(setting)
+    assert name in message
+    assert "-o" in message
+    assert "is a file" in refuse(setting, out="a.png")
+
+
+def test_other_files_in_the_folder_are_no_matter(setting):
+    (setting / "out").mkdir()
+    (setting / "out" / "notes.txt").write_text("mine")
+    result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
+    assert result.code == 0
+    assert {path.name for path in (setting / "out").iterdir()} == OUTPUTS | {"notes.txt"}
+
+
+def test_what_is_refused(setting):
+    Image.fromarray(draw((20, 31, 3))).save(setting / "colour.png")
+    with tifffile.TiffWriter(setting / "sizes.tif") as file:
+        file.write(draw((20, 31)))
+        file.write(draw((20, 30)))
+    message = refuse(setting, "colour.png")
+    assert "3 channels" in message
+    assert "trained on 1" in message
+    assert "several sizes" in refuse(setting, "sizes.tif")
+    assert "does not exist" in refuse(setting, "none.png")
+    assert "not a checkpoint" in refuse(setting, model="a.png")
+    assert "is not a file" in refuse(setting, model="none.npz")
+    assert "24 and 26" in refuse(setting, "a.png", "--tile", 25)
+    assert "--step" in refuse(setting, "a.png", "--step", "wide")
+    assert "-o" in refused(call("predict", setting / "m.npz", setting / "a.png"))

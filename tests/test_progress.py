@@ -1,0 +1,69 @@
+"""Progress: how durations are written, and what is seen on a terminal and in a log file."""
+
+import io
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from minunet import progress
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        *[(0, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (61, "1 min 1 s")],
+        *[(3599.4, "59 min 59 s"), (3600, "1 h 0 min"), (7500, "2 h 5 min")],
+        *[(7259, "2 h 0 min"), (90_000, "25 h 0 min")],
+    ],
+)
+def test_duration(seconds, written):
+    assert progress.duration(seconds) == written
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Lend a clock that is set by hand."""
+    clock = SimpleNamespace(now=100.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
+    bar = progress.Progress(8, "step")
+    seen = []
+    for energy in range(8):
+        clock.now += 4
+        bar.advance(f"energy {energy}")
+        seen.append(capsys.readouterr().err)
+    bar.close()
+    # After 12 s and 24 s, more than ten apart, and at the end; 4 s a step.
+    assert seen == [
+        *["", "", "step 3/8  energy 2  20 s left\n", "", ""],
+        *["step 6/8  energy 5  8 s left\n", "", "step 8/8  energy 7  0 s left\n"],
+    ]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_time_left_counts_only_what_was_done_now(clock, capsys):
+    bar = progress.Progress(200, "step", done=100)
+    clock.now += 20
+    bar.advance("going on")
+    assert capsys.readouterr().err == "step 101/200  going on  33 min 0 s left\n"
+    bar.close()
+
+
+def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bar = progress.Progress(2, "tile")
+    bar.line("a word in between")
+    bar.advance("slice 0")
+    bar.advance("slice 1")
+    bar.close()
+    written = terminal.getvalue()
+    assert "0/2" in written
+    assert "a word in between\n" in written
+    assert "tile 2/2" not in written  # no plain line besides

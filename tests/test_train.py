@@ -1,0 +1,463 @@
+"""`python -m minunet.train`: a run and its files, exact continuation, and refusals."""
+
+import json
+import math
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+import tifffile
+from commands import TINY, call, draw_stack, finish, one_line, refused, start, write_stack
+from PIL import Image
+
+from minunet import checkpoint, figures, runs, train
+from minunet.errors import InputError
+
+FILES = {"config.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"}
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Draw nothing: it takes longer than the steps."""
+    for name in ("curves", "preview"):
+        monkeypatch.setattr(figures, name, lambda *args: None)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Lend a folder with a stack and its labels."""
+    return write_stack(tmp_path_factory.mktemp("data"))
+
+
+def options(data, out, steps, validate_every=4):
+    return (
+        *("--data", data, "--out", out, *TINY, "--steps", steps),
+        *("--validate-every", validate_every, "--warm-up", 3),
+    )
+
+
+def run(data, out, steps, *more, **how):
+    """Train in this process; return what was printed."""
+    result = call("train", *options(data, out, steps, **how), *more)
+    assert result.code == 0, result.err
+    return result.out
+
+
+def resume(folder, *more):
+    result = call("train", "--resume", folder, "--device", "cpu", *more)
+    assert result.code == 0, result.err
+    return result.out
+
+
+# A run
+
+
+def test_a_run_from_a_shell_and_its_files(tmp_path, data):
+    out = tmp_path / "new" / "run"
+    result = finish(start("train", *options(data, out, 6)))
+    assert result.code == 0, result.err
+    assert {path.name for path in out.iterdir()} == FILES
+    assert result.err.count("\n") == 1  # no terminal: no bar, but a line at the end
+    assert result.err.startswith("step 6/6  energy ")
+    images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
+    ones = labels[3].mean()  # the last of four slices is held out
+    for words in (
+        f"data      {data / 'train-volume.tif'}: 4 slices, 30 x 41 pixels, uint8",
+        f"values    {images.min()} … {images.max()}, scaled: minmax",
+        f"labels    0 → class 0 ({1 - labels.mean():.1%} of the pixels), 1 → class 1",
+        "3 slices to train on; validation on slice 3",
+        f"to beat   pixel error {min(ones, 1 - ones):.4f}:",
+        "network   434 parameters",
+        "tile      24 → 8 pixels",
+        "memory    about 0.0",
+        "steps 1 … 6 and 2 validations",
+        f"run       {out}\n",
+        "done      6 steps",
+        f"python -m minunet.predict {out / 'best.npz'}",
+    ):
+        assert words in result.out
+    rows = runs.read(out)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in rows if "validation_iou" in row] == [4, 6]
+    best = max((row for row in rows if "validation_iou" in row), key=lambda r: r["validation_iou"])
+    assert f"step {best['step']:.0f}: pixel error {best['validation_pixel_error']:.4f}, " in (
+        result.out
+    )
+    config = json.loads((out / "config.json").read_text())
+    assert config["images"] == str((data / "train-volume.tif").resolve())
+    assert (config["tile"], config["steps"], config["label_values"]) == (24, 6, [0, 1])
+    for name in ("curves.png", "preview.png"):
+        with Image.open(out / name) as image:
+            assert image.format == "PNG"
+
+
+def test_without_arguments_there_is_something_to_do(tmp_path, monkeypatch, no_pictures):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.dataset, "SYNTHETIC_SHAPE", (3, 32, 48))
+    result = call("train", *TINY, "--steps", 1)
+    assert result.code == 0, result.err
+    assert "data      synthetic EM: 3 slices" in result.out
+    folder = tmp_path / "runs" / "synthetic-tiny"
+    assert (folder / "best.npz").exists()
+    assert call("train", *TINY, "--steps", 1).code == 0
+    assert (tmp_path / "runs" / "synthetic-tiny-2" / "best.npz").exists()
+
+
+def save(folder, name, array):
+    folder.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".tif"):
+        tifffile.imwrite(folder / name, array, photometric="minisblack")
+    else:
+        Image.fromarray(array).save(folder / name)
+
+
+def colour(folder):
+    for k, (image, label) in enumerate(zip(*draw_stack(), strict=True)):
+        save(folder / "images", f"{k}.png", np.stack([image, image[::-1], 255 - image], axis=-1))
+        save(folder / "labels", f"{k}.png", label * np.uint8(255))
+
+
+def three_classes_uint16(folder):
+    images, labels = draw_stack(classes=3)
+    save(folder, "train-volume.tif", images)
+    save(folder, "train-labels.tif", labels.astype(np.uint16))
+
+
+def smaller_than_the_tile(folder):
+    write_stack(folder, shape=(3, 9, 5))
+
+
+def a_single_image(folder):
+    write_stack(folder, shape=(1, 30, 41))
+
+
+def several_sizes(folder):
+    for k, shape in enumerate([(30, 41), (12, 50), (30, 41)]):
+        images, labels = draw_stack((1, *shape), seed=k)
+        save(folder / "images", f"{k}.tif", images[0].astype(np.uint16) * 100)
+        save(folder / "masks", f"{k}.png", labels[0])
+
+
+def both_layouts(folder):
+    write_stack(folder)
+    several_sizes(folder)
+
+
+@pytest.mark.parametrize(
+    ("make", "said", "channels", "values"),
+    [
+        (colour, "4 slices, 30 x 41 pixels, 3 channels, uint8", 3, (0, 255)),
+        (three_classes_uint16, "2 → class 2", 1, (0, 1, 2)),
+        (smaller_than_the_tile, "3 slices, 9 x 5 pixels", 1, (0, 1)),
+        (a_single_image, "1 slices to train on; none held out", 1, (0, 1)),
+        (several_sizes, "12 x 50 and 30 x 41 pixels, uint16", 1, (0, 1)),
+        (both_layouts, "train-volume.tif: 4 slices", 1, (0, 1)),
+    ],
+)
+def test_all_kinds_of_data(tmp_path, no_pictures, make, said, channels, values):
+    make(tmp_path / "data")
+    out = run(tmp_path / "data", tmp_path / "run", 2)
+    assert said in out
+    saved = checkpoint.load(tmp_path / "run" / "best.npz")
+    assert saved.params["contract0.w1"].shape == (3, 3, channels, 2)
+    assert saved.params["out.b"].shape == (len(values),)
+    assert saved.config["label_values"] == list(values)
+    assert all(math.isfinite(row["energy"]) for row in runs.read(tmp_path / "run"))
+
+
+def test_pictures_of_three_classes_and_colour(tmp_path):
+    images, labels = draw_stack(shape=(2, 20, 21), classes=3)
+    for k in range(2):
+        save(tmp_path / "images", f"{k}.png", np.stack([images[k]] * 2 + [labels[k]], axis=-1))
+        save(tmp_path / "labels", f"{k}.png", labels[k])
+    run(tmp_path, tmp_path / "run", 1)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+def test_files_named_one_by_one(tmp_path, data, no_pictures, monkeypatch):
+    monkeypatch.chdir(data)
+    images, labels = "train-volume.tif", "train-labels.tif"
+    given = ("--images", images, "--labels", labels, "--out", tmp_path / "run", "--steps", 1)
+    assert call("train", *TINY, *given).code == 0
+    run(data, tmp_path / "same", 1)
+    one, other = (checkpoint.load(tmp_path / name / "last.npz") for name in ("run", "same"))
+    assert one.config["fingerprint"] == other.config["fingerprint"]
+    paths = [str(data.resolve() / f"train-{name}.tif") for name in ("volume", "labels")]
+    for saved in (one, other):  # in full, so that a run can be continued from anywhere
+        assert [saved.config["images"], saved.config["labels"]] == paths
+
+
+# Going on
+
+
+def assert_same_run(one, other):
+    """Compare two runs bit by bit: checkpoints, and the log but for its seconds."""
+    for name in ("last.npz", "best.npz"):
+        mine, theirs = (checkpoint.load(folder / name) for folder in (one, other))
+        assert mine.step == theirs.step
+        assert mine.random_state == theirs.random_state
+        assert mine.best == theirs.best
+        for a, b in ((mine.params, theirs.params), (mine.velocity, theirs.velocity)):
+            assert list(a) == list(b)
+            for key, array in a.items():
+                assert array.dtype == b[key].dtype == np.float32
+                assert array.tobytes() == b[key].tobytes(), key
+    logs = [
+        [line.split(",") for line in (folder / "log.csv").read_text().splitlines()]
+        for folder in (one, other)
+    ]
+    for rows in logs:
+        for row in rows:
+            del row[3]
+    assert logs[0] == logs[1]
+
+
+def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data):
+    # Dropout is on, and no random number may be drawn twice or left out.
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert finish(start("train", *options(data, parts, 8))).code == 0
+    first = checkpoint.load(parts / "last.npz")
+    again = start("train", "--resume", parts, "--steps", 13)
+    run(data, whole, 13)
+    result = finish(again)
+    assert result.code == 0, result.err
+    assert "steps 9 … 13 and 2 validations" in result.out
+    assert_same_run(whole, parts)
+    assert first.config["dropout"] == 0.5
+    last = checkpoint.load(whole / "last.npz")
+    assert all((first.params[name] != array).any() for name, array in last.params.items())
+    assert json.loads((parts / "config.json").read_text())["steps"] == 13
+
+
+def rows_of(folder):
+    log = folder / "log.csv"
+    return max(log.read_text().count("\n") - 1, 0) if log.exists() else 0
+
+
+def wait_for_rows(process, folder, count):
+    """Wait until a run has taken some steps."""
+    end = time.monotonic() + 60
+    while rows_of(folder) < count:
+        assert process.poll() is None, finish(process)
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_interrupted_with_ctrl_c(tmp_path, data, no_pictures):
+    out = tmp_path / "run"
+    process = start("train", *options(data, out, 10**6, validate_every=1000))
+    wait_for_rows(process, out, 20)
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert result.code == 130
+    assert "Traceback" not in result.err
+    found = re.search(
+        r"stopped after step (\d+), all saved; to continue: "
+        r"python -m minunet\.train --resume (\S+)\n$",
+        result.out,
+    )
+    step = int(found[1])
+    assert found[2] == str(out)
+    assert 20 <= step < 10**6
+    assert rows_of(out) == checkpoint.load(out / "last.npz").step == step
+
+    resume(out, "--steps", step + 3)
+    run(data, tmp_path / "whole", step + 3, validate_every=1000)
+    assert_same_run(tmp_path / "whole", out)
+
+
+def test_killed_between_two_checkpoints(tmp_path, data, no_pictures):
+    out = tmp_path / "run"
+    process = start("train", *options(data, out, 10**6, validate_every=30))
+    wait_for_rows(process, out, 36)
+    process.kill()
+    assert finish(process).code == -signal.SIGKILL
+    saved = checkpoint.load(out / "last.npz").step
+    assert saved % 30 == 0
+    assert 30 <= saved <= rows_of(out)
+
+    resume(out, "--steps", saved + 33)
+    run(data, tmp_path / "whole", saved + 33, validate_every=30)
+    assert_same_run(tmp_path / "whole", out)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, data):
+    """Lend a run of four steps, to be left as it is."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    run(data, out, 4)
+    return out
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--channels", 3), "--channels cannot change"),
+        (("--seed", 1, "--steps", 9), "--seed cannot change"),
+        (("--tile", 26, "--dropout", 0), "--dropout, --tile cannot change"),
+        (("--validate-every", 2), "--steps, --learning-rate, --device can"),
+        (("--steps", 4), "has done 4 steps already; --steps 8"),
+        (("--steps", 3), "has done 4 steps already"),
+        ((), "has done 4 steps already"),
+        (("--out", "elsewhere"), "--resume goes on in its own folder"),
+        (("--data", "elsewhere"), "--resume goes on in its own folder"),
+    ],
+)
+def test_resume_refuses(finished, more, said):
+    before = contents(finished)
+    assert said in refused(call("train", "--resume", finished, *more))
+    assert contents(finished) == before
+
+
+def test_resume_refuses_what_is_no_run(tmp_path):
+    message = refused(call("train", "--resume", tmp_path / "none", "--steps", 9))
+    assert str(tmp_path / "none" / "last.npz") in message
+    (tmp_path / "last.npz").write_bytes(b"PK")
+    assert "not a checkpoint" in refused(call("train", "--resume", tmp_path, "--steps", 9))
+    assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
+
+
+@pytest.mark.parametrize("name", ["train-volume.tif", "train-labels.tif"])
+def test_resume_refuses_other_data(tmp_path, name, no_pictures):
+    data, out = write_stack(tmp_path / "data"), tmp_path / "run"
+    run(data, out, 2)
+    before = contents(out)
+    stack = tifffile.imread(data / name)
+    stack[2, 3, 4] ^= 1
+    tifffile.imwrite(data / name, stack, photometric="minisblack")
+    message = refused(call("train", "--resume", out, "--steps", 4))
+    assert "the data changed" in message
+    (data / name).unlink()
+    assert name in refused(call("train", "--resume", out, "--steps", 4))
+    assert contents(out) == before
+
+
+def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
+    run(data, tmp_path / "run", 4)
+    resume(tmp_path / "run", "--steps", 6, "--learning-rate", 0.125)
+    rates = [row["learning_rate"] for row in runs.read(tmp_path / "run")]
+    warm = [0.01 / 3, 0.02 / 3, 0.01, 0.01]
+    assert rates == pytest.approx([*warm, 0.125 / (1 + 1 / 200), 0.125 / (1 + 2 / 200)], rel=1e-12)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["learning_rate"], config["steps"]) == (0.125, 6)
+    resume(tmp_path / "run", "--steps", 7)
+    rate = runs.read(tmp_path / "run")[-1]["learning_rate"]
+    assert rate == pytest.approx(0.125 / (1 + 3 / 200))  # and stays changed
+
+
+def test_the_run_goes_on_where_it_ran(tmp_path, data, no_pictures, monkeypatch):
+    run(data, tmp_path / "run", 1)
+    wanted, choose = [], train.device.choose
+    monkeypatch.setattr(
+        train.device, "choose", lambda name: (wanted.append(name), choose("cpu"))[1]
+    )
+    assert call("train", "--resume", tmp_path / "run", "--steps", 2).code == 0
+    assert call("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "auto").code == 0
+    assert wanted == ["cpu", "auto"]
+
+
+# When it diverges
+
+
+def test_a_run_that_diverges_says_where_and_how_to_go_on(tmp_path, data, no_pictures):
+    out = tmp_path / "run"
+    result = call("train", *options(data, out, 40, validate_every=50), "--learning-rate", 1e30)
+    assert result.code == 1
+    message = one_line(result.err)
+    found = re.match(
+        r"the energy of step (\d+) is not finite: the first stage whose activations are not finite "
+        r"is (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
+        r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
+        message,
+    )
+    assert found, message
+    assert int(found[1]) == rows_of(out) + 1
+    saved = checkpoint.load(out / "last.npz")
+    assert saved.step == 0
+    assert all(np.isfinite(array).all() for array in saved.params.values())
+    arguments = found[3].split()
+    assert float(arguments[3]) == pytest.approx(1e30 / 3, rel=0.01)
+    assert call("train", *arguments, "--device", "cpu").code == 1  # still far too high
+    arguments[3] = "0.01"
+    result = call("train", *arguments, "--device", "cpu")
+    assert result.code == 0, result.err
+    assert [row["step"] for row in runs.read(out)] == list(range(1, 41))
+
+
+def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictures):
+    # Its weights are finite numbers, but the energy is none: already the plan's trial finds out.
+    run(data, tmp_path / "run", 2)
+    path = tmp_path / "run" / "last.npz"
+    saved = checkpoint.load(path)
+    for name in ("contract0.w1", "contract0.w2"):
+        saved.params[name][:] = 1e30
+    checkpoint.save(path, saved)
+    result = call("train", "--resume", tmp_path / "run", "--steps", 4)
+    assert result.code == 1
+    assert "not finite is contract0" in one_line(result.err)
+
+
+# Refusals: one line, and nothing on the disk
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--tile", 25), "24 and 26"),
+        (("--tile", 10), "18, the smallest"),
+        (("--depth", 3, "--tile", 92), "100"),  # legal, but its outputs of 4 never join
+        (("--wrong", 1), "--wrong"),
+        (("--learning", 1), "--learning"),  # no abbreviations
+        (("--steps", 0), "'0' is not a whole number ≥ 1"),
+        (("--validation", "9:12"), "validation is 9:12"),
+        (("--validation", "0:4"), "leaves none"),
+        (("--images", "a.tif"), "--data stands for both"),
+        (("--preset", "huge"), "huge"),
+    ],
+)
+def test_refusals(tmp_path, data, more, said):
+    result = call("train", *options(data, tmp_path / "run", 1), *more)  # the last one counts
+    assert said in refused(result)
+    assert result.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_that_is_refused_leaves_nothing_either(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    volume = data / "train-volume.tif"
+    for arguments, said in (
+        (("--images", volume), "--images and --labels belong together"),
+        (("--labels", volume), "--images and --labels belong together"),
+        (("--images", volume, "--labels", volume), "values"),
+        (("--images", volume, "--labels", "none.tif"), "none.tif does not exist"),
+        (("--data", "none"), "none is not a folder"),
+        (("--data", "."), "holds neither"),
+    ):
+        assert said in refused(call("train", *arguments, *TINY))
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, data):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("mine")
+    before = contents(tmp_path)
+    message = refused(call("train", *options(data, tmp_path / "run", 1)))
+    assert f"--out {tmp_path / 'run-2'} is free" in message
+    assert contents(tmp_path) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_cuda_where_there_is_none(tmp_path, data, monkeypatch):
+    def choose(wanted):
+        raise InputError(f"device {wanted} cannot be had")
+
+    monkeypatch.setattr(train.device, "choose", choose)
+    given = ("--data", data, "--out", tmp_path / "run", "--device", "cuda")
+    assert "cuda cannot be had" in refused(call("train", *given))
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,254 @@
+"""Training: steps by hand, a tile learnt by heart, and a clean end when it diverges."""
+
+import csv
+import math
+import signal
+
+import numpy as np
+import pytest
+from commands import draw_stack
+
+from minunet import figures, initialization, sampling, training, unet
+from minunet.architecture import Architecture
+from minunet.config import Config
+from minunet.data.dataset import Dataset
+from minunet.data.synthetic import em_stack
+from minunet.ops import cross_entropy
+from minunet.sampling import Tile
+from minunet.training import DivergedError, State
+
+SMALL = Config(depth=1, channels=2, tile=24, device="cpu", seed=7)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Draw nothing: it takes longer than the steps."""
+    for name in ("curves", "preview"):
+        monkeypatch.setattr(figures, name, lambda *args: None)
+
+
+def small_data(held_out=(3,)):
+    images, labels = draw_stack()
+    x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]
+    training_ = [k for k in range(4) if k not in held_out]
+    return Dataset(x, list(labels), training_, list(held_out), (0, 1), "", [])
+
+
+def draw_tile(arch, size, rng):
+    x = rng.standard_normal((size, size, arch.in_channels), np.float32)
+    output = size - 2 * (6 * 2**arch.depth - 4)
+    labels = rng.integers(0, arch.classes, (output, output)).astype(np.uint8)
+    return Tile(x, labels, rng.uniform(0.5, 2, labels.shape).astype(np.float32))
+
+
+def copies(state):
+    return [{k: a.copy() for k, a in t.items()} for t in (state.params, state.velocity)]
+
+
+def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures):
+    # The same ten steps written out here: momentum, schedule, class weights and mean energy.
+    settings = Config(**SMALL.__dict__ | {"steps": 10, "validate_every": 4, "warm_up": 3})
+    data, arch = small_data(), settings.architecture
+    state = training.start(settings, "cpu")
+    training.train(tmp_path, settings, data, state)
+
+    rng = np.random.default_rng(7)
+    w = initialization.gaussian(arch, rng)
+    v = {name: np.zeros_like(array) for name, array in w.items()}
+    n1 = sum(int(labels.sum()) for labels in data.labels[:3])
+    n = 3 * data.labels[0].size
+    class_weights = np.array([n / (2 * (n - n1)), n / (2 * n1)], np.float32)
+    energies = []
+    for t in range(10):
+        rate = 0.01 * (t + 1) / 3 if t < 3 else 0.01 / (1 + (t - 3) / 200)
+        tile = sampling.draw(data.images[:3], data.labels[:3], class_weights, 24, 1, rng)
+        logits, activations = unet.forward(w, tile.x, arch, rng)
+        weight_map = class_weights[tile.labels] / 64
+        energy, p = cross_entropy.forward(logits, tile.labels, weight_map)
+        dlogits = cross_entropy.backward(p, tile.labels, weight_map)
+        g = unet.backward(w, activations, dlogits, arch)
+        v = {name: 0.99 * v[name] - rate * g[name] for name in w}
+        w = {name: w[name] + v[name] for name in w}
+        energies.append((float(energy), rate))
+
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(row["energy"]), float(row["learning_rate"])) for row in rows] == energies
+    assert [int(row["step"]) for row in rows] == list(range(1, 11))
+    assert [int(row["step"]) for row in rows if row["validation_iou"]] == [4, 8, 10]
+    for name in w:
+        assert state.params[name].dtype == np.float32
+        np.testing.assert_array_equal(state.params[name], w[name])
+        np.testing.assert_array_equal(state.velocity[name], v[name])
+    assert state.rng.bit_generator.state == rng.bit_generator.state
+    assert state.step == 10
+
+
+def test_without_knowledge_the_energy_is_that_of_guessing():
+    # An output layer of zeros makes all K classes equally likely: E = mean(w) · ln K.
+    arch = Architecture(depth=2, channels=3, classes=5)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    params["out.w"][:] = 0
+    state = State(params, {k: np.zeros_like(a) for k, a in params.items()}, rng)
+    tile = draw_tile(arch, 52, rng)
+    energy = training.step(state, tile, arch, 0.1, 0.9)
+    expected = float(np.mean(tile.weight_map, dtype=np.float64)) * math.log(5)
+    assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
+
+
+def test_the_class_weights_make_that_ln_2_whatever_the_balance(tmp_path, no_pictures):
+    # mean(w) over the whole set is 1 however rare a class; so it is on tiles that show all of it.
+    settings = Config(**SMALL.__dict__ | {"steps": 1, "tile": 24})
+    images = [np.zeros((8, 8, 1), np.float32)]
+    labels = [np.zeros((8, 8), np.uint8)]
+    labels[0][:, 0] = 1
+    data = Dataset(images, labels, [0], [], (0, 1), "", [])
+    state = training.start(settings, "cpu")
+    state.params["out.w"] = np.zeros_like(state.params["out.w"])
+    training.train(tmp_path, settings, data, state)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    # All 64 pixels are validated: there the mean is over the set.
+    assert float(row["validation_energy"]) == pytest.approx(math.log(2), rel=1e-6)  # measured: 3e-9
+
+
+def test_learns_one_tile_by_heart():
+    stack = em_stack((1, 64, 64), np.random.default_rng(1))
+    arch = Architecture(depth=2, channels=8, dropout=0)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    state = State(params, {k: np.zeros_like(a) for k, a in params.items()}, rng)
+    x = (stack.images[0, :60, :60] / 255).astype(np.float32)[..., np.newaxis]
+    labels = stack.labels[0, 20:40, 20:40]
+    assert 0.1 < labels.mean() < 0.9
+    tile = Tile(x, labels, np.ones(labels.shape, np.float32))
+    energies = [training.step(state, tile, arch, 0.02, 0.9) for _ in range(150)]
+    assert energies[0] > 0.4  # measured: 0.70, ln 2 and a little
+    assert energies[-1] < 0.01  # measured: 9e-5
+    assert state.step == 150
+
+
+def test_the_rate_warms_up_and_then_decays_by_hand():
+    settings = Config(learning_rate=1.2, warm_up=4, decay=2)
+    rates = [training.learning_rate(step, settings) for step in (0, 1, 2, 3, 4, 5, 6, 8, 10)]
+    assert rates == pytest.approx([0.3, 0.6, 0.9, 1.2, 1.2, 0.8, 0.6, 0.4, 0.3], rel=1e-12)
+
+
+def test_no_warm_up_and_no_decay():
+    settings = Config(learning_rate=1.2, warm_up=0, decay=0)
+    assert {training.learning_rate(step, settings) for step in (0, 1, 10**6)} == {1.2}
+    settings = Config(learning_rate=1.2, warm_up=0, decay=3)
+    assert training.learning_rate(0, settings) == 1.2
+    assert training.learning_rate(3, settings) == pytest.approx(0.6)
+
+
+def test_the_rate_does_not_depend_on_the_number_of_steps():
+    few, many = Config(steps=10), Config(steps=10_000)
+    for step in (0, 5, 99, 100, 300):
+        assert training.learning_rate(step, few) == training.learning_rate(step, many)
+
+
+# When it diverges
+
+DEPTH_2 = Architecture(depth=2, channels=2)
+STAGES = ["contract0", "contract1", "bottom", "expand1", "expand0", "out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [(name, name.split(".")[0]) for name in DEPTH_2.shapes() if ".w" in name],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_none_is_traced_to_its_stage(name, stage, value):
+    assert stage in STAGES
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(DEPTH_2, rng)
+    params[name].flat[0] = value
+    velocity = {k: np.ones_like(a) for k, a in params.items()}
+    state = State(params, velocity, rng, step=3)
+    before = copies(state)
+    tile = draw_tile(DEPTH_2, 52, rng)
+    tile.x[:] = np.abs(tile.x)  # a dead ReLU would hide what feeds it
+    with pytest.raises(DivergedError) as diverged:
+        training.step(state, tile, DEPTH_2, 0.1, 0.9)
+    assert str(diverged.value).endswith(f"not finite is {stage}")
+    assert state.step == 3
+    for tensors, copied in zip((state.params, state.velocity), before, strict=True):
+        for key, array in tensors.items():
+            np.testing.assert_array_equal(array, copied[key])
+
+
+def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
+    settings = Config(**SMALL.__dict__ | {"learning_rate": 1e30, "warm_up": 0, "steps": 50})
+    state = training.start(settings, "cpu")
+    first = {name: array.copy() for name, array in state.params.items()}
+    with pytest.raises(DivergedError, match=r"not finite is (contract0|bottom|expand0|out)$"):
+        training.train(tmp_path, settings, small_data(), state)
+    saved, _, _ = training.restore(tmp_path / "last.npz", "cpu")
+    assert saved.step == 0
+    for name, array in first.items():
+        np.testing.assert_array_equal(saved.params[name], array)
+
+
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
+    state = training.start(SMALL, "cpu")
+    training.save(tmp_path / "last.npz", SMALL, state)
+    before = (tmp_path / "last.npz").read_bytes()
+    for value in (np.nan, -np.inf):
+        state.params["bottom.b1"] = np.full_like(state.params["bottom.b1"], value)
+        training.save(tmp_path / "last.npz", SMALL, state)
+        assert (tmp_path / "last.npz").read_bytes() == before
+
+
+# Keeping
+
+
+def test_save_and_restore(tmp_path):
+    state = training.start(SMALL, "cpu")
+    state.step, state.best = 12, 0.625
+    state.velocity["out.b"] = np.array([0.1, 1e-40], np.float32)
+    state.rng.random(3, np.float32)
+    training.save(tmp_path / "last.npz", SMALL, state)
+    again, settings, reason = training.restore(tmp_path / "last.npz", None)
+    assert settings == SMALL
+    assert reason == "NumPy on the CPU"  # as the settings say, though nothing was wanted
+    assert (again.step, again.best) == (12, 0.625)
+    for mine, saved in ((state.params, again.params), (state.velocity, again.velocity)):
+        for name, array in mine.items():
+            np.testing.assert_array_equal(array, saved[name])
+    assert state.rng.random() == again.rng.random()
+
+
+def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
+    ious = iter([0.5, 0.75, 0.75, 0.25])
+    monkeypatch.setattr(
+        training, "validate", lambda *args: (training.Scores(1.0, 0.5, next(ious)), [])
+    )
+    settings = Config(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
+    training.train(tmp_path, settings, small_data(), training.start(settings, "cpu"))
+    best, last = (training.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))
+    assert (best.step, best.best) == (4, 0.75)
+    assert (last.step, last.best) == (8, 0.75)
+
+
+def test_the_best_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
+    # Killed between the two, the run goes on from an older last and comes to its best again;
+    # the other way round it would remember a score whose weights were never written.
+    order = []
+    monkeypatch.setattr(training, "save", lambda path, *args: order.append(path.name))
+    settings = Config(**SMALL.__dict__ | {"steps": 1})
+    training.train(tmp_path, settings, small_data(), training.start(settings, "cpu"))
+    assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_an_end(first):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.raises(KeyboardInterrupt), training.interruption() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(first)
+        assert interrupted()
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("went on after the second")
+    assert {number: signal.getsignal(number) for number in before} == before

@@ -14,7 +14,7 @@ import tifffile
 from minunet import checkpoint, config, device, figures, geometry, tiling
 from minunet.array import Array
 from minunet.cli import Parser, at_least, run
-from minunet.data.readers import read_images
+from minunet.data import image_files
 from minunet.data.scaling import scale
 from minunet.errors import InputError
 from minunet.ops import cross_entropy
@@ -84,7 +84,7 @@ def main() -> None:
     settings = config.Config.from_json(saved.config)
     arch, tile = settings.architecture, args.tile or settings.tile
     geometry.sizes(tile, arch.depth)
-    images = scale(read_images(args.image), settings.scaling)
+    images = scale(image_files.read(args.image), settings.scaling)
     if images[0].shape[2] != arch.in_channels:
         raise InputError(
             f"{args.image} has {images[0].shape[2]} channels; {args.model} was trained on "

@@ -11,7 +11,7 @@ import pytest
 from commands import TINY, call, refused
 
 from minunet import runs
-from minunet.data import dataset, readers
+from minunet.data import dataset, image_files, readers
 
 DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
@@ -55,7 +55,7 @@ def test_membranes_of_vnc_sstem():
 
 def test_nuclei():
     at = folder("nuclei-dsb2018")
-    images = readers.read_images(at / "images")
+    images = image_files.read(at / "images")
     assert len(images) == 39
     assert len({image.shape for image in images}) == 4
 
@@ -68,7 +68,7 @@ def test_instances_of_nuclei_are_no_classes():
 
 def test_frames_of_the_cell_tracking_challenge():
     # Compressed with LZW, which tifffile leaves to Pillow.
-    images = readers.read_images(folder("DIC-C2DH-HeLa") / "01")
+    images = image_files.read(folder("DIC-C2DH-HeLa") / "01")
     assert len(images) >= 30
     assert {image.shape for image in images} == {(512, 512, 1)}
     assert all(np.ptp(image) > 50 for image in images)

@@ -1,0 +1,32 @@
+"""What the tests of reading share: pictures to write, and how they are compared and refused."""
+
+import numpy as np
+import pytest
+
+from minunet.data import image_files
+from minunet.errors import InputError
+
+
+def draw(shape, dtype=np.uint8, seed=0):
+    """Draw grey values that need the whole range of their dtype."""
+    random = np.random.default_rng(seed).random(shape)
+    return (random * {"uint8": 256, "uint16": 65536}.get(np.dtype(dtype).name, 1)).astype(dtype)
+
+
+def assert_slices(images, expected):
+    """Check that these are the expected (H, W) maps, as (H, W, 1) and with their dtype."""
+    assert len(images) == len(expected)
+    for image, map_ in zip(images, expected, strict=True):
+        assert image.shape == (*map_.shape, 1)
+        assert image.dtype == map_.dtype
+        np.testing.assert_array_equal(image[..., 0], map_)
+
+
+def sentence(path, read=image_files.read):
+    """Return the one sentence that refuses a path; it names the path."""
+    with pytest.raises(InputError) as refused:
+        read(path)
+    text = str(refused.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text

@@ -1,0 +1,262 @@
+"""Reading images: every file a lab has, and one clear sentence for what is none of them."""
+
+import numpy as np
+import pytest
+import tifffile
+from data.pictures import assert_slices, draw, sentence
+from PIL import Image
+
+from minunet.data import image_files
+from minunet.errors import InputError
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_stack(tmp_path, dtype, compression):
+    stack = draw((3, 20, 31), dtype)
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, stack, photometric="minisblack", compression=compression)
+    assert_slices(image_files.read(path), stack)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits"])
+def test_a_stack_as_libtiff_compresses_it(tmp_path, dtype, compression):
+    stack = draw((3, 20, 31), dtype)
+    first, *others = (Image.fromarray(page) for page in stack)
+    path = tmp_path / "stack.TIF"
+    first.save(path, "TIFF", save_all=True, append_images=others, compression=compression)
+    assert_slices(image_files.read(path), stack)
+
+
+@pytest.mark.parametrize("predictor", [1, 2])
+def test_deflate_with_a_predictor(tmp_path, predictor):
+    page = draw((20, 31))
+    path = tmp_path / "page.tif"
+    Image.fromarray(page).save(path, compression="tiff_adobe_deflate", tiffinfo={317: predictor})
+    assert_slices(image_files.read(path), [page])
+
+
+@pytest.mark.parametrize("slices", [2, 3, 4])
+@pytest.mark.parametrize("imagej", [False, True])
+def test_two_to_four_slices_are_no_channels(tmp_path, slices, imagej):
+    stack = draw((slices, 20, 31))
+    how = {"imagej": True, "metadata": {"axes": "ZYX"}} if imagej else {"photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "stack.tif", stack, **how)
+    assert_slices(image_files.read(tmp_path / "stack.tif"), stack)
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 3), (2, 20, 4), (1, 20, 31)])
+def test_a_narrow_stack_is_no_colour(tmp_path, shape):
+    stack = draw(shape)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    assert_slices(image_files.read(tmp_path / "stack.tif"), stack)
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "TYX"])
+def test_time_counts_as_slices(tmp_path, axes):
+    stack = draw((2, 3, 20, 31) if axes == "TZYX" else (6, 20, 31))
+    tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True, metadata={"axes": axes})
+    assert_slices(image_files.read(tmp_path / "stack.tif"), stack.reshape(6, 20, 31))
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((2, 20, 31), "CYX"), ((3, 2, 20, 31), "ZCYX")])
+def test_channels_are_refused_and_not_taken_for_slices(tmp_path, shape, axes):
+    tifffile.imwrite(tmp_path / "c.tif", draw(shape), imagej=True, metadata={"axes": axes})
+    assert axes in sentence(tmp_path / "c.tif")
+
+
+def test_colour_in_separate_planes_is_refused_and_not_taken_for_slices(tmp_path):
+    path = tmp_path / "planar.tif"
+    tifffile.imwrite(path, draw((3, 20, 31)), photometric="rgb", planarconfig="separate")
+    assert "SYX" in sentence(path)
+
+
+def test_pages_of_different_size(tmp_path):
+    pages = [draw((20, 31)), draw((12, 9)), draw((20, 31), seed=1)]
+    with tifffile.TiffWriter(tmp_path / "pages.tif") as file:
+        for page in pages:
+            file.write(page)
+    assert_slices(image_files.read(tmp_path / "pages.tif"), pages)
+
+
+def test_a_single_page(tmp_path):
+    page = draw((20, 31))
+    tifffile.imwrite(tmp_path / "page.tiff", page)
+    assert_slices(image_files.read(tmp_path / "page.tiff"), [page])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
+def test_one_pixel_wide(tmp_path, shape):
+    page = draw(shape)
+    tifffile.imwrite(tmp_path / "page.tif", page)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    for name in ("page.tif", "page.png"):
+        assert_slices(image_files.read(tmp_path / name), [page])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_png(tmp_path, dtype):
+    page = draw((20, 31), dtype)
+    Image.fromarray(page).save(tmp_path / "page.png")
+    assert_slices(image_files.read(tmp_path / "page.png"), [page])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_colour_loses_its_alpha(tmp_path, suffix):
+    page = draw((20, 31, 4))
+    Image.fromarray(page).save(tmp_path / f"page{suffix}")
+    (image,) = image_files.read(tmp_path / f"page{suffix}")
+    np.testing.assert_array_equal(image, page[..., :3])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_three_equal_channels_are_grey(tmp_path, alpha, suffix):
+    grey = draw((20, 31))
+    channels = [grey, grey, grey] + [draw((20, 31), seed=1)] * alpha
+    Image.fromarray(np.stack(channels, axis=-1)).save(tmp_path / f"page{suffix}")
+    assert_slices(image_files.read(tmp_path / f"page{suffix}"), [grey])
+
+
+def test_grey_with_alpha_is_grey(tmp_path):
+    grey = draw((20, 31))
+    page = Image.merge("LA", [Image.fromarray(grey), Image.fromarray(draw((20, 31), seed=1))])
+    page.save(tmp_path / "page.png")
+    assert_slices(image_files.read(tmp_path / "page.png"), [grey])
+
+
+def test_a_palette_is_looked_up(tmp_path):
+    page = Image.fromarray(np.array([[0, 1, 2, 1]], np.uint8), "P")
+    page.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    page.save(tmp_path / "page.png")
+    (image,) = image_files.read(tmp_path / "page.png")
+    expected = [[[10, 20, 30], [40, 50, 60], [70, 80, 90], [40, 50, 60]]]
+    np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.png", {}),
+        ("a.tif", {}),
+        ("a.tif", {"compression": "group4"}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_one_bit_is_0_and_1(tmp_path, name, how):
+    page = draw((20, 31)) > 99
+    Image.fromarray(page).save(tmp_path / name, **how)
+    assert_slices(image_files.read(tmp_path / name), [page.astype(np.uint8)])
+
+
+def test_a_folder_in_the_order_of_names(tmp_path):
+    pages = {name: draw((5, 6), seed=k) for k, name in enumerate(["b.png", "a.tif", "c.tiff"])}
+    for name, page in pages.items():
+        Image.fromarray(page).save(tmp_path / name)
+    (tmp_path / "README.txt").write_text("not an image")
+    (tmp_path / "._a.png").write_bytes(b"what macOS leaves behind")
+    found = image_files.read(tmp_path)
+    assert_slices(found, [pages["a.tif"], pages["b.png"], pages["c.tiff"]])
+
+
+def test_a_file_of_several_pages_in_a_folder(tmp_path):
+    stack, page = draw((2, 5, 6)), draw((7, 8))
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    Image.fromarray(page).save(tmp_path / "b.png")
+    assert_slices(image_files.read(tmp_path), [*stack, page])
+
+
+# What cannot be read
+
+
+def test_nothing_there(tmp_path):
+    assert "does not exist" in sentence(tmp_path / "nothing.tif")
+    text = sentence(tmp_path)
+    assert "no image" in text
+    assert all(kind in text for kind in (".tif", ".tiff", "PNG"))
+
+
+def test_other_formats(tmp_path):
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.jpg")
+    text = sentence(tmp_path / "a.jpg")
+    assert "TIFF" in text
+    assert "PNG" in text
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"II*\0", b"II*\0\x08\0\0\0"])
+def test_no_image_at_all(tmp_path, suffix, content, capfd):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    sentence(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def contents(kind, tmp_path):
+    """Return the bytes of an intact file of three slices, or one."""
+    path = tmp_path / "intact.tif"
+    stack = draw((3, 20, 31))
+    if kind == "png":
+        Image.fromarray(stack[0]).save(path, "PNG")
+    elif kind == "imagej":
+        tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZYX"})
+    elif kind == "lzw":
+        first, *others = (Image.fromarray(page) for page in stack)
+        first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+    else:
+        compression = None if kind == "plain" else kind
+        tifffile.imwrite(path, stack, photometric="minisblack", compression=compression)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["plain", "deflate", "lzw", "imagej", "png"])
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, capfd):
+    # Half of a stack must not pass for a shorter stack. Only a few last bytes may be missing: the
+    # end marker and checksum of a PNG, or a resolution that nobody reads.
+    whole = contents(kind, tmp_path)
+    path = tmp_path / ("cut.png" if kind == "png" else "cut.tif")
+    for length in np.linspace(2, len(whole) - 40, 40).astype(int):
+        path.write_bytes(whole[:length])
+        sentence(path)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "tifffile" not in err  # libtiff itself, in C, may say a word
+
+
+@pytest.mark.parametrize("kind", ["plain", "deflate", "imagej", "png"])
+def test_a_damaged_file_is_read_or_refused(tmp_path, kind):
+    # Bytes changed at random: what is not noticed is read, but no other exception gets out.
+    whole = contents(kind, tmp_path)
+    path = tmp_path / ("damaged.png" if kind == "png" else "damaged.tif")
+    rng, noticed = np.random.default_rng(0), 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for k in rng.integers(len(whole), size=6):
+            damaged[k] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            image_files.read(path)
+        except InputError as refused:
+            assert str(path) in str(refused)
+            noticed += 1
+    assert noticed >= 15  # measured: 36 plain, 35 ImageJ, 60 deflate and PNG
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers(tmp_path, value):
+    page = np.ones((4, 5), np.float32)
+    page[1, 2] = value
+    tifffile.imwrite(tmp_path / "a.tif", page)
+    assert "finite" in sentence(tmp_path / "a.tif")
+
+
+def test_complex_numbers(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5), np.complex64))
+    assert "real" in sentence(tmp_path / "a.tif")
+
+
+def test_grey_and_colour_together(tmp_path):
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    Image.fromarray(draw((20, 31, 3))).save(tmp_path / "b.png")
+    assert "[1, 3] channels" in sentence(tmp_path)

@@ -6,14 +6,17 @@ OUT then holds `probability.tif` (float32: of class 1, or with more than two cla
 `labels.tif` (uint8, with the values of the training labels) and `preview.png`.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-from minunet import checkpoint, config, device, figures, geometry, tiling
+from minunet import checkpoint, device, figures, geometry, tiling
+from minunet.architecture import Architecture
 from minunet.array import Array
 from minunet.cli import Parser, at_least, run
+from minunet.config import Config
 from minunet.data import image_files
 from minunet.data.scaling import scale
 from minunet.errors import InputError
@@ -60,55 +63,69 @@ def write(out: Path, images: list[Array], stack: list[Array], values: tuple[int,
     )
 
 
-def main() -> None:
-    """Segment the image that the command line names."""
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = Parser("predict", "Segment an image or a stack of any size by overlapping tiles.")
-    parser.add_argument("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
-    parser.add_argument(
-        "image", type=Path, metavar="IMAGE", help="TIFF stack, or TIFF or PNG image"
-    )
-    parser.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--tile", type=at_least(1), help="size of a tile (default: as in training)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
+    add("image", type=Path, metavar="IMAGE", help="TIFF stack, or TIFF or PNG image")
+    add("-o", "--out", type=Path, required=True, help="folder for the results")
+    add("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
+    add(
         "--step",
         choices=("aligned", "paper"),
         default="aligned",
-        help="aligned: tiles join exactly as in one pass; paper: at the size of their output",
+        help="aligned: tiles join exactly as in one pass; paper: edge to edge (default: aligned)",
     )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)"
-    )
-    args = parser.parse_args()
-    check_out(args.out)
-    saved = checkpoint.load(args.model)
-    settings = config.Config.from_json(saved.config)
-    arch, tile = settings.architecture, args.tile or settings.tile
-    geometry.sizes(tile, arch.depth)
-    images = scale(image_files.read(args.image), settings.scaling)
-    if images[0].shape[2] != arch.in_channels:
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    return parser.parse_args()
+
+
+def read(path: Path, settings: Config) -> list[Array]:
+    """Read and scale the slices to segment, all of one size and with the channels of training."""
+    images = scale(image_files.read(path), settings.scaling)
+    channels = images[0].shape[2]
+    if channels != settings.in_channels:
         raise InputError(
-            f"{args.image} has {images[0].shape[2]} channels; {args.model} was trained on "
-            f"{arch.in_channels}"
+            f"{path} has {channels} channels; the model was trained on {settings.in_channels}"
         )
     if len({image.shape for image in images}) > 1:
-        raise InputError(f"{args.image} holds images of several sizes; segment them one by one")
+        raise InputError(f"{path} holds images of several sizes; segment them one by one")
+    return images
+
+
+def segment(
+    params: dict[str, Array], images: list[Array], arch: Architecture, tile: int, paper_step: bool
+) -> list[Array]:
+    """Class probabilities (H, W, K) of every slice, with a progress bar over their tiles."""
+    stack = []
+    tiles = tiling.tile_count(images[0].shape, arch.depth, tile, paper_step)
+    with Progress(tiles * len(images), "tile") as progress:
+        for k, image in enumerate(images):
+            windows = []
+            for window in tiling.segment(params, image, arch, tile, paper_step):
+                windows.append(window)
+                progress.advance(f"slice {k}")
+            stack.append(np.exp(cross_entropy.log_softmax(tiling.whole(windows, image))))
+    return stack
+
+
+def main() -> None:
+    """Segment the image that the command line names."""
+    args = parse()
+    check_out(args.out)
+    saved = checkpoint.load(args.model)
+    settings = Config.from_json(saved.config)
+    arch, tile = settings.architecture, args.tile or settings.tile
+    geometry.sizes(tile, arch.depth)
+    images = read(args.image, settings)
     where, reason = device.choose(args.device)
-    params = device.to_device(saved.params, where)
     height, width = images[0].shape[:2]
     print(f"image     {args.image}: {len(images)} slices of {height} x {width} pixels")
     print(f"model     {args.model}, step {saved.step}, {arch.parameters():,} parameters")
     print(f"device    {reason}", flush=True)
-    paper_step = args.step == "paper"
-    count = tiling.tile_count(images[0].shape, arch.depth, tile, paper_step)
-    progress = Progress(count * len(images), "tile")
-    stack = []
-    for k, image in enumerate(images):
-        windows = []
-        for window in tiling.segment(params, image, arch, tile, paper_step):
-            windows.append(window)
-            progress.advance(f"slice {k}")
-        stack.append(np.exp(cross_entropy.log_softmax(tiling.whole(windows, image))))
-    progress.close()
+    params = device.to_device(saved.params, where)
+    stack = segment(params, images, arch, tile, paper_step=args.step == "paper")
     write(args.out, images, stack, settings.label_values)
     print(f"wrote     {', '.join(str(args.out / name) for name in OUTPUTS)}")
 

@@ -57,6 +57,10 @@ class Progress:
         tqdm.write(text, file=sys.stderr)
         sys.stderr.flush()
 
-    def close(self) -> None:
+    def __enter__(self) -> "Progress":
+        """Show the bar for the length of a `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Take the bar away."""
         self.bar.close()

@@ -126,10 +126,10 @@ def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:
     arch = settings.architecture
     images, labels = data.part(data.training)
     weights = class_weights(labels, arch.classes)
-    progress, shown = Progress(settings.steps, "step", state.step), ""
+    shown = ""
     if state.step == 0:
         save(folder / "last.npz", settings, state)
-    with interruption() as interrupted:
+    with interruption() as interrupted, Progress(settings.steps, "step", state.step) as progress:
         while state.step < settings.steps and not interrupted():
             started = time.monotonic()
             tile = sampling.draw(images, labels, weights, settings.tile, settings.depth, state.rng)
@@ -137,24 +137,27 @@ def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:
             energy = step(state, tile, arch, rate, settings.momentum)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
-            if state.step % settings.validate_every == 0 or state.step == settings.steps:
+            if state.step % settings.validate_every and state.step < settings.steps:
+                runs.append(folder, row)
+            else:
                 scores, slices = validate(state.params, data, arch, settings.tile, weights)
                 row |= {f"validation_{name}": value for name, value in scores._asdict().items()}
                 runs.append(folder, row)
                 _keep(folder, settings, state, scores)
-                title = f"step {state.step}: {_words(scores)}"
-                figures.curves(folder / "curves.png", runs.read(folder), constant_error(data))
-                figures.preview(folder / "preview.png", slices, title)
+                _draw(folder, data, slices, f"step {state.step}: {_words(scores)}")
                 shown = f"  validation {_words(scores)}"
-            else:
-                runs.append(folder, row)
             progress.advance(f"energy {energy:.3f}{shown}")
-    progress.close()
     save(folder / "last.npz", settings, state)
 
 
 def _words(scores: Scores) -> str:
     return f"pixel error {scores.pixel_error:.4f}, IoU {scores.iou:.3f}"
+
+
+def _draw(folder: Path, data: Dataset, slices: list[figures.Segmented], title: str) -> None:
+    """Draw the curves so far, and slices with what the network makes of them."""
+    figures.curves(folder / "curves.png", runs.read(folder), constant_error(data))
+    figures.preview(folder / "preview.png", slices, title)
 
 
 def _keep(folder: Path, settings: Config, state: State, scores: Scores) -> None:

@@ -31,13 +31,12 @@ def clock(monkeypatch):
 
 
 def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
-    bar = progress.Progress(8, "step")
-    seen = []
-    for energy in range(8):
-        clock.now += 4
-        bar.advance(f"energy {energy}")
-        seen.append(capsys.readouterr().err)
-    bar.close()
+    with progress.Progress(8, "step") as bar:
+        seen = []
+        for energy in range(8):
+            clock.now += 4
+            bar.advance(f"energy {energy}")
+            seen.append(capsys.readouterr().err)
     # After 12 s and 24 s, more than ten apart, and at the end; 4 s a step.
     assert seen == [
         *["", "", "step 3/8  energy 2  20 s left\n", "", ""],
@@ -47,22 +46,20 @@ def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
 
 
 def test_the_time_left_counts_only_what_was_done_now(clock, capsys):
-    bar = progress.Progress(200, "step", done=100)
-    clock.now += 20
-    bar.advance("going on")
-    assert capsys.readouterr().err == "step 101/200  going on  33 min 0 s left\n"
-    bar.close()
+    with progress.Progress(200, "step", done=100) as bar:
+        clock.now += 20
+        bar.advance("going on")
+        assert capsys.readouterr().err == "step 101/200  going on  33 min 0 s left\n"
 
 
 def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
-    bar = progress.Progress(2, "tile")
-    bar.line("a word in between")
-    bar.advance("slice 0")
-    bar.advance("slice 1")
-    bar.close()
+    with progress.Progress(2, "tile") as bar:
+        bar.line("a word in between")
+        bar.advance("slice 0")
+        bar.advance("slice 1")
     written = terminal.getvalue()
     assert "0/2" in written
     assert "a word in between\n" in written

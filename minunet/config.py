@@ -13,8 +13,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "depth": 3,
         "channels": 16,
         "tile": 348,
-        "steps": 3000,
-        "learning_rate": 0.003,
+        "steps": 3200,
+        "learning_rate": 0.005,
+        "decay": 1000,
         "validate_every": 200,
     },
     "paper": {
@@ -22,11 +23,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "channels": 64,
         "tile": 572,
         "steps": 20000,
-        "learning_rate": 0.001,
+        "learning_rate": 0.002,
+        "decay": 5000,
         "validate_every": 200,
     },
 }
-"""Depth, channels, tile and momentum of `paper` are the paper's. The authors published neither a
+"""What differs from the defaults of `Config`, which are those of `tiny`.
+
+Depth, channels, tile and momentum of `paper` are the paper's. The authors published neither a
 learning rate nor a number of steps: those are ours."""
 
 CHANGEABLE = ("steps", "learning_rate", "device")
@@ -62,21 +66,21 @@ class Config:
         "of the grey values, over the whole stack",
         choices=("minmax", "standard", "none"),
     )
-    depth: int = setting(2, at_least(1), "number of 2x2 poolings")
-    channels: int = setting(8, at_least(1), "feature channels at full resolution")
+    depth: int = setting(3, at_least(1), "number of 2x2 poolings")
+    channels: int = setting(12, at_least(1), "feature channels at full resolution")
     variant: Literal["paper", "release"] = setting(
         "paper",
         str,
         "the paper read literally, or the authors' 2015 release",
         choices=("paper", "release"),
     )
-    dropout: float = setting(0.5, at_least(0, float, below=1), "rate, where contraction ends")
-    tile: int = setting(188, at_least(1), "size of the input tile, pixels")
-    steps: int = setting(600, at_least(1), "tiles to train on, in all")
-    learning_rate: float = setting(0.01, at_least(0, float), "of the mean energy of a pixel")
+    dropout: float = setting(0.5, at_least(0, float, below=1), "rate at the end of contraction")
+    tile: int = setting(196, at_least(1), "size of the input tile, pixels")
+    steps: int = setting(2000, at_least(1), "tiles to train on, in all")
+    learning_rate: float = setting(0.003, at_least(0, float), "of the mean energy of a pixel")
     momentum: float = setting(0.99, at_least(0, float, below=1), "of the gradient descent")
-    warm_up: int = setting(100, at_least(0), "steps in which the learning rate grows to its value")
-    decay: int = setting(200, at_least(0), "steps in which it halves after that; 0: it stays")
+    warm_up: int = setting(300, at_least(0), "steps in which the learning rate grows to its value")
+    decay: int = setting(500, at_least(0), "steps in which it halves after that; 0: it stays")
     validate_every: int = setting(100, at_least(1), "steps between validations, and checkpoints")
     seed: int = setting(0, at_least(0), "of weights, tiles and dropout")
     device: Literal["auto", "cpu", "cuda"] = setting(
@@ -126,7 +130,7 @@ def add_options(parser: Parser) -> None:
         values = {name: preset.get(option.name, option.default) for name, preset in PRESETS.items()}
         default = ", ".join(f"{name} {value}" for name, value in values.items())
         if len(set(values.values())) == 1:
-            default = f"{option.default}"
+            default = "synthetic EM" if option.default is None else f"{option.default}"
         metadata = dict(option.metadata)
         if metadata.get("choices") is None and metadata.get("metavar") is None:
             metadata["metavar"] = "N"

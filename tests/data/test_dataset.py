@@ -64,6 +64,8 @@ def test_something_must_be_left_to_train_on():
     for block, count in (("0:7", 7), ("0:1", 1)):
         with pytest.raises(InputError, match=f"{block} leaves none of the {count} slices"):
             dataset.split(block, count)
+    assert dataset.split("0.95", 7) == ([0], [1, 2, 3, 4, 5, 6])
+    assert dataset.split("0.95", 1) == ([0], [])
 
 
 # Loading

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet import geometry, initialization, sgd, unet
-from minunet.config import PRESETS, Config
+from minunet.config import PRESETS, from_options
 from minunet.ops import cross_entropy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # for the PyTorch twin
@@ -34,7 +34,7 @@ MOMENTUM, RATE = 0.99, 1e-4
 
 def workload(preset):
     """Architecture, parameters, tile, labels and weight map of a preset."""
-    settings = Config(**PRESETS[preset])
+    settings = from_options(preset=preset)
     arch, n = settings.architecture, settings.tile
     rng = np.random.default_rng(0)
     params = initialization.gaussian(arch, rng)

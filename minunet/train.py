@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     """Prepare a run from the settings that were typed."""
-    settings = config.from_options(typed)
+    settings = config.from_options(**typed)
     tiling.aligned_step(settings.tile, settings.depth)  # legal, and joins without a seam
     where, reason = device.choose(settings.device)
     data = load(settings)

@@ -15,7 +15,10 @@ import tifffile
 
 from minunet import cli
 
-TINY = ("--device", "cpu", "--depth", "1", "--channels", "2", "--tile", "24")
+TINY = (
+    *("--device", "cpu", "--depth", "1", "--channels", "2", "--tile", "24"),
+    *("--dropout", "0.5", "--learning-rate", "0.01", "--decay", "200"),
+)
 """A network of 434 parameters; its tiles of 24 pixels segment 8."""
 
 

@@ -1,13 +1,13 @@
 """The settings of a run: presets, what is typed, and JSON there and back."""
 
 import json
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
 
 from minunet import config, geometry, tiling
 from minunet.cli import Parser
-from minunet.config import Config
+from minunet.config import Config, from_options
 
 
 def typed(*arguments):
@@ -19,25 +19,25 @@ def typed(*arguments):
 
 def test_nothing_typed_is_the_tiny_preset():
     assert typed() == {}
-    assert config.from_options({}) == Config()
-    assert config.from_options({"preset": "tiny"}) == Config()
+    assert from_options() == from_options(preset="tiny")
+    assert asdict(from_options()).items() >= config.PRESETS["tiny"].items()
 
 
 def test_the_papers_preset_is_the_papers_network():
-    settings = config.from_options(typed("--preset", "paper"))
+    settings = from_options(**typed("--preset", "paper"))
     assert settings.architecture.parameters() == 31_030_658
     assert (settings.tile, settings.momentum, settings.dropout) == (572, 0.99, 0.5)
 
 
 @pytest.mark.parametrize("preset", config.PRESETS)
 def test_every_preset_is_legal(preset):
-    settings = config.from_options({"preset": preset})
+    settings = from_options(preset=preset)
     assert geometry.is_legal(settings.tile, settings.depth)
     assert tiling.aligned_step(settings.tile, settings.depth) > 0
 
 
 def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
-    settings = config.from_options(typed("--preset", "laptop", "--channels", "5", "--seed", "0"))
+    settings = from_options(**typed("--preset", "laptop", "--channels", "5", "--seed", "0"))
     laptop = config.PRESETS["laptop"]
     assert settings.channels == 5
     assert (settings.depth, settings.tile, settings.steps) == (
@@ -45,7 +45,7 @@ def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
         laptop["tile"],
         laptop["steps"],
     )
-    assert settings.momentum == Config().momentum
+    assert settings.momentum == from_options().momentum
 
 
 def test_every_given_setting_is_an_option_of_its_type():
@@ -64,7 +64,7 @@ def test_every_given_setting_is_an_option_of_its_type():
     }
     found = {"in_channels", "label_values", "fingerprint"}
     assert {field.name for field in fields(Config)} == set(values) | found
-    settings = config.from_options(values)
+    settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())
 
 
@@ -97,19 +97,19 @@ def test_help_tells_the_default_of_every_preset(capsys):
         typed("--help")
     text = " ".join(capsys.readouterr().out.split())
     for preset, values in config.PRESETS.items():
-        assert f"{preset} {values.get('tile', Config().tile)}" in text
-    assert f"(default: {Config().momentum})" in text
+        assert f"{preset} {values.get('tile', from_options().tile)}" in text
+    assert f"(default: {from_options().momentum})" in text
 
 
 def test_json_there_and_back():
-    settings = Config(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
+    settings = from_options(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
     text = json.dumps(settings.to_json())
     assert Config.from_json(json.loads(text)) == settings
     assert set(json.loads(text)) == {field.name for field in fields(Config)}
 
 
 def test_the_network_of_the_settings():
-    arch = Config(
+    arch = from_options(
         **{"depth": 3, "channels": 5, "dropout": 0.25, "variant": "release", "in_channels": 3},
         label_values=(0, 1, 2, 3),
     ).architecture
@@ -119,7 +119,7 @@ def test_the_network_of_the_settings():
 
 def test_settings_do_not_change():
     with pytest.raises(FrozenInstanceError):
-        Config().steps = 3
+        from_options().steps = 3
 
 
 def test_flags():

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from minunet import plan, training
-from minunet.config import Config
+from minunet.config import from_options
 from minunet.data.dataset import Dataset
 
-SETTINGS = Config(depth=1, channels=2, tile=24, steps=25, validate_every=10, device="cpu")
+SETTINGS = from_options(depth=1, channels=2, tile=24, steps=25, validate_every=10, device="cpu")
 
 
 def small_data():
@@ -83,10 +83,10 @@ import re
 from pathlib import Path
 import numpy as np
 from minunet import training
-from minunet.config import Config
+from minunet.config import Config, from_options
 from minunet.sampling import Tile
 
-settings = Config(depth=3, channels=32, tile=252)
+settings = from_options(depth=3, channels=32, tile=252)
 state, rng = training.start(settings, "cpu"), np.random.default_rng(0)
 tile = Tile(rng.random((252, 252, 1), np.float32), np.zeros((164, 164), np.uint8),
             np.ones((164, 164), np.float32))
@@ -105,5 +105,5 @@ def test_the_memory_is_about_what_two_steps_take():
         check=True,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )
-    ratio = plan.memory(Config(depth=3, channels=32, tile=252)) / float(done.stdout)
+    ratio = plan.memory(from_options(depth=3, channels=32, tile=252)) / float(done.stdout)
     assert 0.8 < ratio < 1.25  # measured: 1.03

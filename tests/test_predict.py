@@ -8,7 +8,7 @@ from PIL import Image
 
 from minunet import checkpoint, figures, initialization, tiling
 from minunet.checkpoint import Checkpoint
-from minunet.config import Config
+from minunet.config import from_options
 
 OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
 
@@ -16,7 +16,7 @@ OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
 def write_model(path, values=(0, 1), in_channels=1, seed=0, **settings):
     """Write a checkpoint of a network nobody trained; return it with its parameters."""
     given = {"depth": 1, "channels": 3, "tile": 24, "device": "cpu"} | settings
-    config = Config(**given, label_values=values, in_channels=in_channels)
+    config = from_options(**given, label_values=values, in_channels=in_channels)
     params = initialization.gaussian(config.architecture, np.random.default_rng(seed))
     state = np.random.default_rng(0).bit_generator.state
     checkpoint.save(path, Checkpoint(params, params, 5, state, 0.5, config.to_json()))

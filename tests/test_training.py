@@ -10,14 +10,23 @@ from commands import draw_stack
 
 from minunet import figures, initialization, sampling, training, unet
 from minunet.architecture import Architecture
-from minunet.config import Config
+from minunet.config import from_options
 from minunet.data.dataset import Dataset
 from minunet.data.synthetic import em_stack
 from minunet.ops import cross_entropy
 from minunet.sampling import Tile
 from minunet.training import DivergedError, State
 
-SMALL = Config(depth=1, channels=2, tile=24, device="cpu", seed=7)
+SMALL = from_options(
+    depth=1,
+    channels=2,
+    tile=24,
+    dropout=0.5,
+    learning_rate=0.01,
+    decay=200,
+    device="cpu",
+    seed=7,
+)
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def copies(state):
 
 def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures):
     # The same ten steps written out here: momentum, schedule, class weights and mean energy.
-    settings = Config(**SMALL.__dict__ | {"steps": 10, "validate_every": 4, "warm_up": 3})
+    settings = from_options(**SMALL.__dict__ | {"steps": 10, "validate_every": 4, "warm_up": 3})
     data, arch = small_data(), settings.architecture
     state = training.start(settings, "cpu")
     training.train(tmp_path, settings, data, state)
@@ -99,7 +108,7 @@ def test_without_knowledge_the_energy_is_that_of_guessing():
 
 def test_the_class_weights_make_that_ln_2_whatever_the_balance(tmp_path, no_pictures):
     # mean(w) over the whole set is 1 however rare a class; so it is on tiles that show all of it.
-    settings = Config(**SMALL.__dict__ | {"steps": 1, "tile": 24})
+    settings = from_options(**SMALL.__dict__ | {"steps": 1, "tile": 24})
     images = [np.zeros((8, 8, 1), np.float32)]
     labels = [np.zeros((8, 8), np.uint8)]
     labels[0][:, 0] = 1
@@ -130,21 +139,21 @@ def test_learns_one_tile_by_heart():
 
 
 def test_the_rate_warms_up_and_then_decays_by_hand():
-    settings = Config(learning_rate=1.2, warm_up=4, decay=2)
+    settings = from_options(learning_rate=1.2, warm_up=4, decay=2)
     rates = [training.learning_rate(step, settings) for step in (0, 1, 2, 3, 4, 5, 6, 8, 10)]
     assert rates == pytest.approx([0.3, 0.6, 0.9, 1.2, 1.2, 0.8, 0.6, 0.4, 0.3], rel=1e-12)
 
 
 def test_no_warm_up_and_no_decay():
-    settings = Config(learning_rate=1.2, warm_up=0, decay=0)
+    settings = from_options(learning_rate=1.2, warm_up=0, decay=0)
     assert {training.learning_rate(step, settings) for step in (0, 1, 10**6)} == {1.2}
-    settings = Config(learning_rate=1.2, warm_up=0, decay=3)
+    settings = from_options(learning_rate=1.2, warm_up=0, decay=3)
     assert training.learning_rate(0, settings) == 1.2
     assert training.learning_rate(3, settings) == pytest.approx(0.6)
 
 
 def test_the_rate_does_not_depend_on_the_number_of_steps():
-    few, many = Config(steps=10), Config(steps=10_000)
+    few, many = from_options(steps=10), from_options(steps=10_000)
     for step in (0, 5, 99, 100, 300):
         assert training.learning_rate(step, few) == training.learning_rate(step, many)
 
@@ -180,7 +189,7 @@ def test_a_number_that_is_none_is_traced_to_its_stage(name, stage, value):
 
 
 def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
-    settings = Config(**SMALL.__dict__ | {"learning_rate": 1e30, "warm_up": 0, "steps": 50})
+    settings = from_options(**SMALL.__dict__ | {"learning_rate": 1e30, "warm_up": 0, "steps": 50})
     state = training.start(settings, "cpu")
     first = {name: array.copy() for name, array in state.params.items()}
     with pytest.raises(DivergedError, match=r"not finite is (contract0|bottom|expand0|out)$"):
@@ -225,7 +234,7 @@ def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
     monkeypatch.setattr(
         training, "validate", lambda *args: (training.Scores(1.0, 0.5, next(ious)), [])
     )
-    settings = Config(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
+    settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
     training.train(tmp_path, settings, small_data(), training.start(settings, "cpu"))
     best, last = (training.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))
     assert (best.step, best.best) == (4, 0.75)
@@ -237,7 +246,7 @@ def test_the_best_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
     # the other way round it would remember a score whose weights were never written.
     order = []
     monkeypatch.setattr(training, "save", lambda path, *args: order.append(path.name))
-    settings = Config(**SMALL.__dict__ | {"steps": 1})
+    settings = from_options(**SMALL.__dict__ | {"steps": 1})
     training.train(tmp_path, settings, small_data(), training.start(settings, "cpu"))
     assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
 

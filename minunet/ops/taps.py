@@ -11,8 +11,8 @@ import numpy as np
 
 from minunet.array import Array
 
-BAND = 8
-"""Rows in a band: about 1 MB of a 570-pixel, 64-channel float32 map."""
+BAND = 16
+"""Rows in a band: about 2 MB of a 570-pixel, 64-channel float32 map."""
 
 
 def taps(w: Array) -> Iterator[tuple[int, ...]]:
@@ -25,8 +25,8 @@ def bands(rows: int) -> Iterator[tuple[int, int]]:
 
     Examples
     --------
-    >>> list(bands(20))
-    [(0, 8), (8, 8), (16, 4)]
+    >>> list(bands(40))
+    [(0, 16), (16, 16), (32, 8)]
     """
     for first in range(0, rows, BAND):
         yield first, min(BAND, rows - first)

@@ -13,7 +13,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "channels": 12,
         "tile": 196,
         "dropout": 0.0,
-        "steps": 1800,
+        "steps": 1700,
         "learning_rate": 0.0015,
         "warm_up": 200,
         "decay": 1500,

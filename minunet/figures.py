@@ -90,12 +90,15 @@ def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
     names = ["image", "label", "probability", "errors"]
     if slices[0].labels is None:
         names = ["image", "probability", "class"]
-    figure = Figure(figsize=(3.2 * len(names), 3.4 * len(slices) + 0.4), layout="constrained")
-    rows = figure.subplots(len(slices), len(names), squeeze=False)
-    for axes, segmented in zip(rows, slices, strict=True):
+    rows, columns = slices[0].image.shape[:2]
+    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of a row of panels, inches
+    size = (3.2 * len(names), height * len(slices) + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(slices), len(names), squeeze=False)
+    for axes, segmented in zip(panels, slices, strict=True):
         for ax, name in zip(axes, names, strict=True):
             _panel(ax, name, segmented)
-            ax.set(title=name if ax in rows[0] else "", xticks=[], yticks=[])
+            ax.set(title=name if ax in panels[0] else "", xticks=[], yticks=[])
     figure.suptitle(title, fontsize="medium")
     _write(figure, path)
 

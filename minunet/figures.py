@@ -37,45 +37,28 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     """
     steps = np.array([row["step"] for row in log])
     energy = np.array([row["energy"] for row in log])
-    validated = [row for row in log if "validation_energy" in row]
-    at = [row["step"] for row in validated]
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(steps, energy, color="0.8", linewidth=0.6, label="of each tile")
     n = min(AVERAGED, len(energy))
     mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
     left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
-    left.plot(
-        at,
-        [row["validation_energy"] for row in validated],
-        "o-",
-        color="C1",
-        markersize=3,
-        label="validation",
-    )
+    _validated(left, log, "energy", color="C1", label="validation")
     left.set(xlabel="step", ylabel="energy per pixel", yscale="log")
-    right.plot(
-        at,
-        [row["validation_pixel_error"] for row in validated],
-        "o-",
-        color="C3",
-        markersize=3,
-        label="pixel error",
-    )
+    _validated(right, log, "pixel_error", color="C3", label="pixel error")
     right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, all one class")
-    right.plot(
-        at,
-        [row["validation_iou"] for row in validated],
-        "o-",
-        color="C2",
-        markersize=3,
-        label="IoU, mean over classes",
-    )
+    _validated(right, log, "iou", color="C2", label="IoU, mean over classes")
     right.set(xlabel="step", ylim=(0, 1), title="validation")
     for axes in (left, right):
         axes.legend(fontsize="small")
         axes.grid(alpha=0.3)
     _write(figure, path)
+
+
+def _validated(axes: Axes, log: Sequence[Row], score: str, color: str, label: str) -> None:
+    """Plot a score at the steps that were validated."""
+    points = [(row["step"], row[f"validation_{score}"]) for row in log if "validation_iou" in row]
+    axes.plot(*zip(*points, strict=True), "o-", markersize=3, color=color, label=label)
 
 
 def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:

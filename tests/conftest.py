@@ -8,3 +8,6 @@ os.environ["MPLBACKEND"] = "Agg"
 
 settings.register_profile("minunet", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("minunet")
+
+# A helper, not a test; collected for doctests it would fail where PyTorch is not installed.
+collect_ignore = ["torch_unet.py"]

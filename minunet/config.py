@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 Depth, channels, tile, dropout and momentum of `paper` are the paper's. The authors published
 neither a learning rate nor a number of steps: those are ours, and so far only those of `tiny` and
-`laptop` have been tried to the end. Twelve channels have none to spare: `tiny` drops nothing."""
+`laptop` have been tried to the end. `tiny` drops nothing: twelve channels have few to spare."""
 
 TUNED: Any = MISSING
 """Default of a setting that every preset has a value for."""

@@ -99,12 +99,7 @@ def check_gradients(
     if np.shape(dy) != np.shape(output()):
         raise ValueError(f"dy has the shape {np.shape(dy)}, the output {np.shape(output())}")
     for name, gradient in gradients.items():
-        if own[name].dtype != np.float64:
-            raise ValueError(f"{name} is {own[name].dtype}; central differences need float64")
-        if gradient.shape != own[name].shape:
-            raise ValueError(
-                f"d{name} has the shape {gradient.shape}, {name} has {own[name].shape}"
-            )
+        _fit(name, own[name], gradient)
 
     worst = 0.0
     for name, gradient in gradients.items():
@@ -122,6 +117,14 @@ def check_gradients(
             )
         worst = max(worst, float(error[k]))
     return worst
+
+
+def _fit(name: str, x: Array, gradient: Array) -> None:
+    """Raise unless an argument can be checked, and its gradient has its shape."""
+    if x.dtype != np.float64:
+        raise ValueError(f"{name} is {x.dtype}; central differences need float64")
+    if gradient.shape != x.shape:
+        raise ValueError(f"d{name} has the shape {gradient.shape}, {name} has {x.shape}")
 
 
 def _draw(

@@ -13,3 +13,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
+
+Tensors: TypeAlias = dict[str, Array]
+"""Parameters, gradients, velocities, activations: arrays by name."""

@@ -12,9 +12,10 @@ from minunet.array import Array
 from minunet.errors import InputError
 
 Name = Literal["cpu", "cuda"]
+Wanted = Literal["auto", "cpu", "cuda"]
 
 
-def choose(wanted: Literal["auto", "cpu", "cuda"]) -> tuple[Name, str]:
+def choose(wanted: Wanted) -> tuple[Name, str]:
     """Choose the device to run on, and say why.
 
     Parameters

@@ -43,13 +43,18 @@ def create(wanted: Path | None, name: str) -> Path:
         If the folder is there and not empty.
     """
     folder = wanted or _free(Path("runs") / name)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if taken(folder):
         raise InputError(
             f"{folder} is there already and not empty; --resume {folder} continues it, "
             f"--out {_free(folder)} is free"
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def taken(folder: Path) -> bool:
+    """Whether there is anything at this path that writing into it could harm."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def _free(folder: Path) -> Path:

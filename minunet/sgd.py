@@ -10,9 +10,7 @@ The learning rate η stands inside the velocity, as in Caffe.
 
 import numpy as np
 
-from minunet.array import Array
-
-Tensors = dict[str, Array]
+from minunet.array import Tensors
 
 
 def start(params: Tensors) -> Tensors:

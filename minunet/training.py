@@ -10,22 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from minunet import checkpoint, device, figures, initialization, runs, sampling, sgd, unet
 from minunet.architecture import Architecture
-from minunet.array import Array
+from minunet.array import Tensors
 from minunet.config import Config
 from minunet.data.dataset import Dataset
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
 from minunet.validation import Scores, constant_error, validate
 from minunet.weight_map import class_weights
-
-Tensors = dict[str, Array]
-Wanted = Literal["auto", "cpu", "cuda"]
 
 
 class DivergedError(Exception):
@@ -186,7 +182,7 @@ def save(path: Path, settings: Config, state: State) -> None:
     )
 
 
-def restore(path: Path, wanted: Wanted | None) -> tuple[State, Config, str]:
+def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Config, str]:
     """Read the state and the settings of a run, as `save` wrote them, and say where it will run.
 
     The device is the one wanted now or, with None, the one wanted before.

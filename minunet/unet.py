@@ -17,12 +17,10 @@ import numpy as np
 
 from minunet import geometry
 from minunet.architecture import Architecture
-from minunet.array import Array
+from minunet.array import Array, Tensors
 from minunet.ops import conv2d, crop_concat, dropout, maxpool, relu, upconv
 
 __all__ = ["Architecture", "backward", "forward"]
-
-Tensors = dict[str, Array]
 
 
 def forward(

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -11,3 +12,13 @@ settings.load_profile("minunet")
 
 # A helper, not a test; collected for doctests it would fail where PyTorch is not installed.
 collect_ignore = ["torch_unet.py"]
+
+
+@pytest.fixture
+def torch():
+    """Lend PyTorch with one thread: on maps this small, threads wait for one another."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(threads)

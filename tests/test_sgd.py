@@ -88,16 +88,6 @@ def test_parameters_go_by_name_not_by_order():
     assert list(params) == ["a", "b"]
 
 
-@pytest.fixture
-def torch():
-    """Lend PyTorch with one thread: on maps this small, threads wait for one another."""
-    torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield torch
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("variant", ["paper", "release"])
 def test_twenty_training_steps_beside_pytorch(torch, variant):
     import torch_unet

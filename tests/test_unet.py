@@ -13,16 +13,6 @@ from minunet.errors import InputError
 # PyTorch
 
 
-@pytest.fixture
-def torch():
-    """Lend PyTorch with one thread: on maps this small, threads wait for one another."""
-    torch = pytest.importorskip("torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield torch
-    torch.set_num_threads(threads)
-
-
 def relative_error(ours, theirs):
     assert ours.shape == theirs.shape
     return np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs))

@@ -14,6 +14,7 @@ import tifffile
 from minunet.cli import Parser, at_least, run
 from minunet.data.synthetic import em_stack
 from minunet.errors import InputError
+from minunet.runs import taken
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
         )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(default: 0)")
     args = parser.parse_args()
-    if args.folder.exists() and (not args.folder.is_dir() or any(args.folder.iterdir())):
+    if taken(args.folder):
         raise InputError(f"{args.folder} is there already and not empty; name a new folder")
     shape = (args.slices, args.height, args.width)
     stack = em_stack(shape, np.random.default_rng(args.seed))

@@ -135,3 +135,16 @@ def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         figures.preview(path, [segmented(seed=1)], "")
     assert path.read_bytes() == before
+
+
+def test_a_preview_takes_the_shape_of_its_image(tmp_path):
+    heights = []
+    for rows, columns in ((20, 60), (40, 40), (60, 20)):
+        slices = [segmented(shape=(rows, columns), labelled=False)] * 2
+        figures.preview(tmp_path / "preview.png", slices, "")
+        with Image.open(tmp_path / "preview.png") as picture:
+            assert picture.width == 960  # three panels of 3.2 inches, at 100 dots each
+            heights.append(picture.height)
+    # A panel is as high as its image is, beside a panel's width of 320: no empty paper in between.
+    for height, panel in zip(heights, (320 / 3, 320, 320 * 3), strict=True):
+        assert 2 * panel <= height <= 2 * panel + 120

@@ -18,7 +18,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoint(NamedTuple):

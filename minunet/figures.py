@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from minunet import drawing
 from minunet.array import Array
 from minunet.runs import Row
 
@@ -23,7 +24,8 @@ class Segmented(NamedTuple):
 
     image: Array  # (H, W, C)
     p: Array  # (H, W, K)
-    labels: Array | None = None  # (H, W), if known
+    labels: Array | None = None  # (H, W) classes, if known
+    cells: Array | None = None  # (H, W) numbered, if any were found
 
 
 def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
@@ -48,31 +50,39 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     _validated(right, log, "pixel_error", color="C3", label="pixel error")
     right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, all one class")
     _validated(right, log, "iou", color="C2", label="IoU, mean over classes")
+    _validated(right, log, "v_rand", color="C0", label="V_Rand after thinning")
+    _validated(right, log, "seg", color="C4", label="SEG")
     right.set(xlabel="step", ylim=(0, 1), title="validation")
     for axes in (left, right):
         axes.legend(fontsize="small")
         axes.grid(alpha=0.3)
-    _write(figure, path)
+    drawing.write(figure, path)
 
 
 def _validated(axes: Axes, log: Sequence[Row], score: str, color: str, label: str) -> None:
-    """Plot a score at the steps that were validated."""
-    points = [(row["step"], row[f"validation_{score}"]) for row in log if "validation_iou" in row]
-    axes.plot(*zip(*points, strict=True), "o-", markersize=3, color=color, label=label)
+    """Plot a score at the steps at which it was computed, if it was."""
+    column = f"validation_{score}"
+    points = [(row["step"], row[column]) for row in log if column in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), "o-", markersize=3, color=color, label=label)
 
 
 def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
+    """Write what `draw` draws to the PNG `path`."""
+    drawing.write(draw(slices, title), path)
+
+
+def draw(slices: Sequence[Segmented], title: str) -> Figure:
     """Draw image, label, probability and errors side by side, a row for each slice.
 
     Parameters
     ----------
-    path : Path                       of the PNG
-    slices : sequence of Segmented    without labels, only image, probability and classes are drawn
+    slices : sequence of Segmented    without labels, image, probability and classes, or cells
     title : str
     """
     names = ["image", "label", "probability", "errors"]
     if slices[0].labels is None:
-        names = ["image", "probability", "class"]
+        names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
     rows, columns = slices[0].image.shape[:2]
     height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of a row of panels, inches
     size = (3.2 * len(names), height * len(slices) + 0.4)
@@ -83,17 +93,19 @@ def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
             _panel(ax, name, segmented)
             ax.set(title=name if ax in panels[0] else "", xticks=[], yticks=[])
     figure.suptitle(title, fontsize="medium")
-    _write(figure, path)
+    return figure
 
 
 def _panel(ax: Axes, name: str, segmented: Segmented) -> None:
     """Draw one panel of a preview."""
-    image, p, _ = segmented
+    image, p = segmented.image, segmented.p
     labels = p.argmax(axis=-1) if segmented.labels is None else segmented.labels
     grey = image.mean(axis=-1)
     most = p.shape[-1] - 1
     if name == "image":
         ax.imshow(grey, cmap="gray")
+    elif name == "cells" and segmented.cells is not None:
+        ax.imshow(drawing.coloured(segmented.cells), interpolation="nearest")
     elif name in ("label", "class"):
         ax.imshow(labels, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
     elif name == "probability":
@@ -112,10 +124,3 @@ def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
     painted[predicted < labels] = TOO_LOW
     painted[predicted > labels] = TOO_HIGH
     return painted
-
-
-def _write(figure: Figure, path: Path) -> None:
-    """Write a PNG beside its target and move it there: nobody sees half a picture."""
-    beside = path.with_name(path.name + ".part")
-    figure.savefig(beside, dpi=100, format="png")
-    beside.replace(path)

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from minunet import geometry, sampling, tiling, training, unet
+from minunet import geometry, tiling, training, unet
 from minunet.config import Config
 from minunet.data.dataset import Dataset
 from minunet.progress import duration
 from minunet.training import State
 from minunet.validation import constant_error, validated_slices
-from minunet.weight_map import class_weights
 
 
 def plan(settings: Config, data: Dataset, state: State, device: str) -> list[str]:
@@ -74,14 +73,13 @@ def memory(settings: Config) -> float:
 
 def _try(settings: Config, data: Dataset, state: State) -> tuple[float, float]:
     """Seconds that a step, and a tile of a validation, take: tried on a copy, and thrown away."""
-    images, labels = data.part(data.training)
+    draw = training.tiles(settings, data)
     trial = State(state.params, state.velocity, deepcopy(state.rng))
     arch = settings.architecture
     seconds: list[float] = []
-    weights = class_weights(labels, arch.classes)
     while len(seconds) < 3 and sum(seconds) < 5:  # the first one also pays for fresh memory
+        tile = draw(len(seconds))  # made in the background: its time is not the step's
         started = time.monotonic()
-        tile = sampling.draw(images, labels, weights, settings.tile, arch.depth, trial.rng)
         training.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
         seconds.append(time.monotonic() - started)
     started = time.monotonic()

@@ -19,6 +19,8 @@ COLUMNS = (
     "validation_energy",
     "validation_pixel_error",
     "validation_iou",
+    "validation_v_rand",
+    "validation_seg",
 )
 """Energies are means per pixel; the validation columns are filled every so many steps."""
 

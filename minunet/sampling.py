@@ -1,12 +1,15 @@
-"""Tiles to train on: drawn from the mirrored images, in any of the eight symmetries."""
+"""Tiles to train on: where they lie, and how the next one is made while one is used."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from minunet import augment, geometry, tiling
+from minunet import augment, geometry
 from minunet.array import Array
+
+T = TypeVar("T")
 
 
 class Tile(NamedTuple):
@@ -17,15 +20,30 @@ class Tile(NamedTuple):
     weight_map: Array  # (n-2m, n-2m) float32
 
 
+def tile_rng(seed: int, step: int) -> np.random.Generator:
+    """Make the generator of one step's tile, which depends on no step before.
+
+    So a run can be resumed at any step, and no state has to be kept. The streams of all steps are
+    independent of each other, and of ``default_rng(seed)``.
+
+    Parameters
+    ----------
+    seed : int     of the run
+    step : int     from 0
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step,)))
+
+
 def draw(
     images: Sequence[Array],
     labels: Sequence[Array],
-    class_weights: Array,
+    weight_maps: Sequence[Array],
     size: int,
     depth: int,
+    augmentation: augment.Augmentation,
     rng: np.random.Generator,
 ) -> Tile:
-    """Draw a tile whose centre is any pixel of any image with equal chance.
+    """Draw a tile whose centre is any pixel of any image with equal chance, and augment it.
 
     The centre may lie at the very edge: what the tile then sees beyond, image and labels, is
     mirrored. So the corners of an image are learnt as well as its middle.
@@ -34,18 +52,49 @@ def draw(
     ----------
     images : sequence of (H, W, C) float32
     labels : sequence of (H, W)
-    class_weights : (K,) float32
+    weight_maps : sequence of (H, W) float32
     size : int                     n, legal for `depth`
     depth : int                    of the network
-    rng : numpy Generator
+    augmentation : Augmentation
+    rng : numpy Generator          draws the pixel, then what `augment.tile` draws
+
+    Raises
+    ------
+    InputError
+        If no tile of this size is legal.
     """
+    margin = (size - geometry.output_size(size, depth)) // 2
     ends = np.cumsum([label.size for label in labels])
-    pixel = int(rng.integers(ends[-1]))
-    k = int(np.searchsorted(ends, pixel, side="right"))
-    row, column = divmod(pixel - int(ends[k]) + labels[k].size, labels[k].shape[1])
-    output, margin = geometry.output_size(size, depth), geometry.margin(depth)
-    top, left = row - output // 2, column - output // 2
-    which = int(rng.integers(augment.SYMMETRIES))
-    x = tiling.cut(images[k], top - margin, left - margin, size, size)
-    label = augment.symmetry(tiling.cut(labels[k], top, left, output, output), which)
-    return Tile(augment.symmetry(x, which), label, class_weights[label])
+    number = int(rng.integers(ends[-1]))
+    k = int(np.searchsorted(ends, number, side="right"))
+    pixel = divmod(number - int(ends[k]) + labels[k].size, labels[k].shape[1])
+    return Tile(
+        *augment.tile(images[k], labels[k], weight_maps[k], pixel, size, margin, augmentation, rng)
+    )
+
+
+def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None, None]:
+    """Yield what a loop over `make` would, each made while the one before is used.
+
+    One thread makes one thing ahead. The thread ends with the loop, however that ends: close the
+    generator (`contextlib.closing`) where the loop may be left early.
+
+    Parameters
+    ----------
+    make : callable (step) -> thing     must not depend on what was made before
+    first, last : int                   the steps are first … last-1
+
+    Raises
+    ------
+    Exception
+        Whatever `make` raises, when the turn of that step has come.
+    """
+    if first >= last:
+        return
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        upcoming = thread.submit(make, first)
+        for step in range(first + 1, last):
+            made = upcoming.result()
+            upcoming = thread.submit(make, step)
+            yield made
+        yield upcoming.result()

@@ -18,6 +18,27 @@ def start(params: Tensors) -> Tensors:
     return {name: np.zeros_like(w) for name, w in params.items()}
 
 
+def clip(grads: Tensors, longest: float) -> Tensors:
+    """Shorten the gradient, all tensors together, to a length; a shorter one stays as it is.
+
+    One odd tile then cannot throw the parameters far, and a larger learning rate holds. (Not in
+    the paper; Pascanu et al. 2013.)
+
+    Parameters
+    ----------
+    grads : dict
+    longest : float     Euclidean length over all entries
+
+    Returns
+    -------
+    dict : new arrays, or the arguments
+    """
+    square = sum(np.vdot(g, g) for g in grads.values())
+    if square <= longest**2:
+        return grads
+    return {name: g * (longest / np.sqrt(square)) for name, g in grads.items()}
+
+
 def step(
     params: Tensors,
     grads: Tensors,

@@ -7,19 +7,24 @@
 The method is in `minunet.training`, the settings are in `minunet.config`.
 """
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from minunet import config, device, runs, tiling, training
+import numpy as np
+
+from minunet import checkpoint, config, device, results, runs, tiling, training
 from minunet.cli import Parser, run
 from minunet.config import Config
-from minunet.data import dataset, readers
+from minunet.data import ctc, dataset, readers, targets
 from minunet.data.dataset import Dataset
 from minunet.errors import InputError
+from minunet.metrics.score import Score
 from minunet.plan import plan
 from minunet.progress import duration
+from minunet.report_tables import number
 from minunet.training import DivergedError, State
 
 
@@ -41,12 +46,13 @@ def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     data = load(settings)
     settings = replace(
         settings,
+        score=score(settings, data),
         in_channels=data.images[0].shape[2],
         label_values=data.label_values,
+        cells=data.numbered,
         fingerprint=data.fingerprint,
     )
-    source = Path(settings.images).resolve().parent.name if settings.images else "synthetic"
-    folder = runs.create(out, f"{source}-{settings.preset}")
+    folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
     runs.write_config(folder, settings.to_json())
     return Run(folder, settings, data, training.start(settings, where), reason)
 
@@ -75,7 +81,40 @@ def continued_run(typed: dict[str, Any], folder: Path) -> Run:
 
 def load(settings: Config) -> Dataset:
     """Load the data that the settings name."""
-    return dataset.load(settings.images, settings.labels, settings.validation, settings.scaling)
+    return dataset.load(
+        settings.images,
+        settings.labels,
+        settings.validation,
+        settings.scaling,
+        weighting=targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
+        kind=settings.labels_are,
+        truth=settings.truth,
+    )
+
+
+def score(settings: Config, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
+    """Choose the score that picks the best step, or see that the data have the one chosen."""
+    if settings.score == "auto":
+        return {"classes": "iou", "em": "v_rand", "cells": "seg"}[results.kind(data)]
+    if settings.score != "iou" and data.cells is None:
+        raise InputError(
+            f"--score {settings.score} wants cells, two classes or numbered cells; the labels have "
+            f"{len(data.label_values)} classes: leave it out, or --score iou"
+        )
+    return settings.score
+
+
+def source(settings: Config) -> str:
+    """Name the data after the folder that they are in."""
+    if settings.images is None:
+        return "synthetic"
+    path = Path(settings.images)
+    return path.parent.name if settings.labels else path.name
+
+
+def find(folder: Path) -> tuple[Path, ...]:
+    """Find the images and the labels in a folder; only one path if the folder stands for both."""
+    return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
 def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
@@ -85,8 +124,8 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="holds train-volume.tif with train-labels.tif, or images/ with labels/ or masks/ "
-        "(default: synthetic EM)",
+        help="holds train-volume.tif with train-labels.tif, or images/ with labels/ or masks/, or "
+        "01/ with 01_GT/SEG/ or 01_ST/SEG/ (default: synthetic EM)",
     )
     config.add_options(parser)
     parser.add_argument(
@@ -114,7 +153,7 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
     if data and ("images" in typed or "labels" in typed):
         raise InputError("--data stands for both --images and --labels; give it or them")
     if data:
-        typed["images"], typed["labels"] = readers.find(data)
+        typed |= dict(zip(("images", "labels"), find(data), strict=False))
     for name in ("images", "labels"):
         if name in typed:  # absolute, so that the run can be continued from any folder
             typed[name] = str(Path(typed[name]).resolve())
@@ -139,20 +178,49 @@ def main() -> None:
     if this.state.step < this.settings.steps:
         print(f"stopped after step {this.state.step}, all saved; to continue: {again}")
         sys.exit(130)
-    print(summary(this))
+    print(summary(this, finish(this)))
 
 
-def summary(this: Run) -> str:
+def finish(this: Run) -> list[Score]:
+    """Score the best step of a finished run, and write the report."""
+    best = checkpoint.load(this.folder / "best.npz")
+    beside = this.state.params["out.b"]
+    return results.finish(
+        this.folder,
+        this.settings,
+        this.data,
+        {name: np.asarray(array, like=beside) for name, array in best.params.items()},
+        f"best.npz, step {best.step}",
+        this.device,
+        commands(this),
+    )
+
+
+def commands(this: Run) -> list[tuple[str, str]]:
+    """List what to type to train, segment and score as this run did, and what for."""
+    settings = this.settings
+    options = config.typed(settings)
+    return [
+        ("train", f"python -m minunet.train {shlex.join(options)}".rstrip()),
+        (
+            "segment another image",
+            f"python -m minunet.predict {this.folder / 'best.npz'} IMAGE.tif -o OUT"
+            + ("" if settings.average == "none" else f" --average {settings.average}"),
+        ),
+        ("score it", "python -m minunet.evaluate OUT TRUTH.tif -o SCORES.png"),
+    ]
+
+
+def summary(this: Run, scores: list[Score]) -> str:
     """Say how good a finished run is, and what to do with it."""
-    validated = [row for row in runs.read(this.folder) if "validation_iou" in row]
-    best = max(validated, key=lambda row: row["validation_iou"])
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
+    keys = results.HEADLINES[results.kind(this.data)]
+    shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
     return (
         f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"best      step {best['step']:.0f}: pixel error {best['validation_pixel_error']:.4f}, "
-        f"IoU {best['validation_iou']:.3f}\n"
-        f"look at   {this.folder / 'preview.png'} and {this.folder / 'curves.png'}\n"
-        f"segment   python -m minunet.predict {this.folder / 'best.npz'} IMAGE.tif -o OUT"
+        f"scores    of best.npz on the validated slices: {shown}\n"
+        f"look at   {this.folder / 'report.html'}\n"
+        f"segment   {commands(this)[1][1]}"
     )
 
 

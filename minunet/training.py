@@ -4,16 +4,18 @@
 times validates, draws and saves.
 """
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from minunet import checkpoint, device, figures, initialization, runs, sampling, sgd, unet
+from minunet import augment, checkpoint, device, figures, initialization, runs, sampling, sgd, unet
 from minunet.architecture import Architecture
 from minunet.array import Tensors
 from minunet.config import Config
@@ -21,7 +23,6 @@ from minunet.data.dataset import Dataset
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
 from minunet.validation import Scores, constant_error, validate
-from minunet.weight_map import class_weights
 
 
 class DivergedError(Exception):
@@ -37,9 +38,9 @@ class State:
 
     params: Tensors
     velocity: Tensors
-    rng: np.random.Generator
+    rng: np.random.Generator  # of the dropout
     step: int = 0
-    best: float = 0.0  # mean IoU of the best validation so far
+    best: float = 0.0  # score of the best validation so far
 
 
 def start(settings: Config, where: device.Name) -> State:
@@ -51,7 +52,12 @@ def start(settings: Config, where: device.Name) -> State:
 
 @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
 def step(
-    state: State, tile: sampling.Tile, arch: Architecture, learning_rate: float, momentum: float
+    state: State,
+    tile: sampling.Tile,
+    arch: Architecture,
+    learning_rate: float,
+    momentum: float,
+    clip: float = 0.0,
 ) -> float:
     """Train on one tile.
 
@@ -61,6 +67,7 @@ def step(
     tile : Tile                        on the host
     arch : Architecture
     learning_rate, momentum : float    see `sgd`
+    clip : float                       see `sgd.clip`; 0: gradients stay as they are
 
     Returns
     -------
@@ -79,6 +86,8 @@ def step(
         raise DivergedError(first_not_finite(activations))
     dlogits = cross_entropy.backward(p, labels, weight_map)
     grads = unet.backward(state.params, activations, dlogits, arch)
+    if clip:
+        grads = sgd.clip(grads, clip)
     state.params, state.velocity = sgd.step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
@@ -95,18 +104,13 @@ def first_not_finite(activations: Tensors) -> str:
 
 
 def learning_rate(step: int, settings: Config) -> float:
-    """Learning rate of a step: it grows linearly while warming up, then decays as 1/(1 + t/decay).
+    """Learning rate of a step: it warms up linearly, and falls to 0 along half a cosine.
 
-    The first velocities average over very few tiles; later ones must settle, since with a single
-    tile a step the gradient stays as noisy as it was. The rate does not depend on the number of
-    steps, so that a run can be made longer and still be the same run. (The authors published no
-    schedule. This one is Caffe's "inv" policy with a power of 1.)
+    The first velocities average over very few tiles; the last must settle, since with a single
+    tile a step the gradient stays as noisy as it was. (The authors published no schedule.)
     """
-    if step < settings.warm_up:
-        return settings.learning_rate * (step + 1) / settings.warm_up
-    if settings.decay == 0:
-        return settings.learning_rate
-    return settings.learning_rate / (1 + (step - settings.warm_up) / settings.decay)
+    warm = min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else 1.0
+    return settings.learning_rate * warm * (1 + math.cos(math.pi * step / settings.steps)) / 2
 
 
 def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:
@@ -120,34 +124,50 @@ def train(folder: Path, settings: Config, data: Dataset, state: State) -> None:
         If the energy is not finite; the checkpoint written last stays as it is.
     """
     arch = settings.architecture
-    images, labels = data.part(data.training)
-    weights = class_weights(labels, arch.classes)
     shown = ""
     if state.step == 0:
         save(folder / "last.npz", settings, state)
-    with interruption() as interrupted, Progress(settings.steps, "step", state.step) as progress:
-        while state.step < settings.steps and not interrupted():
-            started = time.monotonic()
-            tile = sampling.draw(images, labels, weights, settings.tile, settings.depth, state.rng)
+    with (
+        interruption() as interrupted,
+        Progress(settings.steps, "step", state.step) as progress,
+        closing(sampling.ahead(tiles(settings, data), state.step, settings.steps)) as ahead,
+    ):
+        started = time.monotonic()
+        for tile in ahead:
+            if interrupted():
+                break
             rate = learning_rate(state.step, settings)
-            energy = step(state, tile, arch, rate, settings.momentum)
+            energy = step(state, tile, arch, rate, settings.momentum, settings.clip)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
             if state.step % settings.validate_every and state.step < settings.steps:
                 runs.append(folder, row)
             else:
-                scores, slices = validate(state.params, data, arch, settings.tile, weights)
-                row |= {f"validation_{name}": value for name, value in scores._asdict().items()}
+                scores, slices = validate(state.params, data, settings)
+                found = {k: v for k, v in scores._asdict().items() if v is not None}
+                row |= {f"validation_{name}": value for name, value in found.items()}
                 runs.append(folder, row)
                 _keep(folder, settings, state, scores)
-                _draw(folder, data, slices, f"step {state.step}: {_words(scores)}")
-                shown = f"  validation {_words(scores)}"
+                _draw(folder, data, slices, f"step {state.step}: {scores.words(settings.score)}")
+                shown = f"  validation {scores.words(settings.score)}"
             progress.advance(f"energy {energy:.3f}{shown}")
+            started = time.monotonic()
     save(folder / "last.npz", settings, state)
 
 
-def _words(scores: Scores) -> str:
-    return f"pixel error {scores.pixel_error:.4f}, IoU {scores.iou:.3f}"
+def tiles(settings: Config, data: Dataset) -> Callable[[int], sampling.Tile]:
+    """Return what makes the tile of a step; no tile depends on another."""
+    images, labels, weight_maps = data.part(data.training)
+    draw = partial(
+        sampling.draw,
+        images,
+        labels,
+        weight_maps,
+        settings.tile,
+        settings.depth,
+        augment.SETS[settings.augment],
+    )
+    return lambda step: draw(sampling.tile_rng(settings.seed, step))
 
 
 def _draw(folder: Path, data: Dataset, slices: list[figures.Segmented], title: str) -> None:
@@ -158,8 +178,9 @@ def _draw(folder: Path, data: Dataset, slices: list[figures.Segmented], title: s
 
 def _keep(folder: Path, settings: Config, state: State, scores: Scores) -> None:
     """Save the state as the last, and if it has the best score so far as the best."""
-    best = scores.iou > state.best
-    state.best = max(state.best, scores.iou)
+    value = getattr(scores, settings.score)
+    best = value > state.best
+    state.best = max(state.best, value)
     if best:  # first: killed in between, the run goes on from the last and comes here again
         save(folder / "best.npz", settings, state)
     save(folder / "last.npz", settings, state)

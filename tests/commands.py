@@ -17,7 +17,8 @@ from minunet import cli
 
 TINY = (
     *("--device", "cpu", "--depth", "1", "--channels", "2", "--tile", "24"),
-    *("--dropout", "0.5", "--learning-rate", "0.01", "--decay", "200"),
+    *("--dropout", "0.5", "--learning-rate", "0.01", "--augment", "symmetries"),
+    *("--weight-map", "balance"),
 )
 """A network of 434 parameters; its tiles of 24 pixels segment 8."""
 

@@ -62,7 +62,7 @@ def test_numpy_alone_can_read_it_without_pickle(tmp_path):
         }
         np.testing.assert_array_equal(npz["params/out.b"], state.params["out.b"])
         meta = json.loads(str(npz["meta"]))
-    assert (meta["format"], meta["step"], meta["config"]) == (1, 12, state.config)
+    assert (meta["format"], meta["step"], meta["config"]) == (2, 12, state.config)
 
 
 def test_an_object_is_not_pickled(tmp_path):
@@ -146,7 +146,7 @@ def test_foreign_files(tmp_path):
         {"meta": np.array("not JSON")},
         {"meta": np.array("3")},
         {"meta": np.array("{}")},
-        {"meta": np.array([{"format": 1}])},
+        {"meta": np.array([{"format": 2}])},
     ):
         np.savez(path, **foreign)
         assert "not a checkpoint" in sentence(path)
@@ -199,4 +199,4 @@ def test_another_format(tmp_path, monkeypatch):
     monkeypatch.undo()
     text = sentence(tmp_path / "last.npz")
     assert "format 7" in text
-    assert "reads 1" in text
+    assert "reads 2" in text

@@ -45,7 +45,24 @@ def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
         laptop["tile"],
         laptop["steps"],
     )
-    assert settings.momentum == from_options().momentum
+    assert settings.score == from_options().score
+
+
+def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
+    settings = from_options(**typed("--experiment", "cells", "--smallest", "7"))
+    laptop = config.PRESETS["laptop"]
+    assert (settings.preset, settings.tile) == ("laptop", laptop["tile"])
+    assert (settings.average, settings.scaling, settings.smallest) == ("symmetries", "image", 7)
+    tiny = from_options(**typed("--experiment", "em", "--preset", "tiny"))
+    assert (tiny.preset, tiny.tile) == ("tiny", config.PRESETS["tiny"]["tile"])
+    assert (tiny.average, tiny.scaling) == ("symmetries", "minmax")
+
+
+@pytest.mark.parametrize("experiment", config.EXPERIMENTS)
+def test_every_experiment_sets_what_can_be_set(experiment):
+    names = {field.name for field in config.options()}
+    assert names >= set(config.EXPERIMENTS[experiment])
+    from_options(experiment=experiment)
 
 
 def test_every_given_setting_is_an_option_of_its_type():
@@ -53,16 +70,21 @@ def test_every_given_setting_is_an_option_of_its_type():
         *["--images", "a", "--labels", "b", "--validation", "1:2", "--scaling", "none"],
         *["--depth", "1", "--channels", "2", "--variant", "release", "--dropout", "0.25"],
         *["--tile", "24", "--steps", "3", "--learning-rate", "0.5", "--momentum", "0.75"],
-        *["--warm-up", "0", "--decay", "0", "--validate-every", "4", "--seed", "5"],
-        *["--device", "cpu", "--preset", "paper"],
+        *["--warm-up", "0", "--clip", "0.5", "--validate-every", "4", "--seed", "5"],
+        *["--device", "cpu", "--preset", "paper", "--experiment", "cells"],
+        *["--labels-are", "cells", "--truth", "gold", "--weight-map", "later", "--w0", "7"],
+        *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
+        *["--smallest", "9"],
     )
     assert values == {
         **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
         **{"channels": 2, "variant": "release", "dropout": 0.25, "tile": 24, "steps": 3},
-        **{"learning_rate": 0.5, "momentum": 0.75, "warm_up": 0, "decay": 0, "validate_every": 4},
-        **{"seed": 5, "device": "cpu", "preset": "paper"},
+        **{"learning_rate": 0.5, "momentum": 0.75, "warm_up": 0, "clip": 0.5, "validate_every": 4},
+        **{"seed": 5, "device": "cpu", "preset": "paper", "experiment": "cells"},
+        **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
+        **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
     }
-    found = {"in_channels", "label_values", "fingerprint"}
+    found = {"in_channels", "label_values", "cells", "fingerprint"}
     assert {field.name for field in fields(Config)} == set(values) | found
     settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())
@@ -98,7 +120,7 @@ def test_help_tells_the_default_of_every_preset(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for preset, values in config.PRESETS.items():
         assert f"{preset} {values.get('tile', from_options().tile)}" in text
-    assert f"(default: {from_options().momentum})" in text
+    assert f"(default: {from_options().w0})" in text
 
 
 def test_json_there_and_back():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minunet import figures
+from minunet import drawing, figures
 from minunet.figures import Segmented
 
 LOG = [{"step": float(k), "energy": 1 / k, "learning_rate": 0.1, "seconds": 1.0} for k in (1, 2, 3)]
@@ -14,8 +14,8 @@ LOG[2] |= {"validation_energy": 0.5, "validation_pixel_error": 0.25, "validation
 @pytest.fixture
 def drawn(monkeypatch):
     """Lend the list of figures that are drawn from here on."""
-    seen, write = [], figures._write
-    monkeypatch.setattr(figures, "_write", lambda f, path: (seen.append(f), write(f, path)))
+    seen, write = [], drawing.write
+    monkeypatch.setattr(drawing, "write", lambda f, path: (seen.append(f), write(f, path)))
     return seen
 
 

@@ -1,12 +1,18 @@
-"""Tiles to train on: what belongs together stays together, and every pixel has its chance."""
+"""Tiles to train on: what belongs together stays together, every pixel has its chance, a thread."""
 
+import threading
+import time
 from collections import defaultdict
+from contextlib import closing
 from itertools import product
 
 import numpy as np
 import pytest
 
 from minunet import augment, sampling
+from minunet.errors import InputError
+
+NONE, SYMMETRIES, PAPER = (augment.SETS[name] for name in ("none", "symmetries", "paper"))
 
 
 def positions(height, width, first=0):
@@ -16,22 +22,47 @@ def positions(height, width, first=0):
     return np.stack([rows, columns, number], axis=-1).astype(np.float32), number
 
 
+def several(*shapes):
+    """Make images of several shapes; labels, and weights as float, count through all of them."""
+    images, labels, first = [], [], 0
+    for shape in shapes:
+        image, number = positions(*shape, first)
+        images.append(image)
+        labels.append(number)
+        first += number.size
+    return images, labels, [number.astype(np.float32) for number in labels]
+
+
 @pytest.mark.parametrize(("depth", "size"), [(1, 24), (2, 52)])
-@pytest.mark.parametrize("shape", [(30, 41), (5, 7), (1, 6)])
-def test_image_labels_and_weights_belong_together(depth, size, shape):
-    image, labels = positions(*shape)
-    weights = np.random.default_rng(1).random(labels.size).astype(np.float32)
+@pytest.mark.parametrize("shapes", [[(30, 41)], [(5, 7), (1, 6), (9, 2)]])
+def test_image_labels_and_weights_belong_together(depth, size, shapes):
+    data = several(*shapes)
     margin = {1: 8, 2: 20}[depth]  # 6·2^d - 4
     output = size - 2 * margin
     rng = np.random.default_rng(0)
     for _ in range(60):
-        x, label, weight_map = sampling.draw([image], [labels], weights, size, depth, rng)
+        x, label, weight_map = sampling.draw(*data, size, depth, SYMMETRIES, rng)
         assert x.shape == (size, size, 3)
         assert label.shape == weight_map.shape == (output, output)
         assert x.dtype == weight_map.dtype == np.float32
         middle = x[margin:-margin, margin:-margin, 2]
         np.testing.assert_array_equal(label, middle)
-        np.testing.assert_array_equal(weight_map, weights[middle.astype(int)])
+        np.testing.assert_array_equal(weight_map, middle)
+
+
+def test_an_augmented_tile_belongs_together():
+    image = np.zeros((30, 41, 1), np.float32)
+    _, labels, _ = several((30, 41))
+    rows, columns = np.divmod(labels[0], 41)
+    weights = (rows + columns / 1024).astype(np.float32)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        tile = sampling.draw([image], labels, [weights], 52, 2, PAPER, rng)
+        assert tile.x.shape == (52, 52, 1)
+        assert tile.labels.shape == tile.weight_map.shape == (12, 12)
+        row, column = np.divmod(tile.labels, 41)
+        # Weights are interpolated, labels are those of the nearest pixel: half a pixel, at most.
+        assert np.abs(tile.weight_map - row - column / 1024).max() < 0.5 + 0.5 / 1024 + 1e-4
 
 
 def test_a_tile_is_a_window_of_the_mirrored_image_in_one_of_eight_symmetries():
@@ -45,7 +76,7 @@ def test_a_tile_is_a_window_of_the_mirrored_image_in_one_of_eight_symmetries():
             windows[view.tobytes()].add(symmetry)
     rng, seen = np.random.default_rng(0), set()
     for _ in range(500):
-        x = sampling.draw([image], [labels], np.ones(117, np.float32), 20, 1, rng).x
+        x = sampling.draw([image], [labels], [labels], 20, 1, SYMMETRIES, rng).x
         key = np.ascontiguousarray(x).tobytes()
         assert key in windows
         if len(windows[key]) == 1:  # near an edge, one window may be the mirror image of another
@@ -59,45 +90,45 @@ def symmetries(window):
         yield np.ascontiguousarray(flipped.swapaxes(0, 1))
 
 
-def test_every_pixel_of_every_image_is_a_centre_equally_often(monkeypatch):
-    monkeypatch.setattr(augment, "symmetry", lambda x, which: x)  # the centre stays where it is
-    shapes, images, labels, first = [(2, 3), (7, 5), (1, 4)], [], [], 0
-    for shape in shapes:
-        image, numbers = positions(*shape, first)
-        images.append(image)
-        labels.append(numbers)
-        first += numbers.size
-    draws, counts = 9000, np.zeros(first)
+def test_every_pixel_of_every_image_is_a_centre_equally_often():
+    data = several((2, 3), (7, 5), (1, 4))
+    draws, counts = 9000, np.zeros(45)
     rng = np.random.default_rng(0)
     for _ in range(draws):
-        label = sampling.draw(images, labels, np.ones(first, np.float32), 18, 1, rng).labels
+        label = sampling.draw(*data, 18, 1, NONE, rng).labels
         counts[label[1, 1]] += 1  # of an output of 2 pixels, the one with the centre's number
-    expected = draws / first
+    expected = draws / 45
     chi_square = np.sum((counts - expected) ** 2) / expected
     # 44 degrees of freedom: mean 44, standard deviation √88 = 9.4. Images drawn equally often
     # instead would give 10 000 and more.
-    assert chi_square < 44 + 4 * 9.4  # measured: 53.8
+    assert chi_square < 44 + 4 * 9.4  # measured: 51
 
 
-def test_symmetries_are_drawn_equally_often(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(augment, "symmetry", lambda x, which: (drawn.append(which), x)[1])
-    image, labels = positions(9, 13)
-    rng = np.random.default_rng(0)
-    for _ in range(4000):
-        sampling.draw([image], [labels], np.ones(117, np.float32), 18, 1, rng)
-    assert drawn[0::2] == drawn[1::2]  # of labels and image alike
-    counts = np.bincount(drawn[0::2], minlength=8)
-    assert counts.sum() == 4000
-    # Binomial, 500 ± 21 each.
-    assert np.abs(counts - 500).max() < 4 * 21  # measured: 34
+def test_the_augmented_centre_is_that_pixel():
+    # All that is random is the pixel and a shift within it.
+    turning = augment.Augmentation(rotation="any")
+    image, labels = positions(40, 51)
+    rng, centres = np.random.default_rng(0), []
+    for _ in range(400):
+        x = sampling.draw([image], [labels], [image[..., 0]], 18, 1, turning, rng).x
+        centres.append(x[8:10, 8:10, :2].mean(axis=(0, 1)))
+    for centre, size in zip(np.transpose(centres), (40, 51), strict=True):
+        assert 0 <= centre.min() < size / 50
+        assert size - 1 - size / 50 < centre.max() <= size - 1
+        # Uniform: standard deviation n/√12, known to 1/√800 of it.
+        assert centre.std() == pytest.approx(size / 12**0.5, rel=4 / 800**0.5)  # measured: 4 %
 
 
-def test_the_same_generator_draws_the_same_tile():
-    image, labels = positions(30, 41)
-    weights = np.ones(labels.size, np.float32)
+def test_an_illegal_tile_is_refused():
+    with pytest.raises(InputError, match="a tile of 25 pixels is not legal at depth 1"):
+        sampling.draw(*several((9, 13)), 25, 1, NONE, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", augment.SETS)
+def test_the_same_generator_draws_the_same_tile(name):
+    data = several((30, 41), (25, 38))
     first, again, other = (
-        sampling.draw([image], [labels], weights, 24, 1, np.random.default_rng(seed))
+        sampling.draw(*data, 24, 1, augment.SETS[name], np.random.default_rng(seed))
         for seed in (5, 5, 6)
     )
     for a, b in zip(first, again, strict=True):
@@ -105,11 +136,116 @@ def test_the_same_generator_draws_the_same_tile():
     assert (first.x != other.x).any()
 
 
-def test_the_arguments_are_not_written():
-    image, labels = positions(30, 41)
-    weights = np.ones(labels.size, np.float32)
-    for array in (image, labels, weights):
+@pytest.mark.parametrize("name", augment.SETS)
+def test_the_arguments_are_not_written(name):
+    data = several((30, 41))
+    given = [array for part in data for array in part]
+    for array in given:
         array.flags.writeable = False
     rng = np.random.default_rng(0)
-    for array in sampling.draw([image], [labels], weights, 24, 1, rng):
-        assert not any(np.shares_memory(array, given) for given in (image, labels, weights))
+    for array in sampling.draw(*data, 24, 1, augment.SETS[name], rng):
+        assert not any(np.shares_memory(array, other) for other in given)
+
+
+def test_the_generator_of_a_step():
+    # The same as the children of the seed, which NumPy makes to be independent of it.
+    children = np.random.SeedSequence(7).spawn(4)
+    for step, child in enumerate(children):
+        expected = np.random.default_rng(child).random(5)
+        np.testing.assert_array_equal(sampling.tile_rng(7, step).random(5), expected)
+    streams = [sampling.tile_rng(seed, step) for seed, step in product(range(5), range(5))]
+    streams += [np.random.default_rng(seed) for seed in range(5)]
+    assert len({stream.random() for stream in streams}) == 30
+
+
+def tiles_of(steps):
+    data = several((30, 41), (25, 38))
+
+    def make(step):
+        return sampling.draw(*data, 24, 1, PAPER, sampling.tile_rng(3, step))
+
+    return make, [make(step) for step in steps]
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 7), (4, 6), (5, 6)])
+def test_ahead_yields_what_a_loop_makes(first, last):
+    make, expected = tiles_of(range(first, last))
+    found = list(sampling.ahead(make, first, last))
+    assert len(found) == last - first
+    for tile, same in zip(found, expected, strict=True):
+        for a, b in zip(tile, same, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len({tile.x.tobytes() for tile in found}) == last - first  # steps differ
+
+
+def test_a_run_resumed_at_any_step_sees_the_same_tiles():
+    make, expected = tiles_of(range(6))
+    with closing(sampling.ahead(make, 0, 6)) as tiles:
+        begun = [next(tiles) for _ in range(2)]
+    for tile, same in zip([*begun, *sampling.ahead(make, 2, 6)], expected, strict=True):
+        np.testing.assert_array_equal(tile.x, same.x)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (3, 3), (4, 2)])
+def test_nothing_is_made_where_there_are_no_steps(first, last):
+    made = []
+    assert list(sampling.ahead(made.append, first, last)) == []
+    assert made == []
+
+
+def test_one_thread_makes_one_thing_ahead():
+    made, before = [], threading.active_count()
+    started = {step: threading.Event() for step in range(5)}
+
+    def make(step):
+        made.append((step, threading.current_thread()))
+        started[step].set()
+        return step
+
+    for step in sampling.ahead(make, 0, 5):
+        if step < 4:
+            assert started[step + 1].wait(10)  # without a thread it would not start by itself
+        time.sleep(0.01)
+        assert [s for s, _ in made] == list(range(min(step + 2, 5)))
+        assert threading.active_count() <= before + 1
+    assert {thread for _, thread in made} == {made[0][1]} != {threading.current_thread()}
+    assert threading.active_count() == before
+
+
+def test_what_make_raises_is_raised_at_its_turn():
+    before = threading.active_count()
+
+    def make(step):
+        if step == 2:
+            raise ZeroDivisionError("of step 2")
+        return step
+
+    seen = []
+    with pytest.raises(ZeroDivisionError, match="of step 2"):
+        for step in sampling.ahead(make, 0, 9):
+            seen.append(step)
+    assert seen == [0, 1]
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_closing_leaves_no_thread(taken):
+    made, before = [], threading.active_count()
+    tiles = sampling.ahead(made.append, 0, 100)
+    for _ in range(taken):
+        next(tiles)
+    tiles.close()
+    assert threading.active_count() == before
+    assert len(made) <= taken + 1
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_leaves_no_thread(interruption):
+    before = threading.active_count()
+    tiles = sampling.ahead(lambda step: step, 0, 100)
+    assert next(tiles) == 0
+    with pytest.raises(interruption):
+        tiles.throw(interruption())
+    assert threading.active_count() == before
+    with pytest.raises(StopIteration):
+        next(tiles)

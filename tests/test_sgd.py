@@ -45,6 +45,27 @@ def test_a_constant_gradient_ends_up_moving_w_by_a_hundred_rates():
     assert w["w"] - before["w"] == pytest.approx(-100 * 0.01 * 2, rel=1e-12)
 
 
+def test_a_long_gradient_is_cut_and_keeps_its_direction():
+    grads = {"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}  # 5 long, all together
+    cut = sgd.clip(grads, 2.5)
+    np.testing.assert_allclose(cut["a"], [[1.5, 0.0]], rtol=1e-15)
+    np.testing.assert_allclose(cut["b"], [2.0], rtol=1e-15)
+    np.testing.assert_array_equal(grads["b"], [4.0])
+
+
+@pytest.mark.parametrize("longest", [5.0, 5.1, 1e9])
+def test_a_short_gradient_stays_as_it_is(longest):
+    grads = {"a": np.array([[3.0, 0.0]], np.float32), "b": np.array([4.0], np.float32)}
+    cut = sgd.clip(grads, longest)
+    for name, g in grads.items():
+        np.testing.assert_array_equal(cut[name], g)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_cut_gradient_keeps_its_dtype(dtype):
+    assert sgd.clip({"a": np.ones((3, 2), dtype)}, 0.1)["a"].dtype == dtype
+
+
 def test_starts_at_rest():
     params = {"a": np.ones((2, 3), np.float32), "b": np.ones(4, np.float64)}
     velocity = sgd.start(params)

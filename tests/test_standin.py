@@ -222,7 +222,8 @@ def training_step(params, x, labels, weight_map, arch):
     logits, activations = unet.forward(params, x, arch, rng=np.random.default_rng(5))
     energy, p = cross_entropy.forward(logits, labels, weight_map)
     grads = unet.backward(params, activations, cross_entropy.backward(p, labels, weight_map), arch)
-    stepped, velocity = sgd.step(params, grads, sgd.start(params), learning_rate=0.01)
+    cut = sgd.clip(grads, 0.5)  # shorter than these
+    stepped, velocity = sgd.step(params, cut, sgd.start(params), learning_rate=0.01)
     return energy, p, logits, activations, grads, stepped, velocity
 
 

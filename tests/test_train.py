@@ -5,6 +5,8 @@ import math
 import re
 import signal
 import time
+from contextlib import contextmanager
+from itertools import count
 
 import numpy as np
 import pytest
@@ -12,17 +14,21 @@ import tifffile
 from commands import TINY, call, draw_stack, finish, one_line, refused, start, write_stack
 from PIL import Image
 
-from minunet import checkpoint, figures, runs, train
+from minunet import checkpoint, figures, results, runs, train, training
 from minunet.errors import InputError
 
-FILES = {"config.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"}
+FILES = {
+    *("config.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
+    *("scores.json", "report.html"),
+}
 
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    """Draw nothing: it takes longer than the steps."""
+    """Draw and report nothing: it takes longer than the steps."""
     for name in ("curves", "preview"):
         monkeypatch.setattr(figures, name, lambda *args: None)
+    monkeypatch.setattr(results, "finish", lambda *args: [])
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +65,8 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     result = finish(start("train", *options(data, out, 6)))
     assert result.code == 0, result.err
     assert {path.name for path in out.iterdir()} == FILES
-    assert result.err.count("\n") == 1  # no terminal: no bar, but a line at the end
-    assert result.err.startswith("step 6/6  energy ")
+    said = result.err.splitlines()  # no terminal: no bars, but a line at the end of each
+    assert [line.split("  ")[0] for line in said] == ["step 6/6", "tile 24/24", "score 10/10"]
     images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
     ones = labels[3].mean()  # the last of four slices is held out
     for words in (
@@ -81,10 +87,13 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     rows = runs.read(out)
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in rows if "validation_iou" in row] == [4, 6]
-    best = max((row for row in rows if "validation_iou" in row), key=lambda r: r["validation_iou"])
-    assert f"step {best['step']:.0f}: pixel error {best['validation_pixel_error']:.4f}, " in (
-        result.out
+    best = max(
+        (row for row in rows if "validation_iou" in row), key=lambda r: r["validation_v_rand"]
     )
+    assert checkpoint.load(out / "best.npz").step == best["step"]
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["v_rand"]["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
+    assert f"V_Rand, thinned {scores['v_rand']['value']:.4f}, " in result.out
     config = json.loads((out / "config.json").read_text())
     assert config["images"] == str((data / "train-volume.tif").resolve())
     assert (config["tile"], config["steps"], config["label_values"]) == (24, 6, [0, 1])
@@ -214,12 +223,22 @@ def assert_same_run(one, other):
     assert logs[0] == logs[1]
 
 
-def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data):
+@contextmanager
+def interruption_after(steps):
+    """Wish to stop when so many steps are taken."""
+    asked = count()
+    yield lambda: next(asked) == steps
+
+
+def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data, monkeypatch):
     # Dropout is on, and no random number may be drawn twice or left out.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert finish(start("train", *options(data, parts, 8))).code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "interruption", lambda: interruption_after(8))
+        assert call("train", *options(data, parts, 13)).code == 130
     first = checkpoint.load(parts / "last.npz")
-    again = start("train", "--resume", parts, "--steps", 13)
+    assert first.step == 8
+    again = start("train", "--resume", parts)
     run(data, whole, 13)
     result = finish(again)
     assert result.code == 0, result.err
@@ -247,7 +266,7 @@ def wait_for_rows(process, folder, count):
 
 def test_interrupted_with_ctrl_c(tmp_path, data, no_pictures):
     out = tmp_path / "run"
-    process = start("train", *options(data, out, 10**6, validate_every=1000))
+    process = start("train", *options(data, out, 700, validate_every=1000))
     wait_for_rows(process, out, 20)
     process.send_signal(signal.SIGINT)
     result = finish(process)
@@ -260,17 +279,17 @@ def test_interrupted_with_ctrl_c(tmp_path, data, no_pictures):
     )
     step = int(found[1])
     assert found[2] == str(out)
-    assert 20 <= step < 10**6
+    assert 20 <= step < 700
     assert rows_of(out) == checkpoint.load(out / "last.npz").step == step
 
-    resume(out, "--steps", step + 3)
-    run(data, tmp_path / "whole", step + 3, validate_every=1000)
+    resume(out)
+    run(data, tmp_path / "whole", 700, validate_every=1000)
     assert_same_run(tmp_path / "whole", out)
 
 
 def test_killed_between_two_checkpoints(tmp_path, data, no_pictures):
     out = tmp_path / "run"
-    process = start("train", *options(data, out, 10**6, validate_every=30))
+    process = start("train", *options(data, out, 300, validate_every=30))
     wait_for_rows(process, out, 36)
     process.kill()
     assert finish(process).code == -signal.SIGKILL
@@ -278,8 +297,8 @@ def test_killed_between_two_checkpoints(tmp_path, data, no_pictures):
     assert saved % 30 == 0
     assert 30 <= saved <= rows_of(out)
 
-    resume(out, "--steps", saved + 33)
-    run(data, tmp_path / "whole", saved + 33, validate_every=30)
+    resume(out)
+    run(data, tmp_path / "whole", 300, validate_every=30)
     assert_same_run(tmp_path / "whole", out)
 
 
@@ -342,13 +361,14 @@ def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
     run(data, tmp_path / "run", 4)
     resume(tmp_path / "run", "--steps", 6, "--learning-rate", 0.125)
     rates = [row["learning_rate"] for row in runs.read(tmp_path / "run")]
-    warm = [0.01 / 3, 0.02 / 3, 0.01, 0.01]
-    assert rates == pytest.approx([*warm, 0.125 / (1 + 1 / 200), 0.125 / (1 + 2 / 200)], rel=1e-12)
+    first = [0.01 / 3, 0.02 / 3 * (2 + 2**0.5) / 4, 0.01 / 2, 0.01 * (2 - 2**0.5) / 4]
+    then = [0.125 / 4, 0.125 * (2 - 3**0.5) / 4]  # a sixth and two of half a cosine are left
+    assert rates == pytest.approx([*first, *then], rel=1e-12)
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["learning_rate"], config["steps"]) == (0.125, 6)
-    resume(tmp_path / "run", "--steps", 7)
-    rate = runs.read(tmp_path / "run")[-1]["learning_rate"]
-    assert rate == pytest.approx(0.125 / (1 + 3 / 200))  # and stays changed
+    resume(tmp_path / "run", "--steps", 9)
+    rate = runs.read(tmp_path / "run")[6]["learning_rate"]
+    assert rate == pytest.approx(0.125 / 4)  # and stays changed: cos 120°
 
 
 def test_the_run_goes_on_where_it_ran(tmp_path, data, no_pictures, monkeypatch):

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import readers, synthetic
+from minunet.data import ctc, readers, synthetic
+from minunet.data.readers import Annotation, Kind
 from minunet.data.scaling import Scaling, scale
+from minunet.data.targets import PAPER, Weighting, targets
 from minunet.errors import InputError
 
 SYNTHETIC_SHAPE, SYNTHETIC_SEED = (10, 256, 256), 2015
@@ -20,49 +22,90 @@ class Dataset(NamedTuple):
     """Images and labels, split in two."""
 
     images: list[Array]  # (H, W, C) float32
-    labels: list[Array]  # (H, W) uint8, 0 … K-1
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells are separated
+    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is known
+    cells: list[Array] | None  # (H, W) int32, 0 background, k cell k, as annotated; if known
+    numbered: bool  # in the label files, the cells
     training: list[int]  # slices to train on
     held_out: list[int]  # slices to validate on; may be empty
     label_values: tuple[int, ...]  # in the label files, of the classes 0 … K-1
     fingerprint: str  # of pixels and labels
     description: list[str]  # what was found, for people to read
 
-    def part(self, slices: Sequence[int]) -> tuple[list[Array], list[Array]]:
-        """Return the images and the labels of some slices."""
-        return [self.images[k] for k in slices], [self.labels[k] for k in slices]
+    def part(self, slices: Sequence[int]) -> tuple[list[Array], list[Array], list[Array]]:
+        """Return the images, the labels and the weight maps of some slices."""
+        images, labels, weight_maps = (
+            [of[k] for k in slices] for of in (self.images, self.labels, self.weight_maps)
+        )
+        return images, labels, weight_maps
 
 
-def load(images: str | None, labels: str | None, validation: str, scaling: Scaling) -> Dataset:
+def load(
+    images: str | None,
+    labels: str | None,
+    validation: str,
+    scaling: Scaling,
+    weighting: Weighting = PAPER,
+    kind: Kind = "auto",
+    truth: ctc.Truth = "both",
+) -> Dataset:
     """Load a data set, or make the built-in synthetic one.
 
     Parameters
     ----------
-    images, labels : str or None     paths, see `readers.read_pair`; both None: synthetic EM
+    images, labels : str or None     paths, see `readers.read_pair`; without labels, a folder in
+                                     the layout of the Cell Tracking Challenge, see `ctc.read`;
+                                     both None: synthetic EM
     validation : str                 see `split`
     scaling : str                    see `scaling.scale`
+    weighting : Weighting            of the pixels
+    kind : str                       what the numbers in label files are, see `readers.annotate`
+    truth : str                      see `ctc.read`
 
     Raises
     ------
     InputError
         If the data cannot be read, or do not belong together.
     """
-    if images is None or labels is None:
-        if images or labels:
-            raise InputError("--images and --labels belong together; one of them is missing")
-        stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
-        raw, masks = [image[..., np.newaxis] for image in stack.images], list(stack.labels)
-        classes, values = readers.classes([mask[..., np.newaxis] for mask in masks], "synthetic EM")
-    else:
-        raw, classes, values = readers.read_pair(Path(images), Path(labels))
+    raw, annotation = _read(images, labels, kind, truth)
     training, held_out = split(validation, len(raw))
+    made = targets(annotation, training, weighting)
     digest = hashlib.sha256()
-    for array in (*raw, *classes):
+    for array in (*raw, *annotation.labels, *(annotation.cells or ())):
         digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
-    described = _describe(images, raw, scaling, values, training, held_out)
-    scaled = scale(raw, scaling)
+    described = _describe(images, raw, scaling, annotation.values, training, held_out)
     return Dataset(
-        scaled, classes, training, held_out, values.values, digest.hexdigest(), described
+        scale(raw, scaling),
+        made.labels,
+        made.weight_maps,
+        made.cells,
+        annotation.cells is not None,
+        training,
+        held_out,
+        annotation.values.values,
+        digest.hexdigest(),
+        [*described, made.description],
     )
+
+
+def _read(
+    images: str | None, labels: str | None, kind: Kind, truth: ctc.Truth
+) -> tuple[list[Array], Annotation]:
+    """Read, or make, the images and what is annotated on them."""
+    if images is None:
+        if labels:
+            raise InputError("--images and --labels belong together; --images is missing")
+        stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
+        masks = [mask[..., np.newaxis] for mask in stack.labels]
+        annotation = readers.annotate(masks, "classes", "synthetic EM")
+        return [image[..., np.newaxis] for image in stack.images], annotation
+    if labels is not None:
+        return readers.read_pair(Path(images), Path(labels), kind)
+    if not ctc.find(Path(images)):
+        raise InputError("--images and --labels belong together; --labels is missing")
+    frames = ctc.read(Path(images), truth)
+    cells = [cell.astype(np.int32) for cell in frames.instances]
+    return frames.images, readers.of_cells(cells, frames.ignored)
 
 
 def split(block: str, count: int) -> tuple[list[int], list[int]]:

@@ -1,14 +1,17 @@
 """Reading images together with their labels, in the layouts that labs have.
 
-A label map is (H, W) uint8 with the classes 0 … K-1. The layouts found by `find`:
+Labels say of every pixel either its class, 0 … K-1, or its cell: 0 is background, k cell k. The
+layouts found by `find`:
 
     FOLDER/train-volume.tif, FOLDER/train-labels.tif             the ISBI 2012 challenge
     FOLDER/images/NAME.png, FOLDER/labels/NAME.png               same stem; also masks/, also TIFF
+
+and that of the Cell Tracking Challenge, `ctc`.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -20,11 +23,24 @@ MOST_CLASSES = 16
 """More label values than this are taken for instance numbers, not classes."""
 
 
+Kind = Literal["auto", "classes", "cells"]
+"""What the numbers in a label file are; auto: cells where they are many, in even regions."""
+
+
 class LabelValues(NamedTuple):
     """The grey values that stand for the classes 0 … K-1 in the label files."""
 
     values: tuple[int, ...]
     fractions: tuple[float, ...]  # of all pixels
+
+
+class Annotation(NamedTuple):
+    """What people drew over a set of images."""
+
+    labels: list[Array]  # (H, W) uint8, 0 … K-1
+    values: LabelValues
+    cells: list[Array] | None = None  # (H, W) int32, 0 background, k cell k; if they are numbered
+    ignored: list[Array] | None = None  # (H, W) bool, pixels of which nothing is known; if any
 
 
 def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], LabelValues]:
@@ -57,18 +73,87 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
     if len(values) > MOST_CLASSES:
         raise InputError(
             f"the labels in {source} have {len(values)} values ({few}); {legal}, K ≤ {MOST_CLASSES}"
-            " (of numbered cells make 1 = cell, 0 = background; smoothed masks want a threshold)"
+            " (smoothed masks want a threshold)"
         )
     if len(values) == 1:
         raise InputError(f"all labels in {source} are {few}; at least two classes are needed")
     if values not in ([0, 255], list(range(len(values)))):
         nearest = ", ".join(f"{v:g} → {k}" for k, v in enumerate(values[:6]))
-        raise InputError(f"the labels in {source} have the values {few}; {legal}: make {nearest}")
+        raise InputError(
+            f"the labels in {source} have the values {few}; {legal}: make {nearest} "
+            "(or --labels-are cells, if they number the cells)"
+        )
     total = sum(counted.values())
     labels = [np.searchsorted(values, mask[..., 0]).astype(np.uint8) for mask in masks]
     return labels, LabelValues(
         tuple(int(v) for v in values), tuple(counted[v] / total for v in values)
     )
+
+
+def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
+    """Take the grey values of label files for the numbers of cells.
+
+    Parameters
+    ----------
+    masks : sequence of (H, W, 1)     as read by `image_files.read`
+    source : Path or str              where from, for the message
+
+    Returns
+    -------
+    list of (H, W) int32 : 0 background, k cell k
+
+    Raises
+    ------
+    InputError
+        If a value is not a whole number ≥ 0, or there is no cell.
+    """
+    if masks[0].shape[2] != 1:
+        raise InputError(f"{source} holds colour images; cells are numbered in grey: 0, 1, 2, …")
+    cells = [mask[..., 0].astype(np.int32) for mask in masks]
+    if any(
+        (cell != mask[..., 0]).any() or cell.min() < 0
+        for cell, mask in zip(cells, masks, strict=True)
+    ):
+        raise InputError(
+            f"{source} numbers no cells: legal are whole numbers, 0 for the background"
+        )
+    if not any(cell.any() for cell in cells):
+        raise InputError(f"{source} is 0 everywhere: there is no cell to learn from")
+    return cells
+
+
+def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotation:
+    """Read classes, or the numbers of cells, out of label files.
+
+    Parameters
+    ----------
+    masks : sequence of (H, W, 1)     as read by `image_files.read`
+    kind : {"auto", "classes", "cells"}
+    source : Path or str              where from, for a message
+    """
+    if kind == "classes" or (kind == "auto" and not _number_cells(masks)):
+        return Annotation(*classes(masks, source))
+    return of_cells(numbered_cells(masks, source))
+
+
+def _number_cells(masks: Sequence[Array]) -> bool:
+    """Guess whether label files number cells: many whole numbers, and most neighbours alike.
+
+    The second tells them from an image that was named by mistake.
+    """
+    values = set[float]()
+    for mask in masks:
+        values.update(np.unique(mask).tolist())
+    whole = all(value == round(value) >= 0 for value in values)
+    alike = np.mean([np.mean(mask[:, 1:] == mask[:, :-1]) for mask in masks])
+    return len(values) > MOST_CLASSES and whole and bool(alike > 0.8)
+
+
+def of_cells(cells: list[Array], ignored: list[Array] | None = None) -> Annotation:
+    """Make an annotation of numbered cells: class 1 is cell, class 0 background."""
+    labels = [(cell > 0).astype(np.uint8) for cell in cells]
+    fraction = sum(int(label.sum()) for label in labels) / sum(label.size for label in labels)
+    return Annotation(labels, LabelValues((0, 1), (1 - fraction, fraction)), cells, ignored)
 
 
 def find(folder: Path) -> tuple[Path, Path]:
@@ -100,18 +185,18 @@ def find(folder: Path) -> tuple[Path, Path]:
     )
 
 
-def read_pair(images: Path, labels: Path) -> tuple[list[Array], list[Array], LabelValues]:
+def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Array], Annotation]:
     """Read images and their labels, and see that they belong together.
 
     Parameters
     ----------
     images, labels : Path      two stacks, two images, or two folders with files of the same stems
+    kind : {"auto", "classes", "cells"}      what the numbers in the label files are
 
     Returns
     -------
     images : list of (H, W, C)     in the dtype of the file
-    labels : list of (H, W) uint8
-    values : LabelValues
+    annotation : Annotation
 
     Raises
     ------
@@ -131,7 +216,7 @@ def read_pair(images: Path, labels: Path) -> tuple[list[Array], list[Array], Lab
                 f"image {k} of {images} is {image.shape[0]} x {image.shape[1]} pixels, its labels "
                 f"in {labels} {mask.shape[0]} x {mask.shape[1]}"
             )
-    return x, *classes(masks, labels)
+    return x, annotate(masks, kind, labels)
 
 
 def _match_stems(images: Path, labels: Path) -> None:

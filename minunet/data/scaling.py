@@ -1,4 +1,4 @@
-"""Scaling grey values: the whole stack at once, so that slices stay comparable."""
+"""Scaling grey values: the whole stack at once, so that slices stay comparable, or each image."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -7,7 +7,7 @@ import numpy as np
 
 from minunet.array import Array
 
-Scaling = Literal["minmax", "standard", "none"]
+Scaling = Literal["minmax", "standard", "image", "none"]
 
 
 def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
@@ -16,14 +16,17 @@ def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
     Parameters
     ----------
     images : sequence of (H, W, C)     any real dtype
-    how : {"minmax", "standard", "none"}
+    how : {"minmax", "standard", "image", "none"}
         minmax: the smallest value becomes 0, the largest 1; standard: mean 0 and standard
-        deviation 1; none: as it is. A constant stack becomes 0.
+        deviation 1; image: minmax of every image by itself; none: as it is. What is constant
+        becomes 0.
 
     Returns
     -------
     list of (H, W, C) float32
     """
+    if how == "image":
+        return [scale([image], "minmax")[0] for image in images]
     offset, spread = 0.0, 1.0
     if how == "minmax":
         offset = float(min(image.min() for image in images))

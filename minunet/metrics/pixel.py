@@ -38,3 +38,34 @@ def mean_iou(matrix: Array) -> float:
     intersection = np.diag(matrix)
     union = matrix.sum(axis=0) + matrix.sum(axis=1) - intersection
     return float(np.mean(intersection[union > 0] / union[union > 0]))
+
+
+def iou(matrix: Array, k: int) -> float:
+    """Intersection over union of class k, TP / (TP + FP + FN); 1 where no pixel is or was called k.
+
+    Parameters
+    ----------
+    matrix : (K, K)     from `confusion`, or a sum of such
+    k : int
+    """
+    intersection = matrix[k, k]
+    union = matrix[k].sum() + matrix[:, k].sum() - intersection
+    return float(intersection / union) if union else 1.0
+
+
+def dice(matrix: Array, k: int) -> float:
+    """Dice coefficient of class k, 2 TP / (2 TP + FP + FN); 1 where no pixel is or was called k.
+
+    It is the F-score, the harmonic mean of precision and recall. Parameters as of `iou`.
+    """
+    both = matrix[k].sum() + matrix[:, k].sum()
+    return float(2 * matrix[k, k] / both) if both else 1.0
+
+
+def challenge_error(matrix: Array, cell: int) -> float:
+    """1 - F-score of the class cell: what the ISBI 2012 challenge called pixel error.
+
+    The challenge took the least over its thresholds, each with the matrix of all slices. Parameters
+    as of `iou`.
+    """
+    return 1 - dice(matrix, cell)

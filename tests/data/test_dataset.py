@@ -5,13 +5,14 @@ import pytest
 import tifffile
 from commands import draw_stack, write_stack
 
-from minunet.data import dataset
+from minunet.data import ctc, dataset
+from minunet.data.targets import Weighting
 from minunet.errors import InputError
 
 
-def load(folder, validation="none", scaling="minmax"):
+def load(folder, validation="none", scaling="minmax", form="balance"):
     paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
-    return dataset.load(*paths, validation, scaling)
+    return dataset.load(*paths, validation, scaling, Weighting(form))
 
 
 # Splitting
@@ -92,13 +93,12 @@ def test_images_labels_and_what_was_found(tmp_path):
         assert words in text
 
 
-def test_part_keeps_images_and_labels_together(tmp_path):
+def test_part_keeps_images_labels_and_weights_together(tmp_path):
     data = load(write_stack(tmp_path))
-    images, labels = data.part([2, 0])
-    assert images[0] is data.images[2]
-    assert images[1] is data.images[0]
-    assert labels[0] is data.labels[2]
-    assert labels[1] is data.labels[0]
+    part = data.part([2, 0])
+    for found, wanted in zip(part, (data.images, data.labels, data.weight_maps), strict=True):
+        assert found[0] is wanted[2]
+        assert found[1] is wanted[0]
 
 
 def test_images_of_one_bit_can_be_described(tmp_path):
@@ -122,6 +122,41 @@ def test_the_fingerprint_is_of_pixels_and_labels(tmp_path):
     assert len({first, other_labels, load(same).fingerprint}) == 3
 
 
+def test_numbered_cells(tmp_path):
+    cells = np.zeros((2, 30, 41), np.uint16)
+    cells[0, 3:9, 4:9], cells[0, 3:9, 9:15] = 700, 3  # these two touch
+    cells[1, 20:, 30:] = 1
+    images, _ = draw_stack(shape=(2, 30, 41))
+    for name, stack in (("train-volume.tif", images), ("train-labels.tif", cells)):
+        tifffile.imwrite(tmp_path / name, stack, photometric="minisblack")
+    paths = (str(tmp_path / name) for name in ("train-volume.tif", "train-labels.tif"))
+    data = dataset.load(*paths, "none", "minmax", kind="cells")
+    assert data.numbered
+    assert data.label_values == (0, 1)
+    np.testing.assert_array_equal(data.cells, cells)
+    apart = (cells > 0).astype(np.uint8)
+    apart[0, 3:9, 8:10] = 0
+    np.testing.assert_array_equal(data.labels, apart)
+    assert "3 cells in 2 slices" in data.description[-1]
+
+
+def test_frames_of_the_cell_tracking_challenge(tmp_path):
+    mask = np.zeros((30, 41), np.uint16)
+    mask[3:9, 4:9], mask[20:, 30:], mask[0, :5] = 1, 2, ctc.IGNORED
+    for path, page in (
+        ("01/t000.tif", draw_stack()[0][0]),
+        ("01/t001.tif", draw_stack()[0][1]),
+        ("01_GT/SEG/man_seg001.tif", mask),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(tmp_path / path, page, photometric="minisblack")
+    data = dataset.load(str(tmp_path), None, "none", "minmax")
+    assert len(data.images) == 1  # the frame without a mask is skipped
+    np.testing.assert_array_equal(data.labels[0], (mask > 0) & (mask < ctc.IGNORED))
+    assert (data.weight_maps[0][0, :5] == 0).all()
+    assert (data.weight_maps[0] == 0).sum() == 5
+
+
 def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
     assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
     monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # which is drawn in no time
@@ -133,7 +168,7 @@ def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
     assert "synthetic EM" in data.description[0]
 
 
-@pytest.mark.parametrize("paths", [("a.tif", None), (None, "a.tif")])
+@pytest.mark.parametrize("paths", [("somewhere", None), (None, "a.tif")])
 def test_images_and_labels_belong_together(paths):
     with pytest.raises(InputError, match="--images and --labels belong together"):
         dataset.load(*paths, "none", "minmax")

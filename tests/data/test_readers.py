@@ -56,7 +56,8 @@ def test_values_are_those_of_the_whole_stack():
         ([[0.0, 0.5]], ["0, 0.5"]),
         ([[-1, 0]], ["-1, 0"]),
         ([[7, 7]], ["all", "7", "at least two classes"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "1 = cell, 0 = background"]),
+        ([[0, 2]], ["values 0, 2", "--labels-are cells"]),
+        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "smoothed masks want a threshold"]),
         ([range(17)], ["17 values", "≤ 16"]),
     ],
 )
@@ -72,6 +73,70 @@ def test_labels_in_colour_are_refused(tmp_path):
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "labels.png")
     with pytest.raises(InputError, match=r"labels\.png holds colour"):
         readers.read_pair(tmp_path / "image.png", tmp_path / "labels.png")
+
+
+# Numbered cells
+
+
+def test_the_numbers_of_cells():
+    found = readers.annotate(as_masks([[0, 3, 3]], [[700, 0, 1]]), "cells", "somewhere")
+    for cells, expected in zip(found.cells, ([[0, 3, 3]], [[700, 0, 1]]), strict=True):
+        assert cells.dtype == np.int32
+        np.testing.assert_array_equal(cells, expected)
+    np.testing.assert_array_equal(found.labels, [[[0, 1, 1]], [[1, 0, 1]]])
+    assert found.labels[0].dtype == np.uint8
+    assert found.values.values == (0, 1)
+    assert found.values.fractions == pytest.approx((2 / 6, 4 / 6), rel=1e-15)
+    assert found.ignored is None
+
+
+@pytest.mark.parametrize(
+    ("page", "numbered"),
+    [
+        (range(16), False),  # 0 … 15 may be classes
+        (range(17), True),
+        ([0, *range(100, 116)], True),
+        ([0, 0, 255], False),
+    ],
+)
+def test_many_numbers_are_taken_for_cells(page, numbered):
+    found = readers.annotate(as_masks([np.repeat(list(page), 9)]), "auto", "somewhere")
+    assert (found.cells is not None) == numbered
+
+
+def test_an_image_is_not_taken_for_cells():
+    with pytest.raises(InputError, match=r"mask\.tif have \d+ values"):
+        readers.annotate(as_masks(draw((40, 50))), "auto", "mask.tif")
+
+
+def test_few_numbers_are_cells_where_that_is_said():
+    found = readers.annotate(as_masks([[0, 1, 2]]), "cells", "somewhere")
+    np.testing.assert_array_equal(found.labels[0], [[0, 1, 1]])
+    assert len(readers.annotate(as_masks([[0, 1, 2]]), "auto", "somewhere").values.values) == 3
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ([[0.5, 1, 0]], "numbers no cells"),
+        ([[-1, 1, 0]], "numbers no cells"),
+        ([[0, 0, 0]], "0 everywhere"),
+    ],
+)
+def test_numbers_that_are_refused(page, said):
+    with pytest.raises(InputError, match=rf"mask\.tif.*{said}"):
+        readers.annotate(as_masks(page), "cells", "mask.tif")
+
+
+def test_many_smoothed_values_are_no_cells():
+    smooth = np.linspace(0, 1, 40)[np.newaxis]
+    with pytest.raises(InputError, match="40 values"):
+        readers.annotate(as_masks(smooth), "auto", "mask.tif")
+
+
+def test_cells_in_colour_are_refused():
+    with pytest.raises(InputError, match="colour"):
+        readers.annotate([np.zeros((4, 5, 3), np.uint8)], "cells", "mask.png")
 
 
 # Pairs
@@ -95,10 +160,11 @@ def test_a_pair_of_stacks(tmp_path):
     images, labels = draw((2, 6, 8)), np.stack([halves((6, 8))] * 2) * np.uint8(255)
     tifffile.imwrite(tmp_path / "i.tif", images, photometric="minisblack")
     tifffile.imwrite(tmp_path / "l.tif", labels, photometric="minisblack")
-    x, classes, values = readers.read_pair(tmp_path / "i.tif", tmp_path / "l.tif")
+    x, annotation = readers.read_pair(tmp_path / "i.tif", tmp_path / "l.tif")
     assert_slices(x, images)
-    np.testing.assert_array_equal(classes, labels // 255)
-    assert values == ((0, 255), (0.5, 0.5))
+    np.testing.assert_array_equal(annotation.labels, labels // 255)
+    assert annotation.values == ((0, 255), (0.5, 0.5))
+    assert annotation.cells is None
 
 
 def test_a_pair_of_folders_goes_by_stem(tmp_path):
@@ -107,8 +173,9 @@ def test_a_pair_of_folders_goes_by_stem(tmp_path):
     small, large = (4, 6), (8, 10)
     images = write(tmp_path / "i", a_TIF=draw(small), a0b_TIF=draw(large))
     labels = write(tmp_path / "l", a_tif=halves(small), a0b_tif=halves(large))
-    x, classes, _ = readers.read_pair(images, labels)
-    assert [image.shape[:2] for image in x] == [label.shape for label in classes] == [small, large]
+    x, annotation = readers.read_pair(images, labels)
+    sizes = [label.shape for label in annotation.labels]
+    assert [image.shape[:2] for image in x] == sizes == [small, large]
 
 
 def test_pairs_that_do_not_match(tmp_path):

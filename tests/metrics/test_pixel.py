@@ -77,3 +77,45 @@ def test_matrices_add_up():
         truth[2:], predicted[2:], 3
     )
     np.testing.assert_array_equal(parts, pixel.confusion(truth, predicted, 3))
+
+
+def test_iou_and_dice_of_a_class_by_hand():
+    # Class 0: 2 true, 2 called so, 1 both. Class 1: 3, 4, 2. Class 2: 1, 0, 0.
+    matrix = pixel.confusion(TRUTH, PREDICTED, classes=3)
+    assert [pixel.iou(matrix, k) for k in range(3)] == pytest.approx([1 / 3, 2 / 5, 0])
+    assert [pixel.dice(matrix, k) for k in range(3)] == pytest.approx([2 / 4, 4 / 7, 0])
+
+
+def test_iou_and_dice_beside_masks_and_precision_and_recall():
+    rng = np.random.default_rng(3)
+    truth, predicted = rng.choice(3, (2, 31, 17), p=[0.6, 0.3, 0.1])
+    predicted[:20] = truth[:20]
+    matrix = pixel.confusion(truth, predicted, classes=3)
+    for k in range(3):
+        hits = np.sum((truth == k) & (predicted == k))
+        precision, recall = hits / np.sum(predicted == k), hits / np.sum(truth == k)
+        harmonic = 2 * precision * recall / (precision + recall)
+        assert pixel.dice(matrix, k) == pytest.approx(harmonic, rel=1e-14)
+        assert pixel.challenge_error(matrix, k) == pytest.approx(1 - harmonic, rel=1e-14)
+        either = np.sum((truth == k) | (predicted == k))
+        assert pixel.iou(matrix, k) == pytest.approx(hits / either, rel=1e-14)
+
+
+def test_a_class_that_nobody_sees_is_answered_perfectly():
+    matrix = pixel.confusion(TRUTH, TRUTH, classes=5)
+    assert (pixel.iou(matrix, 4), pixel.dice(matrix, 4)) == (1, 1)
+    assert pixel.challenge_error(matrix, 4) == 0
+    # One that is only answered, or only true, is not.
+    matrix = pixel.confusion(np.array([[0, 0, 1]]), np.array([[0, 0, 2]]), classes=3)
+    assert [pixel.iou(matrix, k) for k in range(3)] == [1, 0, 0]
+    assert [pixel.dice(matrix, k) for k in range(3)] == [1, 0, 0]
+
+
+def test_the_challenges_error_is_not_the_misclassification_rate():
+    # 6 pixels of cell, 4 called so, 3 of them rightly: precision 3/4, recall 1/2, F-score 3/5.
+    truth = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
+    predicted = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 0, 0]])
+    matrix = pixel.confusion(truth, predicted, classes=2)
+    assert pixel.challenge_error(matrix, cell=1) == pytest.approx(2 / 5)
+    assert pixel.challenge_error(matrix, cell=0) == pytest.approx(1 - 2 * 3 / (4 + 6))
+    assert pixel.pixel_error(matrix) == pytest.approx(4 / 10)

@@ -1,0 +1,74 @@
+"""Milliseconds of a training sample by augmentation, beside a training step.
+
+    python benchmarks/augment.py [--rounds 15]
+
+A sample is what `sampling.draw` makes of a 512 x 512 image of noise with one channel: grey values,
+labels and weights. The step is one of the preset `laptop`, without its sample. Everything takes its
+turn in every round, so that a machine that changes its speed changes it for all; the first round is
+not counted. Training makes samples in a thread of its own, ahead of the step. Prints one Markdown
+table.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from minunet import augment, sampling, training
+from minunet.config import from_options
+
+PAPER_TILE = 572
+
+
+def measure(work, rounds):
+    """Seconds of every piece of work, a list by name; the pieces take turns."""
+    seconds = {name: [] for name in work}
+    for _ in range(rounds + 1):
+        for name, call in work.items():
+            started = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: times[1:] for name, times in seconds.items()}
+
+
+def main():
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    args = parser.parse_args()
+    rng = np.random.default_rng(0)
+    image, weights = rng.random((2, 512, 512), dtype=np.float32)
+    data = [image[..., np.newaxis]], [rng.integers(2, size=image.shape, dtype=np.uint8)], [weights]
+    settings = from_options(preset="laptop", device="cpu")
+    arch, sizes = settings.architecture, {PAPER_TILE: 4, settings.tile: settings.depth}
+    sets = augment.SETS | {"paper, cubic": replace(augment.SETS["paper"], order=3)}
+    work = {
+        (name, size): partial(sampling.draw, *data, size, depth, chosen, rng)
+        for name, chosen in sets.items()
+        for size, depth in sizes.items()
+    }
+    tile, state = work["none", settings.tile](), training.start(settings, "cpu")
+    work["step"] = partial(training.step, state, tile, arch, 0.0, 0.0)
+    seconds = measure(work, args.rounds)
+    step = statistics.median(seconds["step"])
+    print(f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}\n")
+    print(f"A step of `laptop` takes {step * 1e3:.0f} ms in the median.\n")
+    heads = "".join(f" ms of {size} pixels: median (min – max) | ÷ step |" for size in sizes)
+    print(f"| sample |{heads}\n|---|{'---|---|' * len(sizes)}")
+    for name in sets:
+        row = f"| {name} |"
+        for size in sizes:
+            times = np.array(seconds[name, size]) * 1e3
+            middle = statistics.median(times)
+            row += f" {middle:.1f} ({times.min():.1f} – {times.max():.1f}) "
+            row += f"| {middle / step / 1e3:.1%} |"
+        print(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What a network is trained towards: labels with the borders that separate cells, and weights."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from minunet import weight_map
+from minunet.array import Array
+from minunet.data.readers import Annotation
+
+
+class Weighting(NamedTuple):
+    """How pixels are weighed."""
+
+    form: Literal["paper", "later", "balance", "none"] = "paper"
+    """Equation (2), the authors' later form, its first term w_c alone, or 1."""
+    w0: float = 10.0
+    sigma: float = 5.0  # pixels; both of equation (2)
+
+
+PAPER = Weighting()
+BORDERS = ("paper", "later")
+"""The forms that have a border term."""
+
+
+class Targets(NamedTuple):
+    """Labels and weights of every slice, and the cells they were made of."""
+
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells are separated
+    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is known
+    cells: list[Array] | None  # (H, W) int32 as annotated; None where classes are not just two
+    description: str
+
+
+def targets(annotation: Annotation, training: Sequence[int], weighting: Weighting) -> Targets:
+    """Separate touching cells, and weigh every pixel.
+
+    The cells are those that are numbered, or with two classes the 4-connected components of
+    class 1. With more classes there are none, and of equation (2) only w_c is left. Components
+    touch at corners at most; they are separated there only if a border term is to separate them.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    training : sequence of int     slices over which w_c balances the classes
+    weighting : Weighting
+    """
+    classes, cells = len(annotation.values.values), annotation.cells
+    if cells is None and classes == 2:
+        cells = [weight_map.components(labels) for labels in annotation.labels]
+    labels = annotation.labels
+    if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
+        labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]
+    ignored = annotation.ignored or [np.zeros(label.shape, bool) for label in labels]
+    w_c = weight_map.class_weights([labels[k][~ignored[k]] for k in training], classes)
+    maps = [
+        _weights(labels[k], None if cells is None else cells[k], w_c, weighting)
+        for k in range(len(labels))
+    ]
+    for one, unknown in zip(maps, ignored, strict=True):
+        one[unknown] = 0
+    return Targets(labels, maps, cells, _describe(cells, w_c, weighting.form))
+
+
+def _weights(labels: Array, cells: Array | None, w_c: Array, weighting: Weighting) -> Array:
+    """Weight map of a slice."""
+    form, w0, sigma = weighting
+    if form == "none":
+        return np.ones(labels.shape, np.float32)
+    if form == "balance" or cells is None:
+        return w_c[labels]
+    if form == "later":
+        return weight_map.later(cells)
+    return weight_map.paper(cells, w_c, w0, sigma)
+
+
+def _describe(cells: list[Array] | None, w_c: Array, form: str) -> str:
+    """Say what the weights are made of."""
+    balance = "w_c " + ", ".join(f"{w:.2f}" for w in w_c)
+    if form == "none":
+        return "weights   1 everywhere"
+    if form == "balance":
+        return f"weights   {balance}"
+    if cells is None:
+        return f"weights   {balance}; no border term: which of the classes are cells?"
+    count = sum(len(np.unique(cell[cell > 0])) for cell in cells)
+    said = f"{balance} and the border term" if form == "paper" else "the authors' later form"
+    return f"weights   {said}; {count} cells in {len(cells)} slices"

@@ -1,0 +1,150 @@
+"""Score a prediction beside the truth.
+
+    python -m minunet.evaluate OUT train-labels.tif        what `minunet.predict` wrote into OUT
+    python -m minunet.evaluate probability.tif truth.tif   probability of cell
+    python -m minunet.evaluate labels.tif truth.tif        numbered cells
+    python -m minunet.evaluate OUT/01_RES 01_GT/SEG        Cell Tracking Challenge
+
+A probability gets the scores of `metrics.em`, numbered cells those of `metrics.cells`. They are
+printed with their conventions; `scores.json` also has those of every slice and threshold.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from functools import partial
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from minunet import __version__, drawing, score_figures
+from minunet.cli import Parser, run
+from minunet.data import predictions
+from minunet.data.predictions import Pair
+from minunet.errors import InputError
+from minunet.metrics import cells, em, score
+from minunet.metrics.score import Score
+from minunet.progress import Progress
+
+
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = Parser(
+        "evaluate",
+        "Score a prediction beside the truth: a probability of cell with the scores of the ISBI "
+        "challenge at ten thresholds, numbered cells with SEG and counts.",
+    )
+    add = parser.add_argument
+    add(
+        "prediction",
+        type=Path,
+        metavar="PREDICTION",
+        help="folder that predict wrote; or TIFF stack, image or folder of images: floats are the "
+        "probability of cell, 8 bit with one value beside 0 is cell or not, other integers are "
+        "the numbers of cells; or folder 01_RES with mask000.tif …",
+    )
+    add(
+        "truth",
+        type=Path,
+        metavar="TRUTH",
+        help="stack, image or folder of images: with one value beside 0, such as 255, its "
+        "4-connected regions are the cells, else each number is one; or folder 01_GT/SEG with "
+        "man_seg000.tif …, and these frames are scored",
+    )
+    add("-o", "--out", type=Path, metavar="PICTURE.png", help="draw the best and the worst slice")
+    add(
+        "--scores",
+        type=Path,
+        metavar="FILE.json",
+        help="to write, new: all scores, of every slice and threshold too (default: scores.json "
+        "beside the prediction)",
+    )
+    add("--slices", action="store_true", help="print the scores of every slice, too")
+    return parser.parse_args()
+
+
+def check_out(path: Path, option: str) -> None:
+    """Raise an `InputError` unless a file of this name can be written anew."""
+    if path.exists():
+        raise InputError(f"{path} is there already; name another file with {option}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent} is no folder; name a file in one with {option}")
+
+
+def compute(pair: Pair) -> list[Score]:
+    """Compute the scores that fit the prediction, with a progress bar where it takes long."""
+    if not pair.thresholds:
+        return cells.scores(pair.truth, pair.prediction)
+    with Progress(len(pair.truth) * len(pair.thresholds), "answer") as progress:
+        advance = partial(progress.advance, "one per slice and threshold")
+        return em.scores(pair.truth, pair.prediction, pair.thresholds, advance=advance)
+
+
+def describe(pair: Pair, truth: Path) -> list[str]:
+    """Say what was read."""
+    sizes = {f"{height} x {width}" for height, width in (one.shape for one in pair.truth)}
+    size = sizes.pop() if len(sizes) == 1 else "different numbers of"
+    kind = "probability of cell" if pair.thresholds else "numbered cells"
+    count = sum(np.unique(one[one > 0]).size for one in pair.truth)
+    return [
+        f"prediction  {pair.source}: {kind}, {len(pair.truth)} slices of {size} pixels",
+        f"truth       {truth}: {count} cells",
+    ]
+
+
+def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
+    """Return all there is to know of the scores as JSON values."""
+    return {
+        "minunet": __version__,
+        "prediction": str(pair.source),
+        "truth": str(truth),
+        "kind": "probability" if pair.thresholds else "cells",
+        "thresholds": list(pair.thresholds),
+        "slices": pair.names,
+        "scores": {one.key: one.to_json() for one in scores},
+    }
+
+
+def picture(pair: Pair, scores: Sequence[Score]) -> Figure:
+    """Draw the best and the worst slice, by V_Rand or by SEG."""
+    by = next(one for one in scores if one.key in ("v_rand", "seg"))
+    known = [k for k, value in enumerate(by.slices) if not isnan(value)]
+    ends = [pick(known, key=by.slices.__getitem__) for pick in (max, min)]
+    rows, titles = [], []
+    for k in dict.fromkeys(ends):
+        truth, found = pair.truth[k], pair.prediction[k]
+        rows.append(
+            score_figures.cells_panels(None, truth, found)
+            if by.threshold is None
+            else score_figures.em_panels(None, truth, found, by.threshold)
+        )
+        titles.append(f"slice {pair.names[k]}: {by.name.split(',')[0]} {by.slices[k]:.3f}")
+    return score_figures.draw(rows, titles)
+
+
+def main() -> None:
+    """Score the prediction that the command line names."""
+    args = parse()
+    pair = predictions.read(args.prediction, args.truth)
+    path = args.scores or pair.source.parent / "scores.json"
+    check_out(path, "--scores")
+    if args.out:
+        check_out(args.out, "-o")
+    print("\n".join(describe(pair, args.truth)), flush=True)
+    scores = compute(pair)
+    written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
+    path.write_text(written + "\n")
+    print("", *score.table(scores), "", sep="\n")
+    if args.slices:
+        print(*score.slices_table(scores, pair.names), "", sep="\n")
+    print(f"wrote       {path}")
+    if args.out:
+        drawing.write(picture(pair, scores), args.out)
+        print(f"            {args.out}")
+
+
+if __name__ == "__main__":
+    run(main, "evaluate")

@@ -1,0 +1,123 @@
+"""The scores of numbered cells: a proposal of cells beside the true ones.
+
+They look at slices one by one. A segment of the proposal matches a cell of the truth if it has more
+than half of it (`seg`); it may match several. Segments are what has one number, connected or not.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.metrics import pixel, seg, segments
+from minunet.metrics.score import Score
+
+COUNTED = {
+    "cells_truth": ("cells in the truth", True, "Numbers above 0, added up over slices."),
+    "cells_found": ("segments proposed", True, "Numbers above 0, added up over slices."),
+    "cells_missed": ("cells missed", False, "Cells that no segment matches, as for SEG."),
+    "cells_merged": ("cells merged", False, "Cells whose matching segment matches others, too."),
+    "cells_extra": ("segments too many", False, "Segments that match no cell, as for SEG."),
+}
+"""By key: name, whether higher is better, and the convention."""
+
+
+class Counts(NamedTuple):
+    """Cells of one slice, in the order of `COUNTED`."""
+
+    truth: int
+    found: int
+    missed: int
+    merged: int
+    extra: int
+
+
+def partners(truth: Array, proposal: Array) -> Array:
+    """Find the segment that matches each cell of one slice.
+
+    Parameters
+    ----------
+    truth, proposal : (H, W)     integer; 0 = background, k = cell k
+
+    Returns
+    -------
+    (n,) int64 : number of the segment, 0 where none matches; of the n cells, by their number
+
+    Examples
+    --------
+    >>> partners(np.array([[1, 1, 1, 0, 4, 4]]), np.array([[0, 7, 7, 7, 7, 9]]))
+    array([7, 0])
+    """
+    i, j, both = segments.contingency(truth, proposal)
+    match = (j > 0) & (2 * both > np.bincount(i, both)[i])
+    found = np.zeros(i.max() + 1, np.int64)
+    found[i[match]] = j[match]
+    return found[np.unique(i[i > 0])]
+
+
+def count(truth: Array, proposal: Array) -> Counts:
+    """Count the cells of one slice, and those without a partner; parameters as of `partners`."""
+    partner = partners(truth, proposal)
+    found = int(np.count_nonzero(np.unique(proposal)))
+    matching, cells = np.unique(partner[partner > 0], return_counts=True)
+    return Counts(
+        partner.size,
+        found,
+        int(np.count_nonzero(partner == 0)),
+        int(cells[cells > 1].sum()),
+        found - matching.size,
+    )
+
+
+def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
+    """Compute every score of a stack, and count its cells.
+
+    Parameters
+    ----------
+    truth, proposals : sequence of (H, W)     integer; 0 = background, k = cell k
+
+    Returns
+    -------
+    list of Score : of a slice without cells, SEG is nan
+    """
+    slices = list(zip(truth, proposals, strict=True))
+    columns = zip(*(count(cells, found) for cells, found in slices), strict=True)
+    return [
+        _seg(slices),
+        *_of_pixels(slices),
+        *(
+            Score(key, name, sum(column), column, convention, higher)
+            for (key, (name, higher, convention)), column in zip(
+                COUNTED.items(), columns, strict=True
+            )
+        ),
+    ]
+
+
+def _seg(slices: Sequence[tuple[Array, Array]]) -> Score:
+    indices = [seg.jaccard(cells, found) for cells, found in slices]
+    convention = (
+        "Mean over the true cells of all slices of |both| / |either|, of the cell and the segment "
+        "of the proposal that matches it, that is, has more than half of it; 0 if none does."
+    )
+    each = tuple(_mean(index) for index in indices)
+    return Score("seg", "SEG", _mean(np.concatenate(indices)), each, convention)
+
+
+def _mean(indices: Array) -> float:
+    return float(indices.mean()) if indices.size else float("nan")
+
+
+def _of_pixels(slices: Sequence[tuple[Array, Array]]) -> list[Score]:
+    """IoU and Dice of cell, whichever, against background."""
+    confusions = [pixel.confusion(cells > 0, found > 0, 2) for cells, found in slices]
+    whole = np.sum(confusions, axis=0)
+    counted = "of cell, whichever it is, with the pixels of all slices counted together."
+    return [
+        Score(key, name, of(whole, 1), tuple(of(one, 1) for one in confusions), convention)
+        for key, name, of, convention in (
+            ("iou", "IoU of cell", pixel.iou, f"TP / (TP + FP + FN) {counted}"),
+            ("dice", "Dice of cell", pixel.dice, f"2 TP / (2 TP + FP + FN) {counted}"),
+        )
+    ]

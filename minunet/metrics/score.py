@@ -1,0 +1,74 @@
+"""What a score of the table is, a number and its convention in words, and the table in print."""
+
+from collections.abc import Sequence
+from math import isnan
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+WIDTH = 100
+"""Of the table, characters."""
+
+THRESHOLDS = tuple(t / 10 for t in range(10))
+"""Of the probability of cell: the ten that the ISBI 2012 challenge tried, 0.0 … 0.9."""
+
+
+class Score(NamedTuple):
+    """One score of a whole stack, or a count; counts are integers.
+
+    A score that depends on a threshold has the best value that one threshold for all slices
+    reaches, and of several such thresholds the lowest.
+    """
+
+    key: str  # such as v_rand
+    name: str  # such as V_Rand, thinned
+    value: float  # of the stack
+    slices: Sequence[float]  # of every slice by itself, at the same threshold; nan: not defined
+    convention: str  # in words
+    higher_is_better: bool = True
+    threshold: float | None = None  # that reached the value, if any was tried
+    by_threshold: Sequence[float] = ()  # values of the stack at the thresholds that were tried
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values; nan, which JSON has not, becomes null."""
+        slices = [None if isnan(value) else value for value in self.slices]
+        value = None if isnan(self.value) else self.value
+        by_threshold = list(self.by_threshold)
+        return self._asdict() | {"value": value, "slices": slices, "by_threshold": by_threshold}
+
+
+def table(scores: Sequence[Score]) -> list[str]:
+    """Lines of the table: name, value, the threshold that reached it, and the convention."""
+    lines = [f"{'score':31}{'value':>8}    at  how it is computed"]
+    for score in scores:
+        at = "" if score.threshold is None else f"{score.threshold:g}"
+        words = wrap(score.convention, WIDTH - 47)
+        lines.append(f"{score.name:31}{_number(score.value)}{at:>4}  {words[0]}")
+        lines.extend(f"{'':47}{line}" for line in words[1:])
+    return lines
+
+
+def slices_table(scores: Sequence[Score], names: Sequence[str]) -> list[str]:
+    """Lines of the table of every slice, with a column for each score."""
+    heads = [wrap(score.name, 9) for score in scores]
+    deepest, first = max(map(len, heads)), max(map(len, (*names, "slice")))
+    columns = [["slice"], *heads]
+    rows = zip(*([""] * (deepest - len(head)) + head for head in columns), strict=True)
+    lines = [f"{left:{first}}" + "".join(f"{word:>10}" for word in words) for left, *words in rows]
+    for k, name in enumerate(names):
+        lines.append(f"{name:{first}}" + "".join(_number(score.slices[k]) for score in scores))
+    return [line.rstrip() for line in lines]
+
+
+def _number(value: float) -> str:
+    """Write a value 10 characters wide, its point where all have it; small errors need more digits.
+
+    Examples
+    --------
+    >>> [_number(value) for value in (0.98765, 0.000353, 12, float("nan"))]
+    ['  0.9877  ', '  0.000353', ' 12       ', '  –       ']
+    """
+    if isinstance(value, int):
+        return f"{value:3}{'':7}"
+    if isnan(value):
+        return f"{'–':>3}{'':7}"
+    return f"{value:8.4f}  " if value >= 0.01 else f"{value:10.6f}"

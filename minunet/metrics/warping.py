@@ -1,0 +1,186 @@
+"""The warping error of the ISBI 2012 challenge: what a segmentation does wrong to the topology.
+
+A wall that is drawn a little beside the true one, or thicker, parts the same cells. So the truth is
+first warped towards the answer: pixels where the two differ are flipped in the truth as long as no
+flip changes its topology (`topology.is_simple`). What still differs then is an error, and of these
+pixels the challenge counted those that split a cell and those that merge cells. The value of a
+stack is
+
+    (splits + mergers) / pixels        both summed over its slices, least over the thresholds
+
+The least error over all warpings is not known; this is the greedy search of the program that the
+challenge ran.
+
+Source: Jain et al., CVPR 2010; WarpingError of Fiji's Trainable_Segmentation.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from minunet.array import Array
+from minunet.metrics import topology
+
+RADIUS = 20
+"""How far from a pixel to look for a way around it, pixels (as the challenge's script)."""
+
+
+class Kind(IntEnum):
+    """What the answer does to the topology of the truth by a pixel that remains."""
+
+    NONE = 0
+    SPLIT = 1  # membrane that parts a cell
+    MERGER = 2  # a gap in the membrane between cells
+    OBJECT_ADDED = 3
+    OBJECT_DELETED = 4
+    HOLE_ADDED = 5
+    HOLE_DELETED = 6
+
+
+class Warping(NamedTuple):
+    """Pixels that remain, by kind; counts of several slices may be added."""
+
+    splits: int
+    mergers: int
+    objects_added: int
+    objects_deleted: int
+    holes_added: int
+    holes_deleted: int
+
+    @property
+    def mismatches(self) -> int:
+        """All that remain, of any kind."""
+        return sum(self)
+
+
+def answer(probability: Array, threshold: float) -> Array:
+    """Take for cell what is above the threshold, compared in double precision.
+
+    In the precision of a float32 map, its 0.1 would not be above the threshold 0.1; in Fiji it is.
+
+    Parameters
+    ----------
+    probability : (H, W)     of cell
+    threshold : float
+
+    Returns
+    -------
+    (H, W) bool
+    """
+    return probability.astype(np.float64) > threshold
+
+
+def warp(truth: Array, probability: Array, threshold: float) -> Array:
+    """Warp the truth towards an answer without changing its topology.
+
+    Every round visits the pixels that still differ, those whose probability is farthest from the
+    threshold first, and flips each that is simple at that moment; the last round flips none. At
+    equal distance the order is column by column. Distances are rounded to single precision, as in
+    Fiji: many pixels that a network is sure of become equal by that.
+
+    Parameters
+    ----------
+    truth : (H, W)            cell where above 0
+    probability : (H, W)      of cell
+    threshold : float         see `answer`
+
+    Returns
+    -------
+    (H, W) bool : cell or not; beyond the edge counted as membrane
+    """
+    # Transposed, columns follow one another in memory. A ring of membrane keeps neighbours inside.
+    source = np.pad(truth.T > 0, 1)
+    target = np.pad(answer(probability, threshold).T, 1)
+    distance = np.pad(np.abs(probability.T.astype(np.float64) - threshold).astype(np.float32), 1)
+    differ = np.flatnonzero(source != target)
+    remaining = differ[np.argsort(-distance.ravel()[differ], kind="stable")].tolist()
+    code = bytearray(topology.codes(source).tobytes())
+    simple = topology.simple_codes()
+    stride = source.shape[1]
+    neighbours = [
+        (row * stride + column, 1 << (7 - k)) for k, (row, column) in enumerate(topology.NEIGHBOURS)
+    ]
+    # One pixel at a time: whether it may be flipped depends on those flipped before it.
+    flipped = True
+    while flipped:
+        visited, remaining = remaining, []
+        for pixel in visited:
+            if simple[code[pixel]]:
+                for step, bit in neighbours:  # whose neighbour number 7 - k it is
+                    code[pixel + step] ^= bit
+            else:
+                remaining.append(pixel)
+        flipped = len(remaining) < len(visited)
+    target.flat[remaining] = ~target.flat[remaining]
+    return target[1:-1, 1:-1].T
+
+
+def _falls_apart(warped: Array, y: int, x: int) -> bool:
+    """Tell whether a cell falls apart without the pixel y, x, as far as `RADIUS` shows."""
+    top, left = max(y - RADIUS, 0), max(x - RADIUS, 0)
+    window = warped[top : y + RADIUS + 1, left : x + RADIUS + 1].copy()
+    y, x = y - top, x - left
+    window[y, x] = False
+    parts, _ = ndimage.label(window)
+    around = parts[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+    return len(set(around.flat) - {0}) > 1
+
+
+def classify(warped: Array, predicted: Array) -> Array:
+    """Say of every pixel where the two differ what the answer does by it.
+
+    That follows from the cells (4-connected) of the warped truth among the eight neighbours. Beyond
+    the edge is membrane, as in `warp`. Fiji leaves it out; in what `warp` returns that makes no
+    difference, if the image is more than one pixel high and wide.
+
+    ==================  ===================  ===============================================
+    neighbours          answer: cell         answer: membrane
+    ==================  ===================  ===============================================
+    membrane            object added         object deleted
+    one cell            hole deleted         hole added
+    one cell, membrane  hole added           split if the cell falls apart, else hole deleted
+    several cells       merger               split
+    ==================  ===================  ===============================================
+
+    Parameters
+    ----------
+    warped, predicted : (H, W) bool     from `warp` and from `answer`
+
+    Returns
+    -------
+    (H, W) uint8 : of `Kind`
+    """
+    cells, _ = ndimage.label(warped)
+    y, x = np.nonzero(warped != predicted)
+    ids = np.pad(cells, 1)
+    around = np.sort([ids[1 + y + dy, 1 + x + dx] for dy, dx in topology.NEIGHBOURS], axis=0)
+    membrane = around[0] == 0
+    count = np.count_nonzero(np.diff(around, axis=0, prepend=0), axis=0)  # each cell once
+    white = warped[y, x]
+    kinds = np.select(
+        [count == 0, (count == 1) & ~membrane, count == 1],
+        [
+            np.where(white, Kind.OBJECT_DELETED, Kind.OBJECT_ADDED),
+            np.where(white, Kind.HOLE_ADDED, Kind.HOLE_DELETED),
+            np.where(white, Kind.HOLE_DELETED, Kind.HOLE_ADDED),
+        ],
+        default=np.where(white, Kind.SPLIT, Kind.MERGER),
+    )
+    for n in np.flatnonzero((count == 1) & membrane & white):
+        if _falls_apart(warped, y[n], x[n]):
+            kinds[n] = Kind.SPLIT
+    result = np.zeros(warped.shape, np.uint8)
+    result[y, x] = kinds
+    return result
+
+
+def errors(truth: Array, probability: Array, threshold: float) -> Warping:
+    """Count the topological errors of one slice; parameters as of `warp`.
+
+    Maps of them come from `classify`, such as ``classify(warped, predicted) == Kind.SPLIT``.
+    """
+    warped = warp(truth, probability, threshold)
+    kinds = classify(warped, answer(probability, threshold))
+    return Warping(*np.bincount(kinds.ravel(), minlength=len(Kind))[1:].tolist())

@@ -1,0 +1,144 @@
+"""What a finished run is worth: the scores of its best step, and its report."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import minunet
+from minunet import averaging, figures, instances, report, runs, score_figures
+from minunet.array import Array, Tensors
+from minunet.config import Config
+from minunet.data.dataset import Dataset
+from minunet.metrics import cells, classes, em
+from minunet.metrics.score import THRESHOLDS, Score
+from minunet.ops import cross_entropy
+from minunet.progress import Progress
+from minunet.report_tables import number
+from minunet.validation import validated_slices
+
+HEADLINES = {
+    "em": ("v_rand", "v_info", "pixel_error"),
+    "cells": ("seg", "iou", "cells_missed"),
+    "classes": ("pixel_error", "mean_iou"),
+}
+"""The scores that matter most, the first of them ranks the slices."""
+
+
+def kind(data: Dataset) -> str:
+    """Say what is scored: membranes (em), numbered cells, or classes."""
+    if data.cells is None:
+        return "classes"
+    return "cells" if data.numbered else "em"
+
+
+def segment(params: Tensors, data: Dataset, settings: Config) -> list[Array]:
+    """Class probabilities (H, W, K) of the validated slices, averaged as the settings say."""
+    images = [data.images[k] for k in validated_slices(data)]
+    arch, tile, average = settings.architecture, settings.tile, settings.average
+    tiles = sum(averaging.tile_count(x.shape, arch.depth, tile, average=average) for x in images)
+    found = []
+    with Progress(tiles, "tile") as progress:
+        for image in images:
+            advance = partial(progress.advance, "of the slices to score")
+            a = averaging.scores(params, image, arch, tile, average=average, advance=advance)
+            found.append(np.exp(cross_entropy.log_softmax(a)))
+    return found
+
+
+def score(data: Dataset, p: Sequence[Array], settings: Config) -> list[Score]:
+    """Compute all scores of the probabilities that `segment` returned."""
+    slices = validated_slices(data)
+    if data.cells is None:
+        labels = [data.labels[k] for k in slices]
+        return classes.scores(labels, [one.argmax(axis=-1) for one in p], p[0].shape[-1])
+    truth = [data.cells[k] for k in slices]
+    if data.numbered:
+        return cells.scores(truth, [_cells(one, settings) for one in p])
+    with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
+        advance = partial(progress.advance, "of a slice at a threshold")
+        return em.scores(truth, [one[..., 1] for one in p], advance=advance)
+
+
+def _cells(p: Array, settings: Config) -> Array:
+    return instances.from_probability(p[..., 1], smallest=settings.smallest)
+
+
+def pictures(
+    data: Dataset, p: Sequence[Array], scores: Sequence[Score], settings: Config
+) -> list[report.Picture]:
+    """Draw the best and the worst of the validated slices."""
+    first = next(one for one in scores if one.key == HEADLINES[kind(data)][0])
+    slices, values = validated_slices(data), np.array(first.slices)
+    order = np.argsort(values if first.higher_is_better else -values)  # of nan, last
+    drawn = []
+    for word, n in (("best", order[np.isfinite(values[order])][-1]), ("worst", order[0])):
+        figure = _draw(data, slices[n], p[n], first, settings)
+        said = f"the {word} slice, {slices[n]}: {first.name} {number(first.slices[n])}"
+        drawn.append(report.Picture(said, f"image, truth, answer and errors of {said}", figure))
+    return drawn[:1] if order[0] == order[-1] else drawn
+
+
+def _draw(data: Dataset, k: int, p: Array, ranked: Score, settings: Config) -> bytes:
+    """Draw a slice, what is known of it, and what the network makes of it."""
+    image = data.images[k].mean(axis=-1)
+    figure: Figure
+    if data.cells is None:
+        figure = figures.draw([figures.Segmented(data.images[k], p, data.labels[k])], "")
+    elif data.numbered:
+        figure = score_figures.cells_slice(image, data.cells[k], _cells(p, settings))
+    else:
+        threshold = 0.5 if ranked.threshold is None else ranked.threshold
+        figure = score_figures.em_slice(image, data.cells[k], p[..., 1], threshold)
+    return report.png(figure)
+
+
+def finish(
+    folder: Path,
+    settings: Config,
+    data: Dataset,
+    params: Tensors,
+    scored: str,
+    device: str,
+    commands: Sequence[tuple[str, str]],
+) -> list[Score]:
+    """Score a run on the validated slices; write `scores.json` and `report.html` into its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : Config
+    data : Dataset
+    params : dict                  of the step that is scored, on any device
+    scored : str                   which that is, in words
+    device : str                   in words
+    commands : sequence            what for, and the line to type
+    """
+    p = segment(params, data, settings)
+    scores = score(data, p, settings)
+    log = runs.read(folder)
+    made = report.Report(
+        title=folder.name,
+        settings=settings.to_json(),
+        description=data.description,
+        log=log,
+        scores=scores,
+        headline=HEADLINES[kind(data)],
+        slices=validated_slices(data),
+        trained_on=not data.held_out,
+        checkpoint=scored,
+        picked=True,
+        curves=(folder / "curves.png").read_bytes(),
+        pictures=pictures(data, p, scores, settings),
+        seconds=sum(row["seconds"] for row in log),
+        device=device,
+        version=minunet.__version__,
+        commands=commands,
+    )
+    text = json.dumps({one.key: one.to_json() for one in scores}, indent=2, ensure_ascii=False)
+    (folder / "scores.json").write_text(text + "\n")
+    report.write(folder / "report.html", made)
+    return scores

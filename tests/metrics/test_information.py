@@ -1,0 +1,171 @@
+"""Information scores: by hand, beside the formulas of the paper and scikit-image, by properties."""
+
+from decimal import Decimal, localcontext
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from minunet.metrics import information, segments
+
+
+def v_info(truth, proposal):
+    return information.v_info(segments.contingency(np.asarray(truth), np.asarray(proposal)))
+
+
+@st.composite
+def two_maps(draw, background=0):
+    """Two label maps of one shape, never square; numbers from `background` on."""
+    height, width = draw(
+        st.tuples(st.integers(1, 6), st.integers(1, 8)).filter(lambda s: s[0] != s[1])
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    highest = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    return tuple(rng.integers(background, n + 1, (height, width)) for n in highest)
+
+
+def test_a_row_by_hand():
+    # Of four pixels the truth has two and two, the proposal three and one.
+    truth, proposal = [[1, 1, 2, 2]], [[5, 5, 5, 6]]
+    h_a, h_b = log(2), 3 / 4 * log(4 / 3) + 1 / 4 * log(4)
+    a_given_b = 2 / 4 * log(3 / 2) + 1 / 4 * log(3)
+    b_given_a = 2 / 4 * log(2)
+    assert v_info(truth, proposal) == pytest.approx(
+        (1 - a_given_b / h_a, 1 - b_given_a / h_b, 1 - (a_given_b + b_given_a) / (h_a + h_b)),
+        rel=1e-14,
+    )
+
+
+def test_background_by_hand():
+    # True background is dropped: four pixels are left, of which one is alone and two are together.
+    truth, proposal = [[1, 0, 1, 2, 0, 2]], [[3, 3, 0, 4, 4, 4]]
+    # H(A) = ln 2. Proposed segments of 1, 1 and 2 pixels: H(B) = 2/4 ln 4 + 2/4 ln 2 = 3/2 ln 2.
+    # No segment reaches over two cells; cell 1 is split in halves: H(B|A) = 1/2 ln 2.
+    assert v_info(truth, proposal) == pytest.approx((1, 1 - 1 / 3, 1 - 1 / 5), rel=1e-14)
+
+
+def as_printed(truth, proposal):
+    """I / H(A) and I / H(B) from the probabilities p_ij, term by term (Arganda-Carreras 2015)."""
+    n = np.count_nonzero(truth)
+    p = np.zeros((truth.max() + 1, proposal.max() + 1))
+    np.add.at(p, (truth.ravel(), proposal.ravel()), 1 / n)
+    p = p[1:]
+    s0 = p[:, 0].sum()
+    a, b, both = p.sum(axis=1), p[:, 1:].sum(axis=0), p[:, 1:]
+    h_a, h_b, h_ab = (-sum(x * log(x) for x in q.flat if x > 0) for q in (a, b, both))
+    h_b, h_ab = h_b + s0 * log(n), h_ab + s0 * log(n)
+    mutual = h_a + h_b - h_ab
+    precision, recall = mutual / h_a, mutual / h_b
+    return precision, recall, 2 * precision * recall / (precision + recall)
+
+
+@given(two_maps())
+def test_beside_the_formulas_of_the_paper(maps):
+    truth, proposal = maps
+    cells = truth > 0
+    assume(len(np.unique(truth[cells])) > 1)
+    assume(len(np.unique(proposal[cells])) > 1)
+    scores = v_info(truth, proposal)
+    assume(scores.f > 1e-6)  # the harmonic mean of two zeros is no number
+    assert scores == pytest.approx(as_printed(truth, proposal), abs=1e-12)  # measured: 2e-15
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_beside_scikit_image(seed):
+    metrics = pytest.importorskip("skimage.metrics")
+    rng = np.random.default_rng(seed)
+    truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
+    # To scikit-image background of the proposal is a segment like any other: break it up for it.
+    singles = np.where(
+        proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
+    )
+    splits, mergers = metrics.variation_of_information(truth, singles, ignore_labels=(0,))  # bits
+    cells = truth > 0
+    h_a, h_b = (
+        -sum(n / cells.sum() * np.log2(n / cells.sum()) for n in np.bincount(x[cells]) if n)
+        for x in (truth, singles)
+    )
+    assert v_info(truth, proposal) == pytest.approx(
+        (1 - mergers / h_a, 1 - splits / h_b, 1 - (mergers + splits) / (h_a + h_b)), rel=1e-12
+    )
+
+
+@given(two_maps())
+def test_a_perfect_proposal_scores_exactly_1(maps):
+    truth, anywhere = maps
+    assert v_info(truth, np.where(truth > 0, truth + 3, anywhere)) == (1, 1, 1)
+
+
+@given(two_maps(), st.integers(0, 2**32 - 1))
+def test_numbers_do_not_matter(maps, seed):
+    rng = np.random.default_rng(seed)
+    names = [np.concatenate([[0], 1 + rng.permutation(40)[:6]]) for _ in maps]
+    renamed = [name[labels] for name, labels in zip(names, maps, strict=True)]
+    assert v_info(*renamed) == pytest.approx(v_info(*maps), abs=1e-14)
+
+
+@given(two_maps(background=1))
+def test_truth_and_proposal_change_places_where_there_is_no_background(maps):
+    precision, recall, f = v_info(*maps)
+    assert v_info(*maps[::-1]) == pytest.approx((recall, precision, f), abs=1e-14)
+
+
+@given(two_maps())
+def test_scores_lie_between_0_and_1_and_f_between_the_others(maps):
+    precision, recall, f = v_info(*maps)
+    assert 0 <= min(precision, recall) <= f + 1e-14
+    assert f - 1e-14 <= max(precision, recall) <= 1
+
+
+TRUTH = np.array([[1, 1, 1, 0, 2], [1, 1, 1, 0, 2], [0, 0, 0, 0, 2], [3, 3, 3, 0, 2]])
+
+
+def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
+    split = np.where(TRUTH == 1, np.where(np.arange(5) == 0, 8, 1), TRUTH)
+    scores = v_info(TRUTH, split)
+    assert scores.precision == 1 > scores.recall > 0
+    scores = v_info(TRUTH, np.where(TRUTH == 3, 2, TRUTH))
+    assert scores.recall == 1 > scores.precision > 0
+
+
+def test_independent_segmentations_tell_nothing():
+    # Every true cell has the same mixture of segments. Exactly 0: rounding must not go below.
+    rows, columns = np.indices((3, 7))
+    assert v_info(rows + 1, columns + 1) == (0, 0, 0)
+    assert v_info(rows // 2 + 1, columns // 3 + 1) == (0, 0, 0)
+
+
+def test_one_cell():
+    one = np.array([[1, 1, 1, 0, 1]])
+    assert v_info(one, 5 * one) == (1, 1, 1)
+    assert v_info(one, [[1, 1, 2, 0, 2]]) == (1, 0, 0)  # no merger is possible, nothing is known
+    assert v_info([[1, 1, 2, 0, 2]], one) == (0, 1, 0)  # and here no split
+
+
+def test_a_cell_of_nearly_all_pixels():
+    # Entropies of 3e-6 come out to the last digits, although one of a whole cell would be 0.
+    n = 12_345_679
+    table = segments.Table(*np.array([[1, 2, 3], [1, 1, 3], [n - 2, 1, 1]], np.int64))
+    with localcontext(
+        prec=50
+    ):  # two cells of one pixel each, one of them merged with the large one
+        h_a = (n - 2) * (Decimal(n) / (n - 2)).ln() + 2 * Decimal(n).ln()
+        a_given_b = (n - 2) * (Decimal(n - 1) / (n - 2)).ln() + Decimal(n - 1).ln()
+        expected = float(1 - a_given_b / h_a)
+    precision, recall, _ = information.v_info(table)
+    assert recall == 1
+    assert precision == pytest.approx(expected, rel=1e-14)  # measured: 0
+
+
+def test_only_background_proposed_is_every_pixel_alone():
+    # H(A|B) = 0, H(B) = ln 13, H(B|A) = mean of ln a over 6, 4 and 3 pixels.
+    left_open = (6 * log(6) + 4 * log(4) + 3 * log(3)) / 13
+    scores = v_info(TRUTH, np.zeros_like(TRUTH))
+    assert scores.precision == 1
+    assert scores.recall == pytest.approx(1 - left_open / log(13), rel=1e-14)
+
+
+def test_no_true_cell():
+    assert v_info(np.zeros_like(TRUTH), TRUTH) == (1, 1, 1)

@@ -1,0 +1,167 @@
+"""Rand scores: by hand, beside loops over all pairs of pixels and scikit-image, by properties."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from minunet.metrics import rand, segments
+
+ROW = np.array([[1, 1, 1, 2, 2, 0]]), np.array([[1, 1, 2, 2, 0, 2]])
+
+TRUTH = np.array([[1, 1, 1, 0, 2], [1, 1, 1, 0, 2], [0, 0, 0, 0, 2], [3, 3, 3, 0, 2]])
+PROPOSAL = np.array([[7, 7, 0, 4, 4], [7, 7, 0, 4, 4], [0, 0, 4, 4, 4], [4, 4, 4, 0, 0]])
+
+
+def table(truth, proposal):
+    return segments.contingency(truth, proposal)
+
+
+@st.composite
+def two_maps(draw, background=0):
+    """Two label maps of one shape, never square; numbers from `background` on."""
+    height, width = draw(
+        st.tuples(st.integers(1, 6), st.integers(1, 8)).filter(lambda s: s[0] != s[1])
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    highest = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    return tuple(rng.integers(background, n + 1, (height, width)) for n in highest)
+
+
+def test_a_row_by_hand():
+    # True cells of 3 and 2 pixels. Inside them segment 1 has 2 pixels, and 2 one in each cell: its
+    # third lies on true background. The pixel on the background of the proposal is alone.
+    counts = rand.pairs(table(*ROW))
+    assert counts.tolist() == [1, 3 + 1, 1 + 1]
+    assert counts.dtype == np.int64
+    assert rand.scores(counts) == (1 / 2, 1 / 4, 2 / (4 + 2))
+    # Squares: in common 4 + 1 + 1 + 1, in the truth 9 + 4, in the proposal 4 + 4 + 1.
+    assert rand.adapted(table(*ROW)) == (7 / 9, 7 / 13, 14 / 22)
+
+
+def test_a_map_by_hand():
+    # Cells of 6, 4, 3 pixels; 7 is 4 pixels of the first, 4 is 3 + 3 of the others, 3 are alone.
+    assert rand.pairs(table(TRUTH, PROPOSAL)).tolist() == [6 + 3 + 3, 15 + 6 + 3, 6 + 15]
+    together, truth, proposal = 16 + 9 + 9 + 3, 36 + 16 + 9, 16 + 36 + 3
+    assert rand.adapted(table(TRUTH, PROPOSAL)) == (
+        together / proposal,
+        together / truth,
+        2 * together / (truth + proposal),
+    )
+
+
+def every_pair(truth, proposal, itself):
+    """Pairs of pixels of true cells that share both, the true, the proposed segment, by a loop."""
+    pixels = [(t, p) for t, p in zip(truth.flat, proposal.flat, strict=True) if t]
+    counts = np.zeros(3, int)
+    for k, (t, p) in enumerate(pixels):
+        for m, (u, q) in enumerate(pixels):
+            if k == m and not itself:
+                continue
+            same_truth, same_proposal = t == u, k == m or (p == q and p > 0)
+            counts += (same_truth and same_proposal, same_truth, same_proposal)
+    return counts if itself else counts // 2
+
+
+@given(two_maps())
+def test_pairs_are_all_pairs_of_pixels(maps):
+    assert rand.pairs(table(*maps)).tolist() == every_pair(*maps, itself=False).tolist()
+
+
+@given(two_maps())
+def test_adapted_is_all_ordered_pairs_with_each_pixel_and_itself(maps):
+    both, truth, proposal = (int(count) for count in every_pair(*maps, itself=True))
+    assume(truth)
+    expected = (
+        Fraction(both, proposal),
+        Fraction(both, truth),
+        Fraction(2 * both, truth + proposal),
+    )
+    assert rand.adapted(table(*maps)) == tuple(float(score) for score in expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pairs_beside_scikit_image(seed):
+    metrics = pytest.importorskip("skimage.metrics")
+    rng = np.random.default_rng(seed)
+    truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
+    # To scikit-image background of the proposal is a segment like any other: break it up for it.
+    singles = np.where(
+        proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
+    )
+    error, *others = metrics.adapted_rand_error(truth, singles, ignore_labels=(0,))
+    precision, recall, f = rand.scores(rand.pairs(table(truth, proposal)))
+    assert f == pytest.approx(1 - error, rel=1e-12)
+    # What it calls precision and recall has changed places between releases.
+    assert sorted([precision, recall]) == pytest.approx(sorted(others), rel=1e-12)
+
+
+def test_scores_of_several_slices_are_those_of_one_with_all_their_cells():
+    rng = np.random.default_rng(0)
+    truth, proposal = rng.integers(0, 4, (2, 3, 6, 5))
+    counts = sum(rand.pairs(table(t, p)) for t, p in zip(truth, proposal, strict=True))
+    apart = 10 * np.arange(3)[:, None, None]  # no segment reaches into the next slice
+    whole = rand.pairs(table(*(np.where(x > 0, x + apart, 0) for x in (truth, proposal))))
+    assert counts.tolist() == whole.tolist()
+    each = [rand.scores(rand.pairs(table(t, p))).f for t, p in zip(truth, proposal, strict=True)]
+    assert rand.scores(counts).f != pytest.approx(np.mean(each), rel=1e-3)
+
+
+def both_forms(maps):
+    return rand.scores(rand.pairs(table(*maps))), rand.adapted(table(*maps))
+
+
+@given(two_maps())
+def test_a_perfect_proposal_scores_exactly_1(maps):
+    truth, anywhere = maps
+    proposal = np.where(truth > 0, truth + 3, anywhere)  # other numbers; on background anything
+    assert both_forms((truth, proposal)) == ((1, 1, 1), (1, 1, 1))
+
+
+@given(two_maps(), st.integers(0, 2**32 - 1))
+def test_numbers_do_not_matter(maps, seed):
+    rng = np.random.default_rng(seed)
+    names = [np.concatenate([[0], 1 + rng.permutation(40)[:6]]) for _ in maps]
+    renamed = [name[labels] for name, labels in zip(names, maps, strict=True)]
+    assert both_forms(renamed) == both_forms(maps)
+
+
+@given(two_maps(background=1))
+def test_truth_and_proposal_change_places_where_there_is_no_background(maps):
+    for there, back in zip(both_forms(maps), both_forms(maps[::-1]), strict=True):
+        assert there == (back.recall, back.precision, back.f)
+
+
+def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
+    split = np.where(TRUTH == 1, np.where(np.arange(5) == 0, 8, 1), TRUTH)
+    for scores in both_forms((TRUTH, split)):
+        assert scores.precision == 1 > scores.recall
+    for scores in both_forms((TRUTH, np.where(TRUTH == 3, 2, TRUTH))):
+        assert scores.recall == 1 > scores.precision
+
+
+def test_only_background_proposed_is_every_pixel_alone():
+    # 13 pixels: no pair, so none that is wrong; as squares, 13 of 13 and of 36 + 16 + 9.
+    nothing = np.zeros_like(TRUTH)
+    pairs, squares = both_forms((TRUTH, nothing))
+    assert pairs == (1, 0, 0)
+    assert squares == (1, 13 / 61, 26 / 74)
+
+
+def test_no_pair_to_get_wrong():
+    nothing = np.zeros_like(TRUTH)
+    assert both_forms((nothing, PROPOSAL)) == ((1, 1, 1), (1, 1, 1))
+    one_pixel = nothing.copy()
+    one_pixel[2, 1] = 1
+    assert both_forms((one_pixel, nothing)) == ((1, 1, 1), (1, 1, 1))
+
+
+def test_counts_are_exact_on_the_largest_images():
+    size = 4096**2
+    one_cell = segments.Table(*(np.array([[1], [1], [size - 1]], np.int64)))
+    assert rand.pairs(one_cell).tolist() == [(size - 1) * (size - 2) // 2] * 3
+    # Counts of a stack of them are not rounded to floats before they are divided.
+    counts = np.array([2**53 + 1, 3 * 2**53 + 1, 3 * 2**53 + 1])
+    assert rand.scores(counts).f == float(Fraction(2**53 + 1, 3 * 2**53 + 1))

@@ -59,7 +59,7 @@ def measure(instances, rounds):
         "map": partial(weight_map.paper, instances, W_C),
         "one": partial(on_one_thread, instances),
     }
-    if instances.max() * instances.size <= LOOP:
+    if int(instances.max()) * instances.size <= LOOP:
         sides["loop"] = partial(loop, weight_map.separate(instances))
         ours = weight_map.two_nearest(weight_map.separate(instances))
         np.testing.assert_array_equal(ours, sides["loop"]())

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from minunet import drawing
 from minunet.array import Array
 
 COLUMNS = 5
@@ -40,21 +40,15 @@ def draw(path: Path, samples: Sequence[tuple[Array, Array, Array]], title: str) 
         upper, lower = panels[2 * row : 2 * row + 2, column]
         upper.imshow(painted(x, lines))
         upper.set_title(f"sample {k}" if k else "as it was", fontsize="medium")
-        lower.imshow(coloured(labels, len(values)), interpolation="nearest")
+        if len(values) <= 2:
+            lower.imshow(labels > 0, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        else:
+            lower.imshow(drawing.coloured(labels), interpolation="nearest")
     figure.suptitle(title, fontsize="medium")
-    figure.savefig(path, dpi=100, format="png")
+    drawing.write(figure, path)
 
 
 def painted(x: Array, lines: Array) -> Array:
     """Paint the grid over the grey values, (n, n, 3) in [0, 1]."""
     grey = np.clip(x.mean(axis=-1, keepdims=True), 0, 1)
     return grey + lines[..., np.newaxis] * (LINE - grey)
-
-
-def coloured(labels: Array, count: int) -> Array:
-    """Colour labels, (n, n, 3) in [0, 1]: 0 is black, 1 of two white, any other a colour."""
-    if count <= 2:
-        return np.repeat((labels > 0)[..., np.newaxis], 3, axis=-1).astype(float)
-    colours = np.array(matplotlib.color_sequences["tab20"])
-    one = (labels.astype(int) - 1) % len(colours)
-    return np.where((labels > 0)[..., np.newaxis], colours[one], 0.0)

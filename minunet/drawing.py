@@ -2,25 +2,31 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
+from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
 from minunet.array import Array
 
-COLOURS = "tab20"
+GOLDEN = (5**0.5 - 1) / 2
+"""Turn of the colour wheel from a cell to the next: no two of a few hundred come out alike."""
 
 
 def coloured(cells: Array) -> Array:
-    """Colour numbered cells, (H, W, 3) in [0, 1]: 0 is black, cells of near numbers differ.
+    """Paint every cell in the colour of its number, on black.
 
     Parameters
     ----------
-    cells : (H, W)     integer, 0 background, k cell k
+    cells : (H, W)     integer, 0 or less is background, k cell k
+
+    Returns
+    -------
+    (H, W, 3), in [0, 1] : cells of near numbers, which often touch, are well apart
     """
-    colours = np.array(matplotlib.color_sequences[COLOURS])
-    which = (cells.astype(np.int64) - 1) % len(colours)
-    return np.where((cells > 0)[..., np.newaxis], colours[which], 0.0)
+    k = np.maximum(cells.astype(np.int64), 0)
+    # Three rounds of brightness part cells whose hues come close.
+    hsv = np.stack([k * GOLDEN % 1, np.full(k.shape, 0.75), 1 - 0.2 * (k % 3)], axis=-1)
+    return np.where((k > 0)[..., np.newaxis], hsv_to_rgb(hsv), 0.0)
 
 
 def write(figure: Figure, path: Path) -> None:

@@ -21,7 +21,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def tag(name: str, /, *inside: Element | str, **attributes: str) -> Element:
-    """Make an element of what is inside it; `class_` and `aria_label` are class and aria-label."""
+    """Make an element of what is inside it.
+
+    Examples
+    --------
+    >>> from xml.etree.ElementTree import tostring
+    >>> made = tag("p", "a", tag("b", "c"), " < ", "d", class_="e", aria_label="f")
+    >>> tostring(made, encoding="unicode")
+    '<p class="e" aria-label="f">a<b>c</b> &lt; d</p>'
+    """
     made = Element(name, {k.rstrip("_").replace("_", "-"): v for k, v in attributes.items()})
     for one in inside:
         if isinstance(one, Element):

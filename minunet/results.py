@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -26,6 +27,13 @@ HEADLINES = {
     "classes": ("pixel_error", "mean_iou"),
 }
 """The scores that matter most, the first of them ranks the slices."""
+
+USUAL: dict[str, Literal["iou", "v_rand", "seg"]] = {
+    "em": "v_rand",
+    "cells": "seg",
+    "classes": "iou",
+}
+"""The scores that pick the best step of a run, where no other is asked for."""
 
 
 def kind(data: Dataset) -> str:
@@ -73,13 +81,15 @@ def pictures(
     """Draw the best and the worst of the validated slices."""
     first = next(one for one in scores if one.key == HEADLINES[kind(data)][0])
     slices, values = validated_slices(data), np.array(first.slices)
-    order = np.argsort(values if first.higher_is_better else -values)  # of nan, last
+    order = np.argsort(values if first.higher_is_better else -values)
+    order = order[np.isfinite(values[order])]  # nan is the score of a slice without cells
+    ends = dict.fromkeys((order[-1], order[0])) if order.size else {}
     drawn = []
-    for word, n in (("best", order[np.isfinite(values[order])][-1]), ("worst", order[0])):
+    for word, n in zip(("best", "worst"), ends, strict=False):
         figure = _draw(data, slices[n], p[n], first, settings)
         said = f"the {word} slice, {slices[n]}: {first.name} {number(first.slices[n])}"
         drawn.append(report.Picture(said, f"image, truth, answer and errors of {said}", figure))
-    return drawn[:1] if order[0] == order[-1] else drawn
+    return drawn
 
 
 def _draw(data: Dataset, k: int, p: Array, ranked: Score, settings: Config) -> bytes:

@@ -1,7 +1,8 @@
 """The folder of a run: never written into unless it is new or continued, and nothing deleted.
 
 config.json   settings            last.npz, best.npz   checkpoints
-log.csv       one row per step    curves.png, preview.png
+log.csv       one row per step    curves.png, preview.png, weight_map.png
+scores.json   of the best step    report.html          all of it, to read
 """
 
 import csv

@@ -117,7 +117,7 @@ def em_panels(
         groups, count = ndimage.label(thick, SQUARE)
         places = np.array(ndimage.center_of_mass(thick, groups, range(1, count + 1)))
         rings.append((places.reshape(-1, 2), colour))
-        counted.append(f"{np.count_nonzero(wrong)} pixels at {count} places")
+        counted.append(f"{np.count_nonzero(wrong)} px, places: {count}")
     return [
         *_image(image),
         Panel("truth", coloured(truth)),

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from minunet import checkpoint, config, device, results, runs, tiling, training
+from minunet import checkpoint, config, device, results, runs, tiling, training, weight_map_figure
 from minunet.cli import Parser, run
 from minunet.config import Config
 from minunet.data import ctc, dataset, readers, targets
@@ -54,6 +54,11 @@ def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     )
     folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
     runs.write_config(folder, settings.to_json())
+    if data.cells is not None:
+        k = data.training[0]
+        weight_map_figure.figure3(
+            folder / "weight_map.png", data.images[k], data.cells[k], data.weight_maps[k]
+        )
     return Run(folder, settings, data, training.start(settings, where), reason)
 
 
@@ -95,7 +100,7 @@ def load(settings: Config) -> Dataset:
 def score(settings: Config, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
     """Choose the score that picks the best step, or see that the data have the one chosen."""
     if settings.score == "auto":
-        return {"classes": "iou", "em": "v_rand", "cells": "seg"}[results.kind(data)]
+        return results.USUAL[results.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
             f"--score {settings.score} wants cells, two classes or numbered cells; the labels have "

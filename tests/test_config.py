@@ -51,7 +51,8 @@ def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
 def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
     settings = from_options(**typed("--experiment", "cells", "--smallest", "7"))
     laptop = config.PRESETS["laptop"]
-    assert (settings.preset, settings.tile) == ("laptop", laptop["tile"])
+    assert (settings.preset, settings.channels) == ("laptop", laptop["channels"])
+    assert settings.tile == config.EXPERIMENTS["cells"]["tile"]
     assert (settings.average, settings.scaling, settings.smallest) == ("symmetries", "image", 7)
     tiny = from_options(**typed("--experiment", "em", "--preset", "tiny"))
     assert (tiny.preset, tiny.tile) == ("tiny", config.PRESETS["tiny"]["tile"])
@@ -62,7 +63,8 @@ def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
 def test_every_experiment_sets_what_can_be_set(experiment):
     names = {field.name for field in config.options()}
     assert names >= set(config.EXPERIMENTS[experiment])
-    from_options(experiment=experiment)
+    settings = from_options(experiment=experiment)
+    assert geometry.is_legal(settings.tile, settings.depth)
 
 
 def test_every_given_setting_is_an_option_of_its_type():

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from datasets import dataset_of
 
 from minunet import plan, training
 from minunet.config import from_options
-from minunet.data.dataset import Dataset
 
 SETTINGS = from_options(depth=1, channels=2, tile=24, steps=25, validate_every=10, device="cpu")
 
@@ -20,7 +20,7 @@ def small_data():
     rng = np.random.default_rng(0)
     images = [rng.random((30, 41, 1), np.float32) for _ in range(3)]
     labels = [(rng.random((30, 41)) < 0.3).astype(np.uint8) for _ in range(3)]
-    return Dataset(images, labels, [0, 1], [2], (0, 1), "", ["data      a line of its own"])
+    return dataset_of(images, labels, [0, 1], [2], ["data      a line of its own"])
 
 
 def test_lines():

@@ -6,7 +6,7 @@ import tifffile
 from commands import call, finish, refused, start
 from PIL import Image
 
-from minunet import checkpoint, figures, initialization, tiling
+from minunet import averaging, checkpoint, figures, initialization, instances, tiling
 from minunet.checkpoint import Checkpoint
 from minunet.config import from_options
 
@@ -171,6 +171,83 @@ def test_the_image_is_scaled_as_in_training(tmp_path, scaling):
     np.testing.assert_allclose(probability, p[..., 1], atol=1e-4)  # measured: 0
 
 
+def test_scores_are_averaged_over_symmetries(tmp_path):
+    config, params = write_model(tmp_path / "m.npz")
+    page = draw((20, 31))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    probability, _ = predict(tmp_path, tmp_path / "a.png", "--average", "symmetries")
+    x = ((page - float(page.min())) / np.ptp(page)).astype(np.float32)[..., np.newaxis]
+    a = averaging.scores(params, x, config.architecture, 24, average="symmetries")
+    p = np.exp(a[..., 1]) / np.exp(a).sum(axis=-1)
+    np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 2e-7
+    assert np.abs(probability - expected(page[np.newaxis], config, params)[0, ..., 1]).max() > 1e-3
+
+
+def test_a_threshold_of_the_probability(tmp_path):
+    config, params = write_model(tmp_path / "m.npz", values=(0, 255))
+    page = draw((20, 31))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    p = expected(page[np.newaxis], config, params)[0, ..., 1]
+    threshold = float(np.quantile(p, 0.9).round(3))
+    _, labels = predict(tmp_path, tmp_path / "a.png", "--threshold", threshold)
+    np.testing.assert_array_equal(labels, np.where(p > threshold, 255, 0))
+    assert 0.05 < (labels > 0).mean() < 0.15
+
+
+def cells_of(tmp_path, *options):
+    """Predict `a.png` where cells are wanted; return the probability and the cells."""
+    out = tmp_path / "out"
+    result = call("predict", tmp_path / "m.npz", tmp_path / "a.png", "-o", out, *options)
+    assert result.code == 0, result.err
+    return (tifffile.imread(out / f"{name}.tif") for name in ("probability", "labels"))
+
+
+@pytest.mark.parametrize("trained_on_cells", [True, False])
+def test_cells_are_numbered(tmp_path, trained_on_cells):
+    write_model(tmp_path / "m.npz", cells=trained_on_cells, smallest=7)
+    Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
+    asked = () if trained_on_cells else ("--labels", "cells")
+    p, cells = cells_of(tmp_path, *asked)
+    assert cells.dtype == np.uint16
+    np.testing.assert_array_equal(cells, instances.from_probability(p, smallest=7))
+    assert cells.max() > 1
+
+
+def test_cells_as_they_are_asked_for(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True, smallest=7)
+    Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
+    p, cells = cells_of(tmp_path, "--threshold", 0.4, "--smallest", 20)
+    np.testing.assert_array_equal(cells, instances.from_probability(p, 0.4, smallest=20))
+    assert (cells != instances.from_probability(p, smallest=7)).any()
+
+
+def test_classes_of_a_model_of_cells(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True)
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    probability, labels = predict(tmp_path, tmp_path / "a.png", "--labels", "classes")
+    np.testing.assert_array_equal(labels, probability > 0.5)
+
+
+def test_a_sequence_of_the_cell_tracking_challenge(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True)
+    (tmp_path / "01").mkdir()
+    for number, page in zip(("003", "017"), draw((2, 30, 41)), strict=True):
+        tifffile.imwrite(tmp_path / "01" / f"t{number}.tif", page)
+    out = tmp_path / "out"
+    result = call("predict", tmp_path / "m.npz", tmp_path / "01", "-o", out, "--device", "cpu")
+    assert result.code == 0, result.err
+    assert {path.name for path in out.iterdir()} == OUTPUTS | {"01_RES"}
+    cells = tifffile.imread(out / "labels.tif")
+    assert sorted(path.name for path in (out / "01_RES").iterdir()) == [
+        "mask003.tif",
+        "mask017.tif",
+    ]
+    for number, expected_cells in zip(("003", "017"), cells, strict=True):
+        mask = tifffile.imread(out / "01_RES" / f"mask{number}.tif")
+        assert mask.dtype == np.uint16
+        np.testing.assert_array_equal(mask, expected_cells)
+
+
 def test_from_a_shell(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     stack = draw((2, 20, 31))
@@ -238,4 +315,22 @@ def test_what_is_refused(setting):
     assert "is not a file" in refuse(setting, model="none.npz")
     assert "24 and 26" in refuse(setting, "a.png", "--tile", 25)
     assert "--step" in refuse(setting, "a.png", "--step", "wide")
+    assert "--average" in refuse(setting, "a.png", "--average", "7")
+    assert "< 1" in refuse(setting, "a.png", "--threshold", 1)
     assert "-o" in refused(call("predict", setting / "m.npz", setting / "a.png"))
+
+
+@pytest.mark.parametrize("options", [("--labels", "cells"), ("--threshold", "0.5")])
+def test_three_classes_have_no_cells(setting, options):
+    write_model(setting / "three.npz", values=(0, 1, 2))
+    message = refuse(setting, "a.png", *options, model="three.npz")
+    assert "two classes; the model has 3" in message
+
+
+def test_masks_are_not_overwritten(setting):
+    write_model(setting / "m.npz", cells=True)
+    (setting / "01").mkdir()
+    tifffile.imwrite(setting / "01" / "t000.tif", draw((20, 31)))
+    (setting / "out" / "01_RES").mkdir(parents=True)
+    (setting / "out" / "01_RES" / "mask000.tif").write_text("mine")
+    assert "mask000.tif" in refuse(setting, "01")

@@ -168,6 +168,9 @@ def test_what_a_page_needs(made):
     headings = [text(h2) for h2 in page.iter("h2")]
     assert headings == [text(link) for link in page.iter("a")]
     assert len(headings) == 7
+    heads = [head.get("scope") for head in page.findall(".//thead//th")]
+    assert set(heads) == {"col"}
+    assert {head.get("scope") for head in page.findall(".//tbody//th")} == {"row"}
     assert "3 steps in 4 min 5 s · CPU, 2 cores" in text(page.find("body/header"))
     assert "minunet 1.2.3" in text(page.find("body/footer"))
 
@@ -229,10 +232,10 @@ def test_a_small_plot_over_the_thresholds(made):
 
 
 def test_a_flat_plot(made):
-    page = made(scores=[V_RAND._replace(by_threshold=(0.5,) * 10, threshold=None)])
+    page = made(scores=[V_RAND._replace(by_threshold=(0.5,) * 9 + (nan,), threshold=0.9)])
     points = page.find(".//svg/polyline").get("points").split()
     assert {point.split(",")[1] for point in points} == {"32.0"}
-    assert page.find(".//svg/circle") is None
+    assert page.find(".//svg/circle") is None  # the value at the threshold being unknown
 
 
 def test_slice_by_slice(made):
@@ -344,7 +347,8 @@ def test_settings_that_were_given_come_first_and_bold(made):
     chosen = config.from_options(
         experiment="em", preset="tiny", images="a", labels="b", clip=clip, seed=3, dropout=0.25
     )
-    shown = settings(made(settings=chosen.to_json()))
+    found = {"label_values": [0, 255], "cells": True, "in_channels": 3, "fingerprint": "f"}
+    shown = settings(made(settings=chosen.to_json() | found))
     given = [(group, name) for group, of in shown.items() for name, _, bold in of if bold]
     assert given == [
         *(("Data", "images"), ("Data", "labels"), ("Network", "dropout")),
@@ -354,8 +358,8 @@ def test_settings_that_were_given_come_first_and_bold(made):
         bold = [row[2] for row in of]
         assert bold == sorted(bold, reverse=True)
     assert ("dropout", "0.25", True) in shown["Network"]
-    assert ("label values", "0, 1", False) in shown["Data"]
-    assert ("cells", "no", False) in shown["Data"]
+    assert ("label values", "0, 255", False) in shown["Data"]
+    assert ("cells", "yes", False) in shown["Data"]
 
 
 def test_every_setting_is_shown_once(made):
@@ -363,6 +367,7 @@ def test_every_setting_is_shown_once(made):
     names = [name for of in shown.values() for name, _, _ in of]
     assert sorted(names) == sorted(name.replace("_", " ") for name in REPORT.settings)
     assert list(shown) == ["Data", "Network", "Training", "Scoring"]
+    assert ("cells", "no", False) in shown["Data"]
     assert ("experiment", "–", False) in shown["Training"]
     assert ("preset", "tiny", False) in shown["Training"]
     assert ("steps", "3", True) in shown["Training"]

@@ -62,9 +62,10 @@ def test_log(tmp_path):
     runs.append(tmp_path, PLAIN)
     runs.append(tmp_path, VALIDATED)
     assert (tmp_path / "log.csv").read_text().splitlines() == [
-        "step,energy,learning_rate,seconds,validation_energy,validation_pixel_error,validation_iou",
-        "1,0.30000000000000004,0.0001,0.5,,,",
-        "2,2.5,0.0001,0.25,0.75,0.125,0.3333333333333333",
+        "step,energy,learning_rate,seconds,validation_energy,validation_pixel_error,validation_iou,"
+        "validation_v_rand,validation_seg",
+        "1,0.30000000000000004,0.0001,0.5,,,,,",
+        "2,2.5,0.0001,0.25,0.75,0.125,0.3333333333333333,,",
     ]
     assert runs.read(tmp_path) == [PLAIN, VALIDATED]
     with (tmp_path / "log.csv").open(newline="") as file:

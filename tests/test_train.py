@@ -19,7 +19,7 @@ from minunet.errors import InputError
 
 FILES = {
     *("config.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
-    *("scores.json", "report.html"),
+    *("scores.json", "report.html", "weight_map.png"),
 }
 
 
@@ -29,6 +29,7 @@ def no_pictures(monkeypatch):
     for name in ("curves", "preview"):
         monkeypatch.setattr(figures, name, lambda *args: None)
     monkeypatch.setattr(results, "finish", lambda *args: [])
+    monkeypatch.setattr(train.weight_map_figure, "figure3", lambda *args: None)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     config = json.loads((out / "config.json").read_text())
     assert config["images"] == str((data / "train-volume.tif").resolve())
     assert (config["tile"], config["steps"], config["label_values"]) == (24, 6, [0, 1])
-    for name in ("curves.png", "preview.png"):
+    for name in ("curves.png", "preview.png", "weight_map.png"):
         with Image.open(out / name) as image:
             assert image.format == "PNG"
 

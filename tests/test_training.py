@@ -7,14 +7,12 @@ import signal
 import numpy as np
 import pytest
 from commands import draw_stack
+from datasets import dataset_of
 
 from minunet import augment, figures, initialization, sampling, training, unet
 from minunet.architecture import Architecture
 from minunet.config import from_options
-from minunet.data.dataset import Dataset
-from minunet.data.readers import Annotation, LabelValues
 from minunet.data.synthetic import em_stack
-from minunet.data.targets import Weighting, targets
 from minunet.ops import cross_entropy
 from minunet.sampling import Tile
 from minunet.training import DivergedError, State
@@ -27,6 +25,8 @@ SMALL = from_options(
     learning_rate=0.01,
     momentum=0.99,
     clip=0.0,
+    augment="symmetries",
+    score="iou",
     device="cpu",
     seed=7,
 )
@@ -44,14 +44,6 @@ def small_data(held_out=(3,)):
     x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]
     training_ = [k for k in range(4) if k not in held_out]
     return dataset_of(x, list(labels), training_, list(held_out))
-
-
-def dataset_of(images, labels, training_, held_out):
-    """Take images and labels as they are, the classes balanced over what is trained on."""
-    made = targets(Annotation(labels, LabelValues((0, 1), ())), training_, Weighting("balance"))
-    return Dataset(
-        images, labels, made.weight_maps, made.cells, False, training_, held_out, (0, 1), "", []
-    )
 
 
 def draw_tile(arch, size, rng):

@@ -6,8 +6,7 @@ import pytest
 from minunet import initialization, instances, tiling, validation
 from minunet.config import from_options
 from minunet.data.dataset import Dataset
-from minunet.metrics import em, seg
-from minunet.weight_map import components
+from minunet.metrics import em, seg, segments
 
 SHAPES = [(13, 21), (9, 30), (24, 17)]
 
@@ -18,7 +17,7 @@ def draw(classes=3, held_out=(1, 2)):
     labels = [rng.integers(0, classes, shape).astype(np.uint8) for shape in SHAPES]
     weights = np.array([0.5, 1, 4][:classes], np.float32)
     maps = [weights[label] for label in labels]
-    cells = [components(label) for label in labels] if classes == 2 else None
+    cells = [segments.components(label) for label in labels] if classes == 2 else None
     training = [k for k in range(3) if k not in held_out]
     return Dataset(
         *(images, labels, maps, cells, False, training, list(held_out)),

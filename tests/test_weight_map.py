@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from minunet import weight_map
 from minunet.errors import InputError
+from minunet.metrics import segments
 
 DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -129,13 +130,6 @@ def test_takes_labels_of_any_integer_type_and_does_not_write_them(dtype):
     np.testing.assert_allclose(
         weight_map.class_weights([labels], classes=2), [6 / 2, 6 / 10], rtol=1e-6
     )
-
-
-def test_components_by_hand():
-    cells = np.array([[255, 255, 0, 0, 255], [0, 0, 255, 0, 255], [0, 0, 255, 0, 0]], np.uint8)
-    numbered = weight_map.components(cells)
-    np.testing.assert_array_equal(numbered, [[1, 1, 0, 0, 2], [0, 0, 3, 0, 2], [0, 0, 3, 0, 0]])
-    assert numbered.dtype == np.int32
 
 
 def test_separation_by_hand():
@@ -413,7 +407,7 @@ def real(name, page=0):
 
 
 def test_real_membranes():
-    instances = weight_map.components(real("isbi2012/train-labels.tif", page=3)[:240, :310])
+    instances = segments.components(real("isbi2012/train-labels.tif", page=3)[:240, :310])
     assert len(present(instances)) > 20
     assert_exact(instances)
     assert_exact(weight_map.separate(instances))

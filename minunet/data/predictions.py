@@ -140,8 +140,7 @@ def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[fl
 
 def _renumbered(numbered: Array) -> Array:
     """Leave no gaps between numbers: scores take memory up to the largest."""
-    wide = numbered.astype(np.int64)
-    return np.searchsorted(np.union1d([0], wide), wide)
+    return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
 
 
 def _by_number(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:

@@ -8,6 +8,7 @@ import numpy as np
 from minunet import weight_map
 from minunet.array import Array
 from minunet.data.readers import Annotation
+from minunet.metrics import segments
 
 
 class Weighting(NamedTuple):
@@ -48,7 +49,7 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
     """
     classes, cells = len(annotation.values.values), annotation.cells
     if cells is None and classes == 2:
-        cells = [weight_map.components(labels) for labels in annotation.labels]
+        cells = [segments.components(labels) for labels in annotation.labels]
     labels = annotation.labels
     if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
         labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]

@@ -50,7 +50,7 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = (j > 0) & (2 * both > np.bincount(i, both)[i])
+    match = 2 * both > np.bincount(i, both)[i]  # also by background, 0
     found = np.zeros(i.max() + 1, np.int64)
     found[i[match]] = j[match]
     return found[np.unique(i[i > 0])]

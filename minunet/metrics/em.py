@@ -22,8 +22,8 @@ from minunet.metrics import information, pixel, rand, segments, thinning, warpin
 from minunet.metrics.score import THRESHOLDS, Score
 from minunet.metrics.warping import Warping
 
-WORTH_A_PROCESS = 2**22
-"""Pixels times thresholds: seconds of work, where to start a process takes about one."""
+WORTH_A_PROCESS = 2**24
+"""Pixels times thresholds: about 5 seconds of work, where to start a process takes about one."""
 
 WORDS = {
     "v_rand": (

@@ -1,0 +1,47 @@
+"""What the border term of equation (2) does for touching cells.
+
+    python benchmarks/border_term.py FOLDER --out RUNS [any option of minunet.train]
+
+Runs `minunet.train --experiment cells` on FOLDER with equation (2) and with its first term w_c
+alone, all else the same, seed and number of steps included, side by side on a core each. Prints the
+scores of both on the slices held out as a Markdown table: of their best steps by SEG on these
+slices.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FORMS = {"paper": "w_c and border term", "balance": "w_c alone"}
+SHOWN = ("seg", "iou", "cells_truth", "cells_found", "cells_missed", "cells_merged", "cells_extra")
+
+
+def main():
+    """Train both, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    args, more = parser.parse_known_args()
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "minunet.train", "--experiment", "cells", "--data", args.data]
+    running = [
+        subprocess.Popen(
+            [*command, "--weight-map", form, "--out", args.out / form, *more], env=environment
+        )
+        for form in FORMS
+    ]
+    if any(process.wait() for process in running):
+        sys.exit("a run failed")
+    scores = {form: json.loads((args.out / form / "scores.json").read_text()) for form in FORMS}
+    print("\n| | " + " | ".join(scores["paper"][key]["name"] for key in SHOWN) + " |")
+    print("|---" * (1 + len(SHOWN)) + "|")
+    for form, words in FORMS.items():
+        values = (scores[form][key]["value"] for key in SHOWN)
+        print(f"| {words} | " + " | ".join(f"{value:.4g}" for value in values) + " |")
+
+
+if __name__ == "__main__":
+    main()

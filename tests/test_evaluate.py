@@ -1,0 +1,242 @@
+"""`python -m minunet.evaluate`: what is printed, written and drawn, and refusals."""
+
+import json
+from math import isnan
+
+import numpy as np
+import pytest
+import tifffile
+from commands import call, finish, refused, start
+from PIL import Image
+from scipy import ndimage
+
+from minunet import __version__, evaluate, score_figures
+from minunet.data import ctc
+from minunet.metrics import cells, em
+
+
+def draw_stack(slices=3, shape=(20, 31), seed=0):
+    """Draw cells between walls (0 and 1), and probabilities that get worse with the slice."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=(slices, *shape)), (0, 2, 2))
+    truth = (np.abs(noise) > np.quantile(np.abs(noise), 0.3)).astype(np.uint8)
+    errors = rng.random((slices, *shape)) * np.linspace(0.85, 1, slices)[:, np.newaxis, np.newaxis]
+    return truth, (0.3 * truth + 0.45 * errors).astype(np.float32)
+
+
+def write(path, stack):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, stack, photometric="minisblack")
+    return path
+
+
+def numbered(truth):
+    return [ndimage.label(one)[0] for one in truth]
+
+
+def run(*arguments):
+    result = call("evaluate", *arguments)
+    assert result.code == 0, result.err
+    return result.out
+
+
+def as_json(scores):
+    return json.loads(json.dumps({one.key: one.to_json() for one in scores}, allow_nan=False))
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Lend a folder as predict writes it, of a stack; its truth is beside it, truth.tif."""
+    truth, p = draw_stack()
+    write(tmp_path / "truth.tif", 255 * truth)
+    write(tmp_path / "out" / "probability.tif", p)
+    write(tmp_path / "out" / "labels.tif", (p > 0.5).astype(np.uint8))
+    return tmp_path / "out"
+
+
+def test_a_probability(out):
+    truth, p = draw_stack()
+    printed = run(out, out.parent / "truth.tif")
+    scores = em.scores(numbered(truth), p)
+    written = json.loads((out / "scores.json").read_text())
+    assert written == {
+        "minunet": __version__,
+        "prediction": str(out / "probability.tif"),
+        "truth": str(out.parent / "truth.tif"),
+        "kind": "probability",
+        "thresholds": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+        "slices": ["0", "1", "2"],
+        "scores": as_json(scores),
+    }
+    assert f"{out / 'probability.tif'}: probability of cell, 3 slices of 20 x 31 pixels" in printed
+    assert f"truth.tif: {sum(one.max() for one in numbered(truth))} cells" in printed
+    for score in scores:
+        (line,) = (line for line in printed.splitlines() if line.startswith(f"{score.name}  "))
+        value, at = line[31:].split()[:2]
+        assert float(value) == pytest.approx(score.value, abs=5e-5)
+        assert float(at) == score.threshold
+    words = " ".join(printed.split())
+    assert "F = 2 AB / (A + B), mean over slices: sums of squared sizes" in words
+    assert printed.endswith(f"wrote       {out / 'scores.json'}\n")
+    assert {path.name for path in out.iterdir()} == {
+        *("probability.tif", "labels.tif", "scores.json")
+    }
+
+
+def test_slices_in_print(out):
+    plain = run(out, out.parent / "truth.tif", "--scores", out / "1.json")
+    more = run(out, out.parent / "truth.tif", "--scores", out / "2.json", "--slices")
+    added = [line for line in more.splitlines() if line not in plain.splitlines()]
+    scores = json.loads((out / "2.json").read_text())["scores"]
+    rows = [line.split() for line in added if line[:1] in ("0", "1", "2")]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    for k, row in enumerate(rows):
+        values = [score["slices"][k] for score in scores.values()]
+        np.testing.assert_allclose([float(x) for x in row[1:]], values, atol=5e-5)
+
+
+def test_numbered_cells(tmp_path):
+    truth, p = (numbered(one) for one in draw_stack(2))
+    p = [np.where(one > 4, 0, one) for one in truth]
+    truth[1][:] = 0  # a slice without a cell
+    prediction = write(tmp_path / "labels.tif", np.array(p, np.uint16))
+    printed = run(prediction, write(tmp_path / "t.tif", np.array(truth, np.uint16)), "--slices")
+    scores = cells.scores(truth, p)
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["kind"] == "cells"
+    assert written["thresholds"] == []
+    assert written["scores"] == as_json(scores)
+    assert isnan(scores[0].slices[1])
+    assert written["scores"]["seg"]["slices"][1] is None
+    assert "numbered cells, 2 slices" in printed
+    assert f"cells in the truth {truth[0].max()} " in " ".join(printed.split())
+
+
+def test_images_of_several_sizes(tmp_path):
+    shapes = [(20, 31), (17, 40)]
+    for k, shape in enumerate(shapes):
+        (truth,), (p,) = draw_stack(1, shape, seed=k)
+        write(tmp_path / "p" / f"{k}.tif", p)
+        write(tmp_path / "cells" / f"{k}.tif", (numbered([p > 0.6])[0] + 0).astype(np.uint16))
+        (tmp_path / "t").mkdir(exist_ok=True)
+        Image.fromarray(255 * truth).save(tmp_path / "t" / f"{k}.png")
+    for kind in ("p", "cells"):
+        picture = tmp_path / f"{kind}.png"
+        scores = tmp_path / f"{kind}.json"
+        printed = run(tmp_path / kind, tmp_path / "t", "--scores", scores, "-o", picture)
+        assert "2 slices of different numbers of pixels" in printed
+        assert json.loads(scores.read_text())["slices"] == ["0", "1"]
+        with Image.open(picture) as image:
+            assert image.format == "PNG"
+
+
+def test_frames_of_the_challenge(tmp_path):
+    truth = [one.astype(np.uint16) for one in numbered(draw_stack(4)[0])]
+    ctc.write(tmp_path, "01", truth, ["000", "001", "002", "003"])
+    for k in (1, 3):
+        write(tmp_path / "01_GT" / "SEG" / f"man_seg00{k}.tif", truth[k])
+    printed = run(tmp_path / "01_RES", tmp_path / "01_GT" / "SEG")
+    assert "SEG 1.0000" in " ".join(printed.split())
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["slices"] == ["001", "003"]
+    assert not list((tmp_path / "01_RES").glob("*.json"))
+
+
+@pytest.mark.parametrize("kind", ["probability", "cells"])
+@pytest.mark.parametrize("slices", [1, 3])
+def test_the_picture_shows_the_best_and_the_worst_slice(tmp_path, monkeypatch, kind, slices):
+    order = [1, 0, 2][:slices] if slices > 1 else [0]
+    truth, p = (stack[order] for stack in draw_stack(slices))
+    prediction = p if kind == "probability" else np.array(numbered(p > 0.35), np.uint16)
+    drawn, draw = [], score_figures.draw
+    monkeypatch.setattr(
+        score_figures, "draw", lambda *arguments: (drawn.append(arguments), draw(*arguments))[1]
+    )
+    write(tmp_path / "p.tif", prediction)
+    write(tmp_path / "t.tif", truth)
+    printed = run(tmp_path / "p.tif", tmp_path / "t.tif", "-o", tmp_path / "picture.png")
+    assert printed.endswith(f"            {tmp_path / 'picture.png'}\n")
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.format == "PNG"
+    ((rows, titles),) = drawn
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    by = scores["v_rand" if kind == "probability" else "seg"]
+    assert len(set(by["slices"])) == slices
+    shown = [np.argmax(by["slices"]), np.argmin(by["slices"])][: min(slices, 2)]
+    name = "V_Rand" if kind == "probability" else "SEG"
+    assert titles == [f"slice {k}: {name} {by['slices'][k]:.3f}" for k in shown]
+    for k, panels in zip(shown, rows, strict=True):
+        if kind == "probability":
+            np.testing.assert_array_equal(panels[1].pixels, p[k])
+            assert panels[2].title == f"splits and mergers at {by['threshold']:g}"
+        cell = panels[0].pixels.any(axis=-1)
+        np.testing.assert_array_equal(cell, truth[k] > 0)
+
+
+def test_slices_without_a_cell_are_not_drawn(tmp_path):
+    truth = np.zeros((3, 6, 7), np.uint16)
+    truth[1, 2:4, 2:4], truth[1, 0, :] = 3, 2
+    pair = evaluate.predictions.read(*2 * [write(tmp_path / "t.tif", truth)])
+    figure = evaluate.picture(pair, cells.scores(pair.truth, pair.prediction))
+    assert [ax.get_ylabel() for ax in figure.axes if ax.get_title() == "truth"] == [
+        "slice 1: SEG 1.000"
+    ]
+
+
+def test_from_a_shell(tmp_path):
+    truth, p = draw_stack(1)
+    write(tmp_path / "p.tif", p)
+    write(tmp_path / "t.tif", truth)
+    result = finish(start("evaluate", tmp_path / "p.tif", tmp_path / "t.tif"))
+    assert result.code == 0
+    # No terminal: no bar, but a line at the end of all ten thresholds.
+    assert result.err.startswith("answer 10/10  ")
+    assert result.err.count("\n") == 1
+    assert result.out.count("V_Rand, thinned") == 1
+
+
+# Refusals
+
+
+def refuse(folder, *arguments):
+    """Return why something is refused, having seen that nothing was written."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    message = refused(call("evaluate", *arguments))
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    return message.removeprefix("python -m minunet.evaluate: ")
+
+
+def test_nothing_is_overwritten(out):
+    truth = out.parent / "truth.tif"
+    (out / "scores.json").write_text("mine")
+    message = refuse(out, out, truth)
+    assert message == f"{out / 'scores.json'} is there already; name another file with --scores"
+    other = ("--scores", out / "other.json")
+    message = refuse(out, out, truth, *other, "-o", truth)
+    assert message == f"{truth} is there already; name another file with -o"
+    nowhere = out / "none" / "file"
+    assert f"{nowhere.parent} is no folder" in refuse(out, out, truth, "--scores", nowhere)
+    assert f"{nowhere.parent} is no folder" in refuse(out, out, truth, *other, "-o", nowhere)
+    assert (out / "scores.json").read_text() == "mine"
+
+
+def test_what_is_refused(out):
+    truth = out.parent / "truth.tif"
+    assert "does not exist" in refuse(out, out / "none.tif", truth)
+    assert "does not exist" in refuse(out, out, out / "none.tif")
+    write(out / "two.tif", draw_stack(2)[1])
+    assert "holds 2 slices but" in refuse(out, out / "two.tif", truth)
+    write(out / "small.tif", draw_stack(3, (19, 31))[1])
+    assert "slice 0 of" in refuse(out, out / "small.tif", truth)
+    write(out / "probability.tif", draw_stack()[1] * 3)
+    assert "a probability is from 0 to 1" in refuse(out, out, truth)
+    # Of more classes there is a probability of each.
+    tifffile.imwrite(
+        out / "probability.tif",
+        np.zeros((3, 4, 20, 31), np.float32),
+        imagej=True,
+        metadata={"axes": "ZCYX"},
+    )
+    assert "has the axes ZCYX" in refuse(out, out, truth)
+    assert "--help" in refuse(out, out)
+    assert "--help" in refuse(out, out, truth, "--threshold", "0.5")

@@ -4,25 +4,27 @@
 
 The maps hold as many cells as said, about round and in part touching, scattered at random. "EDT" is
 one default `scipy.ndimage.distance_transform_edt` of the label. "map" is `weight_map.paper`, all of
-it, with the threads it takes by itself and with one. "loop" is what is usually written instead, a
-transform for each cell, kept here to the two smallest; it is left out where it would take minutes.
-Its distances are asserted equal to ours before any time is believed. Sides take turns, so that a
-machine that changes its speed changes it for all; figures are medians. "peak" is the memory of the
-process so far. Prints a Markdown table.
+it. "loop" is what is usually written instead, a transform for each cell, kept here to the two
+smallest distances and to one round; it is left out where it would take minutes. Its distances are
+asserted equal to ours before any time is believed. Sides take turns, so that a machine that changes
+its speed changes it for all; figures are medians. "peak" is the memory of the process so far.
+Prints a Markdown table.
 """
 
 import argparse
 import resource
 import statistics
 import time
-from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from minunet import weight_map
 
-CELLS = ((512, 2), (512, 10), (512, 50), (512, 500), (1024, 2000), (2048, 8000), (4096, 32000))
+CELLS = (
+    *((512, 2), (512, 10), (512, 50), (512, 500)),
+    *((1024, 2000), (2048, 8000), (4096, 32000), (4096, 2)),
+)
 W_C = np.array([1.5, 0.75], np.float32)
 LOOP = 2**28
 """Most cells times pixels that the loop is given."""
@@ -45,51 +47,40 @@ def loop(instances):
     return d1, d2
 
 
-def on_one_thread(instances):
-    """Draw the map without help."""
-    threads, weight_map.THREADS = weight_map.THREADS, 1
-    weight_map.paper(instances, W_C)
-    weight_map.THREADS = threads
+def seconds(run, *args):
+    """Seconds that a call takes, and what it returns."""
+    started = time.perf_counter()
+    result = run(*args)
+    return time.perf_counter() - started, result
 
 
 def measure(instances, rounds):
-    """Run all sides in turn; return the median seconds of each."""
-    sides = {
-        "edt": partial(ndimage.distance_transform_edt, instances),
-        "map": partial(weight_map.paper, instances, W_C),
-        "one": partial(on_one_thread, instances),
-    }
+    """Median seconds of a transform and of a map, and seconds of the loop or None."""
+    slow = None
     if int(instances.max()) * instances.size <= LOOP:
-        sides["loop"] = partial(loop, weight_map.separate(instances))
-        ours = weight_map.two_nearest(weight_map.separate(instances))
-        np.testing.assert_array_equal(ours, sides["loop"]())
-    seconds = {side: [] for side in sides}
+        separated = weight_map.separate(instances)
+        slow, distances = seconds(loop, separated)
+        np.testing.assert_array_equal(weight_map.two_nearest(separated), distances)
+    edt, ours = [], []
     for _ in range(rounds):
-        for side, run in sides.items():
-            started = time.perf_counter()
-            run()
-            seconds[side].append(time.perf_counter() - started)
-    return {side: statistics.median(taken) for side, taken in seconds.items()}
+        edt.append(seconds(ndimage.distance_transform_edt, instances)[0])
+        ours.append(seconds(weight_map.paper, instances, W_C)[0])
+    return statistics.median(edt), statistics.median(ours), slow
 
 
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--largest", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
     rng = np.random.default_rng(0)
-    print(f"{weight_map.THREADS} threads\n")
-    print("| pixels | cells | EDT, s | map, s | ÷ EDT | one thread ÷ EDT | loop, s | peak, MiB |")
+    print("| pixels | cells | EDT, s | map, s | ÷ EDT | loop, s | ÷ EDT | peak, MiB |")
     print("|---|---|---|---|---|---|---|---|")
-    for size, n in (*CELLS, (4096, 2)):
-        if size > args.largest:
-            continue
-        s = measure(draw(size, n, rng), args.rounds)
-        ratios = f"{s['map'] / s['edt']:.1f} | {s['one'] / s['edt']:.1f}"
-        slow = f"{s['loop']:.3f}" if "loop" in s else "–"
+    for size, n in CELLS:
+        edt, ours, slow = measure(draw(size, n, rng), args.rounds)
+        others = "– | –" if slow is None else f"{slow:.3f} | {slow / edt:.1f}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        row = f"{size}² | {n:,} | {s['edt']:.4f} | {s['map']:.4f} | {ratios} | {slow} | {peak:.0f}"
+        row = f"{size}² | {n:,} | {edt:.4f} | {ours:.4f} | {ours / edt:.1f} | {others} | {peak:.0f}"
         print(f"| {row} |", flush=True)
 
 

@@ -209,9 +209,8 @@ def test_distances_equal_brute_force(instances):
     assert_exact(instances)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 6, 7, 10, 11, 20, 21, 35, 36, 70, 71, 126, 127])
-def test_distances_for_numbers_of_cells_around_every_length_of_code(n):
-    # Cells of a pixel, scattered, so that any two codes may meet as nearest and second nearest.
+@pytest.mark.parametrize("n", [2, 5, 12, 40, 130])
+def test_distances_of_scattered_pixels(n):
     rng = np.random.default_rng(n)
     instances = np.zeros((23, 31), np.uint16)
     instances.flat[rng.permutation(instances.size)[:n]] = rng.permutation(np.arange(1, n + 1) * 500)
@@ -258,6 +257,27 @@ def test_distances_of_shapes(draw, turned):
     instances = draw().T if turned else draw()  # turned: not contiguous
     assert_exact(instances)
     assert_exact(weight_map.separate(instances))
+
+
+@given(label_maps(), st.sampled_from([0, 1, 1.5, 2, 3, 5, 8]))
+def test_a_second_cell_beyond_reach_is_none(instances, reach):
+    d1, d2 = weight_map.two_nearest(instances, reach)
+    expected = brute_force(instances)
+    np.testing.assert_array_equal(d1, expected[0])
+    np.testing.assert_array_equal(d2, np.where(expected[1] <= reach, expected[1], np.inf))
+
+
+def test_distances_whose_squares_need_64_bits():
+    instances = np.zeros((50_000, 2), np.uint8)
+    instances[1, 0], instances[-1, 1] = 7, 3
+    rows, columns = np.indices(instances.shape)
+    to_7, to_3 = np.hypot(rows - 1, columns), np.hypot(49_999 - rows, 1 - columns)
+    d1, d2 = weight_map.two_nearest(instances)
+    np.testing.assert_allclose(d1, np.minimum(to_7, to_3), rtol=1e-15)  # measured: 0
+    np.testing.assert_allclose(d2, np.maximum(to_7, to_3), rtol=1e-15)  # measured: 0
+    d1, d2 = weight_map.two_nearest(instances.T, reach=300)
+    np.testing.assert_allclose(d1, np.minimum(to_7, to_3).T, rtol=1e-15)  # measured: 0
+    assert np.isinf(d2).all()
 
 
 def test_no_cell_and_one_cell():
@@ -327,6 +347,16 @@ def test_maps_equal_the_equations_pixel_by_pixel(instances):
     border = 50 * np.exp(-((d1 + d2) ** 2) / (2 * 6.0**2))
     expected = np.where(separated > 0, 1, 0.1 + near + border)
     np.testing.assert_allclose(weight_map.later(instances), expected, rtol=1e-6)  # measured: 6e-8
+
+
+@given(label_maps())
+def test_the_border_term_is_left_out_only_where_it_is_nothing(instances):
+    separated = separated_naively(instances)
+    d1, d2 = brute_force(separated)
+    border = 1e6 * np.exp(-((d1 + d2) ** 2) / (2 * 0.7**2))  # from 6 pixels on below 1e-9
+    expected = np.where(separated > 0, 0.5, 1.75 + border)
+    paper = weight_map.paper(instances, W_C, w0=1e6, sigma=0.7)
+    np.testing.assert_allclose(paper, expected, rtol=1e-7)  # float32; measured: 4e-8
 
 
 def test_fewer_than_two_cells_have_no_border_term():

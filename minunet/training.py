@@ -40,7 +40,7 @@ class State:
     velocity: Tensors
     rng: np.random.Generator  # of the dropout
     step: int = 0
-    best: float = 0.0  # score of the best validation so far
+    best: float = -1.0  # score of the best validation so far; none is below 0
 
 
 def start(settings: Config, where: device.Name) -> State:

@@ -98,5 +98,5 @@ def _cell_score(
     if settings.score == "v_rand":
         return {"v_rand": em.v_rand(truth, p).value}
     found = [instances.from_probability(one, smallest=settings.smallest) for one in p]
-    each = [seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)]
-    return {"seg": float(np.mean(np.concatenate(each)))}
+    each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
+    return {"seg": float(each.mean()) if each.size else 0.0}  # there may be no cell to find

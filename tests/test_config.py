@@ -125,6 +125,23 @@ def test_help_tells_the_default_of_every_preset(capsys):
     assert f"(default: {from_options().w0})" in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "repeated"),
+    [
+        ([], []),
+        (["--preset", "tiny"], []),
+        (["--preset", "laptop", "--steps", "7"], ["--preset", "laptop", "--steps", "7"]),
+        (["--experiment", "em"], ["--experiment", "em"]),
+        (["--experiment", "em", "--preset", "tiny"], ["--experiment", "em", "--preset", "tiny"]),
+        (["--images", "a b", "--labels", "c"], ["--images", "a b", "--labels", "c"]),
+    ],
+)
+def test_what_to_type_for_the_same_settings(arguments, repeated):
+    settings = from_options(**typed(*arguments))
+    assert config.typed(settings) == repeated
+    assert from_options(**typed(*config.typed(settings))) == settings
+
+
 def test_json_there_and_back():
     settings = from_options(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
     text = json.dumps(settings.to_json())

@@ -54,6 +54,18 @@ def test_curves(tmp_path, drawn):
     assert left.get_yscale() == "log"
 
 
+@pytest.mark.parametrize(("score", "label"), [("v_rand", "V_Rand after thinning"), ("seg", "SEG")])
+def test_the_score_that_picks_is_drawn_where_it_was_computed(tmp_path, drawn, score, label):
+    figures.curves(tmp_path / "a.png", LOG, 0.2)
+    log = [*LOG[:2], LOG[2] | {f"validation_{score}": 0.625}]
+    figures.curves(tmp_path / "b.png", log, 0.2)
+    without, with_it = (
+        {line.get_label(): line for line in figure.axes[1].get_lines()} for figure in drawn
+    )
+    assert label not in without
+    np.testing.assert_array_equal(with_it[label].get_xydata(), [[3, 0.625]])
+
+
 def test_the_running_mean_ends_where_its_tiles_end(tmp_path, drawn):
     energy = np.random.default_rng(0).random(120)
     log = [{"step": float(k + 1), "energy": e} for k, e in enumerate(energy)]

@@ -183,7 +183,7 @@ def test_pictures_of_three_classes_and_colour(tmp_path):
         save(tmp_path / "images", f"{k}.png", np.stack([images[k]] * 2 + [labels[k]], axis=-1))
         save(tmp_path / "labels", f"{k}.png", labels[k])
     run(tmp_path, tmp_path / "run", 1)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES - {"weight_map.png"}
 
 
 def test_files_named_one_by_one(tmp_path, data, no_pictures, monkeypatch):
@@ -381,6 +381,44 @@ def test_the_run_goes_on_where_it_ran(tmp_path, data, no_pictures, monkeypatch):
     assert call("train", "--resume", tmp_path / "run", "--steps", 2).code == 0
     assert call("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "auto").code == 0
     assert wanted == ["cpu", "auto"]
+
+
+def test_the_score_that_picks_the_best_step(tmp_path, data, no_pictures):
+    cells = write_cells(tmp_path / "cells")
+    three = write_stack(tmp_path / "three", classes=3)
+    for name, folder, chosen in (("a", data, "v_rand"), ("b", cells, "seg"), ("c", three, "iou")):
+        run(folder, tmp_path / name, 1)
+        assert json.loads((tmp_path / name / "config.json").read_text())["score"] == chosen
+    run(data, tmp_path / "d", 1, "--score", "iou")
+    assert json.loads((tmp_path / "d" / "config.json").read_text())["score"] == "iou"
+    message = refused(call("train", *options(three, tmp_path / "e", 1), "--score", "v_rand"))
+    assert "3 classes" in message
+    assert "--score iou" in message
+
+
+def write_cells(folder):
+    """Write frames and masks of two touching cells as the Cell Tracking Challenge does."""
+    mask = np.zeros((30, 41), np.uint16)
+    mask[4:12, 3:10], mask[4:12, 10:20] = 1, 2
+    for k, page in enumerate(draw_stack()[0]):
+        for path, array in ((f"01/t{k:03}.tif", page), (f"01_GT/SEG/man_seg{k:03}.tif", mask)):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(folder / path, array, photometric="minisblack")
+    return folder
+
+
+@pytest.mark.parametrize("experiment", ["em", "cells"])
+def test_an_experiment_from_data_to_report(tmp_path, data, experiment):
+    folder = data if experiment == "em" else write_cells(tmp_path / "cells")
+    run(folder, tmp_path / "run", 2, "--experiment", experiment, "--weight-map", "paper")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["experiment"], config["average"]) == (experiment, "symmetries")
+    assert config["cells"] == (experiment == "cells")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert ("v_rand" if experiment == "em" else "seg") in scores
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f"--experiment {experiment}" in page
 
 
 # When it diverges

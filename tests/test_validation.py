@@ -138,3 +138,11 @@ def test_classes_have_no_cells_to_score():
         settings(score="v_rand"),
     )
     assert scores.v_rand is None
+
+
+def test_slices_without_a_cell_score_0():
+    data = draw(classes=2)
+    for k in (1, 2):
+        data.cells[k][:] = 0
+    params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
+    assert validation.validate(params, data, settings(2, score="seg"))[0].seg == 0

@@ -20,6 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from minunet import weight_map
+from minunet.distances import two_nearest
 
 CELLS = (
     *((512, 2), (512, 10), (512, 50), (512, 500)),
@@ -60,7 +61,7 @@ def measure(instances, rounds):
     if int(instances.max()) * instances.size <= LOOP:
         separated = weight_map.separate(instances)
         slow, distances = seconds(loop, separated)
-        np.testing.assert_array_equal(weight_map.two_nearest(separated), distances)
+        np.testing.assert_array_equal(two_nearest(separated), distances)
     edt, ours = [], []
     for _ in range(rounds):
         edt.append(seconds(ndimage.distance_transform_edt, instances)[0])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from minunet import weight_map
+from minunet import distances, weight_map
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -35,7 +35,7 @@ def present(instances):
 
 
 def assert_exact(instances):
-    d1, d2 = weight_map.two_nearest(instances)
+    d1, d2 = distances.two_nearest(instances)
     expected = brute_force(instances)
     np.testing.assert_array_equal(d1, expected[0])  # not a bit less: roots of whole numbers
     np.testing.assert_array_equal(d2, expected[1])
@@ -178,28 +178,28 @@ def test_numbers_that_no_float_can_tell_apart():
         instances = np.array([[a, a, a, b, b, b, 0, a]], dtype)
         separated = weight_map.separate(instances)
         np.testing.assert_array_equal(separated, [[a, a, 0, 0, b, b, 0, a]])
-        d1, d2 = weight_map.two_nearest(instances)
+        d1, d2 = distances.two_nearest(instances)
         np.testing.assert_array_equal(d1, [[0, 0, 0, 0, 0, 0, 1, 0]])
         np.testing.assert_array_equal(d2, [[3, 2, 1, 1, 2, 2, 1, 2]])
 
 
 def test_distances_by_hand():
     # Along the row: cells at columns 0 - 1, 5, 7.
-    d1, d2 = weight_map.two_nearest(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]))
+    d1, d2 = distances.two_nearest(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]))
     np.testing.assert_array_equal(d1, [[0, 0, 1, 2, 1, 0, 1, 0]])
     np.testing.assert_array_equal(d2, [[5, 4, 3, 2, 3, 2, 1, 2]])
     # Euclidean: from the corner, 3 rows and 4 columns away.
     instances = np.zeros((4, 6), np.uint8)
     instances[0, 1] = 5
     instances[3, 4] = 9
-    d1, d2 = weight_map.two_nearest(instances)
+    d1, d2 = distances.two_nearest(instances)
     assert (d1[0, 0], d2[0, 0]) == (1, 5)
     assert d1[3, 1] == d2[3, 1] == 3
 
 
 def test_distances_are_to_the_second_cell_not_pixel():
     # Two pixels of one cell are one cell, even where they do not touch.
-    d1, d2 = weight_map.two_nearest(np.array([[3, 0, 0, 3, 0, 0, 0, 0, 8]]))
+    d1, d2 = distances.two_nearest(np.array([[3, 0, 0, 3, 0, 0, 0, 0, 8]]))
     np.testing.assert_array_equal(d1, [[0, 1, 1, 0, 1, 2, 2, 1, 0]])
     np.testing.assert_array_equal(d2, [[8, 7, 6, 5, 4, 3, 3, 4, 5]])
 
@@ -261,7 +261,7 @@ def test_distances_of_shapes(draw, turned):
 
 @given(label_maps(), st.sampled_from([0, 1, 1.5, 2, 3, 5, 8]))
 def test_a_second_cell_beyond_reach_is_none(instances, reach):
-    d1, d2 = weight_map.two_nearest(instances, reach)
+    d1, d2 = distances.two_nearest(instances, reach)
     expected = brute_force(instances)
     np.testing.assert_array_equal(d1, expected[0])
     np.testing.assert_array_equal(d2, np.where(expected[1] <= reach, expected[1], np.inf))
@@ -272,27 +272,27 @@ def test_distances_whose_squares_need_64_bits():
     instances[1, 0], instances[-1, 1] = 7, 3
     rows, columns = np.indices(instances.shape)
     to_7, to_3 = np.hypot(rows - 1, columns), np.hypot(49_999 - rows, 1 - columns)
-    d1, d2 = weight_map.two_nearest(instances)
+    d1, d2 = distances.two_nearest(instances)
     np.testing.assert_allclose(d1, np.minimum(to_7, to_3), rtol=1e-15)  # measured: 0
     np.testing.assert_allclose(d2, np.maximum(to_7, to_3), rtol=1e-15)  # measured: 0
-    d1, d2 = weight_map.two_nearest(instances.T, reach=300)
+    d1, d2 = distances.two_nearest(instances.T, reach=300)
     np.testing.assert_allclose(d1, np.minimum(to_7, to_3).T, rtol=1e-15)  # measured: 0
     assert np.isinf(d2).all()
 
 
 def test_no_cell_and_one_cell():
-    d1, d2 = weight_map.two_nearest(np.zeros((3, 4), int))
+    d1, d2 = distances.two_nearest(np.zeros((3, 4), int))
     assert np.isinf(d1).all()
     assert np.isinf(d2).all()
     assert d1 is not d2
-    d1, d2 = weight_map.two_nearest(np.array([[0, 7, 7, 0, 0]]))
+    d1, d2 = distances.two_nearest(np.array([[0, 7, 7, 0, 0]]))
     np.testing.assert_array_equal(d1, [[1, 0, 0, 1, 2]])
     assert np.isinf(d2).all()
 
 
 def test_what_is_not_positive_is_background():
     instances = np.array([[-1, 4, -1, -5, 9, 0]])
-    d1, d2 = weight_map.two_nearest(instances)
+    d1, d2 = distances.two_nearest(instances)
     np.testing.assert_array_equal(d1, [[1, 0, 1, 1, 0, 1]])
     np.testing.assert_array_equal(d2, [[4, 3, 2, 2, 3, 4]])
     np.testing.assert_array_equal(weight_map.separate(instances), [[0, 4, 0, 0, 9, 0]])
@@ -397,13 +397,13 @@ def test_arguments_stay_as_they_are():
     for a in (instances, ignore, w_c):
         a.flags.writeable = False
     weight_map.separate(instances)
-    weight_map.two_nearest(instances)
+    distances.two_nearest(instances)
     weight_map.paper(instances, w_c, ignore=ignore)
     weight_map.later(instances, ignore=ignore)
     np.testing.assert_array_equal(instances, before)
 
 
-@pytest.mark.parametrize("map_", [weight_map.separate, weight_map.two_nearest, weight_map.later])
+@pytest.mark.parametrize("map_", [weight_map.separate, distances.two_nearest, weight_map.later])
 @pytest.mark.parametrize(
     "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
 )

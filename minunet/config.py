@@ -58,9 +58,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
     "cells": {
         "preset": "laptop",
-        "depth": 4,
-        "tile": 412,
-        "steps": 2500,
+        "learning_rate": 0.1,
+        "warm_up": 200,
         "scaling": "image",
         "average": "symmetries",
     },

@@ -52,7 +52,7 @@ def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
     settings = from_options(**typed("--experiment", "cells", "--smallest", "7"))
     laptop = config.PRESETS["laptop"]
     assert (settings.preset, settings.channels) == ("laptop", laptop["channels"])
-    assert settings.tile == config.EXPERIMENTS["cells"]["tile"]
+    assert settings.warm_up == config.EXPERIMENTS["cells"]["warm_up"] != laptop["warm_up"]
     assert (settings.average, settings.scaling, settings.smallest) == ("symmetries", "image", 7)
     tiny = from_options(**typed("--experiment", "em", "--preset", "tiny"))
     assert (tiny.preset, tiny.tile) == ("tiny", config.PRESETS["tiny"]["tile"])

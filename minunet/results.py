@@ -23,7 +23,7 @@ from minunet.validation import validated_slices
 
 HEADLINES = {
     "em": ("v_rand", "v_info", "pixel_error"),
-    "cells": ("seg", "iou", "cells_missed"),
+    "cells": ("seg", "iou", "cells_merged"),
     "classes": ("pixel_error", "mean_iou"),
 }
 """The scores that matter most, the first of them ranks the slices."""

@@ -1,6 +1,7 @@
 """Pictures of what a score counts: splits and mergers of membranes, and how cells were outlined."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import NamedTuple
 
 import matplotlib
@@ -30,6 +31,9 @@ FAINT = 0.4
 
 CROSS = ndimage.generate_binary_structure(2, 1)
 SQUARE = ndimage.generate_binary_structure(2, 2)
+
+TITLE, NOTE = 28, 44
+"""Letters that fit side by side above a panel, and below it."""
 
 INCHES = 5.0
 """Width of a panel: at 100 dots an inch about a dot for each pixel of a slice of the challenge."""
@@ -96,8 +100,8 @@ def _draw(ax: Axes, panel: Panel) -> None:
     for places, colour in panel.rings:
         y, x = places.T
         ax.scatter(x, y, s=120, facecolors="none", edgecolors=[colour], linewidths=1)
-    ax.set(title=panel.title, xticks=[], yticks=[])
-    ax.set_xlabel(panel.note, fontsize="small")
+    ax.set(title=fill(panel.title, TITLE), xticks=[], yticks=[])
+    ax.set_xlabel(fill(panel.note, NOTE), fontsize="small")
     if panel.colours and ax.figure:
         ax.figure.colorbar(ScalarMappable(cmap=panel.colours), ax=ax, label="IoU", shrink=0.6)
 

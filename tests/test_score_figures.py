@@ -123,8 +123,8 @@ def test_four_panels_with_an_image_and_three_without(dtype):
             ],
         ),
     ):
-        assert [ax.get_title() for ax in with_image.axes if ax.images] == titles
-        assert [ax.get_title() for ax in without.axes if ax.images] == titles[1:]
+        assert [" ".join(ax.get_title().split()) for ax in with_image.axes if ax.images] == titles
+        assert [" ".join(ax.get_title().split()) for ax in without.axes if ax.images] == titles[1:]
         first, second, *_ = shown(with_image)
         np.testing.assert_allclose(first, scaled, atol=1e-7)
         np.testing.assert_allclose(second, coloured(truth))

@@ -71,7 +71,7 @@ def test_planning_changes_nothing():
     before = state.rng.bit_generator.state
     plan.plan(SETTINGS, small_data(), state, "")
     assert state.rng.bit_generator.state == before
-    assert (state.step, state.best) == (0, 0.0)
+    assert (state.step, state.best) == (0, -1.0)
     for tensor, copied in tensors:
         for name, array in tensor.items():
             np.testing.assert_array_equal(array, copied[name])

@@ -19,6 +19,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Settings, as the report groups them; those in none are of the training."""
 
+ARROWS = {True: " ↑", False: " ↓", None: ""}
+"""Which way a score is better."""
+
 
 def tag(name: str, /, *inside: Element | str, **attributes: str) -> Element:
     """Make an element of what is inside it.
@@ -101,7 +104,7 @@ def _score(score: Score) -> Element:
             tag("span", score.convention, class_="quiet"),
             scope="row",
         ),
-        tag("td", number(score.value), " ↑" if score.higher_is_better else " ↓", class_="number"),
+        tag("td", number(score.value), ARROWS[score.higher_is_better], class_="number"),
         tag("td", at, class_="number"),
         tag("td", *_sparkline(score)),
     )
@@ -159,7 +162,9 @@ def slices(table: Sequence[Score], numbers: Sequence[int]) -> Iterator[Element]:
 
 def _column(score: Score) -> list[Element]:
     """Make the cells of a score: how bad one is, from 0 to 1, is its shade."""
-    known = sorted(filter(finite, score.slices), reverse=score.higher_is_better)
+    known = sorted(filter(finite, score.slices), reverse=bool(score.higher_is_better))
+    if score.higher_is_better is None:
+        known = known[:1]  # neither a best nor a worst
     cells = []
     for value in score.slices:
         cell = tag("td", number(value), class_="number")

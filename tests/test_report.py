@@ -552,3 +552,11 @@ def test_a_browser_shows_it(tmp_path, browse):
         assert (pixels == colour).all(axis=-1).sum() == area  # every pixel of the pictures
     assert (pixels == 255).all(axis=-1).mean() > 0.5  # on white
     assert (pixels.max(axis=-1) < 60).sum() > 1000  # dark text
+
+
+def test_a_count_has_no_arrow_and_no_best_slice():
+    count = Score("n", "cells in the truth", 9.0, (4.0, 5.0), "a count", higher_is_better=None)
+    shown = REPORT._replace(scores=[count], headline=(), slices=[0, 1])
+    text = "".join(report.page(shown).itertext())
+    assert "↑" not in text.replace("↑ higher is better, ↓ lower is better.", "")
+    assert "best" not in text.split("Slice by slice")[-1].split("Shaded")[0]

@@ -14,8 +14,8 @@ from minunet.metrics import pixel, seg, segments
 from minunet.metrics.score import Score
 
 COUNTED = {
-    "cells_truth": ("cells in the truth", True, "Numbers above 0, added up over slices."),
-    "cells_found": ("segments proposed", True, "Numbers above 0, added up over slices."),
+    "cells_truth": ("cells in the truth", None, "Numbers above 0, added up over slices."),
+    "cells_found": ("segments proposed", None, "Numbers above 0, added up over slices."),
     "cells_missed": ("cells missed", False, "Cells that no segment matches, as for SEG."),
     "cells_merged": ("cells merged", False, "Cells whose matching segment matches others, too."),
     "cells_extra": ("segments too many", False, "Segments that match no cell, as for SEG."),

@@ -24,7 +24,7 @@ class Score(NamedTuple):
     value: float  # of the stack
     slices: Sequence[float]  # of every slice by itself, at the same threshold; nan: not defined
     convention: str  # in words
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True  # None: it is a count, and no better for being high
     threshold: float | None = None  # that reached the value, if any was tried
     by_threshold: Sequence[float] = ()  # values of the stack at the thresholds that were tried
 

@@ -8,8 +8,9 @@ not turn with it.
 The paper averages "7 rotated versions" and says no more. The release averages the 4 flips.
 """
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from minunet import tiling
 from minunet.architecture import Architecture
 from minunet.array import Array
 from minunet.augment import symmetry
+from minunet.ops import cross_entropy
+from minunet.progress import Progress
 
 Average = Literal["none", "flips", "rotations", "symmetries"]
 
@@ -70,6 +73,27 @@ def scores(
             advance()
         turned_back.append(symmetry(tiling.whole(windows, turned), inverse(which)))
     return np.mean(turned_back, axis=0)
+
+
+def probabilities(
+    params: dict[str, Array],
+    images: Sequence[Array],
+    arch: Architecture,
+    tile: int,
+    *,
+    paper_step: bool = False,
+    average: Average = "none",
+) -> list[Array]:
+    """Class probabilities (H, W, K) of images, with a progress bar; parameters as of `scores`."""
+    how: dict[str, Any] = {"paper_step": paper_step, "average": average}
+    tiles = sum(tile_count(image.shape, arch.depth, tile, **how) for image in images)
+    found = []
+    with Progress(tiles, "tile") as progress:
+        for k, image in enumerate(images):
+            advance = partial(progress.advance, f"slice {k}")
+            a = scores(params, image, arch, tile, **how, advance=advance)
+            found.append(np.exp(cross_entropy.log_softmax(a)))
+    return found
 
 
 def tile_count(

@@ -9,23 +9,18 @@ a sequence of the Cell Tracking Challenge, SEQUENCE/t000.tif, cells are also wri
 """
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
 from minunet import averaging, checkpoint, device, figures, geometry, instances
-from minunet.architecture import Architecture
 from minunet.array import Array
-from minunet.averaging import Average
 from minunet.cli import Parser, at_least, run
 from minunet.config import Config
 from minunet.data import ctc, image_files
 from minunet.data.scaling import scale
 from minunet.errors import InputError
-from minunet.ops import cross_entropy
-from minunet.progress import Progress
 
 OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
 AXES = {2: "YX", 3: "ZYX", 4: "ZCYX"}
@@ -130,34 +125,6 @@ def read(path: Path, settings: Config) -> list[Array]:
     return images
 
 
-def segment(
-    params: dict[str, Array],
-    images: list[Array],
-    arch: Architecture,
-    tile: int,
-    paper_step: bool,
-    average: Average,
-) -> list[Array]:
-    """Class probabilities (H, W, K) of every slice, with a progress bar over their tiles."""
-    stack = []
-    tiles = averaging.tile_count(
-        images[0].shape, arch.depth, tile, paper_step=paper_step, average=average
-    )
-    with Progress(tiles * len(images), "tile") as progress:
-        for k, image in enumerate(images):
-            scores = averaging.scores(
-                params,
-                image,
-                arch,
-                tile,
-                paper_step=paper_step,
-                average=average,
-                advance=partial(progress.advance, f"slice {k}"),
-            )
-            stack.append(np.exp(cross_entropy.log_softmax(scores)))
-    return stack
-
-
 def check_labels(args: argparse.Namespace, settings: Config) -> bool:
     """Whether cells are wanted; raise an `InputError` if the classes do not allow it."""
     count = len(settings.label_values)
@@ -186,7 +153,9 @@ def main() -> None:
     print(f"model     {args.model}, step {saved.step}, {arch.parameters():,} parameters")
     print(f"device    {reason}", flush=True)
     params = device.to_device(saved.params, where)
-    stack = segment(params, images, arch, tile, args.step == "paper", args.average)
+    stack = averaging.probabilities(
+        params, images, arch, tile, paper_step=args.step == "paper", average=args.average
+    )
     if cells:
         threshold = 0.5 if args.threshold is None else args.threshold
         smallest = args.smallest or settings.smallest

@@ -16,7 +16,6 @@ from minunet.config import Config
 from minunet.data.dataset import Dataset
 from minunet.metrics import cells, classes, em
 from minunet.metrics.score import THRESHOLDS, Score
-from minunet.ops import cross_entropy
 from minunet.progress import Progress
 from minunet.report_tables import number
 from minunet.validation import validated_slices
@@ -46,15 +45,9 @@ def kind(data: Dataset) -> str:
 def segment(params: Tensors, data: Dataset, settings: Config) -> list[Array]:
     """Class probabilities (H, W, K) of the validated slices, averaged as the settings say."""
     images = [data.images[k] for k in validated_slices(data)]
-    arch, tile, average = settings.architecture, settings.tile, settings.average
-    tiles = sum(averaging.tile_count(x.shape, arch.depth, tile, average=average) for x in images)
-    found = []
-    with Progress(tiles, "tile") as progress:
-        for image in images:
-            advance = partial(progress.advance, "of the slices to score")
-            a = averaging.scores(params, image, arch, tile, average=average, advance=advance)
-            found.append(np.exp(cross_entropy.log_softmax(a)))
-    return found
+    return averaging.probabilities(
+        params, images, settings.architecture, settings.tile, average=settings.average
+    )
 
 
 def score(data: Dataset, p: Sequence[Array], settings: Config) -> list[Score]:

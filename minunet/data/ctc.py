@@ -86,8 +86,8 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
     """
     frames = Frames([], [], [], [])
     for sequence in find(folder):
-        images = _numbered(folder / sequence, FRAME)
-        truths = [_numbered(folder / f"{sequence}_{t}" / "SEG", MASK) for t in FOLDERS[truth]]
+        images = numbered(folder / sequence, FRAME)
+        truths = [numbered(folder / f"{sequence}_{t}" / "SEG", MASK) for t in FOLDERS[truth]]
         for number in sorted(set[int]().union(*truths)):
             masks = [paths[number] for paths in truths if number in paths]
             if number not in images:
@@ -115,8 +115,19 @@ def _check(frames: Frames, folder: Path, truth: Truth) -> None:
         raise InputError(f"{folder} mixes frames of {sorted(channels)} channels; convert them")
 
 
-def _numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Find the TIFF files of a folder that are named so, by the number in their name."""
+def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+    """Find the TIFF files of a folder that are named so, by the number in their name.
+
+    Parameters
+    ----------
+    folder : Path         nothing is found in one that is not there
+    pattern : Pattern     of the whole stem; its first group is the number
+
+    Raises
+    ------
+    InputError
+        If a file is a slice of a 3D mask, or two have the same number.
+    """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() not in image_files.TIFF:
@@ -172,7 +183,7 @@ def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
 def is_sequence(path: Path) -> bool:
     """Whether this is a folder of frames, such as FOLDER/01 with t000.tif, t001.tif, …."""
     name = path.resolve().name
-    return path.is_dir() and bool(re.fullmatch(r"\d\d", name)) and bool(_numbered(path, FRAME))
+    return path.is_dir() and bool(re.fullmatch(r"\d\d", name)) and bool(numbered(path, FRAME))
 
 
 def numbers(frames: Path) -> list[str]:

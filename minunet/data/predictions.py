@@ -52,7 +52,7 @@ def read(prediction: Path, truth: Path) -> Pair:
         If the two do not match in names, numbers or sizes, or hold other values than they should.
     """
     frames = truth / "SEG" if (truth / "SEG").is_dir() else truth
-    if frames.is_dir() and _by_number(frames, ctc.MASK):
+    if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
         pair = _read_frames(prediction, frames)
     else:
         pair = _read_images(prediction, truth)
@@ -143,21 +143,15 @@ def _renumbered(numbered: Array) -> Array:
     return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
 
 
-def _by_number(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Find the images of a folder that are named so, by the number in their name."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in image_files.TIFF)
-    return {int(m[1]): path for path in paths if (m := pattern.fullmatch(path.stem))}
-
-
 def _read_frames(prediction: Path, truth: Path) -> Pair:
     """Read the frames of the Cell Tracking Challenge that have a truth; numbers match them."""
     inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
     folder = inside if inside.is_dir() else prediction
-    results = _by_number(folder, RESULT) if folder.is_dir() else {}
+    results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
     if not results:
         raise InputError(f"{truth} wants a folder such as 01_RES with mask000.tif …, not {folder}")
     pair = Pair(folder, [], [], [], ())
-    for number, path in _by_number(truth, ctc.MASK).items():
+    for number, path in ctc.numbered(truth, ctc.MASK).items():
         if number not in results:
             raise InputError(f"{folder} has no mask{number:03}.tif, which {path} wants")
         found, cells_there = _mask(results[number]), _mask(path)

@@ -181,7 +181,7 @@ def find(folder: Path) -> tuple[Path, Path]:
                 return both
     raise InputError(
         f"{folder} holds neither train-volume.tif with train-labels.tif, nor images/ with labels/ "
-        "or masks/; name them with --images and --labels"
+        "or masks/, nor 01/ with 01_GT/SEG/ or 01_ST/SEG/; name them with --images and --labels"
     )
 
 

@@ -232,6 +232,6 @@ def test_of_two_layouts_the_stack_is_taken(tmp_path):
 def test_find_nothing(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "train-labels.tif").touch()
-    for words in ("train-volume.tif", "images/", "masks/", "--images and --labels"):
+    for words in ("train-volume.tif", "images/", "masks/", "01_GT/SEG", "--images and --labels"):
         assert words in sentence(tmp_path, readers.find)
     assert "not a folder" in sentence(tmp_path / "train-labels.tif", readers.find)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minunet import drawing
 from minunet.array import Array
@@ -30,7 +29,7 @@ def draw(path: Path, samples: Sequence[tuple[Array, Array, Array]], title: str) 
     """
     columns = min(len(samples), COLUMNS)
     rows = -(-len(samples) // columns)
-    figure = Figure(figsize=(3.6 * columns, 7.2 * rows + 0.4), layout="constrained")
+    figure = drawing.figure(3.6 * columns, 7.2 * rows + 0.4)
     panels = figure.subplots(2 * rows, columns, squeeze=False)
     for ax in panels.flat:
         ax.set_axis_off()

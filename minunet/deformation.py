@@ -15,7 +15,7 @@ between them follows: it costs nothing per pixel.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+import scipy
 
 from minunet.array import Array
 
@@ -45,7 +45,8 @@ def interpolating(size: int) -> Spline:
     size : int     n of the tile, pixels; at least 2
     """
     points = np.linspace(0, size - 1, POINTS)
-    return Spline(CubicSpline(points, np.eye(POINTS), bc_type="natural")(np.arange(size)), points)
+    through = scipy.interpolate.CubicSpline(points, np.eye(POINTS), bc_type="natural")
+    return Spline(through(np.arange(size)), points)
 
 
 def b_spline(size: int) -> Spline:

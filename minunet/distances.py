@@ -4,7 +4,7 @@ To transform the map once for each cell would take as many transforms as there a
 """
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 from minunet.errors import InputError
@@ -45,7 +45,7 @@ def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
     # 1 … n, and 0 for background. Squared distances have the same type, wide enough for all.
     cells = np.searchsorted(numbers, instances, side="right")
     cells = cells.astype(np.int32 if np.hypot(*cells.shape) < 2**15 else np.int64)
-    d1, at = ndimage.distance_transform_edt(cells == 0, return_indices=True)
+    d1, at = scipy.ndimage.distance_transform_edt(cells == 0, return_indices=True)
     if len(numbers) == 1:
         return d1, none
     nearest = cells[tuple(at)]

@@ -15,10 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minunet import __version__, drawing, score_figures
 from minunet.cli import Parser, run
@@ -28,6 +27,9 @@ from minunet.errors import InputError
 from minunet.metrics import cells, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def parse() -> argparse.Namespace:
@@ -108,7 +110,7 @@ def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
     }
 
 
-def picture(pair: Pair, scores: Sequence[Score]) -> Figure:
+def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
     """Draw the best and the worst slice, by V_Rand or by SEG."""
     by = next(one for one in scores if one.key in ("v_rand", "seg"))
     known = [k for k, value in enumerate(by.slices) if not isnan(value)]

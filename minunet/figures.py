@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from minunet import drawing
 from minunet.array import Array
 from minunet.runs import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 AVERAGED = 50
 """Steps in the running mean of the energy: one tile is easier than another."""
@@ -39,7 +41,7 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     """
     steps = np.array([row["step"] for row in log])
     energy = np.array([row["energy"] for row in log])
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = drawing.figure(10, 4)
     left, right = figure.subplots(1, 2)
     left.plot(steps, energy, color="0.8", linewidth=0.6, label="of each tile")
     n = min(AVERAGED, len(energy))
@@ -59,7 +61,7 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     drawing.write(figure, path)
 
 
-def _validated(axes: Axes, log: Sequence[Row], score: str, color: str, label: str) -> None:
+def _validated(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:
     """Plot a score at the steps at which it was computed, if it was."""
     column = f"validation_{score}"
     points = [(row["step"], row[column]) for row in log if column in row]
@@ -72,7 +74,7 @@ def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
     drawing.write(draw(slices, title), path)
 
 
-def draw(slices: Sequence[Segmented], title: str) -> Figure:
+def draw(slices: Sequence[Segmented], title: str) -> "Figure":
     """Draw image, label, probability and errors side by side, a row for each slice.
 
     Parameters
@@ -85,8 +87,7 @@ def draw(slices: Sequence[Segmented], title: str) -> Figure:
         names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
     rows, columns = slices[0].image.shape[:2]
     height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of a row of panels, inches
-    size = (3.2 * len(names), height * len(slices) + 0.4)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = drawing.figure(3.2 * len(names), height * len(slices) + 0.4)
     panels = figure.subplots(len(slices), len(names), squeeze=False)
     for axes, segmented in zip(panels, slices, strict=True):
         for ax, name in zip(axes, names, strict=True):
@@ -96,7 +97,7 @@ def draw(slices: Sequence[Segmented], title: str) -> Figure:
     return figure
 
 
-def _panel(ax: Axes, name: str, segmented: Segmented) -> None:
+def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
     """Draw one panel of a preview."""
     image, p = segmented.image, segmented.p
     labels = p.argmax(axis=-1) if segmented.labels is None else segmented.labels

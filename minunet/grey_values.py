@@ -7,7 +7,7 @@ code, with their constants, over the range of grey values that an image has inst
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import ndtr
+import scipy
 
 from minunet.array import Array
 from minunet.ops.taps import bands
@@ -60,7 +60,7 @@ def _smooth(y: Array, x: Array) -> Array:
     slopes = np.diff(y) / step
     d = x[:, np.newaxis] - step * np.arange(1, len(y) - 1)
     s = step / 4
-    ramps = d * ndtr(d / s) + s * np.exp(-((d / s) ** 2) / 2) / np.sqrt(2 * np.pi)
+    ramps = d * scipy.special.ndtr(d / s) + s * np.exp(-((d / s) ** 2) / 2) / np.sqrt(2 * np.pi)
     return y[0] + slopes[0] * x + ramps @ np.diff(slopes)
 
 

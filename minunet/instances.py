@@ -10,7 +10,7 @@ left holes open, as is done here, and gave nothing back.
 """
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 from minunet.errors import InputError
@@ -38,7 +38,7 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
     InputError
         If there are more cells than uint16 can number.
     """
-    components, count = ndimage.label(p > threshold)  # 4-connected
+    components, count = scipy.ndimage.label(p > threshold)  # 4-connected
     large = np.bincount(components.ravel(), minlength=count + 1) >= smallest
     cells = give_back(np.where(large[components], components, 0), border)
     found, first = np.unique(cells, return_index=True)
@@ -74,9 +74,9 @@ def give_back(cells: Array, border: int) -> Array:
     background = cells == 0
     edge = border + 1  # padded, so that cells are not closed with the edge of the image
     padded = np.pad((~background).astype(np.uint8), edge)
-    closed = ndimage.grey_closing(padded, 2 * border + 1)[edge:-edge, edge:-edge] > 0
+    closed = scipy.ndimage.grey_closing(padded, 2 * border + 1)[edge:-edge, edge:-edge] > 0
     gap = background & closed & _two_within(2 * border, cells) & ~_two_within(1, cells)
-    nearest = ndimage.distance_transform_edt(
+    nearest = scipy.ndimage.distance_transform_edt(
         background, return_distances=False, return_indices=True
     )
     return np.where(gap, cells[tuple(nearest)], cells)
@@ -85,5 +85,5 @@ def give_back(cells: Array, border: int) -> Array:
 def _two_within(reach: int, cells: Array) -> Array:
     """Mark the pixels that have two cells within a number of pixels, (H, W) bool."""
     window, none = 2 * reach + 1, np.iinfo(np.int32).max
-    lowest = ndimage.minimum_filter(np.where(cells > 0, cells.astype(np.int32), none), window)
-    return lowest < ndimage.maximum_filter(cells, window)
+    lowest = scipy.ndimage.minimum_filter(np.where(cells > 0, cells.astype(np.int32), none), window)
+    return lowest < scipy.ndimage.maximum_filter(cells, window)

@@ -5,7 +5,7 @@ A position is (row, column) in pixels of the image and may lie anywhere. The mir
 """
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet import tiling
 from minunet.array import Array
@@ -77,7 +77,7 @@ def cubic(image: Array, at: Array) -> Array:
     """
     y = np.empty_like(image, shape=(*at.shape[1:], image.shape[2]))
     for c in range(image.shape[2]):
-        ndimage.map_coordinates(image[..., c], at, output=y[..., c], order=3, mode="mirror")
+        scipy.ndimage.map_coordinates(image[..., c], at, output=y[..., c], order=3, mode="mirror")
     return y
 
 

@@ -3,8 +3,6 @@
 import sys
 import time
 
-from tqdm import tqdm
-
 PLAIN_EVERY = 10.0
 """Seconds between plain lines: a log file wants to be read, not scrolled."""
 
@@ -36,6 +34,8 @@ class Progress:
     """
 
     def __init__(self, total: int, unit: str, done: int = 0) -> None:
+        from tqdm import tqdm
+
         self.total, self.unit, self.first, self.done = total, unit, done, done
         self.started = self.said = time.monotonic()
         terminal = sys.stderr.isatty()
@@ -54,7 +54,7 @@ class Progress:
 
     def line(self, text: str) -> None:
         """Print a line of its own, above the bar if there is one."""
-        tqdm.write(text, file=sys.stderr)
+        self.bar.write(text, file=sys.stderr)
         sys.stderr.flush()
 
     def __enter__(self) -> "Progress":

@@ -8,10 +8,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, tostring
-
-from matplotlib.figure import Figure
 
 from minunet import report_tables as tables
 from minunet.figures import AVERAGED
@@ -19,6 +17,9 @@ from minunet.metrics.score import Score
 from minunet.progress import duration
 from minunet.report_tables import number, tag
 from minunet.runs import Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("report_style.css")
 
@@ -72,7 +73,7 @@ def write(path: Path, report: Report) -> None:
     beside.replace(path)
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: "Figure") -> bytes:
     """Return a figure as PNG, fine enough for paper.
 
     A figure wider than the page is made smaller first: its letters stay as they are, and can still

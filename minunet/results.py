@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from matplotlib.figure import Figure
 
 import minunet
 from minunet import averaging, figures, instances, report, runs, score_figures
@@ -88,7 +87,6 @@ def pictures(
 def _draw(data: Dataset, k: int, p: Array, ranked: Score, settings: Config) -> bytes:
     """Draw a slice, what is known of it, and what the network makes of it."""
     image = data.images[k].mean(axis=-1)
-    figure: Figure
     if data.cells is None:
         figure = figures.draw([figures.Segmented(data.images[k], p, data.labels[k])], "")
     elif data.numbered:

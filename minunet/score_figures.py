@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 from textwrap import fill
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.figure import Figure
-from scipy import ndimage
+import scipy
 
+from minunet import drawing
 from minunet.array import Array
-from minunet.drawing import coloured
 from minunet.figures import TOO_HIGH, TOO_LOW
 from minunet.metrics import cells, seg, warping
 from minunet.metrics.warping import Kind
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SPLIT, MERGER = TOO_LOW, TOO_HIGH
 """Colours of errors: membrane where a cell should be, and cell where a membrane should be."""
@@ -29,8 +29,8 @@ IOU = "summer_r"
 FAINT = 0.4
 """Black is drawn as this grey where colours are to stand out."""
 
-CROSS = ndimage.generate_binary_structure(2, 1)
-SQUARE = ndimage.generate_binary_structure(2, 2)
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+SQUARE = np.ones((3, 3), bool)
 
 TITLE, NOTE = 28, 44
 """Letters that fit side by side above a panel, and below it."""
@@ -49,7 +49,7 @@ class Panel(NamedTuple):
     colours: str | None = None  # of a bar from 0 to 1
 
 
-def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> Figure:
+def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> "Figure":
     """Draw a slice, its true cells, the probability, and where cells are split and merged.
 
     Parameters
@@ -66,7 +66,7 @@ def em_slice(image: Array | None, truth: Array, probability: Array, threshold: f
     return draw([em_panels(image, truth, probability, threshold)])
 
 
-def cells_slice(image: Array | None, truth: Array, proposal: Array) -> Figure:
+def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
     """Draw a slice, its true cells, those proposed, and how well they match.
 
     Parameters
@@ -81,11 +81,11 @@ def cells_slice(image: Array | None, truth: Array, proposal: Array) -> Figure:
     return draw([cells_panels(image, truth, proposal)])
 
 
-def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> Figure:
+def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure":
     """Draw the panels of each slice in a row, with a title at its left if there is one."""
     shapes = [panels[0].pixels.shape for panels in rows]
     heights = [INCHES * min(max(shape[0] / shape[1], 0.3), 3) + 0.6 for shape in shapes]
-    figure = Figure(figsize=(INCHES * len(rows[0]), sum(heights)), layout="constrained")
+    figure = drawing.figure(INCHES * len(rows[0]), sum(heights))
     grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, height_ratios=heights)
     for axes, panels in zip(grid, rows, strict=True):
         for ax, panel in zip(axes, panels, strict=True):
@@ -95,7 +95,9 @@ def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def _draw(ax: Axes, panel: Panel) -> None:
+def _draw(ax: "Axes", panel: Panel) -> None:
+    from matplotlib.cm import ScalarMappable
+
     ax.imshow(panel.pixels, cmap="gray", vmin=0, vmax=1, interpolation_stage="rgba")
     for places, colour in panel.rings:
         y, x = places.T
@@ -116,15 +118,15 @@ def em_panels(
     rings, counted = [], []
     for kind, colour in ((Kind.SPLIT, SPLIT), (Kind.MERGER, MERGER)):
         wrong = kinds == kind
-        thick = ndimage.binary_dilation(wrong, SQUARE)
+        thick = scipy.ndimage.binary_dilation(wrong, SQUARE)
         painted[thick] = colour
-        groups, count = ndimage.label(thick, SQUARE)
-        places = np.array(ndimage.center_of_mass(thick, groups, range(1, count + 1)))
+        groups, count = scipy.ndimage.label(thick, SQUARE)
+        places = np.array(scipy.ndimage.center_of_mass(thick, groups, range(1, count + 1)))
         rings.append((places.reshape(-1, 2), colour))
         counted.append(f"{np.count_nonzero(wrong)} px, places: {count}")
     return [
         *_image(image),
-        Panel("truth", coloured(truth)),
+        Panel("truth", drawing.coloured(truth)),
         Panel("probability of cell", probability),
         Panel(
             f"splits and mergers at {threshold:g}",
@@ -137,9 +139,11 @@ def em_panels(
 
 def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Panel]:
     """Make the panels of `cells_slice`; the first only if there is an image."""
+    from matplotlib import colormaps
+
     index, partner = seg.jaccard(truth, proposal), cells.partners(truth, proposal)
     cell, extra = truth > 0, (proposal > 0) & ~np.isin(proposal, partner)
-    colours = np.where(partner[:, np.newaxis] > 0, matplotlib.colormaps[IOU](index)[:, :3], MISSED)
+    colours = np.where(partner[:, np.newaxis] > 0, colormaps[IOU](index)[:, :3], MISSED)
     numbers, which = np.unique(truth[cell], return_inverse=True)
     painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
     painted[extra] = EXTRA
@@ -149,10 +153,10 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
     counts = cells.count(truth, proposal)
     return [
         *_image(image),
-        Panel("truth", coloured(truth)),
+        Panel("truth", drawing.coloured(truth)),
         Panel(
             "proposal, matches in the colour of their cells",
-            coloured(_renamed(proposal, partner, numbers)),
+            drawing.coloured(_renamed(proposal, partner, numbers)),
         ),
         Panel(
             "true cells by IoU, outlines of the proposal",
@@ -175,7 +179,8 @@ def _renamed(proposal: Array, partner: Array, numbers: Array) -> Array:
 def _edges(segments: Array) -> Array:
     """Mark the pixels of segments that have a pixel of another number beside them, (H, W) bool."""
     lowest, highest = (
-        of(segments, footprint=CROSS) for of in (ndimage.minimum_filter, ndimage.maximum_filter)
+        of(segments, footprint=CROSS)
+        for of in (scipy.ndimage.minimum_filter, scipy.ndimage.maximum_filter)
     )
     return (segments > 0) & (lowest < highest)
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minunet import drawing, weight_map
 from minunet.array import Array
@@ -30,7 +29,7 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
     label = weight_map.separate(instances) > 0
     rows, columns = instances.shape
     height = WIDTH * min(max(rows / columns, 0.3), 3) + 0.4  # with a title
-    figure = Figure(figsize=(4 * WIDTH + 0.6, height), layout="constrained")
+    figure = drawing.figure(4 * WIDTH + 0.6, height)
     panels = figure.subplots(1, 4)
     panels[0].imshow(image if image.ndim == 2 else image.mean(axis=-1), cmap="gray")
     numbers = np.unique(instances[instances > 0])

@@ -1,4 +1,4 @@
-"""Colours of cells, and that nobody sees half a picture."""
+"""The figure that is drawn on, colours of cells, and that nobody sees half a picture."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,18 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from minunet import drawing
+
+
+def test_a_figure_has_its_size_and_keeps_its_panels_apart():
+    figure = drawing.figure(3, 1.5)
+    assert figure.get_size_inches().tolist() == [3, 1.5]
+    upper, lower = figure.subplots(2)
+    upper.set_xlabel("below")
+    lower.set_title("above")
+    figure.draw_without_rendering()
+    # Left to itself, Matplotlib would lay the label and the title over each other.
+    label, title = upper.xaxis.label.get_window_extent(), lower.title.get_window_extent()
+    assert label.y0 > title.y1
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32])

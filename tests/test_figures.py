@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from minunet import drawing, figures
@@ -143,7 +144,7 @@ def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(figures.Figure, "savefig", crash)
+    monkeypatch.setattr(Figure, "savefig", crash)
     with pytest.raises(KeyboardInterrupt):
         figures.preview(path, [segmented(seed=1)], "")
     assert path.read_bytes() == before

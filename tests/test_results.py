@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from commands import draw_stack
+from matplotlib.figure import Figure
 
 from minunet import averaging, initialization, instances, results, runs
 from minunet.config import from_options
@@ -106,7 +107,7 @@ def test_a_single_slice_is_drawn_once():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written(tmp_path, kind):
-    (tmp_path / "curves.png").write_bytes(results.report.png(results.Figure()))
+    (tmp_path / "curves.png").write_bytes(results.report.png(Figure()))
     runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
     data, given = draw(kind), settings(kind)
     scores = results.finish(

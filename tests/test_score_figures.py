@@ -140,8 +140,16 @@ def test_an_image_is_painted_over_where_it_is_given():
     np.testing.assert_allclose(pixels[0, [0, 12]], [[score_figures.FAINT] * 3, WHITE])
 
 
-@pytest.mark.parametrize("shapes", [[(9, 13)], [(9, 13), (30, 8)], [(2, 2), (1, 40), (40, 2)]])
-def test_rows_of_any_size_are_written(tmp_path, shapes):
+@pytest.mark.parametrize(
+    ("shapes", "height"),
+    [
+        # Of 5 inches for a square, from 0.3 to 3 times as high, and 0.6 for the letters.
+        ([(9, 13)], 5 * 9 / 13 + 0.6),
+        ([(9, 13), (30, 8)], 5 * 9 / 13 + 0.6 + 15.6),
+        ([(2, 2), (1, 40), (40, 2)], 5.6 + 2.1 + 15.6),
+    ],
+)
+def test_rows_of_any_size_are_written(tmp_path, shapes, height):
     rng = np.random.default_rng(0)
     for k, panels in enumerate((score_figures.em_panels, score_figures.cells_panels)):
         rows = [
@@ -149,6 +157,7 @@ def test_rows_of_any_size_are_written(tmp_path, shapes):
             for shape in shapes
         ]
         figure = score_figures.draw(rows, [f"slice {shape}" for shape in shapes])
+        np.testing.assert_allclose(figure.get_size_inches(), (5 * len(rows[0]), height))
         drawing.write(figure, tmp_path / f"{k}.png")
         assert [
             ax.get_ylabel() for ax in figure.axes if ax.images and ax.get_title() == "truth"

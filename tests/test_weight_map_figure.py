@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from minunet import weight_map, weight_map_figure
@@ -17,13 +18,13 @@ WEIGHTS = weight_map.paper(INSTANCES, np.array([1.5, 0.75]))
 @pytest.fixture
 def drawn(monkeypatch):
     """Lend the list of figures that are drawn from here on."""
-    seen, savefig = [], weight_map_figure.Figure.savefig
+    seen, savefig = [], Figure.savefig
 
     def save(self, *args, **how):
         seen.append(self)
         savefig(self, *args, **how)
 
-    monkeypatch.setattr(weight_map_figure.Figure, "savefig", save)
+    monkeypatch.setattr(Figure, "savefig", save)
     return seen
 
 
@@ -102,7 +103,7 @@ def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(weight_map_figure.Figure, "savefig", crash)
+    monkeypatch.setattr(Figure, "savefig", crash)
     with pytest.raises(KeyboardInterrupt):
         weight_map_figure.figure3(path, image(), INSTANCES, 2 * WEIGHTS)
     assert path.read_bytes() == before

@@ -9,7 +9,6 @@ FOLDER then holds `train-volume.tif`, `train-labels.tif` (0 membrane, 255 cell) 
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
 from minunet.cli import Parser, at_least, run
 from minunet.data.synthetic import em_stack
@@ -33,6 +32,8 @@ def main() -> None:
     args = parser.parse_args()
     if taken(args.folder):
         raise InputError(f"{args.folder} is there already and not empty; name a new folder")
+    import tifffile
+
     shape = (args.slices, args.height, args.width)
     stack = em_stack(shape, np.random.default_rng(args.seed))
     args.folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import tifffile
 
 from minunet.array import Array
 from minunet.data import image_files
@@ -237,6 +236,8 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
     InputError
         If masks are there already, or there are not as many masks as frames.
     """
+    import tifffile
+
     out = check_out(folder, sequence)
     if len(masks) != len(digits):
         raise InputError(f"there are {len(masks)} masks for the {len(digits)} frames of {sequence}")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 from minunet.data.tissue import Balls, Cut, Noise, divide, grow
@@ -114,9 +114,9 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _annotate(cut: Cut, stain: Array) -> Array:
     """Instances (H, W) as an annotator draws them: apart from one another, none a mere speck."""
-    meet = ndimage.maximum_filter(cut.cells, 3) != ndimage.minimum_filter(cut.cells, 3)
+    meet = scipy.ndimage.maximum_filter(cut.cells, 3) != scipy.ndimage.minimum_filter(cut.cells, 3)
     membrane = meet | (cut.distance < LABEL_DISTANCE) | (stain > LABEL_STAIN)
-    pieces, _ = ndimage.label(~membrane & (cut.cells > 0))
+    pieces, _ = scipy.ndimage.label(~membrane & (cut.cells > 0))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     return np.where(sizes[pieces] < FRAGMENT, 0, cut.cells).astype(np.uint16)
@@ -150,9 +150,9 @@ class _Painter:
     def image(self, cut: Cut, instances: Array, membrane: Array) -> Array:
         """Grey levels (H, W) of one section."""
         rng, edge_on = self.rng, BILAYERS + SYNAPSE * self._dense(cut.depth)
-        inner = cut.distance if instances.all() else ndimage.distance_transform_edt(instances)
+        inner = cut.distance if instances.all() else scipy.ndimage.distance_transform_edt(instances)
         grain, lumps = (_texture(instances.shape, scale, rng) for scale in (0.8, 2.2))
-        stain = ndimage.gaussian_filter(self.stain[cut.cells], 1.5)
+        stain = scipy.ndimage.gaussian_filter(self.stain[cut.cells], 1.5)
         stain += self.grain[cut.cells] * (grain + 0.5 * lumps)
         clusters = self.clusters.plane(cut.depth)
         line = np.exp(-((self.tubules.plane(cut.depth) / 0.12) ** 2))
@@ -162,8 +162,8 @@ class _Painter:
         stain += edge_on * membrane
         stain *= 1 + CONTRAST_SPREAD * rng.normal()
         light = 1 + LIGHT_SPREAD * self.light.plane(cut.depth) + SLICE_SPREAD * rng.normal()
-        grey = RESIN * light * ndimage.gaussian_filter(1 - stain, PSF)
-        noise = ndimage.gaussian_filter(rng.standard_normal(grey.shape, np.float32), 0.5)
+        grey = RESIN * light * scipy.ndimage.gaussian_filter(1 - stain, PSF)
+        noise = scipy.ndimage.gaussian_filter(rng.standard_normal(grey.shape, np.float32), 0.5)
         grey += SHOT * np.sqrt(grey.clip(0, None)) * noise
         return np.rint(grey).clip(0, 255).astype(np.uint8)
 
@@ -179,14 +179,14 @@ class _Painter:
             ring = np.exp(-(((np.hypot(t[:, None], t) - radius) / 1.1) ** 2))
             here = self.rng.random(stain.shape) < density * abundance * (inner > radius + 2)
             depth = here * self.rng.uniform(0.5, 1, stain.shape)
-            stain += ndimage.convolve(depth, ring, mode="constant")
+            stain += scipy.ndimage.convolve(depth, ring, mode="constant")
         return VESICLE * np.minimum(stain, 1)
 
     def _paint_mitochondria(
         self, stain: Array, cut: Cut, instances: Array, inner: Array, grain: Array
     ) -> None:
         """Overwrite `stain` (H, W) where a mitochondrion is; it keeps clear of the membrane."""
-        boxes = ndimage.find_objects(instances)
+        boxes = scipy.ndimage.find_objects(instances)
         phase = 2 * self.tubules.plane(cut.depth)
         for cell, centre, axes, radii in self.mitochondria:
             box = boxes[cell - 1] if cell <= len(boxes) else None
@@ -218,5 +218,7 @@ def _mitochondria(
 
 def _texture(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Array:
     """Noise (H, W) of unit variance with grains `scale` pixels wide."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), scale, mode="wrap")
+    noise = scipy.ndimage.gaussian_filter(
+        rng.standard_normal(shape, np.float32), scale, mode="wrap"
+    )
     return noise * np.float32(2 * np.sqrt(np.pi) * scale)

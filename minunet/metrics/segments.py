@@ -11,7 +11,7 @@ hold for all of them (Arganda-Carreras et al. 2015, Front. Neuroanat. 9:142):
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 
@@ -27,7 +27,7 @@ def components(cells: Array) -> Array:
     -------
     (H, W) int32 : 0 on membrane; 1, 2, … in raster order of the first pixel of each region
     """
-    return ndimage.label(cells)[0]
+    return scipy.ndimage.label(cells)[0]
 
 
 class Table(NamedTuple):

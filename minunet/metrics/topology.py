@@ -7,7 +7,7 @@ by sides or corners. So a wall of one pixel's width parts two cells even where i
 from functools import cache
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 
@@ -31,9 +31,9 @@ def is_simple(patch: Array) -> bool:
     foreground = patch != 0
     background = ~foreground
     foreground[1, 1] = background[1, 1] = False
-    cells, _ = ndimage.label(foreground)
+    cells, _ = scipy.ndimage.label(foreground)
     touching = {cells[0, 1], cells[1, 0], cells[1, 2], cells[2, 1]} - {0}
-    _, membranes = ndimage.label(background, np.ones((3, 3)))
+    _, membranes = scipy.ndimage.label(background, np.ones((3, 3)))
     return len(touching) == 1 and membranes == 1
 
 

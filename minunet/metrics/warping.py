@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from minunet.array import Array
 from minunet.metrics import topology
@@ -123,7 +123,7 @@ def _falls_apart(warped: Array, y: int, x: int) -> bool:
     window = warped[top : y + RADIUS + 1, left : x + RADIUS + 1].copy()
     y, x = y - top, x - left
     window[y, x] = False
-    parts, _ = ndimage.label(window)
+    parts, _ = scipy.ndimage.label(window)
     around = parts[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
     return len(set(around.flat) - {0}) > 1
 
@@ -152,7 +152,7 @@ def classify(warped: Array, predicted: Array) -> Array:
     -------
     (H, W) uint8 : of `Kind`
     """
-    cells, _ = ndimage.label(warped)
+    cells, _ = scipy.ndimage.label(warped)
     y, x = np.nonzero(warped != predicted)
     ids = np.pad(cells, 1)
     around = np.sort([ids[1 + y + dy, 1 + x + dx] for dy, dx in topology.NEIGHBOURS], axis=0)

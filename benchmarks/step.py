@@ -6,7 +6,8 @@ Every figure comes from a process of its own, so that peak memory is its own too
 turns, so that a machine that changes its speed changes it for all. A step is forward, energy,
 backward and update on one tile of noise, without dropout (PyTorch draws another). All sides start
 from the same weights and the same tile, and their energies are asserted equal before any time is
-believed. Prints one Markdown table.
+believed. The processes choose kernels and threads themselves: what the shell says of OpenBLAS,
+OpenMP and MKL is left out, unless --as-is. Prints one Markdown table.
 """
 
 import argparse
@@ -97,13 +98,20 @@ def child(side, preset, count):
     print(json.dumps({"energies": energies, "seconds": seconds[1:], "peak": peak}))
 
 
-def measure(preset, rounds, count):
+def environment(as_is):
+    """Environment of a process: without what would choose its kernels and threads for it."""
+    chosen = () if as_is else ("OPENBLAS_", "OMP_", "MKL_", "GOTO_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
+
+
+def measure(preset, rounds, count, as_is):
     """Run all sides in turn; return for each its seconds, its peak and its energies."""
     results = {side: {"seconds": [], "peak": 0, "energies": None} for side in SIDES}
     for _ in range(rounds):
         for side in SIDES:
             command = [sys.executable, __file__, "--child", side, preset, str(count)]
-            out = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            done = subprocess.run(command, check=True, capture_output=True, env=environment(as_is))
+            out = json.loads(done.stdout)
             mine = results[side]
             mine["seconds"] += out["seconds"]
             mine["peak"] = max(mine["peak"], out["peak"])
@@ -120,6 +128,7 @@ def main():
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["laptop", "paper"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="in a process, the first not counted")
+    parser.add_argument("--as-is", action="store_true", help="in the environment of the shell")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -134,7 +143,7 @@ def main():
     print("| preset | side | seconds a step: median (min – max) | ÷ best PyTorch | peak MiB | ÷ |")
     print("|---|---|---|---|---|---|")
     for preset in args.presets:
-        results = measure(preset, args.rounds, args.steps)
+        results = measure(preset, args.rounds, args.steps, args.as_is)
         medians = {side: statistics.median(results[side]["seconds"]) for side in SIDES}
         best = min(SIDES[1:], key=medians.get)
         for side in SIDES:

@@ -45,6 +45,16 @@ def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[st
     return parse
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add the option --threads; its value is for `threads.use`."""
+    parser.add_argument(
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="cores to compute on (default: all that this process may use)",
+    )
+
+
 def run(main: Callable[[], None], module: str) -> NoReturn:
     """Run a command's `main`: bad input ends in one sentence and exit code 2."""
     try:

@@ -55,9 +55,10 @@ def plan(settings: Config, data: Dataset, state: State, device: str) -> list[str
 def memory(settings: Config) -> float:
     """Estimate the peak of a training step, in bytes of float32.
 
-    Activations that the backward needs; the gradients of the skips while they wait; two of the
-    largest maps, of the layer being worked on; parameters, velocities, gradients, and both of the
-    former once more as the update makes them anew; 100 MB of Python and its libraries.
+    Activations that the backward needs and lets go on its way; the gradients of the skips while
+    they wait; two of the largest maps, of the layer being worked on; parameters, velocities and
+    gradients; 100 MB of Python and its libraries. When the update makes parameters and velocities
+    anew, the activations are gone.
     """
     arch = settings.architecture
     rows = geometry.figure1(arch, settings.tile)
@@ -68,7 +69,7 @@ def memory(settings: Config) -> float:
         if row.arrow.startswith("max pool")
     ]
     kept = sum(row.memory for row in rows)
-    return kept + sum(skips) + 2 * max(maps) + 5 * 4 * arch.parameters() + 1e8
+    return kept + sum(skips) + 2 * max(maps) + 3 * 4 * arch.parameters() + 1e8
 
 
 def _try(settings: Config, data: Dataset, state: State) -> tuple[float, float]:

@@ -15,8 +15,18 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from minunet import checkpoint, config, device, results, runs, tiling, training, weight_map_figure
-from minunet.cli import Parser, run
+from minunet import (
+    checkpoint,
+    config,
+    device,
+    results,
+    runs,
+    threads,
+    tiling,
+    training,
+    weight_map_figure,
+)
+from minunet.cli import Parser, add_threads, run
 from minunet.config import Config
 from minunet.data import ctc, dataset, readers, targets
 from minunet.data.dataset import Dataset
@@ -123,7 +133,10 @@ def find(folder: Path) -> tuple[Path, ...]:
 
 
 def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Parse the command line: the settings that were typed, --out, --resume."""
+    """Parse the command line: the settings that were typed, --out, --resume.
+
+    The number of threads is none of the run's settings: it is used at once.
+    """
     parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
     parser.add_argument(
         "--data",
@@ -147,12 +160,15 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
         + ", ".join(config.flag(name) for name in config.CHANGEABLE)
         + " may be given anew",
     )
+    add_threads(parser)
     typed = {
         name: value
         for name, value in vars(parser.parse_args(arguments)).items()
         if value is not None
     }
-    data, out, resume = (typed.pop(name, None) for name in ("data", "out", "resume"))
+    data, out, resume, wanted = (typed.pop(k, None) for k in ("data", "out", "resume", "threads"))
+    if wanted:
+        threads.use(wanted)
     if resume and (data or out):
         raise InputError("--resume goes on in its own folder with its own data: give it alone")
     if data and ("images" in typed or "labels" in typed):

@@ -81,8 +81,9 @@ def step(
     x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
     weight_map = weight_map / labels.size  # a learning rate then means the same on any tile
     logits, activations = unet.forward(state.params, x, arch, state.rng)
-    energy, p = cross_entropy.forward(logits, labels, weight_map)
-    if not np.isfinite(energy):
+    e, p = cross_entropy.forward(logits, labels, weight_map)
+    energy = float(e)  # the one number that a step brings back from a GPU
+    if not math.isfinite(energy):
         raise DivergedError(first_not_finite(activations))
     dlogits = cross_entropy.backward(p, labels, weight_map)
     grads = unet.backward(state.params, activations, dlogits, arch)
@@ -92,7 +93,7 @@ def step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
     state.step += 1
-    return float(energy)
+    return energy
 
 
 def first_not_finite(activations: Tensors) -> str:

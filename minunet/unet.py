@@ -13,18 +13,32 @@ resolution. `params` and `grads` are flat dicts with the keys `<stage>.<name>`, 
     <stage>.up      the rectified up-convolution, in the release only
 """
 
+from types import ModuleType
+
 import numpy as np
 
-from minunet import geometry
+from minunet import fast, geometry, ops
 from minunet.architecture import Architecture
 from minunet.array import Array, Tensors
-from minunet.ops import conv2d, crop_concat, dropout, maxpool, relu, upconv
 
-__all__ = ["Architecture", "backward", "forward"]
+__all__ = ["Architecture", "backward", "forward", "ops_for"]
+
+
+def ops_for(x: Array) -> ModuleType:
+    """Choose the form of the ops: `minunet.fast` for float32 in NumPy, `minunet.ops` for the rest.
+
+    Float64 is for checking, so it takes the definitions, and so does a GPU: the fast forms keep
+    what they work on in the caches of a CPU, and leave their results equal up to rounding.
+    """
+    return fast if isinstance(x, np.ndarray) and x.dtype == np.float32 else ops
 
 
 def forward(
-    params: Tensors, x: Array, arch: Architecture, rng: np.random.Generator | None = None
+    params: Tensors,
+    x: Array,
+    arch: Architecture,
+    rng: np.random.Generator | None = None,
+    remember: bool = True,
 ) -> tuple[Array, Tensors]:
     """Activations a_k of every class for the pixels at the centre of a tile.
 
@@ -34,11 +48,12 @@ def forward(
     x : (H, W, in_channels)        the tile; H and W legal, see `minunet.geometry`
     arch : Architecture
     rng : numpy Generator or None  given: training, with dropout; None: no dropout
+    remember : bool                False in prediction: what only `backward` needs is let go
 
     Returns
     -------
     logits : (H-2m, W-2m, K)       no ReLU, no soft-max; m is `geometry.margin(arch.depth)`
-    activations : dict             what `backward` needs
+    activations : dict             what `backward` needs; empty if not to be remembered
 
     Raises
     ------
@@ -46,24 +61,30 @@ def forward(
         If the tile is of an illegal size or has the wrong number of channels.
     """
     geometry.check_tile(x.shape, arch)
+    op = ops_for(x)
     kept: Tensors = {}
+    take = kept.__getitem__ if remember else kept.pop
 
     for level in range(arch.depth):  # contracting path, downwards
         stage = f"contract{level}"
-        kept |= _double_conv_forward(params, stage, x, arch, rng)
-        x, kept[f"{stage}.argmax"] = maxpool.forward(kept[f"{stage}.a2"])
+        kept |= _double_conv_forward(params, stage, x, arch, rng, remember)
+        x, argmax = op.maxpool.forward(kept[f"{stage}.a2"])
+        if remember:
+            kept[f"{stage}.argmax"] = argmax
 
-    kept |= _double_conv_forward(params, "bottom", x, arch, rng)
+    kept |= _double_conv_forward(params, "bottom", x, arch, rng, remember)
 
     for level in reversed(range(arch.depth)):  # expansive path, upwards
         stage, below, skip = f"expand{level}", f"{arch.below(level)}.a2", f"contract{level}.a2"
-        up = upconv.forward(kept[below], params[f"{stage}.wu"], params[f"{stage}.bu"])
+        up = op.upconv.forward(take(below), params[f"{stage}.wu"], params[f"{stage}.bu"])
         if arch.relu_after_upconv:
-            up = kept[f"{stage}.up"] = relu.forward(up)
-        x = crop_concat.forward(up, kept[skip])
-        kept |= _double_conv_forward(params, stage, x, arch, rng)
+            up = op.relu.forward(up)
+            if remember:
+                kept[f"{stage}.up"] = up
+        x = op.crop_concat.forward(up, take(skip))
+        kept |= _double_conv_forward(params, stage, x, arch, rng, remember)
 
-    logits = conv2d.forward(kept["expand0.a2"], params["out.w"], params["out.b"])
+    logits = op.conv2d.forward(take("expand0.a2"), params["out.w"], params["out.b"])
     return logits, kept
 
 
@@ -73,15 +94,16 @@ def backward(params: Tensors, activations: Tensors, dlogits: Array, arch: Archit
     Parameters
     ----------
     params, arch                   as given to `forward`
-    activations : dict             what it returned
+    activations : dict             what it returned; emptied, so that memory is free for gradients
     dlogits : (H-2m, W-2m, K)      gradient of the energy with respect to the logits
 
     Returns
     -------
     grads : dict                   the keys and shapes of `params`
     """
+    op = ops_for(dlogits)
     kept, grads, dskip = activations, {}, {}
-    dx, grads["out.w"], grads["out.b"] = conv2d.backward(
+    dx, grads["out.w"], grads["out.b"] = op.conv2d.backward(
         dlogits, kept["expand0.a2"], params["out.w"]
     )
 
@@ -89,10 +111,10 @@ def backward(params: Tensors, activations: Tensors, dlogits: Array, arch: Archit
         stage, below, skip = f"expand{level}", f"{arch.below(level)}.a2", f"contract{level}.a2"
         dx, double_conv_grads = _double_conv_backward(params, stage, dx, kept)
         grads |= double_conv_grads
-        dup, dskip[level] = crop_concat.backward(dx, kept[skip].shape)
+        dup, dskip[level] = op.crop_concat.backward(dx, kept[skip].shape)
         if arch.relu_after_upconv:
-            dup = relu.backward(dup, kept[f"{stage}.up"])
-        dx, grads[f"{stage}.wu"], grads[f"{stage}.bu"] = upconv.backward(
+            dup = op.relu.backward(dup, kept.pop(f"{stage}.up"))
+        dx, grads[f"{stage}.wu"], grads[f"{stage}.bu"] = op.upconv.backward(
             dup, kept[below], params[f"{stage}.wu"]
         )
 
@@ -101,7 +123,8 @@ def backward(params: Tensors, activations: Tensors, dlogits: Array, arch: Archit
 
     for level in reversed(range(arch.depth)):  # contracting path, upwards
         stage = f"contract{level}"
-        dx = maxpool.backward(dx, kept[f"{stage}.argmax"]) + dskip[level]  # copied: so add
+        dx = op.maxpool.backward(dx, kept.pop(f"{stage}.argmax"))
+        dx += dskip.pop(level)  # copied: so add
         dx, double_conv_grads = _double_conv_backward(params, stage, dx, kept)
         grads |= double_conv_grads
 
@@ -109,16 +132,24 @@ def backward(params: Tensors, activations: Tensors, dlogits: Array, arch: Archit
 
 
 def _double_conv_forward(
-    params: Tensors, stage: str, x: Array, arch: Architecture, rng: np.random.Generator | None
+    params: Tensors,
+    stage: str,
+    x: Array,
+    arch: Architecture,
+    rng: np.random.Generator | None,
+    remember: bool,
 ) -> Tensors:
     """Two 3x3 convolutions, each with its ReLU; dropout at the end of the contracting path."""
-    a1 = relu.forward(conv2d.forward(x, params[f"{stage}.w1"], params[f"{stage}.b1"]))
-    a2 = relu.forward(conv2d.forward(a1, params[f"{stage}.w2"], params[f"{stage}.b2"]))
+    op = ops_for(x)
+    a1 = op.conv_relu.forward(x, params[f"{stage}.w1"], params[f"{stage}.b1"])
+    a2 = op.conv_relu.forward(a1, params[f"{stage}.w2"], params[f"{stage}.b2"])
+    if not remember:
+        return {f"{stage}.a2": a2}
     kept = {f"{stage}.x": x, f"{stage}.a1": a1, f"{stage}.a2": a2}
     if rng is not None and arch.dropout > 0 and stage in arch.dropout_stages:
         # Only the dropped map is kept: it goes on downwards and across, and where it is positive
         # the ReLU was, too.
-        kept[f"{stage}.a2"], kept[f"{stage}.mask"] = dropout.forward(a2, arch.dropout, rng)
+        kept[f"{stage}.a2"], kept[f"{stage}.mask"] = op.dropout.forward(a2, arch.dropout, rng)
     return kept
 
 
@@ -126,10 +157,12 @@ def _double_conv_backward(
     params: Tensors, stage: str, da2: Array, kept: Tensors
 ) -> tuple[Array, Tensors]:
     """Gradients with respect to the stage's input and its four parameters."""
-    x, a1, a2 = kept[f"{stage}.x"], kept[f"{stage}.a1"], kept[f"{stage}.a2"]
+    op = ops_for(da2)
+    x, a1, a2 = (kept.pop(f"{stage}.{name}") for name in ("x", "a1", "a2"))
     if f"{stage}.mask" in kept:
-        da2 = dropout.backward(da2, kept[f"{stage}.mask"])
-    da1, dw2, db2 = conv2d.backward(relu.backward(da2, a2), a1, params[f"{stage}.w2"])
-    dx, dw1, db1 = conv2d.backward(relu.backward(da1, a1), x, params[f"{stage}.w1"])
+        da2 = op.dropout.backward(da2, kept.pop(f"{stage}.mask"))
+    da1, dw2, db2 = op.conv_relu.backward(da2, a2, a1, params[f"{stage}.w2"])
+    inside = stage != "contract0"  # whose input is the image
+    dx, dw1, db1 = op.conv_relu.backward(da1, a1, x, params[f"{stage}.w1"], need_dx=inside)
     names = ("w1", "b1", "w2", "b2")
     return dx, {f"{stage}.{n}": g for n, g in zip(names, (dw1, db1, dw2, db2), strict=True)}

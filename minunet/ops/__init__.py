@@ -4,6 +4,7 @@
 |-------------------|---------------------------------------|
 | `conv2d.py`       | conv 3x3 (blue), conv 1x1 (teal)      |
 | `relu.py`         | ReLU (with the blue arrows)           |
+| `conv_relu.py`    | both: conv 3x3, ReLU (blue)           |
 | `maxpool.py`      | max pool 2x2 (red)                    |
 | `upconv.py`       | up-conv 2x2 (green)                   |
 | `crop_concat.py`  | copy and crop (grey)                  |
@@ -13,4 +14,28 @@
 A feature map is ``(H, W, C)``: one image, channels last. A backward's parameters are the upstream
 gradient and whatever of the forward it must remember; its results come in the order of the
 forward's array arguments, each with that argument's shape and dtype. No op writes to an argument.
+
+These are the definitions. What the CPU runs in float32 is `minunet.fast`, equal up to rounding.
 """
+
+from minunet.ops import (
+    conv2d,
+    conv_relu,
+    crop_concat,
+    cross_entropy,
+    dropout,
+    maxpool,
+    relu,
+    upconv,
+)
+
+__all__ = [
+    "conv2d",
+    "conv_relu",
+    "crop_concat",
+    "cross_entropy",
+    "dropout",
+    "maxpool",
+    "relu",
+    "upconv",
+]

@@ -26,8 +26,10 @@ def log_softmax(logits: Array) -> Array:
     -------
     log_p : (H, W, K)
     """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    a = np.moveaxis(logits, -1, 0).copy()  # (K, H, W): a short last axis is slow to reduce
+    shifted = a - a.max(axis=0)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=0))
+    return np.moveaxis(log_p, 0, -1)
 
 
 def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Array]:
@@ -64,7 +66,7 @@ def backward(p: Array, labels: Array, weight_map: Array) -> Array:
     -------
     dlogits : (H, W, K)
     """
-    dlogits = np.empty_like(p)
+    dlogits = np.empty_like(p, order="C")
     for k in range(p.shape[-1]):
         dlogits[..., k] = weight_map * (p[..., k] - (labels == k))
     return dlogits

@@ -25,8 +25,8 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
     y : (H, W, C)
     mask : (H, W, C)           0 or 1/(1-rate), in the dtype of `x`
     """
-    kept = rng.random(x.shape, dtype=np.float32) >= rate
-    mask = np.asarray(kept * x.dtype.type(1 / (1 - rate)), like=x)
+    kept = np.asarray(rng.random(x.shape, dtype=np.float32) >= rate, like=x)
+    mask = kept * x.dtype.type(1 / (1 - rate))
     return x * mask, mask
 
 

@@ -24,12 +24,13 @@ def forward(x: Array) -> tuple[Array, Array]:
     y : (H/2, W/2, C)         the largest
     argmax : (H/2, W/2, C)    uint8: its index in `TAPS`; the first wins a tie
     """
-    y = x[0::2, 0::2]
+    y = x[0::2, 0::2].copy()
     argmax = np.zeros_like(y, dtype=np.uint8)
     for tap, (i, j) in enumerate(TAPS[1:], start=1):
         candidate = x[i::2, j::2]
-        argmax = np.where(candidate > y, np.uint8(tap), argmax)  # strictly: the first wins a tie
-        y = np.maximum(y, candidate)
+        larger = candidate > y  # strictly: the first wins a tie
+        np.maximum(argmax, larger * np.uint8(tap), out=argmax)  # the last to be larger has won
+        np.maximum(y, candidate, out=y)
     return y, argmax
 
 
@@ -50,5 +51,5 @@ def backward(dy: Array, argmax: Array) -> Array:
     rows, columns, channels = dy.shape
     dx = np.empty_like(dy, shape=(2 * rows, 2 * columns, channels))
     for tap, (i, j) in enumerate(TAPS):
-        dx[i::2, j::2] = dy * (argmax == tap)
+        np.multiply(dy, argmax == tap, out=dx[i::2, j::2])
     return dx

@@ -1,0 +1,38 @@
+"""Crop and concatenation of `ops/crop_concat.py`, its copies shared by the threads."""
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.ops.crop_concat import centre
+from minunet.threads import fitting, over
+
+
+def forward(up: Array, skip: Array) -> Array:
+    """Crop `skip` to `up` and put it behind; parameters and result as of `ops/crop_concat.py`."""
+    cropped = skip[centre(up.shape, skip.shape)]
+    y = np.empty_like(up, shape=(*up.shape[:2], up.shape[2] + skip.shape[2]))
+
+    def work(first: int, n: int, _thread: int) -> None:
+        band = np.s_[first : first + n]
+        np.concatenate([up[band], cropped[band]], axis=-1, out=y[band])
+
+    over(len(y), fitting(2 * y[0].nbytes), work)
+    return y
+
+
+def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Gradients of crop and concatenation; parameters and results as of `ops/crop_concat.py`."""
+    channels = dy.shape[-1] - skip_shape[-1]
+    dskip = np.empty_like(dy, shape=skip_shape)
+    rows, columns = centre(dy.shape, skip_shape)
+
+    def work(first: int, n: int, _thread: int) -> None:
+        band = dskip[first : first + n]
+        band[...] = 0
+        inside = slice(max(first, rows.start), min(first + n, rows.stop))
+        if inside.start < inside.stop:
+            source = dy[inside.start - rows.start : inside.stop - rows.start]
+            dskip[inside, columns] = source[..., channels:]
+
+    over(len(dskip), fitting(dskip[0].nbytes), work)
+    return dy[..., :channels], dskip

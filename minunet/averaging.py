@@ -8,7 +8,7 @@ not turn with it.
 The paper averages "7 rotated versions" and says no more. The release averages the 4 flips.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -18,8 +18,10 @@ from minunet import tiling
 from minunet.architecture import Architecture
 from minunet.array import Array
 from minunet.augment import symmetry
+from minunet.data.bands import bands
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
+from minunet.tiling import Window
 
 Average = Literal["none", "flips", "rotations", "symmetries"]
 
@@ -32,12 +34,7 @@ VERSIONS: dict[Average, tuple[int, ...]] = {
 """The symmetries, as `augment.symmetry` counts them, that are averaged over."""
 
 
-def inverse(which: int) -> int:
-    """Symmetry that undoes another: a reflection undoes itself, a turn is undone by turning on."""
-    return which if which >= 4 else -which % 4
-
-
-def scores(
+def segment(
     params: dict[str, Array],
     image: Array,
     arch: Architecture,
@@ -45,34 +42,55 @@ def scores(
     *,
     paper_step: bool = False,
     average: Average = "none",
+    scaled: Callable[[Array], Array] = np.asarray,
+    total: Array | None = None,
     advance: Callable[[], None] = lambda: None,
-) -> Array:
-    """Scores of an image of any size.
+) -> Iterator[Window]:
+    """Segment an image of any size, part by part, as `tiling.segment` does without averaging.
+
+    Tiles of a turned image do not lie on those of the upright one, so that no average is known
+    before the last version is through: until then all add up in one map.
 
     Parameters
     ----------
     params : dict                    of the network, on any device
-    image : (H, W, C)                on the host, scaled as in training
+    image : (H, W, C)                on the host, in memory or mapped
     arch : Architecture
     tile : int                       largest tile, legal for `arch.depth`, pixels
     paper_step : bool                see `tiling.cover`
     average : {"none", "flips", "rotations", "symmetries"}
+    scaled : callable                scales a tile as in training; the default: the image is scaled
+    total : (H, W, K) or None        where to add up, such as a mapped file; None: in memory
     advance : callable               called after every tile
 
-    Returns
-    -------
-    (H, W, K) : activations a_k before the soft-max, averaged, on the host
+    Yields
+    ------
+    window : (slice, slice)          rows and columns of the image
+    scores : (h, w, K)               activations a_k there, averaged, before the soft-max
     """
     versions = VERSIONS[average]
-    turned_back = []
-    for which in versions:
-        turned = symmetry(image, which)
-        windows = []
-        for window in tiling.segment(params, turned, arch, tile, paper_step):
-            windows.append(window)
+    if len(versions) == 1:
+        for window in tiling.segment(params, image, arch, tile, paper_step, scaled):
             advance()
-        turned_back.append(symmetry(tiling.whole(windows, turned), inverse(which)))
-    return np.mean(turned_back, axis=0)
+            yield window
+        return
+    if total is None:
+        total = np.empty((*image.shape[:2], arch.classes), params["out.b"].dtype)
+    total[...] = 0
+    for which in versions:
+        turned, turned_total = symmetry(image, which), symmetry(total, which)  # views
+        for at, scores in tiling.segment(params, turned, arch, tile, paper_step, scaled):
+            turned_total[at] += scores
+            advance()
+    for rows in bands(total.shape):
+        yield np.s_[rows, : total.shape[1]], total[rows] / len(versions)
+
+
+def scores(
+    params: dict[str, Array], image: Array, arch: Architecture, tile: int, **how: Any
+) -> Array:
+    """Scores (H, W, K) of an image of any size; parameters as of `segment`."""
+    return tiling.whole(segment(params, image, arch, tile, **how), image)
 
 
 def probabilities(

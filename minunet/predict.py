@@ -6,68 +6,30 @@ OUT then holds `probability.tif` (float32: of class 1, or with more than two cla
 `labels.tif` and `preview.png`. Labels are classes (uint8, with the values of the training labels)
 or, after training on numbered cells, cells (uint16, 0 is background, k is cell k). Of the frames of
 a sequence of the Cell Tracking Challenge, SEQUENCE/t000.tif, cells are also written in its layout.
+
+Image and results may be larger than memory: uncompressed TIFF files are mapped, results are written
+as the tiles come, and nothing of a slice is kept once it is done.
 """
 
 import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
-import numpy as np
-import tifffile
-
-from minunet import averaging, checkpoint, device, figures, geometry, instances
-from minunet.array import Array
+from minunet import averaging, checkpoint, device, geometry, memory, tile_choice, tiling
+from minunet import output_files as outputs
+from minunet.array import Array, Tensors
 from minunet.cli import Parser, at_least, run
 from minunet.config import Config
-from minunet.data import ctc, image_files
-from minunet.data.scaling import scale
+from minunet.data import ctc
+from minunet.data.image_files import Slices
 from minunet.errors import InputError
+from minunet.segmentation import Maps, Task, preview, segment
 
-OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
-AXES = {2: "YX", 3: "ZYX", 4: "ZCYX"}
-
-
-def check_out(out: Path) -> None:
-    """Raise an `InputError` if anything in the folder `out` would be overwritten."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; -o names a folder to write {', '.join(OUTPUTS)} into")
-    there = [name for name in OUTPUTS if (out / name).exists()]
-    if there:
-        raise InputError(f"{out} holds {', '.join(there)} already; name another folder with -o")
-
-
-def classes(p: Array, values: tuple[int, ...], threshold: float | None) -> Array:
-    """Most probable class of every pixel (H, W) uint8; with a threshold, 1 where p_1 exceeds it."""
-    which = p.argmax(axis=-1) if threshold is None else (p[..., 1] > threshold).astype(np.intp)
-    return np.array(values, np.uint8)[which]
-
-
-def write(
-    out: Path, images: list[Array], stack: list[Array], labels: list[Array], cells: bool
-) -> None:
-    """Write probabilities and labels as TIFF, and a picture.
-
-    Parameters
-    ----------
-    out : Path                      folder, made if need be
-    images : list of (H, W, C)      what was segmented
-    stack : list of (H, W, K)       its class probabilities
-    labels : list of (H, W)         its classes uint8, or cells uint16
-    cells : bool                    which of the two
-    """
-    p = np.stack(stack)
-    probability = p[..., 1] if p.shape[-1] == 2 else np.moveaxis(p, -1, 1)
-    written = [("probability.tif", probability), ("labels.tif", np.stack(labels))]
-    out.mkdir(parents=True, exist_ok=True)
-    for name, array in written:
-        array = array[0] if len(stack) == 1 else array
-        axes = "CYX" if len(stack) == 1 and array.ndim == 3 else AXES[array.ndim]
-        tifffile.imwrite(out / name, array, imagej=True, metadata={"axes": axes})
-    shown = sorted({0, len(stack) - 1})
-    figures.preview(
-        out / "preview.png",
-        [figures.Segmented(images[k], stack[k], cells=labels[k] if cells else None) for k in shown],
-        f"slices {', '.join(map(str, shown))} of {len(stack)}",
-    )
+Needs: TypeAlias = Callable[[int, int], float]
+"""Bytes of memory for a tile of so many rows and columns."""
 
 
 def parse() -> argparse.Namespace:
@@ -77,7 +39,15 @@ def parse() -> argparse.Namespace:
     add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
     add("image", type=Path, metavar="IMAGE", help="TIFF stack, or TIFF or PNG image")
     add("-o", "--out", type=Path, required=True, help="folder for the results")
-    add("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
+    size = parser.add_mutually_exclusive_group().add_argument
+    size("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
+    size(
+        "--memory",
+        type=memory.amount,
+        metavar="SIZE",
+        help="take the tile that computes least within this memory, such as 2GB; what is mapped "
+        "of files is not counted, the system drops it where memory is short",
+    )
     add(
         "--step",
         choices=("aligned", "paper"),
@@ -89,12 +59,14 @@ def parse() -> argparse.Namespace:
         choices=tuple(averaging.VERSIONS),
         default="none",
         help="of the scores of the image turned and flipped: 4 flips, 4 rotations, or all 8 "
-        "symmetries; takes so many times as long (default: none)",
+        "symmetries; takes so many times as long, and the disk, not memory, holds the scores of a "
+        "slice meanwhile (default: none)",
     )
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="what labels.tif holds (default: what the training labels were)",
+        help="what labels.tif holds (default: what the training labels were); cells are found in "
+        f"a whole slice at once: {memory.LABELLING} bytes of memory a pixel",
     )
     add(
         "--threshold",
@@ -112,17 +84,24 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read(path: Path, settings: Config) -> list[Array]:
-    """Read and scale the slices to segment, all of one size and with the channels of training."""
-    images = scale(image_files.read(path), settings.scaling)
-    channels = images[0].shape[2]
-    if channels != settings.in_channels:
-        raise InputError(
-            f"{path} has {channels} channels; the model was trained on {settings.in_channels}"
-        )
-    if len({image.shape for image in images}) > 1:
+def check_images(path: Path, images: Slices, settings: Config) -> tuple[int, int, int]:
+    """Look at every slice to segment; return their number, height and width.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read, has not the channels of training, or is of another size.
+    """
+    shapes = {image.shape for image in images}
+    for *_, channels in sorted(shapes):
+        if channels != settings.in_channels:
+            raise InputError(
+                f"{path} has {channels} channels; the model was trained on {settings.in_channels}"
+            )
+    if len(shapes) > 1:
         raise InputError(f"{path} holds images of several sizes; segment them one by one")
-    return images
+    height, width, _ = shapes.pop()
+    return len(images), height, width
 
 
 def check_labels(args: argparse.Namespace, settings: Config) -> bool:
@@ -134,39 +113,105 @@ def check_labels(args: argparse.Namespace, settings: Config) -> bool:
     return cells
 
 
+def prepare(args: argparse.Namespace, settings: Config, images: Slices) -> tuple[Task, Needs]:
+    """Tell what is to be done, and what memory a tile needs.
+
+    Raises
+    ------
+    InputError
+        If model, images and options do not go together.
+    """
+    arch, paper_step = settings.architecture, args.step == "paper"
+    cells = check_labels(args, settings)
+    shape = check_images(args.image, images, settings)
+    held = 0 if images.mapped else images[0].nbytes
+    labelled = prod(shape[1:]) if cells else 0
+    needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
+    if args.memory is None:
+        tile = args.tile or settings.tile
+        geometry.sizes(tile, arch.depth)  # legal, however small the image
+    else:
+        tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
+    smallest = args.smallest or settings.smallest
+    task = Task(settings, shape, tile, paper_step, args.average, cells, args.threshold, smallest)
+    return task, needs
+
+
+def frames(args: argparse.Namespace, cells: bool) -> list[str]:
+    """Digits of the frames, if cells of a sequence of the Cell Tracking Challenge are wanted."""
+    if not (cells and ctc.is_sequence(args.image)):
+        return []
+    ctc.check_out(args.out, args.image.resolve().name)
+    return ctc.numbers(args.image)
+
+
+def plan(task: Task, needs: Needs) -> list[str]:
+    """Describe the tiles and what they cost."""
+    arch, size = task.settings.architecture, task.shape[1:]
+    down, across = (tiling.cover(n, arch.depth, task.tile, task.paper_step) for n in size)
+    computed = tile_choice.computation(arch, size, task.tile, task.paper_step)
+    times = computed / (prod(size) * tile_choice.endless(arch))
+    labelling = f", {memory.said(memory.LABELLING * prod(size))} of it to find the cells of a slice"
+    return [
+        f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
+        f"{task.tiles} to a slice; their margins make it {times:.2f} times the computation",
+        f"memory    about {memory.said(needs(down.tile, across.tile))}"
+        f"{labelling if task.cells else ''}; what is mapped of files is not counted",
+    ]
+
+
+def space(task: Task, files: Sequence[outputs.Layout], masks: bool) -> int:
+    """Bytes on the disk, but for the preview; of the average, until it is known."""
+    slices, height, width = task.shape
+    size = sum(file.size for file in files)
+    size += 2 * slices * height * width if masks else 0
+    averaged = task.average != "none"
+    return size + (4 * height * width * len(task.settings.label_values) if averaged else 0)
+
+
+def write(
+    folder: Path, params: Tensors, images: Slices, task: Task, files: Sequence[outputs.Layout]
+) -> Array:
+    """Write the results of a prediction into a folder; return the labels (Z, H, W)."""
+    slices, height, width = task.shape
+    p, labels = (outputs.create(folder, file) for file in files)
+    maps = Maps(p.reshape(slices, -1, height, width), labels.reshape(task.shape))
+    total = None
+    if task.average != "none":
+        bias = params["out.b"]
+        total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
+    segment(params, images, task, maps, total)
+    preview(folder / "preview.png", images, maps, task.cells)
+    p.flush()
+    labels.flush()
+    return maps.labels
+
+
 def main() -> None:
     """Segment the image that the command line names."""
     args = parse()
-    check_out(args.out)
-    saved = checkpoint.load(args.model)
-    settings = Config.from_json(saved.config)
-    arch, tile = settings.architecture, args.tile or settings.tile
-    geometry.sizes(tile, arch.depth)
-    cells = check_labels(args, settings)
-    images = read(args.image, settings)
-    digits = ctc.numbers(args.image) if cells and ctc.is_sequence(args.image) else []
-    if digits:
-        ctc.check_out(args.out, args.image.resolve().name)
+    outputs.check_out(args.out)
+    # The velocity is as large as the parameters, and of no use here.
+    saved = checkpoint.load(args.model)._replace(velocity={})
+    images = Slices(args.image)
+    task, needs = prepare(args, Config.from_json(saved.config), images)
+    digits, sequence = frames(args, task.cells), args.image.resolve().name
+    arch, (slices, height, width) = task.settings.architecture, task.shape
+    files = outputs.layouts(task.shape, arch.classes, task.cells)
+    outputs.check_space(args.out, space(task, files, bool(digits)))
     where, reason = device.choose(args.device)
-    height, width = images[0].shape[:2]
-    print(f"image     {args.image}: {len(images)} slices of {height} x {width} pixels")
+    print(f"image     {args.image}: {slices} slices of {height} x {width} pixels")
     print(f"model     {args.model}, step {saved.step}, {arch.parameters():,} parameters")
-    print(f"device    {reason}", flush=True)
+    print(f"device    {reason}")
+    print("\n".join(plan(task, needs)), flush=True)
     params = device.to_device(saved.params, where)
-    stack = averaging.probabilities(
-        params, images, arch, tile, paper_step=args.step == "paper", average=args.average
-    )
-    if cells:
-        threshold = 0.5 if args.threshold is None else args.threshold
-        smallest = args.smallest or settings.smallest
-        labels = [instances.from_probability(p[..., 1], threshold, smallest) for p in stack]
-    else:
-        labels = [classes(p, settings.label_values, args.threshold) for p in stack]
-    write(args.out, images, stack, labels, cells)
-    print(f"wrote     {', '.join(str(args.out / name) for name in OUTPUTS)}")
+    with outputs.unfinished(args.out) as folder:
+        labels = write(folder, params, images, task, files)
+        if digits:
+            ctc.write(folder, sequence, list(labels), digits)
+    print(f"wrote     {', '.join(str(args.out / name) for name in outputs.OUTPUTS)}")
     if digits:
-        ctc.write(args.out, args.image.resolve().name, labels, digits)
-        print(f"          {args.out / args.image.resolve().name}_RES: {len(digits)} masks")
+        print(f"          {args.out / sequence}_RES: {len(digits)} masks")
 
 
 if __name__ == "__main__":

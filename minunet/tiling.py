@@ -12,8 +12,8 @@ no multiple itself. Hence two steps: `aligned_step`, 384 for the tile of 572, is
 default; the size of the output, 388, is the paper's.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from minunet.architecture import Architecture
 from minunet.array import Array
 from minunet.errors import InputError
 from minunet.ops import cross_entropy
+
+Window: TypeAlias = tuple[tuple[slice, slice], Array]
+"""Rows and columns of an image, and the scores (h, w, K) there."""
 
 
 def mirror(first: int, count: int, size: int) -> Array:
@@ -56,8 +59,11 @@ def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
     -------
     (rows, columns) or (rows, columns, C), a copy
     """
-    height, width = image.shape[:2]
-    return image[np.ix_(mirror(top, rows, height), mirror(left, columns, width))]
+    down, across = mirror(top, rows, image.shape[0]), mirror(left, columns, image.shape[1])
+    first, start = down.min(), across.min()
+    # What the tile sees, and no more: of a mapped image only that is read.
+    seen = image[first : down.max() + 1, start : across.max() + 1]
+    return seen.take(down - first, axis=0).take(across - start, axis=1)
 
 
 def aligned_step(tile: int, depth: int) -> int:
@@ -89,6 +95,9 @@ class Axis(NamedTuple):
 def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
     """Cover an axis of an image with tiles.
 
+    At the aligned step the answer is that of one pass, whatever the tile: so of the tiles of which
+    no more are needed, the smallest is taken. The paper's step keeps to the tile that is given.
+
     Parameters
     ----------
     size : int            of the image, pixels
@@ -96,7 +105,7 @@ def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
     tile : int            largest tile; a smaller one is taken where that covers the axis at once
     paper_step : bool     lay outputs edge to edge, as the paper does; else at the aligned step
     """
-    margin = geometry.margin(depth)
+    margin, unit = geometry.margin(depth), 2**depth
     _, whole = geometry.nearest_legal(size + 2 * margin, depth)
     if whole <= tile:
         return Axis(whole, whole - 2 * margin, [0])
@@ -104,7 +113,11 @@ def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
     step = output if paper_step else aligned_step(tile, depth)
     # The last tile is the one that reaches the end; what it shows beyond is thrown away.
     count = 1 + -(-(size - output) // step)
-    return Axis(tile, output, [k * step for k in range(count)])
+    if not paper_step:
+        overlap = output - step
+        least = -(-(size - overlap) // (count * unit)) * unit  # step at which as many reach the end
+        step, output = least, least + overlap
+    return Axis(output + 2 * margin, output, [k * step for k in range(count)])
 
 
 def segment(
@@ -113,16 +126,18 @@ def segment(
     arch: Architecture,
     tile: int,
     paper_step: bool = False,
-) -> Iterator[tuple[tuple[slice, slice], Array]]:
-    """Segment an image of any size, tile by tile.
+    scaled: Callable[[Array], Array] = np.asarray,
+) -> Iterator[Window]:
+    """Segment an image of any size, tile by tile; nothing of a tile is kept.
 
     Parameters
     ----------
     params : dict               of the network, on any device
-    image : (H, W, C)           on the host, scaled as in training
+    image : (H, W, C)           on the host, in memory or mapped
     arch : Architecture
     tile : int                  largest tile, legal for `arch.depth`, pixels
     paper_step : bool           see `cover`
+    scaled : callable           scales a tile as in training; the default: the image is scaled
 
     Yields
     ------
@@ -135,7 +150,7 @@ def segment(
     across = cover(width, arch.depth, tile, paper_step)
     for top in down.origins:
         for left in across.origins:
-            x = cut(image, top - margin, left - margin, down.tile, across.tile)
+            x = scaled(cut(image, top - margin, left - margin, down.tile, across.tile))
             logits, _ = unet.forward(params, np.asarray(x, like=params["out.b"]), arch)
             scores = device.to_host(logits)[: height - top, : width - left]
             yield np.s_[top : top + scores.shape[0], left : left + scores.shape[1]], scores
@@ -149,7 +164,7 @@ def tile_count(
     return len(down.origins) * len(across.origins)
 
 
-def whole(windows: Iterable[tuple[tuple[slice, slice], Array]], image: Array) -> Array:
+def whole(windows: Iterable[Window], image: Array) -> Array:
     """Put the scores of `segment` together to one map (H, W, K)."""
     scores: Array | None = None
     for window, part in windows:

@@ -82,6 +82,7 @@ def forward(
             if remember:
                 kept[f"{stage}.up"] = up
         x = op.crop_concat.forward(up, take(skip))
+        del up  # while the stage is computed, its memory is free
         kept |= _double_conv_forward(params, stage, x, arch, rng, remember)
 
     logits = op.conv2d.forward(take("expand0.a2"), params["out.w"], params["out.b"])

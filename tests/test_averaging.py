@@ -5,7 +5,7 @@ import pytest
 
 from minunet import averaging, initialization, tiling
 from minunet.architecture import Architecture
-from minunet.augment import symmetry
+from minunet.data import bands
 
 ARCH = Architecture(depth=1, channels=3)
 TURNS = {
@@ -50,10 +50,43 @@ def test_scores_are_averaged_over_versions_of_the_whole_image(average):
     np.testing.assert_allclose(found, np.mean(versions, axis=0), atol=1e-6)  # measured: 2e-7
 
 
-@pytest.mark.parametrize("which", range(8))
-def test_an_inverse_undoes_its_symmetry(which):
-    x = np.arange(20).reshape(4, 5)
-    np.testing.assert_array_equal(symmetry(symmetry(x, which), averaging.inverse(which)), x)
+def test_the_average_is_that_of_the_versions_bit_for_bit():
+    # As if all versions were kept and stacked, which takes as much memory as there are versions.
+    params, image = draw()
+    versions = [np.rot90(whole(params, np.rot90(image, k)), -k) for k in range(4)]
+    found = averaging.scores(params, image, ARCH, 24, average="rotations")
+    np.testing.assert_array_equal(found, np.mean(versions, axis=0))
+
+
+@pytest.mark.parametrize("average", ["none", "rotations", "symmetries"])
+def test_parts_fill_the_image(monkeypatch, average):
+    monkeypatch.setattr(bands, "MOST", 100)  # 2 of the 13 rows
+    params, image = draw()
+    seen, found = np.zeros((13, 22), int), np.zeros((13, 22, 2), np.float32)
+    for window, scores in averaging.segment(params, image, ARCH, 24, average=average):
+        seen[window] += 1
+        found[window] = scores
+    assert (seen == 1).all()
+    expected = averaging.scores(params, image, ARCH, 24, average=average)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_sums_may_be_kept_in_a_file(tmp_path):
+    params, image = draw()
+    expected = averaging.scores(params, image, ARCH, 24, average="symmetries")
+    total = np.memmap(tmp_path / "total", np.float32, "w+", shape=(13, 22, 2))
+    total[...] = 99  # what another slice has left
+    for _ in range(2):
+        parts = averaging.segment(params, image, ARCH, 24, average="symmetries", total=total)
+        np.testing.assert_array_equal(tiling.whole(parts, image), expected)
+
+
+def test_nothing_is_waited_for_where_nothing_is_averaged():
+    params, image = draw()
+    counted = []
+    parts = averaging.segment(params, image, ARCH, 24, advance=lambda: counted.append(1))
+    next(parts)
+    assert len(counted) == 1
 
 
 @pytest.mark.parametrize("average", ["flips", "rotations", "symmetries"])

@@ -1,16 +1,43 @@
 """`python -m minunet.predict`: what is written, beside `tiling.probabilities`, and refusals."""
 
+import argparse
+import os
+import shutil
+import tracemalloc
+from collections import namedtuple
+
 import numpy as np
 import pytest
 import tifffile
 from commands import call, finish, refused, start
 from PIL import Image
 
-from minunet import averaging, checkpoint, figures, initialization, instances, tiling
+from minunet import (
+    averaging,
+    checkpoint,
+    figures,
+    initialization,
+    instances,
+    memory,
+    predict,
+    segmentation,
+    tiling,
+)
 from minunet.checkpoint import Checkpoint
 from minunet.config import from_options
+from minunet.data import bands
+from minunet.data.image_files import Slices
+
+PREVIEW = figures.preview
 
 OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Spare the time, and the memory, of drawing a preview, where it is not what is tested."""
+    pixel = Image.new("L", (1, 1))
+    monkeypatch.setattr(figures, "preview", lambda path, *given: pixel.save(path))
 
 
 def write_model(path, values=(0, 1), in_channels=1, seed=0, **settings):
@@ -39,7 +66,7 @@ def expected(images, config, params, paper_step=False):
     )
 
 
-def predict(tmp_path, image, *options):
+def predicted(tmp_path, image, *options):
     """Predict an image with the model in `tmp_path`; return the probability and the labels."""
     out = tmp_path / "out"
     result = call("predict", tmp_path / "m.npz", image, "-o", out, "--device", "cpu", *options)
@@ -57,7 +84,7 @@ def test_a_stack_with_the_values_of_the_training_labels(tmp_path):
     config, params = write_model(tmp_path / "m.npz", values=(0, 255))
     stack = draw((3, 20, 31), np.uint16)
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
-    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    probability, labels = predicted(tmp_path, tmp_path / "stack.tif")
     p = expected(stack, config, params)
     np.testing.assert_array_equal(probability, p[..., 1])
     np.testing.assert_array_equal(labels, np.where(p[..., 1] > p[..., 0], 255, 0))
@@ -74,14 +101,14 @@ def test_a_stack_with_the_values_of_the_training_labels(tmp_path):
 
 @pytest.mark.parametrize(("slices", "shown"), [(1, [0]), (2, [0, 1]), (4, [0, 3])])
 def test_the_picture_shows_the_first_and_the_last_slice(tmp_path, monkeypatch, slices, shown):
-    seen, preview = [], figures.preview
+    seen = []
     monkeypatch.setattr(
-        figures, "preview", lambda path, s, title: (seen.extend(s), preview(path, s, title))
+        figures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
     )
     write_model(tmp_path / "m.npz")
     stack = draw((slices, 12, 9))
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
-    probability, _ = predict(tmp_path, tmp_path / "stack.tif")
+    probability, _ = predicted(tmp_path, tmp_path / "stack.tif")
     assert len(seen) == len(shown)
     for one, k in zip(seen, shown, strict=True):
         np.testing.assert_array_equal(one.p[..., 1], probability.reshape(stack.shape)[k])
@@ -101,7 +128,7 @@ def test_a_single_slice_of_any_size(tmp_path, name, shape):
     page = draw(shape)
     page.flat[:2] = 0, 255
     Image.fromarray(page).save(tmp_path / name)
-    probability, labels = predict(tmp_path, tmp_path / name)
+    probability, labels = predicted(tmp_path, tmp_path / name)
     p = expected(page[np.newaxis], config, params)[0]
     assert probability.shape == labels.shape == shape
     np.testing.assert_array_equal(probability, p[..., 1])
@@ -113,7 +140,7 @@ def test_narrow_stacks_are_not_taken_for_colour(tmp_path, shape):
     config, params = write_model(tmp_path / "m.npz")
     stack = draw(shape)
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
-    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    probability, labels = predicted(tmp_path, tmp_path / "stack.tif")
     assert probability.shape == labels.shape == shape
     np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
 
@@ -123,7 +150,7 @@ def test_three_classes(tmp_path, slices, axes):
     config, params = write_model(tmp_path / "m.npz", values=(0, 1, 2))
     stack = draw((slices, 20, 31))
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
-    probability, labels = predict(tmp_path, tmp_path / "stack.tif")
+    probability, labels = predicted(tmp_path, tmp_path / "stack.tif")
     p = expected(stack, config, params)
     classes_first = p.transpose(0, 3, 1, 2)
     shape = classes_first.shape[-len(axes) :]
@@ -139,7 +166,7 @@ def test_colour_and_a_folder(tmp_path):
     (tmp_path / "images").mkdir()
     for k, page in enumerate(stack):
         Image.fromarray(page).save(tmp_path / "images" / f"{k}.png")
-    probability, _ = predict(tmp_path, tmp_path / "images")
+    probability, _ = predicted(tmp_path, tmp_path / "images")
     np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
 
 
@@ -148,14 +175,14 @@ def test_the_papers_step_and_another_tile(tmp_path):
     config, params = write_model(tmp_path / "m.npz", depth=3, channels=2, tile=100)
     page = draw((1, 20, 31))
     tifffile.imwrite(tmp_path / "a.tif", page[0])
-    probability, _ = predict(tmp_path, tmp_path / "a.tif", "--step", "paper")
+    probability, _ = predicted(tmp_path, tmp_path / "a.tif", "--step", "paper")
     paper = expected(page, config, params, paper_step=True)[0, ..., 1]
     aligned = expected(page, config, params)[0, ..., 1]
     np.testing.assert_array_equal(probability, paper)
     assert np.abs(paper - aligned).max() > 1e-3
     for path in (tmp_path / "out").iterdir():
         path.unlink()
-    probability, _ = predict(tmp_path, tmp_path / "a.tif", "--tile", 108)
+    probability, _ = predicted(tmp_path, tmp_path / "a.tif", "--tile", 108)
     np.testing.assert_allclose(probability, aligned, atol=1e-5)  # measured: 6e-8
 
 
@@ -165,7 +192,7 @@ def test_the_image_is_scaled_as_in_training(tmp_path, scaling):
     page = draw((20, 31)).astype(np.float64)
     x = (page - page.mean()) / page.std() if scaling == "standard" else page
     Image.fromarray(page.astype(np.uint8)).save(tmp_path / "a.png")
-    probability, _ = predict(tmp_path, tmp_path / "a.png")
+    probability, _ = predicted(tmp_path, tmp_path / "a.png")
     x = x.astype(np.float32)[..., np.newaxis]
     p = tiling.probabilities(params, x, config.architecture, 24)
     np.testing.assert_allclose(probability, p[..., 1], atol=1e-4)  # measured: 0
@@ -175,7 +202,7 @@ def test_scores_are_averaged_over_symmetries(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     page = draw((20, 31))
     Image.fromarray(page).save(tmp_path / "a.png")
-    probability, _ = predict(tmp_path, tmp_path / "a.png", "--average", "symmetries")
+    probability, _ = predicted(tmp_path, tmp_path / "a.png", "--average", "symmetries")
     x = ((page - float(page.min())) / np.ptp(page)).astype(np.float32)[..., np.newaxis]
     a = averaging.scores(params, x, config.architecture, 24, average="symmetries")
     p = np.exp(a[..., 1]) / np.exp(a).sum(axis=-1)
@@ -189,7 +216,7 @@ def test_a_threshold_of_the_probability(tmp_path):
     Image.fromarray(page).save(tmp_path / "a.png")
     p = expected(page[np.newaxis], config, params)[0, ..., 1]
     threshold = float(np.quantile(p, 0.9).round(3))
-    _, labels = predict(tmp_path, tmp_path / "a.png", "--threshold", threshold)
+    _, labels = predicted(tmp_path, tmp_path / "a.png", "--threshold", threshold)
     np.testing.assert_array_equal(labels, np.where(p > threshold, 255, 0))
     assert 0.05 < (labels > 0).mean() < 0.15
 
@@ -228,7 +255,7 @@ def test_cells_as_they_are_asked_for(tmp_path):
 def test_classes_of_a_model_of_cells(tmp_path):
     write_model(tmp_path / "m.npz", cells=True)
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
-    probability, labels = predict(tmp_path, tmp_path / "a.png", "--labels", "classes")
+    probability, labels = predicted(tmp_path, tmp_path / "a.png", "--labels", "classes")
     np.testing.assert_array_equal(labels, probability > 0.5)
 
 
@@ -250,6 +277,125 @@ def test_a_sequence_of_the_cell_tracking_challenge(tmp_path):
         mask = tifffile.imread(out / "01_RES" / f"mask{number}.tif")
         assert mask.dtype == np.uint16
         np.testing.assert_array_equal(mask, expected_cells)
+
+
+# Larger than memory
+
+
+def write_as(path, stack, kind):
+    """Write a stack as one block that can be mapped, page by page, or compressed."""
+    if kind == "pages":
+        with tifffile.TiffWriter(path) as file:
+            for page in stack:
+                file.write(page, contiguous=False)
+    else:
+        compression = None if kind == "block" else kind
+        tifffile.imwrite(path, stack, photometric="minisblack", compression=compression)
+
+
+@pytest.mark.parametrize("kind", ["block", "pages", "deflate"])
+@pytest.mark.parametrize("average", ["none", "rotations"])
+@pytest.mark.parametrize("scaling", ["minmax", "image"])
+def test_however_the_file_is_read(tmp_path, kind, average, scaling):
+    config, params = write_model(tmp_path / "m.npz", scaling=scaling)
+    stack = draw((3, 20, 31), np.uint16)
+    stack[1] *= 7
+    write_as(tmp_path / "stack.tif", stack, kind)
+    probability, labels = predicted(tmp_path, tmp_path / "stack.tif", "--average", average)
+    for k, image in enumerate(stack.astype(np.float64)):
+        of = image if scaling == "image" else stack.astype(np.float64)
+        x = ((image - of.min()) / np.ptp(of)).astype(np.float32)[..., np.newaxis]
+        a = averaging.scores(params, x, config.architecture, 24, average=average)
+        p = np.exp(a[..., 1]) / np.exp(a).sum(axis=-1)
+        np.testing.assert_allclose(probability[k], p, rtol=1e-5)  # measured: 3e-7
+        np.testing.assert_array_equal(labels[k], probability[k] > 0.5)
+
+
+def peak_of_prediction(tmp_path, side, *options):
+    """Return the memory of arrays, without mapped ones, while a square image is segmented."""
+    image = tmp_path / f"{side}.tif"
+    tifffile.imwrite(image, draw((side, side)))
+    arguments = (tmp_path / "m.npz", image, "-o", tmp_path / f"out{side}", *options)
+    tracemalloc.start()
+    result = call("predict", *arguments, "--device", "cpu")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.code == 0, result.err
+    return peak
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average):
+    # Tiles that segment 240 pixels: one, four and sixteen.
+    monkeypatch.setattr(bands, "MOST", 2**14)
+    write_model(tmp_path / "m.npz", channels=6, tile=256)
+    options = ("--average", average)
+    peak_of_prediction(tmp_path, 240, *options)  # imports what it needs
+    small, large = (peak_of_prediction(tmp_path, side, *options) for side in (480, 960))
+    assert large < 1.02 * small  # measured: 1.00
+
+
+def test_a_large_slice_is_drawn_from_every_nth_pixel(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        figures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
+    )
+    write_model(tmp_path / "m.npz", cells=True, tile=120)
+    page = draw((40, 1100))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    p, cells = cells_of(tmp_path)
+    (one,) = seen
+    assert one.image.shape == (14, 367, 1)  # every third
+    np.testing.assert_array_equal(one.image[..., 0], page[::3, ::3])
+    np.testing.assert_array_equal(one.p[..., 1], p[::3, ::3])
+    np.testing.assert_allclose(one.p.sum(axis=-1), 1)
+    np.testing.assert_array_equal(one.cells, cells[::3, ::3])
+
+
+def said(tmp_path, *options):
+    """Predict `a.png`; return what is printed, and the probability."""
+    out = tmp_path / "out"
+    result = call("predict", tmp_path / "m.npz", tmp_path / "a.png", "-o", out, *options)
+    assert result.code == 0, result.err
+    return result.out, tifffile.imread(out / "probability.tif")
+
+
+def test_the_plan(tmp_path):
+    write_model(tmp_path / "m.npz")
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    text, _ = said(tmp_path, "--average", "flips")
+    # Three tiles of 8 pixels down, four across, four versions.
+    assert "tile      24 x 24 → 8 x 8 pixels, 48 to a slice" in text
+    assert "memory    about 10" in text  # 100 MB of libraries, and threads to work in
+    assert "cells" not in text
+
+
+def test_the_plan_of_cells(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True, tile=120)
+    Image.fromarray(draw((1000, 500))).save(tmp_path / "a.png")
+    text, _ = said(tmp_path)
+    # 100 MB of libraries, 4 kB of parameters, 28 bytes for each pixel: more than a tile takes.
+    assert "memory    about 115MB, 14MB of it to find the cells of a slice" in text
+
+
+@pytest.mark.parametrize(("name", "held"), [("a.png", 1240), ("a.tif", 0)])
+def test_a_slice_that_is_not_mapped_is_held_in_memory(tmp_path, name, held):
+    config, _ = write_model(tmp_path / "m.npz")
+    Image.fromarray(draw((20, 31), np.uint16)).save(tmp_path / name)
+    given = {"image": tmp_path / name, "step": "aligned", "average": "none", "memory": None}
+    given |= dict.fromkeys(("tile", "labels", "threshold", "smallest"))
+    _, needs = predict.prepare(argparse.Namespace(**given), config, Slices(tmp_path / name))
+    assert needs(24, 24) == memory.of_prediction(config.architecture, 24, 24) + held
+
+
+def test_the_best_tile_for_a_memory(tmp_path):
+    config, params = write_model(tmp_path / "m.npz")
+    page = draw((20, 31))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    text, probability = said(tmp_path, "--memory", "2GB")
+    assert "tile      36 x 48 → 20 x 32 pixels, 1 to a slice" in text
+    p = expected(page[np.newaxis], config, params)[0, ..., 1]
+    np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 4e-7
 
 
 def test_from_a_shell(tmp_path):
@@ -318,6 +464,7 @@ def test_what_is_refused(setting):
     assert "not a checkpoint" in refuse(setting, model="a.png")
     assert "is not a file" in refuse(setting, model="none.npz")
     assert "24 and 26" in refuse(setting, "a.png", "--tile", 25)
+    assert "60 and 62" in refuse(setting, "a.png", "--tile", 61)  # larger than the image needs
     assert "--step" in refuse(setting, "a.png", "--step", "wide")
     assert "--average" in refuse(setting, "a.png", "--average", "7")
     assert "< 1" in refuse(setting, "a.png", "--threshold", 1)
@@ -338,3 +485,75 @@ def test_masks_are_not_overwritten(setting):
     (setting / "out" / "01_RES").mkdir(parents=True)
     (setting / "out" / "01_RES" / "mask000.tif").write_text("mine")
     assert "mask000.tif" in refuse(setting, "01")
+
+
+def test_memory_that_is_refused(setting):
+    message = refuse(setting, "a.png", "--memory", "3MB")
+    assert message.count("3MB of memory are too few: the smallest tile, 18 x 18 pixels") == 1
+    enough = message.split("--memory ")[1].split()[0]
+    said(setting, "--memory", enough)
+    assert "'much' is no amount" in refuse(setting, "a.png", "--memory", "much", out="new")
+    write_model(setting / "m.npz", depth=3, channels=1)
+    for step, tile in (("paper", "92 x 92"), ("aligned", "100 x 100")):
+        message = refuse(setting, "a.png", "--memory", "3MB", "--step", step, out="new")
+        assert f"the smallest tile, {tile} pixels" in message
+    message = refuse(setting, "a.png", "--memory", "2GB", "--tile", 24, out="new")
+    assert "--tile" in message
+    assert "--memory" in message
+
+
+def test_a_truncated_stack_is_refused(setting):
+    for kind in ("block", "pages", "deflate"):
+        path = setting / f"{kind}.tif"
+        write_as(path, draw((3, 20, 31)), kind)
+        os.truncate(path, path.stat().st_size - 700)
+        assert f"{kind}.tif" in refuse(setting, path.name)
+
+
+def test_a_full_disk_is_refused(setting, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 5 - 1))
+    assert "free" in refuse(setting)  # float32 and uint8
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 13 - 1))
+    assert "free" in refuse(setting, "a.png", "--average", "flips")  # and two scores in float32
+    said(setting)
+
+
+def test_masks_need_space_too(setting, monkeypatch):
+    write_model(setting / "m.npz", cells=True)
+    (setting / "01").mkdir()
+    tifffile.imwrite(setting / "01" / "t000.tif", draw((20, 31)))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 8 - 1))
+    assert "free" in refuse(setting, "01")  # float32, and uint16 twice
+
+
+def test_a_folder_that_cannot_be_made_or_written(setting):
+    assert "a.png" in refuse(setting, out="a.png/out")
+    if hasattr(os, "geteuid") and os.geteuid() != 0:  # nothing is forbidden to root
+        (setting / "locked").mkdir(mode=0o500)
+        assert "locked" in refuse(setting, out="locked")
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (OSError("full"), 2)])
+def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, code):
+    classes, calls = segmentation.classes, []
+
+    def stop(*given):
+        calls.append(1)
+        if len(calls) == 3:
+            assert [path.name[:11] for path in (setting / "out").iterdir()] == ["unfinished-"]
+            raise error
+        return classes(*given)
+
+    monkeypatch.setattr(segmentation, "classes", stop)
+    result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
+    assert result.code == code
+    assert "Traceback" not in result.err
+    assert list((setting / "out").iterdir()) == []
+
+
+def test_the_help_tells_what_memory_cells_and_averages_take():
+    text = " ".join(call("predict", "--help").out.split())
+    assert "28 bytes of memory a pixel" in text
+    assert "the disk, not memory, holds the scores" in text

@@ -4,6 +4,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minunet import geometry, initialization, tiling, unet
 from minunet.architecture import Architecture
@@ -37,6 +39,48 @@ def test_cut_is_a_window_of_the_padded_image(shape):
         tile = tiling.cut(image, top, left, rows, columns)
         np.testing.assert_array_equal(tile, expected)
         assert not np.shares_memory(tile, image)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(-40, 40),
+    st.integers(-40, 40),
+    st.sampled_from(
+        [lambda x: x, lambda x: np.rot90(x), lambda x: x[::-1, ::2], np.asfortranarray]
+    ),
+)
+def test_cut_pixel_by_pixel_whatever_the_memory_layout(height, width, top, left, view):
+    image = view(np.random.default_rng(0).integers(0, 99, (height, width, 2)))
+    rows, columns = tiling.mirror(top, 7, len(image)), tiling.mirror(left, 5, image.shape[1])
+    tile = tiling.cut(image, top, left, 7, 5)
+    assert tile.flags.c_contiguous  # as the ops read fastest
+    for r in range(7):
+        for c in range(5):
+            np.testing.assert_array_equal(tile[r, c], image[rows[r], columns[c]])
+
+
+class Mapped:
+    """An image of which is told what was asked for."""
+
+    def __init__(self, shape):
+        self.pixels, self.shape, self.asked = np.zeros(shape), shape, []
+
+    def __getitem__(self, key):
+        """Hand out what is asked for, and note it down."""
+        self.asked.append(key)
+        return self.pixels[key]
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "rows", "columns"),
+    [(20, 30, slice(20, 30), slice(30, 42)), (-4, 55, slice(0, 6), slice(52, 60))],
+)
+def test_cut_touches_no_more_than_the_tile_sees(top, left, rows, columns):
+    # The second one: 4 rows mirrored above, 7 of the 12 columns mirrored behind the 60th.
+    image = Mapped((50, 60, 1))
+    tiling.cut(image, top, left, 10, 12)
+    assert image.asked == [(rows, columns)]
 
 
 # Covering
@@ -92,16 +136,34 @@ def test_cover_leaves_no_gap_and_no_idle_tile(depth, paper_step):
 
 
 def test_cover_by_hand():
-    # An image of the ISBI challenge, 512 pixels: two outputs of 388, or one tile that shows all.
-    assert tiling.cover(512, depth=4, tile=572) == (572, 388, [0, 384])
+    # An image of the ISBI challenge, 512 pixels: two outputs of 260 at a step of 256, as many as
+    # of 388; or one tile that shows all. The paper's step keeps to the tile.
+    assert tiling.cover(512, depth=4, tile=572) == (444, 260, [0, 256])
     assert tiling.cover(512, depth=4, tile=572, paper_step=True) == (572, 388, [0, 388])
     assert tiling.cover(512, depth=4, tile=700) == (700, 516, [0])
     assert tiling.cover(512, depth=4, tile=1500) == (700, 516, [0])
     assert tiling.cover(388, depth=4, tile=572) == (572, 388, [0])
-    assert tiling.cover(389, depth=4, tile=572) == (572, 388, [0, 384])
+    assert tiling.cover(389, depth=4, tile=572) == (396, 212, [0, 208])
     assert tiling.cover(1, depth=4, tile=572) == (188, 4, [0])
     assert tiling.cover(4, depth=4, tile=188) == (188, 4, [0])  # no step to take, so none to align
-    assert tiling.cover(773, depth=4, tile=572) == (572, 388, [0, 384, 768])
+    assert tiling.cover(772, depth=4, tile=572) == (572, 388, [0, 384])
+    assert tiling.cover(773, depth=4, tile=572) == (460, 276, [0, 272, 544])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_cover_takes_the_smallest_tile_of_which_as_many_do(depth):
+    margin = 6 * 2**depth - 4
+
+    def reach(tile, count):
+        return (count - 1) * tiling.aligned_step(tile, depth) + tile - 2 * margin
+
+    legal = list(islice(geometry.legal_sizes(depth), 1, 9))
+    for size in range(1, 200, 3):
+        count = next(n for n in range(1, 200) if reach(legal[-1], n) >= size)
+        least = next(tile for tile in legal if reach(tile, count) >= size)
+        if count > 1:
+            axis = tiling.cover(size, depth, legal[-1])
+            assert (axis.tile, len(axis.origins)) == (least, count)
 
 
 @pytest.mark.parametrize("paper_step", [False, True])
@@ -244,6 +306,23 @@ def test_windows_fill_the_image_exactly():
     assert seen.min() == 1
     # Outputs of 8 pixels: two of them for 13, three for 21.
     assert len(windows) == tiling.tile_count((13, 21, 1), depth=1, tile=24) == 6
+
+
+def test_tiles_are_scaled_as_the_whole_image_is():
+    arch = Architecture(depth=1, channels=2)
+    rng = np.random.default_rng(27)
+    params = initialization.gaussian(arch, rng)
+    image = rng.integers(0, 256, (13, 21, 1), np.uint8)
+    image.flags.writeable = False
+
+    def scaled(x):
+        return ((x - 7.0) / 250).astype(np.float32)
+
+    whole = list(tiling.segment(params, scaled(image), arch, tile=24))
+    tiles = list(tiling.segment(params, image, arch, tile=24, scaled=scaled))
+    for (window, scores), (expected, theirs) in zip(tiles, whole, strict=True):
+        assert window == expected
+        np.testing.assert_array_equal(scores, theirs)
 
 
 def test_number_of_tiles_of_a_known_image():

@@ -4,22 +4,76 @@ An image is (H, W, C), in the dtype of its file; C is 1 for grey and 3 for colou
 """
 
 import logging
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 from PIL import Image
 
 from minunet.array import Array
+from minunet.data.bands import bands
 from minunet.errors import InputError
 
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
 DECODED = {tifffile.COMPRESSION[name] for name in ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")}
 """Compressions that tifffile decodes by itself; the others are left to Pillow."""
+
+
+class Page(NamedTuple):
+    """One slice of a file, still to be loaded."""
+
+    file: Path
+    load: Callable[[], Array]
+    mapped: bool  # and not read: what is not touched is never in memory
+
+
+class Slices(Sequence[Array]):
+    """The slices of a stack, an image, or a folder of them by name, each loaded when asked for.
+
+    A slice is (H, W, C), in the dtype and the byte order of its file, not to be written to. Those
+    of uncompressed TIFF files are mapped and may be larger than memory; others are read anew each
+    time, and nothing of them is kept.
+
+    Parameters
+    ----------
+    path : Path     a TIFF or PNG file, or a folder of such files
+
+    Raises
+    ------
+    InputError
+        If there is nothing readable; when a slice is asked for, if it cannot be read or holds a
+        value that is not a finite number.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.pages = [page for file in files(path) for page in _pages(file)]
+
+    @property
+    def mapped(self) -> bool:
+        """Whether all slices are mapped, so that none has to fit into memory."""
+        return all(page.mapped for page in self.pages)
+
+    def __len__(self) -> int:
+        """Count the slices."""
+        return len(self.pages)
+
+    def __getitem__(self, k: Any) -> Any:
+        """Load slice k."""
+        file, load, _ = self.pages[k]
+        with _reading(file):
+            page = load()
+        # One bit per pixel comes as booleans.
+        page = page.astype(np.uint8) if page.dtype == bool else page
+        if page.dtype.kind not in "uif" or not _finite(page):
+            raise InputError(f"{file} holds values that are not finite, real numbers")
+        return page[..., np.newaxis] if page.ndim == 2 else _colour(page, file)
 
 
 def read(path: Path) -> list[Array]:
@@ -38,7 +92,7 @@ def read(path: Path) -> list[Array]:
     InputError
         If there is nothing readable, or a value is not a finite number.
     """
-    images = [image for file in files(path) for image in _read_file(file)]
+    images = [np.array(image, image.dtype.newbyteorder("=")) for image in Slices(path)]
     channels = {image.shape[2] for image in images}
     if len(channels) > 1:
         raise InputError(f"{path} mixes images of {sorted(channels)} channels; convert them to one")
@@ -60,25 +114,32 @@ def files(path: Path) -> list[Path]:
     return found
 
 
-def _read_file(path: Path) -> list[Array]:
-    """Read all pages of one file, each (H, W, C)."""
+def _pages(path: Path) -> list[Page]:
+    """List the slices of one file."""
     if path.suffix.lower() not in READABLE:
         raise InputError(f"{path} is neither TIFF nor PNG; those are read")
+    with _reading(path):
+        if path.suffix.lower() in TIFF:
+            pages = _pages_of_tiff(path)
+        else:
+            pages = [Page(path, partial(_read_png, path), mapped=False)]
+    if not pages:
+        raise InputError(f"{path} is damaged: it holds no page")
+    return pages
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file raises, or makes tifffile log, into one sentence."""
     try:
         with _in_silence() as errors:
-            pages = _read_tiff(path) if path.suffix.lower() in TIFF else [_read_with_pillow(path)]
+            yield
     except InputError:
         raise
-    except Exception as error:  # a damaged file can raise anything: zlib.error, struct.error …
+    except Exception as error:  # it can be anything: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
-    if errors or not pages:
-        raise InputError(f"{path} is damaged: {', '.join(errors) or 'it holds no page'}")
-    # One bit per pixel comes as booleans.
-    pages = [page.astype(np.uint8) if page.dtype == bool else page for page in pages]
-    for page in pages:
-        if page.dtype.kind not in "uif" or not np.isfinite(page).all():
-            raise InputError(f"{path} holds values that are not finite, real numbers")
-    return [page[..., np.newaxis] if page.ndim == 2 else _colour(page, path) for page in pages]
+    if errors:
+        raise InputError(f"{path} is damaged: {errors[0]}")
 
 
 @contextmanager
@@ -102,12 +163,12 @@ def _in_silence() -> Iterator[list[str]]:
         logger.removeFilter(collector)
 
 
-def _read_tiff(path: Path) -> list[Array]:
-    """Read the pages of a TIFF file; what tifffile cannot, LZW and JPEG, Pillow does."""
+def _pages_of_tiff(path: Path) -> list[Page]:
+    """List the slices of a TIFF file; what tifffile cannot decode, LZW and JPEG, Pillow does."""
     with tifffile.TiffFile(path) as tiff:
         if {page.compression for page in tiff.pages} - DECODED:
-            return _read_pages_with_pillow(path)
-        pages: list[Array] = []
+            return _pages_with_pillow(path)
+        pages: list[Page] = []
         for series in tiff.series:
             keep = 3 if series.axes.endswith("S") else 2
             axes = series.axes.removesuffix("S")
@@ -116,24 +177,56 @@ def _read_tiff(path: Path) -> list[Array]:
                     f"{path} has the axes {series.axes}; stacks of grey or colour slices are read "
                     "(save each channel as a stack of its own)"
                 )
-            data = series.asarray()
-            pages.extend(data.reshape(-1, *data.shape[data.ndim - keep :]))
+            pages.extend(_pages_of_series(path, series, series.shape[-keep:]))
         return pages
 
 
-def _read_pages_with_pillow(path: Path) -> list[Array]:
+def _pages_of_series(path: Path, series: Any, shape: tuple[int, ...]) -> list[Page]:
+    """List the slices of a series of a TIFF file, each of a shape (H, W) or (H, W, C)."""
+    dtype = np.dtype(series.dtype).newbyteorder(series.parent.byteorder)
+    size, count = dtype.itemsize * math.prod(shape), math.prod(series.shape) // math.prod(shape)
+
+    def mapped(offset: int) -> Page:
+        return Page(path, partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
+
+    if series.dataoffset is not None:
+        return [mapped(series.dataoffset + k * size) for k in range(count)]
+    if all(page is not None and page.shape == shape for page in series.pages):
+        return [
+            mapped(page.dataoffsets[0])
+            if page.is_memmappable
+            else Page(path, partial(_read_page, path, page.index), mapped=False)
+            for page in series.pages
+        ]
+    data = series.asarray().reshape(-1, *shape)  # an odd one: several slices in a page
+    return [Page(path, partial(data.__getitem__, k), mapped=False) for k in range(count)]
+
+
+def _read_page(path: Path, index: int) -> Array:
+    with tifffile.TiffFile(path) as tiff:
+        return tiff.pages[index].asarray()
+
+
+def _pages_with_pillow(path: Path) -> list[Page]:
     with Image.open(path) as image:
-        pages = []
-        for k in range(getattr(image, "n_frames", 1)):
-            image.seek(k)
-            pages.append(np.array(image))
-        return pages
+        count = getattr(image, "n_frames", 1)
+    return [Page(path, partial(_read_frame, path, k), mapped=False) for k in range(count)]
 
 
-def _read_with_pillow(path: Path) -> Array:
+def _read_frame(path: Path, k: int) -> Array:
+    with Image.open(path) as image:
+        image.seek(k)
+        return np.array(image)
+
+
+def _read_png(path: Path) -> Array:
     with Image.open(path) as image:
         # A palette's indices are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
+
+
+def _finite(page: Array) -> bool:
+    return page.dtype.kind != "f" or all(np.isfinite(page[b]).all() for b in bands(page.shape))
 
 
 def _colour(page: Array, path: Path) -> Array:
@@ -141,5 +234,5 @@ def _colour(page: Array, path: Path) -> Array:
     if page.ndim != 3 or page.shape[2] not in (2, 3, 4):
         raise InputError(f"{path} has pages of the shape {page.shape}; grey or colour is read")
     colours = page[..., : (page.shape[2] - 1) | 1]  # 2 is grey and alpha, 4 is RGB and alpha
-    same = all(np.array_equal(colours[..., 0], colours[..., k]) for k in range(colours.shape[2]))
+    same = all((colours[b] == colours[b][..., :1]).all() for b in bands(colours.shape))
     return colours[..., :1] if same else colours

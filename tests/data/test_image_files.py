@@ -1,12 +1,17 @@
 """Reading images: every file a lab has, and one clear sentence for what is none of them."""
 
+import os
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 import tifffile
 from data.pictures import assert_slices, draw, sentence
 from PIL import Image
 
-from minunet.data import image_files
+from minunet.data import bands, image_files
+from minunet.data.image_files import Slices
 from minunet.errors import InputError
 
 
@@ -165,6 +170,112 @@ def test_a_file_of_several_pages_in_a_folder(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
     Image.fromarray(page).save(tmp_path / "b.png")
     assert_slices(image_files.read(tmp_path), [*stack, page])
+
+
+# Slice by slice
+
+
+def is_mapped(array):
+    while array is not None and not isinstance(array, np.memmap):
+        array = array.base
+    return array is not None
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("kind", ["plain", "imagej", "bigtiff", "one table", "page by page"])
+def test_an_uncompressed_stack_is_mapped(tmp_path, dtype, byteorder, kind):
+    stack, path = draw((3, 20, 31), dtype), tmp_path / "stack.tif"
+    big, imagej = kind == "bigtiff", kind in ("imagej", "one table")
+    with tifffile.TiffWriter(path, byteorder=byteorder, imagej=imagej, bigtiff=big) as file:
+        if kind == "page by page":
+            for page in stack:  # each with a table of its own before the pixels of the next
+                file.write(page, contiguous=False, metadata=None)
+        else:
+            truncate = kind == "one table"  # as ImageJ writes more than 4 GB
+            file.write(stack, photometric="minisblack", metadata={"axes": "ZYX"}, truncate=truncate)
+    slices = Slices(path)
+    assert slices.mapped
+    assert len(slices) == 3
+    for found, page in zip(slices, stack, strict=True):
+        assert is_mapped(found)
+        assert not found.flags.writeable
+        np.testing.assert_array_equal(found, page[..., np.newaxis])
+    assert_slices(image_files.read(path), stack)
+    assert not any(is_mapped(image) for image in image_files.read(path))
+
+
+def test_colour_is_mapped(tmp_path):
+    stack = draw((3, 20, 31, 4))
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="rgb")
+    slices = Slices(tmp_path / "a.tif")
+    assert slices.mapped
+    for found, page in zip(slices, stack, strict=True):
+        assert is_mapped(found)
+        np.testing.assert_array_equal(found, page[..., :3])
+
+
+def test_a_folder_is_mapped_if_all_of_it_is(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", draw((2, 20, 31)), photometric="minisblack")
+    assert Slices(tmp_path).mapped
+    Image.fromarray(draw((20, 31))).save(tmp_path / "b.png")
+    assert not Slices(tmp_path).mapped
+
+
+def test_what_is_compressed_is_read_slice_by_slice(tmp_path):
+    stack = np.zeros((8, 400, 500), np.uint8)
+    stack += np.arange(8, dtype=np.uint8)[:, np.newaxis, np.newaxis]
+    first, *others = (Image.fromarray(page) for page in stack)
+    first.save(tmp_path / "b.tif", save_all=True, append_images=others, compression="tiff_lzw")
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", compression="deflate")
+    slices = Slices(tmp_path)
+    assert not slices.mapped
+    assert [int(image.max()) for image in slices] == 2 * list(range(8))
+    tracemalloc.start()
+    for k in range(len(slices)):
+        assert (slices[k] == k % 8).all()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * stack[0].nbytes  # of 16; measured: 4.1, what decoding takes among it
+
+
+def test_several_slices_in_a_page(tmp_path):
+    stack = draw((16, 32, 48))
+    tifffile.imwrite(tmp_path / "a.tif", stack, volumetric=True, tile=(16, 16, 16))
+    assert_slices(image_files.read(tmp_path / "a.tif"), stack)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc elsewhere")
+def test_slices_hold_no_file_open(tmp_path):
+    for k in range(5):
+        tifffile.imwrite(tmp_path / f"{k}.tif", draw((2, 20, 31)), photometric="minisblack")
+    before = len(os.listdir("/proc/self/fd"))
+    slices = Slices(tmp_path)
+    assert sum(image.size for image in slices) == 10 * 20 * 31
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_that_shrinks_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, draw((3, 20, 31)), photometric="minisblack")
+    slices = Slices(path)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(InputError, match=r"a\.tif cannot be read as an image"):
+        slices[2]
+
+
+def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
+    # In bands of two rows, what is wrong is in the last.
+    monkeypatch.setattr(bands, "MOST", 24)
+    page = np.ones((7, 4), np.float32)
+    page[6, 3] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", page)
+    assert "finite" in sentence(tmp_path / "a.tif")
+    colour = np.ones((7, 4, 3), np.uint8)
+    colour[6, 3, 2] = 2
+    Image.fromarray(colour).save(tmp_path / "b.png")
+    (image,) = image_files.read(tmp_path / "b.png")
+    np.testing.assert_array_equal(image, colour)
 
 
 # What cannot be read

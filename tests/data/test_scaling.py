@@ -1,9 +1,12 @@
 """Scaling: one pair of numbers for the whole stack, computed here by hand and in integers."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from minunet.data.scaling import scale
+from minunet.data import bands
+from minunet.data.scaling import Scale, scale, scale_of
 
 
 def assert_scaled(scaled, expected, atol=0.0):
@@ -67,3 +70,59 @@ def test_the_arguments_are_not_written(how, dtype):
     for scaled, image in zip(scale(stack, how), stack, strict=True):
         assert not np.shares_memory(scaled, image)
     assert_scaled([image.astype(np.float32) for image in stack], STACK)
+
+
+# In bands
+
+
+def whole(images, how):
+    """Scale with each image in one piece, in float64: what bands must not change a bit of."""
+    if how == "image":
+        return [whole([image], "minmax")[0] for image in images]
+    stacked = np.concatenate([image.astype(np.float64).ravel() for image in images])
+    offset, spread = 0.0, 1.0
+    if how == "minmax":
+        offset, spread = stacked.min(), np.ptp(stacked)
+    elif how == "standard":
+        offset = sum(image.astype(np.float64).sum() for image in images) / stacked.size
+        squares = (np.square(image.astype(np.float64) - offset).sum() for image in images)
+        spread = (sum(squares) / stacked.size) ** 0.5
+    return [((image - offset) / spread).astype(np.float32) for image in images]
+
+
+@pytest.mark.parametrize("most", [1, 50, 2**20])
+@pytest.mark.parametrize("how", ["minmax", "standard", "image", "none"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, ">u2", np.int16, np.float32])
+def test_bands_change_no_bit(monkeypatch, dtype, how, most):
+    monkeypatch.setattr(bands, "MOST", most)
+    rng = np.random.default_rng(0)
+    stack = [(rng.random(shape) * 255).astype(dtype) for shape in ((23, 17, 1), (9, 31, 1))]
+    for one, expected in zip(scale(stack, how), whole(stack, how), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_array_equal(one, expected)
+
+
+@pytest.mark.parametrize("how", ["minmax", "standard", "none"])
+def test_a_part_is_scaled_as_the_whole_is(how):
+    rng = np.random.default_rng(1)
+    stack = [rng.random((19, 23, 2)), rng.random((11, 13, 2))]
+    found = scale_of(stack, how)
+    for image, scaled in zip(stack, scale(stack, how), strict=True):
+        np.testing.assert_array_equal(found.apply(image[3:8, 2:13]), scaled[3:8, 2:13])
+
+
+def test_the_scale_by_hand():
+    assert scale_of(STACK, "minmax") == Scale(10.0, 40.0)
+    assert scale_of(STACK[1:], "image") == Scale(20.0, 30.0)
+    assert scale_of(STACK, "none") == Scale(0.0, 1.0)
+    assert scale_of([np.full((2, 3, 1), 7)], "minmax") == Scale(7.0, 1.0)
+
+
+@pytest.mark.parametrize("how", ["minmax", "standard"])
+def test_the_scale_of_a_large_image_takes_no_copy_of_it(how):
+    image = np.zeros((4096, 1500, 1), np.uint8)
+    tracemalloc.start()
+    scale_of([image], how)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * 8 * image.size  # one copy in float64; measured: 0.34 of it

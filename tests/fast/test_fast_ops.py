@@ -88,7 +88,7 @@ def test_a_map_that_is_a_view_of_another():
     y = fast.conv_relu.forward(turned, w, b)
     expected = ops.conv_relu.forward(*doubled([turned, w, b]))
     assert_equal_up_to_rounding(y, expected, 3e-6)
-    grey = x[..., 0][..., np.newaxis]  # the stride of its last axis is 0
+    grey = x[..., 0].copy()[..., np.newaxis]  # the stride of its last axis is 0
     w, b = w[:, :, :1], np.zeros_like(b)
     expected = ops.conv_relu.forward(*doubled([grey, w, b]))
     assert_equal_up_to_rounding(fast.conv_relu.forward(grey, w, b), expected, 3e-6)
@@ -139,6 +139,14 @@ def test_a_wide_layer_goes_through_winograds_form_both_ways(monkeypatch):
     dz = np.where(y > 0, dy, 0)[58:70].astype(np.float64)
     expected = ops.conv2d.backward(dz, x[58:72].astype(np.float64), w.astype(np.float64))[0]
     assert_equal_up_to_rounding(dx[60:70], expected[2:12], 2e-5)
+
+
+def test_what_lies_beyond_the_edge_of_a_block_does_not_count(monkeypatch):
+    x, w, b, _ = draw((12, 13, 2), 3)
+    expected = ops.conv2d.forward(*doubled([x, w, b]))
+    scratch = winograd.scratch
+    monkeypatch.setattr(winograd, "scratch", lambda *a: scratch(*a) * np.float32(0) + np.nan)
+    assert_equal_up_to_rounding(winograd.correlate(x, w, b), expected, 2e-5)
 
 
 @pytest.mark.parametrize(

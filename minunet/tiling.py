@@ -151,7 +151,9 @@ def segment(
     for top in down.origins:
         for left in across.origins:
             x = scaled(cut(image, top - margin, left - margin, down.tile, across.tile))
-            logits, _ = unet.forward(params, np.asarray(x, like=params["out.b"]), arch)
+            logits, _ = unet.forward(
+                params, np.asarray(x, like=params["out.b"]), arch, remember=False
+            )
             scores = device.to_host(logits)[: height - top, : width - left]
             yield np.s_[top : top + scores.shape[0], left : left + scores.shape[1]], scores
 

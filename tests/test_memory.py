@@ -66,9 +66,6 @@ print(peak)
 """The small network comes first and pays for what is imported."""
 
 
-@pytest.mark.xfail(
-    reason="unet.forward does not know remember=False yet", raises=subprocess.CalledProcessError
-)
 @pytest.mark.parametrize(
     ("depth", "channels", "classes", "rows", "columns"),
     [(3, 16, 2, 348, 260), (2, 40, 3, 316, 340), (3, 128, 2, 140, 156)],

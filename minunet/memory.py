@@ -76,26 +76,31 @@ def of_prediction(
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
     """Estimate the peak of a forward pass that remembers nothing, in bytes of float32.
 
-    At every arrow of Figure 1: the maps that wait to be copied across the U, what goes into the
-    arrow, what comes out, and what its fast form works in, of which each thread keeps a part.
+    At every arrow of Figure 1: the maps that wait to be copied across the U, what the stage began
+    with, what goes into the arrow, what comes out, and what its fast form works in, of which each
+    thread keeps a part.
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
     waiting: list[int] = []
-    into = peak = kept = 0  # kept: by each thread, beside the band of the tap loop
+    stage, began, into, peak, kept = "", 0, 0, 0, 0
     down, across = geometry.figure1(arch, rows), geometry.figure1(arch, columns)
     for row, column in zip(down, across, strict=True):
         out = FLOAT * row.size * column.size * row.channels
-        working = 0
+        working, first = 0, row.arrow.startswith("conv 3x3") and row.stage != stage
         if row.arrow.startswith("conv 3x3"):
             working, thread = _working(next(shapes), row.size, column.size)
             kept = max(kept, thread)
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
-        peak = max(peak, sum(waiting) + into + out + working)
+        if first:  # what the stage before began with is gone
+            stage, began = row.stage, 0
+        peak = max(peak, sum(waiting) + began + into + out + working)
+        if first:
+            began = into
         if row.arrow.startswith("max pool"):
             waiting.append(into)
         into = out
-    return peak + threads.count() * (threads.CACHE + kept)
+    return peak + threads.count() * (threads.CACHE + kept)  # beside it, the band of the tap loop
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:

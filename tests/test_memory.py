@@ -78,8 +78,7 @@ def test_the_estimate_of_a_forward_pass_is_about_what_it_takes(
     command = [sys.executable, "-c", MEASURE, *given]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     estimate = memory.of_forward(Architecture(depth, channels, 1, classes), rows, columns)
-    # Measured: 1.07, 0.84, 0.93. `SPARE`, a quarter, is there for what is not counted.
-    assert 1 / memory.SPARE < estimate / peak < 1.1
+    assert 0.9 < estimate / peak < 1.1
 
 
 def test_finding_cells_takes_what_is_said():

@@ -325,6 +325,21 @@ def test_tiles_are_scaled_as_the_whole_image_is():
         np.testing.assert_array_equal(scores, theirs)
 
 
+def test_nothing_of_a_tile_is_remembered(monkeypatch):
+    arch = Architecture(depth=2, channels=2)
+    params = initialization.gaussian(arch, np.random.default_rng(28))
+    forward, kept = unet.forward, []
+
+    def watched(*args, **how):
+        logits, activations = forward(*args, **how)
+        kept.append(activations)
+        return logits, activations
+
+    monkeypatch.setattr(unet, "forward", watched)
+    list(tiling.segment(params, np.ones((13, 21, 1), np.float32), arch, tile=56))
+    assert kept == [{}] * tiling.tile_count((13, 21), depth=2, tile=56)
+
+
 def test_number_of_tiles_of_a_known_image():
     assert tiling.tile_count((512, 512, 1), depth=4, tile=572) == 4
     assert tiling.tile_count((773, 388, 1), depth=4, tile=572) == 3

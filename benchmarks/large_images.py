@@ -1,0 +1,198 @@
+"""How the cost of a prediction grows: seconds and memory for images of 1, 4, 16 and 64 megapixels.
+
+    python benchmarks/large_images.py [--preset laptop] [--channels 16] [--rounds 3]
+
+Images are noise, uncompressed TIFF written band by band, and `python -m minunet.predict` segments
+them with an untrained network: neither makes a difference to its cost. Every run is a process of
+its own, and sizes take turns, so that a machine that changes its speed changes it for all. Seconds
+are those of segmenting and writing, after one tile to warm up; start-up and preview, which do not
+grow, are in a column beside. Files are in the page cache, so that no disk is timed. Memory is read
+from /proc while a process runs (Linux only): anonymous memory is what it holds for itself; resident
+memory counts the pages of mapped files, too, which the kernel keeps as long as nobody else wants
+the memory, and drops or writes back when somebody does.
+
+Before that, the price of the margin by tile: computed, and in seconds of a forward pass. Prints
+Markdown tables. With the defaults it takes about 6 minutes on 2 cores, and 700 MB of disk.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from minunet import checkpoint, initialization, predict, tile_choice, tiling, unet
+from minunet.checkpoint import Checkpoint
+from minunet.config import PRESETS, from_options
+from minunet.data.bands import bands
+from minunet.memory import of_prediction, said
+
+TILES = (204, 252, 316, 348, 444, 572, 700, 828, 1084, 1340, 1596, 2108)
+"""Legal at depth 4, and so at any smaller depth."""
+
+POLL = 0.005
+"""Seconds between two looks at the memory of a process."""
+
+
+def write_image(path, side):
+    """Write a square image of noise that is never in memory as a whole."""
+    rng = np.random.default_rng(0)
+    image = tifffile.memmap(path, shape=(side, side), dtype=np.uint8, photometric="minisblack")
+    for rows in bands(image.shape):
+        image[rows] = rng.integers(256, size=image[rows].shape, dtype=np.uint8)
+    image.flush()
+
+
+def write_model(path, settings):
+    """Write a checkpoint of a network nobody trained."""
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(settings.architecture, rng)
+    state = rng.bit_generator.state
+    checkpoint.save(path, Checkpoint(params, params, 0, state, 0.0, settings.to_json()))
+
+
+def child(*arguments):
+    """Predict; print one line of JSON: seconds in all, and of segmenting and writing."""
+    segment, seconds = predict.segment, []
+
+    def timed(*given):
+        params, images, task, *_ = given
+        how = task.settings.architecture, task.tile, task.paper_step, np.float32
+        next(tiling.segment(params, images[0], *how))  # the first one pays for imports and memory
+        started = time.perf_counter()
+        segment(*given)
+        seconds.append(time.perf_counter() - started)
+
+    predict.segment = timed
+    sys.argv = ["predict", *arguments]
+    started = time.perf_counter()
+    with redirect_stdout(sys.stderr):
+        predict.main()
+    print(json.dumps({"whole": time.perf_counter() - started, "segmenting": seconds[0]}))
+
+
+def watch(process):
+    """Return the largest anonymous and the largest resident memory of a process, in bytes."""
+    peak = {"RssAnon": 0, "VmRSS": 0}
+    while process.poll() is None:
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in peak:
+                peak[name] = max(peak[name], 1024 * int(value.split()[0]))
+        time.sleep(POLL)
+    return peak
+
+
+def measure(model, image, out):
+    """Run one prediction; return its seconds and its memory."""
+    command = [sys.executable, __file__, "--child", model, image, "-o", out]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    peak = watch(process)
+    printed, errors = process.communicate()
+    if process.returncode:
+        sys.exit(errors)
+    return json.loads(printed) | peak
+
+
+def measure_all(settings, sides, rounds):
+    """Run all sizes in turn, in a folder that is removed; return the results of each."""
+    results = {side: [] for side in sides}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_model(folder / "model.npz", settings)
+        for side in sides:
+            write_image(folder / f"{side}.tif", side)
+        for _ in range(rounds):
+            for side in sides:
+                with tempfile.TemporaryDirectory(dir=folder) as out:
+                    paths = folder / "model.npz", folder / f"{side}.tif", out
+                    results[side].append(measure(*map(str, paths)))
+    return results
+
+
+def print_growth(settings, sides, results):
+    """Print seconds and memory by the size of the image."""
+    print("| image | tile | tiles | seconds a megapixel: median (min – max) | ÷ first ", end="")
+    print("| other seconds | anonymous memory | estimated | resident memory |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    arch, first = settings.architecture, None
+    for side in sides:
+        axis = tiling.cover(side, arch.depth, settings.tile)
+        runs, megapixels = results[side], side**2 / 1e6
+        each = [run["segmenting"] / megapixels for run in runs]
+        other = statistics.median(run["whole"] - run["segmenting"] for run in runs)
+        first = first or statistics.median(each)
+        anonymous, resident = (said(max(run[k] for run in runs)) for k in ("RssAnon", "VmRSS"))
+        print(
+            f"| {side}² | {axis.tile} | {len(axis.origins) ** 2} "
+            f"| {statistics.median(each):.3f} ({min(each):.3f} – {max(each):.3f}) "
+            f"| {statistics.median(each) / first:.2f} | {other:.1f} | {anonymous} "
+            f"| {said(of_prediction(arch, axis.tile, axis.tile))} | {resident} |"
+        )
+
+
+def print_overhead(settings, rounds, largest):
+    """Print the price of the margin by tile: computed for two networks, and measured for one."""
+    arch, rng = settings.architecture, np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    seconds = {tile: [] for tile in TILES if tile <= largest}
+    for turn in range(rounds + 1):  # the first one also pays for fresh memory
+        for tile, each in seconds.items():
+            x = rng.random((tile, tile, 1), np.float32)
+            started = time.perf_counter()
+            unet.forward(params, x, arch, remember=False)
+            if turn:
+                pixels = tiling.aligned_step(tile, arch.depth) ** 2
+                each.append((time.perf_counter() - started) / pixels)
+    least = min(statistics.median(each) for each in seconds.values())
+    networks = [from_options(preset=preset).architecture for preset in ("paper", "laptop")]
+    print("| tile | computation, paper | computation, laptop | s a megapixel | ÷ least |")
+    print("|---|---|---|---|---|")
+    for tile in TILES:
+        paper, laptop = (tile_choice.overhead(network, tile) for network in networks)
+        row = f"| {tile} | {paper:.2f} | {laptop:.2f} |"
+        if tile in seconds:
+            median = statistics.median(seconds[tile])
+            row += f" {1e6 * median:.3f} | {median / least:.2f} |"
+        else:
+            row += " – | – |"
+        print(row)
+
+
+def main():
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--preset", choices=PRESETS, default="laptop")
+    add("--channels", type=int, help="default: the preset's")
+    add("--tile", type=int, help="default: the preset's")
+    add("--megapixels", type=int, nargs="+", default=[1, 4, 16, 64], help="of 1024² pixels each")
+    add("--rounds", type=int, default=3)
+    add("--largest", type=int, default=1084, help="tile that is timed by itself")
+    add("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        return child(*args.child)
+    given = {name: getattr(args, name) for name in ("preset", "channels", "tile")}
+    settings = from_options(**{name: value for name, value in given.items() if value})
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}; depth "
+        f"{settings.depth}, {settings.channels} channels, tile {settings.tile}\n"
+    )
+    print_overhead(settings, args.rounds, args.largest)
+    print()
+    sides = [round(1024 * megapixels**0.5) for megapixels in args.megapixels]
+    print_growth(settings, sides, measure_all(settings, sides, args.rounds))
+
+
+if __name__ == "__main__":
+    main()

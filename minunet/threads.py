@@ -24,7 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 from minunet.array import Array
 
-CACHE = 2**21
+CACHE = 2**22
 """Bytes that a band should not exceed by much: about the second-level cache of a core."""
 
 

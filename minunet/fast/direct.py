@@ -1,112 +1,141 @@
-"""The tap loop of `ops/conv2d.py` in bands, without a copy: a window is a run of pixels.
+"""The tap loop of `ops/conv_relu.py` in bands: a window is a run of pixels, read where it lies.
 
 The pixels of a map (H, W, C) lie in memory row after row, as one list. In it, the pixels that tap
 (i, j) pairs with the outputs of a band begin i·W + j pixels after those of tap (0, 0), and they
-follow each other without a gap: a matrix (pixels, C) that BLAS reads where it lies. The price is at
-the right edge: an output row has kw - 1 columns fewer than the list has pixels a row, and what is
-computed for them, across the end of a row, is thrown away.
+follow each other without a gap: a matrix (pixels, C) that BLAS reads without a copy. The price is
+at the right edge: an output row has kw - 1 columns fewer than the list has pixels a row, and what
+is computed for them, across the end of a row, is thrown away.
 
-    band[q, :] = b + Σ_{i,j} pixels[first + q + i·pitch + j, :] · w[i, j]
-
-All nine products add to the same band while that is in the cache.
+A product is fast when it is not thin. The kw pixels that the taps of one kernel row meet are
+neighbours, a run of kw·C numbers; such runs may not overlap in a matrix, so every kw-th pixel is
+taken, and then the ones in between: kh·kw products as before, but each with kw·C in place of C.
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from minunet.array import Array
 from minunet.fast.blas import add_product
-from minunet.ops.taps import taps
+from minunet.fast.rectified import rectified
 from minunet.threads import count, fitting, over, scratch
 
 RUN = 512
 """Pixels a product should have at least: with fewer, BLAS mostly arranges the kernel."""
 
 
-def _pixels(x: Array) -> tuple[Array, int]:
-    """List the pixels of a map as they lie in memory, and tell how many there are to a row."""
-    rows, columns, channels = x.shape
-    pitch = x.strides[0] // x.strides[1]
-    many = (rows - 1) * pitch + columns
-    return as_strided(x, (many, channels), x.strides[1:]), pitch
+def _runs(pixels: Array, first: int, many: int, kw: int) -> Array:
+    """Every kw-th run of kw pixels, the first at `first`: (many, kw·C), a view."""
+    return pixels[first : first + kw * many].reshape(many, kw * pixels.shape[1])
 
 
-def correlate(x: Array, w: Array, b: Array | None = None, rectify: bool = False) -> Array:
-    """Unpadded convolution, with a bias and a ReLU on the way if wanted.
+def forward(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded convolution, rectified.
+
+        band[q, :] = b + Σ_i [pixels[q + i·W] … pixels[q + i·W + kw-1]] · w[i]
 
     Parameters
     ----------
-    x : (H, W, C)          float32; rows may overlap in memory
+    x : (H, W, C)          float32, contiguous
     w : (kh, kw, C, O)     kernel
-    b : (O,) or None       bias
-    rectify : bool         take max(y, 0)
+    b : (O,)               bias
 
     Returns
     -------
     y : (H-kh+1, W-kw+1, O)
     """
     kh, kw, channels, features = w.shape
-    rows, columns = x.shape[0] - kh + 1, x.shape[1] - kw + 1
-    pixels, pitch = _pixels(x)
+    rows, columns, pitch = x.shape[0] - kh + 1, x.shape[1] - kw + 1, x.shape[1]
+    pixels = x.reshape(-1, channels)
+    kernel_rows = w.reshape(kh, kw * channels, features)
     y = np.empty_like(x, shape=(rows, columns, features))
     # One row of each: against a whole row NumPy fills and compares several times faster than
     # against a few numbers.
     bias, zero = np.zeros_like(x, shape=(2, pitch, features))
-    if b is not None:
-        bias += b
+    bias += b
 
     def work(first: int, n: int, _thread: int) -> None:
         band = scratch("band", x, n * pitch, features)
         band.reshape(n, -1)[...] = bias.reshape(-1)
-        run = (n - 1) * pitch + columns
-        for i, j in taps(w):
-            start = (first + i) * pitch + j
-            add_product(band[:run], pixels[start : start + run], w[i, j])
+        for phase in range(kw):
+            every = band[phase : len(band) - kw + 1 : kw]
+            for i in range(kh):
+                start = (first + i) * pitch + phase
+                add_product(every, _runs(pixels, start, len(every), kw), kernel_rows[i])
         valid = band.reshape(n, pitch, features)[:, :columns]
-        if rectify:
-            np.maximum(valid, zero[:columns], out=y[first : first + n])
-        else:
-            y[first : first + n] = valid
+        np.maximum(valid, zero[:columns], out=y[first : first + n])
 
-    most = fitting(pitch * (channels + features) * x.itemsize, least=RUN // pitch)
-    over(rows, most, work)
+    over(rows, fitting(pitch * (channels + features) * x.itemsize, least=RUN // pitch), work)
     return y
 
 
-def kernel_gradient(dy: Array, x: Array, w: Array) -> Array:
-    """Gradient of an unpadded convolution with respect to its kernel.
+def backward(
+    dy: Array, y: Array, x: Array, w: Array, need_dx: bool = True
+) -> tuple[Array | None, Array, Array]:
+    """Gradients of a rectified convolution, all while a band is in the cache.
 
-        dw[i, j] = Σ_q pixels[q + i·pitch + j] ⊗ dy[q]
+    Side by side, the kh pixels of dz that lie under each other make the products three times wider
+    again: with z[q] = [dz[q], dz[q - W], …, dz[q - (kh-1)·W]],
 
-    The kw inputs that the taps of one kernel row pair with a dy[q] are neighbours: a run of kw·C
-    numbers, and so they make one product with kw·C rows in place of kw with C. Such runs may not
-    overlap in a matrix, so every kw-th pixel q is taken, and then the ones in between.
+        dx[q] = Σ_j z[q - j] · w[:, j]ᵀ        dw[:, :] = Σ_q [pixels[q] … pixels[q + kw-1]] ⊗ z[q]
 
     Parameters
     ----------
-    dy : (H-kh+1, W-kw+1, O)    0 between its rows, whose distance in memory is that of `x`'s
-    x : (H, W, C)
-    w : (kh, kw, C, O)          its shape is what matters
+    dy, y, x, w : as of `ops/conv_relu.py`; `x` contiguous
+    need_dx : bool      whether dx is of use
 
     Returns
     -------
-    dw : (kh, kw, C, O)
+    dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
     kh, kw, channels, features = w.shape
-    pixels, pitch = _pixels(x)
-    upstream, _ = _pixels(dy)
-    rows, columns = dy.shape[:2]
-    parts = np.zeros_like(w, shape=(count(), kh, kw * channels, features))
+    height, pitch = x.shape[:2]
+    pixels = x.reshape(-1, channels)
+    kernel_columns = np.ascontiguousarray(w.transpose(1, 0, 3, 2)).reshape(kw, -1, channels)
+    dx = np.empty_like(x) if need_dx else None
+    dws = np.zeros_like(w, shape=(count(), kw * channels, kh * features))
+    dbs = np.zeros_like(w, shape=(count(), pitch, features))
 
     def work(first: int, n: int, thread: int) -> None:
-        start = first * pitch
-        band = upstream[start : start + (n - 1) * pitch + columns]
+        z, dz = _under_each_other(rectified(dy, y, w.shape, first, n), n, pitch, w.shape)
+        dbs[thread] += dz.sum(axis=0)
+        if dx is not None:
+            out = dx[first : first + n].reshape(-1, channels)
+            out[...] = 0
+            for j in range(kw):
+                add_product(out, z[kw - 1 - j :][: len(out)], kernel_columns[j])
         for phase in range(kw):
-            every = band[phase::kw]
-            for i in range(kh):
-                run = pixels[start + i * pitch + phase :][: kw * len(every)]
-                add_product(parts[thread, i], run.reshape(-1, kw * channels).T, every)
+            start = first * pitch + phase
+            every = z[kw - 1 + phase :: kw][: (len(pixels) - start) // kw]
+            add_product(dws[thread], _runs(pixels, start, len(every), kw).T, every)
 
-    most = fitting(pitch * (channels + features) * x.itemsize, least=RUN // pitch)
-    over(rows, most, work)
-    return parts.sum(axis=0).reshape(w.shape)
+    row_bytes = pitch * (2 * channels + (kh + 1) * features) * x.itemsize
+    over(height, fitting(row_bytes, least=RUN // pitch), work)
+    dw = dws.sum(axis=0).reshape(kw, channels, kh, features).transpose(2, 0, 1, 3)
+    return dx, np.ascontiguousarray(dw), dbs.sum(axis=(0, 1))
+
+
+def _under_each_other(
+    dz: Array, n: int, pitch: int, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Put the pixels of dz that lie under each other side by side.
+
+    Parameters
+    ----------
+    dz : ((n+kh-1)·pitch + kw-1, O)    of `rectified`
+    n, pitch : int                     rows of the band, pixels in one
+    shape : (kh, kw, C, O)             of the kernel
+
+    Returns
+    -------
+    z : (kw-1 + n·pitch, kh·O)         begins kw - 1 pixels before the band's first
+    own : (n, pitch, O)                the rows of dz that are the band's own, a view
+    """
+    kh, kw, _, features = shape
+    many = kw - 1 + n * pitch
+    z = scratch("under each other", dz, many, kh, features)
+    # Moved as one item each, pixels are copied several times faster than number by number.
+    pixel = np.dtype((np.void, features * dz.itemsize))
+    source, target = dz.view(pixel)[:, 0], z.view(pixel)[..., 0]
+    for i in range(kh):
+        target[:, i] = source[(kh - 1 - i) * pitch :][:many]
+    own = dz[kw - 1 + (kh - 1) * pitch :].reshape(n, pitch, features)
+    return z.reshape(many, -1), own

@@ -15,9 +15,13 @@ The price is rounding: the matrices have entries from 1/24 to 8, and in float32 
 largest relative error of about 1e-5 where the tap loop has 3e-7.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from minunet.array import Array
+from minunet.fast.rectified import rectified
 from minunet.threads import over, scratch
 
 OUT, IN = 4, 6  # pixels along a side of a block: outputs, inputs
@@ -48,21 +52,91 @@ def pays(rows: int, columns: int, w: Array) -> bool:
     return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
 
 
-def _blocks(x: Array, first: int, n: int, across: int) -> Array:
-    """Cut blocks of 6x6 pixels out of a map, 4 apart; what lies beyond its edge is 0.
+def forward(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded 3x3 convolution, rectified; see `direct.forward`."""
+    shape = (x.shape[0] - 2, x.shape[1] - 2, w.shape[3])
+
+    def finish(blocks: Array) -> None:
+        blocks += b
+        np.maximum(blocks, np.zeros_like(blocks[0, 0, 0]), out=blocks)
+
+    return _correlate(lambda first, n: x[first : first + n + 2], shape, w, finish)
+
+
+def input_gradient(dy: Array, y: Array, w: Array) -> Array:
+    """Gradient of a rectified convolution with respect to its input; see `direct.backward`.
+
+    dx[r, c, :] = Σ_{i,j} dz[r-i, c-j, :] · w[i, j]ᵀ is the convolution of dz, with two zeros around
+    it, and the kernel turned by half a circle.
+    """
+    rows, columns, features = dy.shape
+
+    def source(first: int, n: int) -> Array:
+        pixels = rectified(dy, y, w.shape, first, n)
+        pitch = (columns + 2) * pixels.strides[0]
+        return as_strided(pixels, (n + 2, columns + 4, features), (pitch, *pixels.strides))
+
+    turned = w[::-1, ::-1].swapaxes(2, 3)
+    return _correlate(source, (rows + 2, columns + 2, w.shape[2]), turned)
+
+
+def _correlate(
+    source: Callable[[int, int], Array],
+    shape: tuple[int, ...],
+    w: Array,
+    finish: Callable[[Array], None] = lambda blocks: None,
+) -> Array:
+    """Unpadded 3x3 convolution of what comes from `source`.
 
     Parameters
     ----------
-    x : (H, W, C)
-    first, n : int      rows of blocks
+    source : callable      gives the rows that the outputs `first` to `first + n` look at, or fewer
+    shape : (H, W, O)      of the result
+    w : (3, 3, C, O)       kernel
+    finish : callable      works on blocks of outputs (4, 4, n, across, O), in place
+
+    Returns
+    -------
+    array of that shape
+    """
+    channels, features = w.shape[2:]
+    down, across = -(-shape[0] // OUT), -(-shape[1] // OUT)
+    kernels = _kernels(w)
+    y = np.empty_like(w, shape=shape)
+
+    def work(first: int, n: int, _thread: int) -> None:
+        d = _blocks(source(OUT * first, OUT * n), n, across)
+        v = np.matmul(INPUTS, d, out=scratch("inputs", w, *d.shape))
+        v = v.reshape(IN * IN, n * across, channels)
+        m = np.matmul(v, kernels, out=scratch("products", w, IN * IN, n * across, features))
+        m = m.reshape(IN * IN, -1)
+        blocks = np.matmul(OUTPUTS, m, out=scratch("outputs", w, OUT * OUT, m.shape[1]))
+        blocks = blocks.reshape(OUT, OUT, n, across, features)
+        finish(blocks)
+        band = y[OUT * first : OUT * (first + n)]
+        for i in range(OUT):
+            for j in range(OUT):
+                out = band[i::OUT, j::OUT]
+                out[...] = blocks[i, j, : out.shape[0], : out.shape[1]]
+
+    over(down, max(BLOCKS // across, 1), work)
+    return y
+
+
+def _blocks(rows: Array, n: int, across: int) -> Array:
+    """Cut blocks of 6x6 pixels out of a band, 4 apart; what lies beyond its edge is 0.
+
+    Parameters
+    ----------
+    rows : (≤ 4n + 2, W, C)
+    n : int             rows of blocks
     across : int        blocks in a row
 
     Returns
     -------
     (36, n·across·C)
     """
-    blocks = scratch("blocks", x, IN, IN, n, across, x.shape[2])
-    rows = x[OUT * first :]
+    blocks = scratch("blocks", rows, IN, IN, n, across, rows.shape[2])
     for i in range(IN):
         for j in range(IN):
             found = rows[i : i + OUT * n : OUT, j : j + OUT * across : OUT]
@@ -84,36 +158,3 @@ def _kernels(w: Array) -> Array:
 
     over(taps.shape[1], 4096, work)
     return transformed
-
-
-def correlate(x: Array, w: Array, b: Array | None = None, rectify: bool = False) -> Array:
-    """Unpadded 3x3 convolution, with a bias and a ReLU on the way if wanted; see `direct`."""
-    channels, features = w.shape[2:]
-    rows, columns = x.shape[0] - 2, x.shape[1] - 2
-    down, across = -(-rows // OUT), -(-columns // OUT)
-    kernels = _kernels(w)
-    y = np.empty_like(x, shape=(rows, columns, features))
-
-    def work(first: int, n: int, _thread: int) -> None:
-        many = n * across
-        d = _blocks(x, first, n, across)
-        v = np.matmul(INPUTS, d, out=scratch("inputs", x, *d.shape))
-        v = v.reshape(IN * IN, many, channels)
-        m = np.matmul(v, kernels, out=scratch("products", x, IN * IN, many, features))
-        m = m.reshape(IN * IN, -1)
-        blocks = np.matmul(OUTPUTS, m, out=scratch("outputs", x, OUT * OUT, m.shape[1]))
-        blocks = blocks.reshape(OUT, OUT, n, across, features)
-        if b is not None:
-            blocks += b
-        band = y[OUT * first : OUT * (first + n)]
-        for i in range(OUT):
-            for j in range(OUT):
-                out = band[i::OUT, j::OUT]
-                found = blocks[i, j, : out.shape[0], : out.shape[1]]
-                if rectify:
-                    np.maximum(found, 0, out=out)
-                else:
-                    out[...] = found
-
-    over(down, max(BLOCKS // across, 1), work)
-    return y

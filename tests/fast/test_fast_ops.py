@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minunet import fast, ops, threads
-from minunet.fast import direct, winograd
+from minunet.fast import direct, rectified, winograd
 
 SIDES = st.integers(3, 40)
 CHANNELS = st.integers(1, 9)
@@ -52,21 +52,33 @@ def doubled(arrays):
 FORMS = pytest.mark.parametrize(("form", "rtol"), [(direct, 2e-6), (winograd, 2e-5)])
 
 
+SHAPES = pytest.mark.parametrize(
+    "shape", [(21, 17, 5), (3, 3, 1), (3, 12, 2), (23, 34, 1), (18, 6, 4)]
+)
+
+
 @FORMS
-@pytest.mark.parametrize("rectify", [False, True])
-@pytest.mark.parametrize("shape", [(21, 17, 5), (3, 3, 1), (3, 12, 2), (23, 34, 1), (18, 6, 4)])
-def test_correlate_is_the_definition(form, rtol, shape, rectify):
+@SHAPES
+def test_both_forms_are_the_definition_forward(form, rtol, shape):
     x, w, b, _ = draw(shape, 7)
-    expected = ops.conv2d.forward(*doubled([x, w, b]))
-    expected = np.maximum(expected, 0) if rectify else expected
-    assert_equal_up_to_rounding(form.correlate(x, w, b, rectify), expected, rtol)
+    expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
+    assert_equal_up_to_rounding(form.forward(x, w, b), expected, rtol)
+
+
+def input_gradient(form, dy, y, x, w):
+    if form is winograd:
+        return winograd.input_gradient(dy, y, w)
+    return direct.backward(dy, y, x, w)[0]
 
 
 @FORMS
-def test_without_a_bias_there_is_none(form, rtol):
-    x, w, b, _ = draw((11, 14, 3), 4)
-    expected = ops.conv2d.forward(*doubled([x, w, 0 * b]))
-    assert_equal_up_to_rounding(form.correlate(x, w), expected, rtol)
+@SHAPES
+def test_both_forms_are_the_definition_backward(form, rtol, shape):
+    x, w, b, dy = draw(shape, 7)
+    y = np.maximum(dy[::-1], 0)  # any map with zeros will do
+    dz = np.where(y > 0, dy, 0)
+    expected = ops.conv2d.backward(*doubled([dz, x, w]))[0]
+    assert_equal_up_to_rounding(input_gradient(form, dy, y, x, w), expected, rtol)
 
 
 @given(height=SIDES, width=SIDES, channels=CHANNELS, features=CHANNELS, seed=st.integers(0, 99))
@@ -128,8 +140,8 @@ def test_the_gradient_of_the_image_is_left_out_if_not_needed(forms):
 def test_a_wide_layer_goes_through_winograds_form_both_ways(monkeypatch):
     x, w, b, dy = draw((131, 130, 64), 65)
     used = []
-    correlate = winograd.correlate
-    monkeypatch.setattr(winograd, "correlate", lambda *a: used.append(1) or correlate(*a))
+    correlate = winograd._correlate
+    monkeypatch.setattr(winograd, "_correlate", lambda *a: used.append(1) or correlate(*a))
     y = fast.conv_relu.forward(x, w, b)
     dx, *_ = fast.conv_relu.backward(dy, y, x, w)
     assert len(used) == 2
@@ -143,10 +155,23 @@ def test_a_wide_layer_goes_through_winograds_form_both_ways(monkeypatch):
 
 def test_what_lies_beyond_the_edge_of_a_block_does_not_count(monkeypatch):
     x, w, b, _ = draw((12, 13, 2), 3)
-    expected = ops.conv2d.forward(*doubled([x, w, b]))
+    expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
     scratch = winograd.scratch
     monkeypatch.setattr(winograd, "scratch", lambda *a: scratch(*a) * np.float32(0) + np.nan)
-    assert_equal_up_to_rounding(winograd.correlate(x, w, b), expected, 2e-5)
+    assert_equal_up_to_rounding(winograd.forward(x, w, b), expected, 2e-5)
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 4), (1, 1)])
+@pytest.mark.parametrize(("first", "n"), [(0, 3), (2, 4), (5, 6), (9, 5)])
+def test_the_rectified_gradient_has_zeros_wherever_a_tap_can_reach(monkeypatch, kernel, first, n):
+    _, w, _, dy = draw((9 + kernel[0] - 1, 7 + kernel[1] - 1, 2), 3, kernel)  # dy: (9, 7, 3)
+    y = np.maximum(dy[::-1], 0)
+    (kh, kw), dz = kernel, np.where(y > 0, dy, 0)
+    padded = np.pad(dz, ((kh - 1, n + 9), (0, kw - 1), (0, 0)))[first : first + n + kh - 1]
+    expected = np.pad(padded.reshape(-1, 3), ((kw - 1, 0), (0, 0)))
+    empty = rectified.scratch
+    monkeypatch.setattr(rectified, "scratch", lambda *a: empty(*a) * np.float32(0) + np.nan)
+    np.testing.assert_array_equal(rectified.rectified(dy, y, w.shape, first, n), expected)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import inf, nan
 from typing import NoReturn
 
+from minunet.allocator import keep_memory
 from minunet.errors import InputError
 
 
@@ -57,6 +58,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 def run(main: Callable[[], None], module: str) -> NoReturn:
     """Run a command's `main`: bad input ends in one sentence and exit code 2."""
+    keep_memory()
     try:
         main()
     except (InputError, OSError) as error:

@@ -82,14 +82,14 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
     waiting: list[int] = []
-    stage, began, into, peak, kept = "", 0, 0, 0, 0
+    stage, began, into, peak, kept, largest = "", 0, 0, 0, 0, 0
     down, across = geometry.figure1(arch, rows), geometry.figure1(arch, columns)
     for row, column in zip(down, across, strict=True):
         out = FLOAT * row.size * column.size * row.channels
         working, first = 0, row.arrow.startswith("conv 3x3") and row.stage != stage
         if row.arrow.startswith("conv 3x3"):
             working, thread = _working(next(shapes), row.size, column.size)
-            kept = max(kept, thread)
+            kept, largest = max(kept, thread), max(largest, out)
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
         if first:  # what the stage before began with is gone
@@ -100,7 +100,8 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
         if row.arrow.startswith("max pool"):
             waiting.append(into)
         into = out
-    return peak + threads.count() * (threads.CACHE + kept)  # beside it, the band of the tap loop
+    bands = min(threads.count() * threads.CACHE, largest)  # of the tap loop
+    return peak + bands + threads.count() * kept
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:

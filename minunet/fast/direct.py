@@ -113,9 +113,7 @@ def backward(
     return dx, np.ascontiguousarray(dw), dbs.sum(axis=(0, 1))
 
 
-def _under_each_other(
-    dz: Array, n: int, pitch: int, shape: tuple[int, ...]
-) -> tuple[Array, Array]:
+def _under_each_other(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Put the pixels of dz that lie under each other side by side.
 
     Parameters

@@ -74,7 +74,7 @@ def input_gradient(form, dy, y, x, w):
 @FORMS
 @SHAPES
 def test_both_forms_are_the_definition_backward(form, rtol, shape):
-    x, w, b, dy = draw(shape, 7)
+    x, w, _, dy = draw(shape, 7)
     y = np.maximum(dy[::-1], 0)  # any map with zeros will do
     dz = np.where(y > 0, dy, 0)
     expected = ops.conv2d.backward(*doubled([dz, x, w]))[0]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-import tifffile
 
 from minunet.array import Array
 from minunet.errors import InputError
@@ -100,6 +99,8 @@ def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
 
     An ImageJ hyperstack where it can be one, else a BigTIFF, which has no such limit.
     """
+    import tifffile
+
     path, big = folder / layout.name, layout.size > CLASSIC
     mapped: np.memmap[Any, Any] = tifffile.memmap(
         path,

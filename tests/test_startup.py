@@ -6,7 +6,7 @@ import sys
 import pytest
 
 LATER = {
-    *("matplotlib", "tqdm", "cupy"),
+    *("matplotlib", "tifffile", "PIL", "tqdm", "cupy"),
     # What `import scipy` leaves for later, and `from scipy import ndimage` or its like would load.
     *("scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
     *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
@@ -21,7 +21,7 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """Runs a command as `python -m` does, and lists what is loaded when it ends."""
 
 
-@pytest.mark.parametrize("command", ["augment", "data", "evaluate", "geometry", "train"])
+@pytest.mark.parametrize("command", ["augment", "data", "evaluate", "geometry", "predict", "train"])
 def test_what_is_used_later_is_loaded_later(command):
     arguments = [sys.executable, "-c", WATCHED, f"minunet.{command}", "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)

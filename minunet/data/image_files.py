@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import tifffile
-from PIL import Image
 
 from minunet.array import Array
 from minunet.data.bands import bands
 from minunet.errors import InputError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
-DECODED = {tifffile.COMPRESSION[name] for name in ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")}
+DECODED = ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")
 """Compressions that tifffile decodes by itself; the others are left to Pillow."""
 
 
@@ -165,8 +166,11 @@ def _in_silence() -> Iterator[list[str]]:
 
 def _pages_of_tiff(path: Path) -> list[Page]:
     """List the slices of a TIFF file; what tifffile cannot decode, LZW and JPEG, Pillow does."""
+    import tifffile
+
+    decoded = {tifffile.COMPRESSION[name] for name in DECODED}
     with tifffile.TiffFile(path) as tiff:
-        if {page.compression for page in tiff.pages} - DECODED:
+        if {page.compression for page in tiff.pages} - decoded:
             return _pages_with_pillow(path)
         pages: list[Page] = []
         for series in tiff.series:
@@ -203,24 +207,32 @@ def _pages_of_series(path: Path, series: Any, shape: tuple[int, ...]) -> list[Pa
 
 
 def _read_page(path: Path, index: int) -> Array:
+    import tifffile
+
     with tifffile.TiffFile(path) as tiff:
         return tiff.pages[index].asarray()
 
 
+def _open(path: Path) -> "Image":
+    import PIL.Image
+
+    return PIL.Image.open(path)
+
+
 def _pages_with_pillow(path: Path) -> list[Page]:
-    with Image.open(path) as image:
+    with _open(path) as image:
         count = getattr(image, "n_frames", 1)
     return [Page(path, partial(_read_frame, path, k), mapped=False) for k in range(count)]
 
 
 def _read_frame(path: Path, k: int) -> Array:
-    with Image.open(path) as image:
+    with _open(path) as image:
         image.seek(k)
         return np.array(image)
 
 
 def _read_png(path: Path) -> Array:
-    with Image.open(path) as image:
+    with _open(path) as image:
         # A palette's indices are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
 

@@ -31,9 +31,9 @@ import numpy as np
 import tifffile
 
 from minunet import checkpoint, initialization, predict, tile_choice, tiling, unet
+from minunet.bands import bands
 from minunet.checkpoint import Checkpoint
 from minunet.config import PRESETS, from_options
-from minunet.data.bands import bands
 from minunet.memory import of_prediction, said
 
 TILES = (204, 252, 316, 348, 444, 572, 700, 828, 1084, 1340, 1596, 2108)

@@ -18,7 +18,7 @@ from minunet import tiling
 from minunet.architecture import Architecture
 from minunet.array import Array
 from minunet.augment import symmetry
-from minunet.data.bands import bands
+from minunet.bands import bands
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
 from minunet.tiling import Window

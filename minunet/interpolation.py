@@ -9,7 +9,7 @@ import scipy
 
 from minunet import tiling
 from minunet.array import Array
-from minunet.ops.taps import bands
+from minunet.bands import bands
 
 
 def linear(image: Array, at: Array) -> Array:
@@ -30,15 +30,15 @@ def linear(image: Array, at: Array) -> Array:
     first, rows, columns = _mirrors(at, image.shape)
     pixels = image.reshape(-1, *image.shape[2:])
     y = np.empty_like(image, shape=at.shape[1:] + image.shape[2:])
-    for top, height in bands(at.shape[1]):  # what a band needs in between stays in the cache
-        inside = at[:, top : top + height] - first
+    for band in bands(y.shape, cached=True):
+        inside = at[:, band] - first
         (i, j) = whole = inside.astype(np.intp)
         f, g = (inside - whole).astype(image.dtype).reshape(2, *i.shape, *[1] * (image.ndim - 2))
         upper, lower, left, right = rows[i], rows[i + 1], columns[j], columns[j + 1]
         above, below = pixels.take(upper + left, axis=0), pixels.take(lower + left, axis=0)
         above += g * (pixels.take(upper + right, axis=0) - above)
         below += g * (pixels.take(lower + right, axis=0) - below)
-        y[top : top + height] = above + f * (below - above)
+        y[band] = above + f * (below - above)
     return y
 
 
@@ -57,9 +57,9 @@ def nearest(labels: Array, at: Array) -> Array:
     first, rows, columns = _mirrors(at, labels.shape)
     pixels = labels.ravel()
     y = np.empty_like(labels, shape=at.shape[1:])
-    for top, height in bands(at.shape[1]):
-        i, j = (at[:, top : top + height] - first + 0.5).astype(np.intp)
-        y[top : top + height] = pixels.take(rows[i] + columns[j])
+    for band in bands(y.shape, cached=True):
+        i, j = (at[:, band] - first + 0.5).astype(np.intp)
+        y[band] = pixels.take(rows[i] + columns[j])
     return y
 
 

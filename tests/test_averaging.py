@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from minunet import averaging, initialization, tiling
+from minunet import averaging, bands, initialization, tiling
 from minunet.architecture import Architecture
-from minunet.data import bands
 
 ARCH = Architecture(depth=1, channels=3)
 TURNS = {

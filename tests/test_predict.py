@@ -14,6 +14,7 @@ from PIL import Image
 
 from minunet import (
     averaging,
+    bands,
     checkpoint,
     figures,
     initialization,
@@ -25,7 +26,6 @@ from minunet import (
 )
 from minunet.checkpoint import Checkpoint
 from minunet.config import from_options
-from minunet.data import bands
 from minunet.data.image_files import Slices
 
 PREVIEW = figures.preview

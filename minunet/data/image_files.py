@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.bands import bands
+from minunet.bands import bands
 from minunet.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import tifffile
 from data.pictures import assert_slices, draw, sentence
 from PIL import Image
 
-from minunet.data import bands, image_files
+from minunet import bands
+from minunet.data import image_files
 from minunet.data.image_files import Slices
 from minunet.errors import InputError
 

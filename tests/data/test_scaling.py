@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minunet.data import bands
+from minunet import bands
 from minunet.data.scaling import Scale, scale, scale_of
 
 

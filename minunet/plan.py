@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from minunet import geometry, tiling, training, unet
+from minunet import geometry, tile_choice, training, unet
 from minunet.config import Config
 from minunet.data.dataset import Dataset
 from minunet.progress import duration
@@ -30,12 +30,10 @@ def plan(settings: Config, data: Dataset, state: State, device: str) -> list[str
     """
     arch, tile = settings.architecture, settings.tile
     output = geometry.output_size(tile, settings.depth)
-    slices = validated_slices(data)
     a_step, a_tile = _try(settings, data, state)
-    tiles = sum(tiling.tile_count(data.images[k].shape, arch.depth, tile) for k in slices)
     left = settings.steps - state.step
     validations = -(-left // settings.validate_every)
-    seconds = left * a_step + validations * tiles * a_tile
+    seconds = left * a_step + validations * _tiles(settings, data) * a_tile
     end = datetime.now() + timedelta(seconds=seconds)
     pictured = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     error = constant_error(data)
@@ -50,6 +48,14 @@ def plan(settings: Config, data: Dataset, state: State, device: str) -> list[str
         f"time      {a_step:.2f} s a step; steps {state.step + 1} … {settings.steps} and "
         f"{validations} validations: about {duration(seconds)}, until {pictured}",
     ]
+
+
+def _tiles(settings: Config, data: Dataset) -> float:
+    """Count the tiles of a validation: one smaller than in training counts for what it computes."""
+    arch, tile = settings.architecture, settings.tile
+    sizes = [data.images[k].shape[:2] for k in validated_slices(data)]
+    computed = sum(tile_choice.computation(arch, size, tile) for size in sizes)
+    return computed / tile_choice.flop(arch, tile, tile)
 
 
 def memory(settings: Config) -> float:
@@ -84,5 +90,5 @@ def _try(settings: Config, data: Dataset, state: State) -> tuple[float, float]:
         training.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
         seconds.append(time.monotonic() - started)
     started = time.monotonic()
-    unet.forward(state.params, np.asarray(tile.x, like=state.params["out.b"]), arch)
+    unet.forward(state.params, np.asarray(tile.x, like=state.params["out.b"]), arch, remember=False)
     return min(seconds), time.monotonic() - started

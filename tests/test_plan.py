@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from datasets import dataset_of
+from networks import flop_by_hand
 
 from minunet import plan, training
 from minunet.config import from_options
@@ -63,6 +64,17 @@ def test_the_time_is_that_of_steps_and_validations(monkeypatch):
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
     assert re.match(r"time      2\.00 s a step; .* about 4 min 26 s, until ", line)
+
+
+def test_a_validation_is_of_smaller_tiles_where_as_many_do(monkeypatch):
+    # A tile of 40 pixels segments 24; two of 16 rows cover 30, two of 22 columns 41. A tile that is
+    # tried takes as many seconds as it has operations, so this is one validation of four tiles.
+    tried = flop_by_hand(40, 40)
+    monkeypatch.setattr(plan, "_try", lambda *args: (0.0, tried))
+    monkeypatch.setattr(plan, "duration", lambda seconds: f"<{round(seconds)}>")
+    settings = replace(SETTINGS, tile=40, steps=7)
+    lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
+    assert f"about <{4 * flop_by_hand(32, 38)}>, until " in lines[-1]
 
 
 def test_planning_changes_nothing():

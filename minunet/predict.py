@@ -18,10 +18,10 @@ from math import prod
 from pathlib import Path
 from typing import TypeAlias
 
-from minunet import averaging, checkpoint, device, geometry, memory, tile_choice, tiling
+from minunet import averaging, checkpoint, device, geometry, memory, threads, tile_choice, tiling
 from minunet import output_files as outputs
 from minunet.array import Array, Tensors
-from minunet.cli import Parser, at_least, run
+from minunet.cli import Parser, add_threads, at_least, run
 from minunet.config import Config
 from minunet.data import ctc
 from minunet.data.image_files import Slices
@@ -39,15 +39,26 @@ def parse() -> argparse.Namespace:
     add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
     add("image", type=Path, metavar="IMAGE", help="TIFF stack, or TIFF or PNG image")
     add("-o", "--out", type=Path, required=True, help="folder for the results")
+    add_tiling(parser)
+    add_labels(parser)
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add_threads(parser)
+    return parser.parse_args()
+
+
+def add_tiling(parser: Parser) -> None:
+    """Add the options that say how an image is cut into tiles, and how often it is segmented."""
     size = parser.add_mutually_exclusive_group().add_argument
     size("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
     size(
         "--memory",
         type=memory.amount,
         metavar="SIZE",
-        help="take the tile that computes least within this memory, such as 2GB; what is mapped "
-        "of files is not counted, the system drops it where memory is short",
+        help="choose the tile for this memory, such as 2GB: of those that fit, the smallest that "
+        "computes at most 10 %% more than the best; what is mapped of files is not counted, the "
+        "system drops it where memory is short",
     )
+    add = parser.add_argument
     add(
         "--step",
         choices=("aligned", "paper"),
@@ -62,6 +73,11 @@ def parse() -> argparse.Namespace:
         "symmetries; takes so many times as long, and the disk, not memory, holds the scores of a "
         "slice meanwhile (default: none)",
     )
+
+
+def add_labels(parser: Parser) -> None:
+    """Add the options that say what becomes of the probabilities."""
+    add = parser.add_argument
     add(
         "--labels",
         choices=("classes", "cells"),
@@ -80,8 +96,6 @@ def parse() -> argparse.Namespace:
         metavar="N",
         help="cells of fewer pixels are dropped (default: as in training)",
     )
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
-    return parser.parse_args()
 
 
 def check_images(path: Path, images: Slices, settings: Config) -> tuple[int, int, int]:
@@ -190,6 +204,8 @@ def write(
 def main() -> None:
     """Segment the image that the command line names."""
     args = parse()
+    if args.threads:
+        threads.use(args.threads)
     outputs.check_out(args.out)
     # The velocity is as large as the parameters, and of no use here.
     saved = checkpoint.load(args.model)._replace(velocity={})

@@ -132,11 +132,8 @@ def find(folder: Path) -> tuple[Path, ...]:
     return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
-def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Parse the command line: the settings that were typed, --out, --resume.
-
-    The number of threads is none of the run's settings: it is used at once.
-    """
+def make_parser() -> Parser:
+    """List what can be typed."""
     parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
     parser.add_argument(
         "--data",
@@ -161,11 +158,16 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
         + " may be given anew",
     )
     add_threads(parser)
-    typed = {
-        name: value
-        for name, value in vars(parser.parse_args(arguments)).items()
-        if value is not None
-    }
+    return parser
+
+
+def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
+    """Parse the command line: the settings that were typed, --out, --resume.
+
+    The number of threads is none of the run's settings: it is used at once.
+    """
+    given = vars(make_parser().parse_args(arguments))
+    typed = {name: value for name, value in given.items() if value is not None}
     data, out, resume, wanted = (typed.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if wanted:
         threads.use(wanted)

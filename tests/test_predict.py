@@ -22,6 +22,7 @@ from minunet import (
     memory,
     predict,
     segmentation,
+    threads,
     tiling,
 )
 from minunet.checkpoint import Checkpoint
@@ -398,6 +399,52 @@ def test_the_best_tile_for_a_memory(tmp_path):
     np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 4e-7
 
 
+@pytest.fixture
+def threads_as_before():
+    before = threads.count()
+    yield
+    threads.use(before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same_result(
+    tmp_path, monkeypatch, threads_as_before, count
+):
+    config, params = write_model(tmp_path / "m.npz", depth=2, channels=8, tile=60)
+    page = draw((70, 61))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    seen = []
+
+    def segment(*given):
+        seen.append(threads.count())
+        segmentation.segment(*given)
+
+    monkeypatch.setattr(predict, "segment", segment)
+    probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)
+    assert seen == [count]
+    double = {name: w.astype(np.float64) for name, w in params.items()}
+    x = ((page - float(page.min())) / np.ptp(page))[..., np.newaxis]
+    p = tiling.probabilities(double, x, config.architecture, config.tile)
+    np.testing.assert_allclose(probability, p[..., 1], rtol=0, atol=1e-6)  # measured: 3e-7
+    clear = np.abs(p[..., 1] - 0.5) > 1e-6
+    np.testing.assert_array_equal(labels[clear], p.argmax(axis=-1)[clear])
+
+
+def test_the_memory_of_the_plan_is_that_of_the_threads(tmp_path, threads_as_before):
+    write_model(tmp_path / "m.npz")
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    said_with = {}
+    for count in (1, 201):
+        result = call(
+            *("predict", tmp_path / "m.npz", tmp_path / "a.png", "--threads", count),
+            *("-o", tmp_path / f"out{count}"),
+        )
+        said_with[count] = memory.amount(result.out.split("memory    about ")[1].split(";")[0])
+    # Each thread has 2 MiB of cache; a pass takes a quarter more than what it asks for.
+    more = 1.25 * 200 * 2**21
+    assert abs(said_with[201] - said_with[1] - more) < 2e6  # as it is said in MB
+
+
 def test_from_a_shell(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     stack = draw((2, 20, 31))
@@ -468,6 +515,9 @@ def test_what_is_refused(setting):
     assert "--step" in refuse(setting, "a.png", "--step", "wide")
     assert "--average" in refuse(setting, "a.png", "--average", "7")
     assert "< 1" in refuse(setting, "a.png", "--threshold", 1)
+    for count in (0, -1, 1.5, "all", ""):
+        message = refuse(setting, "a.png", "--threads", count)
+        assert f"--threads: '{count}' is not a whole number ≥ 1" in message
     assert "-o" in refused(call("predict", setting / "m.npz", setting / "a.png"))
 
 

@@ -154,12 +154,13 @@ def print_overhead(settings, rounds, largest):
                 pixels = tiling.aligned_step(tile, arch.depth) ** 2
                 each.append((time.perf_counter() - started) / pixels)
     least = min(statistics.median(each) for each in seconds.values())
-    networks = [from_options(preset=preset).architecture for preset in ("paper", "laptop")]
+    presets = [from_options(preset=preset) for preset in ("paper", "laptop")]
     print("| tile | computation, paper | computation, laptop | s a megapixel | ÷ least |")
     print("|---|---|---|---|---|")
     for tile in TILES:
-        paper, laptop = (tile_choice.overhead(network, tile) for network in networks)
-        row = f"| {tile} | {paper:.2f} | {laptop:.2f} |"
+        paper, laptop = (tile_choice.overhead(one.architecture, tile) for one in presets)
+        default = "".join(f", default of {one.preset}" for one in presets if one.tile == tile)
+        row = f"| {tile}{default} | {paper:.2f} | {laptop:.2f} |"
         if tile in seconds:
             median = statistics.median(seconds[tile])
             row += f" {1e6 * median:.3f} | {median / least:.2f} |"

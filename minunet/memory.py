@@ -53,7 +53,7 @@ def said(size: float) -> str:
     """
     if size >= 1e9:
         return f"{-(-size // 1e7) / 100:.2f}GB"
-    return f"{-(-size // 1e6):.0f}MB"
+    return f"{int(-(-size // 1e6))}MB"
 
 
 def of_prediction(

@@ -143,7 +143,8 @@ def prepare(args: argparse.Namespace, settings: Config, images: Slices) -> tuple
     needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
     if args.memory is None:
         tile = args.tile or settings.tile
-        geometry.sizes(tile, arch.depth)  # legal, however small the image
+        check = geometry.sizes if paper_step else tiling.aligned_step
+        check(tile, arch.depth)  # legal, however small the image
     else:
         tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
     smallest = args.smallest or settings.smallest
@@ -216,7 +217,8 @@ def main() -> None:
     files = outputs.layouts(task.shape, arch.classes, task.cells)
     outputs.check_space(args.out, space(task, files, bool(digits)))
     where, reason = device.choose(args.device)
-    print(f"image     {args.image}: {slices} slices of {height} x {width} pixels")
+    stack = "1 slice" if slices == 1 else f"{slices} slices"
+    print(f"image     {args.image}: {stack} of {height} x {width} pixels")
     print(f"model     {args.model}, step {saved.step}, {arch.parameters():,} parameters")
     print(f"device    {reason}")
     print("\n".join(plan(task, needs)), flush=True)

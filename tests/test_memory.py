@@ -37,6 +37,10 @@ def test_what_is_no_amount(text):
     assert "2GB" in str(refused.value)
 
 
+def test_nothing_is_said_without_a_sign():
+    assert memory.said(0) == "0MB"
+
+
 @given(st.floats(1, 1e15))
 def test_what_is_said_is_enough_and_can_be_given(size):
     assert size <= memory.amount(memory.said(size)) <= 1.011 * size + 1e6

@@ -366,6 +366,7 @@ def test_the_plan(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
     text, _ = said(tmp_path, "--average", "flips")
     # Three tiles of 8 pixels down, four across, four versions.
+    assert "a.png: 1 slice of 20 x 31 pixels\n" in text
     assert "tile      24 x 24 → 8 x 8 pixels, 48 to a slice" in text
     assert "memory    about 10" in text  # 100 MB of libraries, and threads to work in
     assert "cells" not in text
@@ -550,6 +551,15 @@ def test_memory_that_is_refused(setting):
     message = refuse(setting, "a.png", "--memory", "2GB", "--tile", 24, out="new")
     assert "--tile" in message
     assert "--memory" in message
+
+
+def test_a_tile_without_room_for_a_step_is_refused_before_the_plan(setting):
+    write_model(setting / "m.npz", depth=3, channels=1, tile=100)
+    arguments = (setting / "m.npz", setting / "a.png", "-o", setting / "out", "--tile", 92)
+    result = call("predict", *arguments)
+    assert "100" in refused(result)
+    assert result.out == ""
+    assert call("predict", *arguments, "--step", "paper").code == 0
 
 
 def test_a_truncated_stack_is_refused(setting):

@@ -10,12 +10,17 @@ and `__array_function__`; what CuPy refuses, it refuses, with a `TypeError`:
 
 The last rule reads CuPy's own signatures, which needs CuPy but no GPU; without CuPy it is not
 checked. All of it checks rules, not CuPy's numbers: `test_device.py` runs those on a real GPU.
+
+What a GPU would have to do for an answer goes into the `ledger`. A call counts as one kernel, but
+for a matrix product, which CuPy prepares (see `ledger.product`); other calls that are more than one
+kernel, such as `np.take_along_axis` or a long sum, are counted too low.
 """
 
 import functools
 import inspect
 import re
 
+import ledger
 import numpy as np
 
 try:
@@ -51,24 +56,47 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__":
             raise TypeError(f"CuPy answers no np.{ufunc.__name__}.{method}")
         require(counterpart(ufunc.__name__), f"np.{ufunc.__name__}", inputs, kwargs)
+        if ufunc is np.matmul:
+            ledger.product(*inward(inputs))
         results = ufunc(*inward(inputs), **inward(kwargs))
-        return kwargs["out"][0] if "out" in kwargs else outward(results)
+        ledger.note("launch")
+        if "out" in kwargs:
+            return kwargs["out"][0]
+        for result in ledger.arrays(results):
+            ledger.note("array", result.nbytes)
+        return outward(results)
 
     def __array_function__(self, func, types, args, kwargs):
         """Answer any other function of NumPy."""
         path = ".".join([*func.__module__.split(".")[1:], func.__name__])
         require(counterpart(path), f"np.{path}", args, kwargs)
-        if func is np.asarray and isinstance(args[0], np.ndarray):
-            return StandIn(np.array(*args, **kwargs))
-        return outward(func(*inward(args), **inward(kwargs)))
+        if func is np.asarray and not isinstance(args[0], StandIn):
+            host = np.array(*args, **kwargs)
+            ledger.note("in", host.nbytes)
+            ledger.note("array", host.nbytes)
+            return StandIn(host)
+        results = func(*inward(args), **inward(kwargs))
+        if isinstance(results, bool):  # as of np.array_equal: in CuPy it stays on the device
+            results = np.bool_(results)
+        ledger.answer(func.__name__, inward(args), inward(kwargs), results)
+        return outward(results)
 
     def __getitem__(self, index):
         """Take a window, as a view, or pick elements."""
-        return outward(self._host[inward(index)])
+        result = self._host[inward(index)]
+        if note_index(index):
+            ledger.note("launch")
+            ledger.note("array", result.nbytes)
+        return outward(result)
 
     def __setitem__(self, index, value):
         """Write a scalar or a device array."""
+        # The end of `x[index] += y` writes a window onto itself; CuPy sees that, as NumPy does.
+        itself = isinstance(value, StandIn) and same(value._host, self._host[inward(index)])
         self._host[inward(index)] = inward(value)
+        if not itself:
+            note_index(index, counted=isinstance(value, StandIn))
+            ledger.note("launch")
 
     def __getattr__(self, name):
         """Find a method that `cupy.ndarray` and a NumPy array share; nothing with an underscore.
@@ -82,12 +110,15 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         @functools.wraps(method)
         def call(*args, **kwargs):
             require(counterpart(f"ndarray.{name}"), f"ndarray.{name}", (self, *args), kwargs)
-            return outward(method(self._host, *inward(args), **inward(kwargs)))
+            result = method(self._host, *inward(args), **inward(kwargs))
+            ledger.answer(name, (self._host, *inward(args)), inward(kwargs), result)
+            return outward(result)
 
         return call
 
     def get(self):
         """Copy to the host."""
+        ledger.note("out", self.nbytes)
         return self._host.copy()
 
     def __len__(self):
@@ -100,19 +131,19 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __float__(self):
         """Give the value of an array of one element; CuPy waits for the device here."""
-        return float(self._host)
+        return float(self.get())
 
     def __int__(self):
         """Give the value of an array of one element."""
-        return int(self._host)
+        return int(self.get())
 
     def __bool__(self):
         """Give the truth of an array of one element."""
-        return bool(self._host)
+        return bool(self.get())
 
     def __repr__(self):
         """Show the values."""
-        return f"StandIn({self._host!r})"
+        return f"StandIn({self.get()!r})"
 
 
 def inward(argument):
@@ -135,6 +166,25 @@ def outward(result):
     if isinstance(result, (tuple, list)):
         return type(result)(map(outward, result))
     return result
+
+
+def same(a, b):
+    """Tell whether two arrays are the same elements of the same memory."""
+    return a.__array_interface__ == b.__array_interface__
+
+
+def note_index(index, counted=True):
+    """Note what an index costs by itself, and tell whether it picks elements, one by one.
+
+    Where a mask must be `counted`, how many it picks decides on a shape: the host waits for that.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    for part in parts:
+        if isinstance(part, list):
+            ledger.note("in", np.asarray(part).nbytes)
+        elif counted and isinstance(part, StandIn) and part.dtype == bool:
+            ledger.note("out", np.intp().nbytes)
+    return any(isinstance(part, (StandIn, list)) for part in parts)
 
 
 def counterpart(path):

@@ -1,0 +1,71 @@
+"""What a training step asks of a GPU: kernels, new arrays and copies, by function.
+
+    python benchmarks/gpu_launches.py [--presets tiny laptop]
+
+Needs no GPU: the step runs on the stand-in of the tests, which notes what CuPy would have to do
+(see `tests/ledger.py` for what counts as what). Prints one Markdown table for each preset. New
+arrays are results and temporaries together; CuPy takes their memory from a pool, and gives it back
+when they are let go, so that their sum is traffic and not the memory that a step needs.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minunet import geometry, training
+from minunet.config import PRESETS, from_options
+from minunet.sampling import Tile
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import ledger
+import standin
+
+
+def step(settings):
+    """Train one step on a tile of noise; return what was asked for."""
+    arch, n = settings.architecture, settings.tile
+    rng = np.random.default_rng(0)
+    m = geometry.output_size(n, arch.depth)
+    labels = rng.integers(arch.classes, size=(m, m), dtype=np.uint8)
+    x = rng.random((n, n, arch.in_channels), dtype=np.float32)
+    tile = Tile(x, labels, np.ones((m, m), np.float32))
+    state = training.start(settings, "cpu")
+    state.params, state.velocity = map(standin.to_device, (state.params, state.velocity))
+    with ledger.kept() as entries:
+        training.step(state, tile, arch, 0.01, settings.momentum, settings.clip)
+    return entries
+
+
+def line(name, entries):
+    """Write a row of the table."""
+    new = ledger.of(entries, "array")
+    return (
+        f"| {name} | {len(ledger.of(entries, 'launch'))} | {len(new)} | {sum(new) / 2**20:,.1f} |"
+    )
+
+
+def table(preset):
+    """Print what one step of a preset asks for."""
+    settings = from_options(preset=preset)
+    entries = step(settings)
+    sent, back = ledger.of(entries, "in"), ledger.of(entries, "out")
+    print(f"\n{preset}: depth {settings.depth}, {settings.channels} channels, tile {settings.tile}")
+    print(f"({len(sent)} copies in, {sum(sent):,} bytes; {len(back)} out, {sum(back)} bytes)\n")
+    print("| asked for by | kernels | new arrays | MiB |\n|---|---|---|---|")
+    for place in sorted({entry.place for entry in entries}):
+        print(line(f"`{place}`", [entry for entry in entries if entry.place == place]))
+    print(line("the step", entries))
+
+
+def main():
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["tiny", "laptop"])
+    for preset in parser.parse_args().presets:
+        table(preset)
+
+
+if __name__ == "__main__":
+    main()

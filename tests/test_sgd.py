@@ -1,7 +1,9 @@
 """Gradient descent with momentum: three steps by hand, and twenty beside PyTorch's."""
 
+import ledger
 import numpy as np
 import pytest
+from standin import to_device
 
 from minunet import initialization, sgd, unet
 from minunet.architecture import Architecture
@@ -53,12 +55,37 @@ def test_a_long_gradient_is_cut_and_keeps_its_direction():
     np.testing.assert_array_equal(grads["b"], [4.0])
 
 
-@pytest.mark.parametrize("longest", [5.0, 5.1, 1e9])
-def test_a_short_gradient_stays_as_it_is(longest):
-    grads = {"a": np.array([[3.0, 0.0]], np.float32), "b": np.array([4.0], np.float32)}
+@pytest.mark.parametrize("longest", [5.0, 5.1, 7.3, 1e9])
+@pytest.mark.parametrize("third", [0.0, -1e-30, 0.1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_short_gradient_stays_as_it_is(longest, third, dtype):
+    grads = {"a": np.array([[3.0, third]], dtype), "b": np.array([4.0], dtype)}
+    grads["a"][0, 0] -= third  # 5 long, or less
     cut = sgd.clip(grads, longest)
     for name, g in grads.items():
         np.testing.assert_array_equal(cut[name], g)
+
+
+def test_a_gradient_of_zeros_stays_one():
+    np.testing.assert_array_equal(sgd.clip({"a": np.zeros(3)}, 0.5)["a"], np.zeros(3))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_gradient_that_is_none_does_not_become_one(value):
+    with np.errstate(invalid="ignore"):
+        cut = sgd.clip({"a": np.array([1.0, value])}, 0.5)
+    assert not np.isfinite(cut["a"]).all()
+
+
+@pytest.mark.parametrize("longest", [1e-3, 0.2, 30.0])
+def test_clipping_asks_the_device_for_nothing(longest):
+    grads = to_device({"a": np.ones((3, 2), np.float32), "b": np.full(4, 2, np.float32)})
+    with ledger.kept() as entries:
+        cut = sgd.clip(grads, longest)
+    assert {entry.kind for entry in entries} == {"launch", "array"}
+    host = {name: g.get() for name, g in grads.items()}
+    for name, g in sgd.clip(host, longest).items():
+        np.testing.assert_array_equal(cut[name].get(), g)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

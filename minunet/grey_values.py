@@ -10,7 +10,6 @@ import numpy as np
 import scipy
 
 from minunet.array import Array
-from minunet.bands import bands
 
 BLACK, WHITE = (0.0, 0.1), (0.9, 1.0)
 """What the darkest and the brightest value of an image become, as fractions of its range."""
@@ -80,9 +79,7 @@ def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
     y = np.empty_like(x)
     for c in range(x.shape[2]):
         table = (low + (high - low) * curve(rng)).astype(x.dtype)
-        for band in bands(x.shape, cached=True):
-            unit = (x[band, :, c] - low) / ((high - low) or 1.0)
-            y[band, :, c] = _look_up(table, unit)
+        y[..., c] = _look_up(table, (x[..., c] - low) / ((high - low) or 1.0))
     return y
 
 

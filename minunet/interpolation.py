@@ -11,6 +11,9 @@ from minunet import tiling
 from minunet.array import Array
 from minunet.bands import bands
 
+CACHED = 2**14
+"""Positions in a band: what a band of them needs in between stays in the cache."""
+
 
 def linear(image: Array, at: Array) -> Array:
     """Interpolate linearly between the four pixels around each position.
@@ -30,7 +33,7 @@ def linear(image: Array, at: Array) -> Array:
     first, rows, columns = _mirrors(at, image.shape)
     pixels = image.reshape(-1, *image.shape[2:])
     y = np.empty_like(image, shape=at.shape[1:] + image.shape[2:])
-    for band in bands(y.shape, cached=True):
+    for band in bands(at.shape[1:], CACHED):
         inside = at[:, band] - first
         (i, j) = whole = inside.astype(np.intp)
         f, g = (inside - whole).astype(image.dtype).reshape(2, *i.shape, *[1] * (image.ndim - 2))
@@ -57,7 +60,7 @@ def nearest(labels: Array, at: Array) -> Array:
     first, rows, columns = _mirrors(at, labels.shape)
     pixels = labels.ravel()
     y = np.empty_like(labels, shape=at.shape[1:])
-    for band in bands(y.shape, cached=True):
+    for band in bands(at.shape[1:], CACHED):
         i, j = (at[:, band] - first + 0.5).astype(np.intp)
         y[band] = pixels.take(rows[i] + columns[j])
     return y

@@ -1,35 +1,24 @@
-"""Bands of rows: by hand, every row once, and none larger than what should be in memory."""
-
-import math
+"""Bands of rows: every row once, as many at a time as may be."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minunet import bands
 
 
-def test_bands_by_hand():
-    assert list(bands.bands((3, 2**20))) == [slice(0, 1), slice(1, 2), slice(2, 3)]
-    assert list(bands.bands((3, 2**18, 2))) == [slice(0, 2), slice(2, 3)]
-    assert list(bands.bands((20, 10**4))) == [slice(0, 20)]
-    # A row that is larger than a band is one all the same.
-    assert list(bands.bands((2, 10**7))) == [slice(0, 1), slice(1, 2)]
+@pytest.mark.parametrize("height", [0, 1, 2, 3, 4, 7, 12])
+@pytest.mark.parametrize(("width", "rows"), [(5, 3), (7, 2), (11, 1), (40, 1)])
+def test_every_row_once_in_the_longest_bands_of_whole_rows(height, width, rows):
+    cut = list(bands.bands((height, width), most=15))
+    assert [row for band in cut for row in range(band.start, band.stop)] == list(range(height))
+    assert all(band.stop - band.start == rows for band in cut[:-1])
+    assert all(1 <= band.stop - band.start <= rows for band in cut)
 
 
-def test_bands_for_the_cache_by_hand():
-    assert list(bands.bands((40, 572), cached=True)) == [slice(0, 14), slice(14, 28), slice(28, 40)]
-    assert list(bands.bands((2, 10**4), cached=True)) == [slice(0, 1), slice(1, 2)]
+def test_the_values_of_all_channels_count():
+    assert list(bands.bands((4, 5, 3), most=30)) == [slice(0, 2), slice(2, 4)]
 
 
-@pytest.mark.parametrize("cached", [False, True])
-@given(shape=st.lists(st.integers(1, 3000), min_size=1, max_size=3))
-def test_every_row_is_in_one_band(cached, shape):
-    most = bands.CACHED if cached else bands.MOST
-    cut = list(bands.bands(tuple(shape), cached))
-    assert [row for band in cut for row in range(shape[0])[band]] == list(range(shape[0]))
-    row = math.prod(shape[1:])
-    for band in cut:
-        assert (band.stop - band.start) * row <= max(most, row)
-    # No more bands than it takes: all but the last are as large as they may be.
-    assert all((band.stop - band.start + 1) * row > most for band in cut[:-1])
+def test_unless_told_a_band_has_a_million_values(monkeypatch):
+    assert [band.stop for band in bands.bands((2500, 1024))] == [1024, 2048, 2500]
+    monkeypatch.setattr(bands, "MOST", 10 * 1024)
+    assert [band.stop for band in bands.bands((25, 1024))] == [10, 20, 25]

@@ -20,6 +20,13 @@ def small_cache():
 PAGE = np.array([[0, 10, 20], [100, 110, 120]], np.float32)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def bands_of_a_few_rows():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpolation, "CACHED", 50)
+        yield
+
+
 def test_linear_by_hand():
     at = np.array([[[0, 0.5, 0.25, 1]], [[0, 0.5, 1.5, 2]]])
     # 0.75·(10 + 20)/2 + 0.25·(110 + 120)/2 = 40

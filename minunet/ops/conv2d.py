@@ -10,7 +10,7 @@ says convolution for what mathematics calls cross-correlation.
 import numpy as np
 
 from minunet.array import Array
-from minunet.ops.taps import bands, over_pixels, taps
+from minunet.ops.taps import over_pixels, taps
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
@@ -28,10 +28,9 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     """
     rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     y = np.empty_like(x, shape=(rows, columns, w.shape[3]))
-    for r, n in bands(rows):
-        y[r : r + n] = b
-        for i, j in taps(w):
-            y[r : r + n] += x[r + i : r + i + n, j : j + columns] @ w[i, j]
+    y[...] = b
+    for i, j in taps(w):
+        y += x[i : i + rows, j : j + columns] @ w[i, j]
     return y
 
 
@@ -52,14 +51,10 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     -------
     dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
-    rows, columns, channels = dy.shape
-    dx, dw = np.zeros_like(x), np.zeros_like(w)
-    db = np.zeros_like(w, shape=(channels,))
-    for r, n in bands(rows):
-        band = dy[r : r + n]
-        db += band.sum(axis=(0, 1))
-        for i, j in taps(w):
-            window = np.s_[r + i : r + i + n, j : j + columns]
-            dx[window] += band @ w[i, j].T
-            dw[i, j] += over_pixels(x[window], band)
-    return dx, dw, db
+    rows, columns, _ = dy.shape
+    dx, dw = np.zeros_like(x), np.empty_like(w)
+    for i, j in taps(w):
+        window = np.s_[i : i + rows, j : j + columns]
+        dx[window] += dy @ w[i, j].T
+        dw[i, j] = over_pixels(x[window], dy)
+    return dx, dw, dy.sum(axis=(0, 1))

@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from minunet.ops.taps import BAND
-
 SEEDS = st.integers(0, 2**32 - 1)
-THREE_BANDS = st.integers(2 * BAND + 1, 3 * BAND)
 
 EXACT = 1e-10  # measured: 1e-14 against a naive logarithm, 5e-15 against everything else
 ADJOINT = 1e-14  # measured: 9e-17; a wrong adjoint is off by 1e-2 and more
@@ -25,11 +22,6 @@ PRECISIONS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def sizes(n: int) -> st.SearchStrategy[tuple[int, ...]]:
     """Draw n small sizes, no two of them equal."""
     return st.sampled_from(list(itertools.permutations(range(1, 8), n)))
-
-
-def low_or_tall(n: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Draw n sizes, no two of them equal, of which the first is small or fills three bands."""
-    return sizes(n) | st.tuples(THREE_BANDS, sizes(n - 1)).map(lambda drawn: (drawn[0], *drawn[1]))
 
 
 def separated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,14 +11,13 @@ from ops.checks import (
     assert_close,
     assert_like,
     extra_memory,
-    low_or_tall,
+    sizes,
     untouched,
 )
 from scipy.signal import convolve2d, correlate2d
 
 from minunet.gradcheck import adjoint_gap, check_gradients
 from minunet.ops import conv2d
-from minunet.ops.taps import BAND
 
 KERNELS = st.sampled_from([(1, 1), (2, 2), (3, 3), (2, 3), (3, 1)])
 
@@ -26,7 +25,7 @@ KERNELS = st.sampled_from([(1, 1), (2, 2), (3, 3), (2, 3), (3, 1)])
 @st.composite
 def convolutions(draw):
     """Draw x, w, b and an upstream gradient: of x, as of y, no two sizes are equal."""
-    (rows, columns, c, o), (kh, kw) = draw(low_or_tall(4)), draw(KERNELS)
+    (rows, columns, c, o), (kh, kw) = draw(sizes(4)), draw(KERNELS)
     height, width = rows + kh - 1, columns + kw - 1
     assume(len({height, width, c, o}) == 4)
     return random_arrays((height, width, c, o), (kh, kw), draw(SEEDS))
@@ -157,7 +156,7 @@ def test_gradients(arrays):
 
 @PRECISIONS
 def test_contract(dtype):
-    drawn = random_arrays((2 * BAND + 3, 7, 2, 5), (3, 2), seed=0)
+    drawn = random_arrays((11, 7, 2, 5), (3, 2), seed=0)
     x, w, b, dy = (array.astype(dtype) for array in drawn)
     with untouched(x, w, b, dy) as (x, w, b, dy):
         y = conv2d.forward(x, w, b)
@@ -171,9 +170,9 @@ def test_contract(dtype):
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_memory_stays_far_below_a_copy_of_the_map():
-    # Of a map of 40 bands, one band or two are all that is copied. Measured, in maps: 0.02 forward,
-    # 0.08 backward; a copy of the map for each of nine taps would be 9.
-    x, w, b, dy = random_arrays((40 * BAND + 2, 23, 12, 9), (3, 3), seed=0)
-    assert extra_memory(lambda: conv2d.forward(x, w, b)) < 0.2 * x.nbytes
-    assert extra_memory(lambda: conv2d.backward(dy, x, w)) < 0.2 * x.nbytes
+def test_memory_is_that_of_one_tap_at_a_time():
+    # A copy of the map for each of nine taps would be 9 maps. Measured, in maps: 0.9 forward, 1.0
+    # backward.
+    x, w, b, dy = random_arrays((602, 23, 12, 12), (3, 3), seed=0)
+    assert extra_memory(lambda: conv2d.forward(x, w, b)) < 1.5 * x.nbytes
+    assert extra_memory(lambda: conv2d.backward(dy, x, w)) < 1.5 * x.nbytes

@@ -1,27 +1,15 @@
-"""Taps and bands: the loop that every spatial op is written with."""
+"""Taps: the loop that every spatial op is written with."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from ops.checks import SEEDS, assert_close, sizes
 
-from minunet.ops.taps import BAND, bands, over_pixels, taps
+from minunet.ops.taps import over_pixels, taps
 
 
 def test_taps_go_row_by_row_over_a_kernel_that_is_not_square():
     w = np.zeros((2, 3, 5, 4))
     assert list(taps(w)) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
-
-
-@pytest.mark.parametrize("rows", [0, 1, BAND - 1, BAND, BAND + 1, 2 * BAND, 5 * BAND + 3])
-def test_bands_cover_every_row_exactly_once_and_in_order(rows):
-    covered = [row for first, n in bands(rows) for row in range(first, first + n)]
-    assert covered == list(range(rows))
-
-
-@pytest.mark.parametrize("rows", [1, BAND, 5 * BAND + 3])
-def test_no_band_is_empty_or_longer_than_a_band(rows):
-    assert all(1 <= n <= BAND for _, n in bands(rows))
 
 
 def test_over_pixels_by_hand():

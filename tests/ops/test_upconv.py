@@ -10,16 +10,15 @@ from ops.checks import (
     assert_close,
     assert_like,
     extra_memory,
-    low_or_tall,
+    sizes,
     untouched,
 )
 from scipy.signal import convolve2d
 
 from minunet.gradcheck import adjoint_gap, check_gradients
 from minunet.ops import upconv
-from minunet.ops.taps import BAND
 
-SIZES = low_or_tall(4)
+SIZES = sizes(4)
 
 
 def draw(size, seed):
@@ -62,7 +61,7 @@ def test_backward_by_hand():
 
 @pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_every_output_pixel_sees_one_tap(tap):
-    x, w, b, _ = draw((2 * BAND + 1, 3, 2, 4), seed=0)
+    x, w, b, _ = draw((5, 3, 2, 4), seed=0)
     i, j = tap
     alone = np.zeros_like(w)
     alone[tap] = w[tap]
@@ -159,7 +158,7 @@ def test_gradients(size, seed):
 
 @PRECISIONS
 def test_contract(dtype):
-    x, w, b, dy = (array.astype(dtype) for array in draw((2 * BAND + 1, 7, 2, 5), seed=0))
+    x, w, b, dy = (array.astype(dtype) for array in draw((11, 7, 2, 5), seed=0))
     with untouched(x, w, b, dy) as (x, w, b, dy):
         y = upconv.forward(x, w, b)
         dx, dw, db = upconv.backward(dy, x, w)
@@ -182,9 +181,8 @@ def test_a_view_is_as_good_an_upstream_gradient_as_a_copy():
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_memory_stays_far_below_a_copy_of_the_map():
-    # Of a map of 40 bands, one band or two are all that is copied. Measured, in maps: 0.06 forward,
-    # 0.03 backward.
-    x, w, b, dy = draw((40 * BAND, 23, 12, 9), seed=0)
-    assert extra_memory(lambda: upconv.forward(x, w, b)) < 0.2 * x.nbytes
-    assert extra_memory(lambda: upconv.backward(dy, x, w)) < 0.2 * x.nbytes
+def test_memory_is_that_of_one_tap_at_a_time():
+    # All four taps at once would be 4 maps. Measured, in maps: 1.1 forward, 1.0 backward.
+    x, w, b, dy = draw((602, 23, 12, 12), seed=0)
+    assert extra_memory(lambda: upconv.forward(x, w, b)) < 1.5 * x.nbytes
+    assert extra_memory(lambda: upconv.backward(dy, x, w)) < 1.5 * x.nbytes

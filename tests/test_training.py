@@ -3,18 +3,21 @@
 import csv
 import math
 import signal
+import threading
 
+import ledger
 import numpy as np
 import pytest
 from commands import draw_stack
 from datasets import dataset_of
+from standin import StandIn, to_device
 
-from minunet import augment, figures, initialization, sampling, training, unet
+from minunet import augment, figures, initialization, sampling, sgd, training, unet
 from minunet.architecture import Architecture
 from minunet.config import from_options
 from minunet.data.synthetic import em_stack
 from minunet.ops import cross_entropy
-from minunet.sampling import Tile
+from minunet.sampling import Tile, tile_rng
 from minunet.training import DivergedError, State
 
 SMALL = from_options(
@@ -104,6 +107,67 @@ def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures, clip):
         np.testing.assert_array_equal(state.velocity[name], v[name])
     assert state.rng.bit_generator.state == rng.bit_generator.state
     assert state.step == 10
+
+
+# What a step asks of a GPU
+
+SENT = [52 * 52 * 4, 12 * 12, 12 * 12 * 4]  # image, labels, weight map
+DROPPED = [20 * 20 * 6, 6 * 6 * 12]  # a byte for each value of the two lowest contracting stages
+
+
+@pytest.mark.parametrize("clip", [0.0, 1e-3, 1e3])  # off; every gradient is cut; none
+@pytest.mark.parametrize(("dropout", "bits"), [(0.0, []), (0.5, DROPPED)])
+@pytest.mark.parametrize("variant", ["paper", "release"])
+def test_a_step_sends_one_tile_and_brings_one_number_back(variant, dropout, bits, clip):
+    arch = Architecture(depth=2, channels=3, variant=variant, dropout=dropout)
+    state, rng = device_state(arch), np.random.default_rng(1)
+    for _ in range(2):
+        tile = draw_tile(arch, 52, rng)
+        with ledger.kept() as entries:
+            energy = training.step(state, tile, arch, 0.1, 0.9, clip)
+        assert ledger.of(entries, "in") == [*SENT, *bits]
+        assert [e[1:] for e in entries if e.kind == "out"] == [("training.step", 4)]
+        assert type(energy) is float
+    assert all(isinstance(w, StandIn) for w in (*state.params.values(), *state.velocity.values()))
+
+
+def test_a_larger_tile_takes_no_more_kernels_and_no_array_larger_than_a_map():
+    arch = Architecture(depth=2, channels=3)
+    launches = set()
+    for size in (52, 76, 116):
+        tile = draw_tile(arch, size, np.random.default_rng(1))
+        state = device_state(arch)
+        with ledger.kept() as entries:
+            training.step(state, tile, arch, 0.1, 0.9, clip=1.0)
+        launches.add(len(ledger.of(entries, "launch")))
+        assert max(ledger.of(entries, "array")) == (size - 2) ** 2 * 3 * 4  # the first map is
+    assert len(launches) == 1
+
+
+def device_state(arch):
+    params = to_device(initialization.gaussian(arch, np.random.default_rng(0)))
+    return State(params, sgd.start(params), np.random.default_rng(2))
+
+
+def test_the_next_tile_is_being_made_before_a_step_begins(tmp_path, monkeypatch, no_pictures):
+    begun = [threading.Event() for _ in range(5)]
+    settings = from_options(**SMALL.__dict__ | {"steps": 5})
+    data, step, draw = small_data(), training.step, sampling.draw
+
+    def make(k):
+        begun[k].set()
+        return draw(*data.part(data.training), 24, 1, augment.SETS["none"], tile_rng(7, k))
+
+    def checked(state, *args):
+        # The energy is what ends a step: by now nobody has asked a GPU for it.
+        assert state.step == 4 or begun[state.step + 1].wait(10)
+        return step(state, *args)
+
+    monkeypatch.setattr(training, "tiles", lambda *args: make)
+    monkeypatch.setattr(training, "step", checked)
+    state = training.start(settings, "cpu")
+    training.train(tmp_path, settings, data, state)
+    assert state.step == 5
 
 
 def test_without_knowledge_the_energy_is_that_of_guessing():

@@ -13,6 +13,6 @@ def keep_memory() -> None:
     """
     trim_threshold, mmap_threshold = -1, -3  # from its malloc.h
     library = ctypes.CDLL(None) if os.name == "posix" else None
-    if hasattr(library, "mallopt"):
+    if library is not None and hasattr(library, "mallopt"):
         library.mallopt(trim_threshold, 2**31 - 1)
         library.mallopt(mmap_threshold, 2**30)

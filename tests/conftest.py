@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from minunet import threads
+
 os.environ["MPLBACKEND"] = "Agg"
 
 settings.register_profile("minunet", deadline=None, derandomize=True, max_examples=25)
@@ -22,3 +24,11 @@ def torch():
     torch.set_num_threads(1)
     yield torch
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def threads_as_before():
+    """Let a test set the number of threads, for itself."""
+    before = threads.count()
+    yield
+    threads.use(before)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minunet import instances, memory
+from minunet import instances, memory, threads
 from minunet.architecture import Architecture
 from minunet.config import from_options
 
@@ -107,3 +107,13 @@ def test_a_prediction_is_parameters_and_the_larger_of_its_parts():
     assert memory.of_prediction(arch, 196, 148, labelled=pixels) == base + 28 * pixels
     # A slice of 5 GB that is read while the one before it is still there.
     assert memory.of_prediction(arch, 196, 148, held=5 * 10**9) == base + 10**10
+
+
+def test_every_thread_has_a_band_but_all_bands_are_no_more_than_the_map(threads_as_before):
+    estimates = []
+    for count in (1, 2, 3):
+        threads.use(count)
+        estimates.append(memory.of_forward(Architecture(3, 16), 380, 348))
+    largest = 4 * 16 * 378 * 346  # bytes of the first map, 8.4 MB: two bands and no third
+    bands = [2**22, min(2 * 2**22, largest), largest]
+    np.testing.assert_array_equal(np.diff(estimates), np.diff(bands))

@@ -400,13 +400,6 @@ def test_the_best_tile_for_a_memory(tmp_path):
     np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 4e-7
 
 
-@pytest.fixture
-def threads_as_before():
-    before = threads.count()
-    yield
-    threads.use(before)
-
-
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_any_number_of_threads_gives_the_same_result(
     tmp_path, monkeypatch, threads_as_before, count
@@ -429,21 +422,6 @@ def test_any_number_of_threads_gives_the_same_result(
     np.testing.assert_allclose(probability, p[..., 1], rtol=0, atol=1e-6)  # measured: 3e-7
     clear = np.abs(p[..., 1] - 0.5) > 1e-6
     np.testing.assert_array_equal(labels[clear], p.argmax(axis=-1)[clear])
-
-
-def test_the_memory_of_the_plan_is_that_of_the_threads(tmp_path, threads_as_before):
-    write_model(tmp_path / "m.npz")
-    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
-    said_with = {}
-    for count in (1, 201):
-        result = call(
-            *("predict", tmp_path / "m.npz", tmp_path / "a.png", "--threads", count),
-            *("-o", tmp_path / f"out{count}"),
-        )
-        said_with[count] = memory.amount(result.out.split("memory    about ")[1].split(";")[0])
-    # Each thread has 2 MiB of cache; a pass takes a quarter more than what it asks for.
-    more = 1.25 * 200 * 2**21
-    assert abs(said_with[201] - said_with[1] - more) < 2e6  # as it is said in MB
 
 
 def test_from_a_shell(tmp_path):

@@ -253,7 +253,8 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
 def test_prediction_moves_tiles_in_and_probabilities_out():
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(7)
-    params, image = initialization.gaussian(arch, rng), rng.random((9, 14, 1), dtype=np.float32)
+    # float64: both sides take the definitions then.
+    params, image = initialization.gaussian(arch, rng, dtype=np.float64), rng.random((9, 14, 1))
     ours = tiling.probabilities(params, image, arch, tile=24)
     theirs = tiling.probabilities(to_device(params), image, arch, tile=24)
     assert_same_bits(ours, theirs)

@@ -22,7 +22,7 @@ def backward(
     dy: Array, y: Array, x: Array, w: Array, need_dx: bool = True
 ) -> tuple[Array | None, Array, Array]:
     """Gradients of a rectified convolution; parameters and results as of `ops/conv_relu.py`."""
-    transformed = need_dx and winograd.pays(*x.shape[:2], w)
+    transformed = need_dx and winograd.pays(x.shape[0], x.shape[1], w)
     here = need_dx and not transformed
     dx, dw, db = direct.backward(dy, y, np.ascontiguousarray(x), w, need_dx=here)
     return winograd.input_gradient(dy, y, w) if transformed else dx, dw, db

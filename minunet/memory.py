@@ -110,7 +110,6 @@ def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]
     if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
         return 0, 0
     down, across = -(-rows // winograd.OUT), -(-columns // winograd.OUT)
-    most, count = max(winograd.BLOCKS // across, 1), threads.count()
-    blocks = -(-down // (count * -(-down // (most * count)))) * across  # as `threads.over` cuts
+    blocks = across * int(np.diff(threads.edges(down, max(winograd.BLOCKS // across, 1))).max())
     inputs, outputs = winograd.IN**2, winograd.OUT**2
     return FLOAT * inputs * c * o, FLOAT * blocks * (2 * inputs * c + (inputs + outputs) * o)

@@ -68,6 +68,18 @@ def fitting(row_bytes: int, least: int = 1) -> int:
     return max(CACHE // row_bytes, least, 1)
 
 
+def edges(rows: int, most: int) -> list[int]:
+    """Cut rows into bands of at most `most`, every thread getting the same number of them.
+
+    Returns
+    -------
+    first row of each band, and behind the last one `rows`
+    """
+    threads = min(count(), rows)
+    bands = min(threads * math.ceil(rows / (most * threads)), rows)
+    return [band * rows // bands for band in range(bands + 1)]
+
+
 def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
     """Call `work(first, n, thread)` for bands that cover `rows` rows, on all threads at once.
 
@@ -80,13 +92,12 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
         of a thread come one after the other, first row first.
     """
     threads = min(count(), rows)
-    each = math.ceil(rows / (most * threads))  # bands of a thread: the same number for all
-    many = min(threads * each, rows)
-    edges = [band * rows // many for band in range(many + 1)]
+    cuts = edges(rows, most)
+    many = len(cuts) - 1
 
     def share(thread: int) -> None:
         for band in range(thread * many // threads, (thread + 1) * many // threads):
-            work(edges[band], edges[band + 1] - edges[band], thread)
+            work(cuts[band], cuts[band + 1] - cuts[band], thread)
 
     with _blas().limit(limits=1, user_api="blas"):
         others = [

@@ -20,6 +20,7 @@ import numpy as np
 from minunet import fast, geometry, ops
 from minunet.architecture import Architecture
 from minunet.array import Array, Tensors
+from minunet.errors import InputError
 
 __all__ = ["Architecture", "backward", "forward", "ops_for"]
 
@@ -58,9 +59,15 @@ def forward(
     Raises
     ------
     ValueError
-        If the tile is of an illegal size or has the wrong number of channels.
+        If the tile is of an illegal size, has the wrong number of channels, or is not of the
+        parameters' dtype.
     """
     geometry.check_tile(x.shape, arch)
+    if x.dtype != params["out.w"].dtype:
+        raise InputError(
+            f"the tile is {x.dtype} and the parameters are {params['out.w'].dtype}: give the tile "
+            f"as {params['out.w'].dtype}"
+        )
     op = ops_for(x)
     kept: Tensors = {}
     take = kept.__getitem__ if remember else kept.pop

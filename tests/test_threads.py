@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 from minunet import initialization, threads, unet
 from minunet.architecture import Architecture
 
-
-@pytest.fixture(autouse=True)
-def as_before():
-    before = threads.count()
-    yield
-    threads.use(before)
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 @given(rows=st.integers(1, 200), most=st.integers(1, 50), count=st.integers(1, 5))
@@ -27,11 +22,12 @@ def test_every_row_is_worked_on_exactly_once(rows, most, count):
 
     def work(first, n, thread):
         times[first : first + n] += 1
-        found.append((thread, n))
+        found.append((first, n, thread))
 
     threads.over(rows, most, work)
+    assert sorted({first for first, _, _ in found} | {rows}) == threads.edges(rows, most)
     assert (times == 1).all()
-    assert all(0 <= thread < count and 1 <= n <= most for thread, n in found)
+    assert all(0 <= thread < count and 1 <= n <= most for _, n, thread in found)
 
 
 def test_the_threads_share_the_work():

@@ -251,3 +251,9 @@ def test_a_tile_with_wrong_channels_or_axes_is_told_what_is_right():
     for wrong in (x[..., :1], x[..., 0], x[np.newaxis], np.concatenate([x, x], axis=-1)):
         with pytest.raises(InputError, match=r"\(H, W, 2\)"):
             unet.forward(params, wrong, arch)
+
+
+def test_a_tile_of_another_dtype_than_the_parameters_is_refused():
+    params, x, arch = tile_of(small(1, "paper"))
+    with pytest.raises(InputError, match="float32 and the parameters are float64: give the tile"):
+        unet.forward(params, x.astype(np.float32), arch)

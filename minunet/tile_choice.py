@@ -2,8 +2,7 @@
 
 At the aligned step every tile gives the same answer (`minunet.tiling`), so that only time and
 memory are at stake. What a tile computes for the sake of its margin is thrown away: the larger the
-tile, the smaller that part, and the larger the maps that are in memory at once. Large maps are also
-slower to walk through, a pixel of a thin network by more than the last part of the margin is worth.
+tile, the smaller that part, and the larger the maps that are in memory at once.
 """
 
 from collections.abc import Callable
@@ -13,9 +12,6 @@ from minunet import geometry, tiling
 from minunet.architecture import Architecture
 from minunet.errors import InputError
 from minunet.memory import said
-
-ENOUGH = 1.1
-"""What a tile may compute, relative to the least of all that fit, to be taken for its smallness."""
 
 
 def flop(arch: Architecture, rows: int, columns: int) -> int:
@@ -63,9 +59,7 @@ def best(
     needs: Callable[[int, int], float],
     paper_step: bool = False,
 ) -> int:
-    """Choose the tile for an image, of those that fit into memory.
-
-    Taken is the smallest that computes at most 10 % more than the one that computes least.
+    """Choose the tile that computes least for an image, of those that fit into memory.
 
     Parameters
     ----------
@@ -84,7 +78,7 @@ def best(
     InputError
         If even the smallest tile does not fit: the message says how much it needs.
     """
-    fitting: list[tuple[int, int]] = []  # what is computed, and the tile
+    chosen, least = None, 0
     for tile in geometry.legal_sizes(arch.depth):
         if not paper_step and geometry.output_size(tile, arch.depth) < 2**arch.depth:
             continue  # no room for one aligned step
@@ -92,13 +86,14 @@ def best(
         need = needs(down.tile, across.tile)
         if need > limit:
             break
-        fitting.append((computation(arch, size, tile, paper_step), tile))
+        computed = computation(arch, size, tile, paper_step)
+        if chosen is None or computed < least:
+            chosen, least = tile, computed
         if len(down.origins) == len(across.origins) == 1:
             break
-    if not fitting:
+    if chosen is None:
         raise InputError(
             f"{said(limit)} of memory are too few: the smallest tile, {down.tile} x {across.tile} "
             f"pixels, needs {said(need)}; --memory {said(need)} or more is legal"
         )
-    least, _ = min(fitting)
-    return next(tile for computed, tile in fitting if computed <= ENOUGH * least)
+    return chosen

@@ -31,6 +31,7 @@ import numpy as np
 import tifffile
 
 from minunet import checkpoint, initialization, predict, tile_choice, tiling, unet
+from minunet.allocator import keep_memory
 from minunet.bands import bands
 from minunet.checkpoint import Checkpoint
 from minunet.config import PRESETS, from_options
@@ -185,6 +186,7 @@ def main():
         return child(*args.child)
     given = {name: getattr(args, name) for name in ("preset", "channels", "tile")}
     settings = from_options(**{name: value for name, value in given.items() if value})
+    keep_memory()  # as the commands do
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}; depth "
         f"{settings.depth}, {settings.channels} channels, tile {settings.tile}\n"

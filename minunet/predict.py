@@ -54,9 +54,8 @@ def add_tiling(parser: Parser) -> None:
         "--memory",
         type=memory.amount,
         metavar="SIZE",
-        help="choose the tile for this memory, such as 2GB: of those that fit, the smallest that "
-        "computes at most 10 %% more than the best; what is mapped of files is not counted, the "
-        "system drops it where memory is short",
+        help="take the tile that computes least within this memory, such as 2GB; what is mapped "
+        "of files is not counted, the system drops it where memory is short",
     )
     add = parser.add_argument
     add(

@@ -32,6 +32,21 @@ def draw_params(arch, rng):
     }
 
 
+def flop_by_hand(rows, columns):
+    """Operations of a tile at depth 1, 2 channels: two for each weight and pixel that it meets."""
+    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 less, 4 less
+    return 2 * (
+        (rows - 2) * (columns - 2) * 9 * 1 * 2
+        + (rows - 4) * (columns - 4) * 9 * 2 * 2
+        + (down - 4) * (across - 4) * 9 * 2 * 4
+        + (down - 6) * (across - 6) * 9 * 4 * 4
+        + (rows - 12) * (columns - 12) * 4 * 2
+        + (rows - 14) * (columns - 14) * 9 * 4 * 2
+        + (rows - 16) * (columns - 16) * 9 * 2 * 2
+        + (rows - 16) * (columns - 16) * 2 * 2
+    )
+
+
 class Problem:
     """A network, a tile with labels and weights, and the energy that is to be differentiated."""
 

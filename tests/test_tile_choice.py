@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import DEPTHS
+from networks import flop_by_hand as by_hand
 
 from minunet import geometry, tile_choice, tiling
 from minunet.architecture import Architecture
@@ -13,21 +14,6 @@ from minunet.errors import InputError
 from minunet.memory import amount
 
 SMALL = Architecture(depth=1, channels=2)
-
-
-def by_hand(rows, columns):
-    """Operations of `SMALL`, arrow by arrow: two for each weight and pixel that it meets."""
-    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 less, 4 less
-    return 2 * (
-        (rows - 2) * (columns - 2) * 9 * 1 * 2
-        + (rows - 4) * (columns - 4) * 9 * 2 * 2
-        + (down - 4) * (across - 4) * 9 * 2 * 4
-        + (down - 6) * (across - 6) * 9 * 4 * 4
-        + (rows - 12) * (columns - 12) * 4 * 2
-        + (rows - 14) * (columns - 14) * 9 * 4 * 2
-        + (rows - 16) * (columns - 16) * 9 * 2 * 2
-        + (rows - 16) * (columns - 16) * 2 * 2
-    )
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(18, 18), (24, 40), (100, 22)])

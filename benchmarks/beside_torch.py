@@ -1,0 +1,191 @@
+"""Time and memory of minunet beside PyTorch's, on the same machine.
+
+    python benchmarks/beside_torch.py [--quick] [--save FOLDER] [--only forward step] [--widths 16]
+    python benchmarks/beside_torch.py --again FOLDER
+    python benchmarks/beside_torch.py --precision [--tile 572] [--channels 64]
+    python benchmarks/beside_torch.py --device cuda
+
+Measures layers, the road from a naive loop to the form that runs, inference, and a training step
+(forward, energy, backward, update; no dropout, since PyTorch draws another), and prints Markdown
+tables. All sides start from the same weights and the same tile; their results are compared before
+anything is timed (`timing.CLOSE`). Up to 32 channels the network is the preset `laptop`'s, from 64
+on `paper`'s. --save writes the numbers and a picture, --again makes tables and picture of them
+once more. --precision compares float32 with float64 instead, in minunet alone. With the defaults it
+takes about 10 minutes on 2 cores, with --quick one.
+
+--device cuda prints the tables of inference and step for CuPy beside PyTorch on a GPU. It was never
+run on a GPU by its authors.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import picture
+import precision
+import tables
+import work
+from timing import Options, Worker, take_turns
+
+from minunet import device, threads
+from minunet.errors import InputError
+from minunet.progress import Progress
+
+SECTIONS = ("layers", "road", "forward", "step")
+SIDES = ("minunet", "torch", "torch channels-last")
+COMPILED = "torch channels-last, compiled"
+WHOLE_ROAD = (
+    "taps",
+    "product a pixel",
+    "im2col",
+    "bands, one thread",
+    "bands",
+    "Winograd, one thread",
+    "Winograd",
+    "torch",
+    "torch channels-last",
+)
+CORNER, CORNER_ROAD = 6, ("taps", "naive loop")
+"""Pixels along the map on which the naive loop is done within a second."""
+
+ROAD = {
+    16: work.Layer("laptop, contract0 conv 2", "conv2d", 346, 16, 16),
+    128: work.Layer("paper, contract1 conv 2", "conv2d", 282, 128, 128),
+}
+
+
+def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work.Job]]]:
+    """List what to measure: section, sides, and the jobs that their processes do one by one."""
+    found: list[tuple[str, tuple[str, ...], list[work.Job]]] = [
+        ("product", SIDES[:2], [work.Product(3000)])
+    ]
+    if "layers" in args.only:
+        for width in args.layers:
+            found.append(("layers", SIDES, list(work.Network.of_width(width).layers())))
+    if "road" in args.only:
+        for layer in [ROAD[16]] if args.quick else ROAD.values():
+            found.append(("road", CORNER_ROAD, [layer._replace(size=CORNER)]))
+            found.append(("road", WHOLE_ROAD, [layer]))
+    networks = (*SIDES, COMPILED) if args.compile else SIDES
+    for section in ("forward", "step"):
+        if section in args.only:
+            for width in args.widths:
+                job = work.Network.of_width(width, step=section == "step")
+                found.append((section, networks, [job]))
+    return found
+
+
+def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
+    """Measure all that was asked for; return it as JSON values."""
+    planned = plan(args)
+    measured: dict[str, Any] = {"machine": machine(options), "entries": []}
+    with Progress(sum(len(jobs) for *_, jobs in planned), "job") as progress:
+        for section, sides, jobs in planned:
+            progress.line(f"{section}: {', '.join(sides)}")
+            with ExitStack() as stack:
+                workers = [stack.enter_context(Worker(side, options)) for side in sides]
+                for job in jobs:
+                    result = take_turns(workers, job, options)
+                    if len(jobs) == 1:  # else what came before would count, too
+                        for worker in workers:
+                            result[worker.side]["peak"] = worker.ask("peak")
+                    measured["entries"].append(
+                        {"section": section, "job": work.to_json(job), "sides": result}
+                    )
+                    progress.advance(tables.named(job))
+            if args.save:  # now, so that an interruption leaves what there is
+                write(args.save, measured)
+    return measured
+
+
+def machine(options: Options) -> dict[str, Any]:
+    """Describe the machine, as its processes see it."""
+    found: dict[str, Any] = {"cores": threads.cores(), "Python": platform.python_version()}
+    found["CPU"] = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            found["CPU"] = line.partition(":")[2].strip()
+    found |= {"device": options.device, "rounds": options.rounds, "as_is": options.as_is}
+    for side in SIDES[:2]:
+        with Worker(side, options) as worker:
+            found[side] = worker.ask("about")
+    return found
+
+
+def write(folder: Path, measured: dict[str, Any]) -> None:
+    """Write the numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "beside_torch.json").write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise an `InputError` for what cannot be measured here."""
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("PyTorch is not installed: pip install -e '.[oracles]'")
+    if args.device == "cuda":
+        device.choose("cuda")
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError("this PyTorch finds no CUDA GPU: install the build for CUDA")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line; --quick and a GPU narrow what is measured."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="see the head of the file", allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="8 and 16 channels, 2 rounds: about a minute")
+    add("--only", nargs="+", choices=SECTIONS, help="default: all")
+    add("--widths", nargs="+", type=int, metavar="N", help="channels (default: 8 16 32 64)")
+    add("--layers", nargs="+", type=int, metavar="N", help="networks (default: 16 64)")
+    add("--rounds", type=int, help="turns of each side, at least (default: 5)")
+    add("--patience", type=float, help="seconds for up to four times as many (default: 10)")
+    add("--threads", type=int, default=threads.cores(), help="of each side (default: all cores)")
+    add("--as-is", action="store_true", help="in the environment of the shell")
+    add("--compile", action="store_true", help="torch.compile, too; it needs a C++ compiler")
+    add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--save", type=Path, metavar="FOLDER", help="write beside_torch.json and .png")
+    add("--again", type=Path, metavar="FOLDER", help="measure nothing: read what --save wrote")
+    add("--precision", action="store_true", help="float32 beside float64, nothing else")
+    add("--channels", type=int, default=64, help="with --precision (default: 64)")
+    add("--tile", type=int, help="with --precision (default: that of the preset)")
+    args = parser.parse_args()
+    quick = {"widths": [8, 16], "layers": [16], "rounds": 2, "patience": 0.0}
+    whole = {"widths": [8, 16, 32, 64], "layers": [16, 64], "rounds": 5, "patience": 10.0}
+    for name, value in (quick if args.quick else whole).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    sections = SECTIONS[2:] if args.device == "cuda" else SECTIONS
+    args.only = [section for section in sections if section in (args.only or SECTIONS)]
+    return args
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    args = parse()
+    if args.precision:
+        return precision.main(args.channels, args.tile)
+    if args.again:
+        measured = json.loads((args.again / "beside_torch.json").read_text())
+    else:
+        check(args)
+        options = Options(args.rounds, args.patience, args.threads, args.device, args.as_is)
+        measured = measure(args, options)
+    print(tables.text(measured))
+    if folder := args.again or args.save:
+        picture.draw(folder / "beside_torch.png", measured)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (InputError, OSError) as error:
+        sys.exit(print(f"beside_torch: {error}", file=sys.stderr) or 2)

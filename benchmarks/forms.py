@@ -1,0 +1,68 @@
+"""The convolutions one writes before knowing better, each equal to `minunet/ops/conv2d.py`.
+
+They are the beginning of the road whose end is `minunet/fast`; `beside_torch.py` times them all:
+
+| form         | what it does                                           | what it pays for         |
+|--------------|--------------------------------------------------------|--------------------------|
+| `naive_loop` | six loops, one multiplication at a time                | the interpreter          |
+| `pixel_loop` | two loops, a small product for each output pixel       | the interpreter, a pixel |
+| `im2col`     | every window copied into a row, then one large product | kh·kw maps of memory     |
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from minunet.array import Array
+
+
+def naive_loop(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded convolution as its definition is read aloud.
+
+        y[r, c, o] = b[o] + Σ_{i,j,k} x[r+i, c+j, k] · w[i, j, k, o]
+
+    Parameters
+    ----------
+    x : (H, W, C)          feature map
+    w : (kh, kw, C, O)     kernel
+    b : (O,)               bias
+
+    Returns
+    -------
+    y : (H-kh+1, W-kw+1, O)
+    """
+    y = _empty(x, w)
+    kh, kw, channels, features = w.shape
+    for r in range(y.shape[0]):
+        for c in range(y.shape[1]):
+            for o in range(features):
+                y[r, c, o] = b[o]
+                for i in range(kh):
+                    for j in range(kw):
+                        for k in range(channels):
+                            y[r, c, o] += x[r + i, c + j, k] * w[i, j, k, o]
+    return y
+
+
+def pixel_loop(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded convolution, a product for each output pixel; arrays as of `naive_loop`."""
+    y = _empty(x, w)
+    kh, kw = w.shape[:2]
+    for r in range(y.shape[0]):
+        for c in range(y.shape[1]):
+            y[r, c] = np.tensordot(x[r : r + kh, c : c + kw], w, axes=3) + b
+    return y
+
+
+def im2col(x: Array, w: Array, b: Array) -> Array:
+    """Unpadded convolution as one product of all windows; arrays as of `naive_loop`."""
+    kh, kw, channels, features = w.shape
+    windows = sliding_window_view(x, (kh, kw), axis=(0, 1))  # (rows, columns, C, kh, kw)
+    rows, columns = windows.shape[:2]
+    table = windows.transpose(0, 1, 3, 4, 2).reshape(rows * columns, kh * kw * channels)
+    return (table @ w.reshape(-1, features) + b).reshape(rows, columns, features)
+
+
+def _empty(x: Array, w: Array) -> Array:
+    """Make room for the result."""
+    rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
+    return np.empty_like(x, shape=(rows, columns, w.shape[3]))

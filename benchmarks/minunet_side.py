@@ -1,0 +1,132 @@
+"""How minunet, and the forms that came before it, do the jobs of `work.py`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import forms
+import numpy as np
+import scipy
+from threadpoolctl import threadpool_info
+from work import Job, Layer, Network, Product
+
+from minunet import device, ops, sgd, threads, unet
+from minunet.array import Array, Tensors
+from minunet.fast import direct, winograd
+from minunet.ops import cross_entropy
+
+MOMENTUM, RATE = 0.99, 1e-4
+
+FORMS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "naive loop": forms.naive_loop,
+    "product a pixel": forms.pixel_loop,
+    "im2col": forms.im2col,
+    "taps": ops.conv2d.forward,
+    "bands, one thread": direct.correlate,
+    "bands": direct.correlate,
+    "Winograd, one thread": winograd.correlate,
+    "Winograd": winograd.correlate,
+}
+"""Convolutions in the order of the road to the one that runs; `taps` is the definition."""
+
+
+class Side:
+    """What a process does for minunet; the sides of PyTorch have the same methods.
+
+    Parameters
+    ----------
+    name : str         "minunet", or one of `FORMS`
+    where : str        "cpu" or "cuda"
+    count : int        threads
+    """
+
+    def __init__(self, name: str, where: device.Name, count: int) -> None:
+        self.name, self.where = name, where
+        threads.use(1 if name.endswith("one thread") else count)
+
+    def prepare(self, job: Job) -> Callable[[], Tensors]:
+        """Return what does the job, all its arguments at hand; its result is by name."""
+        if isinstance(job, Product):
+            a, b = self._there(*job.arrays())
+            return lambda: {"product": a @ b}
+        if isinstance(job, Network):
+            return self._network(job)
+        return self._layer(job)
+
+    def _there(self, *arrays: Array) -> list[Array]:
+        """Copy arrays to the device."""
+        named = {str(k): a for k, a in enumerate(arrays)}
+        return list(device.to_device(named, self.where).values())
+
+    def _layer(self, job: Layer) -> Callable[[], Tensors]:
+        x, w, b, dy = self._there(*job.arrays())
+        if job.arrow == "conv2d":
+            return lambda: {"y": FORMS[self.name](x, w, b)}
+        op = getattr(unet.ops_for(x), job.arrow)
+        if job.arrow == "maxpool":
+            argmax = op.forward(x)[1]
+            if job.backward:
+                return lambda: {"dx": op.backward(dy, argmax)}
+            return lambda: {"y": op.forward(x)[0]}
+        if not job.backward:
+            return lambda: {"y": op.forward(x, w, b)}
+        given = (dy, x, w)
+        if job.arrow == "conv_relu":
+            given = (dy, op.forward(x, w, b), x, w, not job.of_image)
+        names = ("dx", "dw", "db")
+        return lambda: {
+            name: array
+            for name, array in zip(names, op.backward(*given), strict=True)
+            if array is not None
+        }
+
+    def _network(self, job: Network) -> Callable[[], Tensors]:
+        arch = job.architecture
+        params, *others = job.arrays()
+        params = device.to_device(params, self.where)
+        x, labels, weights = self._there(*others)
+        if not job.step:
+            return lambda: {"logits": unet.forward(params, x, arch, remember=False)[0]}
+        state = params, sgd.start(params)
+
+        def step() -> Tensors:
+            nonlocal state
+            logits, activations = unet.forward(state[0], x, arch)
+            energy, p = cross_entropy.forward(logits, labels, weights)
+            dlogits = cross_entropy.backward(p, labels, weights)
+            grads = unet.backward(state[0], activations, dlogits, arch)
+            state = sgd.step(state[0], grads, state[1], RATE, MOMENTUM)
+            # The number that a trainer looks at: on a GPU, the wait for it belongs to the step.
+            return {"logits": logits, "energy": np.array(float(energy)), **grads}
+
+        return step
+
+    def to_numpy(self, results: Tensors) -> Tensors:
+        """Results on the host."""
+        return {name: device.to_host(array) for name, array in results.items()}
+
+    def wait(self) -> None:
+        """Return when the device has done all it was told to do."""
+        if self.where == "cuda":
+            import cupy
+
+            cupy.cuda.Device().synchronize()
+
+    def device_peak(self) -> int | None:
+        """Tell the peak of the GPU's memory, in bytes: the pool never gives anything back."""
+        if self.where == "cpu":
+            return None
+        import cupy
+
+        return cupy.get_default_memory_pool().total_bytes()
+
+    def about(self) -> dict[str, Any]:
+        """Versions, threads, and which kernels BLAS has chosen."""
+        blas = [
+            f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')})"
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        ]
+        said = {"NumPy": np.__version__, "SciPy": scipy.__version__, "BLAS": sorted(set(blas))}
+        if self.where == "cuda":
+            said["GPU"] = device.choose("cuda")[1]
+        return said | {"threads": threads.count()}

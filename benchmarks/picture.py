@@ -1,0 +1,74 @@
+"""The picture of `beside_torch.py`: ratios by width, and the road on one layer."""
+
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tables
+import work
+
+from minunet import drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LABELS = {"forward": "inference", "step": "training step"}
+
+
+def draw(path: Path, measured: dict[str, Any]) -> None:
+    """Draw what was measured: networks on the left, the road on the right."""
+    figure = drawing.figure(11, 4.6)
+    left, right = figure.subplots(1, 2)
+    if any(tables.section_of(measured, "forward")) or any(tables.section_of(measured, "step")):
+        _ratios(left, measured)
+    if any(tables.section_of(measured, "road")):
+        _road(right, measured)
+    drawing.write(figure, path)
+
+
+def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
+    """Seconds and memory of minunet over those of PyTorch's fastest form, by width."""
+    ticks: set[int] = set()
+    for color, (section, label) in zip(("C0", "C3"), LABELS.items(), strict=True):
+        entries = sorted(tables.section_of(measured, section), key=lambda e: e["job"]["channels"])
+        widths = [entry["job"]["channels"] for entry in entries]
+        sides = [(e["sides"]["minunet"], e["sides"][tables.best_torch(e)]) for e in entries]
+        memory = [ours["peak"] / theirs["peak"] for ours, theirs in sides]
+        times = [tables.ratio(entry) for entry in entries]
+        axes.plot(widths, times, "o-", color=color, label=f"{label}: seconds")
+        axes.plot(widths, memory, "s:", color=color, label=f"{label}: peak memory", alpha=0.6)
+        ticks.update(widths)
+    axes.axhline(1, color="0.4", linewidth=1)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sorted(ticks), [str(width) for width in sorted(ticks)])
+    axes.set(xlabel="channels of level 0", ylabel="minunet ÷ fastest PyTorch", ylim=(0, None))
+    axes.set_title("whole networks (below 1: minunet needs less)", fontsize="medium")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+
+
+def _road(axes: "Axes", measured: dict[str, Any]) -> None:
+    """GFLOP/s of every form, on the layers it was tried on."""
+    rates: dict[int, dict[str, float]] = {}
+    for entry in tables.section_of(measured, "road"):
+        job = work.from_json(entry["job"])
+        mine = rates.setdefault(entry["job"]["channels"], {})
+        corner = "naive loop" in entry["sides"]
+        for side, found in entry["sides"].items():
+            if not (corner and side == "taps"):
+                mine[side] = job.flop / statistics.median(found["seconds"]) / 1e9
+    names = list(next(iter(rates.values()), {}))
+    height = 0.8 / max(len(rates), 1)
+    for k, (channels, mine) in enumerate(rates.items()):
+        places = [row + k * height for row in range(len(names))]
+        bars = axes.barh(places, list(mine.values()), height, label=f"{channels} channels")
+        axes.bar_label(bars, [f"{rate:.3g}" for rate in mine.values()], fontsize=7, padding=2)
+    product = tables.product_rate(measured) / 1e9
+    axes.axvline(product, color="0.3", linestyle="--", label=f"a matrix product: {product:.0f}")
+    middle = height * (len(rates) - 1) / 2
+    axes.set_yticks([row + middle for row in range(len(names))], names, fontsize="small")
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel="GFLOP/s of the direct form, logarithmic")
+    axes.set_title("one 3×3 convolution, form by form", fontsize="medium")
+    axes.margins(x=0.15)
+    axes.legend(fontsize="small", loc="lower left")

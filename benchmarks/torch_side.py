@@ -1,0 +1,147 @@
+"""How PyTorch does the jobs of `work.py`: default layout, channels-last, and compiled."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+from work import Job, Layer, Network, Product
+
+from minunet.array import Array, Tensors
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import torch_unet
+
+MOMENTUM, RATE = 0.99, 1e-4
+
+Results = Mapping[str, torch.Tensor]
+
+
+class Side:
+    """What a process does for PyTorch; methods as of `minunet_side.Side`.
+
+    Parameters
+    ----------
+    name : str         holds "channels-last", "compiled", both or neither
+    where : str        "cpu" or "cuda"
+    count : int        threads
+    """
+
+    def __init__(self, name: str, where: str, count: int) -> None:
+        last = "channels-last" in name
+        self.layout = torch.channels_last if last else torch.contiguous_format
+        self.where = torch.device(where)
+        self.forward = torch_unet.forward
+        if "compiled" in name:
+            self.forward = torch.compile(torch_unet.forward)
+        torch.set_num_threads(count)
+        torch.backends.cudnn.allow_tf32 = False  # products of float32, as minunet's
+        torch.backends.cudnn.benchmark = True  # let it find its fastest form
+
+    def prepare(self, job: Job) -> Callable[[], Results]:
+        """Return what does the job, all its arguments at hand; its result is by name."""
+        if isinstance(job, Product):
+            a, b = (torch.from_numpy(m).to(self.where) for m in job.arrays())
+            return lambda: {"product": a @ b}
+        if isinstance(job, Network):
+            return self._network(job)
+        return self._layer(job)
+
+    def _there(self, tensor: torch.Tensor, learns: bool = False) -> torch.Tensor:
+        """Put a map or a kernel on the device, in the layout of this side."""
+        tensor = tensor.detach().to(self.where)
+        if tensor.ndim == 4:
+            tensor = tensor.contiguous(memory_format=self.layout)
+        return tensor.requires_grad_(learns)
+
+    def _layer(self, job: Layer) -> Callable[[], Results]:
+        x, w, b, dy = job.arrays()
+        x, dy = self._there(torch_unet.map_to_torch(x)), self._there(torch_unet.map_to_torch(dy))
+        kernel = ".wu" if job.arrow == "upconv" else ".w"
+        params = torch_unet.to_torch({kernel: w, ".b": b})
+        w, b = (self._there(p, job.backward) for p in params.values())
+        run = {
+            "conv2d": lambda: functional.conv2d(x, w, b),
+            "conv_relu": lambda: functional.relu(functional.conv2d(x, w, b)),
+            "upconv": lambda: functional.conv_transpose2d(x, w, b, stride=2),
+            "maxpool": lambda: functional.max_pool2d(x, 2),
+        }[job.arrow]
+        if not job.backward:
+
+            def forward() -> Results:
+                with torch.inference_mode():
+                    return {"y": run()}
+
+            return forward
+        named = {"dx": x, "dw" + kernel: w, "db": b}
+        if job.arrow == "maxpool":
+            named = {"dx": x}
+        elif job.of_image:
+            del named["dx"]
+        x.requires_grad_("dx" in named)
+        y = run()
+        return lambda: dict(
+            zip(named, torch.autograd.grad(y, named.values(), dy, retain_graph=True), strict=True)
+        )
+
+    def _network(self, job: Network) -> Callable[[], Results]:
+        arch = job.architecture
+        params, x, labels, weights = job.arrays()
+        x = self._there(torch_unet.map_to_torch(x))
+        labels, weights = self._there(torch.tensor(labels)), self._there(torch.tensor(weights))
+        params = {k: self._there(p, job.step) for k, p in torch_unet.to_torch(params).items()}
+
+        def infer() -> Results:
+            with torch.inference_mode():
+                return {"logits": self.forward(params, x, arch)}
+
+        if not job.step:
+            return infer
+        optimizer = torch.optim.SGD(params.values(), lr=RATE, momentum=MOMENTUM)
+
+        def step() -> Results:
+            optimizer.zero_grad()
+            logits = self.forward(params, x, arch)
+            energy = torch_unet.energy(logits, labels, weights)
+            energy.backward()
+            optimizer.step()
+            grads = {name: w.grad for name, w in params.items()}
+            return {"logits": logits.detach(), "energy": torch.tensor(energy.item()), **grads}
+
+        return step
+
+    def to_numpy(self, results: Results) -> Tensors:
+        """Results on the host, in minunet's layout and by its names."""
+        return dict(self._ours(name, t.detach().cpu()) for name, t in results.items())
+
+    def _ours(self, name: str, tensor: torch.Tensor) -> tuple[str, Array]:
+        if name in ("y", "dx", "logits"):
+            return name, torch_unet.map_to_numpy(tensor)
+        if tensor.ndim < 4:
+            return name, tensor.numpy()
+        axes = np.argsort(torch_unet.kernel_axes(name, tensor.ndim))
+        name = "dw" if name.startswith("dw.") else name
+        return name, tensor.numpy().transpose(axes)
+
+    def wait(self) -> None:
+        """Return when the device has done all it was told to do."""
+        if self.where.type == "cuda":
+            torch.cuda.synchronize()
+
+    def device_peak(self) -> int | None:
+        """Tell the peak of the GPU's memory that PyTorch's pool has held, in bytes."""
+        return torch.cuda.max_memory_reserved() if self.where.type == "cuda" else None
+
+    def about(self) -> dict[str, Any]:
+        """Versions, threads, and which kernels were chosen."""
+        said = {
+            "PyTorch": torch.__version__,
+            "kernels": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+        }
+        if self.where.type == "cuda":
+            said["GPU"] = torch.cuda.get_device_name()
+        return said

@@ -1,0 +1,144 @@
+"""What is timed beside PyTorch: products, layers and networks, and the numbers they work on.
+
+A job says all that a process needs to know, and travels to it as JSON. The numbers are drawn from a
+seed, so that every side works on the same ones without having to be sent them.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minunet import geometry, initialization
+from minunet.architecture import Architecture
+from minunet.array import Array, Tensors
+from minunet.config import PRESETS
+
+
+class Product(NamedTuple):
+    """A product of two square matrices: what the machine can do."""
+
+    size: int
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations; a multiply-add is two."""
+        return 2 * self.size**3
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Draw the two matrices, float32."""
+        a, b = np.random.default_rng(0).standard_normal((2, self.size, self.size), np.float32)
+        return a, b
+
+
+class Layer(NamedTuple):
+    """One arrow of Figure 1 on a square map, forward or backward."""
+
+    name: str
+    arrow: str  # conv_relu, upconv, maxpool; conv2d: without the ReLU
+    size: int  # of the map it takes, pixels
+    channels: int  # of that map
+    features: int  # of its result
+    backward: bool = False
+    of_image: bool = False  # no gradient for the image
+
+    @property
+    def out(self) -> int:
+        """Size of the result, pixels."""
+        return {"upconv": 2 * self.size, "maxpool": self.size // 2}.get(self.arrow, self.size - 2)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of products; dx and dw take as many as the forward each."""
+        pairs = {"upconv": 4 * self.size**2, "maxpool": 0}.get(self.arrow, 9 * self.out**2)
+        times = (1 if self.of_image else 2) if self.backward else 1
+        return 2 * pairs * self.channels * self.features * times
+
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """Draw map, kernel, bias and upstream gradient, float32, in minunet's layout.
+
+        Sums have the variance 1 and biases are 8 or -8, so that no two forms can disagree about
+        where a ReLU lets through: a channel is on or off as a whole.
+        """
+        rng = np.random.default_rng(0)
+        side = 2 if self.arrow == "upconv" else 3
+        shapes = [
+            (self.size, self.size, self.channels),
+            (side, side, self.channels, self.features),
+            (self.features,),
+            (self.out, self.out, self.features),
+        ]
+        x, w, b, dy = (rng.standard_normal(shape, np.float32) for shape in shapes)
+        return x, w / np.float32(math.sqrt(w[..., 0].size)), np.copysign(np.float32(8), b), dy
+
+
+class Network(NamedTuple):
+    """A whole network on one tile: inference, or a training step."""
+
+    channels: int
+    depth: int
+    tile: int
+    step: bool = False
+
+    @classmethod
+    def of_width(cls, channels: int, step: bool = False) -> "Network":
+        """Network of a preset, but for its channels: `paper` from 64 on, else `laptop`."""
+        preset = PRESETS["paper" if channels >= 64 else "laptop"]
+        return cls(channels, preset["depth"], preset["tile"], step)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of this network, without dropout: PyTorch would draw another."""
+        return Architecture(depth=self.depth, channels=self.channels, dropout=0.0)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of products; a step takes three times the forward's."""
+        rows = geometry.figure1(self.architecture, self.tile)
+        return sum(row.flop for row in rows) * (3 if self.step else 1)
+
+    def arrays(self) -> tuple[Tensors, Array, Array, Array]:
+        """Draw parameters, tile, labels and weight map; biases are not 0, so that they count."""
+        rng, arch = np.random.default_rng(0), self.architecture
+        params = initialization.gaussian(arch, rng)
+        for w in params.values():
+            if w.ndim == 1:
+                w += np.float32(0.1) * rng.standard_normal(w.shape, np.float32)
+        x = rng.random((self.tile, self.tile, arch.in_channels), np.float32)
+        m = geometry.output_size(self.tile, self.depth)
+        labels = rng.integers(arch.classes, size=(m, m))
+        weights = (rng.random((m, m), np.float32) + np.float32(0.5)) / np.float32(m * m)
+        return params, x, labels, weights
+
+    def layers(self) -> Iterator[Layer]:
+        """List its arrows with something to compute, but for the 1x1: first forward ones."""
+        for backward in (False, True):
+            for layer in self._forward_layers():
+                of_image = backward and layer.name == "contract0 conv 1"
+                yield layer._replace(backward=backward, of_image=of_image)
+
+    def _forward_layers(self) -> Iterator[Layer]:
+        shapes = self.architecture.shapes()
+        for stage, (s0, s1, s2) in geometry.sizes(self.tile, self.depth):
+            if stage.startswith("expand"):
+                yield Layer(f"{stage} up-conv", "upconv", s0 // 2, *shapes[f"{stage}.wu"][2:])
+            yield Layer(f"{stage} conv 1", "conv_relu", s0, *shapes[f"{stage}.w1"][2:])
+            yield Layer(f"{stage} conv 2", "conv_relu", s1, *shapes[f"{stage}.w2"][2:])
+            if stage.startswith("contract"):
+                c = shapes[f"{stage}.w2"][3]
+                yield Layer(f"{stage} max pool", "maxpool", s2, c, c)
+
+
+Job = Product | Layer | Network
+
+
+def to_json(job: Job) -> dict[str, Any]:
+    """Describe a job in JSON values."""
+    return {"kind": type(job).__name__} | job._asdict()
+
+
+def from_json(values: dict[str, Any]) -> Job:
+    """Make the job that `to_json` described."""
+    kinds = {kind.__name__: kind for kind in (Product, Layer, Network)}
+    return kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})

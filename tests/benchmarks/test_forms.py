@@ -1,18 +1,11 @@
 """The first forms of a convolution are what SciPy computes, whatever the shape."""
 
-import importlib.util
-from pathlib import Path
-
+import forms
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate
-
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "forms.py"
-spec = importlib.util.spec_from_file_location("forms", PATH)
-forms = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forms)
 
 FORMS = pytest.mark.parametrize("form", [forms.naive_loop, forms.pixel_loop, forms.im2col])
 

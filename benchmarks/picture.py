@@ -71,4 +71,4 @@ def _road(axes: "Axes", measured: dict[str, Any]) -> None:
     axes.set(xscale="log", xlabel="GFLOP/s of the direct form, logarithmic")
     axes.set_title("one 3×3 convolution, form by form", fontsize="medium")
     axes.margins(x=0.15)
-    axes.legend(fontsize="small", loc="lower left")
+    axes.legend(fontsize="small", loc="upper right")

@@ -205,4 +205,4 @@ def agreement(measured: dict[str, Any]) -> str:
         errors = [side["error"] for side in entry["sides"].values()]
         worst[entry["section"]] = max(worst.get(entry["section"], 0.0), *errors)
     said = ", ".join(f"{section} {error:.0e}" for section, error in worst.items())
-    return f"Largest difference between the sides, relative to the largest magnitude: {said}."
+    return f"How far a result of one side was from another's, at most (`timing.CLOSE`): {said}."

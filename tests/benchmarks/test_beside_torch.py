@@ -62,7 +62,7 @@ def test_both_sides_compute_the_same(torch_side, name, job):
     assert set(theirs) == set(ours)
     assert ("dx" in ours) == (getattr(job, "backward", False) and not job.of_image)
     for key in ours:  # measured: 1e-6
-        assert timing.difference(theirs[key], ours[key]) < 1e-5
+        assert timing.difference(theirs[key], ours[key], np.inf) < 1e-5
 
 
 @pytest.mark.parametrize("name", minunet_side.FORMS)
@@ -70,7 +70,14 @@ def test_the_forms_of_the_road_compute_the_same(name):
     job = work.Layer("d", "conv2d", 11, 3, 5)
     expected = results(minunet_side.Side("taps", "cpu", 2), job)["y"]
     found = results(minunet_side.Side(name, "cpu", 2), job)["y"]
-    assert timing.difference(found, expected) < 2e-5  # Winograd 3e-6
+    assert timing.difference(found, expected, np.inf) < 2e-5  # Winograd 3e-6
+
+
+def test_a_form_on_one_thread_has_one():
+    minunet_side.Side("bands", "cpu", 3)
+    assert threads.count() == 3
+    minunet_side.Side("bands, one thread", "cpu", 3)
+    assert threads.count() == 1
 
 
 def test_the_steps_of_both_sides_go_the_same_way(torch_side):
@@ -122,12 +129,14 @@ def test_a_job_travels_as_json():
         assert work.from_json(work.to_json(job)) == job
 
 
-def test_a_difference_is_relative_to_the_largest():
-    expected = np.array([1.0, -4, 2])
-    assert timing.difference(np.array([1.0, -4, 1]), expected) == 0.25
-    assert timing.difference(np.array([np.nan, -4, 2]), expected) == np.inf
+def test_a_difference_is_relative_to_the_norm():
+    expected = np.array([[2.0, -4], [1, 2]])
+    found = np.array([[2.0, -4], [1, 1]])
+    assert timing.difference(found, expected, np.inf) == 0.25  # 1 of 4
+    assert timing.difference(found, expected, 2) == 0.2  # 1 of √25
+    assert timing.difference(found * np.nan, expected, np.inf) == np.inf
     with pytest.raises(AssertionError, match="beside"):
-        timing.difference(expected[:2], expected)
+        timing.difference(expected[:1], expected, 2)
 
 
 def test_a_process_chooses_its_kernels_itself(monkeypatch):
@@ -155,19 +164,24 @@ class Answering:
 
 def test_sides_take_turns_if_they_agree():
     y = np.array([1.0, 2])
-    workers = Answering("a", y=y, dw=y), Answering("b", y=y * (1 + 5e-5), dw=y)
+    gradient = {"out.w": np.full(100, 3.0)}
+    off = {"out.w": np.r_[np.full(99, 3.0), 3.02]}  # 7e-3 of the largest, 7e-4 in the norm
+    workers = Answering("a", y=y, **gradient), Answering("b", y=y * (1 + 5e-5), **off)
     options = timing.Options(rounds=3, patience=0, threads=1)
     found = timing.take_turns(workers, NETWORK, options)
     assert [worker.turns for worker in workers] == [3, 3]
     assert found["a"] == {"seconds": [0.5] * 3, "error": 0}
-    assert found["b"]["error"] == pytest.approx(5e-5)
+    assert found["b"]["error"] == pytest.approx(2 / 3000)
 
 
-@pytest.mark.parametrize("wrong", [{"y": [1, 2.001]}, {"dw": [1, 2.01]}, {"y": [1, np.nan]}])
+@pytest.mark.parametrize(
+    "wrong", [{"y": [1, 2.001]}, {"dw": [1, 2.001]}, {"out.w": [1, 2.005]}, {"y": [1, np.nan]}]
+)
 def test_nothing_is_timed_if_they_do_not(wrong):
     y = np.array([1.0, 2])
-    arrays = {"y": y, "dw": y} | {name: np.array(a) for name, a in wrong.items()}
-    workers = Answering("a", y=y, dw=y), Answering("b", **arrays)
+    right = {"y": y, "dw": y, "out.w": y}
+    arrays = right | {name: np.array(a) for name, a in wrong.items()}
+    workers = Answering("a", **right), Answering("b", **arrays)
     with pytest.raises(AssertionError, match=f"b: {next(iter(wrong))} is .* off"):
         timing.take_turns(workers, NETWORK, timing.Options(3, 0, 1))
     assert [worker.turns for worker in workers] == [0, 0]

@@ -54,8 +54,8 @@ CORNER, CORNER_ROAD = 6, ("naive loop", "taps")
 """Pixels along the map on which the naive loop is done within a second."""
 
 ROAD = {
-    16: work.Layer("laptop, contract0 conv 2", "conv2d", 346, 16, 16),
-    128: work.Layer("paper, contract1 conv 2", "conv2d", 282, 128, 128),
+    16: work.Layer("laptop, contract0 conv 2", "conv_relu", 346, 16, 16),
+    128: work.Layer("paper, contract1 conv 2", "conv_relu", 282, 128, 128),
 }
 
 

@@ -12,21 +12,28 @@ from work import Job, Layer, Network, Product
 from minunet import device, ops, sgd, threads, unet
 from minunet.array import Array, Tensors
 from minunet.fast import direct, winograd
-from minunet.ops import cross_entropy
+from minunet.ops import cross_entropy, relu
 
 MOMENTUM, RATE = 0.99, 1e-4
 
-FORMS: dict[str, Callable[[Array, Array, Array], Array]] = {
-    "naive loop": forms.naive_loop,
-    "product a pixel": forms.pixel_loop,
-    "im2col": forms.im2col,
-    "taps": ops.conv2d.forward,
-    "bands, one thread": direct.correlate,
-    "bands": direct.correlate,
-    "Winograd, one thread": winograd.correlate,
-    "Winograd": winograd.correlate,
+Convolution = Callable[[Array, Array, Array], Array]
+
+
+def _rectified(convolution: Convolution) -> Convolution:
+    return lambda x, w, b: relu.forward(convolution(x, w, b))
+
+
+FORMS: dict[str, Convolution] = {
+    "naive loop": _rectified(forms.naive_loop),
+    "product a pixel": _rectified(forms.pixel_loop),
+    "im2col": _rectified(forms.im2col),
+    "taps": ops.conv_relu.forward,
+    "bands, one thread": direct.forward,
+    "bands": direct.forward,
+    "Winograd, one thread": winograd.forward,
+    "Winograd": winograd.forward,
 }
-"""Convolutions in the order of the road to the one that runs; `taps` is the definition."""
+"""The blue arrow, in the order of the road to the form that runs; `taps` is the definition."""
 
 
 class Side:
@@ -59,7 +66,7 @@ class Side:
 
     def _layer(self, job: Layer) -> Callable[[], Tensors]:
         x, w, b, dy = self._there(*job.arrays())
-        if job.arrow == "conv2d":
+        if self.name in FORMS:
             return lambda: {"y": FORMS[self.name](x, w, b)}
         op = getattr(unet.ops_for(x), job.arrow)
         if job.arrow == "maxpool":

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import work
 
+from minunet.allocator import keep_memory
+
 TURN = 0.06
 """Seconds that a side calls its job for, at least once; short calls need several."""
 
@@ -198,6 +200,8 @@ def serve(name: str, device: str, threads: int) -> None:
         from torch_side import Side
     else:
         from minunet_side import Side
+
+        keep_memory()  # as the commands do
     side = Side(name, device, threads)
     call = None
     for line in sys.stdin:

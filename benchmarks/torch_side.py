@@ -64,7 +64,6 @@ class Side:
         params = torch_unet.to_torch({kernel: w, ".b": b})
         w, b = (self._there(p, job.backward) for p in params.values())
         run = {
-            "conv2d": lambda: functional.conv2d(x, w, b),
             "conv_relu": lambda: functional.relu(functional.conv2d(x, w, b)),
             "upconv": lambda: functional.conv_transpose2d(x, w, b, stride=2),
             "maxpool": lambda: functional.max_pool2d(x, 2),

@@ -36,7 +36,7 @@ class Layer(NamedTuple):
     """One arrow of Figure 1 on a square map, forward or backward."""
 
     name: str
-    arrow: str  # conv_relu, upconv, maxpool; conv2d: without the ReLU
+    arrow: str  # conv_relu, upconv or maxpool
     size: int  # of the map it takes, pixels
     channels: int  # of that map
     features: int  # of its result

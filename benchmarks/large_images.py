@@ -182,11 +182,11 @@ def main():
     add("--largest", type=int, default=1084, help="tile that is timed by itself")
     add("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    keep_memory()  # as the commands do
     if args.child:
         return child(*args.child)
     given = {name: getattr(args, name) for name in ("preset", "channels", "tile")}
     settings = from_options(**{name: value for name, value in given.items() if value})
-    keep_memory()  # as the commands do
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}; depth "
         f"{settings.depth}, {settings.channels} channels, tile {settings.tile}\n"

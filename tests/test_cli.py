@@ -88,3 +88,11 @@ def test_a_mistake_of_ours_is_a_traceback():
         cli.run(raising(ZeroDivisionError()), "some")
     with pytest.raises(ValueError, match="ours"):  # no InputError: nothing the user gave
         cli.run(raising(ValueError("ours")), "some")
+
+
+def test_every_command_keeps_the_memory_it_gives_back(monkeypatch):
+    order = []
+    monkeypatch.setattr(cli, "keep_memory", lambda: order.append("keep"))
+    with pytest.raises(SystemExit):
+        cli.run(lambda: order.append("main"), "some")
+    assert order == ["keep", "main"]

@@ -30,6 +30,15 @@ def test_every_row_is_worked_on_exactly_once(rows, most, count):
     assert all(0 <= thread < count and 1 <= n <= most for _, n, thread in found)
 
 
+@given(rows=st.integers(1, 200), most=st.integers(1, 50), count=st.integers(1, 5))
+def test_every_thread_has_as_many_bands_and_about_as_many_rows(rows, most, count):
+    threads.use(count)
+    bands = np.diff(threads.edges(rows, most))
+    assert bands.max() <= bands.min() + 1
+    assert len(bands) == rows or len(bands) % count == 0
+    assert len(bands) < rows / most + count  # no more than it takes
+
+
 def test_the_threads_share_the_work():
     threads.use(3)
     meeting = threading.Barrier(3, timeout=20)  # passed only by three threads at once

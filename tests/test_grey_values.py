@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minunet import bands, grey_values
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_cache():
-    """Make bands of a few rows even of the small images here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bands, "CACHED", 60)
-        yield
+from minunet import grey_values
 
 
 def fixed(fraction):

@@ -6,16 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from minunet import bands, interpolation
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_cache():
-    """Make bands of a few rows even of the small images here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bands, "CACHED", 40)
-        yield
-
+from minunet import interpolation
 
 PAGE = np.array([[0, 10, 20], [100, 110, 120]], np.float32)
 

@@ -1,4 +1,4 @@
-"""Initial weights (paper, section 3.2): a Gaussian of standard deviation √(2/N), biases 0.
+"""Initial weights (paper, section 3): a Gaussian of standard deviation √(2/N), biases 0.
 
 N is "the number of incoming nodes of one neuron". For a convolution that is kh·kw·C. For an
 up-convolution every output pixel sees one tap of every input channel, so N is C; the authors'

@@ -177,9 +177,12 @@ def _pages_of_tiff(path: Path) -> list[Page]:
             keep = 3 if series.axes.endswith("S") else 2
             axes = series.axes.removesuffix("S")
             if not axes.endswith("YX") or "C" in axes or "S" in axes:
+                cure = "save each channel as a stack of its own"
+                if axes == "SYX":  # what tifffile makes of 3 or 4 slices, unless it is told
+                    cure += '; slices, with photometric="minisblack"'
                 raise InputError(
                     f"{path} has the axes {series.axes}; stacks of grey or colour slices are read "
-                    "(save each channel as a stack of its own)"
+                    f"({cure})"
                 )
             pages.extend(_pages_of_series(path, series, series.shape[-keep:]))
         return pages

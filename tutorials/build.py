@@ -1,0 +1,225 @@
+"""Run the chapters, and build their site.
+
+    python tutorials/build.py run [CHAPTER …]   # sources NN_name.py → NN_name.ipynb with outputs
+    python tutorials/build.py site [OUT]        # a static site of all chapters
+
+The sources are the `.py` files, in jupytext's percent format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+HERE = Path(__file__).resolve().parent
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+}
+"""What every notebook says about itself: nothing of the machine that ran it."""
+
+CELL_SECONDS = 600
+"""A cell that takes longer hangs."""
+
+
+class ChapterError(Exception):
+    """A chapter did not run from top to bottom; the message names the cell."""
+
+
+def sources() -> list[Path]:
+    """List the sources of all chapters, in their order."""
+    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+
+
+def chosen(names: list[str]) -> list[Path]:
+    """Find the chapters named by number, slug or file; all, if none is named.
+
+    Raises a `ValueError` for a name that is no chapter's.
+    """
+    legal = {}
+    for path in sources():
+        number, slug = path.stem.split("_", 1)
+        legal |= dict.fromkeys((path.stem, slug, number, str(int(number))), path)
+    paths = []
+    for name in names:
+        stem = re.sub(r"\.(py|ipynb)$", "", Path(name).name)
+        if stem not in legal:
+            stems = [path.stem for path in sources()]
+            near = difflib.get_close_matches(stem, legal, 1, 0)
+            nearest = legal[near[0]].stem if near else "none"
+            raise ValueError(
+                f"no chapter is called {name}; the nearest is {nearest}, and there are "
+                f"{', '.join(stems) or 'none'}"
+            )
+        paths.append(legal[stem])
+    return list(dict.fromkeys(paths)) or sources()
+
+
+def read(source: Path) -> NotebookNode:
+    """Notebook of a source, without outputs; the cells' names follow from what is in them."""
+    import jupytext
+    import nbformat
+
+    notebook = jupytext.read(source, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    names: set[str] = set()
+    for cell in notebook.cells:
+        text = cell.source
+        while (name := hashlib.sha256(text.encode()).hexdigest()[:8]) in names:
+            text += "\n"
+        names.add(name)
+        cell.id, cell.metadata = name, nbformat.from_dict({})
+    return notebook
+
+
+def execute(
+    source: Path, each: Callable[[int, int], None] = lambda done, cells: None
+) -> NotebookNode:
+    """Notebook of a source with the outputs of a run from top to bottom in a fresh kernel.
+
+    Parameters
+    ----------
+    source : the `.py` file
+    each : called before each cell with the number of cells done and of all
+
+    Raises a `ChapterError` that names the cell if an exception or a warning comes out of one.
+    """
+    import nbclient
+    import nbformat
+
+    notebook = read(source)
+    cells, at = notebook.cells, 0
+
+    def started(cell: object, cell_index: int) -> None:
+        nonlocal at
+        at = cell_index
+        each(at, len(cells))
+
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(HERE)}},
+        record_timing=False,
+        coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        on_cell_start=started,
+    )
+    wrong = ""
+    with tempfile.TemporaryDirectory() as profile:  # nobody's startup files
+        try:
+            client.execute(env=os.environ | {"IPYTHONDIR": profile})
+        except nbclient.exceptions.CellExecutionError as error:
+            wrong = re.sub(r"\x1b\[[\d;]*m", "", f"raised an exception:\n{error}")
+        except nbclient.exceptions.CellTimeoutError:
+            wrong = f"ran over {CELL_SECONDS} s"
+        except nbclient.exceptions.DeadKernelError:
+            wrong = "ended: the kernel died (out of memory?)"
+    for i, cell in enumerate(cells):
+        warned = [o.text for o in cell.get("outputs", []) if o.get("name") == "stderr"]
+        if warned and not wrong:
+            at, wrong = i, f"wrote to stderr:\n{''.join(warned)}"
+    if wrong:
+        first = cells[at].source.splitlines()[0]
+        raise ChapterError(f"{source.stem}: cell {at + 1} of {len(cells)} ({first}) {wrong}")
+    nbformat.validate(notebook)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in cells:
+        cell.metadata = nbformat.from_dict({})
+    return notebook
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook; a reader sees the old one or the new one, and nothing between."""
+    import nbformat
+
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp") as file:
+        file.write(nbformat.writes(notebook) + "\n")
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+def run(names: list[str]) -> int:
+    """Execute chapters, and write their notebooks; the number of those that failed."""
+    took, failures = {}, []
+    terminal = sys.stdout.isatty()
+    for source in chosen(names):
+        began = time.monotonic()
+
+        def each(done: int, cells: int, source: Path = source, began: float = began) -> None:
+            if terminal:
+                place = f"cell {done + 1:>2}/{cells}  {time.monotonic() - began:4.0f} s"
+                print(f"\r{source.stem:<24}{place}", end="", flush=True)
+
+        verdict = "written"
+        try:
+            write(execute(source, each), source.with_suffix(".ipynb"))
+        except ChapterError as error:
+            verdict = "failed"
+            failures.append(error)
+        took[source] = time.monotonic() - began
+        start = "\r" if terminal else ""
+        print(f"{start}{source.stem:<24}{took[source]:7.1f} s   {verdict:<8}", flush=True)
+    print(f"{'sum':<24}{sum(took.values()):7.1f} s")
+    for failure in failures:
+        print(f"\n{failure}", file=sys.stderr)
+    return len(failures)
+
+
+def site(out: Path) -> int:
+    """Build the static site, with nothing of an earlier one in it; a warning is a failure."""
+    from sphinx.cmd.build import main as sphinx
+    from website.assemble import Sources
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Sources(folder / "sources").fill()
+        options = ["-W", "--keep-going", "-q", "-E", "-j", "auto"]
+        options += ["-c", str(HERE / "website"), "-d", str(folder / "trees")]
+        code = sphinx([*options, str(folder / "sources"), str(folder / "site")])
+        if code == 0:
+            shutil.rmtree(out, ignore_errors=True)
+            shutil.copytree(folder / "site", out)
+            print(f"open {out / 'index.html'}")
+    return code
+
+
+def main() -> NoReturn:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python tutorials/build.py", description=__doc__.splitlines()[0]
+    )
+    commands = parser.add_subparsers(required=True, dest="command")
+    one = commands.add_parser("run", help="execute chapters, and write their notebooks")
+    one.add_argument("chapter", nargs="*", help="by number, name or file (default: all)")
+    two = commands.add_parser("site", help="build the static site of all chapters")
+    two.add_argument(
+        "out", nargs="?", default=HERE / "_site", type=Path, help="(default: %(default)s)"
+    )
+    asked = parser.parse_args()
+    try:
+        sys.exit(run(asked.chapter) > 0 if asked.command == "run" else site(asked.out))
+    except ValueError as error:
+        wrong = str(error)
+    except ModuleNotFoundError as error:
+        wrong = f"{error.name} is missing; pip install -e '.[tutorials]' brings it"
+    parser.exit(2, f"{parser.prog}: {wrong}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Exercises of the tutorials that check themselves: a module for each chapter, named like it."""

@@ -1,0 +1,35 @@
+"""Small matrices drawn as on squared paper, for figures that can be followed with a pencil."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+Window = tuple[int, int, int, int]
+
+
+def squares(axes: Axes, entries: Any, title: str, marked: Window | None = None) -> None:
+    """Draw a matrix, a number or word in each square.
+
+    Parameters
+    ----------
+    axes : to draw on
+    entries : (rows, columns)   what stands in the squares
+    title : above them
+    marked : (top, left, rows, columns) of a window that is coloured, or None
+    """
+    rows, columns = len(entries), len(entries[0])
+    for r in range(rows):
+        for c in range(columns):
+            axes.add_patch(Rectangle((c, r), 1, 1, facecolor="white", edgecolor="0.75"))
+            axes.text(c + 0.5, r + 0.52, f"{entries[r][c]}", ha="center", va="center", fontsize=11)
+    if marked:
+        top, left, height, width = marked
+        axes.add_patch(Rectangle((left, top), width, height, facecolor="tab:orange", alpha=0.25))
+        outline = {"fill": False, "edgecolor": "tab:orange", "linewidth": 2.5}
+        axes.add_patch(Rectangle((left, top), width, height, zorder=3, **outline))
+    axes.set(xlim=(-0.1, columns + 0.1), ylim=(rows + 0.1, -0.1), aspect="equal")
+    axes.axis("off")
+    axes.set_title(title, fontsize=11)

@@ -1,0 +1,206 @@
+"""Lay out the sources of the site: chapters, reference, and every file that a page links to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from base64 import b64decode
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from website import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+TUTORIALS = ROOT / "tutorials"
+LINK = re.compile(r"(?<=\]\()(?![a-z+]+:|#)([^()\s#]+)(#[^()\s]*)?(?=\))")
+MENTION = re.compile(r"\[[^\]]*\]\([^)]*\)|(?<!`)`([\w.-]+/[\w./-]*|\w+\.py)`(?!`)")
+FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"(`[^`\n]+`)")
+ASIDE = "---\norphan: true\nnosearch: true\n---\n\n"
+LANGUAGES = {".py": "python", ".toml": "toml", ".css": "css"}
+
+START = """
+```{{toctree}}
+:hidden:
+:caption: Chapters
+
+{chapters}
+```
+
+```{{toctree}}
+:hidden:
+:caption: The package
+
+files/README.md
+files/benchmarks/README.md
+reference/index
+```
+"""
+
+
+class Sources:
+    """A folder of sources for Sphinx, filled from the repository.
+
+    Parameters
+    ----------
+    folder : empty, or to be made
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.modules = {m.path: m.name for m in reference.modules(ROOT / "minunet")}
+        counts = Counter(path.name for path in self.modules)
+        self.once = {name for name, count in counts.items() if count == 1}
+        """Names of files that no two modules have: a text may call them without their folder."""
+        self.written: set[PurePosixPath] = set()
+        self.alternatives: dict[str, str] = {}
+        """Alternative text of each figure, by the SHA-256 of its PNG."""
+
+    def fill(self) -> None:
+        """Write all pages."""
+        chapters = sorted(TUTORIALS.glob("[0-9][0-9]_*.ipynb"))
+        for path in chapters:
+            self.chapter(path)
+        readme = (TUTORIALS / "README.md").read_text("utf-8")
+        names = "\n".join(path.name for path in chapters)
+        text = self.linked(readme, TUTORIALS, PurePosixPath("index.md"))
+        self.write("index.md", text + START.format(chapters=names))
+        self.file(ROOT / "README.md")
+        self.file(ROOT / "benchmarks" / "README.md")
+        self.reference()
+        self.write("alternatives.json", json.dumps(self.alternatives))
+
+    def write(self, name: str, text: str) -> None:
+        """Write one page."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def chapter(self, path: Path) -> None:
+        """Take over a notebook; its links lead into the site, and its figures are remembered."""
+        notebook = json.loads(path.read_text("utf-8"))
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "markdown":
+                text = "".join(cell["source"])
+                cell["source"] = self.linked(text, TUTORIALS, PurePosixPath(path.name))
+            for output in cell.get("outputs", []):
+                png = output.get("data", {}).get("image/png")
+                if png:
+                    key = hashlib.sha256(b64decode("".join(png))).hexdigest()
+                    self.alternatives[key] = output["metadata"]["image/png"]["alt"]
+        self.write(path.name, json.dumps(notebook))
+
+    def reference(self) -> None:
+        """Write the pages of the modules, and their list."""
+        found = reference.modules(ROOT / "minunet")
+        known = reference.names(found)
+        for module in found:
+            self.write(f"reference/{module.name}.md", reference.page(module, known))
+        parts: dict[str, list[str]] = {}
+        for module in found:
+            inside = module.path.name != "__init__.py"
+            package = module.name.rpartition(".")[0] if inside else module.name
+            line = f"- [`{module.name}`]({module.name}.md): {module.title}"
+            parts.setdefault(package, []).append(line)
+        listed = "\n\n".join(f"## {name}\n\n" + "\n".join(lines) for name, lines in parts.items())
+        names = "\n".join(module.name for module in found)
+        self.write(
+            "reference/index.md",
+            "# Reference\n\nEvery module, from its docstrings. "
+            "[How they are read](../files/README.md#notation): the shape of an array stands where "
+            "its type would.\n\n"
+            f"{listed}\n\n"
+            f"```{{toctree}}\n:hidden:\n\n{names}\n```\n",
+        )
+
+    def linked(self, text: str, home: Path, page: PurePosixPath) -> str:
+        """Markdown whose links to files of the repository lead to pages of the site.
+
+        Parameters
+        ----------
+        text : the Markdown
+        home : the folder that its links are relative to
+        page : where it goes in the site
+        """
+
+        def replace(match: re.Match[str]) -> str:
+            path = Path(os.path.normpath(home / match[1]))
+            if not path.exists() or not path.is_relative_to(ROOT):
+                raise ValueError(f"{page}: there is no {match[1]} to link to")
+            target = self.target(path)
+            up = "../" * (len(page.parts) - 1)
+            if str(target).startswith("_modules/"):
+                return f"source:{up}{target}"
+            return f"{up}{target}{match[2] or ''}"
+
+        def mention(match: re.Match[str]) -> str:
+            if match[1] is None:  # a link already
+                return match[0]
+            homes = [ROOT / match[1], ROOT / "minunet" / match[1], home / match[1]]
+            homes += (
+                [p for p in self.modules if p.name == match[1]] if match[1] in self.once else []
+            )
+            path = next((Path(os.path.normpath(p)) for p in homes if p.exists()), None)
+            here = path and os.path.relpath(path, home)
+            return f"[{match[0]}]({here})" if path and path.is_relative_to(ROOT) else match[0]
+
+        blocks = FENCE.split(text)  # what is at odd places is code
+        for i in range(0, len(blocks), 2):
+            parts = CODE.split(MENTION.sub(mention, blocks[i]))
+            parts[::2] = [LINK.sub(replace, part) for part in parts[::2]]
+            blocks[i] = "".join(parts)
+        return "".join(blocks)
+
+    def target(self, path: Path) -> PurePosixPath:
+        """Page that shows a file or folder of the repository, written if it was not yet."""
+        if path.is_dir():
+            fronts = [path / name for name in ("__init__.py", "README.md")]
+            if not any(front.exists() for front in fronts) or path.name == "exercises":
+                return self.listing(path)
+            path = next(front for front in fronts if front.exists())
+        if path in self.modules:
+            name = self.modules[path]
+            tree = reference.ast.parse(path.read_text("utf-8"))
+            if reference.public(tree.body) and path.name != "__init__.py":
+                return PurePosixPath("_modules", f"{name.replace('.', '/')}.html")
+            return PurePosixPath("reference", f"{name}.md")
+        if path.parent == TUTORIALS and path.name == "README.md":
+            return PurePosixPath("index.md")
+        if path.parent == TUTORIALS and path.with_suffix(".ipynb").exists():
+            return PurePosixPath(path.with_suffix(".ipynb").name)
+        return self.file(path)
+
+    def file(self, path: Path) -> PurePosixPath:
+        """Write the page of a file: Markdown as it is, a picture copied, code shown."""
+        inside = PurePosixPath(path.relative_to(ROOT).as_posix())
+        picture = path.suffix in (".png", ".svg", ".jpg")
+        ending = "" if picture or path.suffix == ".md" else ".md"
+        page = PurePosixPath("files", f"{inside}{ending}")
+        if page in self.written:
+            return page
+        self.written.add(page)
+        if picture:
+            (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, self.folder / page)
+        elif path.suffix == ".md":
+            text = path.read_text("utf-8")
+            self.write(str(page), self.linked(text, path.parent, page))
+        else:
+            language = LANGUAGES.get(path.suffix, "text")
+            code = path.read_text("utf-8").rstrip()
+            self.write(str(page), f"{ASIDE}# {inside}\n\n``````{language}\n{code}\n``````\n")
+        return page
+
+    def listing(self, path: Path) -> PurePosixPath:
+        """Write a page that lists the files of a folder."""
+        inside = path.relative_to(ROOT)
+        page = PurePosixPath("files", inside.as_posix(), "index.md")
+        if page not in self.written:
+            self.written.add(page)
+            rows = [f"- [{p.name}]({p.name})" for p in sorted(path.iterdir()) if p.is_file()]
+            text = f"{ASIDE}# {inside}\n\n" + "\n".join(rows) + "\n"
+            self.write(str(page), self.linked(text, path, page))
+        return page

@@ -1,0 +1,62 @@
+"""Settings of Sphinx for the site; `tutorials/build.py site` is what reads them."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from docutils import nodes
+
+from minunet import __version__
+
+project = "minunet"
+version = release = __version__
+html_title = "minunet"
+author = ""
+html_show_copyright = False
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+nb_execution_mode = "off"
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_dmath_double_inline = True
+myst_heading_anchors = 3
+myst_url_schemes = {"http": None, "https": None, "mailto": None, "source": "{{path}}"}
+
+python_maximum_signature_line_length = 72
+add_module_names = False
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+smartquotes_action = "q"  # no dashes: `--` is part of a command
+pygments_style = "default"
+
+viewcode_follow_imported_members = False
+
+html_theme = "furo"
+html_copy_source = False
+html_show_sphinx = False
+pygments_dark_style = "github-dark"
+html_theme_options = {"navigation_with_keys": True}
+
+# MathJax with its glyphs in one file: a browser may refuse fonts to a page opened from a folder.
+offline = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
+html_static_path = [
+    str(Path(__file__).parent / "static"),
+    str(Path(offline) / "static" / "mathjax" / "tex-svg.js"),
+]
+mathjax_path = "tex-svg.js"
+mathjax3_config = {"options": {"enableMenu": False}, "svg": {"fontCache": "local"}}
+html_favicon = str(Path(__file__).parent / "static" / "icon.svg")
+html_css_files = ["style.css"]
+html_js_files = [("site.js", {"priority": 600})]
+
+
+def describe(app, doctree) -> None:
+    """Give the figures of notebooks their alternative text; MyST-NB names them by their SHA-256."""
+    texts = json.loads(Path(app.srcdir, "alternatives.json").read_text("utf-8"))
+    for image in doctree.findall(nodes.image):
+        image["alt"] = texts.get(Path(image["uri"]).stem, image.get("alt", ""))
+
+
+def setup(app) -> None:
+    """Connect what is ours."""
+    app.connect("doctree-read", describe)

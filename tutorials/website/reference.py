@@ -1,0 +1,236 @@
+"""The reference: a page in MyST Markdown for each module of minunet, from its docstrings.
+
+The modules are read, not imported. Docstrings are Markdown already, except for the sections of
+numpydoc, in which the shape of an array stands where others put its type:
+
+    x : (H, W, C)          feature map
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+SECTION = re.compile(r"^(Parameters|Returns|Yields|Raises|Examples)\n-+\n", re.MULTILINE)
+NAME = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(\([^`]*\))?`(?!`)")
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+class Module(NamedTuple):
+    """A module: its name, its file and its tree."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+
+    @property
+    def title(self) -> str:
+        """First line of its docstring, without the full stop."""
+        return (ast.get_docstring(self.tree) or self.name).splitlines()[0].rstrip(".:")
+
+
+class Scope(NamedTuple):
+    """Where a docstring stands, to find what it names."""
+
+    module: str
+    names: set[str]
+    imported: dict[str, str]
+    """Full name of what the module calls by a short one."""
+    arguments: set[str] = frozenset()
+
+    def link(self, match: re.Match[str]) -> str:
+        """Turn a name in backticks into a link, if it is that of a public thing."""
+        name, call = match[1], match[2] or ""
+        if name in self.arguments:
+            return match[0]
+        package, _, last = self.module.rpartition(".")
+        homes = (f"{self.module}.", f"{package}.", "minunet.", "minunet.ops.", "")
+        found = next((home + name for home in homes if home + name in self.names), None)
+        same = found in (None, self.module) or name == last
+        return match[0] if same else f"{{py:obj}}`{name}{call} <{found}>`"
+
+
+class Full(ast.NodeTransformer):
+    """Annotations with full names, which Sphinx links and shows short."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Take the full name of something public."""
+        full = self.scope.imported.get(node.id, f"{self.scope.module}.{node.id}")
+        return ast.Name(full) if full in self.scope.names else node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Read an annotation that is a string; the values of a `Literal` stay."""
+        if isinstance(node.value, str) and node.value.isidentifier() and node.value.istitle():
+            return self.visit_Name(ast.Name(node.value))
+        return node
+
+    def text(self, node: ast.AST) -> str:
+        """Code of an annotation."""
+        return ast.unparse(self.visit(node))
+
+
+def modules(package: Path) -> list[Module]:
+    """Public modules of a package, in the order of their names."""
+    found = []
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") for part in parts):
+            found.append(Module(".".join(parts), path, ast.parse(path.read_text("utf-8"))))
+    return sorted(found)
+
+
+def public(body: list[ast.stmt]) -> list[tuple[str, ast.stmt, str]]:
+    """Name, node and docstring of what is public among statements.
+
+    Of values those count that a docstring follows.
+    """
+    found = []
+    for node, after in zip(body, [*body[1:], ast.Pass()], strict=True):
+        if isinstance(node, Definition):
+            found.append((node.name, node, ast.get_docstring(node) or ""))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            if isinstance(target, ast.Name) and said:
+                found.append((target.id, node, after.value.value))
+    return [(name, node, doc) for name, node, doc in found if not name.startswith("_")]
+
+
+def names(found: list[Module]) -> set[str]:
+    """Full names of everything public."""
+    every = {module.name for module in found}
+    for module in found:
+        for name, node, _ in public(module.tree.body):
+            every.add(f"{module.name}.{name}")
+            if isinstance(node, ast.ClassDef):
+                every |= {f"{module.name}.{name}.{inner}" for inner, _, _ in public(node.body)}
+    return every
+
+
+def page(module: Module, known: set[str]) -> str:
+    """Page of a module."""
+    imports = [node for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom)]
+    imported = {a.asname or a.name: f"{n.module}.{a.name}" for n in imports for a in n.names}
+    scope = Scope(module.name, known, imported)
+    parts = [f"# {module.name.removeprefix('minunet.')}", f"```{{py:module}} {module.name}\n```"]
+    parts.append(markdown(ast.get_docstring(module.tree) or "", scope))
+    parts += [entry(name, node, doc, scope) for name, node, doc in public(module.tree.body)]
+    return "\n\n".join(parts) + "\n"
+
+
+def entry(name: str, node: ast.stmt, doc: str, scope: Scope, owner: str = "") -> str:
+    """Directive of a function, class or value, with its docstring in it."""
+    inner: list[str] = []
+    options = ""
+    if isinstance(node, ast.FunctionDef):
+        made_by = {ast.unparse(decorator) for decorator in node.decorator_list}
+        kind = "method" if owner else "function"
+        if made_by & {"property", "functools.cached_property"}:
+            kind, title = "property", name
+            options = f":type: {Full(scope).text(node.returns)}\n" if node.returns else ""
+        else:
+            title = name + signature(node, scope, bool(owner) and "staticmethod" not in made_by)
+        options += ":classmethod:\n" if "classmethod" in made_by else ""
+        arguments = {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
+        scope = scope._replace(arguments=arguments)
+    elif isinstance(node, ast.ClassDef):
+        bases = " ".join(ast.unparse(base) for base in node.bases)
+        kind = "exception" if re.search("Error|Exception", bases) else "class"
+        made = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        title = name + (signature(made[0], scope, True) if made else fields(node, scope))
+        inner = [entry(*member, scope, name) for member in public(node.body)]
+    else:
+        kind, title = "attribute" if owner else "data", name
+        if isinstance(node, ast.AnnAssign):
+            options = f":type: {Full(scope).text(node.annotation)}\n"
+        if node.value is not None and len(value := ast.unparse(node.value)) < 60:
+            options += f":value: {value}\n"
+    fence = ":" * (4 if owner else 6)
+    full = f"{owner}.{title}" if owner else title
+    content = "\n\n".join([markdown(doc, scope), *inner])
+    return f"{fence}{{py:{kind}}} {full}\n{options}\n{content}\n{fence}"
+
+
+def signature(node: ast.FunctionDef, scope: Scope, bound: bool) -> str:
+    """Parameters and result of a function, without `self`."""
+    for argument in ast.walk(node.args):
+        if isinstance(argument, ast.arg) and argument.annotation:
+            argument.annotation = Full(scope).visit(argument.annotation)
+    arguments = ast.unparse(node.args)
+    if bound:
+        arguments = re.sub(r"^(self|cls)(, )?", "", arguments)
+    told = node.returns and node.name != "__init__"
+    return f"({arguments})" + (f" -> {Full(scope).text(node.returns)}" if told else "")
+
+
+def fields(node: ast.ClassDef, scope: Scope) -> str:
+    """Parameters of a named tuple or data class: its fields."""
+    values = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+    for value in values:
+        value.annotation = Full(scope).visit(value.annotation)
+    return f"({', '.join(ast.unparse(value) for value in values)})" if values else ""
+
+
+def markdown(doc: str, scope: Scope) -> str:
+    """Markdown of a docstring; names of public things become links."""
+    body, *sections = SECTION.split(_linked(doc, scope))
+    parts = [_fenced(body)]
+    for title, text in zip(sections[::2], sections[1::2], strict=True):
+        shown = _fenced(text) if title == "Examples" else _entries(text)
+        parts.append(f"**{title}**\n\n{shown}")
+    return "\n\n".join(parts)
+
+
+def _linked(text: str, scope: Scope) -> str:
+    """Text whose names in backticks are links, but for equations and examples."""
+    lines = text.split("\n")
+    code = re.compile(r"    |>>>|\.\.\.")
+    section = re.compile(r" {4,}\w+ : |    (?! )")  # within a section, an indented line is prose
+    at = next(iter(SECTION.finditer(text)), None)
+    first = text[: at.start()].count("\n") if at else len(lines)
+    for i, line in enumerate(lines):
+        if not code.match(line) or (i > first and section.match(line)):
+            lines[i] = NAME.sub(scope.link, line)
+    return "\n".join(lines)
+
+
+def _fenced(text: str) -> str:
+    """Text whose examples stand between fences, and its equations too: they are no Python."""
+    parts: list[str] = []
+    for part in re.split(r"\n{2,}", text.strip("\n")):
+        if part.startswith(">>>"):
+            part = f"```pycon\n{part}\n```"
+        elif part.startswith("    ") and not (parts and parts[-1].startswith("- ")):
+            lines = [line.removeprefix("    ") for line in part.split("\n")]
+            part = "```text\n" + "\n".join(lines) + "\n```"
+        parts.append(part)
+    return "\n\n".join(parts).replace("\n```\n\n```text\n", "\n\n")
+
+
+def _entries(text: str) -> str:
+    """List of what a section names: `x`, its shape, and what it means."""
+    lines: list[str] = []
+    for line in text.strip("\n").split("\n"):
+        depth, said = len(line) - len(line.lstrip()), line.strip()
+        head, colon, rest = said.partition(" : ")
+        if depth and not (colon and re.fullmatch(r"\w+", head)):  # goes on
+            lines[-1] += f" {said}" if " — " in lines[-1] else f" — {said}"
+        elif colon and re.fullmatch(r"[\w, *]+", head) and " of " not in head:
+            lines.append(f"{' ' * depth}- **{head}** : {_typed(rest)}")
+        elif said:
+            lines.append(f"- *{head}*" + (f" — {rest}" if colon else ""))
+    return "\n".join(lines)
+
+
+def _typed(rest: str) -> str:
+    """Shape or type in italics, and what follows it."""
+    shape, _, meaning = (part.strip() for part in re.split(r"( {2,}|$)", rest, maxsplit=1))
+    if meaning:
+        return f"*{shape}* — {meaning}"
+    return f"*{shape}*" if shape.startswith("(") or " " not in shape else shape

@@ -1,0 +1,143 @@
+"""Checks of chapter 6, border weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from exercises.verdict import ask, difference, exercise
+
+
+@exercise("The same at every pixel of the gap: (g + 1)² / 2σ² knows only its width.")
+def check_gap_term(answer: float) -> str | None:
+    """Check the second term of equation (2) in a gap of 3 pixels.
+
+    Parameters
+    ----------
+    answer : within 0.01
+    """
+    slips = {
+        3: "d1 + d2 is g + 1: the distance to a wall is counted from pixel to pixel, 1 beside it.",
+        1: "that takes d1 alone; the equation has d1 + d2.",
+        2: "that takes d1 + 1 for d2: the nearest other pixel, not the second nearest cell.",
+    }
+    if abs(answer - _term(4)) <= 0.01:
+        return None
+    for total, slip in slips.items():
+        if abs(answer - _term(total)) <= 0.01:
+            return slip
+    if abs(answer - 10 * np.exp(-16 / 25)) <= 0.01:
+        return "the exponent is divided by 2σ², and that looks like σ²."
+    if abs(answer - 1 - _term(4)) <= 0.01:
+        return "that has w_c in it; the question is the second term alone."
+    return f"{answer:.4g} is not it. What are d1 and d2 of the first pixel after the wall?"
+
+
+def _term(total: float) -> float:
+    return 10 * float(np.exp(-(total**2) / 50))
+
+
+@exercise("Now the gaps of your own images tell you σ, and not the paper's microscope.")
+def check_sigma_for(answer: Callable[[float], float]) -> str | None:
+    """Check σ by putting it back into equation (2).
+
+    Parameters
+    ----------
+    answer : gap in pixels -> σ in pixels
+    """
+    for gap in (2, 5, 11):
+        sigma = ask(answer, gap)
+        if np.ndim(sigma) != 0 or not np.isfinite(sigma) or sigma <= 0:
+            return f"for a gap of {gap} it gave {sigma}; σ is a number of pixels above 0."
+        part = np.exp(-((gap + 1) ** 2) / (2 * sigma**2))
+        if abs(part - 0.5) > 1e-6:
+            hint = ""
+            if np.isclose(np.exp(-(gap**2) / (2 * sigma**2)), 0.5):
+                hint = " You took g for d1 + d2; across the gap that is g + 1."
+            elif np.isclose(np.exp(-((gap + 1) ** 2) / sigma**2), 0.5):
+                hint = " The 2 of 2σ² is missing."
+            return (
+                f"for a gap of {gap}, σ = {sigma:.4g} makes the term {part:.3f} w0, not half.{hint}"
+            )
+    return None
+
+
+@exercise("That is equation (2), and all of `weight_map.paper` but the separation.")
+def check_weights(answer: Callable[..., Any]) -> str | None:
+    """Check a weight map against loops over single pixels.
+
+    Parameters
+    ----------
+    answer : apart (H, W), w_c (2,), w0, sigma -> w (H, W)
+    """
+    three = np.zeros((7, 15), int)
+    three[1:5, 1:4], three[0:6, 6:9], three[2:7, 12:14] = 5, 2, 9
+    one = np.where(three == 2, 2, 0)
+    w_c = np.array([1.75, 0.5])
+    for name, cells in (("three cells", three), ("one cell", one), ("no cell", 0 * three)):
+        given = ask(answer, cells.copy(), w_c.copy(), 8.0, 3.0)
+        expected = _weights(cells, w_c, 8.0, 3.0)
+        wrong = difference("w", given, expected, 1e-6)
+        if wrong:
+            return (
+                f"on a map with {name}, {wrong}{_likely(np.asarray(given), cells, w_c, expected)}"
+            )
+    return None
+
+
+def _weights(cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+    """Equation (2), (H, W), pixel by pixel from its distances to all pixels of all cells."""
+    w = np.full(cells.shape, float(w_c[1]))
+    places = [np.argwhere(cells == k) for k in np.unique(cells[cells > 0])]
+    for r, c in np.argwhere(cells == 0):
+        each = sorted(min(np.hypot(r - i, c - j) for i, j in place) for place in places)
+        w[r, c] = w_c[0]
+        if len(each) > 1:
+            w[r, c] += w0 * np.exp(-((each[0] + each[1]) ** 2) / (2 * sigma**2))
+    return w
+
+
+def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, expected: np.ndarray) -> str:
+    """The likeliest slip in a weight map, as a sentence, or nothing."""
+    if given.shape != cells.shape:
+        return ""
+    count = len(np.unique(cells[cells > 0]))
+    off = ~np.isclose(given, expected, rtol=1e-6)
+    if np.any(np.isnan(given)):
+        return " There is a NaN: a distance that does not exist should be inf, and exp(-inf) is 0."
+    if np.all(cells[off] > 0):
+        return " Only pixels in cells are wrong: the border term stands on the background alone."
+    if count < 2:
+        return " With fewer than two cells there is no gap, and the border term is 0."
+    if np.allclose(given[cells > 0], w_c[0]):
+        return " Cells have w_c[1], background has w_c[0]."
+    if np.all(given[off] > expected[off]):
+        return " The term is too large: is d2 to another cell, and not to another pixel?"
+    return ""
+
+
+@exercise("Far below 0.5: the network says border until it is nearly sure of cell.")
+def check_threshold(answer: Callable[[float, float], float]) -> str | None:
+    """Check a threshold by searching, for q = 1/2, the p with the least energy.
+
+    Parameters
+    ----------
+    answer : weights of cell and of background -> p
+    """
+    p = np.linspace(0, 1, 100_001)[1:-1]
+    for w_cell, w_background in ((1.0, 1.0), (1.0, 9.35), (0.7, 4.0)):
+        given = ask(answer, w_cell, w_background)
+        best = p[np.argmin(-w_cell * np.log(p) - w_background * np.log(1 - p))]
+        if abs(given - best) > 2e-5:
+            hint = ""
+            if abs(given - (1 - best)) <= 2e-5:
+                hint = " You have the probability of background."
+            elif abs(given - 0.5) < 1e-9:
+                hint = " 1/2 is right without weights; put q = 1/2 into p*."
+            return (
+                f"with weights {w_cell} and {w_background} it gave {given:.4g}; the energy "
+                f"of q = 1/2 is least at p = {best:.4f}.{hint}"
+            )
+    return None

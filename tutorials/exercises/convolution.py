@@ -1,0 +1,238 @@
+"""Exercises of chapter 1: what is a convolution?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from exercises.diagnosis import (
+    PROBLEMS,
+    RAISED,
+    Problem,
+    Slips,
+    changed,
+    diagnose,
+    empty,
+    line_of,
+    outside,
+)
+from exercises.verdict import ask, exercise
+from minunet.array import Array
+from minunet.ops import conv2d
+
+
+@exercise("Each number is one window times the kernel, and nothing beyond the edge is needed.")
+def check_by_hand(answer: Any) -> str | None:
+    """Check the convolution computed with a pencil.
+
+    Parameters
+    ----------
+    answer : (2, 3)     y of the exercise's x (3, 4), w (2, 2) and b = 5
+    """
+    x = np.array([[2, 0, 1, 3], [1, 4, 0, 1], [0, 1, 2, 0]])
+    w = np.array([[1, -1], [0, 2]])
+    # Upper left: 1·2 - 1·0 + 0·1 + 2·4 + 5 = 15, and so on.
+    expected = np.array([[15, 4, 5], [4, 13, 4]])
+
+    def with_kernel(w: Array) -> Array:
+        return 5 + sum(w[i, j] * x[i : i + 2, j : j + 3] for i, j in np.ndindex(2, 2))
+
+    slips = {
+        "the bias is missing: add 5 to each number.": lambda: expected - 5,
+        "that is the true convolution. Do not turn the kernel: lay it on the map as it is.": (
+            lambda: with_kernel(w[::-1, ::-1])
+        ),
+        "the kernel has rows and columns exchanged.": lambda: with_kernel(w.T),
+        "the kernel is (2, 2), and so has two places from top to bottom and three from left to "
+        "right: y is (2, 3).": lambda: expected.T,
+    }
+    return diagnose("y", answer, expected, slips, ("r", "c"))
+
+
+@exercise("A tap at (i, j) looks i rows down and j columns to the right of the result's corner.")
+def check_pixel_below(answer: Any) -> str | None:
+    """Check a kernel by what it does to a map.
+
+    Parameters
+    ----------
+    answer : (3, 3)     the kernel of y[r, c] = x[r + 2, c + 1]
+    """
+    kernel = np.asarray(answer, float)
+    if kernel.shape != (3, 3):
+        return f"the kernel should be (3, 3), and is {kernel.shape}."
+    if np.count_nonzero(kernel) != 1:
+        return f"one tap is enough; {np.count_nonzero(kernel)} of yours are not 0."
+    x = np.random.default_rng(3).integers(1, 100, (6, 7)).astype(float)
+    y = sum(kernel[i, j] * x[i : i + 4, j : j + 5] for i, j in np.ndindex(3, 3))
+    neighbours = {
+        (0, 1): "above",
+        (1, 1): "in",
+        (1, 2): "to the right of",
+        (1, 0): "to the left of",
+    }
+    slips = {
+        f"that takes the pixel {place} the middle: with w[{i}, {j}] = 1, y[r, c] is "
+        f"x[r + {i}, c + {j}].": lambda i=i, j=j: x[i : i + 4, j : j + 5]
+        for (i, j), place in neighbours.items()
+    }
+    return diagnose("y", y, x[2:, 1:-1], slips, ("r", "c"))
+
+
+@exercise("Nine linear layers, shifted and summed: this is `minunet.ops.conv2d.forward`.")
+def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
+    """Check a convolution on a map of which no two sizes are equal.
+
+    Parameters
+    ----------
+    answer : (x, w, b) -> y     as `minunet.ops.conv2d.forward`
+    """
+    if answer is conv2d.forward:
+        return "that is the package's own. Write the loop yourself."
+    context = outside(answer, {"y", "oh", "ow", "image", "kernel", "x", "w", "b"})
+    wrong = _check_values(answer)
+    if wrong:
+        return wrong + context
+    _, _, x, w, b, _ = PROBLEMS[0]
+    y = answer(*(array.astype(np.float32) for array in (x, w, b)))
+    if np.asarray(y).dtype != np.float32:
+        return (
+            f"all numbers are right, but of float32 maps it makes {np.asarray(y).dtype}. Make y "
+            "with np.zeros_like(x, shape=…), or give np.zeros the dtype of x."
+        )
+    return changed(answer, {"x": x, "w": w, "b": b}) or empty(answer, (x, w, b))
+
+
+def _check_values(answer: Callable[[Array, Array, Array], Array]) -> str | None:
+    """Say what is wrong with the numbers; then see whether sizes that hide a slip tell its name."""
+    failure = ""
+    for case in PROBLEMS:
+        _, _, x, w, b, _ = case
+        try:
+            y = ask(answer, x.copy(), w.copy(), b.copy())
+        except RAISED as error:
+            failure = failure or (
+                f"with x {x.shape}, w {w.shape} and b {b.shape} it raised "
+                f"{type(error).__name__}{line_of(error, answer)}: {error}."
+            )
+            continue
+        slips = _slips(case)
+        wrong = diagnose("y", y, _literal(case), slips, ("r", "c", "o"))
+        if not failure and (not wrong or wrong in slips):
+            return wrong
+        if not wrong:
+            return f"{failure} It is right where {case.where}: {case.reason}"
+        if wrong in slips:
+            return f"{failure} Where {case.where}: {wrong}"
+        failure = failure or wrong
+    return failure and (
+        f"{failure} The window of tap (i, j) is x[i : i + oh, j : j + ow], of shape (oh, ow, C) "
+        "with oh = H - kh + 1 and ow = W - kw + 1; w[i, j] is (C, O)."
+    )
+
+
+def _literal(case: Problem) -> Array:
+    """y (oh, ow, O) by its definition, one number at a time."""
+    _, _, x, w, b, dy = case
+    y = np.zeros_like(dy)
+    for r, c, o in np.ndindex(y.shape):
+        y[r, c, o] = b[o]
+        for i, j in np.ndindex(w.shape[:2]):
+            y[r, c, o] += np.sum(x[r + i, c + j] * w[i, j, :, o])
+    return y
+
+
+def _slips(case: Problem) -> Slips:
+    """What well-known slips make of y."""
+    _, _, x, w, b, dy = case
+    kh, kw, channels, features = w.shape
+    none = np.zeros_like(b)
+
+    def with_kernel(other: Array, bias: Array = b) -> Array:
+        return _literal(case._replace(w=other, b=bias))
+
+    def only(i: int, j: int) -> Array:
+        one = np.zeros_like(w)
+        one[i, j] = w[i, j]
+        return with_kernel(one)
+
+    slips: Slips = {
+        "y lacks the bias. It could begin as b, and not as zeros.": lambda: with_kernel(w, none),
+        "the bias was added for every tap: it belongs outside the loop.": lambda: with_kernel(
+            w, kh * kw * b
+        ),
+        "the kernel is turned by 180°: that is a true convolution. Tap (i, j) belongs to the "
+        "window that begins at row i and column j.": lambda: with_kernel(w[::-1, ::-1]),
+        "y is what the last tap leaves: `=` overwrites the taps before it. Use `+=`.": lambda: only(
+            -1, -1
+        ),
+        "y is what the last tap leaves, without a bias: `=` overwrites the taps before it. Use "
+        "`+=`.": lambda: only(-1, -1) - b,
+        "y is what the first tap leaves: does the loop return too early?": lambda: only(0, 0),
+        "every tap was given the same window: it should begin at row i and column j.": (
+            lambda: b + x[: dy.shape[0], : dy.shape[1]] @ w.sum((0, 1))
+        ),
+        "y was divided by the number of taps: a convolution is a sum, no mean.": (
+            lambda: with_kernel(w / (kh * kw))
+        ),
+    }
+    if kh == kw:
+        slips["the taps have i and j exchanged: i counts rows, j columns."] = lambda: with_kernel(
+            w.swapaxes(0, 1)
+        )
+    if channels == features:
+        slips["w[i, j] was transposed: it is (C, O) as it stands."] = lambda: with_kernel(
+            w.swapaxes(2, 3)
+        )
+    return slips
+
+
+@exercise("A chain of convolutions is one convolution: without a ReLU between, depth adds nothing.")
+def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
+    """Check the kernel of two convolutions in a row, by the image that a single 1 leaves.
+
+    Parameters
+    ----------
+    answer : (v, w) -> u     v (3, 3, C, M), w (3, 3, M, O), u (5, 5, C, O)
+    """
+    rng = np.random.default_rng(5)
+    v = rng.integers(-9, 10, (3, 3, 2, 3)).astype(float)
+    w = rng.integers(-9, 10, (3, 3, 3, 4)).astype(float)
+    expected = _kernel_of(v, w)
+    slips = {
+        "one of the two kernels is turned by 180°: tap (i, j) and then tap (p, q) look i + p rows "
+        "down and j + q columns to the right.": lambda: _kernel_of(v, w[::-1, ::-1]),
+        "one of the two kernels is turned by 180°: check the first one.": (
+            lambda: _kernel_of(v[::-1, ::-1], w)
+        ),
+        "the kernel is turned by 180°: y[r, c] of a single 1 holds it upside down.": (
+            lambda: expected[::-1, ::-1]
+        ),
+        "`=` overwrites: several pairs of taps meet at the same place. Use `+=`.": (
+            lambda: _overwritten(v, w)
+        ),
+        "rows and columns are exchanged.": lambda: expected.swapaxes(0, 1),
+    }
+    u = ask(answer, v.copy(), w.copy())
+    return diagnose("u", u, expected, slips, ("row", "column", "k", "o"))
+
+
+def _kernel_of(v: Array, w: Array) -> Array:
+    """Kernel (5, 5, C, O) of two convolutions: a map with a single 1 leaves it turned by 180°."""
+    channels, middle, features = v.shape[2], v.shape[3], w.shape[3]
+    kernel = np.zeros((5, 5, channels, features))
+    for k in range(channels):
+        spot = np.zeros((9, 9, channels))
+        spot[4, 4, k] = 1
+        between = conv2d.forward(spot, v, np.zeros(middle))
+        kernel[:, :, k] = conv2d.forward(between, w, np.zeros(features))[::-1, ::-1]
+    return kernel
+
+
+def _overwritten(v: Array, w: Array) -> Array:
+    """What is left of the kernel (5, 5, C, O) where each pair of taps replaces the one before."""
+    kernel = np.zeros((5, 5, v.shape[2], w.shape[3]))
+    for i, j, p, q in np.ndindex(3, 3, 3, 3):
+        kernel[i + p, j + q] = v[i, j] @ w[p, q]
+    return kernel

@@ -1,0 +1,190 @@
+"""Checks of chapter 9, elastic deformation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from exercises.verdict import ask, difference, exercise
+
+
+@exercise(
+    "A little less than the straight line's 4: the curve starts to level out before the point."
+)
+def check_halfway(answer: float) -> str | None:
+    """Check the displacement half-way between the first two of the values 8, 0, 0.
+
+    Parameters
+    ----------
+    answer : pixels
+    """
+    slips = {
+        4: "that is the straight line; the curve is S_0, 1 - (t + S_1) / 2.",
+        5.5: "that is 8 S_1; the value 8 stands at the first point, so the curve is S_0.",
+        -0.75: "that is 8 S_2; the value 8 stands at the first point, so the curve is S_0.",
+        0.40625: "that is the share S_0(1/2); multiply it by the value at the point.",
+    }
+    expected = 8 * np.linalg.solve(*_natural_spline())[0]
+    if abs(answer - expected) < 1e-6:
+        return None
+    for value, slip in slips.items():
+        if abs(answer - value) < 1e-6:
+            return slip
+    return f"{answer:.6g} is not it. What is S_1 at t = 1/2? And S_0 there?"
+
+
+def _natural_spline() -> tuple[np.ndarray, np.ndarray]:
+    """Conditions on 8 coefficients of S_0, after the unknown S_0(1/2): a matrix, a right side."""
+    # Unknowns: S_0(1/2), then a0 … a3 of the cubic on [0, 1] and b0 … b3 of that on [1, 2].
+    conditions = np.zeros((9, 9))
+    right = np.zeros(9)
+    value, slope, curvature = (
+        lambda t: [1, t, t**2, t**3],
+        lambda t: [0, 1, 2 * t, 3 * t**2],
+        lambda t: [0, 0, 2, 6 * t],
+    )
+    conditions[0, 0], conditions[0, 1:5] = 1, np.negative(value(0.5))
+    conditions[1, 1:5], right[1] = value(0), 1
+    conditions[2, 1:5] = value(1)
+    conditions[3, 5:9] = value(1)
+    conditions[4, 5:9] = value(2)
+    for row, of in ((5, slope), (6, curvature)):
+        conditions[row, 1:5], conditions[row, 5:9] = of(1), np.negative(of(1))
+    conditions[7, 1:5] = curvature(0)
+    conditions[8, 5:9] = curvature(2)
+    return conditions, right
+
+
+@exercise("The middle is (n - 1) / 2: it lies between pixels when n is even.")
+def check_turned(answer: Callable[[int, float], Any]) -> str | None:
+    """Check the places of a turned tile by quarter turns, and by how far they are from the middle.
+
+    Parameters
+    ----------
+    answer : size n, angle in radians -> (2, n, n) rows and columns
+    """
+    for n in (4, 5):
+        at = np.asarray(ask(answer, n, np.pi / 2), float)
+        if at.shape != (2, n, n):
+            return f"for a tile of {n} it has shape {at.shape}, and should have {(2, n, n)}."
+        expected = np.rot90(np.indices((n, n)), axes=(1, 2))
+        if np.allclose(at, np.rot90(np.indices((n, n)), -1, axes=(1, 2))):
+            return "at π/2 it turns clockwise, and np.rot90 the other way: exchange sin and -sin."
+        if np.allclose(at - at.mean(axis=(1, 2), keepdims=True) + (n - 1) / 2, expected):
+            off = at.mean(axis=(1, 2)) - (n - 1) / 2
+            if np.any(np.abs(off) > 1e-9):
+                return (
+                    f"the angle is right, but a tile of {n} is shifted by {off[0]:.3g} rows and "
+                    f"{off[1]:.3g} columns: turn about the middle, (n - 1) / 2, and add it again."
+                )
+        wrong = difference(f"at π/2 and n = {n}, the array", at, expected)
+        if wrong:
+            return wrong
+        third = np.asarray(answer(n, np.pi / 6), float)
+        ahead = third[0, 0] - third[0, 0, :1], third[1, 0] - third[1, 0, :1]
+        steps = np.arange(n)
+        wrong = difference(
+            "at π/6, the step along a row",
+            np.stack(ahead),
+            np.stack([steps / 2, steps * 0.75**0.5]),
+        )
+        if wrong:
+            return wrong
+    return None
+
+
+@exercise("One field for both: a label stays on its pixel however the tissue bends.")
+def check_deform(answer: Callable[..., Any]) -> str | None:
+    """Check a bent image and its labels against loops.
+
+    Parameters
+    ----------
+    answer : image (n, n), labels (n, n), S (n, 3), v (2, 3, 3) -> both, bent
+    """
+    rng = np.random.default_rng(5)
+    n = 14
+    t = np.linspace(0, 2, n)
+    s1 = (3 * np.minimum(t, 2 - t) - np.minimum(t, 2 - t) ** 3) / 2
+    spline = np.stack([1 - (t + s1) / 2, s1, (t - s1) / 2], axis=1)
+    image, labels = rng.random((n, n)), rng.integers(0, 4, (n, n)) * 3
+    v = 2 * rng.standard_normal((2, 3, 3))
+    both = ask(answer, image.copy(), labels.copy(), spline.copy(), v.copy())
+    if not isinstance(both, tuple | list) or len(both) != 2:
+        return "it should return two arrays, the image and the labels."
+    given, label = map(np.asarray, both)
+    expected, expected_label = _bent(image, labels, spline, v)
+    slips = {
+        "it reads at x - u: plus, as the new pixel asks where it comes from": -v,
+        "rows are displaced by what is for columns": v[::-1],
+        "the grid is transposed; u = S v Sᵀ, rows first": v.swapaxes(1, 2),
+    }
+    wrong = difference("the image", given, expected, 1e-6)
+    if wrong:
+        for slip, other in slips.items():
+            if given.shape == expected.shape and np.allclose(
+                given, _bent(image, labels, spline, other)[0]
+            ):
+                return f"{slip}."
+        if given.shape == expected.shape and np.isin(given, image).all():
+            return "the image was read at the nearest pixel; grey values are interpolated linearly."
+        return wrong
+    if label.shape == labels.shape and not np.isin(label, labels).all():
+        return "there are labels that nobody drew: read labels at the nearest pixel."
+    wrong = difference("the label map", label, expected_label)
+    return wrong and f"{wrong} The image is right: do the labels get the same field?"
+
+
+def _bent(
+    image: np.ndarray, labels: np.ndarray, spline: np.ndarray, v: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image and labels, (n, n) each, one pixel after the other."""
+    n = len(image)
+    new, new_labels = np.zeros((n, n)), np.zeros_like(labels)
+    for r, c in np.ndindex(n, n):
+        row, column = (
+            x + sum(spline[r, i] * spline[c, j] * part[i, j] for i in range(3) for j in range(3))
+            for x, part in ((r, v[0]), (c, v[1]))
+        )
+        new_labels[r, c] = labels[_mirror(round(row), n), _mirror(round(column), n)]
+        i, j = int(np.floor(row)), int(np.floor(column))
+        for a, b in np.ndindex(2, 2):
+            share = (1 - abs(row - i - a)) * (1 - abs(column - j - b))
+            new[r, c] += share * image[_mirror(i + a, n), _mirror(j + b, n)]
+    return new, new_labels
+
+
+def _mirror(k: int, n: int) -> int:
+    k = abs(k) % (2 * n - 2)
+    return min(k, 2 * n - 2 - k)
+
+
+@exercise("Now you can tell, before training, whether 10 pixels are too many for your tiles.")
+def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
+    """Check on fields whose determinant is known.
+
+    Parameters
+    ----------
+    answer : v (2, 3, 3), size -> True or False
+    """
+    n = 61  # grid points 30 pixels apart: a value that rises by 30 a point has slope 1
+    down, across = np.mgrid[-1:2, -1:2] * 30.0
+    cases = (
+        ((0, 0, 0, 0), False, "nothing moves, and the determinant is 1 everywhere"),
+        ((-1.5, 0, 0, 0), True, "rows read in reverse order, with slope -1.5"),
+        ((0, 0, 0, -1.5), True, "columns read in reverse order, with slope -1.5"),
+        ((0, 3, 0, 0), False, "∂u_r/∂c = 3 alone is a shear, of determinant 1"),
+        ((0, 1.5, 1.5, 0), True, "∂u_r/∂c = ∂u_c/∂r = 1.5, and 1 - 1.5² is below 0"),
+        ((-0.5, 0.8, -0.8, -0.5), False, "(1 - 0.5)² + 0.8² is above 0"),
+    )
+    for (rr, rc, cr, cc), expected, why in cases:
+        v = np.stack([rr * down + rc * across, cr * down + cc * across])
+        given = ask(answer, v, n)
+        if bool(given) != expected:
+            return f"it says {bool(given)}, but here {why}."
+    one = np.zeros((2, 3, 3))
+    one[0, 1, 1], one[0, 2, 1] = 40, -40
+    if not ask(answer, one, n):
+        return "it says False of a tile that folds in one place only: look at every pixel."
+    return None

@@ -1,0 +1,204 @@
+"""What well-known slips in the backward of a convolution make of its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from exercises.diagnosis import Problem, Slips
+from minunet.array import Array
+
+
+def scatter(case: Problem, w: Array, *, overwrite: bool = False, ones: bool = False) -> Array:
+    """dx (H, W, C), tap by tap, of a kernel that may be changed; or with `=`, or without dy."""
+    _, _, x, _, _, dy = case
+    dx = np.zeros_like(x)
+    for i, j in np.ndindex(w.shape[:2]):
+        window = dx[i : i + dy.shape[0], j : j + dy.shape[1]]
+        share = np.einsum("rco,ko->rck", np.ones_like(dy) if ones else dy, w[i, j])
+        window[...] = share if overwrite else window + share
+    return dx
+
+
+def dx_slips(case: Problem) -> Slips:
+    """What well-known slips make of dx."""
+    _, _, x, w, _, dy = case
+    kh, kw, channels, features = w.shape
+    oh, ow, _ = dy.shape
+
+    def first_window() -> Array:
+        dx = np.zeros_like(x)
+        dx[:oh, :ow] = dy @ w.sum((0, 1)).T
+        return dx
+
+    def one_tap(i: int, j: int) -> Array:
+        one = np.zeros_like(w)
+        one[i, j] = w[i, j]
+        return scatter(case, one)
+
+    slips: Slips = {
+        "dx was overwritten: the windows of the taps overlap, and a pixel must collect from each. "
+        "Use `+=`.": lambda: scatter(case, w, overwrite=True),
+        "dx has the kernel turned by 180°. As in the forward, w[i, j] belongs to the window that "
+        "begins at row i and column j.": lambda: scatter(case, w[::-1, ::-1]),
+        "dx has dy turned by 180°: leave it as it is.": (
+            lambda: scatter(case._replace(dy=dy[::-1, ::-1]), w)
+        ),
+        "dx went into one window for every tap: it begins at row i and column j.": first_window,
+        "dx does not begin with zeros, but with x: every shape is right, and every number has x "
+        "added.": lambda: x + scatter(case, w),
+        "dx begins with ones: begin with zeros.": lambda: 1 + scatter(case, w),
+        "dx does not depend on dy: each tap adds dy @ w[i, j].T, not w[i, j] alone.": (
+            lambda: scatter(case, w, ones=True)
+        ),
+        "dx holds the share of the last tap only: does it begin anew within the loop?": (
+            lambda: one_tap(-1, -1)
+        ),
+        "dx holds the share of the first tap only: does the loop return too early?": (
+            lambda: one_tap(0, 0)
+        ),
+        "dx was divided by the number of taps: it is a sum, no mean.": (
+            lambda: scatter(case, w) / (kh * kw)
+        ),
+        "dx was divided by the number of pixels: it is a sum, no mean.": (
+            lambda: scatter(case, w) / (oh * ow)
+        ),
+        "dx has the shape of dy. It should have the shape of x: each tap adds to a window of it.": (
+            lambda: sum(dy @ w[i, j].T for i, j in np.ndindex(kh, kw))
+        ),
+    }
+    if kh == kw:
+        slips["dx has i and j exchanged: i counts rows, j columns."] = lambda: scatter(
+            case, w.swapaxes(0, 1)
+        )
+    if channels == features:
+        slips[
+            "dx lacks the transpose of w[i, j]: it takes C numbers to O, so back from O to C goes "
+            "dy @ w[i, j].T, the sum over o."
+        ] = lambda: scatter(case, w.swapaxes(2, 3))
+    return slips
+
+
+def dw_slips(case: Problem) -> Slips:
+    """What well-known slips make of dw."""
+    _, _, x, w, _, dy = case
+    kh, kw, channels, features = w.shape
+    oh, ow, _ = dy.shape
+
+    def windows(rule: Callable[[Array], Array], *, shifted: bool = True) -> Array:
+        """dw of which each tap is some rule of its window (oh, ow, C)."""
+        dw = np.zeros_like(w)
+        for i, j in np.ndindex(kh, kw):
+            top, left = (i, j) if shifted else (0, 0)
+            dw[i, j] = rule(x[top : top + oh, left : left + ow])
+        return dw
+
+    def outer(window: Array, dy: Array = dy) -> Array:
+        return np.einsum("rck,rco->ko", window, dy)
+
+    slips: Slips = {
+        "dw has its taps turned by 180°: dw[i, j] belongs to the window that begins at row i and "
+        "column j.": lambda: windows(outer)[::-1, ::-1],
+        "every tap of dw was given the same window: it begins at row i and column j.": (
+            lambda: windows(outer, shifted=False)
+        ),
+        "dw has dy turned by 180°: leave it as it is.": (
+            lambda: windows(lambda window: outer(window, dy[::-1, ::-1]))
+        ),
+        "dw is what the last pixel leaves: it must add up over all pixels. Use `+=`.": (
+            lambda: windows(lambda window: np.outer(window[-1, -1], dy[-1, -1]))
+        ),
+        "dw is what the last row leaves: it must add up over all rows. Use `+=`.": (
+            lambda: windows(lambda window: window[-1].T @ dy[-1])
+        ),
+        "dw is what the last column leaves: it must add up over all columns. Use `+=`.": (
+            lambda: windows(lambda window: window[:, -1].T @ dy[:, -1])
+        ),
+        "dw is the product of two sums over pixels. It should be the sum of the products: X.T @ D "
+        "with a row for each pixel.": (
+            lambda: windows(lambda window: np.outer(window.sum((0, 1)), dy.sum((0, 1))))
+        ),
+        "dw was summed over k as well, the wrong axis: all input channels got the same. Sum over "
+        "the pixels r and c only.": lambda: windows(lambda window: outer(window).sum(0)),
+        "dw was summed over o as well, the wrong axis: all features got the same. Sum over the "
+        "pixels r and c only.": (
+            lambda: windows(lambda window: outer(window).sum(1, keepdims=True))
+        ),
+        "dw was summed over the pixels of x only, and dy left out.": (
+            lambda: windows(lambda window: window.sum((0, 1))[:, np.newaxis])
+        ),
+        "dw was summed over the pixels of dy only, and x left out.": (
+            lambda: windows(lambda window: dy.sum((0, 1)))
+        ),
+        "dw was divided by the number of pixels: it is a sum, no mean.": (
+            lambda: windows(outer) / (oh * ow)
+        ),
+        "dw does not begin with zeros, but with w.": lambda: w + windows(outer),
+        "dw begins with ones: begin with zeros.": lambda: 1 + windows(outer),
+        "dw has k and o exchanged: it should be (kh, kw, C, O), so X.T @ D, not D.T @ X.": (
+            lambda: windows(outer).swapaxes(2, 3)
+        ),
+        "dw is one tap's: index it by i and j.": lambda: windows(outer).sum((0, 1)),
+    }
+    if kh == kw:
+        turned = windows(outer).swapaxes(0, 1)
+        slips["dw has i and j exchanged: i counts rows, j columns."] = lambda: turned
+    if channels == features:
+        slips[
+            "dw was multiplied channel by channel. Each of C channels meets each of O features: "
+            "that is the product X.T @ D, summed over pixels."
+        ] = lambda: windows(lambda window: np.einsum("rco,rco->o", window, dy))
+        slips["dw[i, j] is one number, summed over the channels too. Sum over r and c only."] = (
+            lambda: windows(lambda window: np.full(w.shape[2:], np.sum(window * dy)))
+        )
+    if oh == ow:
+        slips[
+            "dw pairs the pixel (r, c) of x with (c, r) of dy: both must be laid out in the same "
+            "order, as `.reshape(-1, C)` and `.reshape(-1, O)` do."
+        ] = lambda: windows(lambda window: outer(window, dy.swapaxes(0, 1)))
+    return slips
+
+
+def db_slips(case: Problem) -> Slips:
+    """What well-known slips make of db."""
+    _, _, _, w, _, dy = case
+    oh, ow, features = dy.shape
+    return {
+        "db is one number, summed over the features too. b has one number for each of them: sum "
+        "over axes 0 and 1 only.": lambda: dy.sum(),
+        "db has one number for all features: sum over axes 0 and 1 only.": (
+            lambda: np.full(features, dy.sum())
+        ),
+        "db misses an axis: it was summed over rows, but not over columns. Sum over axes (0, 1).": (
+            lambda: dy.sum(0)
+        ),
+        "db misses an axis: it was summed over columns, but not over rows. Sum over axes (0, 1).": (
+            lambda: dy.sum(1)
+        ),
+        "db was summed over the features, and not over the pixels. Sum over axes (0, 1).": (
+            lambda: dy.sum(2)
+        ),
+        "db was summed over the last two axes. Sum over axes (0, 1): features stay.": (
+            lambda: dy.sum((1, 2))
+        ),
+        "db was summed over axes (0, 2). Sum over axes (0, 1): features stay.": (
+            lambda: dy.sum((0, 2))
+        ),
+        "db was not summed: b serves at every pixel, and collects from each.": lambda: dy,
+        "db has axes of size 1 left over: it should be (O,), without keepdims.": (
+            lambda: dy.sum((0, 1), keepdims=True)
+        ),
+        "db is a mean over the pixels. It is a sum.": lambda: dy.mean((0, 1)),
+        "db counts the pixels: it should add up their dy.": lambda: np.full(
+            features, float(oh * ow)
+        ),
+        "db was added up once for each tap: it belongs outside the loop over taps.": (
+            lambda: w.shape[0] * w.shape[1] * dy.sum((0, 1))
+        ),
+        "db is the dy of the last pixel: it must add up over all pixels. Use `+=`.": (
+            lambda: dy[-1, -1]
+        ),
+        "db is the dy of the first pixel: it must add up over all pixels.": lambda: dy[0, 0],
+        "db begins with ones: begin with zeros.": lambda: 1 + dy.sum((0, 1)),
+    }

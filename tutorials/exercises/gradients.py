@@ -1,0 +1,265 @@
+"""Exercises of chapter 2: which way is downhill?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from exercises.diagnosis import (
+    PROBLEMS,
+    RAISED,
+    Problem,
+    Slips,
+    changed,
+    diagnose,
+    empty,
+    line_of,
+    outside,
+    same,
+)
+from exercises.gradient_slips import db_slips, dw_slips, dx_slips, scatter
+from exercises.verdict import Unanswered, ask, exercise
+from minunet.array import Array
+from minunet.gradcheck import numerical_gradient
+from minunet.ops import conv2d
+
+Gradients = tuple[Array, Array, Array]
+
+AXES = {"dx": ("p", "q", "k"), "dw": ("i", "j", "k", "o"), "db": ("o",)}
+"""Names of the indices of each gradient, as in the chapter."""
+
+
+@exercise("The kernel is laid where each y looked, as often as dy says; dw is the windows, added.")
+def check_by_hand(answer: Any) -> str | None:
+    """Check gradients computed with a pencil.
+
+    Parameters
+    ----------
+    answer : dx (3, 3), dw (2, 2) and db, of the exercise's x, w and dy; `...` where still open
+    """
+    x = np.array([[1, 2, 0], [3, 1, 2], [0, 1, 4]])
+    # Of w = [[1, -1], [0, 2]] and dy = [[1, 0], [0, 2]]: dx is the kernel at the upper left, and
+    # twice at the lower right; dw the window at the upper left, and twice the other.
+    expected = {"dx": [[1, -1, 0], [0, 4, -2], [0, 0, 4]], "dw": [[3, 6], [5, 9]], "db": 3}
+    turned = np.array([[2, 0, 0], [-1, 5, 0], [0, -2, 2]])
+    slips: dict[str, Slips] = {
+        "dx": {
+            "dx has the kernel turned by 180°: lay it down as it is, its w[0, 0] where the window "
+            "began.": lambda: turned,
+            "the second kernel replaced the first where they meet, at dx[1, 1]: add them.": (
+                lambda: np.array([[1, -1, 0], [0, 2, -2], [0, 0, 4]])
+            ),
+            "dx lacks the factors dy: the second kernel counts twice.": lambda: np.array(
+                [[1, -1, 0], [0, 3, -1], [0, 0, 2]]
+            ),
+        },
+        "dw": {
+            "dw lacks the factors dy: the second window counts twice.": (
+                lambda: x[:2, :2] + x[1:, 1:]
+            ),
+            "dw is the first window only: add the second, times its dy.": lambda: x[:2, :2],
+            "dw is the second window only: add the first, times its dy.": lambda: 2 * x[1:, 1:],
+        },
+        "db": {
+            "db counts the pixels: it should add up their dy.": lambda: np.array(4),
+            "db is a mean of dy: it should be the sum.": lambda: np.array(0.75),
+        },
+    }
+    given = dict(zip(expected, answer, strict=True))
+    if all(value is ... for value in given.values()):
+        raise Unanswered
+    findings = {}
+    for name, value in given.items():
+        right = np.array(expected[name])
+        axes = ("row", "column")[: right.ndim]
+        open_yet = f"{name} is still open."
+        findings[name] = (
+            open_yet if value is ... else diagnose(name, value, right, slips[name], axes)
+        )
+    return _report(findings)
+
+
+@exercise("h² and ε / h² are alike at ε^(1/4) = 1.2·10⁻⁴, and half of the digits are lost.")
+def check_best_step(answer: Any) -> str | None:
+    """Check a step by the error that it leaves in the second slope of e^t.
+
+    Parameters
+    ----------
+    answer : the step, a power of ten
+    """
+    step = float(answer)
+    if not 0 < step < 1:
+        return "a step lies between 0 and 1. If you gave the exponent: 1e-3 is 10⁻³."
+    points = np.linspace(-1, 1, 201)
+
+    def error(h: float) -> float:
+        slope = (np.exp(points + h) - 2 * np.exp(points) + np.exp(points - h)) / h**2
+        return float(np.sqrt(np.mean((slope / np.exp(points) - 1) ** 2)))
+
+    best = min((10.0**-k for k in range(1, 16)), key=error)
+    if error(step) <= 20 * error(best):  # the bottom of the valley is flat
+        return None
+    seen = f"h = {step:.0e} leaves an error of {error(step):.0e} in the second slope of exp; "
+    if step > best:
+        return f"{seen}a smaller step leaves less of h²."
+    if 1e-6 <= step <= 1e-5:
+        return f"{seen}it is the best for the first slope, where rounding costs ε / h, not ε / h²."
+    return f"{seen}a larger step has less rounding error, ε / h². Where is that as small as h²?"
+
+
+@exercise("This is `minunet.ops.conv2d.backward`: the forward's loop, read backwards.")
+def check_backward(answer: Callable[[Array, Array, Array], Gradients]) -> str | None:
+    """Check a backward by central differences, on arrays of which no two sizes are equal.
+
+    Parameters
+    ----------
+    answer : (dy, x, w) -> dx, dw, db     as `minunet.ops.conv2d.backward`
+    """
+    if answer is conv2d.backward:
+        return "that is the package's own. Write the loop yourself."
+    wrong = _check_values(answer)
+    if wrong:
+        return wrong + outside(answer, {"dy", "x", "w", "b", "y", "dx", "dw", "db", "oh", "ow"})
+    _, _, x, w, _, dy = PROBLEMS[0]
+    names = {"dx": "x", "dw": "w", "db": "w"}
+    floats = answer(*(array.astype(np.float32) for array in (dy, x, w)))
+    for (name, of), array in zip(names.items(), floats, strict=True):
+        if np.asarray(array).dtype != np.float32:
+            return (
+                f"all numbers are right, but of float32 arrays it makes a {name} of "
+                f"{np.asarray(array).dtype}, twice as large: begin with np.zeros_like, or give "
+                f"np.zeros the dtype of {of}."
+            )
+    return changed(answer, {"dy": dy, "x": x, "w": w}) or empty(answer, (dy, x, w))
+
+
+def _check_values(answer: Callable[[Array, Array, Array], Gradients]) -> str | None:
+    """Say what is wrong with the numbers; where it raises, try sizes that hide the slip."""
+    failure = ""
+    for case in PROBLEMS:
+        _, _, x, w, _, dy = case
+        arguments = {"dy": dy.copy(), "x": x.copy(), "w": w.copy()}
+        try:
+            result = ask(answer, *arguments.values())
+        except RAISED as error:
+            failure = failure or (
+                f"with dy {dy.shape}, x {x.shape} and w {w.shape} it raised "
+                f"{type(error).__name__}{line_of(error, answer)}: {error}."
+            )
+            continue
+        wrong = _compare(result, case)
+        if wrong and not np.array_equal(arguments["x"], x):
+            wrong = "x was changed: begin dx with np.zeros_like(x), which is new, and not with x."
+        if not failure:
+            return wrong and (empty(answer, (dy, x, w)) or f"{wrong}{_right_elsewhere(answer)}")
+        if not wrong:
+            return f"{failure} It is right where {case.where}: {case.reason}"
+        return f"{failure} Where {case.where} it runs, and there: {wrong}"
+    return failure and (
+        f"{failure} The shapes that fit: with oh, ow of dy, a window x[i : i + oh, j : j + ow] is "
+        "(oh, ow, C), dy is (oh, ow, O), w[i, j] is (C, O); a window of dx takes dy @ w[i, j].T; "
+        "dw[i, j, k, o] takes window[r, c, k] * dy[r, c, o] of all r and c."
+    )
+
+
+def _right_elsewhere(answer: Callable[[Array, Array, Array], Gradients]) -> str:
+    """Say on which special sizes a wrong backward is right."""
+    for case in PROBLEMS[1:]:
+        _, _, x, w, _, dy = case
+        try:
+            if _compare(answer(dy.copy(), x.copy(), w.copy()), case) is None:
+                return f" It is right where {case.where}: {case.reason}"
+        except RAISED:
+            continue
+    return ""
+
+
+def _compare(result: Any, case: Problem) -> str | None:
+    """Say what is wrong with what a backward returned for a problem."""
+    if not isinstance(result, tuple | list) or len(result) != 3:
+        kind = f"{len(result)} of them" if isinstance(result, tuple | list) else "one thing"
+        return f"it should return three arrays, dx, dw, db, and returned {kind}."
+    expected = _gradients(case)
+    given = dict(zip(expected, result, strict=True))
+    if all(value is None or value is ... for value in given.values()):
+        raise Unanswered
+    known = [any(same(value, right) for right in expected.values()) for value in result]
+    if all(known) and not all(map(same, result, expected.values())):
+        return "all three gradients are right, but in another order: return dx, dw, db."
+    slips = {"dx": dx_slips(case), "dw": dw_slips(case), "db": db_slips(case)}
+    return _report(
+        {
+            name: f"{name} is still open."
+            if given[name] is None or given[name] is ...
+            else diagnose(name, given[name], expected[name], slips[name], AXES[name])
+            for name in expected
+        }
+    )
+
+
+def _report(findings: Mapping[str, str | None]) -> str | None:
+    """Say which gradients are right, and what is wrong with the others; None if all are right."""
+    wrong = [finding for finding in findings.values() if finding]
+    if not wrong:
+        return None
+    right = [name for name, finding in findings.items() if not finding]
+    if not right:
+        return " ".join(wrong)
+    return f"{' and '.join(right)} {'is' if len(right) == 1 else 'are'} right. {' '.join(wrong)}"
+
+
+def _gradients(case: Problem) -> dict[str, Array]:
+    """dx, dw, db by central differences: of integers with h = 1, where E is linear, exact."""
+    _, _, x, w, b, dy = case
+    x, w, b = x.copy(), w.copy(), b.copy()
+
+    def energy() -> float:
+        return float(np.sum(dy * conv2d.forward(x, w, b)))
+
+    return {
+        name: numerical_gradient(energy, array, list(np.ndindex(array.shape)), 1.0).reshape(
+            array.shape
+        )
+        for name, array in (("dx", x), ("dw", w), ("db", b))
+    }
+
+
+@exercise("A backward is a convolution again: this is where the kernel is turned by 180°.")
+def check_dx_as_convolution(answer: Callable[[Array, Array], Array]) -> str | None:
+    """Check dx made by a forward convolution, against central differences.
+
+    Parameters
+    ----------
+    answer : (dy, w) -> dx
+    """
+    case = PROBLEMS[0]
+    _, _, x, w, _, dy = case
+    kh, kw, channels, features = w.shape
+    slips: Slips = {
+        "the kernel is not turned: in dx[p, q], dy[p - i, q - j] meets w[i, j], with minus signs. "
+        "Use w[::-1, ::-1].": lambda: scatter(case, w[::-1, ::-1]),
+        "the kernel is turned from top to bottom only: turn its columns, too.": (
+            lambda: scatter(case, w[:, ::-1])
+        ),
+        "the kernel is turned from left to right only: turn its rows, too.": (
+            lambda: scatter(case, w[::-1])
+        ),
+    }
+    shapes = (
+        f" The border has kh - 1 = {kh - 1} rows and kw - 1 = {kw - 1} columns on each side; a "
+        f"kernel that makes C = {channels} channels of O = {features} is (kh, kw, O, C), and the "
+        "bias is C zeros."
+    )
+    try:
+        dx = ask(answer, dy.copy(), w.copy())
+    except RAISED as error:
+        return (
+            f"with dy {dy.shape} and w {w.shape} it raised {type(error).__name__}"
+            f"{line_of(error, answer)}: {error}.{shapes}"
+        )
+    wrong = diagnose("dx", dx, _gradients(case)["dx"], slips, AXES["dx"])
+    if wrong and np.shape(dx) != x.shape:
+        wrong += shapes
+    return wrong or changed(answer, {"dy": dy, "w": w})

@@ -1,0 +1,163 @@
+"""Checks of chapter 11, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+import scipy
+
+from exercises.verdict import ask, exercise
+from minunet.array import Array
+from minunet.data.synthetic import em_stack
+from minunet.metrics import em, segments
+
+TRUTH = (1, 1, 1, 0, 2, 2, 2, 2)
+ANSWER = (1, 1, 1, 1, 1, 0, 2, 2)
+
+
+@exercise("F = 8/16. The answer has merged a bit and split a bit, and pairs see both.")
+def check_pairs(answer: Sequence[int]) -> str | None:
+    """Check the pairs of a row by looking at all of them.
+
+    Parameters
+    ----------
+    answer : T, P, Q
+    """
+    given = tuple(int(count) for count in answer)
+    if len(given) != 3:
+        return f"{len(given)} numbers are given; T, P and Q are asked for."
+    inside = [(a, b) for a, b in zip(TRUTH, ANSWER, strict=True) if a]
+    both = sum(a == c and b == d > 0 for (a, b), (c, d) in combinations(inside, 2))
+    true = sum(a == c for (a, _), (c, _) in combinations(inside, 2))
+    found = sum(b == d > 0 for (_, b), (_, d) in combinations(inside, 2))
+    for name, count, right in zip("TPQ", given, (both, true, found), strict=True):
+        if count == right:
+            continue
+        if name == "Q" and count == found + 4:
+            return "Q counts the pixel of the true wall; only pixels of true cells are looked at."
+        if count in (2 * right, 2 * right + 7):
+            return f"{name} counts every pair twice; the first with the second is one pair."
+        return f"{name} is not {count}. List the segments with their sizes; x make x(x-1)/2 pairs."
+    return None
+
+
+@exercise("That is V_Rand of one slice; the stack has the mean over its slices.")
+def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
+    """Check an F-score by looking at all ordered pairs of pixels.
+
+    Parameters
+    ----------
+    answer : truth, thinned (H, W) integer -> F
+    """
+    rng = np.random.default_rng(3)
+    truth = np.repeat([[1, 1, 1, 0, 2, 2, 2, 2, 2, 0, 3, 3]], 5, axis=0)
+    split = truth * np.array([[1], [1], [0], [4], [4]])
+    merged = np.where(truth == 0, 7, 7)
+    mixed = rng.integers(0, 4, truth.shape)
+    cases = {
+        "the truth itself": truth,
+        "every cell split by a line": split,
+        "one segment of all": merged,
+        "segments that run over true walls": mixed,
+    }
+    for name, thinned in cases.items():
+        given = ask(answer, truth.copy(), thinned.copy())
+        expected = _f(truth, thinned)
+        if not np.isclose(given, expected):
+            return (
+                f"for {name}, F is {given:.4g} and should be {expected:.4g}."
+                f"{_likely(float(given), truth, thinned)}"
+            )
+    return None
+
+
+def _f(truth: Array, thinned: Array) -> float:
+    """F from every ordered pair of pixels of true cells, each with itself too."""
+    a, b = truth[truth > 0], thinned[truth > 0]
+    in_truth = a[:, np.newaxis] == a
+    in_answer = (b[:, np.newaxis] == b) & (b > 0) | np.eye(a.size, dtype=bool)
+    return 2 * np.sum(in_truth & in_answer) / (in_truth.sum() + in_answer.sum())
+
+
+def _likely(given: float, truth: Array, thinned: Array) -> str:
+    """The likeliest slip in an F-score, as a sentence, or nothing."""
+    inside = truth > 0
+    a, b = truth[inside], thinned[inside]
+    same, found = a[:, np.newaxis] == a, b[:, np.newaxis] == b
+    if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
+        return " You took the answer's wall for one segment; each of its pixels is a segment alone."
+    found &= b > 0
+    if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
+        return " The pixels under the answer's wall are missing: each adds 1 to AB and to B."
+    if np.isclose(given, _f(np.where(inside, truth, truth.max() + 1), thinned)):
+        return " The true wall is no cell: leave its pixels out, whatever the answer says there."
+    whole = np.eye(a.size, dtype=bool) | found
+    if np.isclose(given, np.sum(same & whole) / whole.sum()):
+        return " That is precision; F has A + B below."
+    return ""
+
+
+@exercise("All 512 patches. With this test, warping looks at eight neighbours and never further.")
+def check_allowed(answer: Callable[[Array], bool]) -> str | None:
+    """Check all patches by counting pieces before and after the flip.
+
+    Parameters
+    ----------
+    answer : patch (3, 3) bool -> bool
+    """
+    wrong = []
+    for bits in np.ndindex(9 * (2,)):
+        patch = np.reshape(bits, (3, 3)) > 0
+        flipped = patch.copy()
+        flipped[1, 1] ^= True
+        expected = _pieces(patch) == _pieces(flipped)
+        if bool(ask(answer, patch.copy())) != expected:
+            wrong.append((patch, flipped, expected))
+    if not wrong:
+        return None
+    patch, flipped, expected = wrong[0]
+    drawn = " / ".join("".join(".#"[int(pixel)] for pixel in line) for line in patch)
+    (cells, walls), (cells_after, walls_after) = _pieces(patch), _pieces(flipped)
+    return (
+        f"{len(wrong)} of 512 patches are judged wrongly. The first is {drawn} (# is cell): it may "
+        f"{'' if expected else 'not '}be flipped. Before, cells and membranes are {cells} and "
+        f"{walls} (with membrane all around), after it {cells_after} and {walls_after}."
+    )
+
+
+def _pieces(patch: Array) -> tuple[int, int]:
+    """Count 4-connected cells, and 8-connected membranes, in a patch with membrane around it."""
+    padded = np.pad(patch, 1)
+    return scipy.ndimage.label(padded)[1], scipy.ndimage.label(~padded, np.ones((3, 3)))[1]
+
+
+@exercise("Few pixels, much damage: never report a pixel error alone.")
+def check_sabotage(answer: Callable[[Array], Array]) -> str | None:
+    """Check an answer that pixel error praises, on tissue that the reader has not seen.
+
+    Parameters
+    ----------
+    answer : truth (H, W) integer -> (H, W) bool
+    """
+    truth = _tissue()
+    given = np.asarray(ask(answer, truth.copy()))
+    if given.shape != truth.shape:
+        return f"the answer has shape {given.shape}, and the truth {truth.shape}."
+    cell = given > 0
+    error = float(np.mean(cell != (truth > 0)))
+    found = em.v_rand([truth], [cell.astype(np.float64)], [0.5]).value
+    if error >= 0.01:
+        return f"the pixel error is {error:.4f}; a saboteur who is noticed is none."
+    if found >= 0.8:
+        hint = "merge or split the largest cells: it counts pairs."
+        return f"the pixel error is {error:.4f}, well, but V_Rand is still {found:.3f}; {hint}"
+    return None
+
+
+@cache
+def _tissue() -> Array:
+    """Cells (128, 128) of a slice, numbered."""
+    return segments.components(em_stack((1, 128, 128), np.random.default_rng(5)).labels[0])

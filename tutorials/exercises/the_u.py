@@ -1,0 +1,166 @@
+"""Exercises of chapter 7: sizes, the plus, what a skip sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isclose, sqrt
+from typing import Any
+
+import numpy as np
+
+from exercises.verdict import Unanswered, ask, difference, exercise
+from minunet.array import Array
+from minunet.gradcheck import numerical_gradient
+from minunet.ops import conv2d, crop_concat, maxpool, upconv
+
+
+@exercise(
+    "Two lines of arithmetic give every size of every U, and N counts what one pixel adds up."
+)
+def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
+    """Check the sizes of a tile of 124 pixels at depth 3, and the spread of an up-convolution.
+
+    Parameters
+    ----------
+    answer : (bottom, output, std)
+        Pixels that reach the bottom, pixels that come out, and √(2/N) of a kernel of the shape
+        (2, 2, 1024, 512).
+    """
+    bottom, output, std = answer
+    if any(number is ... for number in answer):
+        raise Unanswered
+    down = [124]
+    for _ in range(3):
+        down.append((down[-1] - 4) // 2)
+    up = [down[-1] - 4]
+    for _ in range(3):
+        up.append(2 * up[-1] - 4)
+    if bottom != down[-1]:
+        hint = "; that is after its convolutions" if bottom == up[0] else ""
+        return (
+            f"{bottom} pixels do not reach the bottom{hint}. Each level takes 4 and halves: "
+            f"{down[0]}, then {down[1]}, …"
+        )
+    if output != up[-1]:
+        hint = " A margin is lost on each of two sides." if output == 124 - 44 else ""
+        return (
+            f"{output} pixels do not come out.{hint} The bottom leaves {up[0]}; then double, less "
+            "4, on three levels."
+        )
+    if isclose(std, sqrt(2 / 1024)):
+        return None
+    if isclose(std, 2 / 1024):
+        return f"std is {std:.4g}: that is the variance; take the root."
+    for n, slip in ((4 * 1024, "all four taps"), (4 * 512, "the outputs, as the 2015 release did")):
+        if isclose(std, sqrt(2 / n)):
+            return f"std is {std:.4g}: its N counts {slip}. How many inputs does one output add up?"
+    return f"std is {std:.4g}. How many numbers does one output pixel of the up-convolution add up?"
+
+
+@exercise("What was copied is added. Without that, no gradient left of the copy is right.")
+def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
+    """Check the gradients of the smallest U against central differences.
+
+    Parameters
+    ----------
+    answer : callable (dy, a, argmax, pooled, bottom, w, wu) -> da, dw, dwu
+        Backward of `y = crop_concat(upconv(conv2d(maxpool(a))), a)`, all biases 0.
+    """
+    rng = np.random.default_rng(7)
+    a = rng.permutation(10 * 14 * 2).reshape(10, 14, 2) / 100.0  # no two alike: no tie
+    w, wu = rng.standard_normal((3, 3, 2, 4)), rng.standard_normal((2, 2, 4, 3))
+    zero = [np.zeros(4), np.zeros(3)]
+
+    def forward() -> tuple[Array, ...]:
+        pooled, argmax = maxpool.forward(a)
+        bottom = conv2d.forward(pooled, w, zero[0])
+        y = crop_concat.forward(upconv.forward(bottom, wu, zero[1]), a)
+        return y, argmax, pooled, bottom
+
+    y, argmax, pooled, bottom = forward()
+    dy = rng.standard_normal(y.shape)
+    given = ask(answer, dy, a, argmax, pooled, bottom, w, wu)
+    if not isinstance(given, tuple) or len(given) != 3:
+        return "it should return three arrays: da, dw, dwu."
+
+    def slope(x: Array) -> Array:
+        every = list(np.ndindex(x.shape))
+        return numerical_gradient(lambda: float(np.sum(dy * forward()[0])), x, every).reshape(
+            x.shape
+        )
+
+    da = slope(a)
+    across = np.zeros_like(a)
+    across[2:-2, 2:-2] = dy[..., 3:]
+    if np.shape(given[0]) == da.shape:
+        for part, missing in ((da - across, "across"), (across, "from below")):
+            if np.allclose(given[0], part, atol=1e-6):
+                return (
+                    f"da lacks what comes {missing}. a goes two ways, and two gradients come back."
+                )
+    if _close(given[2], upconv.backward(dy[..., 2:], bottom, wu)[1]):
+        return "the channels of dy are in another order: the first are the upsampled map's."
+    wrong = difference("da", given[0], da, 1e-6)
+    wrong = wrong or difference("dw", given[1], slope(w), 1e-6)
+    return wrong or difference("dwu", given[2], slope(wu), 1e-6)
+
+
+@exercise("A skip sees near and sharp, the bottom far and blurred; the U has both.")
+def check_through_skip(answer: Callable[[int, int, int], tuple[int, int]]) -> str | None:
+    """Check what an output pixel sees through one skip, against sets of pixels, arrow by arrow.
+
+    Parameters
+    ----------
+    answer : callable (r, level, depth) -> first, last
+        Input pixels along one axis.
+    """
+    for depth in (4, 3, 1, 2):
+        for level in range(depth):
+            for r in (0, 3, 7, 21):
+                pixels = _through_skip(r, level, depth)
+                expected = min(pixels), max(pixels)
+                given = ask(answer, r, level, depth)
+                if tuple(given) != expected:
+                    return _slip(tuple(given), expected, r, level, depth)
+    return None
+
+
+def _close(given: Any, expected: Array) -> bool:
+    """Whether an answer is an array, up to rounding."""
+    return np.shape(given) == expected.shape and np.allclose(given, expected)
+
+
+def _through_skip(r: int, level: int, depth: int) -> set[int]:
+    """All input pixels that output pixel r sees through the skip of a level."""
+    sizes, size = [], 2**depth * 20 - 4  # any legal tile
+    for _ in range(depth):
+        sizes.append(size - 4)
+        size = (size - 4) // 2
+    crops = {}
+    for k in reversed(range(depth)):
+        size = 2 * (size - 4)
+        crops[k] = (sizes[k] - size) // 2
+    pixels = {r}
+    for k in range(level + 1):
+        pixels = {p + tap for p in pixels for tap in range(5)}  # two convolutions
+        if k < level:
+            pixels = {p // 2 for p in pixels}
+    pixels = {p + crops[level] for p in pixels}
+    for k in range(level + 1):
+        pixels = {p + tap for p in pixels for tap in range(5)}
+        if k < level:
+            pixels = {2 * p + tap for p in pixels for tap in range(2)}
+    return pixels
+
+
+def _slip(given: tuple[int, ...], expected: tuple[int, int], r: int, level: int, depth: int) -> str:
+    """Say what an answer got wrong."""
+    hint = ""
+    if len(given) == 2 and given[1] - given[0] == expected[1] - expected[0]:
+        hint = " The width is right, the place is not: by how much is this copy cropped?"
+    else:
+        hint = " The width is wrong: two convolutions on each level, on both sides of the U."
+    return (
+        f"of level {level} at depth {depth}, output pixel {r} sees {expected[0]} to {expected[1]}; "
+        f"the answer was {given}.{hint}"
+    )

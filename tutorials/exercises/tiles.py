@@ -1,0 +1,145 @@
+"""Exercises of chapter 8: mirrored pixels, steps without seams, a cover, an average."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from exercises.verdict import ask, difference, exercise
+from minunet.array import Array
+
+
+@exercise("There and back again with the period 4, and no edge pixel twice.")
+def check_mirrored(answer: Sequence[int]) -> str | None:
+    """Check the indices of 9 mirrored pixels of an axis of 3, from the third before it.
+
+    Parameters
+    ----------
+    answer : (9,) integers
+    """
+    given = [int(i) for i in answer]
+    expected = [_reflected(i, 3) for i in range(-3, 6)]
+    slips = {
+        "symmetric": "the edge pixel stands there twice; it is the mirror, so it is seen once",
+        "edge": "the edge pixel goes on for ever; that is padding, not mirroring",
+        "wrap": "that starts again at the other end; a mirror turns round",
+    }
+    for mode, slip in slips.items():
+        if given == np.pad(np.arange(3), 3, mode=mode).tolist():  # type: ignore[call-overload]
+            return f"{slip}."
+    if len(given) != len(expected):
+        return f"{len(given)} pixels are listed; the call asks for 9."
+    for k, (i, right) in enumerate(zip(given, expected, strict=True)):
+        if i != right:
+            return f"number {k} of the list is index {k - 3} of the endless axis: reflect it again."
+    return None
+
+
+def _reflected(i: int, size: int) -> int:
+    """Walk back from an edge until the index is inside."""
+    while not 0 <= i < size:
+        i = -i if i < 0 else 2 * (size - 1) - i
+    return i
+
+
+@exercise("Three poolings bear shifts by 8. A shorter step costs tiles, and is as exact.")
+def check_steps(answer: set[int]) -> str | None:
+    """Check which steps of outputs of 36 pixels are exact at depth 3.
+
+    Parameters
+    ----------
+    answer : set of integers
+    """
+    given = {int(step) for step in answer}
+    offered = (36, 32, 30, 28, 24, 20, 16, 12, 8)
+    if given - set(offered):
+        return f"{min(given - set(offered))} was not offered."
+    exact = {step for step in offered if _survives_poolings(step, 3)}
+    for step in sorted(given - exact):
+        left, poolings = step, 0
+        while left % 2 == 0:
+            left, poolings = left // 2, poolings + 1
+        return f"{step} halves {poolings} times, to {left}; the next pooling meets an odd shift."
+    if given != exact:
+        return f"{min(exact - given)} is exact, too: tiles may overlap as much as you like."
+    return None
+
+
+def _survives_poolings(shift: int, depth: int) -> bool:
+    """Whether a row that is shifted comes out of the poolings as the same row, shifted."""
+    row = np.random.default_rng(2).permutation(400)
+
+    def pooled(row: Array) -> Array:
+        for _ in range(depth):
+            row = row[: len(row) // 2 * 2].reshape(-1, 2).max(axis=1)
+        return row
+
+    still, shifted = pooled(row), pooled(row[shift:])
+    return any(np.array_equal(shifted[:20], still[k : k + 20]) for k in range(len(still) - 20))
+
+
+@exercise(
+    "No gap, no idle tile, and every origin a multiple of 2^d: the scores are those of one pass."
+)
+def check_origins(answer: Callable[[int, int, int], Sequence[int]]) -> str | None:
+    """Check a cover of an axis by painting it.
+
+    Parameters
+    ----------
+    answer : callable (size, depth, tile) -> origins of the outputs
+    """
+    for size, depth, tile in ((772, 4, 572), (773, 4, 572), (30, 1, 24), (20, 1, 24), (5, 4, 572)):
+        output, unit = tile - 2 * (6 * 2**depth - 4), 2**depth
+        origins = [int(first) for first in ask(answer, size, depth, tile)]
+        case = f"size {size}, depth {depth}, tile {tile}, output {output}: {origins}"
+        if not origins or origins[0] != 0:
+            return f"{case} does not begin at 0; what the tile needs before it is mirrored."
+        painted = np.zeros(size, int)
+        for first in origins:
+            if first % unit:
+                return f"{case} has {first}, which is no multiple of 2^{depth} = {unit}."
+            painted[first : first + output] += 1
+        if not painted.all():
+            return f"{case} leaves pixel {np.argmin(painted)} without an answer."
+        fewest = next(n for n in range(1, 99) if (n - 1) * (output // unit * unit) + output >= size)
+        if len(origins) > fewest:
+            return f"{case} has {len(origins)} tiles, and {fewest} would do: is the last one idle?"
+    return None
+
+
+@exercise("Turn, ask, turn back, and only then average; and it is scores that are averaged.")
+def check_average_flips(answer: Callable[..., Array]) -> str | None:
+    """Check the average of 4 flips pixel by pixel, with scores that depend on the place.
+
+    Parameters
+    ----------
+    answer : callable (scores_of, image (H, W, C)) -> (H, W, K)
+    """
+    rng = np.random.default_rng(5)
+    image, place = rng.standard_normal((5, 7, 1)), rng.standard_normal((5, 7, 3))
+    asked = []
+
+    def scores_of(image: Array) -> Array:
+        if image.shape != (5, 7, 1):
+            raise ValueError(f"scores_of was given an image {image.shape}, not (5, 7, 1)")
+        asked.append(image)
+        return image * place + np.cumsum(image, axis=1)
+
+    given = np.asarray(ask(answer, scores_of, image))
+    expected, stay = np.zeros((5, 7, 3)), np.zeros((5, 7, 3))
+    for down in (1, -1):
+        for across in (1, -1):
+            scores = scores_of(image[::down, ::across])
+            for r, c in np.ndindex(5, 7):
+                expected[r, c] += scores[r if down > 0 else 4 - r, c if across > 0 else 6 - c] / 4
+            stay += scores / 4
+    if given.shape == expected.shape and np.allclose(given, stay):
+        return "the scores of a flipped image are flipped, too: flip them back before you add them."
+    if given.shape == expected.shape and np.allclose(given, 4 * expected):
+        return "that is the sum; divide it by 4."
+    if len(asked) - 4 != 4:
+        return (
+            f"scores_of was asked {len(asked) - 4} times; there are 4 flips, the upright one too."
+        )
+    return difference("the average", given, expected)

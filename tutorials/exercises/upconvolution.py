@@ -1,0 +1,134 @@
+"""Checks of the exercises of chapter 4, up-convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from exercises.verdict import ask, difference, exercise
+from minunet.array import Array
+
+
+def _literal(x: Array, w: Array, b: Array) -> Array:
+    """Up-convolution (2H, 2W, O), one number at a time."""
+    (rows, columns, channels), outputs = x.shape, w.shape[3]
+    y = np.zeros((2 * rows, 2 * columns, outputs))
+    for r, c, i, j, m, o in np.ndindex(rows, columns, 2, 2, channels, outputs):
+        y[2 * r + i, 2 * c + j, o] += x[r, c, m] * w[i, j, m, o]
+    return y + b
+
+
+@exercise("Two stamps side by side, and the bias on every pixel.")
+def check_stamped(answer: list[list[float]]) -> str | None:
+    """Check the up-convolution of 2 -1 with the kernel 1 0 / 3 2 and the bias 1.
+
+    Parameters
+    ----------
+    answer : (2, 4)
+    """
+    given = np.array(answer, float)
+    expected = np.array([[3.0, 1, 0, 1], [7, 5, -2, -1]])
+    if given.shape == (2, 4):
+        if np.array_equal(given, expected - 1):
+            return "the bias is missing: it is added to every pixel."
+        if np.array_equal(given, np.where(expected == 1, 0, expected)):
+            return "the bias is added to every pixel, also where the kernel has its 0."
+        if np.array_equal(given, [[3, 7, 0, -2], [1, 5, 1, -1]]):
+            return "each stamp is transposed: its upper row is 1 0 times the pixel."
+        if np.array_equal(given, [[5, 7, -1, -2], [1, 3, 1, 0]]):
+            return "each stamp is turned by 180°: its upper row is 1 0 times the pixel."
+    return difference("y", given, expected)
+
+
+@exercise("Four equal taps, each the identity: a channel must reach itself and no other.")
+def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
+    """Check the kernel of nearest-neighbour upsampling on a map of distinct numbers.
+
+    Parameters
+    ----------
+    answer : callable (channels) -> (2, 2, C, C)
+    """
+    for channels in (1, 3):
+        w = np.asarray(ask(answer, channels), float)
+        if w.shape != (2, 2, channels, channels):
+            return (
+                f"the kernel has shape {w.shape}, and should have (2, 2, {channels}, {channels})."
+            )
+        x = 1.0 + np.arange(6 * channels).reshape(2, 3, channels)
+        y = _literal(x, w, np.zeros(channels))
+        expected = x.repeat(2, axis=0).repeat(2, axis=1)
+        if np.allclose(y, x.sum(axis=-1, keepdims=True).repeat(2, axis=0).repeat(2, axis=1)):
+            if channels > 1:
+                return "every channel of y is the sum of all channels of x: w[i, j] mixes them."
+        wrong = difference("what comes out for three channels", y, expected)
+        if wrong and not np.ptp(y, axis=-1).any() and channels > 1:
+            return "all channels of y are equal: w[i, j] mixes the channels of x."
+        if wrong and np.allclose(y * 4, expected):
+            return "y is a quarter of x: stamps do not overlap, so nothing adds up to the rest."
+        if wrong:
+            return wrong
+    return None
+
+
+@exercise("dx is a convolution with stride 2, dw one product for each tap.")
+def check_upconv_backward(
+    answer: Callable[[Array, Array, Array], tuple[Array, Array, Array]],
+) -> str | None:
+    """Check the gradients of the up-convolution against sums written out, one term at a time.
+
+    Parameters
+    ----------
+    answer : callable (dy, x, w) -> dx, dw, db
+    """
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 2, 4, 5))
+    dy = rng.standard_normal((4, 6, 5))
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    for r, c, i, j, m, o in np.ndindex(2, 3, 2, 2, 4, 5):
+        upstream = dy[2 * r + i, 2 * c + j, o]
+        dx[r, c, m] += upstream * w[i, j, m, o]
+        dw[i, j, m, o] += x[r, c, m] * upstream
+    given = ask(answer, dy.copy(), x.copy(), w.copy())
+    if not isinstance(given, tuple | list) or len(given) != 3:
+        return "three gradients should come back, in the order dx, dw, db."
+    one_tap = [dy[i::2, j::2] @ w[i, j].T for i, j in np.ndindex(2, 2)]
+    if any(np.shape(given[0]) == x.shape and np.allclose(given[0], t) for t in one_tap):
+        return "dx holds one tap: each x is in four pixels of y, and their gradients add up."
+    if np.shape(given[0]) == x.shape and np.allclose(4 * np.asarray(given[0]), dx):
+        return "dx is the mean over the taps: the chain rule sums."
+    if np.shape(given[2]) == () or np.shape(given[2]) == (1,):
+        return "db is one number: every channel has its own bias; sum over rows and columns only."
+    expected = {"dx": dx, "dw": dw, "db": dy.sum(axis=(0, 1))}
+    found = (difference(n, g, e) for (n, e), g in zip(expected.items(), given, strict=True))
+    return next((wrong for wrong in found if wrong), None)
+
+
+@exercise("Each window of 2×2 holds one pixel and three zeros: one tap at a time.")
+def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
+    """Check the up-convolution by zeros and a convolution, against a literal loop.
+
+    Parameters
+    ----------
+    answer : callable (x, w, b) -> y
+    """
+    rng = np.random.default_rng(6)
+    x, w = rng.standard_normal((3, 4, 2)), rng.standard_normal((2, 2, 2, 5))
+    b = rng.standard_normal(5)
+    y, expected = np.asarray(ask(answer, x, w, b)), _literal(x, w, b)
+    if y.shape == (5, 7, 5):
+        return "y is (5, 7, 5), a row and a column short: zeros are needed around x, too."
+    if y.shape == expected.shape:
+        if np.allclose(y, _literal(x, w[::-1, ::-1], b)):
+            return (
+                "each stamp is turned by 180°: a window meets the pixel at i = 1 first, so turn w."
+            )
+        moved = (_literal(np.roll(x, s, (0, 1)), w, b) for s in ((1, 0), (0, 1), (1, 1)))
+        if any(np.allclose(y, m) for m in moved):
+            return "the stamps are right, but moved."
+        reached = np.zeros((3, 4, 1))
+        reached[1, 1] = 1
+        pixels = np.count_nonzero(answer(reached, np.ones((2, 2, 1, 1)), np.zeros(1)))
+        if pixels > 4:
+            return f"a pixel of x reaches {pixels} of y: put zeros between the pixels, not copies."
+    return difference("y", y, expected)

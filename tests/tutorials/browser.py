@@ -1,0 +1,122 @@
+"""A browser without a window, driven through its own debugging protocol."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
+OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+SECONDS = 120
+
+
+def found():
+    """Path of a browser, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+class Browser:
+    """One page of a browser; nothing can be reached from it but files.
+
+    Parameters
+    ----------
+    profile : Path     an empty folder for its own files
+    """
+
+    def __init__(self, profile):
+        from tornado.websocket import websocket_connect
+
+        command = [
+            found(),
+            *FLAGS,
+            OFFLINE,
+            "--remote-debugging-port=0",
+            f"--user-data-dir={profile}",
+        ]
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen([*command, "about:blank"], stdout=quiet, stderr=quiet)
+        port = Path(profile, "DevToolsActivePort")
+        for _ in range(SECONDS * 10):
+            if port.exists() and port.read_text().count("\n"):
+                break
+            time.sleep(0.1)
+        number, path = port.read_text().split()
+        self.loop = asyncio.new_event_loop()
+        self.events, self.sent, self.session = [], 0, {}
+        address = f"ws://127.0.0.1:{number}{path}"
+        self.socket = self._wait(lambda: websocket_connect(address, max_message_size=2**28))
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self.session = {"sessionId": attached["sessionId"]}
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
+
+    def _wait(self, start):
+        """Wait for something, and return its result."""
+
+        async def run():
+            return await asyncio.wait_for(start(), SECONDS)
+
+        return self.loop.run_until_complete(run())
+
+    def call(self, method, **params):
+        """Give a command, and return its result; events that come meanwhile are kept."""
+        self.sent += 1
+        message = {"id": self.sent, "method": method, "params": params} | self.session
+        self._wait(lambda: self.socket.write_message(json.dumps(message)))
+        while True:
+            answer = json.loads(self._wait(self.socket.read_message))
+            if answer.get("id") == self.sent:
+                assert "error" not in answer, answer
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, address, width, scheme="light"):
+        """Open a page in a window of a width, for a reader who likes it light or dark."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        liked = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", features=[liked])
+        self.events.clear()
+        loader = self.call("Page.navigate", url=address)["loaderId"]
+        while not any(
+            event["method"] == "Page.lifecycleEvent"
+            and event["params"]["loaderId"] == loader
+            and event["params"]["name"] == "load"
+            for event in self.events
+        ):
+            self.events.append(json.loads(self._wait(self.socket.read_message)))
+
+    def evaluate(self, script):
+        """Value of an expression in the page, or of its promise."""
+        asked = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        result = self.call("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def complaints(self):
+        """Errors and warnings since the page was opened, and whatever it wanted from a network."""
+        bad = []
+        for event in self.events:
+            told = event["params"]
+            if event["method"] == "Runtime.exceptionThrown":
+                bad.append(told["exceptionDetails"])
+            elif event["method"] == "Log.entryAdded":
+                bad.append(told["entry"]["text"])
+            elif event["method"] == "Runtime.consoleAPICalled" and told["type"] != "log":
+                bad.append(told["args"])
+            elif event["method"] == "Network.requestWillBeSent":
+                if not told["request"]["url"].startswith(("file:", "data:", "about:", "blob:")):
+                    bad.append(told["request"]["url"])
+        return bad
+
+    def close(self):
+        """End it."""
+        self.call("Browser.close")
+        self.socket.close()
+        self.loop.close()
+        self.process.wait(SECONDS)

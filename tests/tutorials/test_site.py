@@ -1,0 +1,228 @@
+"""The site of the tutorials: built once, its links followed, and opened in a browser."""
+
+import functools
+import re
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import browser
+import pytest
+from chapters import CHAPTERS, TUTORIALS, cells, figures, outputs, source
+from website.assemble import Sources
+
+for module in ("sphinx", "myst_nb", "furo", "tornado"):
+    pytest.importorskip(module)
+
+CHAPTER_PAGES = [f"{chapter}.html" for chapter in CHAPTERS]
+PAGES = [
+    "index.html",
+    *CHAPTER_PAGES,
+    "files/README.html",
+    "files/benchmarks/README.html",
+    "reference/index.html",
+    "reference/minunet.ops.conv2d.html",
+    "reference/minunet.architecture.html",
+    "_modules/minunet/unet.html",
+    "files/tutorials/solutions/convolution.py.html",
+    "search.html",
+    "genindex.html",
+]
+MEASURE = """
+(async () => {
+  if (window.MathJax) await MathJax.startup.promise;
+  for (let i = 0; location.search && i < 100 && !/finished/.test(document.body.innerText); i++)
+    await new Promise(done => setTimeout(done, 100));
+  for (const image of document.images) image.loading = "eager";
+  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  const all = selector => [...document.querySelectorAll(selector)];
+  const style = getComputedStyle(document.body);
+  return {
+    too_wide: document.documentElement.scrollWidth - innerWidth,
+    images: [...document.images].map(image => [image.alt, image.naturalWidth, image.clientWidth]),
+    displayed: all("mjx-container[display=true] > svg").length,
+    inline: all("mjx-container:not([display]) > svg").length,
+    wrong: all("mjx-merror").length,
+    outside: all("pre, table, mjx-container, img").filter(element => {
+      let right = element.getBoundingClientRect().right;
+      for (let up = element; up && up !== document.body; up = up.parentElement)
+        if (getComputedStyle(up).overflowX !== "visible")
+          right = Math.min(right, up.getBoundingClientRect().right);
+      return right > innerWidth + 1;
+    }).length,
+    ground: style.backgroundColor,
+    ink: style.color,
+    results: all("#search-results li > a").map(a => a.textContent),
+  };
+})()
+"""
+
+
+class Page(HTMLParser):
+    """What a page points to, and what can be pointed to in it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.loads, self.anchors, self.images, self.math = [], [], set(), [], []
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        """Collect one element."""
+        have = dict(attributes)
+        self.anchors |= {have[key] for key in ("id", "name") if have.get(key)}
+        if tag == "a" and have.get("href"):
+            self.links.append(have["href"])
+        if tag == "link" and have.get("rel") not in ("canonical",):
+            self.loads.append(have["href"])
+        if have.get("src"):
+            self.loads.append(have["src"])
+        if tag == "img":
+            self.images.append(have.get("alt"))
+        if "math" in (have.get("class") or "").split():
+            self.math.append(tag)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Lend the folder of the site, built by the command."""
+    out = tmp_path_factory.mktemp("site") / "pages"
+    command = [sys.executable, str(TUTORIALS / "build.py"), "site", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr  # any warning of Sphinx is an error
+    assert f"open {out / 'index.html'}" in done.stdout
+    return out
+
+
+@functools.cache
+def parsed(path):
+    """Read a page once."""
+    return Page(path)
+
+
+@pytest.fixture(scope="module")
+def measure(site, tmp_path_factory):
+    """Lend a function that opens a page in a browser and measures it; skip if there is none."""
+    if browser.found() is None:
+        pytest.skip(f"none of {', '.join(browser.BROWSERS)} is installed")
+    opened = browser.Browser(tmp_path_factory.mktemp("profile"))
+
+    def measured(page, width, scheme="light"):
+        opened.open(f"{site.as_uri()}/{page}", width, scheme)
+        found = opened.evaluate(MEASURE)
+        assert opened.complaints() == []
+        return found
+
+    yield measured
+    opened.close()
+
+
+def test_every_link_leads_somewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 100
+    broken = []
+    for path in pages:
+        for link in parsed(path).links:
+            parts = urlsplit(link)
+            if parts.scheme in ("http", "https", "mailto"):
+                continue
+            target = path
+            if parts.path:
+                target = (path.parent / unquote(parts.path)).resolve()
+            if parts.scheme or not target.is_file():
+                broken.append((str(path.relative_to(site)), link))
+            elif parts.fragment and target.suffix == ".html":
+                if unquote(parts.fragment) not in parsed(target).anchors:
+                    broken.append((str(path.relative_to(site)), link))
+    assert broken == []
+
+
+def test_nothing_comes_from_the_network(site):
+    for path in site.rglob("*.html"):
+        for load in parsed(path).loads:
+            assert not urlsplit(load).scheme and not load.startswith("//"), (path, load)
+    for path in site.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", path.read_text("utf-8")), path
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_page_has_all_of_its_chapter(site, chapter):
+    page = parsed(site / f"{chapter}.html")
+    assert page.images == figures(outputs(chapter))
+    prose = "\n\n".join(source(c) for c in cells(chapter) if c["cell_type"] == "markdown")
+    assert page.math.count("div") == len(re.findall(r"\$\$.+?\$\$", prose, re.DOTALL))
+
+
+def test_a_file_is_shown_where_a_chapter_names_it(site):
+    links = parsed(site / "01_convolution.html").links
+    assert "_modules/minunet/ops/conv2d.html" in links
+    assert any(link.startswith("files/tutorials/solutions/convolution.py") for link in links)
+
+
+def test_the_reference_is_that_of_the_docstrings(site):
+    page = (site / "reference" / "minunet.ops.conv2d.html").read_text("utf-8")
+    assert {"minunet.ops.conv2d.forward", "minunet.ops.conv2d.backward"} <= parsed(
+        site / "reference" / "minunet.ops.conv2d.html"
+    ).anchors
+    text = unescape(re.sub(r"<[^>]+>", "", page))
+    assert "dw[i, j]         = Σ_{r,c} x[r+i, c+j, :] ⊗ dy[r, c, :]" in text
+    assert "w : (kh, kw, C, O) — its kernel" in text
+    for path in (TUTORIALS.parent / "minunet").rglob("*.py"):
+        parts = path.relative_to(TUTORIALS.parent).with_suffix("").parts
+        if not parts[-1].startswith("__"):
+            assert (site / "reference" / f"{'.'.join(parts)}.html").exists()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_browser_shows_it(site, measure, page, width):
+    found, meant = measure(page, width), parsed(site / page)
+    assert found["too_wide"] <= 0
+    assert found["outside"] == 0
+    assert len(found["images"]) == len(meant.images)
+    for alternative, natural, shown in found["images"]:
+        assert alternative
+        assert natural > 50  # it loaded
+        assert 50 < shown <= width
+    assert found["wrong"] == 0
+    assert found["displayed"] == meant.math.count("div")
+    assert found["inline"] == meant.math.count("span")
+    assert _brightness(found["ground"]) > 200 > 80 > _brightness(found["ink"])
+
+
+def _brightness(colour):
+    """Mean of red, green and blue."""
+    return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", ["index.html", "05_energy.html", "reference/minunet.unet.html"])
+def test_it_is_dark_where_the_reader_likes_it_dark(measure, page, width):
+    found = measure(page, width, "dark")
+    assert _brightness(found["ground"]) < 60 < 150 < _brightness(found["ink"])
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("up-convolution", "4. What is an up-convolution?"),
+        ("overlap-tile", "tiling"),
+        ("check_gradients", "minunet.gradcheck.check_gradients"),
+    ],
+)
+def test_the_search_finds(measure, words, title):
+    assert title in measure(f"search.html?q={words}", 1280)["results"]
+
+
+def test_a_link_to_nothing_is_told(tmp_path):
+    sources = Sources(tmp_path)
+    for link in ("nothing.md", "../nothing.md", "../../nothing.md", "../.git/../../tests"):
+        with pytest.raises(ValueError, match=f"index.md: there is no {link} to link to"):
+            sources.linked(f"[see]({link})", TUTORIALS, PurePosixPath("index.md"))
+
+
+def test_code_stays_code(tmp_path):
+    code = "see\n\n```sh\n[x](nothing.md) `minunet/unet.py`\n```\n`no/such.py` `[a](b.md)`"
+    assert Sources(tmp_path).linked(code, TUTORIALS, PurePosixPath("index.md")) == code

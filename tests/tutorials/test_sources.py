@@ -1,0 +1,177 @@
+"""The chapters as they are committed: whole, in order, with outputs, and no kernel is started."""
+
+import ast
+import re
+
+import numpy as np
+import pytest
+from chapters import CHAPTERS, TUTORIALS, cells, figures, links, outputs, source, text
+
+every = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+def test_there_are_no_other_chapters():
+    for kind in ("py", "ipynb"):
+        assert sorted(p.stem for p in TUTORIALS.glob(f"[0-9]*.{kind}")) == list(CHAPTERS)
+
+
+@every
+def test_the_notebook_has_the_cells_of_the_source(chapter):
+    pytest.importorskip("jupytext")
+    import build
+
+    fresh = build.read(TUTORIALS / f"{chapter}.py").cells
+    kept = cells(chapter)
+    assert [cell.source for cell in fresh] == [source(cell) for cell in kept]
+    for ours, theirs in zip(fresh, kept, strict=True):
+        assert (ours.id, ours.cell_type) == (theirs["id"], theirs["cell_type"])
+        assert theirs["metadata"] == {}
+
+
+@every
+def test_it_ran_once_from_top_to_bottom(chapter):
+    code = [cell for cell in cells(chapter) if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error"
+            assert output.get("name") != "stderr"
+            assert output.get("execution_count") in (None, cell["execution_count"])
+
+
+@every
+def test_it_is_of_the_agreed_size(chapter):
+    assert len(cells(chapter)) < 25
+    assert (TUTORIALS / f"{chapter}.ipynb").stat().st_size < 1e6
+
+
+@every
+def test_it_begins_with_its_question_and_its_imports(chapter):
+    begins = (TUTORIALS / f"{chapter}.py").read_text("utf-8")
+    assert begins.startswith(f"# %% [markdown]\n# # {int(chapter[:2])}. ")
+    question, imports = cells(chapter)[:2]
+    assert source(question).startswith(f"# {int(chapter[:2])}. ")
+    assert imports["cell_type"] == "code"
+    assert imports["outputs"] == []
+    *statements, seed = ast.parse(source(imports)).body
+    assert {type(node) for node in statements} <= {ast.Import, ast.ImportFrom}
+    assert re.fullmatch(r"rng = np\.random\.default_rng\(\d+\)", ast.unparse(seed))
+    later = "\n".join(source(c) for c in cells(chapter)[2:] if c["cell_type"] == "code")
+    assert not re.search(r"^(import|from) ", later, re.MULTILINE)
+
+
+@every
+def test_every_figure_is_there_and_is_told_in_words(chapter):
+    assert figures(outputs(chapter))
+    for cell in cells(chapter):
+        called = len(re.findall(r"^\s*show\(", source(cell), re.MULTILINE))
+        alternatives = figures(cell.get("outputs", []))
+        if cell["cell_type"] == "code":
+            assert bool(alternatives) == bool(called), source(cell)
+        assert len(alternatives) >= called
+        assert all(alternative and len(alternative) >= 40 for alternative in alternatives)
+
+
+@every
+def test_it_tells_nothing_of_the_machine_it_ran_on(chapter):
+    said = text(outputs(chapter)) + "".join(source(cell) for cell in cells(chapter))
+    assert not re.findall(r" at 0x[0-9a-f]{6}|/tmp/|/home/|/root/|/work/|site-packages", said)
+
+
+@every
+def test_it_ends_with_exercises_that_are_open(chapter):
+    page = [source(cell) for cell in cells(chapter)]
+    at = next(i for i, cell in enumerate(page) if cell.startswith("## Exercises"))
+    imports = [node for node in ast.parse(page[1]).body if isinstance(node, ast.ImportFrom)]
+    of_exercises = [node for node in imports if node.module.startswith("exercises.")]
+    imported = {name.name for node in of_exercises for name in node.names}
+    asked = [check for cell in page[at:] for check in re.findall(r"^(check_\w+)\(", cell, re.M)]
+    assert set(asked) == imported
+    assert len(asked) == len(imported)
+    for cell in cells(chapter)[at:]:
+        if re.search(r"^check_\w+\(", source(cell), re.MULTILINE):
+            assert "Open" in text(cell["outputs"]), source(cell)
+
+
+@every
+def test_it_asserts_more_than_it_shows(chapter):
+    trees = [ast.parse(source(c)) for c in cells(chapter) if c["cell_type"] == "code"]
+    asserts = sum(isinstance(node, ast.Assert) for tree in trees for node in ast.walk(tree))
+    assert asserts >= len(figures(outputs(chapter)))
+
+
+@every
+def test_its_links_lead_to_files(chapter):
+    for cell in cells(chapter):
+        if cell["cell_type"] == "markdown":
+            for target in links(source(cell)):
+                assert (TUTORIALS / target).exists(), target
+
+
+@every
+def test_it_leads_to_its_neighbours(chapter):
+    at, there = CHAPTERS.index(chapter), links(source(cells(chapter)[0]))
+    for neighbour in (*CHAPTERS[max(at - 1, 0) : at], *CHAPTERS[at + 1 : at + 2]):
+        assert f"{neighbour}.ipynb" in there
+
+
+def _table(title):
+    """Rows of the table below a heading of the README."""
+    readme = (TUTORIALS / "README.md").read_text("utf-8")
+    part = readme.split(f"## {title}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in part.splitlines() if line.startswith("|")]
+    return [[field.strip() for field in row] for row in rows[2:]]
+
+
+def test_the_readme_lists_every_chapter_once_in_order():
+    rows = _table("The chapters")
+    assert [links(row[0])[0] for row in rows] == [f"{chapter}.ipynb" for chapter in CHAPTERS]
+    for row, chapter in zip(rows, CHAPTERS, strict=True):
+        title = source(cells(chapter)[0]).splitlines()[0].removeprefix("# ")
+        assert f"[{title}]" in row[0]
+
+
+OF_THE_PAPER = (
+    *(f"Equation ({i})" for i in (1, 2)),
+    *(f"Figure {i}" for i in (1, 2, 3, 4)),
+    *(f"Table {i}" for i in (1, 2)),
+    *("The soft-max", "Momentum", "Initial weights", "Elastic deformation"),
+)
+
+
+def test_the_readme_says_where_everything_of_the_paper_is():
+    rows = _table("Where the paper is")
+    whats = [row[0] for row in rows]
+    assert len(set(whats)) == len(whats)
+    for what in OF_THE_PAPER:
+        assert sum(name.startswith(what) for name in whats) == 1, what
+    for what, chapter, files in rows:
+        assert len(links(chapter)) == 1, what
+        name = links(chapter)[0].removesuffix(".ipynb")
+        assert name in CHAPTERS, what
+        if numbered := re.match(r"(Equation|Figure|Table) \(?\d\)?", what):
+            said = "".join(source(cell) for cell in cells(name)).lower()
+            assert numbered[0].lower() in said, what
+        assert links(files), what
+        for file in links(files):
+            assert (TUTORIALS / file).is_file(), file
+
+
+def test_the_readme_links_to_what_exists():
+    for target in links((TUTORIALS / "README.md").read_text("utf-8")):
+        assert (TUTORIALS / target).exists(), target
+
+
+def test_figures_are_small_and_not_of_one_colour():
+    import base64
+    import io
+
+    from PIL import Image
+
+    for chapter in CHAPTERS:
+        for output in outputs(chapter):
+            if "image/png" in output.get("data", {}):
+                png = base64.b64decode("".join(output["data"]["image/png"]))
+                with Image.open(io.BytesIO(png)) as image:
+                    assert image.width <= 800, chapter
+                    assert len(np.unique(np.asarray(image.convert("L")))) > 2, chapter

@@ -1,0 +1,62 @@
+"""Plausible wrong answers to chapter 6, and what the reader should be told."""
+
+import numpy as np
+import scipy
+
+
+def _distances(apart):
+    numbers = np.unique(apart[apart > 0])
+    never = np.full(apart.shape, np.inf)
+    each = [scipy.ndimage.distance_transform_edt(apart != k) for k in numbers]
+    return np.sort([*each, never, never], axis=0)[:2]
+
+
+def _to_pixels(apart, w_c, w0, sigma):
+    places = np.argwhere(apart > 0)
+    term = np.zeros(apart.shape)
+    for r, c in np.argwhere(apart == 0):
+        each = np.sort([np.hypot(r - i, c - j) for i, j in places] + 2 * [np.inf])
+        term[r, c] = w0 * np.exp(-((each[0] + each[1]) ** 2) / (2 * sigma**2))
+    return np.where(apart > 0, w_c[1], w_c[0] + term)
+
+
+def _everywhere(apart, w_c, w0, sigma):
+    d1, d2 = _distances(apart)
+    return np.where(apart > 0, w_c[1], w_c[0]) + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
+
+
+def _one_cell_alone(apart, w_c, w0, sigma):
+    d1, d2 = _distances(apart)
+    d2 = np.where(np.isinf(d2), 0, d2)
+    return np.where(apart > 0, w_c[1], w_c[0] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
+
+
+def _swapped_classes(apart, w_c, w0, sigma):
+    d1, d2 = _distances(apart)
+    return np.where(apart > 0, w_c[0], w_c[1] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
+
+
+WRONG = {
+    "gap_term": {
+        "d1 + d2 = g": (10 * np.exp(-9 / 50), "g + 1"),
+        "d1 alone": (10 * np.exp(-1 / 50), "d1 alone"),
+        "no factor 2": (10 * np.exp(-16 / 25), "σ²"),
+        "with w_c": (1 + 10 * np.exp(-16 / 50), "second term alone"),
+    },
+    "sigma_for": {
+        "g for d1 + d2": (lambda gap: gap / np.sqrt(2 * np.log(2)), "g + 1"),
+        "no factor 2": (lambda gap: (gap + 1) / np.sqrt(np.log(2)), "2σ²"),
+        "full width of a bell": (lambda gap: (gap + 1) / 2.355, "not half"),
+    },
+    "weights": {
+        "to pixels": (_to_pixels, "not to another pixel"),
+        "in cells too": (_everywhere, "background alone"),
+        "d2 = 0 without a second cell": (_one_cell_alone, "fewer than two cells"),
+        "classes swapped": (_swapped_classes, "Cells have w_c[1]"),
+    },
+    "threshold": {
+        "of background": (lambda cell, background: background / (cell + background), "background"),
+        "one half": (lambda cell, background: 0.5, "1/2"),
+        "ratio": (lambda cell, background: cell / background, "least at p"),
+    },
+}

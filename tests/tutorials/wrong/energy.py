@@ -1,0 +1,73 @@
+"""Plausible wrong answers to chapter 5, and a word of what the check must say to each."""
+
+import numpy as np
+
+
+def _one_hot(labels, p):
+    return labels[..., np.newaxis] == np.arange(p.shape[-1])
+
+
+def _literal(d, label):
+    with np.errstate(all="ignore"):
+        p = np.exp(d) / (1 + np.exp(d))
+        return -np.log(np.where(label == 1, p, 1 - p))
+
+
+def _clipped(d, label):
+    with np.errstate(all="ignore"):
+        p = 1 / (1 + np.exp(np.where(label == 1, -d, d)))
+    return -np.log(np.maximum(p, 1e-7))
+
+
+def _in_place(p, labels, weight_map):
+    p -= _one_hot(labels, p)
+    return weight_map[..., np.newaxis] * p
+
+
+WRONG = {
+    "ignorance": {
+        "as printed, without the minus": (-388 * 388 * np.log(2), "minus sign"),
+        "the mean": (np.log(2), "sum over all pixels"),
+        "the input tile": (572 * 572 * np.log(2), "output"),
+        "base 2": (388 * 388, "natural"),
+        "another number": (1000.0, "what does one pixel cost"),
+    },
+    "constant": {
+        "the probability": (0.75, "p_1 should be"),
+        "its logarithm": (np.log(0.75), "p_1 should be"),
+        "the wrong class": (-np.log(3), "frequent"),
+        "the ratio": (3.0, "smaller d"),
+        "nothing known": (0.0, "larger d"),
+    },
+    "two_class_energy": {
+        "literal": (_literal, "not finite"),
+        "clipped": (_clipped, "clipped"),
+        "classes exchanged": (
+            lambda d, label: np.logaddexp(0, np.where(label == 1, d, -d)),
+            "exchanged",
+        ),
+        "no minus": (lambda d, label: -np.logaddexp(0, np.where(label == 1, -d, d)), "minus"),
+    },
+    "energy_backward": {
+        "y - p": (
+            lambda p, labels, weight_map: weight_map[..., np.newaxis] * (_one_hot(labels, p) - p),
+            "other sign",
+        ),
+        "no weights": (
+            lambda p, labels, weight_map: p - _one_hot(labels, p),
+            "weights are missing",
+        ),
+        "no label": (lambda p, labels, weight_map: weight_map[..., np.newaxis] * p, "subtracted"),
+        "1 from every class": (
+            lambda p, labels, weight_map: weight_map[..., np.newaxis] * (p - 1),
+            "only from that",
+        ),
+        "the mean": (
+            lambda p, labels, weight_map: (
+                weight_map[..., np.newaxis] * (p - _one_hot(labels, p)) / labels.size
+            ),
+            "12 times",
+        ),
+        "in place": (_in_place, "written to"),
+    },
+}

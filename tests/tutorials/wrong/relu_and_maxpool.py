@@ -1,0 +1,47 @@
+"""Plausible wrong answers to chapter 3, and a word of what the check must say to each."""
+
+import numpy as np
+
+
+def _scattered(dy, argmax, place):
+    dx = np.zeros((2 * dy.shape[0], 2 * dy.shape[1], dy.shape[2]))
+    for tap in range(4):
+        i, j = place(tap)
+        dx[i::2, j::2] += dy * (argmax == tap)
+    return dx
+
+
+WRONG = {
+    "pooled_by_hand": {
+        "a ReLU too many": (([9, 0], [2, 0]), "no ReLU"),
+        "the last of equals wins": (([9, -1], [3, 3]), "first in reading order"),
+        "taps counted from 1": (([9, -1], [3, 1]), "counted from 0"),
+        "columns before rows": (([9, -1], [1, 0]), "0 1 in the upper row"),
+        "the smallest": (([4, -3], [0, 2]), "largest"),
+    },
+    "order": {
+        "the output differs": ((False, True), "outputs are equal"),
+        "the gradient differs": ((True, False), "gradients are equal"),
+    },
+    "leaky_backward": {
+        "plain ReLU": (lambda dy, y: dy * (y > 0), "slope 1/10"),
+        "the forward": (lambda dy, y: np.where(y > 0, dy, y / 10), "belongs to dy"),
+        "slope 1/100": (lambda dy, y: np.where(y > 0, dy, dy / 100), "should be"),
+        "wrong side": (lambda dy, y: np.where(y > 0, dy / 10, dy), "should be"),
+    },
+    "maxpool_backward": {
+        "rows and columns exchanged": (
+            lambda dy, argmax: _scattered(dy, argmax, lambda tap: (tap % 2, tap // 2)),
+            "exchanged",
+        ),
+        "everybody gets dy": (
+            lambda dy, argmax: dy.repeat(2, axis=0).repeat(2, axis=1),
+            "only the winner",
+        ),
+        "shared like a mean": (
+            lambda dy, argmax: dy.repeat(2, axis=0).repeat(2, axis=1) / 4,
+            "winner takes all",
+        ),
+        "not scattered at all": (lambda dy, argmax: dy * (argmax == 0), "shape"),
+    },
+}

@@ -1,0 +1,95 @@
+"""Plausible wrong answers to chapter 11, and what the reader should be told."""
+
+import numpy as np
+import scipy
+
+
+def _f(a, b, both):
+    return 2 * both / (a + b)
+
+
+def _squares(labels):
+    return sum(int(np.sum(labels == k)) ** 2 for k in np.unique(labels))
+
+
+def _common(a, b):
+    return _squares(a.astype(int) * 1000 + b)
+
+
+def _wall_is_a_segment(truth, thinned):
+    a, b = truth[truth > 0], thinned[truth > 0]
+    return _f(_squares(a), _squares(b), _common(a, b))
+
+
+def _wall_is_left_out(truth, thinned):
+    a, b = truth[truth > 0], thinned[truth > 0]
+    seen = b > 0
+    return _f(_squares(a), _squares(b[seen]), _common(a[seen], b[seen]))
+
+
+def _true_wall_counts(truth, thinned):
+    seen, alone = thinned > 0, np.sum(thinned == 0)
+    return _f(
+        _squares(truth),
+        _squares(thinned[seen]) + alone,
+        _common(truth[seen], thinned[seen]) + alone,
+    )
+
+
+def _precision(truth, thinned):
+    a, b = truth[truth > 0], thinned[truth > 0]
+    alone = np.sum(b == 0)
+    return (_common(a[b > 0], b[b > 0]) + alone) / (_squares(b[b > 0]) + alone)
+
+
+SQUARE, CROSS = np.ones((3, 3)), scipy.ndimage.generate_binary_structure(2, 1)
+
+
+def _rule(membranes_by, beside_only=True, both=True):
+    def allowed(patch):
+        cell, membrane = patch.copy(), ~patch
+        cell[1, 1] = membrane[1, 1] = False
+        numbers, count = scipy.ndimage.label(cell)
+        beside = {numbers[0, 1], numbers[1, 0], numbers[1, 2], numbers[2, 1]} - {0}
+        one_cell = len(beside) == 1 if beside_only else count == 1
+        return one_cell and (not both or scipy.ndimage.label(membrane, membranes_by)[1] == 1)
+
+    return allowed
+
+
+def _thicker(truth):
+    return scipy.ndimage.binary_erosion(truth > 0)
+
+
+def _hole(truth):
+    answer = truth > 0
+    answer[60:64, 60:64] ^= True
+    return answer
+
+
+WRONG = {
+    "pairs": {
+        "the true wall counted": ((4, 9, 11), "true wall"),
+        "pairs twice": ((8, 18, 14), "twice"),
+        "the answer's wall as a segment of three": ((4, 9, 8), "Q is not 8"),
+        "P for Q": ((4, 7, 9), "P is not 7"),
+    },
+    "v_rand": {
+        "the answer's wall is a segment": (_wall_is_a_segment, "one segment"),
+        "the answer's wall is left out": (_wall_is_left_out, "adds 1 to AB"),
+        "the true wall counts": (_true_wall_counts, "true wall is no cell"),
+        "precision": (_precision, "precision"),
+    },
+    "allowed": {
+        "membrane by sides": (_rule(CROSS), "may be flipped"),
+        "cells that touch only by a corner": (_rule(SQUARE, beside_only=False), "of 512"),
+        "membrane not looked at": (_rule(SQUARE, both=False), "2 of 512"),
+        "an even number of changes": (lambda patch: patch.sum() % 2 == 0, "of 512"),
+    },
+    "sabotage": {
+        "the truth": (lambda truth: truth > 0, "V_Rand is still 1.000"),
+        "everything cell": (lambda truth: np.ones(truth.shape, bool), "noticed"),
+        "thick walls": (_thicker, "noticed"),
+        "a hole": (_hole, "counts pairs"),
+    },
+}

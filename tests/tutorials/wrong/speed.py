@@ -1,0 +1,72 @@
+"""Plausible wrong answers to chapter 12, and what the reader should be told."""
+
+import numpy as np
+
+
+def _runs(x, w, pitch=None, cut=True, turned=False):
+    (kh, kw, channels, features), (height, width, _) = w.shape, x.shape
+    pitch = pitch or width
+    rows = height - kh + 1
+    pixels, y = x.reshape(-1, channels), np.zeros((rows * width, features))
+    many = rows * width - (kw - 1)
+    for i, j in np.ndindex(kh, kw):
+        start = i * pitch + j
+        y[:many] += pixels[start : start + many] @ (w[-1 - i, -1 - j] if turned else w[i, j])
+    y = y.reshape(rows, width, features)
+    return y[:, : width - kw + 1] if cut else y
+
+
+def _rows_too_short(x, w):
+    (kh, kw, channels, features), (height, width, _) = w.shape, x.shape
+    rows, columns = height - kh + 1, width - kw + 1
+    pixels, y = x.reshape(-1, channels), np.zeros((rows * columns, features))
+    for i, j in np.ndindex(kh, kw):
+        start = i * width + j
+        y += pixels[start : start + rows * columns] @ w[i, j]
+    return y.reshape(rows, columns, features)
+
+
+def _pitch_of_the_result(x, w):
+    return _runs(x, w, pitch=x.shape[1] - w.shape[1] + 1)
+
+
+def _six(d, g):
+    return [sum((d[a + k] * g[k] for k in range(3)), start=0) for a in range(2)]
+
+
+def _no_halves(d, g):
+    d0, d1, d2, d3 = d
+    g0, g1, g2 = g
+    m0, m1 = (d0 - d2) * g0, (d1 + d2) * (g0 + g1 + g2)
+    m2, m3 = (d2 - d1) * (g0 - g1 + g2), (d3 - d1) * g2
+    return m0 + m1 + m2, m1 - m2 + m3
+
+
+def _sign(d, g):
+    d0, d1, d2, d3 = d
+    g0, g1, g2 = g
+    m0, m1 = (d0 - d2) * g0, (d1 + d2) * ((g0 + g1 + g2) / 2)
+    m2, m3 = (d2 - d1) * ((g0 - g1 + g2) / 2), (d1 - d3) * g2
+    return m0 + m1 + m2, m1 - m2 + m3
+
+
+WRONG = {
+    "start": {
+        "columns of the result": ((11, 14), "5 columns of the result"),
+        "row and column exchanged": ((9, 14), "first index of a tap is its row"),
+        "rows of the input": ((15, 18), "7 rows, not 9"),
+        "one column": ((15, 7), "2 columns"),
+    },
+    "by_list": {
+        "nonsense kept": (lambda x, w: _runs(x, w, cut=False), "throw them away"),
+        "rows too short": (_rows_too_short, "first row is right"),
+        "a pitch of the result": (_pitch_of_the_result, "y["),
+        "turned": (lambda x, w: _runs(x, w, turned=True), "kernel is turned"),
+    },
+    "four_products": {
+        "the definition": (_six, "took 6 products"),
+        "no halves": (_no_halves, "should be 28"),
+        "a sign": (_sign, "y1"),
+        "one output": (lambda d, g: [d[0] * g[0]], "two numbers"),
+    },
+}

@@ -1,0 +1,75 @@
+"""Plausible wrong answers to the exercises of chapter 8, and what the check must say."""
+
+import numpy as np
+
+
+def output_of(tile, depth):
+    return tile - 2 * (6 * 2**depth - 4)
+
+
+def edge_to_edge(size, depth, tile):
+    return list(range(0, size, output_of(tile, depth)))
+
+
+def idle_last(size, depth, tile):
+    return list(range(0, size, output_of(tile, depth) // 2**depth * 2**depth))
+
+
+def rounded_down(size, depth, tile):
+    output = output_of(tile, depth)
+    step = output // 2**depth * 2**depth
+    return [k * step for k in range(max(1, (size - output) // step + 1))]
+
+
+def shifted_inward(size, depth, tile):
+    origins = edge_to_edge(size, depth, tile)
+    return [*origins[:-1], max(0, size - output_of(tile, depth))]
+
+
+def from_the_margin(size, depth, tile):
+    return [first - (6 * 2**depth - 4) for first in idle_last(size, depth, tile)]
+
+
+def never_back(scores_of, image):
+    return sum(scores_of(image[::down, ::over]) for down in (1, -1) for over in (1, -1)) / 4
+
+
+def sum_of_flips(scores_of, image):
+    flips = [(down, over) for down in (1, -1) for over in (1, -1)]
+    return sum(scores_of(image[::down, ::over])[::down, ::over] for down, over in flips)
+
+
+def two_flips(scores_of, image):
+    return (scores_of(image) + scores_of(image[:, ::-1])[:, ::-1]) / 2
+
+
+def quarter_turns(scores_of, image):
+    return sum(np.rot90(scores_of(np.rot90(image, k)), -k) for k in range(4)) / 4
+
+
+WRONG = {
+    "mirrored": {
+        "edge repeated": ([2, 1, 0, 0, 1, 2, 2, 1, 0], "twice"),
+        "wrapped": ([0, 1, 2] * 3, "starts again"),
+        "edge only": ([0, 0, 0, 0, 1, 2, 2, 2, 2], "for ever"),
+        "reflected once": ([3, 2, 1, 0, 1, 2, 1, 0, 1], "reflect it again"),
+    },
+    "steps": {
+        "the output": ({36, 32, 24, 16, 8}, "36 halves 2 times"),
+        "multiples of 4": ({36, 32, 28, 24, 20, 16, 12, 8}, "halves 2 times"),
+        "the largest only": ({32}, "8 is exact, too"),
+    },
+    "origins": {
+        "edge to edge": (edge_to_edge, "no multiple of 2^4"),
+        "an idle tile": (idle_last, "idle"),
+        "rounded down": (rounded_down, "without an answer"),
+        "last tile moved inward": (shifted_inward, "no multiple of 2^4"),
+        "from the margin": (from_the_margin, "does not begin at 0"),
+    },
+    "average_flips": {
+        "not flipped back": (never_back, "flip them back"),
+        "the sum": (sum_of_flips, "divide it by 4"),
+        "one axis": (two_flips, "asked 2 times"),
+        "turns for flips": (quarter_turns, "(7, 5, 1)"),
+    },
+}

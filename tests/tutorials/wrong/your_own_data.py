@@ -1,0 +1,62 @@
+"""Plausible wrong answers to chapter 13, and a word of what the check must say to each."""
+
+import numpy as np
+
+TAKEN = {
+    "0, 255": "classes",
+    "0, 128, 255": "refused",
+    "0, 1, 2": "classes",
+    "0, 1, 3": "refused",
+    "0, 1, …, 40, in even regions": "cells",
+    "0, 1, …, 255, a blurred mask": "refused",
+}
+
+
+def _table(labels, pixel, numbers=None):
+    if numbers is None:
+        numbers = np.unique(labels[labels > 0])
+    return {int(k): float(np.sum(labels == k) * pixel) for k in numbers}
+
+
+WRONG = {
+    "taken_for": {
+        "255 is cell 255": (TAKEN | {"0, 255": "cells"}, "ISBI"),
+        "three values are three classes": (TAKEN | {"0, 128, 255": "classes"}, "neither"),
+        "cells 1 and 2": (TAKEN | {"0, 1, 2": "cells"}, "two cells"),
+        "a gap": (TAKEN | {"0, 1, 3": "cells"}, "gap"),
+        "41 classes": (TAKEN | {"0, 1, …, 40, in even regions": "classes"}, "more than 16"),
+        "blurred": (TAKEN | {"0, 1, …, 255, a blurred mask": "cells"}, "neighbours differ"),
+        "another word": (TAKEN | {"0, 255": "labels"}, "is none of"),
+    },
+    "honest": {
+        "the best of the test": (lambda held_out, test: test.max(), "picked on them"),
+        "held out": (lambda held_out, test: held_out.max(), "picked the threshold"),
+        "the mean": (lambda held_out, test: test.mean(), "mean over thresholds"),
+        "exchanged": (lambda held_out, test: held_out[np.argmax(test)], "exchanged"),
+        "the worst": (lambda held_out, test: test[np.argmin(held_out)], "higher is better"),
+        "the last of the best": (
+            lambda held_out, test: test[len(test) - 1 - np.argmax(held_out[::-1])],
+            "lowest threshold",
+        ),
+        "the highest threshold": (lambda held_out, test: test[-1], "it is 0.6, not 0.4"),
+    },
+    "areas": {
+        "pixels": (lambda labels, nm: _table(labels, 1), "not µm²"),
+        "width only": (lambda labels, nm: _table(labels, nm / 1000), "width times its height"),
+        "nm²": (lambda labels, nm: _table(labels, nm**2), "nm²"),
+        "one thousand": (lambda labels, nm: _table(labels, nm**2 / 1000), "not 1000"),
+        "with background": (
+            lambda labels, nm: _table(labels, (nm / 1000) ** 2, np.unique(labels)),
+            "background",
+        ),
+        "no gaps": (
+            lambda labels, nm: _table(labels, (nm / 1000) ** 2, range(1, labels.max() + 1)),
+            "gaps",
+        ),
+        "the last is lost": (
+            lambda labels, nm: _table(labels, (nm / 1000) ** 2, range(2, labels.max(), 5)),
+            "missing",
+        ),
+        "an array": (lambda labels, nm: np.bincount(labels.ravel()), "a dict"),
+    },
+}

@@ -71,8 +71,8 @@ show(
 # ## Why the map shrinks
 #
 # All taps must lie on the map. So a kernel of $kh$ rows has $H - kh + 1$ places to stand on in a
-# map of $H$ rows, and columns go alike: a 3×3 kernel takes two pixels from each. The paper calls
-# this an *unpadded* convolution; *valid* is the word of signal processing.
+# map of $H$ rows, and likewise $W - kw + 1$ in $W$ columns: a 3×3 kernel takes two from each. The
+# paper calls this an *unpadded* convolution; *valid* is the word of signal processing.
 #
 # Zeros around the map would keep its size. But then the results along the border come from pixels
 # that nobody measured. Below, the mean of 3×3 pixels of a map of ones: unpadded it is one
@@ -129,7 +129,8 @@ show(
 # becomes `@`, and nothing else changes. A convolution is nine linear layers, shifted and summed.
 # One with a 1×1 kernel is one linear layer; the U-Net ends with one.
 #
-# Below, the formula is written out with all its indices, and then the package's loop is printed.
+# Below, the formula is written out with all its indices, and the package's loop is printed. There
+# `taps(w)` is all pairs $(i, j)$, and `np.empty_like` an array of the dtype of `x`, not yet filled.
 
 # %%
 x, w, b = rng.standard_normal((7, 6, 2)), rng.standard_normal((3, 3, 2, 4)), rng.standard_normal(4)
@@ -156,7 +157,7 @@ assert np.allclose(conv2d.forward(x, one_tap, b), x @ w[0, 0] + b, rtol=0, atol=
 # kernel shows the membranes: the seven convolutions together see 15×15 pixels.
 #
 # The weights of the last three add up to zero: they see differences only, and a brighter image
-# gives them the same answer. A network finds such kernels by itself. How, chapter 2 begins to tell.
+# gives them the same answer. A network finds such kernels by itself: chapter 2 begins to tell how.
 
 # %%
 stack = em_stack((1, 160, 160), rng)
@@ -252,9 +253,9 @@ assert np.array_equal(ours[:, :, 0], correlated)
 assert np.array_equal(correlated, kernel[::-1, ::-1])
 assert np.array_equal(convolved, kernel)
 
-figure, axes = plt.subplots(1, 4, figsize=(8, 2.6), width_ratios=[5, 3, 3, 3])
+figure, axes = plt.subplots(2, 2, figsize=(5, 5), width_ratios=[5, 3], height_ratios=[5, 3])
 named = {"x": spot, "w": kernel, "correlation: ours": correlated, "true convolution": convolved}
-for ax, (name, entries) in zip(axes, named.items(), strict=True):
+for ax, (name, entries) in zip(axes.flat, named.items(), strict=True):
     squares(ax, entries, name)
 show(
     figure,
@@ -268,7 +269,7 @@ show(
 # Replace the `...` and run the cell. The last line tells what is right, or what went wrong.
 
 # %%
-# 1. With a pencil: the rows of y. Then run the cell.
+# 1. With a pencil: y, as a list of its rows. Then run the cell.
 x = np.array([[2, 0, 1, 3], [1, 4, 0, 1], [0, 1, 2, 0]])
 w = np.array([[1, -1], [0, 2]])
 b = 5
@@ -284,7 +285,10 @@ check_pixel_below(answer)
 # %%
 # 3. Without looking up: the convolution of a whole map.
 def convolution(x, w, b):
-    """Map x (H, W, C), kernel w (kh, kw, C, O), bias b (O,) → y (H-kh+1, W-kw+1, O)."""
+    """Map x (H, W, C), kernel w (kh, kw, C, O), bias b (O,) → y (H-kh+1, W-kw+1, O).
+
+    For any sizes; y has the dtype of x.
+    """
     ...
 
 

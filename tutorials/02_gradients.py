@@ -24,6 +24,7 @@ from grids import squares
 
 from minunet.gradcheck import STEP, adjoint_gap, check_gradients, numerical_gradient
 from minunet.ops import conv2d
+from minunet.ops.taps import over_pixels
 
 rng = np.random.default_rng(1)
 
@@ -32,16 +33,20 @@ rng = np.random.default_rng(1)
 #
 # Training makes one number small: the *energy* $E$, which says how far the network's answer is from
 # the right one. For an array `y` on the way to it, `dy` is an array of the same shape that holds
-# all slopes, $dy[m] = \partial E / \partial y[m]$. Nudge `y` by a little array $\delta$, and
+# all slopes, $dy[m] = \partial E / \partial y[m]$, where $m$ stands for all indices of an entry:
+# the *gradient* of $E$. Nudge `y` by a little array $\delta$, and
 #
 # $$E(y + \delta) \approx E(y) + \sum_m dy[m]\, \delta[m]$$
 #
-# So $-dy$ points downhill. An op that made `y` of `x` is given `dy` and must answer with `dx`. The
-# energy depends on $x[n]$ through every $y[m]$ that has read it, and the chain rule adds them up:
+# So $-dy$ points downhill. An *op*, such as a convolution, has two parts: its *forward* makes `y`
+# of `x`; its *backward* is given `dy` and answers with `dx`, and with `dw` and `db` if it has a
+# kernel and a bias. The energy depends on $x[n]$ through every $y[m]$ that has read it, and the
+# chain rule adds them up:
 #
 # $$dx[n] = \sum_m dy[m] \; \frac{\partial y[m]}{\partial x[n]}$$
 #
-# The op never asks what $E$ is. This sum is all that the chapter needs.
+# The op never asks what $E$ is. This sum is all that the chapter needs; for `dw` and `db` it is the
+# same one, with an entry of `w` or `b` in the place of $x[n]$.
 #
 # ## With a pencil
 #
@@ -179,7 +184,8 @@ show(
 #
 # The same loop, the same indices. What the forward reads, the backward adds to. A place off the map
 # is never touched, since the forward never read it. And `+=`, for what was read twice collects
-# twice: *where the forward copies, the backward adds*.
+# twice: *where the forward copies, the backward adds*. `y[r, c, o]` began as a copy of `b[o]`, so
+# `db[o]` collects each `dy[r, c, o]`, once.
 #
 # ## A tap at a time
 #
@@ -194,8 +200,10 @@ show(
 # | to the window of `dx` | $dX \mathrel{+}= D\,W^T$ | `(P, O) @ (O, C)` is `(P, C)` |
 # | to `dw[i, j]` | $dW = X^T D$ | `(C, P) @ (P, O)` is `(C, O)` |
 #
-# The shapes leave no other choice. A window `(oh, ow, C)` becomes `(P, C)` by `.reshape(-1, C)`;
-# for `@` with a matrix on the right it need not. Below, the loop term by term, and the package's.
+# The shapes leave no other choice. A window `(oh, ow, C)` becomes $X$ by `.reshape(-1, C)`, `dy`
+# becomes $D$ by `.reshape(-1, O)`; `dy @ w[i, j].T` needs neither. Below, the loop term by term,
+# and the package's. Its `over_pixels` is $X^T D$: at each pixel the products of all $C$ numbers
+# with all $O$, the *outer product* $\otimes$, summed over the pixels.
 
 
 # %%
@@ -210,6 +218,7 @@ def term_by_term(dy, x, w):
 
 
 print(inspect.getsource(conv2d.backward))
+print(inspect.getsource(over_pixels))
 derived, package = term_by_term(dy, x, w), conv2d.backward(dy, x, w)
 for formula, term, array in zip((dx, dw, db), derived, package, strict=True):
     assert np.allclose(term, formula, rtol=0, atol=1e-12)
@@ -274,11 +283,12 @@ print(inspect.getsource(adjoint_gap))
 #
 # Any op can be tested by nudging one number by $h$. By Taylor's series, with $E$ a function of it,
 #
-# $$\frac{E(x+h) - E(x)}{h} = E' + \frac{h}{2} E'' + \dots \qquad
-# \frac{E(x+h) - E(x-h)}{2h} = E' + \frac{h^2}{6} E''' + \dots$$
+# $$\frac{E(x+h) - E(x)}{h} = E' + \frac{h}{2} E'' + \dots$$
+# $$\frac{E(x+h) - E(x-h)}{2h} = E' + \frac{h^2}{6} E''' + \dots$$
 #
-# The right one, the *central difference*, is much the better. But $h$ must not be too small: a
-# computer knows $E$ only to about $\varepsilon |E|$, and dividing by $h$ makes that error large.
+# The second, the *central difference*, is far better. But $h$ must not be too small: a computer
+# knows $E$ only to about $\varepsilon |E|$, where $1 + \varepsilon$ is the float after 1, and
+# dividing by $h$ makes that error large.
 # The sum of $h^2$ and $\varepsilon / h$ has its valley near $h = \varepsilon^{1/3}$. In float64,
 # where $\varepsilon$ is 2·10⁻¹⁶, that is 6·10⁻⁶; `minunet.gradcheck` takes 10⁻⁵, and nine digits
 # come out. In float32 even the best step leaves about four, too few to tell a right gradient from a
@@ -339,8 +349,9 @@ show(
 # %% [markdown]
 # ## Plant a bug
 #
-# `check_gradients` compares every entry with its central difference, for $E = \sum dy \cdot y$, and
-# stops at the worst one of an array that differs. Four slips are planted below; it finds each.
+# `check_gradients` compares every entry with its central difference, for $E = \sum dy \cdot y$. It
+# stops at the first array that differs, and names its worst entry. Four slips are planted below; it
+# finds each.
 #
 # Two habits make it hard to fool. The sizes all differ, so that no axis passes for another. And
 # `dy` is drawn at random: with a `dy` of ones the third slip, `dy` turned by 180°, goes unseen.
@@ -382,7 +393,7 @@ assert verdict(planted["dx, dy turned"], np.ones_like(dy)) == "no difference fou
 # Replace the `...` and run the cell. The last line tells what is right, or what went wrong.
 
 # %%
-# 1. With a pencil: dx (3, 3), dw (2, 2) and db (one number). Then run the cell.
+# 1. With a pencil: dx (3, 3) and dw (2, 2), as lists of rows, and db, one number. Run the cell.
 x = np.array([[1, 2, 0], [3, 1, 2], [0, 1, 4]])
 w = np.array([[1, -1], [0, 2]])
 dy = np.array([[1, 0], [0, 2]])
@@ -392,6 +403,7 @@ check_by_hand((dx, dw, db))
 # %%
 # 2. The second slope E'' takes three calls: (E(x+h) - 2 E(x) + E(x-h)) / h². The series leaves an
 #    error of about h², rounding one of about ε / h². Which power of ten is the best h in float64?
+#    Answer with the number h itself.
 answer = ...
 check_best_step(answer)
 
@@ -399,7 +411,10 @@ check_best_step(answer)
 # %%
 # 3. The backward of a convolution, without looking back. For any sizes.
 def backward(dy, x, w):
-    """dy (H-kh+1, W-kw+1, O), x (H, W, C), w (kh, kw, C, O) → dx, dw, db."""
+    """dy (H-kh+1, W-kw+1, O), x (H, W, C), w (kh, kw, C, O) → dx, dw, db.
+
+    These have the shapes and the dtypes of x, w and b; b is (O,).
+    """
     ...
 
 

@@ -21,9 +21,9 @@ from exercises.relu_and_maxpool import (
 )
 from figures import show
 
-from minunet import geometry
 from minunet.architecture import Architecture
 from minunet.data.synthetic import em_stack
+from minunet.geometry import figure1
 from minunet.gradcheck import check_gradients, numerical_gradient
 from minunet.ops import conv2d, maxpool, relu
 
@@ -35,7 +35,7 @@ rng = np.random.default_rng(1)
 # Two convolutions in a row are one convolution. Take a map of one row, `2 2 5 5 1`, and the kernel
 # `-1 1`, which subtracts each pixel from its right neighbour. Once: `0 3 0 -4`. Twice: `3 -3 -4`.
 # The kernel `1 -2 1` gives the same at once: $2 - 2 \cdot 2 + 5 = 3$, and so on. Without something
-# between them, the network's 18 convolutions of 3×3 would in a row be one of 37×37.
+# between them, 18 convolutions of 3×3 in a row, as many as the network has, would be one of 37×37.
 #
 # The ReLU between them sets what is negative to 0: `0 3 0 0`, and then `3 -3 0`. No single
 # convolution does that. If $f$ is one, and $b$ its bias, then $f(x) + f(-x) = 2b$ at every pixel.
@@ -86,8 +86,8 @@ assert relu.backward(np.array([5.0, 6, 7, 8, 9]), y).tolist() == [0, 0, 0, 8, 9]
 # %% [markdown]
 # ## What is the slope at the kink?
 #
-# At $x = 0$ the slope is 0 to the left and 1 to the right: there is no derivative. Central
-# differences of chapter 2 answer all the same. With a step $h$ and $|x| < h$ they say
+# At $x = 0$ the slope is 0 to the left and 1 to the right: there is no derivative. The
+# central differences of chapter 2 give an answer all the same. With a step $h$ and $|x| < h$:
 #
 # $$ \frac{\max(x + h, 0) - \max(x - h, 0)}{2h} = \frac{x + h - 0}{2h}
 #    = \frac{1}{2} + \frac{x}{2h} $$
@@ -97,7 +97,7 @@ assert relu.backward(np.array([5.0, 6, 7, 8, 9]), y).tolist() == [0, 0, 0, 8, 9]
 # The checker is another matter: within $h$ of a kink it finds an error in code that is right.
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1), layout="constrained")
 x = np.linspace(-1, 1, 201)
 everywhere = [(k,) for k in range(x.size)]
 left.plot(x, relu.forward(x), color="black")
@@ -109,7 +109,7 @@ for h, colour in ((0.5, "tab:blue"), (0.1, "tab:orange")):
     assert np.allclose(slope[inside], 0.5 + x[inside] / (2 * h), atol=1e-12)
     right.plot(x, slope, color=colour, label=f"differences, h = {h}")
 right.set(xlabel="x", ylabel="slope", title="its slope")
-figure.legend(loc="outside lower right", ncols=3, fontsize=9)
+figure.legend(loc="outside lower center", ncols=3, fontsize=9)
 show(
     figure,
     "Left: ReLU, flat up to 0, then a line of slope 1. Right: its backward jumps from 0 to 1 at "
@@ -128,9 +128,10 @@ show(
 #         5 4 | 0 0
 #         6 7 | 8 0
 #
-# The winner of a block is remembered as its number, from 0 to 3 in reading order. In the block with
-# three 2s the first one wins. Backwards, the winner takes all: if $dy$ is `10 20 / 30 40`, then 10
-# goes to the 3, 20 to the first 2, 30 to the 7, 40 to the 8, and 0 to the twelve others.
+# The winner of a block is remembered in `argmax` by its tap's number, from 0 to 3 in reading order.
+# In the block with three 2s the first one wins. Backwards, the winner takes all: if the rows of
+# $dy$ are `10 20` and `30 40`, then 10 goes to the 3, 20 to the first 2, 30 to the 7, 40 to the 8,
+# and 0 to the twelve others.
 
 # %%
 x = np.array([[1.0, 3, 2, 2], [0, 2, 1, 2], [5, 4, 0, 0], [6, 7, 8, 0]])[..., np.newaxis]
@@ -182,8 +183,9 @@ assert np.array_equal(dx, maxpool.backward(dy, argmax))
 #
 # Are ties rare? After a ReLU they are not: a block of four zeros is a tie. There the choice does
 # not matter: the gradient of a zero meets a closed gate of the ReLU before it. The cell lets the
-# last winner win, by pooling the map turned by 180°, and finds no difference behind the ReLU. Then
-# it shows the checker at a tie of positive numbers: it names the kink.
+# last of equals win, by pooling the map turned by 180°. The two gradients differ, but no longer
+# when the ReLU's backward has been applied. At a tie of positive numbers the checker names the
+# kink.
 
 # %%
 z = rng.standard_normal((40, 60, 3)) - 0.5
@@ -211,15 +213,16 @@ except AssertionError as found:
 # ## What must be remembered?
 #
 # The parameters of a backward are the answer: `relu.backward(dy, y)`,
-# `maxpool.backward(dy, argmax)`. Neither asks for its input `x`. On the paper's tile of 572 pixels
-# the first pooling takes a map of 568×568 pixels and 64 channels. In float32 it fills 83 MB; the
-# winners, one byte each for a quarter of the pixels, 5 MB: a sixteenth.
+# `maxpool.backward(dy, argmax)`. Neither asks for its input `x`. In the paper's
+# network, with an input of 572×572, the first pooling takes a map of 568×568 pixels and 64
+# channels. In float32 the map fills 83 MB; the winners, one byte each for a quarter of the pixels,
+# 5 MB: a sixteenth.
 #
-# The network keeps that map in any case, for the ReLU before it and for the copy across the U. So
-# the winners could be found again; 5 MB buy not having to.
+# The network keeps that map in any case, for the ReLU before it and for the copy of chapter 7. So
+# the winners could be found again from it; remembering them costs 5 MB and saves that work.
 
 # %%
-side = geometry.sizes(572, depth=4)[0][1][2]
+side = [row.size for row in figure1(Architecture(), 572) if row.stage == "contract0"][1]
 map_bytes = side * side * 64 * np.dtype(np.float32).itemsize
 _, argmax = maxpool.forward(np.zeros((4, 4, 1), np.float32))
 winner_bytes = (side // 2) ** 2 * 64 * argmax.itemsize
@@ -233,8 +236,8 @@ assert map_bytes == 16 * winner_bytes
 # One neuron that fires where it is dark: a kernel of nine times $-1/9$ and a bias of 0.5 make
 # $z = 0.5 -$ (mean of the 3×3 neighbourhood). Then $a = \max(z, 0)$, then the pooling, then
 # $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$. Follow it back. At most one pixel in a
-# block of four hears of $E$, and none where it is bright. The convolution spreads each of them over
-# 3×3 pixels of the image.
+# block of four receives a gradient, and none where $z \le 0$, where it is bright. The convolution
+# spreads each of them over 3×3 pixels of the image.
 #
 # With a bias of $-1$ the neuron fires nowhere. Then all gradients are 0, that of the bias too, and
 # no step can wake it: it is *dead*. Chapter 10 meets such networks.
@@ -253,7 +256,7 @@ assert np.count_nonzero(dz) == np.count_nonzero(y) < z.size / 4 and not dz[z <= 
 dead = relu.forward(conv2d.forward(x, w, b - 1.5))
 assert not dead.any() and not relu.backward(rng.standard_normal(dead.shape), dead).any()
 
-figure, panels = plt.subplots(2, 2, figsize=(8, 5.6), layout="constrained")
+figure, panels = plt.subplots(2, 2, figsize=(6.6, 4.8), layout="constrained")
 titles = ("image x", "after the ReLU: a", "gradient of z: dz", "gradient of the image: dx")
 colours = ("gray", "viridis", "viridis", "viridis_r")
 for ax, shown, title, cmap in zip(panels.flat, (x, a, dz, dx), titles, colours, strict=True):
@@ -290,7 +293,7 @@ check_order(answer)
 # %%
 # 3. The leaky ReLU of the authors' later networks: y = x where x > 0, else x / 10.
 def leaky_backward(dy, y):
-    """Gradient of x, from the upstream gradient and the *output* of the forward."""
+    """dx, shaped like dy: from dy, the gradient of y, and y, the *output* of the forward."""
     ...
 
 
@@ -300,12 +303,13 @@ check_leaky_backward(leaky_backward)
 # %%
 # 4. Write the backward of max-pooling, for any map with even sides.
 def maxpool_backward(dy, argmax):
-    """Gradient of x (H, W, C), from dy and argmax, both (H/2, W/2, C)."""
+    """dx (H, W, C), from dy and argmax, both (H/2, W/2, C); argmax holds taps, 0 to 3."""
     ...
 
 
 check_maxpool_backward(maxpool_backward)
 
 # %% [markdown]
-# Solutions: `solutions/relu_and_maxpool.py`. Pooling halves the map four times on the way down. How
-# does it grow again? [4. What is an up-convolution?](04_upconvolution.ipynb)
+# Solutions: `tutorials/solutions/relu_and_maxpool.py`. The network pools four times and so halves
+# the map four times. How does it grow again?
+# [4. What is an up-convolution?](04_upconvolution.ipynb)

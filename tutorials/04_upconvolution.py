@@ -32,16 +32,19 @@ rng = np.random.default_rng(1)
 # %% [markdown]
 # ## By hand: four stamps
 #
-# Four poolings have halved the map four times, and the segmentation needs every pixel again. So
-# four up-convolutions double it. Each pixel presses the kernel onto the output, multiplied by its
-# own value. The stamps lie edge to edge. In this example the digit of a result tells the tap, its
-# zeros the pixel:
+# Four poolings have halved the sides of the map four times, and the segmentation needs every pixel
+# again. So four up-convolutions double them. Like a stamp, each pixel of $x$ prints the kernel,
+# multiplied by its own value, into a 2×2 block of $y$. The stamps lie edge to edge. In this example
+# the first digit of a number of $y$ tells the tap that made it, its zeros the pixel:
 #
-#     x =  1  10      w = 1 2      y =   1   2 | 10  20
-#         100  0          3 4            3   4 | 30  40
-#                                      --------+--------
-#                                      100 200 |  0   0
-#                                      300 400 |  0   0
+#     x =   1  10       w =  1  2
+#         100   0            3  4
+#
+#     y =   1   2 |  10  20
+#           3   4 |  30  40
+#         --------+--------
+#         100 200 |   0   0
+#         300 400 |   0   0
 #
 # A map of 2×2 pixels became one of 4×4. The bias, 0 here, is added to every pixel.
 
@@ -68,19 +71,20 @@ show(
 # %% [markdown]
 # ## The transpose of a strided convolution
 #
-# Go the other way. A 2×2 convolution with stride 2 computes every second pixel, in both directions,
-# of the convolution of chapter 1. It takes a 4×4 map $u$ to a 2×2 map $z$:
+# Go the other way. A 2×2 convolution with *stride* 2 keeps every second row and every second column
+# of what the convolution of chapter 1 gives. It takes a 4×4 map $u$ to a 2×2 map $z$:
 #
 # $$ z[r, c] = \sum_{i, j} u[2r + i,\, 2c + j] \; w[i, j] $$
 #
 # It is linear. With $u$ written as a column of 16 numbers it is a matrix $A$ of 4×16, $z = A u$.
-# Column $n$ of $A$ is what comes out when only pixel $n$ of $u$ is 1. The up-convolution takes 4
-# numbers to 16: its matrix is $A^T$. Hence its other name, *transposed convolution*.
+# Column $n$ of $A$ is what comes out when pixel $n$ of $u$ is 1 and the others are 0. The
+# up-convolution takes 4 numbers to 16: its matrix is $A^T$. Hence its other name, *transposed
+# convolution*.
 
 
 # %%
 def strided(u, w):
-    """Convolution with stride 2 from the O channels of `w` (2, 2, C, O) back to its C."""
+    """Convolution with stride 2, from O channels to C: w is (2, 2, C, O), here both are 1."""
     return conv2d.forward(u, w.swapaxes(2, 3), np.zeros(w.shape[2]))[::2, ::2]
 
 
@@ -106,8 +110,8 @@ show(
 # ## With channels and indices
 #
 # Each row of $A^T$ holds one tap: **an output pixel sees one input pixel, through one tap.** Write
-# its position as $(2r + i, 2c + j)$, with $i$ and $j$ 0 or 1; there is one way to do so. With
-# channel $k$ in and $o$ out, and the same as a product of the vector $x[r, c, :]$ with the matrix
+# its position as $(2r + i, 2c + j)$, with $i$ and $j$ 0 or 1; there is one way to do so. Here it is
+# with channels, from $k$ to $o$, and then as a product of the vector $x[r, c, :]$ with the matrix
 # $w[i, j]$:
 #
 # $$ y[2r + i,\, 2c + j,\, o] = b[o] + \sum_{k} x[r, c, k] \; w[i, j, k, o] $$
@@ -129,16 +133,17 @@ assert np.allclose(y, upconv.forward(x, w, b), rtol=0, atol=1e-12)
 # %% [markdown]
 # ## Transpose, not inverse
 #
-# With channels, the transpose of $C \to O$ is $O \to C$, so `strided` exchanges the last two axes
-# of `w`. Chapter 2's adjoint identity $\langle A u, x \rangle = \langle u, A^T x \rangle$ tests it.
+# The up-convolution takes $C$ channels to $O$, so its transpose takes $O$ to $C$: `strided`
+# exchanges the last two axes of `w`. Chapter 2's adjoint identity
+# $\langle A u, x \rangle = \langle u, A^T x \rangle$ tests it.
 #
-# The up-convolution is also called *deconvolution*, as if it took a convolution back. It does not:
+# The up-convolution is also called *deconvolution*, as if it undid a convolution. It does not:
 # $A^T A u$ is not $u$. Four numbers cannot hold sixteen.
 #
-# The paper says: "an upsampling of the feature map followed by a 2x2 convolution". That is the
-# same, if upsampling puts zeros between the pixels: of each 2×2 window one pixel counts then. The
-# last lines do so. They call `conv2d.backward` with an upstream gradient that is 0 where the stride
-# of `strided` took nothing, and find the up-convolution.
+# The paper describes it as upsampling and then a 2×2 convolution. That is the same, if upsampling
+# puts zeros between the pixels: then each 2×2 window holds one pixel of $x$. The last lines do so.
+# Chapter 2 found that the `dx` of `conv2d.backward` is a convolution of `dy`; they give it $x$ with
+# zeros between the pixels as `dy`, and the up-convolution comes out.
 
 # %%
 u = rng.standard_normal((6, 10, 2))
@@ -156,13 +161,14 @@ assert np.allclose(du, upconv.forward(x, w, no_bias), rtol=0, atol=1e-12)
 # %% [markdown]
 # ## Its backward
 #
-# Who depends on $x[r, c, k]$? The four pixels of its stamp, in every channel. The chain rule sums
-# over them; $b$ is in all pixels, and $w[i, j]$ in those of its tap:
+# What depends on $x[r, c, k]$? The four pixels of its stamp, in every channel. The chain rule sums
+# over them. $w[i, j]$ is in the pixels of its tap, and $b$ in all pixels:
 #
 # $$ dx[r, c, k] = \sum_{i, j} \sum_o dy[2r + i,\, 2c + j,\, o] \; w[i, j, k, o] $$
 #
-# $$ dw[i, j, k, o] = \sum_{r, c} x[r, c, k] \; dy[2r + i,\, 2c + j,\, o] \qquad
-#    db[o] = \sum_{r, c} dy[r, c, o] $$
+# $$ dw[i, j, k, o] = \sum_{r, c} x[r, c, k] \; dy[2r + i,\, 2c + j,\, o] $$
+#
+# $$ db[o] = \sum_{r, c} dy[r, c, o] $$
 #
 # The first line is the formula of $z$ above with $u = dy$: **a convolution with stride 2**. It must
 # be so, since the transpose of a transpose is the matrix itself.
@@ -184,9 +190,10 @@ print(f"against central differences: {worst:.1e}")
 # ## Checkerboards, first kind: stamps that overlap
 #
 # Why 2×2, and not 3×3 as everywhere else? A stamp of 3×3 every 2 pixels overlaps the next ones by a
-# row or a column. A pixel then sums 1, 2 or 4 taps, in a fixed pattern, and a flat map with flat
-# weights comes out as a grid (Odena, Dumoulin and Olah, 2016). If the stride divides the size of
-# the kernel, all pixels inside see equally many: one for 2×2, four for 4×4.
+# row or a column. A pixel then sums 1, 2 or 4 taps, in a fixed pattern. If all pixels and all taps
+# are equal, the result is a grid all the same (Odena, Dumoulin and Olah, 2016). If the stride
+# divides the size of the kernel, all pixels inside sum equally many taps: one for 2×2, four for
+# 4×4.
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(8, 3.1), layout="constrained")
@@ -212,11 +219,12 @@ show(
 #
 # With 2×2 no pixel is favoured, but the four taps are four different linear layers. A flat map
 # comes out with a pattern that repeats every 2 pixels, unless the taps are equal; random ones are
-# not. Equal taps repeat each pixel four times: nearest-neighbour upsampling.
+# not. Four taps of 1 repeat each pixel four times: *nearest-neighbour upsampling*.
 #
-# The convolutions that follow can mend this. The kernel with rows `1 2 1`, `2 4 2` and `1 2 1`,
-# divided by 16, weighs the four phases alike, so it makes a flat map flat again whatever the taps.
-# Whether a network learns such kernels is up to its training.
+# The convolutions that follow can mend this. Take the kernel with rows `1 2 1`, `2 4 2` and
+# `1 2 1`, divided by 16. Wherever it lies, the pixels of each of the four taps get 4/16 together:
+# so it makes a flat map flat again, whatever the taps. Whether a network learns such kernels is up
+# to its training.
 
 # %%
 image = em_stack((1, 96, 128), rng).images[0] / 255.0
@@ -230,28 +238,30 @@ assert np.array_equal(nearest, x.repeat(2, axis=0).repeat(2, axis=1))
 
 flat = upconv.forward(np.ones_like(x), unequal, b)
 assert np.ptp(flat) > 0.1 and np.array_equal(flat[2:, 2:], flat[:-2, :-2])
+assert all(smooth[i::2, j::2].sum() == 4 / 16 for i, j in np.ndindex(2, 2))
 assert np.ptp(conv2d.forward(flat, smooth, b)) < 1e-12
 
 figure, panels = plt.subplots(2, 2, figsize=(7.5, 6.3), layout="constrained")
 maps = (x, y, nearest, conv2d.forward(y, smooth, b))
-titles = ("x", "four random taps", "four equal taps", "random taps, then 1 2 1")
+titles = ("x", "four random taps", "four taps of 1", "random taps, then 1 2 1")
 for ax, shown, title in zip(panels.flat, maps, titles, strict=True):
     ax.imshow(shown[..., 0], cmap="gray")
     ax.set(title=f"{title} ({shown.shape[0]}×{shown.shape[1]})", xticks=[], yticks=[])
 show(
     figure,
     "A piece of synthetic EM, 24 by 30 pixels. Up-convolved with four random taps, it carries a "
-    "checkerboard. With equal taps each pixel becomes a square of 2 by 2. With random taps and "
+    "checkerboard. With taps of 1 each pixel becomes a square of 2 by 2. With random taps and "
     "then the smoothing kernel there is no checkerboard.",
 )
 
 # %% [markdown]
 # ## Shapes in the paper
 #
-# An up-convolution doubles both sides and halves the channels, so the map of the contracting path
-# that will be put beside it has as many channels as it has. All four together have 2,786,240 of the
-# network's 31,030,658 parameters, 9 %. Each number of the output costs $C$ multiplications, where a
-# 2×2 convolution at full size would cost $4C$. No ReLU follows: Figure 1 shows none.
+# An up-convolution doubles both sides and halves the channels. The network will put a map from its
+# way down beside the result (chapter 7); both have equally many channels. All four up-convolutions
+# have 2,786,240 of the network's 31,030,658 parameters, 9 %. Each number of the output costs $C$
+# multiplications, where a 2×2 convolution of the larger map would cost $4C$. No ReLU follows: the
+# paper mentions none here.
 
 # %%
 arch = Architecture()
@@ -274,13 +284,14 @@ assert round(100 * total / arch.parameters()) == 9 and not arch.relu_after_upcon
 # ## Exercises
 
 # %%
-# 1. Predict y, without running upconv: x is 2 -1, the kernel 1 0 / 3 2, the bias 1.
-answer = ...  # two rows of four numbers
+# 1. Predict y, without running upconv: x is one row of two pixels, 2 -1, the kernel has the rows
+#    1 0 and 3 2, the bias is 1.
+answer = ...  # [[…], […]], two rows of four numbers
 check_stamped(answer)
 
 
 # %%
-# 2. Choose the kernel that repeats every pixel of a map of C channels four times.
+# 2. Choose the kernel that repeats every pixel of a map of C channels four times, as a 2×2 block.
 def nearest_kernel(channels):
     """The kernel (2, 2, C, C) with which upconv.forward is nearest-neighbour upsampling."""
     ...
@@ -300,8 +311,8 @@ check_upconv_backward(upconv_backward)
 
 
 # %%
-# 4. "An upsampling followed by a 2x2 convolution": put x between zeros, and call conv2d.forward
-#    with the right kernel, so that the result is upconv.forward(x, w, b).
+# 4. Upsampling, then a convolution: put x (H, W, C) between zeros, and call conv2d.forward with
+#    the right kernel, so that the result is upconv.forward(x, w, b).
 def as_convolution(x, w, b):
     """y (2H, 2W, O), by one call of conv2d.forward."""
     ...
@@ -310,5 +321,5 @@ def as_convolution(x, w, b):
 check_as_convolution(as_convolution)
 
 # %% [markdown]
-# Solutions: `solutions/upconvolution.py`. The last map has a channel for each class. How wrong is
-# it? [5. What is the energy of a prediction?](05_energy.ipynb)
+# Solutions: `solutions/upconvolution.py`. The last map of the network has a channel for each class.
+# How wrong is it? [5. What is the energy of a prediction?](05_energy.ipynb)

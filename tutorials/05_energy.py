@@ -40,7 +40,8 @@ rng = np.random.default_rng(1)
 # For the activations $0$ and $\ln 3$ the exponentials are 1 and 3, so $p$ is ¼ and ¾. A number
 # added to all activations of a pixel cancels. So with two classes only $a_1 - a_0$ counts (the
 # paper counts classes from 1, the code from 0). The paper calls $p_k$ the approximated
-# maximum-function: stretch the activations, and the largest takes all.
+# maximum-function: multiply the activations by a large number, and the class of the largest gets
+# nearly all.
 
 
 # %%
@@ -71,16 +72,15 @@ show(
 # Let $\ell(\mathbf{x})$ be the true class of a pixel, and $\Omega$ the pixels of the output tile.
 # If pixels are independent, the network gives the true label map the probability
 # $\prod p_{\ell(\mathbf{x})}(\mathbf{x})$. Training should make that large. The paper's output tile
-# has 150,544 pixels: with 0.9 in each, the product is 0 in float64. Its logarithm is a sum, about
-# −15,900. With a minus it is a price to make small, and with a weight $w$ a pixel counts as $w$
-# pixels. This is the energy:
+# has 150,544 pixels: with 0.9 in each, the product is 0 in float64. Its natural logarithm is a sum,
+# about −15,900. With a minus it is a price, to be made small. With a weight $w$ a pixel counts as
+# $w$ pixels. This is the energy:
 #
 # $$ E = -\sum_{\mathbf{x} \in \Omega} w(\mathbf{x}) \log p_{\ell(\mathbf{x})}(\mathbf{x})
 #    \qquad (1) $$
 #
-# The paper prints (1) without the minus. Taken at its word and minimised, it drives the probability
-# of the truth to 0. The cell goes downhill on one pixel with either sign (its gradient is derived
-# further down).
+# The paper prints (1) without the minus. Minimised as printed, it drives the probability of the
+# truth to 0. The cell goes downhill on one pixel with either sign (the gradient is derived below).
 
 # %%
 assert geometry.output_size(572, depth=4) ** 2 == 150_544
@@ -133,9 +133,9 @@ assert np.isclose(energy, 4 * np.log(2)) and round(float(energy), 2) == 2.77
 #
 # $$ \log p_k = (a_k - m) - \log \sum_{k'} \exp(a_{k'} - m) $$
 #
-# where the sum lies between 1 and $K$. Some programs clip $p$ at $10^{-7}$ instead. Then a wrong
-# pixel costs 16 however wrong it is: its energy is flat, its gradient 0, and training never mends
-# it.
+# where the sum lies between 1 and $K$. Some programs let no $p$ be below $10^{-7}$ instead; they
+# *clip* it. Then a very wrong pixel costs 16, however wrong it is: its energy is flat, its gradient
+# is 0, and it no longer asks to be corrected.
 
 # %%
 print(inspect.getsource(cross_entropy.log_softmax))
@@ -178,13 +178,14 @@ show(
 # $$ E = -w \log p_\ell = w \left( \log \sum_{k'} \exp(a_{k'}) - a_\ell \right) $$
 #
 # $$ \frac{\partial}{\partial a_k} \log \sum_{k'} \exp(a_{k'})
-#    = \frac{\exp(a_k)}{\sum_{k'} \exp(a_{k'})} = p_k
-#    \qquad \frac{\partial a_\ell}{\partial a_k} = y_k $$
+#    = \frac{\exp(a_k)}{\sum_{k'} \exp(a_{k'})} = p_k $$
+#
+# $$ \frac{\partial a_\ell}{\partial a_k} = y_k $$
 #
 # $$ \frac{\partial E}{\partial a_k} = w \, (p_k - y_k) $$
 #
 # What the network says minus what is true. The backward must remember $p$, and no activations. It
-# has no upstream gradient, as $\partial E / \partial E = 1$.
+# takes no $dE$, as $\partial E / \partial E = 1$.
 
 # %%
 print(inspect.getsource(cross_entropy.backward))
@@ -206,13 +207,14 @@ assert np.allclose(dlogits.sum(axis=-1), 0, atol=1e-14)
 # ## One step, one pixel
 #
 # Three classes, with activations $\ln 1, \ln 2, \ln 5$, so $p = (1, 2, 5)/8$. The truth is class 0,
-# and $p - y = (-7, 2, 5)/8$. A step of learning rate 1 subtracts it from the activations: the true
-# class rises by ⅞, the others pay for it in proportion to their probability, and the sum stays. Its
-# probability goes from 0.125 to 0.36, the energy from 2.08 to 1.02.
+# and $p - y = (-7, 2, 5)/8$. A step subtracts the gradient times a number, the *learning rate*.
+# Let it be 1: the activation of the true class rises by ⅞, the others fall in proportion to their
+# probability, and the sum stays. The probability of class 0 goes from 0.125 to 0.36, the energy
+# from 2.08 to 1.02.
 #
-# A short step lowers $E$ by the learning rate times the squared length of the gradient, as chapter
-# 2 promised. When $p$ nears $y$ the gradient dies away, and the pixel is left alone. (A step of the
-# network does not move the activations freely: all pixels share its kernels.)
+# A short step lowers $E$ by the learning rate times the sum of the squares of the gradient: in
+# chapter 2's $E(y + \delta)$, $\delta$ is the step. When $p$ nears $y$ the gradient goes to 0. (A
+# step of the network cannot move each activation by itself: all pixels share its kernels.)
 
 # %%
 label, weight = np.array([[0]]), np.array([[1.0]])
@@ -245,11 +247,12 @@ show(
 # %% [markdown]
 # ## Why not the squared error?
 #
-# Take $\frac{1}{2} \sum_k (p_k - y_k)^2$, and two classes of which 1 is true. It is $(1 - p_1)^2$,
-# and since $\partial p_1 / \partial a_1 = p_1 (1 - p_1)$, its gradient is $-2 \, p_1 (1 - p_1)^2$.
-# Where the network is most wrong, $p_1$ is near 0, and so is the gradient: the pixel that needs
-# help most gets none. The logarithm has the slope $1 / p_1$, which takes that factor away. What
-# stays is $p_1 - 1$: the more wrong, the stronger, and never stronger than the weight.
+# Take $\frac{1}{2} \sum_k (p_k - y_k)^2$, and two classes of which 1 is true. As $p_0 = 1 - p_1$,
+# it is $(1 - p_1)^2$. By the gradient above, $\log p_1$ has the slope $1 - p_1$ in $a_1$. So
+# $p_1 = \exp(\log p_1)$ has the slope $p_1 (1 - p_1)$, and the squared error
+# $-2 \, p_1 (1 - p_1)^2$. Where the network is most wrong, $p_1$ is near 0, and so is this
+# gradient: the pixel that is most wrong is corrected least. With $-\log p_1$ there is no such
+# factor: $p_1 - 1$ is the stronger, the more wrong the pixel is, and never above 1 in size.
 
 # %%
 d = np.linspace(-8, 8, 161)
@@ -262,7 +265,7 @@ def squared_error():
 
 
 squared = numerical_gradient(squared_error, d, list(np.ndindex(d.shape)))
-assert np.allclose(squared, -2 * p[:, 1] * (1 - p[:, 1]) ** 2, rtol=0, atol=1e-8)
+assert np.allclose(squared, -2 * p[:, 1] * (1 - p[:, 1]) ** 2, rtol=0, atol=1e-7)
 ones = np.ones((1, d.size), int)
 logarithm = cross_entropy.backward(p[np.newaxis], ones, ones)[0, :, 1]
 assert np.allclose(logarithm, p[:, 1] - 1)
@@ -282,15 +285,15 @@ show(
 # %% [markdown]
 # ## A tile: weights and the sum
 #
-# A stand-in for a network: class 1, cell, the more likely the brighter the 5×5 neighbourhood is.
-# Membrane, class 0, weighs 3 here; chapter 6 has better weights. The prices differ widely: a fifth
-# of the pixels bears more than half of the energy: pale membrane, dark places in cells, rims. The
-# gradient of $a_1$ is negative in cells (violet), so that a step raises it, and positive on
-# membrane (orange). That of $a_0$ has the other sign. A pixel of weight 0 would not be heard.
+# In place of a network, take a rule: the brighter the 5×5 pixels around, the likelier is class 1,
+# cell. Membrane, class 0, weighs 3 here; chapter 6 has better weights. The prices differ widely. A
+# fifth of the pixels costs more than half of the energy: pale membrane, dark places in cells, rims.
+# The gradient of $a_1$ is negative in cells (violet), so that a step raises $a_1$, and positive on
+# membrane (orange). That of $a_0$ has the other sign.
 #
-# (1) is a sum: with twice the pixels the energy is twice as large, and so are the gradients of the
-# kernels. Training therefore divides the weight map by the number of pixels, and one learning rate
-# does for all tiles.
+# (1) is a sum: the same tile twice has twice the energy, and the gradients of the kernels are twice
+# as large. Training therefore divides the weight map by the number of pixels. Then one learning
+# rate fits tiles of any size.
 
 # %%
 stack = em_stack((1, 96, 128), rng)
@@ -330,13 +333,13 @@ show(
 
 # %%
 # 1. Predict: all activations of the network are 0. What is the energy of the paper's output tile,
-#    388×388 pixels, two classes, all weights 1?
+#    388×388 pixels, two classes, all weights 1? A number, or its formula in Python.
 answer = ...
 check_ignorance(answer)
 
 # %%
-# 2. Three of four pixels are cell, class 1. A network gives every pixel the same activations,
-#    (0, d). Which d has the least energy?
+# 2. Three of four pixels are cell, class 1, and all weights are 1. A network gives every pixel the
+#    same activations, a_0 = 0 and a_1 = d. Which d has the least energy?
 answer = ...
 check_constant(answer)
 
@@ -344,7 +347,7 @@ check_constant(answer)
 # %%
 # 3. Two classes. Write the energy of pixels without log_softmax, safe for d = ±10,000.
 def two_class_energy(d, label):
-    """-log p_label for arrays d = a_1 - a_0 (N,) and label (N,), 0 or 1."""
+    """-log p_label of each pixel, (N,), for d = a_1 - a_0 (N,) and label (N,), 0 or 1."""
     ...
 
 

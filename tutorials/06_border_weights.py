@@ -36,16 +36,19 @@ rng = np.random.default_rng(1)
 # Somebody has numbered the cells: 0 is background, $k$ is cell $k$. The network learns two classes,
 # so the label is $\ell = 1$ on every cell and 0 elsewhere. Follow one row with a pencil:
 #
-#     cells    0 1 1 1 1 2 2 2 0       label    0 1 1 1 1 1 1 1 0       one piece: the line is gone
-#     apart    0 1 1 1 0 0 2 2 0       label    0 1 1 1 0 0 1 1 0       two pieces
+#     cells   0 1 1 1 1 2 2 2 0
+#     label   0 1 1 1 1 1 1 1 0    one piece
 #
-# In the second line, every pixel that has another cell in its 3×3 neighbourhood became background.
-# The paper introduces such a border by "morphological operations" and does not name them; this is
-# ours: a loop over pixels here, in the package nine shifted copies of the map, compared at once.
+#     apart   0 1 1 1 0 0 2 2 0
+#     label   0 1 1 1 0 0 1 1 0    two pieces
+#
+# In `apart`, every pixel that had another cell in its 3×3 neighbourhood became background. The
+# paper makes such a border by "morphological operations" and does not name them; this is ours: a
+# loop over pixels here, in the package nine shifted copies of the map, compared at once.
 #
 # Then the same on eight discs; where two overlap, a pixel goes to the disc it is deeper inside.
 # Without a border their label has five pieces, with it eight. The border is one pixel in a hundred:
-# a network that misses all of it has a pixel error of 1 %, and finds five cells.
+# a network that is wrong there alone has a pixel error of 1 %, and finds five cells.
 
 
 # %%
@@ -96,12 +99,13 @@ print(f"{border.sum()} of {border.size} pixels are border: {100 * border.mean():
 # $w_c[k]$, the class weighs $n_k\, w_c[k]$. We want all classes to weigh the same, call it $s$, and
 # a mean weight of 1, so that a learning rate means the same with and without weights:
 #
-# $$n_k\, w_c[k] = s \text{ for every } k, \qquad
-# \sum_k n_k\, w_c[k] = K s = |\Omega|
-# \quad\Rightarrow\quad w_c[k] = \frac{|\Omega|}{K\, n_k}.$$
+# $$n_k\, w_c[k] = s, \quad \sum_k n_k\, w_c[k] = K s = |\Omega|$$
+#
+# $$\Rightarrow\quad w_c[k] = \frac{s}{n_k} = \frac{|\Omega|}{K\, n_k}.$$
 #
 # By hand: 2 pixels of background and 6 of cell give $8/(2\cdot 2) = 2$ and $8/(2\cdot 6) = 2/3$.
-# The paper says that $w_c$ is there "to balance the class frequencies", and prints no formula.
+# In a map, $w_c(\mathbf{x})$ is the $w_c[k]$ of the class of the pixel. The paper says that $w_c$
+# is there "to balance the class frequencies", and prints no formula.
 
 # %%
 few = np.array([[0, 1, 1, 1], [0, 1, 1, 1]])
@@ -117,12 +121,13 @@ print(f"background {w_c[0]:.3f}, cell {w_c[1]:.3f}: on our discs the classes are
 # %% [markdown]
 # ## Second term: how narrow is the gap?
 #
-# $d_1$ is the distance of a pixel to the nearest cell, $d_2$ to the second nearest *cell*. A row:
+# $d_1$ is the distance of a pixel to the nearest cell, $d_2$ to the second nearest *cell*, from
+# pixel to pixel: 1 beside a cell. A row, with dots for the background:
 #
-#     cells      1 1 1 . . 2 2 2 2 2 2 . . . . 3 3 3
-#     d1               1 1             1 2 2 1
-#     d2               2 2             4 3 3 4
-#     d1 + d2          3 3             5 5 5 5
+#     cells  1 1 1 . . 2 2 2 2 2 2 . . . . 3 3 3
+#     d1           1 1             1 2 2 1
+#     d2           2 2             4 3 3 4
+#     d1+d2        3 3             5 5 5 5
 #
 # In a gap of $g$ pixels, a pixel at distance $t$ from one side is at $g + 1 - t$ from the other. So
 # $d_1 + d_2 = g + 1$ all across: the sum measures the width of the gap and forgets where in it we
@@ -152,21 +157,21 @@ d1, d2 = two_nearest(apart)
 assert np.array_equal((d1, d2), distances.two_nearest(apart))  # bit for bit
 
 # %% [markdown]
-# `distances.two_nearest` gives the same bits with one distance transform, however many cells there
-# are. As $d^2$ is a square of rows plus a square of columns, it looks along every column once, and
-# then along the rows; its docstring says how.
+# `distances.two_nearest` gives the same bits without a map of distances for each cell. As $d^2$ is
+# a square of rows plus a square of columns, it looks along every column once, and then along the
+# rows; its docstring says how.
 #
 # ## Equation (2)
 #
 # $$w(\mathbf{x}) = w_c(\mathbf{x}) + w_0 \cdot
-# \exp\left(-\frac{(d_1(\mathbf{x}) + d_2(\mathbf{x}))^2}{2\sigma^2}\right),
-# \qquad w_0 = 10,\ \sigma \approx 5 \text{ pixels.}$$
+# \exp\left(-\frac{(d_1(\mathbf{x}) + d_2(\mathbf{x}))^2}{2\sigma^2}\right)$$
 #
+# The paper takes $w_0 = 10$ and $\sigma \approx 5$ pixels. Call the second term the *border term*.
 # Where cells touched, the gap is 2 wide: $10\, e^{-9/50} = 8.35$. At 4 it is
-# $10\, e^{-25/50} = 6.07$, and without a second cell $10\, e^{-\infty} = 0$. Chapter 5 found the
-# gradient of a pixel, $w\,(p - y)$: in a gap of 2 it pulls ten times as hard as on background far
-# from any gap. The term stands on the background only (the paper does not say so; its Figure 3
-# shows it).
+# $10\, e^{-25/50} = 6.07$, and without a second cell $10\, e^{-\infty} = 0$. The gradient of a
+# pixel is $w\,(p - y)$ (chapter 5): for the same $p$ it is ten times as large in a gap of 2 as on
+# background far from any gap. The border term stands on the background only: the paper does not
+# say so, but its Figure 3 suggests it.
 
 # %%
 term = 10 * np.exp(-((d1 + d2) ** 2) / (2 * 5**2))
@@ -178,16 +183,17 @@ assert weight_map.REACH == 9  # standard deviations
 print(inspect.getsource(weight_map.paper).split('"""')[-1])
 
 # %% [markdown]
-# `paper` separates the cells itself, and leaves out what lies beyond nine standard deviations.
+# `paper` separates the cells itself, and takes a second cell beyond $9\,\sigma$ for none.
 #
 # ## Figure 3, and its two knobs
 #
-# From an image (a) somebody numbers the cells (b). Separated, they are the label (c), and equation
-# (2) is (d). In synthetic EM (e) the membranes are the gaps: (f) is brightest where they are thin.
+# Somebody looks at an image (a; here it is drawn from the discs) and numbers the cells (b).
+# Separated, they are the label (c), and equation (2) is (d). In synthetic EM (e) the membranes are
+# the gaps: (f) is brightest where they are thin.
 #
-# The second figure turns the knobs on a row of four cells with gaps of 2, 6 and 14 pixels. On top,
-# $d_1 + d_2$ is flat in each gap, at $g + 1$. $\sigma$ says which gaps are narrow: with 2 only the
-# first one is, with 10 all three are. $w_0$ says how much that is worth.
+# The second figure changes $\sigma$ and $w_0$ on a row of four cells with gaps of 2, 6 and 14
+# pixels. On top, $d_1 + d_2$ is flat in each gap, at $g + 1$. $\sigma$ says which gaps are narrow:
+# with 2 only the first one is, with 10 all three are. $w_0$ says how much that is worth.
 
 # %%
 thickness = np.sqrt(scipy.ndimage.distance_transform_edt(apart > 0))
@@ -255,10 +261,10 @@ show(
 # Two slips are easy to make.
 #
 # - $d_1$ and $d_2$ to the two nearest *pixels* of cell. The nearest has a neighbour in its cell, so
-#   $d_2 \le d_1 + 1$, and the sum is about twice the distance to one cell: every rim glows, even
-#   that of a cell which is alone.
-# - The cells counted again from the binary label. Cells that touch are then one cell: no border
-#   between them is made, and none is weighed. That is the very border that the term is for.
+#   $d_2 \le d_1 + 1$, and the sum is about twice the distance to one cell: every rim weighs much,
+#   even that of a cell which is alone.
+# - The cells numbered anew, as the pieces of a binary label. Cells that touch are then one cell: no
+#   border between them is made, and none has weight. That is the very border that the term is for.
 
 # %%
 pixels = scipy.spatial.cKDTree(np.argwhere(apart > 0))
@@ -276,38 +282,41 @@ alone = np.where(cells == 4, cells, 0)
 assert not weight_map.paper(alone, np.zeros(2)).any()  # one cell: no gap, no border term
 assert term[border].min() > 5
 assert not recounted[border].any()
-figure, panels = plt.subplots(1, 3, figsize=(8, 2.9), layout="constrained")
-titles = ("to cells", "to pixels: wrong", "cells recounted: wrong")
+figure, panels = plt.subplots(1, 3, figsize=(8, 2.6), layout="constrained")
+titles = ("to cells", "to pixels: wrong", "numbered anew: wrong")
 for ax, shown, title in zip(panels, (term, to_pixels, recounted), titles, strict=True):
     drawn = ax.imshow(np.where(apart > 0, 0, shown), vmin=0, vmax=10)
     ax.set(title=title, xticks=[], yticks=[])
-figure.colorbar(drawn, ax=panels, shrink=0.8)
+figure.colorbar(drawn, cax=panels[-1].inset_axes([1.06, 0, 0.07, 1]))
 show(
     figure,
     "Three maps of the border term. To cells: bright lines between touching cells only. To pixels: "
-    "every cell has a bright rim. Cells recounted: the lines between touching cells are missing.",
+    "every cell has a bright rim. Numbered anew: the lines between touching cells are missing.",
 )
 
 # %% [markdown]
 # ## What it costs, and the way back
 #
-# Take pixels that look the same to the network, beside a blurred line say. A part $q$ of them is
-# cell, of weight $u$; the rest is gap, of weight $v$. One probability $p$ of cell serves them all:
+# Take pixels that look the same to the network, for example beside a blurred line. A part $q$ of
+# them is cell, of weight $u$; the rest is gap, of weight $v$. All get the same probability of cell,
+# $p$. The energy, per pixel, is least at $p^*$:
 #
-# $$E(p) = -q\, u \log p - (1 - q)\, v \log(1 - p), \qquad
-# \frac{dE}{dp} = -\frac{q\, u}{p} + \frac{(1 - q)\, v}{1 - p} = 0
-# \ \Rightarrow\ p^* = \frac{q\, u}{q\, u + (1 - q)\, v}.$$
+# $$E(p) = -q\, u \log p - (1 - q)\, v \log(1 - p)$$
+#
+# $$\frac{dE}{dp} = -\frac{q\, u}{p} + \frac{(1 - q)\, v}{1 - p} = 0$$
+#
+# $$\Rightarrow\quad p^* = \frac{q\, u}{q\, u + (1 - q)\, v}$$
 #
 # With equal weights $p^* = q$. With $u = 1$ and $v = 1 + 8.35$, where nine of ten pixels are cell,
 # $p^* = 0.49$: the network says border. So borders come out thick.
 #
-# `instances.from_probability` makes numbered cells of $p$ again: it takes the connected pieces
-# above a threshold, and gives back the pixels that separation took.
+# `instances.from_probability` turns $p$ into numbered cells again: it takes the connected pieces
+# above a threshold, and gives back the pixels that separation took, with a few others.
 
 # %%
 q, u, v = 0.9, 1.0, 1 + 8.35
 p_best = q * u / (q * u + (1 - q) * v)
-assert round(p_best, 2) == 0.49
+assert round(p_best, 2) == 0.49 and np.isclose(q * u / (q * u + (1 - q) * u), q)
 tenths = np.array([[0] + 9 * [1]])
 logits = np.zeros((1, 10, 2))
 logits[..., 1] = np.log(p_best / (1 - p_best))
@@ -319,21 +328,23 @@ assert np.allclose(cross_entropy.backward(p, tenths, weights).sum(axis=(0, 1)), 
 found = instances.from_probability(label)
 assert found.max() == 8
 assert not np.any((cells > 0) & (found == 0))  # every pixel that was taken came back
+assert np.sum((found > 0) & (cells == 0)) < border.sum() / 5
 print(f"{border.sum()} pixels taken, {np.sum((found > 0) & (cells == 0))} too many given back")
 
 # %% [markdown]
 # ## Exercises
 #
-# Replace each `...`; the last line says whether it is right, and if not, what is likely wrong.
+# Replace each `...`; the last line says whether the answer is right, and if not, what is wrong.
 
 # %%
-# Predict, with a pencil. Between two cells with straight walls are 3 pixels of background. What is
-# the second term of equation (2) at the pixel beside a wall, with the paper's w0 and sigma?
+# 1. Predict, with a pencil. Between two cells with straight walls are 3 pixels of background. What
+#    is the border term at a pixel beside a wall, with the paper's w0 and sigma? To 0.01.
 answer = ...
 check_gap_term(answer)
 
 
 # %%
+# 2. Choose σ for your own cells.
 def sigma_for(gap):
     """σ at which the border term, in a gap of so many pixels, is half of w0."""
     ...
@@ -343,11 +354,13 @@ check_sigma_for(sigma_for)
 
 
 # %%
+# 3. Write equation (2), without minunet.
 def weights(apart, w_c, w0, sigma):
     """Equation (2) for cells that are separated already: apart (H, W), w_c (2,) -> (H, W).
 
+    In apart 0 is background and every cell has a number of its own, not always 1, 2, 3 …
     Loops are fine; `scipy.ndimage.distance_transform_edt(apart != k)` is the distance to cell k.
-    Nothing of minunet. Mind a map with one cell, and one with none.
+    Mind a map with one cell, and one with none.
     """
     ...
 
@@ -356,8 +369,10 @@ check_weights(weights)
 
 
 # %%
+# 4. The network was trained with the weights u for cell and v for gap, and p = p*. Which p means
+#    that cell and gap are equally likely, q = 1/2?
 def threshold(u, v):
-    """p above which a pixel is more likely cell than gap, after training with weights u and v."""
+    """p above which a pixel is more likely cell than gap."""
     ...
 
 

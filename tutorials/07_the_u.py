@@ -6,7 +6,8 @@
 # Afterwards you can draw Figure 1 from three rules, write the network and its gradient line by
 # line, say which pixels an output pixel sees, and choose weights with which 23 layers work.
 #
-# Explains `minunet/unet.py`, `geometry.py`, `architecture.py` and `initialization.py`.
+# Explains `minunet/unet.py`, `geometry.py`, `architecture.py`, `initialization.py` and
+# `ops/crop_concat.py`.
 # Before: [6. Border weights](06_border_weights.ipynb).
 # After: [8. Tiles without seams](08_tiles.ipynb).
 
@@ -36,9 +37,10 @@ rng = np.random.default_rng(1)
 #
 # Now $d$ poolings, and $m$ pixels that reach the lowest level, the bottom. Back up the left side,
 # a level of $s$ pixels has one of $2s + 4$ above it. So $s + 4$ doubles, $d$ times, and a tile has
-# $n = 2^d (m + 4) - 4$ pixels. On the right side $t$ becomes $2t - 4$: so $t - 4$ doubles, from
-# $m - 8$ at the bottom, and the output has $2^d (m - 8) + 4$. Half the difference is the
-# **margin**, $6 \cdot 2^d - 4$: 92 pixels at $d = 4$.
+# $n = 2^d (m + 4) - 4$ pixels; these sizes are *legal*, as every pooling meets an even one. The
+# bottom leaves $m - 4$. On the right side $t$ becomes $2t - 4$: so $t - 4$ doubles, from $m - 8$,
+# and the output has $2^d (m - 8) + 4$ pixels. Half the difference is the **margin**,
+# $6 \cdot 2^d - 4$: 92 pixels at $d = 4$.
 
 
 # %%
@@ -136,7 +138,14 @@ show(
 # %%
 # The same in code: every arrow has its line. A stage is two blue arrows, and leaves in `kept` its
 # input x, its first map a1 and its output a2; arch.below(level) is where the green arrow starts.
-print(inspect.getsource(unet.forward).split('"""')[2])
+# `remember` is False in prediction; `rng` is for dropout (chapter 9), and relu_after_upconv for the
+# authors' release. Copy and crop first: a map of 2×2 meets one of 6×6, so 2 pixels a side go.
+up, skip = np.arange(8).reshape(2, 2, 2), -np.arange(36).reshape(6, 6, 1)
+y = crop_concat.forward(up, skip)
+assert np.array_equal(y[..., :2], up) and np.array_equal(y[..., 2:], skip[2:-2, 2:-2])
+
+for function in (crop_concat.forward, unet.forward):
+    print(inspect.getsource(function).split('"""')[2])
 
 # %% [markdown]
 # ## A copy is answered by a plus
@@ -150,7 +159,8 @@ print(inspect.getsource(unet.forward).split('"""')[2])
 # With a pencil: $a = 3$, down goes $u = 2a$, across $v = a$, and $E = uv = 18$. Then
 # $\partial E/\partial u = v = 3$ and $\partial E/\partial v = u = 6$. Together
 # $3 \cdot 2 + 6 \cdot 1 = 12$, the slope of $2a^2$ at 3. Who forgets the way across says 6.
-# `unet.backward` reads the forward from its last line to its first; there the plus is `dx +=`.
+# `unet.backward` reads the forward from its last line to its first; there the plus is `dx +=`. What
+# comes across is split off by `crop_concat.backward`, with 0 where the copy was cropped.
 
 
 # %%
@@ -164,6 +174,10 @@ u, v = 2 * a, a
 down, across = v * 2, u * 1
 assert (down, across) == (6, 6)
 assert np.isclose(down + across, (energy(a + h) - energy(a - h)) / (2 * h))
+
+dup, dskip = crop_concat.backward(y, skip.shape)  # any numbers may be dy; here y
+assert np.array_equal(dup, up) and np.array_equal(dskip[2:-2, 2:-2], skip[2:-2, 2:-2])
+assert np.count_nonzero(dskip) == 4  # of 36
 
 print(inspect.getsource(unet.backward).split('"""')[2])
 
@@ -211,8 +225,9 @@ assert sum(np.sum(grads[k] * wrong[k]) for k in params) > 0
 # convolutions 0…17. The way through the bottom sees most; a skip sees a part of that.
 #
 # Now measure it. Let `dlogits` be 1 at one pixel and 0 elsewhere: that pixel sees where the
-# gradient of the image is not 0. Training has no use for that gradient, and `unet.backward` throws
-# it away; so listen in on its convolutions.
+# gradient of the image is not 0. In one network a ReLU or a pooling may stop it, so add up three.
+# Training has no use for that gradient, and `unet.backward` does not compute it; so replace its
+# convolutions by ones that do and note it.
 
 
 # %%
@@ -274,7 +289,7 @@ show(
 )
 
 # %% [markdown]
-# A pixel sees a square 188 pixels wide where $r \bmod 16 < 4$, else 204. Brightest are the 9×9
+# Along each axis a pixel sees 188 pixels where $r \bmod 16 < 4$, else 204. Brightest are the 9×9
 # pixels that the skip of level 0 shows it, the shortest way: on average over ten times as bright as
 # the whole square. Why 16 matters is the question of chapter 8.
 #
@@ -308,9 +323,9 @@ print(inspect.getsource(initialization.gaussian).split('"""')[2])
 #
 # Now all 23 layers, with √(2/N), with √(1/N), and with σ = 0.01 throughout. With the first, the
 # second convolution of a stage keeps, on average, the mean square that the first one gave. An
-# up-convolution doubles it, as no ReLU follows; a pooling picks the largest, and adds, too. With
-# the others the signal fades on the way down; the gradient of a low kernel fades twice, by what the
-# kernel is given and by what comes back to it.
+# up-convolution doubles it, as no ReLU follows; a pooling picks the largest of four, and so raises
+# it, too. With the others the signal fades on the way down; the gradient of a low kernel fades
+# twice, by what the kernel is given and by what comes back to it.
 
 # %%
 arch = Architecture(channels=32)

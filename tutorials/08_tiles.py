@@ -34,8 +34,9 @@ rng = np.random.default_rng(1)
 #
 # With a pencil: the axis 0 1 2 3 goes on as … 3 2 1 **0 1 2 3** 2 1 0 1 …, and the edge pixel is
 # not repeated. An index $i < 0$ is reflected to $-i$, one beyond the end to $2(n - 1) - i$; again,
-# until it is inside. Two reflections make the period $P = 2(n - 1)$, here 6. So in one go: take
-# $i \bmod P$, and if $P$ less that is smaller, take it instead. $-2$: 4, and 2. $9$: 3, and 3.
+# until it is inside. Two reflections make the period $P = 2(n - 1)$, here 6. So in one go: let
+# $k = i \bmod P$, and take the smaller of $k$ and $P - k$. For $i = -2$ these are 4 and 2, which
+# gives 2; for $i = 9$ both are 3.
 
 
 # %%
@@ -251,9 +252,11 @@ assert rounding < 1e-12 and seams > 0.01
 # %% [markdown]
 # ## The average of turned and flipped images
 #
-# Nor does the network commute with a quarter turn or a flip. The paper averages over "7 rotated
-# versions" and says no more; the package offers all 8 symmetries $g$ of the square. Turn the whole
-# image, segment it, turn the scores back, and average: $A(x) = \tfrac18 \sum_g g^{-1} f(g x)$.
+# Of a turned or flipped image the network does not give the answer turned or flipped. The paper
+# averages over "7 rotated versions" and says no more; the authors' release averages 4 flips. The
+# package offers these, the 4 rotations, and all 8 symmetries $g$ of the square. Turn the whole
+# image, segment it, turn the scores back, and average them, before the soft-max:
+# $A(x) = \tfrac18 \sum_g g^{-1} f(g x)$.
 #
 # Now give it a turned image $hx$. As $g$ runs through all eight, so does $k = gh$, and
 # $g^{-1} = h k^{-1}$. Hence $A(hx) = \tfrac18 \sum_k h k^{-1} f(k x) = h A(x)$: whatever $f$ is,
@@ -272,6 +275,8 @@ for which in range(8):
     for average, scores in upright.items():
         turned = averaged(symmetry(part, which), average)
         commutes[average].append(np.array_equal(turned, symmetry(scores, which)))
+back = [np.rot90(averaged(np.rot90(part, k), "none"), -k) for k in range(4)]
+assert np.array_equal(averaged(part, "rotations"), sum(back) / 4)
 print(inspect.getsource(averaging.segment).split('"""')[2])
 assert all(commutes["symmetries"])
 assert [which for which in range(8) if commutes["flips"][which]] == [*averaging.VERSIONS["flips"]]
@@ -298,7 +303,8 @@ check_steps(steps)
 
 
 # %%
-# 3. Cover one axis of an image with as few tiles as the aligned step allows, none of them idle.
+# 3. Cover one axis of an image with as few tiles as the aligned step, the largest multiple of
+#    2^depth that leaves no gap, allows. A tile's output is of `geometry.output_size(tile, depth)`.
 def origins(size, depth, tile):
     """Where the outputs of the tiles begin: a list of pixels, the first of them 0."""
     ...

@@ -7,8 +7,8 @@
 # vectors to a warped tile with its labels, and say how much of it a tile bears.
 #
 # Explains `minunet/deformation.py`, `interpolation.py`, `grey_values.py`, `augment.py`,
-# `sampling.py` and `augment_sheet.py`. Before: [8. Tiles without seams](08_tiles.ipynb).
-# After: [10. Training](10_training.ipynb).
+# `sampling.py`, `augment_sheet.py` and `ops/dropout.py`.
+# Before: [8. Tiles without seams](08_tiles.ipynb). After: [10. Training](10_training.ipynb).
 
 # %%
 import inspect
@@ -20,7 +20,9 @@ from exercises.deformation import check_deform, check_folds, check_halfway, chec
 from figures import show
 
 from minunet import augment, augment_sheet, deformation, grey_values, interpolation, sampling
+from minunet.architecture import Architecture
 from minunet.data import synthetic
+from minunet.ops import dropout
 
 rng = np.random.default_rng(1)
 
@@ -30,11 +32,13 @@ rng = np.random.default_rng(1)
 # The paper's EM stack has 30 annotated images. Tissue bends, and when we bend a tile, we know its
 # new labels. (That this makes 30 *enough* is the paper's finding; here we make the tiles.)
 #
-# To move pixels forward is no way: stretch a row of 4 to 7, and 3 places get nothing. So we ask
-# backward. Pixel $c$ of the new row shows the old row at $c + u[c]$, and every place gets a value:
+# Moving the pixels forward leaves holes: stretch a row of 4 to 7, and 3 places get nothing. So we
+# ask backward. Pixel $c$ of the new row shows the old row at $c + u[c]$: every place gets a value.
 #
-#     x        10  20  30  40          u        0  0.5  0.5  1.5
-#     c + u     0 1.5 2.5 4.5          y       10   25   35   25
+#     x        10   20   30   40
+#     u         0  0.5  0.5  1.5
+#     c + u     0  1.5  2.5  4.5
+#     y        10   25   35   25
 #
 # 1.5 lies half-way between 20 and 30. Beyond the edge the row is mirrored, 10 20 30 40 30 20 …, and
 # 4.5 lies between 30 and 20.
@@ -56,8 +60,11 @@ assert 30 * 512**2 == 7_864_320  # labelled pixels of the stack: 30 images of 51
 # A place $(i + f,\ j + g)$ with $0 \le f, g < 1$ lies between four pixels. Interpolate along the
 # upper row, along the lower row, and then between the two results:
 #
-# $$y = (1-f)\,\big[(1-g)\,x[i, j] + g\,x[i, j+1]\big]
-# + f\,\big[(1-g)\,x[i+1, j] + g\,x[i+1, j+1]\big]$$
+# $$p = (1-g)\,x[i, j] + g\,x[i, j+1]$$
+#
+# $$q = (1-g)\,x[i+1, j] + g\,x[i+1, j+1]$$
+#
+# $$y = (1-f)\,p + f\,q$$
 #
 # Labels go the same way with the *nearest* pixel: half-way between class 0 and class 2 linear
 # interpolation would say class 1, which nobody drew. As a loop:
@@ -101,7 +108,8 @@ assert interpolation.nearest(classes, middle) in classes
 #   $a + 3b = 0$. Hence $S_1(t) = (3t - t^3)/2$, and $S_1(2 - t)$ on the other half.
 # - A straight line is such a spline, too. $t/2$ has the values $(0, \frac12, 1)$; take off
 #   $S_1/2$, and what is left is $(0, 0, 1)$: $S_2 = (t - S_1)/2$.
-# - The three sum to 1, so $S_0 = 1 - S_1 - S_2 = 1 - (t + S_1)/2$.
+# - The constant 1 is one as well. So the three sum to 1:
+#   $S_0 = 1 - S_1 - S_2 = 1 - (t + S_1)/2$.
 
 
 # %%
@@ -135,14 +143,17 @@ show(
 # %% [markdown]
 # ## Nine vectors, one field
 #
-# The paper's "bicubic interpolation": along one axis, then along the other. For each component:
+# The paper's "bicubic interpolation": along one axis, then along the other. Let `S[r, k]` be $S_k$
+# at pixel $r$, where $t = 2r / (n - 1)$. For each component, rows and columns:
 #
-# $$u[r, c] = \sum_{i=0}^{2} \sum_{j=0}^{2} S[r, i]\; v[i, j]\; S[c, j],
-# \qquad\text{that is}\quad u = S\, v\, S^{\mathsf T}.$$
+# $$u[r, c] = \sum_{i=0}^{2} \sum_{j=0}^{2} S[r, i]\; v[i, j]\; S[c, j]$$
+#
+# That is, $u = S\, v\, S^{\mathsf T}$.
 #
 # $v$ is the "coarse 3 by 3 grid" of the paper, each component normal with a standard deviation of
-# 10 pixels. At the nine points $u$ has that too; half-way between two of them 8, by the shares.
-# (The B-spline of the authors' later code passes near its points, and has 5 at them.)
+# 10 pixels. At the nine points $u$ has that too. Half-way between two of them it has about 8:
+# variances of independent numbers add, each times its share squared. (The B-spline of the authors'
+# later code passes near its points, and has 5 at them.)
 #
 # Below, on the left, arrows go from the grid points to where they read, and the net is where the
 # straight lines of the tile come from. On the right it has been read: a straight net, a bent image.
@@ -176,7 +187,8 @@ for n in np.linspace(0, 219, 9).round().astype(int):
         left.plot(columns, rows, color="C1", linewidth=1)
     right.axhline(n, color="C1", linewidth=1)
     right.axvline(n, color="C1", linewidth=1)
-arrows = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": "C0", "width": 0.015}
+arrows = {"angles": "xy", "scale_units": "xy", "scale": 1, "color": "C0", "width": 0.012}
+arrows |= {"headwidth": 2.5, "headlength": 2.5, "headaxislength": 2.5}
 left.quiver(start[1], start[0], v[1], v[0], zorder=3, **arrows)
 left.set(title="the image, and where the tile reads", xticks=[], yticks=[])
 right.set(title="the tile", xticks=[], yticks=[])
@@ -192,7 +204,7 @@ show(
 #
 # Each interpolation blurs (half-way between pixels it halves noise, and fine detail with it), so
 # there is only one. Let $m$ be the middle of the tile, $A$ a 2×2 matrix that turns and perhaps
-# flips, and `centre` the place that the middle shows. A pixel at $x$ reads at
+# flips (the paper names no flips), and `centre` the place that the middle shows. Pixel $x$ shows
 #
 # $$\text{source}(x) = \text{centre} + A\,(x + u(x) - m).$$
 #
@@ -269,12 +281,22 @@ show(
 # - The **grey values**: a smooth curve sends old to new. Its points are drawn: black in 0 … 0.1,
 #   white in 0.9 … 1, with slopes in 0.8 … 1.2. The paper names the variation and no numbers; these
 #   are of its authors' later code.
-# - **Dropout** (`ops/dropout.py`), which the paper counts as augmentation, too.
+# - **Dropout**, which the paper counts as augmentation, too. In training, at the end of the
+#   contracting path, each number becomes 0 with chance ½; the others are doubled, so that the mean
+#   stays and prediction needs no change. $y$ is $x$ times a mask of 0 and 2, and so $dx$ is $dy$
+#   times that mask. (The rate ½ and the two places, `contract3` and `bottom`, are the release's.)
 #
-# The last figure is what a network sees: one place, four times. The grid is painted on before, and
-# travels as the weights do; the labels below are read with the same field.
+# The last figure shows one place four times, with a grid painted on before it is bent; the labels
+# below are read with the same field.
 
 # %%
+x, dy = np.ones((50, 50, 4)), rng.standard_normal((50, 50, 4))
+y, mask = dropout.forward(x, 0.5, rng)
+assert set(np.unique(mask)) == {0, 2} and abs(y.mean() - 1) < 0.1
+assert np.array_equal(y, x * mask) and np.array_equal(dropout.backward(dy, mask), dy * mask)
+paper = Architecture()
+assert paper.dropout == 0.5 and paper.dropout_stages == ("contract3", "bottom")
+
 curves = np.stack([grey_values.curve(rng) for _ in range(40)])
 slopes = np.diff(curves) * 255
 assert 0.8 <= slopes.min() and slopes.max() <= 1.2
@@ -333,9 +355,10 @@ check_halfway(answer)
 
 # %%
 def turned(size, angle):
-    """Places (2, n, n) that a tile reads which is turned about its middle, and nothing else.
+    """Places (2, size, size) in the image, rows then columns, that a tile reads if it is turned
+    about its middle by `angle`, in radians, and nothing else.
 
-    At π/2 the tile read there must be np.rot90(image).
+    At π/2 the tile that is read there must be np.rot90(image).
     """
     ...
 

@@ -36,7 +36,8 @@ rng = np.random.default_rng(1)
 #
 # With a pencil: $\mu = ½$, $\eta = 1$, at rest at $w = 0$; the gradients are 8, 4 and −2. Then $v$
 # is $-8$, $-4 - 4 = -8$, $-4 + 2 = -2$, and $w$ is $-8$, $-16$, $-18$. The third gradient points
-# the other way, and the weight still goes on. Put the first line into itself, again and again:
+# the other way, and the weight still goes on. Insert the first equation into itself, again and
+# again:
 #
 # $$ v_t = -\eta \sum_{s = 0}^{t} \mu^s g_{t-s} $$
 #
@@ -56,8 +57,8 @@ assert path == [(-8, -8), (-8, -16), (-2, -18)]
 # %% [markdown]
 # ## 0.99 is an average over tiles
 #
-# All weights of that sum together are $1 + \mu + \mu^2 + \dots = 1 / (1 - \mu)$. Divided by it they
-# sum to 1:
+# The weights of that sum add up to $1 + \mu + \mu^2 + \dots = 1 / (1 - \mu)$. Divided by it they
+# add up to 1:
 #
 # $$ v_t = -\frac{\eta}{1 - \mu} \, \bar g_t \qquad \bar g_t = \sum_s (1 - \mu) \mu^s g_{t-s} $$
 #
@@ -108,9 +109,9 @@ show(
 # $\mu$. If they are complex, both have the length $\sqrt \mu$: the weight swings through the
 # minimum, and the swings halve every 13 steps for 0.9, every 138 for 0.99, whatever the rate. The
 # first root to leave the unit circle does so at $r = -1$, where $\eta \lambda = 2 (1 + \mu)$; from
-# there on the run diverges. The figure gives all three the same effective step. **0.99 pays in runs
-# of tens of thousands of steps.** A run of some hundred is over before the swings are, so the
-# presets for short runs take 0.9.
+# there on the run diverges. The figure gives all three the same effective step. **0.99 wants a run
+# of many times 138 steps**: our preset `paper` has 20,000. A run of some hundred is over before the
+# swings are, so the presets for short runs take 0.9.
 
 
 # %%
@@ -133,7 +134,7 @@ for mu, colour in ((0.0, "black"), (0.9, "tab:orange"), (0.99, "tab:blue")):
     assert abs(roll(mu, 0.98 * limit, 3000)[-1]) < 1e-5
     assert abs(roll(mu, 1.02 * limit, 300)[-1]) > 1e4
 halves = [round(np.log(0.5) / np.log(mu**0.5)) for mu in (0.9, 0.99)]
-assert halves == [13, 138]
+assert halves == [13, 138] and config.PRESETS["paper"]["steps"] == 20000
 ax.set(xlabel="step", ylabel="w", title="the same effective step, 0.5 / λ")
 ax.legend(fontsize=9)
 show(
@@ -161,7 +162,7 @@ show(
 # printed further down, was a chapter. Written out once more for a small network (depth 2, 8
 # channels, tiles of 124 pixels of which 84 come out), the lines give the same weights. The stack
 # has eight slices of synthetic EM; the last one is held out. The pixels weigh $w_c$ of equation (2)
-# alone: both classes have the same weight in all, and the mean is 1.
+# alone: both classes have the same weight in total, and the mean is 1.
 
 # %%
 print(inspect.getsource(training.learning_rate))
@@ -275,8 +276,8 @@ show(
 # ## A run, and its curves
 #
 # Now 600 different tiles, and from time to time the slice held out, whole, as in chapter 8. Its
-# score here is the share of wrong pixels, weighted as in training: a constant answer has 50 %.
-# Chapter 11 has better ones.
+# score here is the share of wrong pixels, weighted as in training: a constant answer has about
+# one half. Chapter 11 has better ones.
 #
 # The energy of single tiles jumps by more than a hundred steps gain, as some tiles are harder than
 # others: look at a running mean. The first steps already tell light from dark; the checkerboard is
@@ -300,6 +301,7 @@ for step in range(settings.steps + 1):
         energies.append(training.step(state, tile(step), arch, rate, momentum, clip))
 healthy = state
 assert scores[-1][1] < np.log(2) and scores[-1][2] < 0.3 < scores[0][2]
+assert abs(np.average(stack.labels[7], weights=weights) - 0.5) < 0.02
 
 # %%
 mean = np.convolve(energies, np.full(50, 1 / 50), mode="valid")
@@ -342,7 +344,7 @@ show(
 #
 # **Dead**: rate 3. A few giant steps shut every ReLU of the last stage. Through a shut ReLU no
 # gradient comes back (chapter 3): of all parameters only `out.b` still learns. The answer is the
-# same at every pixel, and the energy hangs about $\ln 2$ and above.
+# same at every pixel, and the energy stays around $\ln 2$ or above it.
 #
 # **One class**: only the middle of wide membranes is marked, 6 % of the pixels, and all pixels
 # weigh 1. "Cell" everywhere has 94 % right and a low energy. The network lives: its activations
@@ -406,7 +408,7 @@ for ax, (title, pixels) in zip(panels, maps.items(), strict=True):
 show(
     figure,
     "Above: energies on a logarithmic axis. The diverged run leaves the plot at once; the dead one "
-    "stays about ln 2 and above; that of one class lies lower than the healthy one. Below: a "
+    "stays around ln 2 or above; that of one class lies lower than the healthy one. Below: a "
     "part of a slice and the probability of cell: the healthy run shows membranes, the dead one a "
     "single grey, that of one class nearly white with faint membranes; with w_c these are dark.",
 )
@@ -416,7 +418,7 @@ show(
 
 # %%
 # 1. Predict: μ = 0.99, and the gradient of a weight has been +1 for thousands of steps. From now on
-#    it is -1. Of how many gradients of -1 is the velocity the first to have turned round?
+#    it is -1. After how many gradients of -1 does the velocity point the other way?
 answer = ...
 check_turnaround(answer)
 

@@ -37,12 +37,13 @@ rng = np.random.default_rng(1)
 # A convolution costs $2 \cdot \text{rows} \cdot \text{columns} \cdot k_h k_w \cdot C \cdot O$
 # operations, as each product is followed by a sum. Divided by the seconds that is a rate, in
 # GFLOP/s: 10⁹ operations a second. All of them are products of numbers that are added up, and
-# nothing does those faster than a product of two large matrices, which BLAS was tuned for. Its rate
-# is our yardstick.
+# nothing does those faster than a product of two large matrices, which BLAS, the library behind
+# NumPy's `@`, was tuned for. Its rate is our yardstick.
 #
 # Two layers: `wide` has many pixels and 16 channels, as at the top of a small U; `deep` has fewer
 # and 64. They take 0.17 and 1.21 GFLOP. All on one core first (`threads.use(1)`). What is measured
-# here depends on the machine, so it is drawn and not asserted; results always are.
+# here depends on the machine, so it is drawn and not asserted, but for two differences that are
+# large everywhere; results always are.
 
 
 # %%
@@ -137,7 +138,8 @@ assert round(568**2 * 9 * 64 * 4 / 2**20) == 709
 # $q$, $q + 1$, $q + 2$ are $3C$ numbers in a row, as the taps $w[i, 0], w[i, 1], w[i, 2]$ below one
 # another are a matrix $(3C, O)$. Rows of a matrix may not overlap for BLAS, so take every third
 # run, then those begun one later, then two. Nine products as before, each with $3C$ for $C$; and
-# SciPy's `sgemm` adds to $y$ by itself (`blas.py`). With `wide` below, $K$ grows from 16 to 48.
+# `sgemm`, the product of BLAS that SciPy hands out, adds to $y$ by itself (`blas.py`). With `wide`
+# below, $K$ grows from 16 to 48.
 
 
 # %%
@@ -175,9 +177,10 @@ print("    def work" + inspect.getsource(direct.forward).split("def work")[1])
 # farther away again; with too few, BLAS spends its time on preparing. The figure says which matters
 # on this machine.
 #
-# NumPy and BLAS let the interpreter go while they compute, so bands can be shared by plain threads
-# (`threads.over`). Each takes an equal number of neighbouring bands. Which band is whose follows
-# from sizes alone, so that the same number of threads gives the same bits every time.
+# Only one thread at a time may run Python. But NumPy and BLAS give way to others while they
+# compute, so plain threads can share the bands (`threads.over`). Each takes an equal number of
+# neighbouring bands. Which band is whose follows from sizes alone, so that the same number of
+# threads gives the same bits every time.
 
 # %%
 x, w, b = layer(386, 16)
@@ -232,7 +235,7 @@ threads.use(1)
 # points: with $V$ the matrix of powers $t^n$, $V s = (A u) \circ (G g)$, where $A$ and $G$ have the
 # powers for $u$ and $g$, and $\circ$ is elementwise. (One point may be ∞: the highest coefficient
 # of $s$ is the product of those of $u$ and $g$.) Three vectors are multiplied number by number and
-# summed up, in which order does not matter:
+# summed up, so they may change places:
 #
 # $$u^T y = d^T V^{-1} \big[(A u) \circ (G g)\big]
 # = u^T A^T \big[(G g) \circ (V^{-T} d)\big] \text{ for all } u
@@ -401,16 +404,17 @@ show(
 # %% [markdown]
 # ## What changes on a GPU
 #
-# Not the source. The ops say `np`, and a CuPy array answers NumPy's own calls; `unet.ops_for` takes
-# the definitions then, since bands, runs and threads are made for the caches of a CPU.
+# Not the source. The ops say `np`, and an array of CuPy, which is NumPy for GPUs, answers NumPy's
+# own calls; `unet.ops_for` takes the definitions then, since bands, runs and threads are made for
+# the caches of a CPU.
 #
-# What changes is the account. Each call of NumPy that computes becomes a *kernel* that the host
-# launches, and that costs the host the same whether the map is large or small: a network of small
-# maps waits for launches. So they are what to count. Below, an array that counts the arithmetic
-# calls of a step: every level has the same number, whatever the tile. CuPy makes more of some
-# calls, of a product of matrices above all: `benchmarks/gpu_launches.py` counts those too, needs no
-# GPU, and its tables are in [benchmarks/README.md](../benchmarks/README.md). All this is counted,
-# not measured.
+# What changes is where the time goes. Each call of NumPy that computes becomes a *kernel* that the
+# host launches, and that costs the host the same whether the map is large or small: a network of
+# small maps waits for launches. So they are what to count. Below, an array that counts the
+# arithmetic calls of a step: every level has the same number, whatever the tile. CuPy makes more of
+# some calls, of a product of matrices above all: `benchmarks/gpu_launches.py` counts those too,
+# needs no GPU, and its tables are in [benchmarks/README.md](../benchmarks/README.md). All this is
+# counted, not measured.
 
 
 # %%

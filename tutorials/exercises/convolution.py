@@ -67,13 +67,17 @@ def check_pixel_below(answer: Any) -> str | None:
     x = np.random.default_rng(3).integers(1, 100, (6, 7)).astype(float)
     y = sum(kernel[i, j] * x[i : i + 4, j : j + 5] for i, j in np.ndindex(3, 3))
     neighbours = {
+        (0, 0): "to the upper left of",
         (0, 1): "above",
+        (0, 2): "to the upper right of",
+        (2, 0): "to the lower left of",
+        (2, 2): "to the lower right of",
         (1, 1): "in",
         (1, 2): "to the right of",
         (1, 0): "to the left of",
     }
     slips = {
-        f"that takes the pixel {place} the middle: with w[{i}, {j}] = 1, y[r, c] is "
+        f"that takes the pixel {place} the middle: with w[{i}, {j}] = 1 alone, y[r, c] is "
         f"x[r + {i}, c + {j}].": lambda i=i, j=j: x[i : i + 4, j : j + 5]
         for (i, j), place in neighbours.items()
     }
@@ -214,7 +218,14 @@ def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
         ),
         "rows and columns are exchanged.": lambda: expected.swapaxes(0, 1),
     }
-    u = ask(answer, v.copy(), w.copy())
+    try:
+        u = ask(answer, v.copy(), w.copy())
+    except RAISED as error:
+        return (
+            f"with v {v.shape} and w {w.shape} it raised {type(error).__name__}"
+            f"{line_of(error, answer)}: {error}. A tap v[i, j] is (C, M), a tap w[p, q] is (M, O): "
+            "one after the other they are v[i, j] @ w[p, q], which is (C, O)."
+        )
     return diagnose("u", u, expected, slips, ("row", "column", "k", "o"))
 
 

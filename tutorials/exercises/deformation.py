@@ -79,6 +79,10 @@ def check_turned(answer: Callable[[int, float], Any]) -> str | None:
                     f"the angle is right, but a tile of {n} is shifted by {off[0]:.3g} rows and "
                     f"{off[1]:.3g} columns: turn about the middle, (n - 1) / 2, and add it again."
                 )
+        if np.allclose(at, expected[::-1]):
+            return "rows and columns are exchanged: the places of the rows come first."
+        if np.allclose(at, np.indices((n, n)), atol=0.1):
+            return "at π/2 it hardly turns: the angle is in radians."
         wrong = difference(f"at π/2 and n = {n}, the array", at, expected)
         if wrong:
             return wrong
@@ -115,6 +119,10 @@ def check_deform(answer: Callable[..., Any]) -> str | None:
         return "it should return two arrays, the image and the labels."
     given, label = map(np.asarray, both)
     expected, expected_label = _bent(image, labels, spline, v)
+    if given.shape == image.shape and np.array_equal(given, image):
+        return "the image comes back as it was: read it at x + u."
+    if given.dtype == labels.dtype:
+        return "the image should come first, then the labels."
     slips = {
         "it reads at x - u: plus, as the new pixel asks where it comes from": -v,
         "rows are displaced by what is for columns": v[::-1],
@@ -181,6 +189,8 @@ def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
     for (rr, rc, cr, cc), expected, why in cases:
         v = np.stack([rr * down + rc * across, cr * down + cc * across])
         given = ask(answer, v, n)
+        if np.size(given) != 1:
+            return "it should return one True or False: does the tile fold anywhere?"
         if bool(given) != expected:
             return f"it says {bool(given)}, but here {why}."
     one = np.zeros((2, 3, 3))

@@ -28,6 +28,7 @@ def check_ignorance(answer: float) -> str | None:
         388 * pixel: "that is one row of pixels.",
         572 * 572 * pixel: "that counts the pixels of the input tile; the sum is over the output.",
         float(pixels): "that takes the logarithm to base 2; log is the natural one.",
+        pixels * math.log10(2): "that takes the logarithm to base 10; log is the natural one.",
         pixels / 2: "that sums 1 - p; the price of a pixel is −log p.",
         0.0: "an energy of 0 needs p = 1 for the truth; with equal activations p is ½.",
     }
@@ -53,7 +54,7 @@ def check_constant(answer: float) -> str | None:
     if math.isclose(d[0], -math.log(3), rel_tol=1e-3):
         return "that is p_1 = ¼: class 1 is the frequent one."
     (slope,) = numerical_gradient(
-        lambda: 3 * math.log1p(math.exp(-d[0])) + math.log1p(math.exp(d[0])), d, [(0,)]
+        lambda: 3 * np.logaddexp(0, -d[0]) + np.logaddexp(0, d[0]), d, [(0,)]
     )
     if abs(slope) > 2e-3:
         side = "larger" if slope < 0 else "smaller"
@@ -78,14 +79,19 @@ def check_two_class_energy(answer: Callable[[Array, Array], Array]) -> str | Non
         turned = [math.log(1 + math.exp(-s * v)) for s, v in zip(signs, d, strict=True)]
         if np.allclose(energy, turned):
             return "the classes are exchanged: with label 1 a large d costs little."
+        if any(np.allclose(energy, [math.log(1 + math.exp(s * v)) for v in d]) for s in (1, -1)):
+            return "label is not used: the price is −log of the probability of the true class."
         if np.allclose(energy, np.negative(expected)):
             return "the minus sign is missing: the energy is −log p."
     wrong = difference("the energy", energy, expected)
     if wrong:
         return wrong
     far, truth = np.array([1e4, -1e4, 1e4, -1e4]), np.array([0, 1, 1, 0])
-    with np.errstate(all="ignore"):
-        energy = np.asarray(answer(far, truth))
+    try:
+        with np.errstate(all="ignore"):
+            energy = np.asarray(answer(far, truth))
+    except (OverflowError, ValueError):  # of `math.exp` and of `math.log`
+        energy = np.array([np.inf])
     if not np.isfinite(energy).all():
         return "at d = ±10,000 it is not finite: no exponent may be large and positive."
     if not np.allclose(energy, [1e4, 1e4, 0, 0]):
@@ -130,6 +136,11 @@ def check_energy_backward(answer: Callable[[Array, Array, Array], Array]) -> str
             return "the weights are missing."
         if np.allclose(dlogits, weights * p, atol=1e-7):
             return "that is w·p: 1 must be subtracted where k is the label."
+        one_hot = labels[..., np.newaxis] == np.arange(5)
+        if np.allclose(dlogits, weights * p - one_hot, atol=1e-7):
+            return "the weight multiplies the 1 as well: it is w·(p - y)."
+        if np.allclose(dlogits, -weights * one_hot / p, atol=1e-7):
+            return "that is the gradient of p; the question is that of the activations."
         if np.allclose(dlogits, weights * (p - 1), atol=1e-7):
             return "1 is subtracted from every class; only from that of the label."
     return difference("dlogits", dlogits, expected, tolerance=1e-7)

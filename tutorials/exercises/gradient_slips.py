@@ -21,6 +21,27 @@ def scatter(case: Problem, w: Array, *, overwrite: bool = False, ones: bool = Fa
     return dx
 
 
+def gather(case: Problem, sign: int, *, wrap: bool = False) -> Array:
+    """dx (H, W, C) by its formula, with another sign of i and j; `wrap`: negative places, too."""
+    _, _, x, w, _, dy = case
+    oh, ow, _ = dy.shape
+    dx = np.zeros_like(x)
+    for p, q, i, j in np.ndindex(*x.shape[:2], *w.shape[:2]):
+        r, c = p + sign * i, q + sign * j
+        if r < oh and c < ow and (wrap or min(r, c) >= 0):
+            dx[p, q] += w[i, j] @ dy[r, c]
+    return dx
+
+
+def last_pixel_wins(case: Problem) -> Array:
+    """dx (H, W, C), pixel by pixel of dy, each replacing what the one before has left."""
+    _, _, x, w, _, dy = case
+    dx = np.zeros_like(x)
+    for r, c in np.ndindex(dy.shape[:2]):
+        dx[r : r + w.shape[0], c : c + w.shape[1]] = w @ dy[r, c]
+    return dx
+
+
 def dx_slips(case: Problem) -> Slips:
     """What well-known slips make of dx."""
     _, _, x, w, _, dy = case
@@ -40,6 +61,13 @@ def dx_slips(case: Problem) -> Slips:
     slips: Slips = {
         "dx was overwritten: the windows of the taps overlap, and a pixel must collect from each. "
         "Use `+=`.": lambda: scatter(case, w, overwrite=True),
+        "dx was overwritten: each pixel of dy adds to a window of dx as large as the kernel, and "
+        "these overlap. Use `+=`.": lambda: last_pixel_wins(case),
+        "dx[p, q] took dy[p + i, q + j]: the signs are minus, dy[p - i, q - j].": (
+            lambda: gather(case, +1)
+        ),
+        "dx took places off dy: a negative index counts from the end. Where p - i or q - j is "
+        "negative, nothing is added.": lambda: gather(case, -1, wrap=True),
         "dx has the kernel turned by 180°. As in the forward, w[i, j] belongs to the window that "
         "begins at row i and column j.": lambda: scatter(case, w[::-1, ::-1]),
         "dx has dy turned by 180°: leave it as it is.": (
@@ -138,6 +166,13 @@ def dw_slips(case: Problem) -> Slips:
         "dw begins with ones: begin with zeros.": lambda: 1 + windows(outer),
         "dw has k and o exchanged: it should be (kh, kw, C, O), so X.T @ D, not D.T @ X.": (
             lambda: windows(outer).swapaxes(2, 3)
+        ),
+        "all taps of dw were added into one, and that given to each: index dw by i and j.": (
+            lambda: np.broadcast_to(windows(outer).sum((0, 1)), w.shape)
+        ),
+        "dw has rows of X mixed up: `.reshape(C, -1)` does not transpose. First "
+        "`.reshape(-1, C)`, then `.T`.": lambda: windows(
+            lambda window: window.reshape(channels, -1) @ dy.reshape(-1, features)
         ),
         "dw is one tap's: index it by i and j.": lambda: windows(outer).sum((0, 1)),
     }

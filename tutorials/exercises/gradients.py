@@ -67,7 +67,11 @@ def check_by_hand(answer: Any) -> str | None:
             "db is a mean of dy: it should be the sum.": lambda: np.array(0.75),
         },
     }
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        return "three answers are asked for: dx, dw, db."
     given = dict(zip(expected, answer, strict=True))
+    if isinstance(given["db"], list | np.ndarray) and np.size(given["db"]) == 1:
+        given["db"] = np.squeeze(given["db"])  # (1,): also one number
     if all(value is ... for value in given.values()):
         raise Unanswered
     findings = {}
@@ -160,7 +164,8 @@ def _check_values(answer: Callable[[Array, Array, Array], Gradients]) -> str | N
     return failure and (
         f"{failure} The shapes that fit: with oh, ow of dy, a window x[i : i + oh, j : j + ow] is "
         "(oh, ow, C), dy is (oh, ow, O), w[i, j] is (C, O); a window of dx takes dy @ w[i, j].T; "
-        "dw[i, j, k, o] takes window[r, c, k] * dy[r, c, o] of all r and c."
+        "dw[i, j, k, o] takes window[r, c, k] * dy[r, c, o] of all r and c. Off dy, where p - i is "
+        "not in 0 … oh - 1 or q - j not in 0 … ow - 1, nothing is added."
     )
 
 

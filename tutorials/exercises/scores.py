@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import scipy
 
-from exercises.verdict import ask, exercise
+from exercises.verdict import Unanswered, ask, exercise
 from minunet.array import Array
 from minunet.data.synthetic import em_stack
 from minunet.metrics import em, segments
@@ -26,6 +26,8 @@ def check_pairs(answer: Sequence[int]) -> str | None:
     ----------
     answer : T, P, Q
     """
+    if any(count is ... for count in answer):
+        raise Unanswered
     given = tuple(int(count) for count in answer)
     if len(given) != 3:
         return f"{len(given)} numbers are given; T, P and Q are asked for."
@@ -90,6 +92,10 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
         return " You took the answer's wall for one segment; each of its pixels is a segment alone."
     found &= b > 0
+    pair = ~np.eye(a.size, dtype=bool)
+    t, p, q = (np.sum(kind & pair) for kind in (same & found, same, found))
+    if np.isclose(given, 2 * t / max(p + q, 1)):
+        return " Each pixel is paired with itself, too: take x squared in place of x(x-1)/2."
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
         return " The pixels under the answer's wall are missing: each adds 1 to AB and to B."
     if np.isclose(given, _f(np.where(inside, truth, truth.max() + 1), thinned)):
@@ -97,6 +103,8 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     whole = np.eye(a.size, dtype=bool) | found
     if np.isclose(given, np.sum(same & whole) / whole.sum()):
         return " That is precision; F has A + B below."
+    if np.isclose(given, np.sum(same & whole) / same.sum()):
+        return " That is recall; F has A + B below."
     return ""
 
 
@@ -108,13 +116,16 @@ def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     ----------
     answer : patch (3, 3) bool -> bool
     """
+    patches = [np.reshape(bits, (3, 3)) > 0 for bits in np.ndindex(9 * (2,))]
+    answers = [answer(patch.copy()) for patch in patches]
+    if all(given is None or given is ... for given in answers):
+        raise Unanswered
     wrong = []
-    for bits in np.ndindex(9 * (2,)):
-        patch = np.reshape(bits, (3, 3)) > 0
+    for patch, given in zip(patches, answers, strict=True):
         flipped = patch.copy()
         flipped[1, 1] ^= True
         expected = _pieces(patch) == _pieces(flipped)
-        if bool(ask(answer, patch.copy())) != expected:
+        if bool(given) != expected:
             wrong.append((patch, flipped, expected))
     if not wrong:
         return None
@@ -150,10 +161,12 @@ def check_sabotage(answer: Callable[[Array], Array]) -> str | None:
     error = float(np.mean(cell != (truth > 0)))
     found = em.v_rand([truth], [cell.astype(np.float64)], [0.5]).value
     if error >= 0.01:
-        return f"the pixel error is {error:.4f}; a saboteur who is noticed is none."
+        return f"the pixel error is {error:.4f}; that would be noticed: stay below 0.01."
     if found >= 0.8:
         hint = "merge or split the largest cells: it counts pairs."
-        return f"the pixel error is {error:.4f}, well, but V_Rand is still {found:.3f}; {hint}"
+        return (
+            f"the pixel error is {error:.4f}, low enough, but V_Rand is still {found:.3f}; {hint}"
+        )
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exercises.verdict import ask, difference, exercise
+from exercises.verdict import Unanswered, ask, difference, exercise
 from minunet.array import Array
 
 
@@ -20,6 +20,8 @@ def check_start(answer: Sequence[int]) -> str | None:
     ----------
     answer : number of the first pixel, outputs thrown away
     """
+    if any(number is ... for number in answer):
+        raise Unanswered
     if len(answer) != 2:
         return f"{len(answer)} numbers are given; the number and the outputs are asked for."
     start, thrown = (int(number) for number in answer)
@@ -54,11 +56,17 @@ def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
     rng = np.random.default_rng(4)
     for (height, width), (kh, kw) in (((5, 7), (3, 3)), ((4, 6), (1, 1)), ((6, 5), (2, 3))):
         x, w = rng.standard_normal((height, width, 3)), rng.standard_normal((kh, kw, 3, 2))
-        given = np.asarray(ask(answer, x.copy(), w.copy()))
+        here = f"on a map {height} x {width} with a kernel {kh} x {kw}"
+        try:
+            given = np.asarray(ask(answer, x.copy(), w.copy()))
+        except ValueError as error:
+            return (
+                f"{here}, {error}. The last tap begins (kh-1)W + kw-1 pixels late: for whole rows "
+                "the list is kw-1 pixels too short, and those outputs are nonsense anyway."
+            )
         expected = _convolution(x, w)
         wrong = difference("y", given, expected)
         if wrong:
-            here = f"on a map {height} x {width} with a kernel {kh} x {kw}"
             return f"{here}, {wrong}{_likely(given, expected, x, w)}"
     return None
 
@@ -81,6 +89,8 @@ def _likely(given: Array, expected: Array, x: Array, w: Array) -> str:
         return ""
     if np.allclose(given, _convolution(x, w[::-1, ::-1])):
         return " The kernel is turned: tap (i, j) looks i rows down and j columns to the right."
+    if np.allclose(given, _convolution(x, w.swapaxes(0, 1))):
+        return " Tap (i, j) is taken for tap (j, i): i counts rows, so it moves by W pixels."
     if np.allclose(given[:, 0], expected[:, 0]) and np.allclose(given[0], expected[0]):
         return " The first row and column are right: does every row of the list have W pixels?"
     if np.allclose(given[0], expected[0]):

@@ -51,7 +51,7 @@ def check_steps(answer: set[int]) -> str | None:
     ----------
     answer : set of integers
     """
-    given = {int(step) for step in answer}
+    given = {int(step) for step in np.ravel(list(answer) if np.iterable(answer) else answer)}
     offered = (36, 32, 30, 28, 24, 20, 16, 12, 8)
     if given - set(offered):
         return f"{min(given - set(offered))} was not offered."
@@ -104,7 +104,8 @@ def check_origins(answer: Callable[[int, int, int], Sequence[int]]) -> str | Non
             return f"{case} leaves pixel {np.argmin(painted)} without an answer."
         fewest = next(n for n in range(1, 99) if (n - 1) * (output // unit * unit) + output >= size)
         if len(origins) > fewest:
-            return f"{case} has {len(origins)} tiles, and {fewest} would do: is the last one idle?"
+            hint = "is the last one idle, or the step too short?"
+            return f"{case} has {len(origins)} tiles, and {fewest} would do: {hint}"
     return None
 
 
@@ -127,6 +128,8 @@ def check_average_flips(answer: Callable[..., Array]) -> str | None:
         return image * place + np.cumsum(image, axis=1)
 
     given = np.asarray(ask(answer, scores_of, image))
+    if len(asked) != 4:
+        return f"scores_of was asked {len(asked)} times; there are 4 flips, the upright one too."
     expected, stay = np.zeros((5, 7, 3)), np.zeros((5, 7, 3))
     for down in (1, -1):
         for across in (1, -1):
@@ -138,8 +141,5 @@ def check_average_flips(answer: Callable[..., Array]) -> str | None:
         return "the scores of a flipped image are flipped, too: flip them back before you add them."
     if given.shape == expected.shape and np.allclose(given, 4 * expected):
         return "that is the sum; divide it by 4."
-    if len(asked) - 4 != 4:
-        return (
-            f"scores_of was asked {len(asked) - 4} times; there are 4 flips, the upright one too."
-        )
-    return difference("the average", given, expected)
+    wrong = difference("the average", given, expected)
+    return wrong and f"{wrong} Are all scores flipped back as their images were, and averaged?"

@@ -61,7 +61,7 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
         if np.allclose(y, x.sum(axis=-1, keepdims=True).repeat(2, axis=0).repeat(2, axis=1)):
             if channels > 1:
                 return "every channel of y is the sum of all channels of x: w[i, j] mixes them."
-        wrong = difference("what comes out for three channels", y, expected)
+        wrong = difference(f"what comes out of a map with C = {channels}", y, expected)
         if wrong and not np.ptp(y, axis=-1).any() and channels > 1:
             return "all channels of y are equal: w[i, j] mixes the channels of x."
         if wrong and np.allclose(y * 4, expected):
@@ -93,6 +93,12 @@ def check_upconv_backward(
     if not isinstance(given, tuple | list) or len(given) != 3:
         return "three gradients should come back, in the order dx, dw, db."
     one_tap = [dy[i::2, j::2] @ w[i, j].T for i, j in np.ndindex(2, 2)]
+    turned = sum(dy[i::2, j::2] @ w[1 - i, 1 - j].T for i, j in np.ndindex(2, 2))
+    if np.shape(given[0]) == x.shape and np.allclose(given[0], turned):
+        return "dx meets the taps turned by 180°: dy[i::2, j::2] belongs to w[i, j]."
+    exchanged = sum(dy[i::2, j::2] @ w[j, i].T for i, j in np.ndindex(2, 2))
+    if np.shape(given[0]) == x.shape and np.allclose(given[0], exchanged):
+        return "dx meets the taps with i and j exchanged: dy[i::2, j::2] belongs to w[i, j]."
     if any(np.shape(given[0]) == x.shape and np.allclose(given[0], t) for t in one_tap):
         return "dx holds one tap: each x is in four pixels of y, and their gradients add up."
     if np.shape(given[0]) == x.shape and np.allclose(4 * np.asarray(given[0]), dx):
@@ -119,13 +125,21 @@ def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str 
     if y.shape == (5, 7, 5):
         return "y is (5, 7, 5), a row and a column short: zeros are needed around x, too."
     if y.shape == expected.shape:
+        if np.allclose(y + b, expected):
+            return "the bias is missing."
         if np.allclose(y, _literal(x, w[::-1, ::-1], b)):
             return (
                 "each stamp is turned by 180°: a window meets the pixel at i = 1 first, so turn w."
             )
-        moved = (_literal(np.roll(x, s, (0, 1)), w, b) for s in ((1, 0), (0, 1), (1, 1)))
-        if any(np.allclose(y, m) for m in moved):
-            return "the stamps are right, but moved."
+        for i, j in ((1, 1), (1, 0), (0, 1)):
+            for kernel in (w, w[::-1, ::-1]):
+                moved = _literal(x, kernel, b)[i:, j:]
+                if np.allclose(y[: len(moved), : moved.shape[1]], moved):
+                    turned = "" if kernel is w else " and turned by 180°"
+                    return (
+                        f"each stamp is moved by a pixel{turned}: y[0, 0] should meet x[0, 0], so "
+                        "zeros must stand before it, above and on the left."
+                    )
         reached = np.zeros((3, 4, 1))
         reached[1, 1] = 1
         pixels = np.count_nonzero(answer(reached, np.ones((2, 2, 1, 1)), np.zeros(1)))

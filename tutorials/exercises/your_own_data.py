@@ -60,6 +60,7 @@ def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
             max(test): "that is the best on the test slices: the threshold was picked on them.",
             max(held_out): "that is the score of the slices held out, which picked the threshold.",
             sum(test) / len(test): "that is the mean over thresholds; one holds for all slices.",
+            held_out.index(max(held_out)): "that is the number of the threshold; give the score.",
             held_out[test.index(max(test))]: "the two are exchanged: pick on the slices held out.",
             test[held_out.index(min(held_out))]: "that is the worst threshold: higher is better.",
             test[-1 - held_out[::-1].index(max(held_out))]: "of several that are best take the "

@@ -41,6 +41,8 @@ WRONG = {
         "d1 + d2 = g": (10 * np.exp(-9 / 50), "g + 1"),
         "d1 alone": (10 * np.exp(-1 / 50), "d1 alone"),
         "no factor 2": (10 * np.exp(-16 / 25), "σ²"),
+        "no w0": (np.exp(-16 / 50), "w0 = 10"),
+        "squared one by one": (10 * np.exp(-(1**2 + 3**2) / 50), "added first"),
         "with w_c": (1 + 10 * np.exp(-16 / 50), "second term alone"),
     },
     "sigma_for": {
@@ -50,6 +52,7 @@ WRONG = {
     },
     "weights": {
         "to pixels": (_to_pixels, "not to another pixel"),
+        "no border term": (lambda apart, w_c, w0, sigma: w_c[1 * (apart > 0)], "term is missing"),
         "in cells too": (_everywhere, "background alone"),
         "d2 = 0 without a second cell": (_one_cell_alone, "fewer than two cells"),
         "classes swapped": (_swapped_classes, "Cells have w_c[1]"),

@@ -108,6 +108,7 @@ WRONG = {
         "the pixel above": (one_tap_kernel(0, 1), "above the middle"),
         "the pixel to the right": (one_tap_kernel(1, 2), "to the right of the middle"),
         "the pixel itself": (one_tap_kernel(1, 1), "in the middle"),
+        "one to the right": (one_tap_kernel(2, 2), "to the lower right of the middle"),
         "all ones": (np.ones((3, 3)), "one tap is enough"),
         "another factor": (2 * one_tap_kernel(2, 1), "by a factor"),
     },
@@ -133,5 +134,6 @@ WRONG = {
         "= for +=": (replaced, "Use `+=`"),
         "the second kernel turned": (correlated, "turned by 180°"),
         "tap by tap": (tap_by_tap, "should have (5, 5, 2, 4)"),
+        "a product number by number": (lambda v, w: v * w, "they are v[i, j] @ w[p, q]"),
     },
 }

@@ -54,6 +54,8 @@ WRONG = {
     "turned": {
         "the other way": (lambda n, a: _turned(n, a, (n - 1) / 2, -1), "clockwise"),
         "about a corner": (lambda n, a: _turned(n, a, 0, 1), "(n - 1) / 2"),
+        "columns first": (lambda n, a: _turned(n, a, (n - 1) / 2, 1)[::-1], "rows come first"),
+        "degrees": (lambda n, a: _turned(n, np.deg2rad(a), (n - 1) / 2, 1), "radians"),
         "about n / 2": (lambda n, a: _turned(n, a, n / 2, 1), "(n - 1) / 2"),
     },
     "deform": {
@@ -74,6 +76,8 @@ WRONG = {
             lambda x, y, S, v: _deformed(x, y, _where(x, S, v), np.indices(x.shape) * 1.0),
             "same field",
         ),
+        "nothing moved": (lambda x, y, S, v: (x, y), "as it was"),
+        "labels first": (lambda x, y, S, v: _deformed(x, y, _where(x, S, v))[::-1], "first"),
         "image at the nearest pixel": (
             lambda x, y, S, v: _deformed(x, y, _where(x, S, v), None, interpolation.nearest),
             "linearly",

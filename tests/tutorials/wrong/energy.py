@@ -1,5 +1,7 @@
 """Plausible wrong answers to chapter 5, and a word of what the check must say to each."""
 
+import math
+
 import numpy as np
 
 
@@ -30,6 +32,7 @@ WRONG = {
         "the mean": (np.log(2), "sum over all pixels"),
         "the input tile": (572 * 572 * np.log(2), "output"),
         "base 2": (388 * 388, "natural"),
+        "base 10": (388 * 388 * math.log10(2), "base 10"),
         "another number": (1000.0, "what does one pixel cost"),
     },
     "constant": {
@@ -41,11 +44,18 @@ WRONG = {
     },
     "two_class_energy": {
         "literal": (_literal, "not finite"),
+        "literal, with math": (
+            lambda d, label: [
+                math.log(1 + math.exp(-v if k else v)) for v, k in zip(d, label, strict=True)
+            ],
+            "not finite",
+        ),
         "clipped": (_clipped, "clipped"),
         "classes exchanged": (
             lambda d, label: np.logaddexp(0, np.where(label == 1, d, -d)),
             "exchanged",
         ),
+        "no label": (lambda d, label: np.logaddexp(0, -d), "label is not used"),
         "no minus": (lambda d, label: -np.logaddexp(0, np.where(label == 1, -d, d)), "minus"),
     },
     "energy_backward": {
@@ -58,6 +68,10 @@ WRONG = {
             "weights are missing",
         ),
         "no label": (lambda p, labels, weight_map: weight_map[..., np.newaxis] * p, "subtracted"),
+        "1 without the weight": (
+            lambda p, labels, weight_map: weight_map[..., np.newaxis] * p - _one_hot(labels, p),
+            "multiplies the 1",
+        ),
         "1 from every class": (
             lambda p, labels, weight_map: weight_map[..., np.newaxis] * (p - 1),
             "only from that",

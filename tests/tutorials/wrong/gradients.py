@@ -83,6 +83,39 @@ def dx_same_window(dy, x, w):
     return dx
 
 
+def dx_last_pixel(dy, x, w):
+    dx = np.zeros_like(x)
+    for r, c in np.ndindex(dy.shape[:2]):
+        dx[r : r + w.shape[0], c : c + w.shape[1]] = w @ dy[r, c]
+    return dx
+
+
+def dx_gathered(sign, least):
+    """Make a dx by its formula, with a sign of i and j and the least place of dy that is asked."""
+
+    def gathered(dy, x, w):
+        dx = np.zeros_like(x)
+        for p, q, i, j in np.ndindex(*x.shape[:2], *w.shape[:2]):
+            r, c = p + sign * i, q + sign * j
+            if least <= r < dy.shape[0] and least <= c < dy.shape[1]:
+                dx[p, q] += w[i, j] @ dy[r, c]
+        return dx
+
+    return gathered
+
+
+def dx_off_dy(dy, x, w):
+    dx = np.zeros_like(x)
+    for p, q, i, j in np.ndindex(*x.shape[:2], *w.shape[:2]):
+        dx[p, q] += w[i, j] @ dy[p - i, q - j]
+    return dx
+
+
+def dw_all_taps(dy, x, w):
+    dx, dw, db = conv2d.backward(dy, x, w)
+    return dx, np.zeros_like(w) + dw.sum((0, 1)), db
+
+
 def dx_without_dy(dy, x, w):
     dx = np.zeros_like(x)
     for i, j, window in taps(dy, x, w):
@@ -226,6 +259,10 @@ WRONG = {
             ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[2, 4], [4, 5]], 3),
             "dw lacks the factors dy",
         ),
+        "db left out": (
+            ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]]),
+            "three answers are asked for",
+        ),
         "half an answer": (
             ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], ..., ...),
             "dx is right. dw is still open. db is still open.",
@@ -250,10 +287,19 @@ WRONG = {
         "dx: begins as x": (with_dx(dx_from_x), "x was changed: begin dx with"),
         "dx: begins as a copy of x": (with_dx(dx_on_x), "dx does not begin with zeros, but with x"),
         "dx: begins empty": (with_dx(dx_empty), "np.empty holds whatever"),
+        "dx: = for += over pixels": (with_dx(dx_last_pixel), "each pixel of dy adds to a window"),
+        "dx: plus for minus": (with_dx(dx_gathered(+1, 0)), "the signs are minus"),
+        "dx: negative places": (with_dx(dx_gathered(-1, -9)), "a negative index counts from"),
+        "dx: places off dy": (with_dx(dx_off_dy), "Off dy, where p - i"),
         "dx: always the same window": (with_dx(dx_same_window), "one window for every tap"),
         "dx: without dy": (with_dx(dx_without_dy), "dx does not depend on dy"),
         "dx: the last row forgotten": (with_dx(missing_border), "All wrong entries have p = 10"),
         "dw: the taps turned": (dw_turned, "dw has its taps turned"),
+        "dw: all taps in one": (dw_all_taps, "index dw by i and j"),
+        "dw: reshape for a transpose": (
+            with_dw(lambda window, dy: window.reshape(window.shape[2], -1) @ rows(dy)),
+            "does not transpose",
+        ),
         "dw: k and o exchanged": (dw_exchanged, "dw has k and o exchanged"),
         "dw: always the same window": (dw_same_window, "every tap of dw was given the same window"),
         "dw: = for += over pixels": (dw_last_pixel, "dw is what the last pixel leaves"),

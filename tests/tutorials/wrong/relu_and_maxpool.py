@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minunet.ops import maxpool
+
 
 def _scattered(dy, argmax, place):
     dx = np.zeros((2 * dy.shape[0], 2 * dy.shape[1], dy.shape[2]))
@@ -11,23 +13,46 @@ def _scattered(dy, argmax, place):
     return dx
 
 
+def _near(dy, argmax):
+    dx = np.zeros((2 * dy.shape[0], 2 * dy.shape[1], dy.shape[2]))
+    for r, c, k in np.ndindex(dy.shape):
+        dx[r + argmax[r, c, k] // 2, c + argmax[r, c, k] % 2, k] = dy[r, c, k]
+    return dx
+
+
+def _quarters(dy, argmax):
+    rows = [[dy * (argmax == 2 * i + j) for j in range(2)] for i in range(2)]
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
+
+
+def _not_filled(dy, argmax):
+    dx = np.empty((2 * dy.shape[0], 2 * dy.shape[1], dy.shape[2]))
+    for r, c, k in np.ndindex(dy.shape):
+        dx[2 * r + argmax[r, c, k] // 2, 2 * c + argmax[r, c, k] % 2, k] = dy[r, c, k]
+    return dx
+
+
 WRONG = {
     "pooled_by_hand": {
         "a ReLU too many": (([9, 0], [2, 0]), "no ReLU"),
         "the last of equals wins": (([9, -1], [3, 3]), "first in reading order"),
         "taps counted from 1": (([9, -1], [3, 1]), "counted from 0"),
         "columns before rows": (([9, -1], [1, 0]), "0 1 in the upper row"),
+        "taps as pairs": (([9, -1], [(1, 0), (0, 0)]), "a tap is one number"),
         "the smallest": (([4, -3], [0, 2]), "largest"),
     },
     "order": {
         "the output differs": ((False, True), "outputs are equal"),
         "the gradient differs": ((True, False), "gradients are equal"),
+        "half an answer": ((True, ...), "two of True and False"),
     },
     "leaky_backward": {
         "plain ReLU": (lambda dy, y: dy * (y > 0), "slope 1/10"),
         "the forward": (lambda dy, y: np.where(y > 0, dy, y / 10), "belongs to dy"),
         "slope 1/100": (lambda dy, y: np.where(y > 0, dy, dy / 100), "should be"),
-        "wrong side": (lambda dy, y: np.where(y > 0, dy / 10, dy), "should be"),
+        "wrong side": (lambda dy, y: np.where(y > 0, dy / 10, dy), "sides are exchanged"),
+        "wrong sign": (lambda dy, y: np.where(y > 0, dy, -dy / 10), "other sign"),
+        "upside down": (lambda dy, y: np.where(y > 0, dy, 10 * dy), "not of x over y"),
     },
     "maxpool_backward": {
         "rows and columns exchanged": (
@@ -42,6 +67,11 @@ WRONG = {
             lambda dy, argmax: dy.repeat(2, axis=0).repeat(2, axis=1) / 4,
             "winner takes all",
         ),
+        "blocks not twice as far apart": (_near, "begins at (2r, 2c)"),
+        "a slice without a step": (_quarters, "dx[i::2, j::2]"),
+        "np.empty": (_not_filled, "need a 0"),
+        "shapes that do not fit": (lambda dy, argmax: np.zeros((2, 2)) + dy, "dx is (6, 10, 2)"),
+        "the package's own": (maxpool.backward, "Write it yourself"),
         "not scattered at all": (lambda dy, argmax: dy * (argmax == 0), "shape"),
     },
 }

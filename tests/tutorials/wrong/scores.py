@@ -42,6 +42,19 @@ def _precision(truth, thinned):
     return (_common(a[b > 0], b[b > 0]) + alone) / (_squares(b[b > 0]) + alone)
 
 
+def _without_itself(truth, thinned):
+    def pairs(labels):
+        return sum(int(np.sum(labels == k)) ** 2 for k in np.unique(labels)) - labels.size
+
+    a, b = truth[truth > 0], thinned[truth > 0]
+    return _f(pairs(a), pairs(b[b > 0]), pairs(a[b > 0].astype(int) * 1000 + b[b > 0]))
+
+
+def _recall(truth, thinned):
+    a, b = truth[truth > 0], thinned[truth > 0]
+    return (_common(a[b > 0], b[b > 0]) + np.sum(b == 0)) / _squares(a)
+
+
 SQUARE, CROSS = np.ones((3, 3)), scipy.ndimage.generate_binary_structure(2, 1)
 
 
@@ -79,6 +92,8 @@ WRONG = {
         "the answer's wall is left out": (_wall_is_left_out, "adds 1 to AB"),
         "the true wall counts": (_true_wall_counts, "true wall is no cell"),
         "precision": (_precision, "precision"),
+        "recall": (_recall, "recall"),
+        "no pixel with itself": (_without_itself, "with itself"),
     },
     "allowed": {
         "membrane by sides": (_rule(CROSS), "may be flipped"),

@@ -26,6 +26,15 @@ def _rows_too_short(x, w):
     return y.reshape(rows, columns, features)
 
 
+def _past_the_end(x, w):
+    (kh, kw, channels, features), (height, width, _) = w.shape, x.shape
+    many, pixels = (height - kh + 1) * width, x.reshape(-1, channels)
+    y = np.zeros((many, features))
+    for i, j in np.ndindex(kh, kw):
+        y += pixels[i * width + j : i * width + j + many] @ w[i, j]
+    return y.reshape(-1, width, features)[:, : width - kw + 1]
+
+
 def _pitch_of_the_result(x, w):
     return _runs(x, w, pitch=x.shape[1] - w.shape[1] + 1)
 
@@ -62,6 +71,11 @@ WRONG = {
         "rows too short": (_rows_too_short, "first row is right"),
         "a pitch of the result": (_pitch_of_the_result, "y["),
         "turned": (lambda x, w: _runs(x, w, turned=True), "kernel is turned"),
+        "row for column": (
+            lambda x, w: _runs(x, w if w.shape[0] != w.shape[1] else w.swapaxes(0, 1)),
+            "i counts rows",
+        ),
+        "past the end": (_past_the_end, "kw-1 pixels too short"),
     },
     "four_products": {
         "the definition": (_six, "took 6 products"),

@@ -35,6 +35,20 @@ def transposed_dw(dy, a, argmax, pooled, bottom, w, wu):
     return maxpool.backward(dpooled, argmax) + dskip, dw.swapaxes(0, 1), dwu
 
 
+def minus(dy, a, argmax, pooled, bottom, w, wu):
+    dup, dskip = crop_concat.backward(dy, a.shape)
+    dbottom, dwu, _ = upconv.backward(dup, bottom, wu)
+    dpooled, dw, _ = conv2d.backward(dbottom, pooled, w)
+    return maxpool.backward(dpooled, argmax) - dskip, dw, dwu
+
+
+def in_the_corner(dy, a, argmax, pooled, bottom, w, wu):
+    dup, dskip = crop_concat.backward(dy, a.shape)
+    dbottom, dwu, _ = upconv.backward(dup, bottom, wu)
+    dpooled, dw, _ = conv2d.backward(dbottom, pooled, w)
+    return maxpool.backward(dpooled, argmax) + np.roll(dskip, (-2, -2), (0, 1)), dw, dwu
+
+
 def without_crop(r, level, depth):
     first, last = r, r + 4
     for _ in range(level):
@@ -67,6 +81,8 @@ WRONG = {
     "backward": {
         "no plus": (forgotten_plus, "lacks what comes across"),
         "only the copy": (only_across, "lacks what comes from below"),
+        "a minus": (minus, "what was copied is added"),
+        "no crop": (in_the_corner, "the wrong place"),
         "skip before up": (skip_before_up, "another order"),
         "rows and columns of dw exchanged": (transposed_dw, "first two axes exchanged"),
     },

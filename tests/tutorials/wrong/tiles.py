@@ -70,6 +70,7 @@ WRONG = {
         "not flipped back": (never_back, "flip them back"),
         "the sum": (sum_of_flips, "divide it by 4"),
         "one axis": (two_flips, "asked 2 times"),
+        "one question": (lambda scores_of, image: scores_of(image), "asked 1 times"),
         "turns for flips": (quarter_turns, "(7, 5, 1)"),
     },
 }

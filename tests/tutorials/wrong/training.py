@@ -21,6 +21,11 @@ def _in_place(params, grads, velocity, learning_rate, momentum):
     return params, velocity
 
 
+def _exchanged(params, grads, velocity, learning_rate, momentum):
+    v = {k: momentum * velocity[k] - learning_rate * grads[k] for k in params}
+    return v, {k: params[k] + v[k] for k in params}
+
+
 def _diagnosis(finite, same, one):
     def diagnose(energies, p):
         if not finite(energies, p):
@@ -75,6 +80,7 @@ WRONG = {
             "already points downhill",
         ),
         "in place": (_in_place, "written to"),
+        "exchanged": (_exchanged, "params first"),
         "one dict": (lambda params, *others: params, "two dicts"),
     },
     "diagnose": {

@@ -49,6 +49,13 @@ WRONG = {
     "upconv_backward": {
         "one tap only": (_one_tap, "one tap"),
         "mean of the taps": (_changed(0, lambda dx, dy: dx / 4), "chain rule sums"),
+        "taps turned": (
+            lambda dy, x, w: (
+                upconv.backward(dy, x, w[::-1, ::-1])[0],
+                *upconv.backward(dy, x, w)[1:],
+            ),
+            "belongs to w[i, j]",
+        ),
         "dw not transposed": (_changed(1, lambda dw, dy: dw.swapaxes(2, 3)), "last two axes"),
         "dw flipped": (_changed(1, lambda dw, dy: dw[::-1, ::-1]), "180°"),
         "db over everything": (_changed(2, lambda db, dy: dy.sum()), "own bias"),
@@ -56,6 +63,7 @@ WRONG = {
     },
     "as_convolution": {
         "kernel not turned": (_by_zeros(0, 1, 1), "180°"),
+        "zeros behind only": (_by_zeros(1, 2, -1), "moved by a pixel"),
         "no zeros around": (_by_zeros(1, 1, -1), "short"),
         "nearest upsampling": (
             lambda x, w, b: conv2d.forward(

@@ -31,6 +31,7 @@ WRONG = {
     "honest": {
         "the best of the test": (lambda held_out, test: test.max(), "picked on them"),
         "held out": (lambda held_out, test: held_out.max(), "picked the threshold"),
+        "the number": (lambda held_out, test: np.argmax(held_out), "number of the threshold"),
         "the mean": (lambda held_out, test: test.mean(), "mean over thresholds"),
         "exchanged": (lambda held_out, test: held_out[np.argmax(test)], "exchanged"),
         "the worst": (lambda held_out, test: test[np.argmin(held_out)], "higher is better"),

@@ -60,11 +60,12 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
 
 def check_out(out: Path) -> None:
     """Raise an `InputError` if anything in the folder `out` would be overwritten."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; -o names a folder to write {', '.join(OUTPUTS)} into")
-    there = [name for name in OUTPUTS if (out / name).exists()]
-    if there:
-        raise InputError(f"{out} holds {', '.join(there)} already; name another folder with -o")
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{there} is a file; -o names a folder to write {', '.join(OUTPUTS)} into")
+    taken = [name for name in OUTPUTS if (out / name).exists()]
+    if taken:
+        raise InputError(f"{out} holds {', '.join(taken)} already; name another folder with -o")
 
 
 def check_space(out: Path, needed: int) -> None:

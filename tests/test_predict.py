@@ -467,6 +467,7 @@ def test_nothing_is_overwritten(setting, name):
     assert name in message
     assert "-o" in message
     assert "is a file" in refuse(setting, out="a.png")
+    assert "is a file" in refuse(setting, out="a.png/b/c")
 
 
 def test_other_files_in_the_folder_are_no_matter(setting):

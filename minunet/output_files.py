@@ -60,7 +60,7 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
 
 def check_out(out: Path) -> None:
     """Raise an `InputError` if anything in the folder `out` would be overwritten."""
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    there = _existing(out)
     if not there.is_dir():
         raise InputError(f"{there} is a file; -o names a folder to write {', '.join(OUTPUTS)} into")
     taken = [name for name in OUTPUTS if (out / name).exists()]
@@ -68,9 +68,14 @@ def check_out(out: Path) -> None:
         raise InputError(f"{out} holds {', '.join(taken)} already; name another folder with -o")
 
 
+def _existing(out: Path) -> Path:
+    """Folder `out`, or the nearest one above it that is there already."""
+    return next(path for path in (out, *out.absolute().parents) if path.exists())
+
+
 def check_space(out: Path, needed: int) -> None:
     """Raise an `InputError` if the disk of the folder `out`, to be made or not, is too full."""
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    there = _existing(out)
     free = shutil.disk_usage(there).free
     if needed > free:
         raise InputError(

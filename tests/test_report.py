@@ -1,7 +1,6 @@
 """The report: what it says, that any text is safe in it, and that a browser shows it."""
 
 import json
-import shutil
 import subprocess
 from base64 import b64decode
 from html import unescape
@@ -10,6 +9,7 @@ from io import BytesIO
 from math import inf, nan
 from xml.etree.ElementTree import Element, TreeBuilder
 
+import browser
 import numpy as np
 import pytest
 from hypothesis import given
@@ -476,8 +476,6 @@ def test_nothing_of_a_figure_is_cut_off():
     assert not reds[-3:].any()
 
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 PROBE = """
 <!DOCTYPE html><title></title>
 <iframe src="report.html" style="width: 1200px; height: 900px"></iframe>
@@ -499,15 +497,14 @@ onload = () => {
 @pytest.fixture
 def browse(tmp_path):
     """Lend a function that opens a file in a browser; skip if there is none that can read it."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = browser.found()
     if found is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+        pytest.skip(f"none of {', '.join(browser.BROWSERS)} is installed")
 
     def open_in_browser(name, *options):
-        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-        flags += ("--allow-file-access-from-files", "--virtual-time-budget=10000")
+        flags = ("--allow-file-access-from-files", "--virtual-time-budget=10000")
         profile = f"--user-data-dir={tmp_path / 'profile'}"
-        command = [found, *flags, profile, "--enable-logging=stderr", *options]
+        command = [found, *browser.FLAGS, *flags, profile, "--enable-logging=stderr", *options]
         address = (tmp_path / name).as_uri()
         done = subprocess.run([*command, address], capture_output=True, text=True, timeout=100)
         assert ":CONSOLE" not in done.stderr, done.stderr  # where a page's errors are reported

@@ -27,11 +27,7 @@ LAYERS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def same_threads():
-    before = threads.count()
-    yield
-    threads.use(before)
+pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 @pytest.fixture

@@ -13,11 +13,8 @@ CHANNELS = st.integers(1, 9)
 
 
 @pytest.fixture(autouse=True, params=[1, 2, 3])
-def thread_count(request):
-    before = threads.count()
+def thread_count(request, threads_as_before):
     threads.use(request.param)
-    yield request.param
-    threads.use(before)
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,11 @@
 
     python benchmarks/augment.py [--rounds 15]
 
-A sample is what `sampling.draw` makes of a 512 x 512 image of noise with one channel: grey values,
-labels and weights. The step is one of the preset `laptop`, without its sample. Everything takes its
-turn in every round, so that a machine that changes its speed changes it for all; the first round is
-not counted. Training makes samples in a thread of its own, ahead of the step. Prints one Markdown
-table.
+A sample is what `sampling.sample` makes of a 512 x 512 image of noise with one channel: grey
+values, labels and weights. The step is one of the preset `laptop`, without its sample. All of them
+take turns in every round, so that a machine that changes its speed changes it for all; the first
+round is not counted. Training makes samples in a thread of its own, ahead of the step. Prints one
+Markdown table.
 """
 
 import argparse
@@ -19,8 +19,10 @@ from functools import partial
 
 import numpy as np
 
-from minunet import augment, sampling, training
-from minunet.config import from_options
+from minunet import augmentation, training
+from minunet.image import Sample
+from minunet.runs.settings import from_options
+from minunet.training import sampling
 
 PAPER_TILE = 572
 
@@ -43,12 +45,13 @@ def main():
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     image, weights = rng.random((2, 512, 512), dtype=np.float32)
-    data = [image[..., np.newaxis]], [rng.integers(2, size=image.shape, dtype=np.uint8)], [weights]
+    labels = rng.integers(2, size=image.shape, dtype=np.uint8)
+    data = [Sample(image[..., np.newaxis], labels, weights)]
     settings = from_options(preset="laptop", device="cpu")
     arch, sizes = settings.architecture, {PAPER_TILE: 4, settings.tile: settings.depth}
-    sets = augment.SETS | {"paper, cubic": replace(augment.SETS["paper"], order=3)}
+    sets = augmentation.SETS | {"paper, cubic": replace(augmentation.SETS["paper"], order=3)}
     work = {
-        (name, size): partial(sampling.draw, *data, size, depth, chosen, rng)
+        (name, size): partial(sampling.sample, data, size, depth, chosen, rng)
         for name, chosen in sets.items()
         for size, depth in sizes.items()
     }

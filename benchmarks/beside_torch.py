@@ -32,8 +32,9 @@ import tables
 import work
 from timing import Options, Worker, take_turns
 
-from minunet import device, threads
 from minunet.errors import InputError
+from minunet.fast import threads
+from minunet.network import device
 from minunet.progress import Progress
 
 SECTIONS = ("layers", "road", "forward", "step")

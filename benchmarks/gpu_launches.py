@@ -3,9 +3,9 @@
     python benchmarks/gpu_launches.py [--presets tiny laptop]
 
 Needs no GPU: the step runs on the stand-in of the tests, which notes what CuPy would have to do
-(see `tests/ledger.py` for what counts as what). Prints one Markdown table for each preset. New
-arrays are results and temporaries together; CuPy takes their memory from a pool, and gives it back
-when they are let go, so that their sum is traffic and not the memory that a step needs.
+(see `tests/support/ledger.py` for what counts as what). Prints one Markdown table for each preset.
+New arrays are results and temporaries together; CuPy takes their memory from a pool, and gives it
+back when they are let go, so that their sum is traffic and not the memory that a step needs.
 """
 
 import argparse
@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet import geometry, training
-from minunet.config import PRESETS, from_options
-from minunet.sampling import Tile
+from minunet import training
+from minunet.image import Sample
+from minunet.network import sizes
+from minunet.runs.settings import PRESETS, from_options
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import ledger
@@ -27,10 +28,10 @@ def step(settings):
     """Train one step on a tile of noise; return what was asked for."""
     arch, n = settings.architecture, settings.tile
     rng = np.random.default_rng(0)
-    m = geometry.output_size(n, arch.depth)
+    m = sizes.output_size(n, arch.depth)
     labels = rng.integers(arch.classes, size=(m, m), dtype=np.uint8)
     x = rng.random((n, n, arch.in_channels), dtype=np.float32)
-    tile = Tile(x, labels, np.ones((m, m), np.float32))
+    tile = Sample(x, labels, np.ones((m, m), np.float32))
     state = training.start(settings, "cpu")
     state.params, state.velocity = map(standin.to_device, (state.params, state.velocity))
     with ledger.kept() as entries:

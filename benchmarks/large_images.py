@@ -30,12 +30,15 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from minunet import checkpoint, initialization, predict, tile_choice, tiling, unet
-from minunet.allocator import keep_memory
-from minunet.bands import bands
-from minunet.checkpoint import Checkpoint
-from minunet.config import PRESETS, from_options
-from minunet.memory import of_prediction, said
+from minunet import predict
+from minunet.fast.allocator import keep_memory
+from minunet.image import bands
+from minunet.network import initialization, unet
+from minunet.prediction import tile_choice, tiling
+from minunet.prediction.memory import of_prediction, said
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import PRESETS, from_options
 
 TILES = (204, 252, 316, 348, 444, 572, 700, 828, 1084, 1340, 1596, 2108)
 """Legal at depth 4, and so at any smaller depth."""

@@ -9,10 +9,12 @@ import scipy
 from threadpoolctl import threadpool_info
 from work import Job, Layer, Network, Product
 
-from minunet import device, ops, sgd, threads, unet
+from minunet import ops
 from minunet.array import Array, Tensors
-from minunet.fast import direct, winograd
+from minunet.fast import direct, threads, winograd
+from minunet.network import device, unet
 from minunet.ops import cross_entropy, relu
+from minunet.training import sgd
 
 MOMENTUM, RATE = 0.99, 1e-4
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import tables
 import work
 
-from minunet import drawing
+from minunet.report import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

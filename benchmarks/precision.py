@@ -5,8 +5,8 @@ import time
 import numpy as np
 import work
 
-from minunet import unet
 from minunet.array import Array, Tensors
+from minunet.network import unet
 from minunet.ops import cross_entropy
 
 LOGITS, GRADIENTS = 1e-4, 1e-3

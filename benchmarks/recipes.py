@@ -23,11 +23,15 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import torch_unet
 
-from minunet import augment, drawing, geometry, initialization, sampling, tiling
-from minunet.architecture import Architecture
+from minunet import augmentation
 from minunet.data import dataset, readers
 from minunet.data.targets import Weighting
+from minunet.image import cut
 from minunet.metrics import em
+from minunet.network import initialization, sizes
+from minunet.network.architecture import Architecture
+from minunet.report import drawing
+from minunet.training import sampling
 
 WARM_UP, RAMP, TILE, DEPTH = 50, 500, 348, 3
 RECIPES = {
@@ -76,7 +80,7 @@ def train(recipe, data, channels, steps, seed):
     energies = []
     for step in range(steps):
         rng = sampling.tile_rng(seed, step)
-        tile = sampling.draw(*part, TILE, DEPTH, augment.SETS["symmetries"], rng)
+        tile = sampling.sample(part, TILE, DEPTH, augmentation.SETS["symmetries"], rng)
         x = torch_unet.map_to_torch(tile.x + np.float32(recipe.get("shift", 0)))
         logits = torch_unet.forward(params, x, arch)
         labels = torch.tensor(tile.labels.astype(np.int64))
@@ -101,13 +105,13 @@ def train(recipe, data, channels, steps, seed):
 
 def score(recipe, data, params, arch):
     """Energy per pixel, least pixel error and V_Rand of the slices held out."""
-    margin, energy, found = geometry.margin(DEPTH), [], []
+    margin, energy, found = sizes.margin(DEPTH), [], []
     for k in data.held_out:
         image = data.images[k] + np.float32(recipe.get("shift", 0))
         rows, columns = (
-            geometry.nearest_legal(size + 2 * margin, DEPTH)[1] for size in image.shape[:2]
+            sizes.nearest_valid(size + 2 * margin, DEPTH)[1] for size in image.shape[:2]
         )
-        x = torch_unet.map_to_torch(tiling.cut(image, -margin, -margin, rows, columns))
+        x = torch_unet.map_to_torch(cut(image, -margin, -margin, rows, columns))
         with torch.no_grad():
             logits = torch_unet.forward(params, x, arch)
         logits = logits[..., : image.shape[0], : image.shape[1]]

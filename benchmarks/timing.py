@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import work
 
-from minunet.allocator import keep_memory
+from minunet.fast.allocator import keep_memory
 
 TURN = 0.06
 """Seconds that a side calls its job for, at least once; short calls need several."""

@@ -19,8 +19,8 @@ import time
 import numpy as np
 from scipy import ndimage
 
-from minunet import weight_map
-from minunet.distances import two_nearest
+from minunet.data import weight_map
+from minunet.data.distances import two_nearest
 
 CELLS = (
     *((512, 2), (512, 10), (512, 50), (512, 500)),

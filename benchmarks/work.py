@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minunet import geometry, initialization
-from minunet.architecture import Architecture
 from minunet.array import Array, Tensors
-from minunet.config import PRESETS
+from minunet.network import initialization, sizes
+from minunet.network.architecture import Architecture
+from minunet.runs.settings import PRESETS
 
 
 class Product(NamedTuple):
@@ -95,7 +95,7 @@ class Network(NamedTuple):
     @property
     def flop(self) -> int:
         """Floating-point operations of products; a step takes three times the forward's."""
-        rows = geometry.figure1(self.architecture, self.tile)
+        rows = sizes.figure1(self.architecture, self.tile)
         return sum(row.flop for row in rows) * (3 if self.step else 1)
 
     def arrays(self) -> tuple[Tensors, Array, Array, Array]:
@@ -106,7 +106,7 @@ class Network(NamedTuple):
             if w.ndim == 1:
                 w += np.float32(0.1) * rng.standard_normal(w.shape, np.float32)
         x = rng.random((self.tile, self.tile, arch.in_channels), np.float32)
-        m = geometry.output_size(self.tile, self.depth)
+        m = sizes.output_size(self.tile, self.depth)
         labels = rng.integers(arch.classes, size=(m, m))
         weights = (rng.random((m, m), np.float32) + np.float32(0.5)) / np.float32(m * m)
         return params, x, labels, weights
@@ -120,7 +120,7 @@ class Network(NamedTuple):
 
     def _forward_layers(self) -> Iterator[Layer]:
         shapes = self.architecture.shapes()
-        for stage, (s0, s1, s2) in geometry.sizes(self.tile, self.depth):
+        for stage, (s0, s1, s2) in sizes.stages(self.tile, self.depth):
             if stage.startswith("expand"):
                 yield Layer(f"{stage} up-conv", "upconv", s0 // 2, *shapes[f"{stage}.wu"][2:])
             yield Layer(f"{stage} conv 1", "conv_relu", s0, *shapes[f"{stage}.w1"][2:])

@@ -5,7 +5,7 @@ functions through `__array_ufunc__` and `__array_function__`. Three rules keep t
 
 1. a new array is made from an argument: ``np.zeros_like(x, shape=...)``, never ``np.zeros(...)``;
 2. arrays of the host and of the device never meet in an op;
-3. an op uses only functions that both libraries have (`tests/standin.py` holds it to that).
+3. an op uses only functions that both libraries have (`tests/support/standin.py` holds it to that).
 """
 
 from typing import Any, TypeAlias

@@ -1,151 +1,24 @@
-"""Augmentation (paper, section 3.1): a tile as the image might have been, had the tissue bent.
+"""Draw what augmentation does to a tile.
 
-    python -m minunet.augment IMAGE LABELS -o SHEET.png
-
-draws what it does to a tile. A tile is turned, flipped, bent and shifted in one interpolation,
-read straight from the whole image: what a bent tile shows beyond its edges is real where the image
-goes on, and mirrored where it ends. Labels and weights go where the grey values go.
+python -m minunet.augment IMAGE LABELS -o SHEET.png
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from minunet import augment_sheet, deformation, grey_values, interpolation, tiling
+from minunet import augment_sheet, files
 from minunet.array import Array
+from minunet.augmentation import SETS, sample
 from minunet.cli import Parser, at_least, run
 from minunet.data import image_files
 from minunet.data.scaling import scale
 from minunet.errors import InputError
-
-SYMMETRIES = 8
+from minunet.image import Sample
 
 LINES = 8
-"""Of the grid on a sheet, from edge to edge of a tile."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What may happen to a tile; as it is written here, nothing but a shift."""
-
-    sigma: float = 0.0  # standard deviation of the displacement at the grid points, pixels
-    spline: Literal["interpolating", "b-spline"] = "interpolating"  # see `deformation`
-    rotation: Literal["none", "quarter", "any"] = "none"  # any: by any angle
-    flip: bool = False
-    grey: bool = False  # see `grey_values`
-    order: Literal[1, 3] = 1  # of the interpolation of grey values: linear or cubic
-
-    @property
-    def exact(self) -> bool:
-        """Whether pixels stay pixels: then none is interpolated."""
-        return self.sigma == 0 and self.rotation != "any"
-
-
-SETS = {
-    "paper": Augmentation(sigma=10.0, rotation="any", flip=True, grey=True),
-    "authors": Augmentation(sigma=10.0, spline="b-spline", rotation="any", grey=True),
-    "symmetries": Augmentation(rotation="quarter", flip=True),
-    "none": Augmentation(),
-}
-"""By name: what the paper describes; what its authors' later code does, which never flips; the 8
-symmetries of the square, as an EM section has no up and no left; and only the shift."""
-
-
-def tile(
-    image: Array,
-    labels: Array,
-    weight_map: Array,
-    pixel: tuple[int, int],
-    size: int,
-    margin: int,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
-) -> tuple[Array, Array, Array]:
-    """Cut a tile around a pixel of an image, with its labels and weights, and vary it.
-
-    Parameters
-    ----------
-    image : (H, W, C) float32         the whole of it
-    labels : (H, W)
-    weight_map : (H, W) float32
-    pixel : (row, column)             index n // 2 of the tile, before it is moved
-    size : int                        n of the tile, pixels
-    margin : int                      m: labels and weights are of the n-2m central pixels
-    augmentation : Augmentation
-    rng : numpy Generator             draws the motion, then the grey values
-
-    Returns
-    -------
-    x : (n, n, C) float32
-    labels : (n-2m, n-2m)             only values of `labels`
-    weight_map : (n-2m, n-2m) float32
-    """
-    turns, flipped = _turn(augmentation, rng)
-    if augmentation.exact:
-        which = int(turns) + 4 * flipped
-        x, label, weights = (
-            symmetry(_around(pixel, array, size - 2 * m), which)
-            for array, m in ((image, 0), (labels, margin), (weight_map, margin))
-        )
-    else:
-        motion = deformation.rigid(turns * np.pi / 2, flipped)
-        at = _bend(pixel, size, augmentation, motion, rng)
-        central = at[:, margin : size - margin, margin : size - margin]
-        read = interpolation.cubic if augmentation.order == 3 else interpolation.linear
-        x, weights = read(image, at), interpolation.linear(weight_map, central)
-        label = interpolation.nearest(labels, central)
-    if augmentation.grey:
-        x = grey_values.vary(x, float(image.min()), float(image.max()), rng)
-    return x, label, weights
-
-
-def _turn(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:
-    """Draw the number of quarter turns, whole or not, and then the flip."""
-    turns = 0.0
-    if augmentation.rotation == "quarter":
-        turns = float(rng.integers(4))
-    elif augmentation.rotation == "any":
-        turns = rng.uniform(0, 4)
-    return turns, augmentation.flip and bool(rng.integers(2))
-
-
-def _around(pixel: tuple[int, int], array: Array, size: int) -> Array:
-    """Cut a tile around a pixel: its pixel n // 2 is that one."""
-    return tiling.cut(array, pixel[0] - size // 2, pixel[1] - size // 2, size, size)
-
-
-def symmetry(x: Array, which: int) -> Array:
-    """One of the eight symmetries of the square: a number of quarter turns, then perhaps a flip.
-
-    Parameters
-    ----------
-    x : (H, W) or (H, W, C)
-    which : int               0 … 7; 0 is the identity, 4 … 7 are flipped
-
-    Returns
-    -------
-    (H, W, …) or (W, H, …), a view
-    """
-    x = np.rot90(x, which % 4)
-    return np.flip(x, axis=1) if which >= 4 else x
-
-
-def _bend(
-    pixel: tuple[int, int],
-    size: int,
-    augmentation: Augmentation,
-    motion: Array,
-    rng: np.random.Generator,
-) -> Array:
-    """Draw the shift and the displacements; find where every pixel of the tile comes from."""
-    row, column = pixel + rng.uniform(-0.5, 0.5, 2)  # anywhere on that pixel
-    smooth = augmentation.spline == "b-spline"
-    spline = deformation.b_spline(size) if smooth else deformation.interpolating(size)
-    displacement = augmentation.sigma * rng.standard_normal((2, *2 * spline.points.shape))
-    return deformation.source(size, spline, displacement, motion, (row, column))
+"""Lines of the grid on a sheet, from edge to edge of a tile."""
 
 
 def parse() -> argparse.Namespace:
@@ -191,8 +64,7 @@ def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
 def main() -> None:
     """Draw the sheet that the command line asks for."""
     args = parse()
-    if args.out.exists():
-        raise InputError(f"{args.out} is there already; name another file with -o")
+    files.check_new_file(args.out, "-o")
     image, labels = read(args.image, args.labels)
     height, width = labels.shape
     middle = height // 2, width // 2
@@ -200,7 +72,7 @@ def main() -> None:
     rng = np.random.default_rng(args.seed)
     tiles = [
         # The grid goes where the weights go.
-        tile(image, labels, lines, middle, args.tile, 0, augmentation, rng)
+        sample(Sample(image, labels, lines), middle, args.tile, 0, augmentation, rng)
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
     augment_sheet.draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")

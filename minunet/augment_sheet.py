@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet import drawing
 from minunet.array import Array
+from minunet.report import drawing
 
 COLUMNS = 5
 """Samples side by side; more of them go below."""

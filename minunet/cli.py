@@ -10,8 +10,8 @@ from collections.abc import Callable
 from math import inf, nan
 from typing import NoReturn
 
-from minunet.allocator import keep_memory
 from minunet.errors import InputError
+from minunet.fast.allocator import keep_memory
 
 
 class Parser(argparse.ArgumentParser):

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minunet import __version__, drawing, score_figures
+from minunet import __version__, files
 from minunet.cli import Parser, run
 from minunet.data import predictions
 from minunet.data.predictions import Pair
-from minunet.errors import InputError
 from minunet.metrics import cells, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
+from minunet.report import drawing, score_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,14 +66,6 @@ def parse() -> argparse.Namespace:
     )
     add("--slices", action="store_true", help="print the scores of every slice, too")
     return parser.parse_args()
-
-
-def check_out(path: Path, option: str) -> None:
-    """Raise an `InputError` unless a file of this name can be written anew."""
-    if path.exists():
-        raise InputError(f"{path} is there already; name another file with {option}")
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is no folder; name a file in one with {option}")
 
 
 def compute(pair: Pair) -> list[Score]:
@@ -119,12 +111,12 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
     for k in dict.fromkeys(ends):
         truth, found = pair.truth[k], pair.prediction[k]
         rows.append(
-            score_figures.cells_panels(None, truth, found)
+            score_pictures.cells_panels(None, truth, found)
             if by.threshold is None
-            else score_figures.em_panels(None, truth, found, by.threshold)
+            else score_pictures.em_panels(None, truth, found, by.threshold)
         )
         titles.append(f"slice {pair.names[k]}: {by.name.split(',')[0]} {by.slices[k]:.3f}")
-    return score_figures.draw(rows, titles)
+    return score_pictures.draw(rows, titles)
 
 
 def main() -> None:
@@ -132,9 +124,9 @@ def main() -> None:
     args = parse()
     pair = predictions.read(args.prediction, args.truth)
     path = args.scores or pair.source.parent / "scores.json"
-    check_out(path, "--scores")
+    files.check_new_file(path, "--scores")
     if args.out:
-        check_out(args.out, "-o")
+        files.check_new_file(args.out, "-o")
     print("\n".join(describe(pair, args.truth)), flush=True)
     scores = compute(pair)
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)

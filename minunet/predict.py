@@ -16,17 +16,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
-from minunet import averaging, checkpoint, device, geometry, memory, threads, tile_choice, tiling
-from minunet import output_files as outputs
 from minunet.array import Array, Tensors
 from minunet.cli import Parser, add_threads, at_least, run
-from minunet.config import Config
 from minunet.data import ctc
 from minunet.data.image_files import Slices
 from minunet.errors import InputError
-from minunet.segmentation import Maps, Task, preview, segment
+from minunet.fast import threads
+from minunet.image import Average
+from minunet.network import device, sizes
+from minunet.prediction import memory, tile_choice, tiling
+from minunet.prediction import output_files as outputs
+from minunet.prediction.stack import Maps, Task, preview, segment
+from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
 
 Needs: TypeAlias = Callable[[int, int], float]
 """Bytes of memory for a tile of so many rows and columns."""
@@ -41,7 +45,7 @@ def parse() -> argparse.Namespace:
     add("-o", "--out", type=Path, required=True, help="folder for the results")
     add_tiling(parser)
     add_labels(parser)
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    add("--device", choices=get_args(device.Wanted), default="auto", help="(default: auto)")
     add_threads(parser)
     return parser.parse_args()
 
@@ -66,7 +70,7 @@ def add_tiling(parser: Parser) -> None:
     )
     add(
         "--average",
-        choices=tuple(averaging.VERSIONS),
+        choices=get_args(Average),
         default="none",
         help="of the scores of the image turned and flipped: 4 flips, 4 rotations, or all 8 "
         "symmetries; takes so many times as long, and the disk, not memory, holds the scores of a "
@@ -97,7 +101,7 @@ def add_labels(parser: Parser) -> None:
     )
 
 
-def check_images(path: Path, images: Slices, settings: Config) -> tuple[int, int, int]:
+def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, int, int]:
     """Look at every slice to segment; return their number, height and width.
 
     Raises
@@ -117,7 +121,7 @@ def check_images(path: Path, images: Slices, settings: Config) -> tuple[int, int
     return len(images), height, width
 
 
-def check_labels(args: argparse.Namespace, settings: Config) -> bool:
+def check_labels(args: argparse.Namespace, settings: Settings) -> bool:
     """Whether cells are wanted; raise an `InputError` if the classes do not allow it."""
     count = len(settings.label_values)
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
@@ -126,7 +130,7 @@ def check_labels(args: argparse.Namespace, settings: Config) -> bool:
     return cells
 
 
-def prepare(args: argparse.Namespace, settings: Config, images: Slices) -> tuple[Task, Needs]:
+def prepare(args: argparse.Namespace, settings: Settings, images: Slices) -> tuple[Task, Needs]:
     """Tell what is to be done, and what memory a tile needs.
 
     Raises
@@ -142,7 +146,7 @@ def prepare(args: argparse.Namespace, settings: Config, images: Slices) -> tuple
     needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
     if args.memory is None:
         tile = args.tile or settings.tile
-        check = geometry.sizes if paper_step else tiling.aligned_step
+        check = sizes.stages if paper_step else tiling.aligned_step
         check(tile, arch.depth)  # legal, however small the image
     else:
         tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
@@ -210,7 +214,7 @@ def main() -> None:
     # The velocity is as large as the parameters, and of no use here.
     saved = checkpoint.load(args.model)._replace(velocity={})
     images = Slices(args.image)
-    task, needs = prepare(args, Config.from_json(saved.config), images)
+    task, needs = prepare(args, Settings.from_json(saved.config), images)
     digits, sequence = frames(args, task.cells), args.image.resolve().name
     arch, (slices, height, width) = task.settings.architecture, task.shape
     files = outputs.layouts(task.shape, arch.classes, task.cells)

@@ -15,34 +15,30 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from minunet import (
-    checkpoint,
-    config,
-    device,
-    results,
-    runs,
-    threads,
-    tiling,
-    training,
-    weight_map_figure,
-)
+from minunet import runs, training
 from minunet.cli import Parser, add_threads, run
-from minunet.config import Config
 from minunet.data import ctc, dataset, readers, targets
 from minunet.data.dataset import Dataset
 from minunet.errors import InputError
-from minunet.metrics.score import Score
-from minunet.plan import plan
+from minunet.fast import threads
+from minunet.metrics.score import Score, number
+from minunet.network import device
+from minunet.prediction import tiling
 from minunet.progress import duration
-from minunet.report_tables import number
-from minunet.training import DivergedError, State
+from minunet.report import figure3
+from minunet.runs import checkpoint
+from minunet.runs.options import add_options, command_line, flag, usual
+from minunet.runs.settings import CHANGEABLE, Settings, from_options
+from minunet.training import results
+from minunet.training.loop import DivergedError, State
+from minunet.training.plan import plan
 
 
 class Run(NamedTuple):
     """A run, ready to go."""
 
     folder: Path
-    settings: Config
+    settings: Settings
     data: Dataset
     state: State
     device: str  # in words
@@ -50,7 +46,7 @@ class Run(NamedTuple):
 
 def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     """Prepare a run from the settings that were typed."""
-    settings = config.from_options(**typed)
+    settings = from_options(**typed)
     tiling.aligned_step(settings.tile, settings.depth)  # legal, and joins without a seam
     where, reason = device.choose(settings.device)
     data = load(settings)
@@ -63,10 +59,10 @@ def new_run(typed: dict[str, Any], out: Path | None) -> Run:
         fingerprint=data.fingerprint,
     )
     folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
-    runs.write_config(folder, settings.to_json())
+    runs.write_settings(folder, settings.to_json())
     if data.cells is not None:
         k = data.training[0]
-        weight_map_figure.figure3(
+        figure3.figure3(
             folder / "weight_map.png", data.images[k], data.cells[k], data.weight_maps[k]
         )
     return Run(folder, settings, data, training.start(settings, where), reason)
@@ -74,11 +70,11 @@ def new_run(typed: dict[str, Any], out: Path | None) -> Run:
 
 def continued_run(typed: dict[str, Any], folder: Path) -> Run:
     """Prepare to go on with the run in a folder."""
-    fixed = sorted(set(typed) - set(config.CHANGEABLE))
+    fixed = sorted(set(typed) - set(CHANGEABLE))
     if fixed:
         raise InputError(
-            f"{', '.join(config.flag(name) for name in fixed)} cannot change when a run is "
-            f"continued; {', '.join(config.flag(name) for name in config.CHANGEABLE)} can"
+            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is "
+            f"continued; {', '.join(flag(name) for name in CHANGEABLE)} can"
         )
     state, settings, reason = training.restore(folder / "last.npz", typed.get("device"))
     settings = replace(settings, **typed)
@@ -90,11 +86,11 @@ def continued_run(typed: dict[str, Any], folder: Path) -> Run:
     if data.fingerprint != settings.fingerprint:
         raise InputError(f"the data changed since {folder} was started; start a new run on them")
     runs.rewind(folder, state.step)
-    runs.write_config(folder, settings.to_json())
+    runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason)
 
 
-def load(settings: Config) -> Dataset:
+def load(settings: Settings) -> Dataset:
     """Load the data that the settings name."""
     return dataset.load(
         settings.images,
@@ -107,7 +103,7 @@ def load(settings: Config) -> Dataset:
     )
 
 
-def score(settings: Config, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
+def score(settings: Settings, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
     """Choose the score that picks the best step, or see that the data have the one chosen."""
     if settings.score == "auto":
         return results.USUAL[results.kind(data)]
@@ -119,7 +115,7 @@ def score(settings: Config, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
     return settings.score
 
 
-def source(settings: Config) -> str:
+def source(settings: Settings) -> str:
     """Name the data after the folder that they are in."""
     if settings.images is None:
         return "synthetic"
@@ -132,7 +128,7 @@ def find(folder: Path) -> tuple[Path, ...]:
     return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
-def make_parser() -> Parser:
+def make_parser(arguments: list[str]) -> Parser:
     """List what can be typed."""
     parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
     parser.add_argument(
@@ -142,7 +138,7 @@ def make_parser() -> Parser:
         help="holds train-volume.tif with train-labels.tif, or images/ with labels/ or masks/, or "
         "01/ with 01_GT/SEG/ or 01_ST/SEG/ (default: synthetic EM)",
     )
-    config.add_options(parser)
+    add_options(parser, usual(arguments))
     parser.add_argument(
         "--out",
         type=Path,
@@ -154,7 +150,7 @@ def make_parser() -> Parser:
         type=Path,
         metavar="RUN",
         help="continue the run in this folder, exactly; "
-        + ", ".join(config.flag(name) for name in config.CHANGEABLE)
+        + ", ".join(flag(name) for name in CHANGEABLE)
         + " may be given anew",
     )
     add_threads(parser)
@@ -166,7 +162,7 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
 
     The number of threads is none of the run's settings: it is used at once.
     """
-    given = vars(make_parser().parse_args(arguments))
+    given = vars(make_parser(arguments).parse_args(arguments))
     typed = {name: value for name, value in given.items() if value is not None}
     data, out, resume, wanted = (typed.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if wanted:
@@ -222,7 +218,7 @@ def finish(this: Run) -> list[Score]:
 def commands(this: Run) -> list[tuple[str, str]]:
     """List what to type to train, segment and score as this run did, and what for."""
     settings = this.settings
-    options = config.typed(settings)
+    options = command_line(settings)
     return [
         ("train", f"python -m minunet.train {shlex.join(options)}".rstrip()),
         (

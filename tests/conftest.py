@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from minunet import threads
+from minunet.fast import threads
 
 os.environ["MPLBACKEND"] = "Agg"
 

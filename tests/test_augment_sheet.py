@@ -6,7 +6,8 @@ import tifffile
 from commands import call, draw_stack, refused, write_stack
 from PIL import Image
 
-from minunet import augment, augment_sheet, drawing
+from minunet import augment, augment_sheet, augmentation
+from minunet.report import drawing
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_a_grid_by_hand():
     np.testing.assert_array_equal(lines[16], np.ones(100))
 
 
-@pytest.mark.parametrize("name", augment.SETS)
+@pytest.mark.parametrize("name", augmentation.SETS)
 def test_every_set_and_numbered_cells_and_colour(tmp_path, name):
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (20, 33, 3), np.uint8)).save(tmp_path / "x.png")
@@ -166,7 +167,7 @@ def test_refusals(tmp_path):
     images, labels = folder / "train-volume.tif", folder / "train-labels.tif"
     out.write_text("mine")
     message = refused(call("augment", images, labels, "-o", out))
-    assert message.endswith(f"{out} is there already; name another file with -o")
+    assert message.endswith(f"{out} already exists; name another file with -o")
     assert out.read_text() == "mine"
     new = ("-o", tmp_path / "new.png")
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((30, 40), np.uint8))

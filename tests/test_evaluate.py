@@ -10,9 +10,10 @@ from commands import call, finish, refused, start
 from PIL import Image
 from scipy import ndimage
 
-from minunet import __version__, evaluate, score_figures
+from minunet import __version__, evaluate
 from minunet.data import ctc
 from minunet.metrics import cells, em
+from minunet.report import score_pictures
 
 
 def draw_stack(slices=3, shape=(20, 31), seed=0):
@@ -148,9 +149,9 @@ def test_the_picture_shows_the_best_and_the_worst_slice(tmp_path, monkeypatch, k
     order = [1, 0, 2][:slices] if slices > 1 else [0]
     truth, p = (stack[order] for stack in draw_stack(slices))
     prediction = p if kind == "probability" else np.array(numbered(p > 0.35), np.uint16)
-    drawn, draw = [], score_figures.draw
+    drawn, draw = [], score_pictures.draw
     monkeypatch.setattr(
-        score_figures, "draw", lambda *arguments: (drawn.append(arguments), draw(*arguments))[1]
+        score_pictures, "draw", lambda *arguments: (drawn.append(arguments), draw(*arguments))[1]
     )
     write(tmp_path / "p.tif", prediction)
     write(tmp_path / "t.tif", truth)
@@ -210,13 +211,13 @@ def test_nothing_is_overwritten(out):
     truth = out.parent / "truth.tif"
     (out / "scores.json").write_text("mine")
     message = refuse(out, out, truth)
-    assert message == f"{out / 'scores.json'} is there already; name another file with --scores"
+    assert message == f"{out / 'scores.json'} already exists; name another file with --scores"
     other = ("--scores", out / "other.json")
     message = refuse(out, out, truth, *other, "-o", truth)
-    assert message == f"{truth} is there already; name another file with -o"
+    assert message == f"{truth} already exists; name another file with -o"
     nowhere = out / "none" / "file"
-    assert f"{nowhere.parent} is no folder" in refuse(out, out, truth, "--scores", nowhere)
-    assert f"{nowhere.parent} is no folder" in refuse(out, out, truth, *other, "-o", nowhere)
+    assert f"{nowhere.parent} is not a folder" in refuse(out, out, truth, "--scores", nowhere)
+    assert f"{nowhere.parent} is not a folder" in refuse(out, out, truth, *other, "-o", nowhere)
     assert (out / "scores.json").read_text() == "mine"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minunet import geometry, initialization, unet
-from minunet.architecture import Architecture
 from minunet.errors import InputError
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
 from minunet.ops import crop_concat
 
 ARCHITECTURES = [
@@ -38,30 +38,30 @@ FIGURE1 = [
 
 
 def test_the_sizes_of_figure_1():
-    assert geometry.sizes(572, depth=4) == FIGURE1
+    assert sizes.stages(572, depth=4) == FIGURE1
 
 
 @pytest.mark.parametrize(("tile", "output"), [(572, 388), (700, 516), (188, 4)])
 def test_the_papers_and_other_known_outputs(tile, output):
-    assert geometry.output_size(tile, depth=4) == output
+    assert sizes.output_size(tile, depth=4) == output
 
 
 def test_legal_sizes_of_the_paper():
-    assert list(islice(geometry.legal_sizes(4), 4)) == [188, 204, 220, 236]
-    assert 572 in islice(geometry.legal_sizes(4), 30)
-    assert geometry.is_legal(572, 4)
-    assert not geometry.is_legal(512, 4)
-    assert not geometry.is_legal(172, 4)  # even at every pooling, but nothing is left at the end
+    assert list(islice(sizes.valid_sizes(4), 4)) == [188, 204, 220, 236]
+    assert 572 in islice(sizes.valid_sizes(4), 30)
+    assert sizes.is_valid(572, 4)
+    assert not sizes.is_valid(512, 4)
+    assert not sizes.is_valid(172, 4)  # even at every pooling, but nothing is left at the end
 
 
 def test_margins():
-    assert geometry.margin(4) == 92
-    assert geometry.margin(3) == 44
-    assert geometry.output_size(348, depth=3) == 260
+    assert sizes.margin(4) == 92
+    assert sizes.margin(3) == 44
+    assert sizes.output_size(348, depth=3) == 260
 
 
 def test_what_is_cropped_from_each_skip():
-    walk = dict(geometry.sizes(572, depth=4))
+    walk = dict(sizes.stages(572, depth=4))
     offsets = []
     for level in (3, 2, 1, 0):
         skip, up = walk[f"contract{level}"][2], walk[f"expand{level}"][0]
@@ -93,33 +93,33 @@ def brute_force(size, depth):
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
 def test_the_rule_is_brute_force_at_every_depth(depth):
     legal = [size for size in range(1, 700) if brute_force(size, depth)]
-    assert list(islice(geometry.legal_sizes(depth), len(legal))) == legal
+    assert list(islice(sizes.valid_sizes(depth), len(legal))) == legal
     for size in range(-3, 700):
-        assert geometry.is_legal(size, depth) == (size in legal)
+        assert sizes.is_valid(size, depth) == (size in legal)
         below = max((n for n in legal if n <= size), default=None)
         if size <= legal[-1]:
             above = min(n for n in legal if n >= size)
-            assert geometry.nearest_legal(size, depth) == (below, above)
+            assert sizes.nearest_valid(size, depth) == (below, above)
         if size in legal:
-            assert geometry.output_size(size, depth) == brute_force(size, depth)
-            assert size - 2 * geometry.margin(depth) == brute_force(size, depth)
+            assert sizes.output_size(size, depth) == brute_force(size, depth)
+            assert size - 2 * sizes.margin(depth) == brute_force(size, depth)
         else:
             with pytest.raises(InputError):
-                geometry.output_size(size, depth)
+                sizes.output_size(size, depth)
 
 
 def test_an_illegal_size_is_told_the_two_nearest():
     with pytest.raises(InputError, match=r"512 pixels.*depth 4.*508 and 524"):
-        geometry.sizes(512, depth=4)
+        sizes.stages(512, depth=4)
     with pytest.raises(InputError, match=r"100 pixels.*188, the smallest"):
-        geometry.sizes(100, depth=4)
+        sizes.stages(100, depth=4)
     with pytest.raises(InputError, match=r"0 pixels.*188"):
-        geometry.sizes(0, depth=4)
+        sizes.stages(0, depth=4)
 
 
 def test_the_door_checks_each_side_and_the_channels():
     arch = Architecture(depth=1, in_channels=3)
-    geometry.check_tile((18, 24, 3), arch)
+    sizes.check_tile((18, 24, 3), arch)
     for shape, message in [
         ((18, 25, 3), "25 pixels.*24 and 26"),
         ((17, 24, 3), "17 pixels.*18"),
@@ -128,7 +128,7 @@ def test_the_door_checks_each_side_and_the_channels():
         ((1, 18, 24, 3), r"\(H, W, 3\)"),
     ]:
         with pytest.raises(InputError, match=message):
-            geometry.check_tile(shape, arch)
+            sizes.check_tile(shape, arch)
 
 
 # The cost of every arrow
@@ -149,7 +149,7 @@ LAYERS = [
 
 
 def test_flop_of_the_papers_forward_pass():
-    rows = geometry.figure1(Architecture(), 572)
+    rows = sizes.figure1(Architecture(), 572)
     flop = [2 * side * side * taps * c * o for side, taps, c, o in LAYERS]
     assert [row.flop for row in rows if row.parameters] == flop
     assert sum(row.flop for row in rows) == sum(flop)
@@ -158,7 +158,7 @@ def test_flop_of_the_papers_forward_pass():
 
 @pytest.mark.parametrize("arch", [Architecture(), Architecture.release()], ids=["paper", "release"])
 def test_the_table_of_figure_1(arch):
-    rows = geometry.figure1(arch, 572)
+    rows = sizes.figure1(arch, 572)
     assert sum(row.parameters for row in rows) == arch.parameters()
     assert sum(row.parameters > 0 for row in rows) == 23
     printed = [size for _, sizes in FIGURE1 for size in sizes]
@@ -173,7 +173,7 @@ def test_the_table_of_figure_1(arch):
 
 def test_channels_of_figure_1():
     by_stage = {}
-    for row in geometry.figure1(Architecture(), 572):
+    for row in sizes.figure1(Architecture(), 572):
         by_stage.setdefault(row.stage, []).append(row.channels)
     assert by_stage == {
         "": [1],
@@ -192,20 +192,20 @@ def test_channels_of_figure_1():
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_memory_is_what_a_training_pass_keeps(arch):
-    size = list(islice(geometry.legal_sizes(arch.depth), 2))[1]
+    size = list(islice(sizes.valid_sizes(arch.depth), 2))[1]
     rng = np.random.default_rng(0)
     x = rng.random((size, size, arch.in_channels), dtype=np.float32)
     _, activations = unet.forward(initialization.gaussian(arch, rng), x, arch, rng=rng)
     # A map that two names share, or a window of another, keeps the memory of its owner, once.
     owners = [a if a.base is None else a.base for a in activations.values()]
     kept = sum(owner.nbytes for owner in {id(owner): owner for owner in owners}.values())
-    assert sum(row.memory for row in geometry.figure1(arch, size)) == kept
+    assert sum(row.memory for row in sizes.figure1(arch, size)) == kept
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_flop_and_parameters_of_any_network(arch):
-    size = next(geometry.legal_sizes(arch.depth))
-    rows = [row for row in geometry.figure1(arch, size) if row.parameters]
+    size = next(sizes.valid_sizes(arch.depth))
+    rows = [row for row in sizes.figure1(arch, size) if row.parameters]
     for row, (name, w) in zip(
         rows, ((n, s) for n, s in arch.shapes().items() if len(s) == 4), strict=True
     ):
@@ -219,7 +219,7 @@ def test_flop_and_parameters_of_any_network(arch):
 
 def test_an_illegal_tile_has_no_figure():
     with pytest.raises(InputError, match="508 and 524"):
-        geometry.figure1(Architecture(), 512)
+        sizes.figure1(Architecture(), 512)
 
 
 # The command

@@ -12,24 +12,17 @@ import tifffile
 from commands import call, finish, refused, start
 from PIL import Image
 
-from minunet import (
-    averaging,
-    bands,
-    checkpoint,
-    figures,
-    initialization,
-    instances,
-    memory,
-    predict,
-    segmentation,
-    threads,
-    tiling,
-)
-from minunet.checkpoint import Checkpoint
-from minunet.config import from_options
+from minunet import predict
 from minunet.data.image_files import Slices
+from minunet.fast import threads
+from minunet.network import initialization
+from minunet.prediction import averaging, instances, memory, stack, tiling
+from minunet.report import run_pictures
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import from_options
 
-PREVIEW = figures.preview
+PREVIEW = run_pictures.preview
 
 OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
 
@@ -38,7 +31,7 @@ OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
 def undrawn(monkeypatch):
     """Spare the time, and the memory, of drawing a preview, where it is not what is tested."""
     pixel = Image.new("L", (1, 1))
-    monkeypatch.setattr(figures, "preview", lambda path, *given: pixel.save(path))
+    monkeypatch.setattr(run_pictures, "preview", lambda path, *given: pixel.save(path))
 
 
 def write_model(path, values=(0, 1), in_channels=1, seed=0, **settings):
@@ -104,7 +97,7 @@ def test_a_stack_with_the_values_of_the_training_labels(tmp_path):
 def test_the_picture_shows_the_first_and_the_last_slice(tmp_path, monkeypatch, slices, shown):
     seen = []
     monkeypatch.setattr(
-        figures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
+        run_pictures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
     )
     write_model(tmp_path / "m.npz")
     stack = draw((slices, 12, 9))
@@ -328,7 +321,7 @@ def peak_of_prediction(tmp_path, side, *options):
 @pytest.mark.parametrize("average", ["none", "flips"])
 def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average):
     # Tiles that segment 240 pixels: one, four and sixteen.
-    monkeypatch.setattr(bands, "MOST", 2**14)
+    monkeypatch.setattr("minunet.image.MOST", 2**14)
     write_model(tmp_path / "m.npz", channels=6, tile=256)
     options = ("--average", average)
     peak_of_prediction(tmp_path, 240, *options)  # imports what it needs
@@ -339,7 +332,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average):
 def test_a_large_slice_is_drawn_from_every_nth_pixel(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        figures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
+        run_pictures, "preview", lambda path, s, title: (seen.extend(s), PREVIEW(path, s, title))
     )
     write_model(tmp_path / "m.npz", cells=True, tile=120)
     page = draw((40, 1100))
@@ -411,7 +404,7 @@ def test_any_number_of_threads_gives_the_same_result(
 
     def segment(*given):
         seen.append(threads.count())
-        segmentation.segment(*given)
+        stack.segment(*given)
 
     monkeypatch.setattr(predict, "segment", segment)
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)
@@ -576,7 +569,7 @@ def test_a_folder_that_cannot_be_made_or_written(setting):
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (OSError("full"), 2)])
 def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, code):
-    classes, calls = segmentation.classes, []
+    classes, calls = stack.classes, []
 
     def stop(*given):
         calls.append(1)
@@ -585,7 +578,7 @@ def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, co
             raise error
         return classes(*given)
 
-    monkeypatch.setattr(segmentation, "classes", stop)
+    monkeypatch.setattr(stack, "classes", stop)
     result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
     assert result.code == code
     assert "Traceback" not in result.err

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minunet import config
-from minunet.architecture import Architecture
+from minunet.network.architecture import Architecture
+from minunet.runs.options import flag
+from minunet.runs.settings import options
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +29,7 @@ def test_commands_exist():
 
 
 def test_options_exist():
-    settings = {config.flag(option.name) for option in config.options()}
+    settings = {flag(option.name) for option in options()}
     source = "".join(path.read_text() for path in (ROOT / "minunet").rglob("*.py"))
     for option in set(re.findall(r"`(--[\w-]+)", README)) - {"--help"}:
         assert option in settings or f'"{option}"' in source, option

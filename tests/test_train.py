@@ -14,11 +14,13 @@ import tifffile
 from commands import TINY, call, draw_stack, finish, one_line, refused, start, write_stack
 from PIL import Image
 
-from minunet import checkpoint, figures, results, runs, train, training
+from minunet import runs, train
 from minunet.errors import InputError
+from minunet.runs import checkpoint
+from minunet.training import loop, results
 
 FILES = {
-    *("config.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
+    *("settings.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
     *("scores.json", "report.html", "weight_map.png"),
 }
 
@@ -27,9 +29,9 @@ FILES = {
 def no_pictures(monkeypatch):
     """Draw and report nothing: it takes longer than the steps."""
     for name in ("curves", "preview"):
-        monkeypatch.setattr(figures, name, lambda *args: None)
+        monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
     monkeypatch.setattr(results, "finish", lambda *args: [])
-    monkeypatch.setattr(train.weight_map_figure, "figure3", lambda *args: None)
+    monkeypatch.setattr(train.figure3, "figure3", lambda *args: None)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     scores = json.loads((out / "scores.json").read_text())
     assert scores["v_rand"]["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
     assert f"V_Rand, thinned {scores['v_rand']['value']:.4f}, " in result.out
-    config = json.loads((out / "config.json").read_text())
+    config = json.loads((out / "settings.json").read_text())
     assert config["images"] == str((data / "train-volume.tif").resolve())
     assert (config["tile"], config["steps"], config["label_values"]) == (24, 6, [0, 1])
     for name in ("curves.png", "preview.png", "weight_map.png"):
@@ -235,7 +237,7 @@ def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data, monkeypatc
     # Dropout is on, and no random number may be drawn twice or left out.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr(training, "interruption", lambda: interruption_after(8))
+        patch.setattr(loop, "interruption", lambda: interruption_after(8))
         assert call("train", *options(data, parts, 13)).code == 130
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
@@ -248,7 +250,7 @@ def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data, monkeypatc
     assert first.config["dropout"] == 0.5
     last = checkpoint.load(whole / "last.npz")
     assert all((first.params[name] != array).any() for name, array in last.params.items())
-    assert json.loads((parts / "config.json").read_text())["steps"] == 13
+    assert json.loads((parts / "settings.json").read_text())["steps"] == 13
 
 
 def rows_of(folder):
@@ -365,7 +367,7 @@ def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
     first = [0.01 / 3, 0.02 / 3 * (2 + 2**0.5) / 4, 0.01 / 2, 0.01 * (2 - 2**0.5) / 4]
     then = [0.125 / 4, 0.125 * (2 - 3**0.5) / 4]  # a sixth and two of half a cosine are left
     assert rates == pytest.approx([*first, *then], rel=1e-12)
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert (config["learning_rate"], config["steps"]) == (0.125, 6)
     resume(tmp_path / "run", "--steps", 9)
     rate = runs.read(tmp_path / "run")[6]["learning_rate"]
@@ -388,9 +390,9 @@ def test_the_score_that_picks_the_best_step(tmp_path, data, no_pictures):
     three = write_stack(tmp_path / "three", classes=3)
     for name, folder, chosen in (("a", data, "v_rand"), ("b", cells, "seg"), ("c", three, "iou")):
         run(folder, tmp_path / name, 1)
-        assert json.loads((tmp_path / name / "config.json").read_text())["score"] == chosen
+        assert json.loads((tmp_path / name / "settings.json").read_text())["score"] == chosen
     run(data, tmp_path / "d", 1, "--score", "iou")
-    assert json.loads((tmp_path / "d" / "config.json").read_text())["score"] == "iou"
+    assert json.loads((tmp_path / "d" / "settings.json").read_text())["score"] == "iou"
     message = refused(call("train", *options(three, tmp_path / "e", 1), "--score", "v_rand"))
     assert "3 classes" in message
     assert "--score iou" in message
@@ -411,7 +413,7 @@ def write_cells(folder):
 def test_an_experiment_from_data_to_report(tmp_path, data, experiment):
     folder = data if experiment == "em" else write_cells(tmp_path / "cells")
     run(folder, tmp_path / "run", 2, "--experiment", experiment, "--weight-map", "paper")
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert (config["experiment"], config["average"]) == (experiment, "symmetries")
     assert config["cells"] == (experiment == "cells")
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
@@ -507,7 +509,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, data):
     (tmp_path / "run" / "mine.txt").write_text("mine")
     before = contents(tmp_path)
     message = refused(call("train", *options(data, tmp_path / "run", 1)))
-    assert f"--out {tmp_path / 'run-2'} is free" in message
+    assert f"--out {tmp_path / 'run-2'}" in message
     assert contents(tmp_path) == before
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

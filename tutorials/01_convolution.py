@@ -23,9 +23,9 @@ from figures import show
 from grids import squares
 
 from minunet.data.synthetic import em_stack
-from minunet.geometry import figure1
+from minunet.network.sizes import figure1
+from minunet.network.unet import Architecture
 from minunet.ops import conv2d
-from minunet.unet import Architecture
 
 rng = np.random.default_rng(1)
 

@@ -21,10 +21,10 @@ from exercises.relu_and_maxpool import (
 )
 from figures import show
 
-from minunet.architecture import Architecture
 from minunet.data.synthetic import em_stack
-from minunet.geometry import figure1
 from minunet.gradcheck import check_gradients, numerical_gradient
+from minunet.network.architecture import Architecture
+from minunet.network.sizes import figure1
 from minunet.ops import conv2d, maxpool, relu
 
 rng = np.random.default_rng(1)

@@ -21,10 +21,10 @@ from exercises.upconvolution import (
 )
 from figures import show
 
-from minunet import geometry
-from minunet.architecture import Architecture
 from minunet.data.synthetic import em_stack
 from minunet.gradcheck import adjoint_gap, check_gradients
+from minunet.network import sizes
+from minunet.network.architecture import Architecture
 from minunet.ops import conv2d, upconv
 
 rng = np.random.default_rng(1)
@@ -265,8 +265,8 @@ show(
 
 # %%
 arch = Architecture()
-shapes, sizes = arch.shapes(), dict(geometry.sizes(572, arch.depth))
-costs = {row.stage: row.flop for row in geometry.figure1(arch, 572) if "up-conv" in row.arrow}
+shapes, sizes = arch.shapes(), dict(sizes.stages(572, arch.depth))
+costs = {row.stage: row.flop for row in sizes.figure1(arch, 572) if "up-conv" in row.arrow}
 total = 0
 for level in reversed(range(arch.depth)):
     kernel = shapes[f"expand{level}.wu"]

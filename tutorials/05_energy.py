@@ -21,9 +21,10 @@ from exercises.energy import (
 )
 from figures import show
 
-from minunet import geometry, training
+from minunet import training
 from minunet.data.synthetic import em_stack
 from minunet.gradcheck import check_gradients, numerical_gradient
+from minunet.network import sizes
 from minunet.ops import conv2d, cross_entropy
 
 rng = np.random.default_rng(1)
@@ -83,7 +84,7 @@ show(
 # truth to 0. The cell goes downhill on one pixel with either sign (the gradient is derived below).
 
 # %%
-assert geometry.output_size(572, depth=4) ** 2 == 150_544
+assert sizes.output_size(572, depth=4) ** 2 == 150_544
 assert 0.9**150_544 == 0 and round(150_544 * np.log(0.9), -2) == -15_900
 
 label, weight = np.array([[1]]), np.array([[1.0]])

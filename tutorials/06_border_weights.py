@@ -24,9 +24,10 @@ from exercises.border_weights import (
 )
 from figures import show
 
-from minunet import distances, drawing, instances, weight_map
-from minunet.data import synthetic
+from minunet.data import distances, synthetic, weight_map
 from minunet.ops import cross_entropy
+from minunet.prediction import instances
+from minunet.report import drawing
 
 rng = np.random.default_rng(1)
 

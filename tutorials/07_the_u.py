@@ -22,9 +22,9 @@ from exercises.the_u import check_backward, check_three_numbers, check_through_s
 from figures import show
 from matplotlib.patches import Rectangle
 
-from minunet import geometry, initialization, unet
-from minunet.architecture import Architecture
 from minunet.gradcheck import check_gradients
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
 from minunet.ops import conv2d, conv_relu, crop_concat, maxpool, upconv
 
 rng = np.random.default_rng(1)
@@ -56,15 +56,15 @@ def walk(size, depth):
 assert walk(24, depth=1) == [(24, 22, 20), (10, 8, 6), (12, 10, 8)]
 for depth in (1, 2, 3, 4):
     margin = 6 * 2**depth - 4
-    assert margin == geometry.margin(depth)
+    assert margin == sizes.margin(depth)
     for m in range(8, 14):
         n = 2**depth * (m + 4) - 4
-        assert walk(n, depth) == [sizes for _, sizes in geometry.sizes(n, depth)]
+        assert walk(n, depth) == [sizes for _, sizes in sizes.stages(n, depth)]
         assert walk(n, depth)[-1][-1] == 2**depth * (m - 8) + 4 == n - 2 * margin
 
-assert geometry.margin(depth=4) == 92
-assert geometry.output_size(572, depth=4) == 388
-print("legal tiles at depth 4:", *islice(geometry.legal_sizes(4), 5), "…")
+assert sizes.margin(depth=4) == 92
+assert sizes.output_size(572, depth=4) == 388
+print("legal tiles at depth 4:", *islice(sizes.valid_sizes(4), 5), "…")
 
 # %% [markdown]
 # ## Figure 1
@@ -80,7 +80,7 @@ print("legal tiles at depth 4:", *islice(geometry.legal_sizes(4), 5), "…")
 
 # %%
 paper = Architecture()
-rows = geometry.figure1(paper, 572)
+rows = sizes.figure1(paper, 572)
 
 
 def double_conv(c, o):
@@ -95,7 +95,7 @@ assert sum(row.parameters for row in rows) == paper.parameters()
 layers = [row.arrow for row in rows if row.parameters]
 assert [layers.count(a) for a in ("conv 3x3, ReLU", "up-conv 2x2", "conv 1x1")] == [18, 4, 1]
 
-sizes = dict(geometry.sizes(572, depth=4))
+sizes = dict(sizes.stages(572, depth=4))
 crops = [(sizes[f"contract{k}"][2] - sizes[f"expand{k}"][0]) // 2 for k in (3, 2, 1, 0)]
 assert crops == [4, 16, 40, 88]
 
@@ -131,7 +131,7 @@ for stage, kind, size, channels, *_ in (row for row in rows if "up-conv" not in 
     end, top, bottom = x + wide, y, low
 show(
     figure,
-    "Figure 1 drawn from geometry.figure1: boxes for feature maps, from 572 pixels and 1 channel "
+    "Figure 1 drawn from sizes.figure1: boxes for feature maps, from 572 pixels and 1 channel "
     "at the top left down to 28 pixels and 1024 channels, and up to 388 pixels and 2 channels.",
 )
 

@@ -18,11 +18,12 @@ from exercises.tiles import check_average_flips, check_mirrored, check_origins, 
 from figures import show
 from matplotlib.patches import Rectangle
 
-from minunet import averaging, geometry, initialization, tiling, unet
-from minunet.architecture import Architecture
-from minunet.augment import symmetry
 from minunet.data.synthetic import em_stack
+from minunet.image import AVERAGED, cut, mirror, symmetry
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
 from minunet.ops import maxpool
+from minunet.prediction import averaging, tiling
 
 rng = np.random.default_rng(1)
 
@@ -50,10 +51,10 @@ assert [reflected(i, 4) for i in range(-3, 8)] == [3, 2, 1, 0, 1, 2, 3, 2, 1, 0,
 assert reflected(-2, 4) == 2 and reflected(9, 4) == 3
 for size in (2, 3, 4, 9):
     naive = [reflected(i, size) for i in range(-50, 50)]
-    assert np.array_equal(tiling.mirror(-50, 100, size), naive)
+    assert np.array_equal(mirror(-50, 100, size), naive)
     assert np.array_equal(np.pad(np.arange(size), 50, mode="reflect")[:100], naive[:100])
 
-print(inspect.getsource(tiling.mirror).split('"""')[2])
+print(inspect.getsource(mirror).split('"""')[2])
 
 # %% [markdown]
 # ## Figure 2
@@ -66,7 +67,7 @@ print(inspect.getsource(tiling.mirror).split('"""')[2])
 # %%
 stack = em_stack((1, 772, 772), rng)
 grey, labels = stack.images[0], stack.labels[0]
-mirrored = tiling.cut(grey, -92, -92, 772 + 2 * 92, 772 + 2 * 92)
+mirrored = cut(grey, -92, -92, 772 + 2 * 92, 772 + 2 * 92)
 assert np.array_equal(mirrored, np.pad(grey, 92, mode="reflect"))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained")
@@ -178,7 +179,7 @@ show(
 
 # %%
 def stitch(params, image, arch, tile, step):
-    margin, (height, width) = geometry.margin(arch.depth), image.shape[:2]
+    margin, (height, width) = sizes.margin(arch.depth), image.shape[:2]
     size = tile - 2 * margin
     mirrored = np.pad(image, ((margin, margin + size), (margin, margin + size), (0, 0)), "reflect")
     scores = np.full((height, width, arch.classes), np.nan)
@@ -190,7 +191,7 @@ def stitch(params, image, arch, tile, step):
     return scores
 
 
-outputs = [geometry.output_size(next(geometry.legal_sizes(d)), d) for d in (1, 2, 3, 4)]
+outputs = [sizes.output_size(next(sizes.valid_sizes(d)), d) for d in (1, 2, 3, 4)]
 assert [output % 2**d for d, output in enumerate(outputs, start=1)] == [0, 0, 4, 4]
 assert [388 * k % 16 for k in range(5)] == [0, 4, 8, 12, 0] and 384 % 16 == 0
 assert tiling.aligned_step(572, depth=4) == 384
@@ -279,7 +280,7 @@ back = [np.rot90(averaged(np.rot90(part, k), "none"), -k) for k in range(4)]
 assert np.array_equal(averaged(part, "rotations"), sum(back) / 4)
 print(inspect.getsource(averaging.segment).split('"""')[2])
 assert all(commutes["symmetries"])
-assert [which for which in range(8) if commutes["flips"][which]] == [*averaging.VERSIONS["flips"]]
+assert [which for which in range(8) if commutes["flips"][which]] == [*AVERAGED["flips"]]
 assert [which for which in range(8) if commutes["none"][which]] == [0]
 
 # %% [markdown]
@@ -289,7 +290,7 @@ assert [which for which in range(8) if commutes["none"][which]] == [0]
 # likely to be wrong.
 
 # %%
-# 1. Without running it: what does tiling.mirror(-3, 9, size=3) return?
+# 1. Without running it: what does mirror(-3, 9, size=3) return?
 indices = ...
 
 check_mirrored(indices)

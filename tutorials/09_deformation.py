@@ -19,10 +19,13 @@ import scipy
 from exercises.deformation import check_deform, check_folds, check_halfway, check_turned
 from figures import show
 
-from minunet import augment, augment_sheet, deformation, grey_values, interpolation, sampling
-from minunet.architecture import Architecture
+from minunet import augment, augment_sheet, augmentation
+from minunet.augmentation import deformation, grey_values, interpolation
 from minunet.data import synthetic
+from minunet.image import Sample
+from minunet.network.architecture import Architecture
 from minunet.ops import dropout
+from minunet.training import sampling
 
 rng = np.random.default_rng(1)
 
@@ -226,7 +229,7 @@ assert np.allclose(at, deformation.source(220, spline, v, A, centre))
 
 noise = rng.standard_normal((200, 200))
 assert round(interpolation.linear(noise, np.indices((199, 199)) + 0.5).std(), 1) == 0.5
-for function in (deformation.source, augment.tile):
+for function in (deformation.source, augmentation.sample):
     print(inspect.getsource(function).split('"""')[-1])
 
 # %% [markdown]
@@ -276,8 +279,8 @@ show(
 # %% [markdown]
 # ## What else varies
 #
-# - The **place**: the middle of a tile is any pixel of the stack (`sampling.draw`), and anywhere on
-#   that pixel. Beyond its edges a bent tile shows the image, and a mirror only where that ends.
+# - The **place**: the middle of a tile is any pixel of the stack (`sampling.sample`), and anywhere
+#   on that pixel. Beyond its edges a bent tile shows the image, and a mirror only where that ends.
 # - The **grey values**: a smooth curve sends old to new. Its points are drawn: black in 0 … 0.1,
 #   white in 0.9 … 1, with slopes in 0.8 … 1.2. The paper names the variation and no numbers; these
 #   are of its authors' later code.
@@ -317,8 +320,9 @@ show(
 # %%
 labels = em.labels[0]
 lines = augment.grid(labels.shape, (150, 150), 220)
-kinds = [augment.SETS["none"]] + 3 * [augment.SETS["paper"]]
-samples = [augment.tile(image, labels, lines, (150, 150), 220, 0, kind, rng) for kind in kinds]
+kinds = [augmentation.SETS["none"]] + 3 * [augmentation.SETS["paper"]]
+whole = Sample(image, labels, lines)
+samples = [augmentation.sample(whole, (150, 150), 220, 0, kind, rng) for kind in kinds]
 for _, label, _ in samples:
     assert set(np.unique(label)) <= {0, 1}  # nobody invents a class
 
@@ -337,7 +341,8 @@ show(
 
 weights = np.ones(labels.shape, np.float32)
 rngs = sampling.tile_rng(1, step=7), sampling.tile_rng(1, step=7)
-one, same = (sampling.draw([image], [labels], [weights], 188, 4, kinds[1], rng) for rng in rngs)
+slices = [Sample(image, labels, weights)]
+one, same = (sampling.sample(slices, 188, 4, kinds[1], rng) for rng in rngs)
 assert one.x.shape == (188, 188, 1) and one.labels.shape == (4, 4)
 assert np.array_equal(one.x, same.x)  # a tile depends on the seed and the step alone
 

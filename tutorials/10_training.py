@@ -19,9 +19,15 @@ import scipy
 from exercises.training import check_diagnose, check_momentum_step, check_turnaround
 from figures import show
 
-from minunet import augment, config, sampling, sgd, tiling, training, unet, weight_map
+from minunet import augmentation, training
+from minunet.data import weight_map
 from minunet.data.synthetic import em_stack
+from minunet.image import Sample
+from minunet.network import unet
 from minunet.ops import cross_entropy
+from minunet.prediction import tiling
+from minunet.runs.settings import PRESETS, from_options
+from minunet.training import sampling, sgd
 
 rng = np.random.default_rng(1)
 
@@ -134,7 +140,7 @@ for mu, colour in ((0.0, "black"), (0.9, "tab:orange"), (0.99, "tab:blue")):
     assert abs(roll(mu, 0.98 * limit, 3000)[-1]) < 1e-5
     assert abs(roll(mu, 1.02 * limit, 300)[-1]) > 1e4
 halves = [round(np.log(0.5) / np.log(mu**0.5)) for mu in (0.9, 0.99)]
-assert halves == [13, 138] and config.PRESETS["paper"]["steps"] == 20000
+assert halves == [13, 138] and PRESETS["paper"]["steps"] == 20000
 ax.set(xlabel="step", ylabel="w", title="the same effective step, 0.5 / λ")
 ax.legend(fontsize=9)
 show(
@@ -167,13 +173,13 @@ show(
 # %%
 print(inspect.getsource(training.learning_rate))
 
-tiny = config.from_options(preset="tiny")
+tiny = from_options(preset="tiny")
 rates = np.array([training.learning_rate(step, tiny) for step in range(tiny.steps + 1)])
 assert np.isclose(rates[0], 0.2 / 50) and np.argmax(rates) == 49 and rates[-1] == 0
 assert np.isclose(rates[tiny.steps // 2], 0.1) and (np.diff(rates[50:]) < 0).all()
 cut = sgd.clip({"a": np.array([3.0]), "b": np.array([4.0])}, 1.0)
 assert np.allclose([cut["a"], cut["b"]], [[0.6], [0.8]])
-settled = {name: (preset["momentum"], preset["clip"]) for name, preset in config.PRESETS.items()}
+settled = {name: (preset["momentum"], preset["clip"]) for name, preset in PRESETS.items()}
 assert settled == {"tiny": (0.9, 0.2), "laptop": (0.9, 0.2), "paper": (0.99, 0)}
 
 figure, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
@@ -195,12 +201,13 @@ w_c = weight_map.class_weights(stack.labels[:7], 2)
 
 def tile(step, labels=stack.labels, w_c=w_c):
     """The tile of a step: any place of the first seven slices, in one of 8 symmetries."""
-    turned, tile_rng = augment.SETS["symmetries"], sampling.tile_rng(0, step)
-    return sampling.draw(images[:7], labels[:7], w_c[labels[:7]], 124, 2, turned, tile_rng)
+    turned, tile_rng = augmentation.SETS["symmetries"], sampling.tile_rng(0, step)
+    slices = [Sample(images[k], labels[k], w_c[labels[k]]) for k in range(7)]
+    return sampling.sample(slices, 124, 2, turned, tile_rng)
 
 
 small = {"depth": 2, "channels": 8, "tile": 124, "warm_up": 20}
-settings = config.from_options(**small)
+settings = from_options(**small)
 state, arch = training.start(settings, "cpu"), settings.architecture
 params, (x, label, weights) = state.params, tile(0)
 logits, activations = unet.forward(params, x, arch)
@@ -241,7 +248,7 @@ def run(settings, draw):
 
 
 def by_heart(**given):
-    return run(config.from_options(**small, steps=300, **given), lambda step: tile(22))
+    return run(from_options(**small, steps=300, **given), lambda step: tile(22))
 
 
 quick_run, slow_run = by_heart(learning_rate=0.1), by_heart(learning_rate=0.01, momentum=0.99)
@@ -285,7 +292,7 @@ show(
 # score worse than before, which is no reason to stop. At the end the rate falls, and all settles.
 
 # %%
-settings = config.from_options(**small, steps=600)
+settings = from_options(**small, steps=600)
 state, energies, answers, scores = training.start(settings, "cpu"), [], {}, []
 momentum, clip, weights = settings.momentum, settings.clip, w_c[stack.labels[7]]
 for step in range(settings.steps + 1):
@@ -357,9 +364,9 @@ show(
 depth_inside = [scipy.ndimage.distance_transform_edt(label == 0) for label in stack.labels]
 middle = np.array([d <= 3 for d in depth_inside]).astype(np.uint8)
 wild, ones = small | {"clip": 0.0, "warm_up": 0, "steps": 60}, np.ones(2, np.float32)
-_, exploding = run(config.from_options(**wild, learning_rate=20), tile)
-dead, flat = run(config.from_options(**wild, learning_rate=3), tile)
-short = config.from_options(**small, steps=150)
+_, exploding = run(from_options(**wild, learning_rate=20), tile)
+dead, flat = run(from_options(**wild, learning_rate=3), tile)
+short = from_options(**small, steps=150)
 one_class, low = run(short, lambda step: tile(step, middle, ones))
 balance = weight_map.class_weights(middle[:7], 2)
 balanced, _ = run(short, lambda step: tile(step, middle, balance))

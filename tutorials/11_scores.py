@@ -19,10 +19,10 @@ import scipy
 from exercises.scores import check_allowed, check_pairs, check_sabotage, check_v_rand
 from figures import show
 
-from minunet import drawing, score_figures
 from minunet.data.synthetic import em_stack
 from minunet.metrics import em, pixel, rand, seg, segments, thinning, topology, warping
 from minunet.metrics.score import THRESHOLDS
+from minunet.report import drawing, score_pictures
 
 rng = np.random.default_rng(1)
 
@@ -249,11 +249,11 @@ assert np.allclose(counted, [5, 1, 3])
 # %%
 figure, panels = plt.subplots(2, 3, figsize=(8, 5.9), layout="constrained")
 for k, (name, p) in enumerate(planted.items()):
-    *_, errors = score_figures.em_panels(stack.images[0], true, p, 0.5)
+    *_, errors = score_pictures.em_panels(stack.images[0], true, p, 0.5)
     panels[0, k].imshow(errors.pixels, interpolation="nearest")
     for places, colour in errors.rings:
         panels[0, k].scatter(*places.T[::-1], s=160, facecolors="none", edgecolors=[colour])
-    _, thinned, _ = score_figures.cells_panels(None, true, thinning.thin(p))
+    _, thinned, _ = score_pictures.cells_panels(None, true, thinning.thin(p))
     panels[1, k].imshow(thinned.pixels, interpolation="nearest")
     wrong, good = values[name]["pixel_error"], values[name]["v_rand"]
     panels[0, k].set_title(f"{name}: pixel error {wrong:.4f}", fontsize=11)

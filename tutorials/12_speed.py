@@ -22,12 +22,13 @@ from exercises.speed import check_by_list, check_four_products, check_start
 from figures import show
 from numpy.lib.stride_tricks import sliding_window_view
 
-from minunet import fast, geometry, initialization, threads, training, unet
-from minunet.architecture import Architecture
-from minunet.config import from_options
-from minunet.fast import direct, winograd
+from minunet import fast, training
+from minunet.fast import direct, threads, winograd
+from minunet.image import Sample
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
 from minunet.ops import conv2d, conv_relu, cross_entropy, relu
-from minunet.sampling import Tile
+from minunet.runs.settings import from_options
 
 rng = np.random.default_rng(1)
 
@@ -184,8 +185,8 @@ print("    def work" + inspect.getsource(direct.forward).split("def work")[1])
 
 # %%
 x, w, b = layer(386, 16)
-sizes, by_size, standard = [2**k for k in range(14, 27)], [], threads.CACHE
-for size in sizes:
+caches, by_size, standard = [2**k for k in range(14, 27)], [], threads.CACHE
+for size in caches:
     threads.CACHE = size
     by_size.append(rate(flop(x, w), direct.forward, x, w, b))
 threads.CACHE = standard
@@ -194,7 +195,7 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrain
 left.plot(inner, thin, "o-")
 left.set(title="a product (2048, K) · (K, 16)", xlabel="K", ylabel="GFLOP/s", xscale="log")
 left.set(xticks=(4, 16, 48, 192), xticklabels=(4, 16, 48, 192))
-right.plot(np.array(sizes) / 2**10, by_size, "o-")
+right.plot(np.array(caches) / 2**10, by_size, "o-")
 right.axvline(standard / 2**10, color="C1", linestyle=":")
 right.set(title="runs in bands, 386² × 16", xlabel="KiB of a band", xscale="log", ylim=(0, None))
 show(
@@ -371,9 +372,9 @@ show(
 
 # %%
 settings = from_options(preset="laptop")
-n, m = settings.tile, geometry.output_size(settings.tile, settings.depth)
+n, m = settings.tile, sizes.output_size(settings.tile, settings.depth)
 x, labels = rng.random((n, n, 1), np.float32), rng.integers(2, size=(m, m))
-tile, state = Tile(x, labels, np.ones((m, m), np.float32)), training.start(settings, "cpu")
+tile, state = Sample(x, labels, np.ones((m, m), np.float32)), training.start(settings, "cpu")
 for profile in cProfile.Profile(), cProfile.Profile():  # the first one finds nothing prepared
     with profile:
         for _ in range(3):
@@ -440,8 +441,8 @@ def calls(depth, n):
     return Counted.calls
 
 
-sizes = [[*zip(range(2), geometry.legal_sizes(depth), strict=False)] for depth in (1, 2, 3)]
-counts = [[calls(depth, n) for _, n in some] for depth, some in zip((1, 2, 3), sizes, strict=True)]
+tiles = [[*zip(range(2), sizes.valid_sizes(depth), strict=False)] for depth in (1, 2, 3)]
+counts = [[calls(depth, n) for _, n in some] for depth, some in zip((1, 2, 3), tiles, strict=True)]
 assert all(small == large for small, large in counts)
 assert counts[2][0] - counts[1][0] == counts[1][0] - counts[0][0] > 0
 print("arithmetic calls at depth 1, 2, 3:", [small for small, _ in counts])

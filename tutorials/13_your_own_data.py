@@ -24,9 +24,10 @@ import tifffile
 from exercises.your_own_data import check_areas, check_honest, check_taken_for
 from figures import show
 
-from minunet import drawing, runs, score_figures
+from minunet import runs
 from minunet.data import scaling
 from minunet.metrics import em
+from minunet.report import drawing, score_pictures
 
 rng = np.random.default_rng(1)
 
@@ -207,8 +208,8 @@ cell_scores = ("--scores", "found/cells.json")
 instances = "test/instances.tif"
 assert command("evaluate", found_cells, instances, *cell_scores, **table, width=46) == 0
 
-panels = score_figures.em_panels(test_images[view], test_cells[view], p[view], picked)
-figure = score_figures.draw([[panels[1], panels[3]]])
+panels = score_pictures.em_panels(test_images[view], test_cells[view], p[view], picked)
+figure = score_pictures.draw([[panels[1], panels[3]]])
 figure.set_size_inches(7, 4.1)
 for ax in figure.axes:
     ax.xaxis.label.set_fontsize(10)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet import files
 from minunet.cli import Parser, at_least, run
 from minunet.data.synthetic import em_stack
-from minunet.errors import InputError
-from minunet.runs import taken
 
 
 def main() -> None:
@@ -30,8 +29,7 @@ def main() -> None:
         )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(default: 0)")
     args = parser.parse_args()
-    if taken(args.folder):
-        raise InputError(f"{args.folder} is there already and not empty; name a new folder")
+    files.check_new_folder(args.folder, "name a new folder")
     import tifffile
 
     shape = (args.slices, args.height, args.width)

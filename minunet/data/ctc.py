@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from minunet import files
 from minunet.array import Array
 from minunet.data import image_files
 from minunet.errors import InputError
@@ -213,11 +214,7 @@ def numbers(frames: Path) -> list[str]:
 def check_out(folder: Path, sequence: str) -> Path:
     """Name the folder for the masks of a sequence; raise an `InputError` if it holds any."""
     out = folder / f"{sequence}_RES"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; masks are written into a folder of that name")
-    there = sorted(path.name for path in out.glob("mask*"))
-    if there:
-        raise InputError(f"{out} holds {len(there)} masks already, {there[0]} …; move them away")
+    files.check_free_names(out, ["mask*"], "move it away: masks are written to this folder")
     return out
 
 

@@ -13,6 +13,7 @@ from minunet.data.readers import Annotation, Kind
 from minunet.data.scaling import Scaling, scale
 from minunet.data.targets import PAPER, Weighting, targets
 from minunet.errors import InputError
+from minunet.image import Sample
 
 SYNTHETIC_SHAPE, SYNTHETIC_SEED = (10, 256, 256), 2015
 """Slices, rows and columns of the built-in data, and the seed that makes them alike each time."""
@@ -32,12 +33,9 @@ class Dataset(NamedTuple):
     fingerprint: str  # of pixels and labels
     description: list[str]  # what was found, for people to read
 
-    def part(self, slices: Sequence[int]) -> tuple[list[Array], list[Array], list[Array]]:
-        """Return the images, the labels and the weight maps of some slices."""
-        images, labels, weight_maps = (
-            [of[k] for k in slices] for of in (self.images, self.labels, self.weight_maps)
-        )
-        return images, labels, weight_maps
+    def part(self, slices: Sequence[int]) -> list[Sample]:
+        """Return some slices, each with its labels and its weights."""
+        return [Sample(self.images[k], self.labels[k], self.weight_maps[k]) for k in slices]
 
 
 def load(

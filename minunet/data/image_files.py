@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.bands import bands
 from minunet.errors import InputError
+from minunet.image import bands
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.bands import bands
+from minunet.image import bands
 
 Scaling = Literal["minmax", "standard", "image", "none"]
 

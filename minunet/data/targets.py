@@ -5,17 +5,19 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from minunet import weight_map
 from minunet.array import Array
+from minunet.data import weight_map
 from minunet.data.readers import Annotation
 from minunet.metrics import segments
 
+Form = Literal["paper", "later", "balance", "none"]
+"""Equation (2), the authors' later form, its first term w_c alone, or 1."""
+
 
 class Weighting(NamedTuple):
-    """How pixels are weighed."""
+    """How pixels are weighted."""
 
-    form: Literal["paper", "later", "balance", "none"] = "paper"
-    """Equation (2), the authors' later form, its first term w_c alone, or 1."""
+    form: Form = "paper"
     w0: float = 10.0
     sigma: float = 5.0  # pixels; both of equation (2)
 

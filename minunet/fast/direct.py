@@ -16,7 +16,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.fast.blas import add_product
 from minunet.fast.rectified import rectified
-from minunet.threads import count, fitting, over, scratch
+from minunet.fast.threads import count, fitting, over, scratch
 
 RUN = 512
 """Pixels a product should have at least: with fewer, BLAS mostly arranges the kernel."""

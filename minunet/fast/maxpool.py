@@ -3,8 +3,8 @@
 import numpy as np
 
 from minunet.array import Array
+from minunet.fast.threads import fitting, over
 from minunet.ops import maxpool
-from minunet.threads import fitting, over
 
 
 def forward(x: Array) -> tuple[Array, Array]:

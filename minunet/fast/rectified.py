@@ -10,7 +10,7 @@ what a tap (i, j) pairs with the input's pixel q is pixel q - i·pitch - j of it
 import numpy as np
 
 from minunet.array import Array
-from minunet.threads import scratch
+from minunet.fast.threads import scratch
 
 
 def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -> Array:

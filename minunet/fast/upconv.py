@@ -10,7 +10,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.fast.blas import add_product
-from minunet.threads import count, fitting, over, scratch
+from minunet.fast.threads import count, fitting, over, scratch
 
 
 def _beside(w: Array) -> Array:

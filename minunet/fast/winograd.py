@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from minunet.array import Array
 from minunet.fast.rectified import rectified
-from minunet.threads import over, scratch
+from minunet.fast.threads import over, scratch
 
 OUT, IN = 4, 6  # pixels along a side of a block: outputs, inputs
 

@@ -1,9 +1,9 @@
 """What a score of the table is, a number and its convention in words, and the table in print."""
 
 from collections.abc import Sequence
-from math import isnan
+from math import floor, isfinite, isnan, log10
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 WIDTH = 100
 """Of the table, characters."""
@@ -34,6 +34,28 @@ class Score(NamedTuple):
         value = None if isnan(self.value) else self.value
         by_threshold = list(self.by_threshold)
         return self._asdict() | {"value": value, "slices": slices, "by_threshold": by_threshold}
+
+
+def finite(value: float | None) -> TypeGuard[float]:
+    """Whether a score has a value."""
+    return value is not None and isfinite(value)
+
+
+def number(value: float | None) -> str:
+    """Write a score with the digits that mean something.
+
+    Examples
+    --------
+    >>> [number(v) for v in (0.92134, 0.0003526, 0.00032, 1.0, 17.0, 61.238, float("nan"), None)]
+    ['0.9213', '0.000353', '0.000320', '1', '17', '61.24', '–', '–']
+    """
+    if not finite(value):
+        return "–"
+    if value == round(value):
+        return f"{value:.0f}"
+    if abs(value) >= 0.01:
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
+    return f"{value:.{2 - floor(log10(abs(value)))}f}"
 
 
 def table(scores: Sequence[Score]) -> list[str]:

@@ -16,8 +16,9 @@ import timing
 import work
 from standin import StandIn
 
-from minunet import geometry, threads
-from minunet.architecture import Architecture
+from minunet.fast import threads
+from minunet.network import sizes
+from minunet.network.architecture import Architecture
 
 NETWORK = work.Network(channels=4, depth=2, tile=60)
 LAYERS = [
@@ -108,10 +109,10 @@ def test_the_gpus_side_on_the_stand_in(monkeypatch):
 
 def test_operations_are_counted_as_figure_1_counts_them():
     network = work.Network.of_width(64)
-    rows = [row for row in geometry.figure1(Architecture(), 572) if row.arrow != "conv 1x1"]
+    rows = [row for row in sizes.figure1(Architecture(), 572) if row.arrow != "conv 1x1"]
     forward = [layer for layer in network.layers() if not layer.backward]
     assert sum(layer.flop for layer in forward) == sum(row.flop for row in rows)
-    assert network.flop == sum(row.flop for row in geometry.figure1(Architecture(), 572))
+    assert network.flop == sum(row.flop for row in sizes.figure1(Architecture(), 572))
     backward = [layer for layer in network.layers() if layer.backward]
     first = forward[0].flop  # whose dx nobody asks for
     assert sum(layer.flop for layer in backward) == 2 * sum(f.flop for f in forward) - first

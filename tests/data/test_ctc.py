@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tifffile
-from data.pictures import draw, sentence
-from data.test_real_data import folder
+from pictures import draw, sentence
 from PIL import Image
+from real_data import folder
 
 from minunet.data import ctc, image_files
 from minunet.errors import InputError
@@ -269,7 +269,7 @@ def test_nothing_is_overwritten(tmp_path):
     before = (tmp_path / "01_RES" / "mask001.tif").read_bytes()
     # Nor are masks of two runs mixed: a scorer takes all that are there.
     for number in ("001", "002"):
-        with pytest.raises(InputError, match=r"01_RES holds 2 masks already, mask000\.tif"):
+        with pytest.raises(InputError, match=r"01_RES already contains mask000\.tif, mask001\.tif"):
             ctc.write(tmp_path, "01", [CELLS], [number])
     assert len(list((tmp_path / "01_RES").iterdir())) == 2
     assert (tmp_path / "01_RES" / "mask001.tif").read_bytes() == before

@@ -96,9 +96,9 @@ def test_images_labels_and_what_was_found(tmp_path):
 def test_part_keeps_images_labels_and_weights_together(tmp_path):
     data = load(write_stack(tmp_path))
     part = data.part([2, 0])
-    for found, wanted in zip(part, (data.images, data.labels, data.weight_maps), strict=True):
-        assert found[0] is wanted[2]
-        assert found[1] is wanted[0]
+    wanted = (data.images, data.labels, data.weight_maps)
+    for found, k in zip(part, (2, 0), strict=True):
+        assert all(one is whole[k] for one, whole in zip(found, wanted, strict=True))
 
 
 def test_images_of_one_bit_can_be_described(tmp_path):

@@ -7,10 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 import tifffile
-from data.pictures import assert_slices, draw, sentence
+from pictures import assert_slices, draw, sentence
 from PIL import Image
 
-from minunet import bands
 from minunet.data import image_files
 from minunet.data.image_files import Slices
 from minunet.errors import InputError
@@ -268,7 +267,7 @@ def test_a_file_that_shrinks_is_refused_in_a_sentence(tmp_path):
 
 def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
     # In bands of two rows, what is wrong is in the last.
-    monkeypatch.setattr(bands, "MOST", 24)
+    monkeypatch.setattr("minunet.image.MOST", 24)
     page = np.ones((7, 4), np.float32)
     page[6, 3] = np.nan
     tifffile.imwrite(tmp_path / "a.tif", page)

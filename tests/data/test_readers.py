@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
-from data.pictures import assert_slices, draw, sentence
+from pictures import assert_slices, draw, sentence
 from PIL import Image
 
 from minunet.data import readers

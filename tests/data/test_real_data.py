@@ -1,25 +1,12 @@
-"""Real data, where it is there: it is read as its READMEs say, and can be trained on.
-
-In the folder that MINUNET_DATA names, or else in ../shared/data beside the repository.
-"""
-
-import os
-from pathlib import Path
+"""Real data, where it is there: it is read as its READMEs say, and can be trained on."""
 
 import numpy as np
 import pytest
 from commands import TINY, call
+from real_data import folder
 
 from minunet import runs
 from minunet.data import dataset, image_files, readers
-
-DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-
-
-def folder(name):
-    if not (DATA / name).is_dir():
-        pytest.skip(f"{DATA / name} is not there")
-    return DATA / name
 
 
 def test_isbi2012():

@@ -5,7 +5,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minunet import bands
 from minunet.data.scaling import Scale, scale, scale_of
 
 
@@ -94,7 +93,7 @@ def whole(images, how):
 @pytest.mark.parametrize("how", ["minmax", "standard", "image", "none"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, ">u2", np.int16, np.float32])
 def test_bands_change_no_bit(monkeypatch, dtype, how, most):
-    monkeypatch.setattr(bands, "MOST", most)
+    monkeypatch.setattr("minunet.image.MOST", most)
     rng = np.random.default_rng(0)
     stack = [(rng.random(shape) * 255).astype(dtype) for shape in ((23, 17, 1), (9, 31, 1))]
     for one, expected in zip(scale(stack, how), whole(stack, how), strict=True):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minunet import fast, ops, threads
-from minunet.fast import direct, rectified, winograd
+from minunet import fast, ops
+from minunet.fast import direct, rectified, threads, winograd
 
 SIDES = st.integers(3, 40)
 CHANNELS = st.integers(1, 9)

@@ -5,19 +5,15 @@ wide, its line lies on the side that the heap happens to serve last, and that ch
 It has to agree on all that does not depend on it: which cell a pixel falls to, and the scores.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import DATA
 from scipy import ndimage, spatial
 
 from minunet.data import image_files
 from minunet.metrics import information, rand, segments, thinning
-
-DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
 
 def picture(height, width, density, blur, seed):

@@ -1,19 +1,16 @@
 """The warping error: worked out by hand, beside the search written out, and what it ignores."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from real_data import DATA
 from scipy import ndimage
 
 from minunet.metrics import warping
 from minunet.metrics.warping import Kind
 
-DATA = Path(os.environ.get("MINUNET_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 THRESHOLDS = np.arange(10) / 10
 
 

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from ops.checks import (
+from checks import (
     ADJOINT,
     PRECISIONS,
     SEEDS,
@@ -14,6 +12,8 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy.signal import convolve2d, correlate2d
 
 from minunet.gradcheck import adjoint_gap, check_gradients

@@ -4,9 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from ops.checks import (
+from checks import (
     ADJOINT,
     PRECISIONS,
     SEEDS,
@@ -15,6 +13,8 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minunet.gradcheck import adjoint_gap, check_gradients
 from minunet.ops import crop_concat

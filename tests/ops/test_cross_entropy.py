@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from checks import PRECISIONS, SEEDS, assert_close, assert_like, sizes, untouched
 from hypothesis import given
 from hypothesis import strategies as st
-from ops.checks import PRECISIONS, SEEDS, assert_close, assert_like, sizes, untouched
 from scipy import special
 
 from minunet.gradcheck import check_gradients

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from ops.checks import (
+from checks import (
     ADJOINT,
     PRECISIONS,
     SEEDS,
@@ -12,6 +10,8 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binom
 
 from minunet.gradcheck import adjoint_gap, check_gradients

@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
-from ops.checks import (
+from checks import (
     PRECISIONS,
     SEEDS,
     assert_close,
@@ -14,6 +13,7 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import given
 
 from minunet.gradcheck import check_gradients
 from minunet.ops import maxpool

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from ops.checks import (
+from checks import (
     PRECISIONS,
     SEEDS,
     assert_close,
@@ -12,6 +11,7 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import given
 
 from minunet.gradcheck import check_gradients
 from minunet.ops import relu

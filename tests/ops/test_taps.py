@@ -1,8 +1,8 @@
 """Taps: the loop that every spatial op is written with."""
 
 import numpy as np
+from checks import SEEDS, assert_close, sizes
 from hypothesis import given
-from ops.checks import SEEDS, assert_close, sizes
 
 from minunet.ops.taps import over_pixels, taps
 

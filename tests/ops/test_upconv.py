@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from ops.checks import (
+from checks import (
     ADJOINT,
     PRECISIONS,
     SEEDS,
@@ -13,6 +12,7 @@ from ops.checks import (
     sizes,
     untouched,
 )
+from hypothesis import given
 from scipy.signal import convolve2d
 
 from minunet.gradcheck import adjoint_gap, check_gradients

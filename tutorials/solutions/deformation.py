@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minunet import deformation, interpolation
+from minunet.augmentation import deformation, interpolation
 
 halfway = 8 * (1 - (1 / 2 + (3 / 2 - 1 / 8) / 2) / 2)
 """S_1(1/2) = 11/16, so S_0(1/2) = 1 - (1/2 + 11/16) / 2 = 13/32, and 8 of it are 3.25."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from minunet import geometry
 from minunet.array import Array
+from minunet.network import sizes
 from minunet.ops import conv2d, crop_concat, maxpool, upconv
 
 three_numbers = (12, 36, (2 / 1024) ** 0.5)
@@ -61,8 +61,8 @@ def through_skip(r: int, level: int, depth: int) -> tuple[int, int]:
     first, last = r, r + 4
     for _ in range(level):
         first, last = first // 2, last // 2 + 4
-    sizes = dict(geometry.sizes(next(geometry.legal_sizes(depth)), depth))
-    crop = (sizes[f"contract{level}"][2] - sizes[f"expand{level}"][0]) // 2
+    size = dict(sizes.stages(next(sizes.valid_sizes(depth)), depth))
+    crop = (size[f"contract{level}"][2] - size[f"expand{level}"][0]) // 2
     first, last = first + crop, last + crop + 4
     for _ in range(level):
         first, last = 2 * first, 2 * last + 1 + 4

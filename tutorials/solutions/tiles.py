@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minunet import geometry, tiling
 from minunet.array import Array
+from minunet.network import sizes
+from minunet.prediction import tiling
 
 mirrored = [1, 2, 1, 0, 1, 2, 1, 0, 1]
 """The period is 2 · (3 - 1) = 4, of 0 1 2 1; index -3 is place 1 of it."""
@@ -29,7 +30,7 @@ def origins(size: int, depth: int, tile: int) -> list[int]:
     -------
     list of int, from 0
     """
-    output, step = geometry.output_size(tile, depth), tiling.aligned_step(tile, depth)
+    output, step = sizes.output_size(tile, depth), tiling.aligned_step(tile, depth)
     further = max(0, -(-(size - output) // step))  # rounded up
     return [k * step for k in range(1 + further)]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minunet import deformation, interpolation
+from minunet.augmentation import deformation, interpolation
 
 
 def _turned(size, angle, middle, sign):

@@ -1,0 +1,98 @@
+"""Reading an image between its pixels, and mirrored beyond its edges.
+
+A position is (row, column) in pixels of the image and may lie anywhere. The mirror is that of
+`tiling`: the edge pixel is not repeated, and there is no end to it.
+"""
+
+import numpy as np
+import scipy
+
+from minunet.array import Array
+from minunet.image import bands, mirror
+
+CACHED = 2**14
+"""Positions in a band: what a band of them needs in between stays in the cache."""
+
+
+def linear(image: Array, at: Array) -> Array:
+    """Interpolate linearly between the four pixels around each position.
+
+        y = (1-f) [(1-g) image[i, j]   + g image[i, j+1]]
+            +  f  [(1-g) image[i+1, j] + g image[i+1, j+1]]            at (i + f, j + g)
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C)      float
+    at : (2, n, m)                   float64, rows and columns
+
+    Returns
+    -------
+    (n, m) or (n, m, C), in the dtype of the image
+    """
+    first, rows, columns = _mirrors(at, image.shape)
+    pixels = image.reshape(-1, *image.shape[2:])
+    y = np.empty_like(image, shape=at.shape[1:] + image.shape[2:])
+    for band in bands(at.shape[1:], CACHED):
+        inside = at[:, band] - first
+        (i, j) = whole = inside.astype(np.intp)
+        f, g = (inside - whole).astype(image.dtype).reshape(2, *i.shape, *[1] * (image.ndim - 2))
+        upper, lower, left, right = rows[i], rows[i + 1], columns[j], columns[j + 1]
+        above, below = pixels.take(upper + left, axis=0), pixels.take(lower + left, axis=0)
+        above += g * (pixels.take(upper + right, axis=0) - above)
+        below += g * (pixels.take(lower + right, axis=0) - below)
+        y[band] = above + f * (below - above)
+    return y
+
+
+def nearest(labels: Array, at: Array) -> Array:
+    """Take the nearest pixel to each position; half-way between two, the later one.
+
+    Parameters
+    ----------
+    labels : (H, W)      any dtype
+    at : (2, n, m)       float64, rows and columns
+
+    Returns
+    -------
+    (n, m), in the dtype of the labels
+    """
+    first, rows, columns = _mirrors(at, labels.shape)
+    pixels = labels.ravel()
+    y = np.empty_like(labels, shape=at.shape[1:])
+    for band in bands(at.shape[1:], CACHED):
+        i, j = (at[:, band] - first + 0.5).astype(np.intp)
+        y[band] = pixels.take(rows[i] + columns[j])
+    return y
+
+
+def cubic(image: Array, at: Array) -> Array:
+    """Interpolate with the cubic B-spline through all pixels: sharper than linear, may overshoot.
+
+    Parameters
+    ----------
+    image : (H, W, C)     float
+    at : (2, n, m)        float64, rows and columns
+
+    Returns
+    -------
+    (n, m, C), in the dtype of the image
+    """
+    y = np.empty_like(image, shape=(*at.shape[1:], image.shape[2]))
+    for c in range(image.shape[2]):
+        scipy.ndimage.map_coordinates(image[..., c], at, output=y[..., c], order=3, mode="mirror")
+    return y
+
+
+def _mirrors(at: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Tabulate the mirror for the rows and the columns that the positions reach.
+
+    Returns
+    -------
+    first : (2, 1, 1)      row and column that the tables begin with
+    rows, columns : (n,)   what each row and each column adds to the index of a pixel (H·W,)
+    """
+    first = np.floor(at.min(axis=(1, 2))).astype(int)
+    top, left = map(int, first)
+    down, across = (np.floor(at.max(axis=(1, 2))).astype(int) + 2 - first).tolist()
+    rows = mirror(top, down, shape[0]) * shape[1]
+    return first[:, np.newaxis, np.newaxis], rows, mirror(left, across, shape[1])

@@ -1,0 +1,108 @@
+"""What is done with whole images: cut into bands, mirrored beyond the edge, turned and flipped."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+
+SYMMETRIES = 8
+"""Number of symmetries of the square, see `symmetry`."""
+
+Average = Literal["none", "flips", "rotations", "symmetries"]
+"""Groups of symmetries that a prediction may be averaged over."""
+
+AVERAGED: dict[Average, tuple[int, ...]] = {
+    "none": (0,),
+    "flips": (0, 2, 4, 6),
+    "rotations": (0, 1, 2, 3),
+    "symmetries": tuple(range(SYMMETRIES)),
+}
+"""The symmetries of each group, numbered as in `symmetry`."""
+
+
+class Sample(NamedTuple):
+    """An image, or a tile of one, with what the energy needs beside it."""
+
+    x: Array  # (H, W, C) float32
+    labels: Array  # (H, W) integer, 0 … K-1; of a tile, of the central pixels that are segmented
+    weight_map: Array  # (H, W) float32, shaped like `labels`
+
+
+MOST = 2**20
+"""Values in a band: 8 MB once they are float64."""
+
+
+def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
+    """Cut an image (H, W, …) into bands of whole rows.
+
+    Parameters
+    ----------
+    shape : tuple           (H, W, …)
+    most : int or None      values in a band, unless a single row has more; None: `MOST`
+
+    Examples
+    --------
+    >>> list(bands((5, 2**19, 1)))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    rows = max((most or MOST) // math.prod(shape[1:]), 1)
+    for first in range(0, shape[0], rows):
+        yield slice(first, min(first + rows, shape[0]))
+
+
+def mirror(first: int, count: int, size: int) -> Array:
+    """List the indices of `count` pixels of an axis that is mirrored without end.
+
+    Parameters
+    ----------
+    first : int     the first of them; may be negative, or beyond the end
+    count : int
+    size : int      of the axis
+
+    Examples
+    --------
+    >>> mirror(-2, 8, size=4)
+    array([2, 1, 0, 1, 2, 3, 2, 1])
+    """
+    period = max(2 * (size - 1), 1)
+    index = np.arange(first, first + count) % period
+    return np.minimum(index, period - index)
+
+
+def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
+    """Cut a tile out of the mirrored image.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C)
+    top, left : int        origin in the coordinates of the image; may lie outside of it
+    rows, columns : int    size of the tile
+
+    Returns
+    -------
+    (rows, columns) or (rows, columns, C), a copy
+    """
+    down, across = mirror(top, rows, image.shape[0]), mirror(left, columns, image.shape[1])
+    first, start = down.min(), across.min()
+    # What the tile sees, and no more: of a mapped image only that is read.
+    seen = image[first : down.max() + 1, start : across.max() + 1]
+    return seen.take(down - first, axis=0).take(across - start, axis=1)
+
+
+def symmetry(x: Array, which: int) -> Array:
+    """One of the eight symmetries of the square: a number of quarter turns, then perhaps a flip.
+
+    Parameters
+    ----------
+    x : (H, W) or (H, W, C)
+    which : int               0 … 7; 0 is the identity, 4 … 7 are flipped
+
+    Returns
+    -------
+    (H, W, …) or (W, H, …), a view
+    """
+    x = np.rot90(x, which % 4)
+    return np.flip(x, axis=1) if which >= 4 else x

@@ -1,0 +1,15 @@
+"""The network of Figure 1: its graph, its numbers, its sizes, its first weights, its device.
+
+| file                | what it is                                                              |
+|---------------------|-------------------------------------------------------------------------|
+| `unet.py`           | the graph, written out twice: forward, and backward as its mirror image |
+| `architecture.py`   | five numbers, and the shape of every parameter that follows from them   |
+| `sizes.py`          | valid tiles, the margin, Figure 1 as a table                            |
+| `initialization.py` | the first weights                                                       |
+| `device.py`         | NumPy or CuPy: the one file that knows about CuPy                       |
+"""
+
+from minunet.network import device, initialization, sizes, unet
+from minunet.network.architecture import Architecture
+
+__all__ = ["Architecture", "device", "initialization", "sizes", "unet"]

@@ -1,0 +1,47 @@
+"""Initial weights (paper, section 3): a Gaussian of standard deviation √(2/N), biases 0.
+
+N is "the number of incoming nodes of one neuron". For a convolution that is kh·kw·C. For an
+up-convolution every output pixel sees one tap of every input channel, so N is C; the authors'
+release took the size of Caffe's kernel blob over its first axis instead, which is 4·O.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minunet.array import Array
+from minunet.network.architecture import Architecture
+
+
+def incoming_nodes(name: str, shape: tuple[int, ...], arch: Architecture) -> int:
+    """N of the kernel `name` with the shape (kh, kw, C, O)."""
+    kh, kw, c, o = shape
+    if not name.endswith(".wu"):
+        return kh * kw * c
+    return kh * kw * o if arch.variant == "release" else c
+
+
+def gaussian(
+    arch: Architecture, rng: np.random.Generator, dtype: DTypeLike = np.float32
+) -> dict[str, Array]:
+    """Draw the initial parameters of a network.
+
+    Parameters
+    ----------
+    arch : Architecture
+    rng : numpy Generator
+    dtype : numpy dtype      float32 to train, float64 to check gradients
+
+    Returns
+    -------
+    params : dict            a (kh, kw, C, O) or (O,) array per name, as in `arch.shapes()`
+    """
+    params: dict[str, Array] = {}
+    for name, shape in arch.shapes().items():
+        if len(shape) == 1:
+            params[name] = np.zeros(shape, dtype)
+        else:
+            std = math.sqrt(2 / incoming_nodes(name, shape, arch))
+            params[name] = (std * rng.standard_normal(shape)).astype(dtype)
+    return params

@@ -1,0 +1,183 @@
+"""Sizes along the U: which tiles are legal, what comes out, and Figure 1 as a table.
+
+A 3x3 convolution takes two pixels, a pooling halves, an up-convolution doubles. With d poolings and
+a map of m pixels that reaches the bottom:
+
+    size in     n = 2^d m + 4 (2^d - 1)        so that every pooling meets an even size
+    size out    2^d (m - 8) + 4 = n - 2·margin,        margin = 6·2^d - 4
+
+For the paper's d = 4 that is n = 16 m + 60 and a margin of 92: the smallest tile is 188 → 4, the
+one of Figure 1 is 572 → 388.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
+
+from minunet.errors import InputError
+from minunet.network.architecture import Architecture
+
+Stages = list[tuple[str, tuple[int, ...]]]
+
+
+def margin(depth: int) -> int:
+    """Pixels that a tile loses on each side: 92 for the paper's four poolings."""
+    return 6 * 2**depth - 4
+
+
+def output_size(size: int, depth: int) -> int:
+    """Size of the segmentation of a tile: 388 for the paper's 572.
+
+    Raises
+    ------
+    InputError
+        If no tile of this size is legal.
+    """
+    stages(size, depth)
+    return size - 2 * margin(depth)
+
+
+def stages(size: int, depth: int) -> Stages:
+    """Size of the map at every arrow of Figure 1, stage by stage.
+
+    Parameters
+    ----------
+    size : int      of the input tile, pixels
+    depth : int     number of poolings
+
+    Returns
+    -------
+    list of (stage, (s0, s1, s2)) : a stage takes s0 pixels; its convolutions leave s1 and s2
+
+    Raises
+    ------
+    InputError
+        If the tile is illegal: the message names the nearest legal sizes.
+
+    Examples
+    --------
+    >>> stages(572, depth=4)[4]
+    ('bottom', (32, 30, 28))
+    """
+    walk = _walk(size, depth)
+    if walk is None:
+        below, above = nearest_valid(size, depth)
+        nearest = f"{below} and {above}" if below else f"{above}, the smallest of all"
+        raise InputError(
+            f"a tile of {size} pixels is not legal at depth {depth}; the nearest legal: {nearest}"
+        )
+    return walk
+
+
+def _walk(size: int, depth: int) -> Stages | None:
+    """Sizes along the U, or None where a pooling meets an odd size or nothing is left."""
+    walk: Stages = []
+    s = size
+    for level in range(depth):
+        walk.append((f"contract{level}", (s, s - 2, s - 4)))
+        s -= 4
+        if s % 2:
+            return None
+        s //= 2
+    walk.append(("bottom", (s, s - 2, s - 4)))
+    for level in reversed(range(depth)):
+        s = 2 * (s - 4)
+        walk.append((f"expand{level}", (s, s - 2, s - 4)))
+    return walk if all(left > 0 for _, (_, _, left) in walk) else None
+
+
+def is_valid(size: int, depth: int) -> bool:
+    """Whether every pooling of a tile meets an even size, and something comes out."""
+    return _walk(size, depth) is not None
+
+
+def valid_sizes(depth: int) -> Iterator[int]:
+    """Legal tile sizes, smallest first, without end: they lie 2^depth pixels apart.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> list(islice(valid_sizes(4), 3))
+    [188, 204, 220]
+    """
+    smallest = next(size for size in count(1) if is_valid(size, depth))
+    return count(smallest, 2**depth)
+
+
+def nearest_valid(size: int, depth: int) -> tuple[int | None, int]:
+    """Largest legal size not above `size`, None if there is none, and smallest not below it.
+
+    Examples
+    --------
+    >>> nearest_valid(512, depth=4)
+    (508, 524)
+    """
+    smallest = next(valid_sizes(depth))
+    if size < smallest:
+        return None, smallest
+    above = smallest + -(-(size - smallest) // 2**depth) * 2**depth
+    return (above if above == size else above - 2**depth), above
+
+
+def check_tile(shape: tuple[int, ...], arch: Architecture) -> None:
+    """Raise an `InputError` unless a tile of this shape can enter the network."""
+    if len(shape) != 3 or shape[2] != arch.in_channels:
+        raise InputError(
+            f"the tile has the shape {shape}; this network takes (H, W, {arch.in_channels})"
+        )
+    for size in shape[:2]:
+        stages(size, arch.depth)
+
+
+class Row(NamedTuple):
+    """One arrow of Figure 1: its result and its cost."""
+
+    stage: str
+    arrow: str
+    size: int  # of the resulting map, pixels
+    channels: int
+    parameters: int
+    flop: int  # floating-point operations of the forward pass; a multiply-add is two
+    memory: int  # bytes that the backward pass needs of a float32 tile
+
+
+def figure1(arch: Architecture, size: int) -> list[Row]:
+    """Figure 1 as a table, for a square tile in training.
+
+    Parameters
+    ----------
+    arch : Architecture
+    size : int      of the tile, pixels
+
+    Returns
+    -------
+    list of Row, in the order of the data's way through the U
+
+    Raises
+    ------
+    InputError
+        If no tile of this size is legal.
+    """
+    shapes, rows = arch.shapes(), []
+
+    def conv(stage: str, name: str, arrow: str, s: int, memory: int) -> None:
+        kh, kw, c, o = shapes[f"{stage}.w{name}"]
+        # Each output pixel of an up-convolution sees one tap, of a convolution all of them.
+        seen = 1 if name == "u" else kh * kw
+        flop = 2 * s * s * seen * c * o
+        rows.append(Row(stage, arrow, s, o, kh * kw * c * o + o, flop, memory * s * s * o))
+
+    rows.append(Row("", "tile", size, arch.in_channels, 0, 0, 4 * size**2 * arch.in_channels))
+    for stage, (s0, s1, s2) in stages(size, arch.depth):
+        if stage.startswith("expand"):
+            conv(stage, "u", "up-conv 2x2", s0, 4 if arch.relu_after_upconv else 0)
+            c = shapes[f"{stage}.w1"][2]
+            rows.append(Row(stage, "copy, crop, concat", s0, c, 0, 0, 4 * s0**2 * c))
+        masked = arch.dropout > 0 and stage in arch.dropout_stages
+        conv(stage, "1", "conv 3x3, ReLU", s1, 4)
+        conv(stage, "2", "conv 3x3, ReLU", s2, 8 if masked else 4)
+        if stage.startswith("contract"):
+            c = shapes[f"{stage}.w2"][3]  # the pooled map, and its argmax in one byte each
+            rows.append(Row(stage, "max pool 2x2", s2 // 2, c, 0, 0, 5 * (s2 // 2) ** 2 * c))
+    conv("out", "", "conv 1x1", size - 2 * margin(arch.depth), 0)
+    return rows

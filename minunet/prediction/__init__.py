@@ -1,0 +1,12 @@
+"""From an image of any size to probabilities, classes and cells.
+
+| file              | what it is                                                        |
+|-------------------|-------------------------------------------------------------------|
+| `tiling.py`       | the overlap-tile strategy of Figure 2                             |
+| `averaging.py`    | the average over turned and flipped versions of an image          |
+| `stack.py`        | a stack, slice by slice                                           |
+| `instances.py`    | numbered cells from the probability of cell                       |
+| `tile_choice.py`  | which tile computes least within the memory there is              |
+| `memory.py`       | how much memory a prediction takes                                |
+| `output_files.py` | the TIFF files that `predict` writes, mapped while they are made  |
+"""

@@ -1,0 +1,115 @@
+"""Memory: amounts of it as people write them, and how much a prediction takes."""
+
+import argparse
+import re
+
+import numpy as np
+
+from minunet.fast import threads, winograd
+from minunet.network import sizes
+from minunet.network.architecture import Architecture
+
+UNITS = {
+    **{"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12},
+    **{"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
+}
+
+LIBRARIES = 1e8
+"""Bytes of Python, its libraries, and what is not counted."""
+
+SPARE = 1.25
+"""What a forward pass takes of the system, relative to what it asks for: memory that is given back
+in small pieces is not always found again."""
+
+LABELLING = 28
+"""Bytes for each pixel of a slice while its cells are found (`instances.from_probability`)."""
+
+FLOAT = 4  # bytes
+
+
+def amount(text: str) -> int:
+    """Read an amount of memory, in bytes; an argument type of the command line.
+
+    Examples
+    --------
+    >>> [amount(text) for text in ("2GB", "1.5 GiB", "800000000")]
+    [2000000000, 1610612736, 800000000]
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no amount of memory; legal are 500MB, 2GB, 1.5GiB, 2000000000 (bytes) …"
+        )
+    return round(float(match[1]) * UNITS[match[2] or ""])
+
+
+def said(size: float) -> str:
+    """Write an amount of memory, rounded up, as `amount` reads it.
+
+    Examples
+    --------
+    >>> [said(size) for size in (2e9, 345.2e6, 12)]
+    ['2.00GB', '346MB', '1MB']
+    """
+    if size >= 1e9:
+        return f"{-(-size // 1e7) / 100:.2f}GB"
+    return f"{int(-(-size // 1e6))}MB"
+
+
+def of_prediction(
+    arch: Architecture, rows: int, columns: int, held: int = 0, labelled: int = 0
+) -> float:
+    """Estimate the peak of a prediction, in bytes; what is mapped of files comes on top.
+
+    Parameters
+    ----------
+    arch : Architecture
+    rows, columns : int     of a tile
+    held : int              bytes of a slice that is not mapped
+    labelled : int          pixels of a slice whose cells are found
+    """
+    # While a slice is read, the one before it may still be there.
+    busy = max(SPARE * of_forward(arch, rows, columns), LABELLING * labelled, held)
+    return LIBRARIES + FLOAT * arch.parameters() + held + busy
+
+
+def of_forward(arch: Architecture, rows: int, columns: int) -> float:
+    """Estimate the peak of a forward pass that remembers nothing, in bytes of float32.
+
+    At every arrow of Figure 1: the maps that wait to be copied across the U, what the stage began
+    with, what goes into the arrow, what comes out, and what its fast form works in, of which each
+    thread keeps a part.
+    """
+    shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
+    waiting: list[int] = []
+    stage, began, into, peak, kept, largest = "", 0, 0, 0, 0, 0
+    down, across = sizes.figure1(arch, rows), sizes.figure1(arch, columns)
+    for row, column in zip(down, across, strict=True):
+        out = FLOAT * row.size * column.size * row.channels
+        working, first = 0, row.arrow.startswith("conv 3x3") and row.stage != stage
+        if row.arrow.startswith("conv 3x3"):
+            working, thread = _working(next(shapes), row.size, column.size)
+            kept, largest = max(kept, thread), max(largest, out)
+        elif row.arrow.startswith("copy"):
+            into += waiting.pop()
+        if first:  # what the stage before began with is gone
+            stage, began = row.stage, 0
+        peak = max(peak, sum(waiting) + began + into + out + working)
+        if first:
+            began = into
+        if row.arrow.startswith("max pool"):
+            waiting.append(into)
+        into = out
+    bands = min(threads.count() * threads.CACHE, largest)  # of the tap loop
+    return peak + bands + threads.count() * kept
+
+
+def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:
+    """Bytes that Winograd's form works in beside the maps, if it is taken: once, and a thread."""
+    c, o = shape[2:]
+    if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
+        return 0, 0
+    down, across = -(-rows // winograd.OUT), -(-columns // winograd.OUT)
+    blocks = across * int(np.diff(threads.edges(down, max(winograd.BLOCKS // across, 1))).max())
+    inputs, outputs = winograd.IN**2, winograd.OUT**2
+    return FLOAT * inputs * c * o, FLOAT * blocks * (2 * inputs * c + (inputs + outputs) * o)

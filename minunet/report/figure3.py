@@ -1,0 +1,44 @@
+"""Figure 3: from touching cells to the weight map, in four panels."""
+
+from pathlib import Path
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data import weight_map
+from minunet.report import drawing
+
+WIDTH = 4.5
+"""Of a panel, inches: borders of two pixels can still be seen."""
+
+
+def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
+    """Draw image, cells, separated label and weight map side by side.
+
+    Parameters
+    ----------
+    path : Path                   of the PNG
+    image : (H, W) or (H, W, C)   channels are averaged
+    instances : (H, W)            integer: a positive number for each cell, as annotated
+    weights : (H, W)              `weight_map.paper(instances, …)` or `weight_map.later(instances)`
+
+    Raises
+    ------
+    InputError
+        If `instances` is no map of integers.
+    """
+    label = weight_map.separate(instances) > 0
+    rows, columns = instances.shape
+    height = WIDTH * min(max(rows / columns, 0.3), 3) + 0.4  # with a title
+    figure = drawing.figure(4 * WIDTH + 0.6, height)
+    panels = figure.subplots(1, 4)
+    panels[0].imshow(image if image.ndim == 2 else image.mean(axis=-1), cmap="gray")
+    numbers = np.unique(instances[instances > 0])
+    panels[1].imshow(drawing.coloured(np.searchsorted(numbers, instances, side="right")))
+    panels[2].imshow(label, cmap="gray", vmin=0, vmax=1)
+    shown = panels[3].imshow(weights, cmap="jet", vmin=0)
+    figure.colorbar(shown, ax=panels[3])
+    titles = ("(a) image", "(b) cells", "(c) label, cells separated", "(d) weight map")
+    for ax, title in zip(panels, titles, strict=True):
+        ax.set(title=title, xticks=[], yticks=[])
+    drawing.write(figure, path)

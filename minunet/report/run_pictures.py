@@ -1,0 +1,127 @@
+"""Pictures of a run: its curves, and what it makes of a slice."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.report import drawing
+from minunet.runs.folder import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+AVERAGED = 50
+"""Steps in the running mean of the energy: one tile is easier than another."""
+
+TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
+"""Colours of errors: red where the class is lower than the label, blue where it is higher."""
+
+
+class Segmented(NamedTuple):
+    """A slice and what the network makes of it."""
+
+    image: Array  # (H, W, C)
+    p: Array  # (H, W, K)
+    labels: Array | None = None  # (H, W) classes, if known
+    cells: Array | None = None  # (H, W) numbered, if any were found
+
+
+def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
+    """Draw energy and validation scores over the steps.
+
+    Parameters
+    ----------
+    path : Path               of the PNG
+    log : sequence of Row     as `runs.read` returns it
+    constant_error : float    pixel error of the best constant answer, drawn as a line
+    """
+    steps = np.array([row["step"] for row in log])
+    energy = np.array([row["energy"] for row in log])
+    figure = drawing.figure(10, 4)
+    left, right = figure.subplots(1, 2)
+    left.plot(steps, energy, color="0.8", linewidth=0.6, label="of each tile")
+    n = min(AVERAGED, len(energy))
+    mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
+    left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
+    _validated(left, log, "energy", color="C1", label="validation")
+    left.set(xlabel="step", ylabel="energy per pixel", yscale="log")
+    _validated(right, log, "pixel_error", color="C3", label="pixel error")
+    right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, all one class")
+    _validated(right, log, "iou", color="C2", label="IoU, mean over classes")
+    _validated(right, log, "v_rand", color="C0", label="V_Rand after thinning")
+    _validated(right, log, "seg", color="C4", label="SEG")
+    right.set(xlabel="step", ylim=(0, 1), title="validation")
+    for axes in (left, right):
+        axes.legend(fontsize="small")
+        axes.grid(alpha=0.3)
+    drawing.write(figure, path)
+
+
+def _validated(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:
+    """Plot a score at the steps at which it was computed, if it was."""
+    column = f"validation_{score}"
+    points = [(row["step"], row[column]) for row in log if column in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), "o-", markersize=3, color=color, label=label)
+
+
+def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
+    """Write what `draw` draws to the PNG `path`."""
+    drawing.write(draw(slices, title), path)
+
+
+def draw(slices: Sequence[Segmented], title: str) -> "Figure":
+    """Draw image, label, probability and errors side by side, a row for each slice.
+
+    Parameters
+    ----------
+    slices : sequence of Segmented    without labels, image, probability and classes, or cells
+    title : str
+    """
+    names = ["image", "label", "probability", "errors"]
+    if slices[0].labels is None:
+        names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
+    rows, columns = slices[0].image.shape[:2]
+    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of a row of panels, inches
+    figure = drawing.figure(3.2 * len(names), height * len(slices) + 0.4)
+    panels = figure.subplots(len(slices), len(names), squeeze=False)
+    for axes, segmented in zip(panels, slices, strict=True):
+        for ax, name in zip(axes, names, strict=True):
+            _panel(ax, name, segmented)
+            ax.set(title=name if ax in panels[0] else "", xticks=[], yticks=[])
+    figure.suptitle(title, fontsize="medium")
+    return figure
+
+
+def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
+    """Draw one panel of a preview."""
+    image, p = segmented.image, segmented.p
+    labels = p.argmax(axis=-1) if segmented.labels is None else segmented.labels
+    grey = image.mean(axis=-1)
+    most = p.shape[-1] - 1
+    if name == "image":
+        ax.imshow(grey, cmap="gray")
+    elif name == "cells" and segmented.cells is not None:
+        ax.imshow(drawing.coloured(segmented.cells), interpolation="nearest")
+    elif name in ("label", "class"):
+        ax.imshow(labels, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
+    elif name == "probability":
+        # With two classes the probability of class 1; with more, how sure the network is.
+        ax.imshow(p[..., 1] if most == 1 else p.max(axis=-1), cmap="gray", vmin=0, vmax=1)
+    else:
+        ax.imshow(_overlay(grey, labels, p.argmax(axis=-1)))
+        lower, higher = ("1 taken for 0", "0 taken for 1") if most == 1 else ("too low", "too high")
+        ax.set_xlabel(f"red: {lower}, blue: {higher}", fontsize="small")
+
+
+def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
+    """Paint the errors over the image, (H, W, 3) in [0, 1]."""
+    spread = float(np.ptp(grey)) or 1.0
+    painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
+    painted[predicted < labels] = TOO_LOW
+    painted[predicted > labels] = TOO_HIGH
+    return painted

@@ -1,0 +1,196 @@
+"""Pictures of what a score counts: splits and mergers of membranes, and how cells were outlined."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import scipy
+
+from minunet.array import Array
+from minunet.metrics import cells, seg, warping
+from minunet.metrics.warping import Kind
+from minunet.report import drawing
+from minunet.report.run_pictures import TOO_HIGH, TOO_LOW
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SPLIT, MERGER = TOO_LOW, TOO_HIGH
+"""Colours of errors: membrane where a cell should be, and cell where a membrane should be."""
+
+MISSED, EXTRA = TOO_LOW, TOO_HIGH
+"""Of cells that nothing matches, and of segments that match nothing."""
+
+IOU = "summer_r"
+"""Colours of the cells that are matched: from yellow, IoU 0, to green, IoU 1."""
+
+FAINT = 0.4
+"""Black is drawn as this grey where colours are to stand out."""
+
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+SQUARE = np.ones((3, 3), bool)
+
+TITLE, NOTE = 28, 44
+"""Letters that fit side by side above a panel, and below it."""
+
+INCHES = 5.0
+"""Width of a panel: at 100 dots an inch about a dot for each pixel of a slice of the challenge."""
+
+
+class Panel(NamedTuple):
+    """One of the pictures of a slice."""
+
+    title: str
+    pixels: Array  # (H, W) grey or (H, W, 3), in [0, 1]
+    note: str = ""  # below
+    rings: Sequence[tuple[Array, tuple[float, float, float]]] = ()  # around (N, 2) y, x; colour
+    colours: str | None = None  # of a bar from 0 to 1
+
+
+def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> "Figure":
+    """Draw a slice, its true cells, the probability, and where cells are split and merged.
+
+    Parameters
+    ----------
+    image : (H, W) or None       grey values, if known
+    truth : (H, W)               integer; 0 = membrane, k = cell k
+    probability : (H, W)         of cell
+    threshold : float            more than this is cell
+
+    Returns
+    -------
+    Figure
+    """
+    return draw([em_panels(image, truth, probability, threshold)])
+
+
+def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
+    """Draw a slice, its true cells, those proposed, and how well they match.
+
+    Parameters
+    ----------
+    image : (H, W) or None         grey values, if known
+    truth, proposal : (H, W)       integer; 0 = background, k = cell k
+
+    Returns
+    -------
+    Figure
+    """
+    return draw([cells_panels(image, truth, proposal)])
+
+
+def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure":
+    """Draw the panels of each slice in a row, with a title at its left if there is one."""
+    shapes = [panels[0].pixels.shape for panels in rows]
+    heights = [INCHES * min(max(shape[0] / shape[1], 0.3), 3) + 0.6 for shape in shapes]
+    figure = drawing.figure(INCHES * len(rows[0]), sum(heights))
+    grid = figure.subplots(len(rows), len(rows[0]), squeeze=False, height_ratios=heights)
+    for axes, panels in zip(grid, rows, strict=True):
+        for ax, panel in zip(axes, panels, strict=True):
+            _draw(ax, panel)
+    for axes, title in zip(grid, titles, strict=False):
+        axes[0].set_ylabel(title)
+    return figure
+
+
+def _draw(ax: "Axes", panel: Panel) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    ax.imshow(panel.pixels, cmap="gray", vmin=0, vmax=1, interpolation_stage="rgba")
+    for places, colour in panel.rings:
+        y, x = places.T
+        ax.scatter(x, y, s=120, facecolors="none", edgecolors=[colour], linewidths=1)
+    ax.set(title=fill(panel.title, TITLE), xticks=[], yticks=[])
+    ax.set_xlabel(fill(panel.note, NOTE), fontsize="small")
+    if panel.colours and ax.figure:
+        ax.figure.colorbar(ScalarMappable(cmap=panel.colours), ax=ax, label="IoU", shrink=0.6)
+
+
+def em_panels(
+    image: Array | None, truth: Array, probability: Array, threshold: float
+) -> list[Panel]:
+    """Make the panels of `em_slice`; the first only if there is an image."""
+    proposal = warping.answer(probability, threshold)
+    kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
+    painted = _grey(probability if image is None else image, FAINT)
+    rings, counted = [], []
+    for kind, colour in ((Kind.SPLIT, SPLIT), (Kind.MERGER, MERGER)):
+        wrong = kinds == kind
+        thick = scipy.ndimage.binary_dilation(wrong, SQUARE)
+        painted[thick] = colour
+        groups, count = scipy.ndimage.label(thick, SQUARE)
+        places = np.array(scipy.ndimage.center_of_mass(thick, groups, range(1, count + 1)))
+        rings.append((places.reshape(-1, 2), colour))
+        counted.append(f"{np.count_nonzero(wrong)} px, places: {count}")
+    return [
+        *_image(image),
+        Panel("truth", drawing.coloured(truth)),
+        Panel("probability of cell", probability),
+        Panel(
+            f"splits and mergers at {threshold:g}",
+            painted,
+            f"split (red): {counted[0]}; merged (blue): {counted[1]}",
+            rings,
+        ),
+    ]
+
+
+def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Panel]:
+    """Make the panels of `cells_slice`; the first only if there is an image."""
+    from matplotlib import colormaps
+
+    index, partner = seg.jaccard(truth, proposal), cells.partners(truth, proposal)
+    cell, extra = truth > 0, (proposal > 0) & ~np.isin(proposal, partner)
+    colours = np.where(partner[:, np.newaxis] > 0, colormaps[IOU](index)[:, :3], MISSED)
+    numbers, which = np.unique(truth[cell], return_inverse=True)
+    painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
+    painted[extra] = EXTRA
+    painted[cell] = colours[which]
+    edge = _edges(proposal)
+    painted[edge] = np.where(extra[edge, np.newaxis], EXTRA, 0.0)
+    counts = cells.count(truth, proposal)
+    return [
+        *_image(image),
+        Panel("truth", drawing.coloured(truth)),
+        Panel(
+            "proposal, matches in the colour of their cells",
+            drawing.coloured(_renamed(proposal, partner, numbers)),
+        ),
+        Panel(
+            "true cells by IoU, outlines of the proposal",
+            painted,
+            f"{counts.truth} cells: {counts.missed} missed (red), {counts.merged} merged; "
+            f"{counts.extra} of {counts.found} segments match none (blue)",
+            colours=IOU,
+        ),
+    ]
+
+
+def _renamed(proposal: Array, partner: Array, numbers: Array) -> Array:
+    """Give segments the numbers of the cells they match, and others the numbers that follow."""
+    segments, which = np.unique(proposal, return_inverse=True)
+    name = numbers.max(initial=0) + np.arange(segments.size)
+    name[np.searchsorted(segments, partner[partner > 0])] = numbers[partner > 0]
+    return np.where(proposal > 0, name[which.reshape(proposal.shape)], 0)
+
+
+def _edges(segments: Array) -> Array:
+    """Mark the pixels of segments that have a pixel of another number beside them, (H, W) bool."""
+    lowest, highest = (
+        of(segments, footprint=CROSS)
+        for of in (scipy.ndimage.minimum_filter, scipy.ndimage.maximum_filter)
+    )
+    return (segments > 0) & (lowest < highest)
+
+
+def _image(image: Array | None) -> list[Panel]:
+    return [] if image is None else [Panel("image", _grey(image))]
+
+
+def _grey(values: Array, lowest: float = 0.0) -> Array:
+    """Scale grey values to [lowest, 1], (H, W, 3)."""
+    values = values.astype(np.float64)
+    scaled = (values - values.min()) / (np.ptp(values) or 1.0)
+    return np.repeat((lowest + (1 - lowest) * scaled)[..., np.newaxis], 3, axis=-1)

@@ -1,0 +1,79 @@
+"""Checkpoints: everything a run needs to go on exactly, in one `.npz` without pickle.
+
+    params/<name>, velocity/<name>     arrays, as in `Architecture.shapes`
+    meta                               JSON: step, random state, best score, configuration, format
+
+A crash while one is written leaves either the old checkpoint or the new one, never half of one.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minunet import files
+from minunet.array import Array
+from minunet.errors import InputError
+
+FORMAT = 2
+
+
+class Checkpoint(NamedTuple):
+    """State of a run after `step` steps; arrays live on the host."""
+
+    params: dict[str, Array]
+    velocity: dict[str, Array]
+    step: int
+    random_state: Mapping[str, Any]  # of the numpy Generator: `rng.bit_generator.state`
+    best: float  # validation score of the best step so far
+    config: dict[str, Any]  # JSON values only
+
+
+def save(path: Path, state: Checkpoint) -> None:
+    """Write a checkpoint, or leave the one that is there."""
+    meta = {
+        "format": FORMAT,
+        "step": state.step,
+        "random_state": state.random_state,
+        "best": state.best,
+        "config": state.config,
+    }
+    arrays = {f"params/{name}": array for name, array in state.params.items()}
+    arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}
+    with files.whole(path) as beside, beside.open("wb") as file:
+        np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    InputError
+        If the file is not there, or is not a checkpoint of this format.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; a checkpoint is the best.npz or last.npz of a run")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as npz:
+            meta = json.loads(str(npz["meta"]))
+            arrays = {name: npz[name] for name in npz.files if name != "meta"}
+        version = meta["format"]
+        params, velocity = (
+            {name.removeprefix(kind): a for name, a in arrays.items() if name.startswith(kind)}
+            for kind in ("params/", "velocity/")
+        )
+        if not params or params.keys() != velocity.keys():
+            raise KeyError
+    except Exception:  # a damaged or foreign file can raise anything
+        raise InputError(f"{path} is not a checkpoint of minunet, or is damaged") from None
+    if version != FORMAT:
+        raise InputError(f"{path} has format {version}; this version reads {FORMAT}")
+    return Checkpoint(
+        params, velocity, meta["step"], meta["random_state"], meta["best"], meta["config"]
+    )

@@ -1,0 +1,88 @@
+"""The folder of a run: never written into unless it is new or continued, and nothing deleted.
+
+settings.json                      last.npz, best.npz   checkpoints
+log.csv       one row per step    curves.png, preview.png, weight_map.png
+scores.json   of the best step    report.html          all of it, to read
+"""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from minunet import files
+
+COLUMNS = (
+    "step",
+    "energy",
+    "learning_rate",
+    "seconds",
+    "validation_energy",
+    "validation_pixel_error",
+    "validation_iou",
+    "validation_v_rand",
+    "validation_seg",
+)
+"""Energies are means per pixel; the validation columns are filled every so many steps."""
+
+Row = dict[str, float]
+
+
+def create(wanted: Path | None, name: str) -> Path:
+    """Make the folder of a new run.
+
+    Parameters
+    ----------
+    wanted : Path or None     the folder the user named; None: runs/<name> or the next free number
+    name : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the folder is there and not empty.
+    """
+    folder = wanted or files.free(Path("runs") / name)
+    files.check_new_folder(
+        folder, f"use --resume {folder} to continue it, or --out {files.free(folder)}"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Write `settings.json`."""
+    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    (folder / "settings.json").write_text(text)
+
+
+def append(folder: Path, row: Row) -> None:
+    """Append one step to `log.csv`."""
+    path = folder / "log.csv"
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def read(folder: Path) -> list[Row]:
+    """Read `log.csv`, without its empty cells."""
+    path = folder / "log.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def rewind(folder: Path, step: int) -> None:
+    """Take the steps after a checkpoint out of `log.csv`: going on, they are taken again."""
+    rows = [row for row in read(folder) if row["step"] <= step]
+    with files.whole(folder / "log.csv") as path, path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(row | {"step": int(row["step"])} for row in rows)

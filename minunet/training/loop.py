@@ -1,0 +1,237 @@
+"""Training (paper, section 3): momentum SGD, a single tile per step.
+
+`step` is the whole method: forward, energy, backward, update. `train` repeats it, and between
+times validates, draws and saves.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from minunet import augmentation, runs
+from minunet.array import Tensors
+from minunet.data.dataset import Dataset
+from minunet.image import Sample
+from minunet.network import device, initialization, unet
+from minunet.network.architecture import Architecture
+from minunet.ops import cross_entropy
+from minunet.progress import Progress
+from minunet.report import run_pictures
+from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
+from minunet.training import sampling, sgd
+from minunet.training.validation import Scores, constant_error, validate
+
+
+class DivergedError(Exception):
+    """The energy of a tile is not a finite number."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"the first stage whose activations are not finite is {stage}")
+
+
+@dataclass
+class State:
+    """What changes from step to step."""
+
+    params: Tensors
+    velocity: Tensors
+    rng: np.random.Generator  # of the dropout
+    step: int = 0
+    best: float = -1.0  # score of the best validation so far; none is below 0
+
+
+def start(settings: Settings, where: device.Name) -> State:
+    """Make the state before the first step."""
+    rng = np.random.default_rng(settings.seed)
+    params = device.to_device(initialization.gaussian(settings.architecture, rng), where)
+    return State(params, sgd.start(params), rng)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
+def step(
+    state: State,
+    tile: Sample,
+    arch: Architecture,
+    learning_rate: float,
+    momentum: float,
+    clip: float = 0.0,
+) -> float:
+    """Train on one tile.
+
+    Parameters
+    ----------
+    state : State                      parameters and velocity are replaced, the step counted
+    tile : Sample                      on the host
+    arch : Architecture
+    learning_rate, momentum : float    see `sgd`
+    clip : float                       see `sgd.clip`; 0: gradients stay as they are
+
+    Returns
+    -------
+    float : energy of the tile before the update, mean over its pixels
+
+    Raises
+    ------
+    DivergedError
+        If that energy is not finite; parameters and velocity are then as they were.
+    """
+    x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
+    weight_map = weight_map / labels.size  # a learning rate then means the same on any tile
+    logits, activations = unet.forward(state.params, x, arch, state.rng)
+    e, p = cross_entropy.forward(logits, labels, weight_map)
+    energy = float(e)  # the one number that a step brings back from a GPU
+    if not math.isfinite(energy):
+        raise DivergedError(first_not_finite(activations))
+    dlogits = cross_entropy.backward(p, labels, weight_map)
+    grads = unet.backward(state.params, activations, dlogits, arch)
+    if clip:
+        grads = sgd.clip(grads, clip)
+    state.params, state.velocity = sgd.step(
+        state.params, grads, state.velocity, learning_rate, momentum
+    )
+    state.step += 1
+    return energy
+
+
+def first_not_finite(activations: Tensors) -> str:
+    """Name the first stage on the data's way whose activations are not finite numbers."""
+    for name, activation in activations.items():
+        if not np.isfinite(activation).all():
+            return name.split(".")[0]
+    return "out"
+
+
+def learning_rate(step: int, settings: Settings) -> float:
+    """Learning rate of a step: it warms up linearly, and falls to 0 along half a cosine.
+
+    The first velocities average over very few tiles; the last must settle, since with a single
+    tile a step the gradient stays as noisy as it was. (The authors published no schedule.)
+    """
+    warm = min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else 1.0
+    return settings.learning_rate * warm * (1 + math.cos(math.pi * step / settings.steps)) / 2
+
+
+def train(folder: Path, settings: Settings, data: Dataset, state: State) -> None:
+    """Train until the last step, or until interrupted; `state.step` tells which.
+
+    Writes `log.csv`, the checkpoints and the pictures of the run into `folder`.
+
+    Raises
+    ------
+    DivergedError
+        If the energy is not finite; the checkpoint written last stays as it is.
+    """
+    arch = settings.architecture
+    shown = ""
+    if state.step == 0:
+        save(folder / "last.npz", settings, state)
+    with (
+        interruption() as interrupted,
+        Progress(settings.steps, "step", state.step) as progress,
+        closing(sampling.ahead(tiles(settings, data), state.step, settings.steps)) as ahead,
+    ):
+        started = time.monotonic()
+        for tile in ahead:
+            if interrupted():
+                break
+            rate = learning_rate(state.step, settings)
+            energy = step(state, tile, arch, rate, settings.momentum, settings.clip)
+            row = {"step": state.step, "energy": energy, "learning_rate": rate}
+            row["seconds"] = time.monotonic() - started
+            if state.step % settings.validate_every and state.step < settings.steps:
+                runs.append(folder, row)
+            else:
+                scores, slices = validate(state.params, data, settings)
+                found = {k: v for k, v in scores._asdict().items() if v is not None}
+                row |= {f"validation_{name}": value for name, value in found.items()}
+                runs.append(folder, row)
+                _keep(folder, settings, state, scores)
+                _draw(folder, data, slices, f"step {state.step}: {scores.words(settings.score)}")
+                shown = f"  validation {scores.words(settings.score)}"
+            progress.advance(f"energy {energy:.3f}{shown}")
+            started = time.monotonic()
+    save(folder / "last.npz", settings, state)
+
+
+def tiles(settings: Settings, data: Dataset) -> Callable[[int], Sample]:
+    """Return what makes the tile of a step; no tile depends on another."""
+    sample = partial(
+        sampling.sample,
+        data.part(data.training),
+        settings.tile,
+        settings.depth,
+        augmentation.SETS[settings.augment],
+    )
+    return lambda step: sample(sampling.tile_rng(settings.seed, step))
+
+
+def _draw(folder: Path, data: Dataset, slices: list[run_pictures.Segmented], title: str) -> None:
+    """Draw the curves so far, and slices with what the network makes of them."""
+    run_pictures.curves(folder / "curves.png", runs.read(folder), constant_error(data))
+    run_pictures.preview(folder / "preview.png", slices, title)
+
+
+def _keep(folder: Path, settings: Settings, state: State, scores: Scores) -> None:
+    """Save the state as the last, and if it has the best score so far as the best."""
+    value = getattr(scores, settings.score)
+    best = value > state.best
+    state.best = max(state.best, value)
+    if best:  # first: killed in between, the run goes on from the last and comes here again
+        save(folder / "best.npz", settings, state)
+    save(folder / "last.npz", settings, state)
+
+
+def save(path: Path, settings: Settings, state: State) -> None:
+    """Write a checkpoint, unless a parameter is not finite: the one that is there is better."""
+    params, velocity = (
+        {name: device.to_host(array) for name, array in tensors.items()}
+        for tensors in (state.params, state.velocity)
+    )
+    if not all(np.isfinite(array).all() for array in params.values()):
+        return
+    random_state = state.rng.bit_generator.state
+    checkpoint.save(
+        path,
+        checkpoint.Checkpoint(
+            params, velocity, state.step, random_state, state.best, settings.to_json()
+        ),
+    )
+
+
+def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, str]:
+    """Read the state and the settings of a run, as `save` wrote them, and say where it will run.
+
+    The device is the one wanted now or, with None, the one wanted before.
+    """
+    saved = checkpoint.load(path)
+    settings = Settings.from_json(saved.config)
+    where, reason = device.choose(wanted or settings.device)
+    rng = np.random.default_rng()
+    rng.bit_generator.state = saved.random_state
+    params, velocity = (device.to_device(t, where) for t in (saved.params, saved.velocity))
+    return State(params, velocity, rng, saved.step, saved.best), settings, reason
+
+
+@contextmanager
+def interruption() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop after the step; the second stops."""
+    wishes: list[int] = []
+
+    def wish(number: int, frame: object) -> None:
+        wishes.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(wishes)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

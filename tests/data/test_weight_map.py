@@ -1,0 +1,457 @@
+"""The weight map: class frequencies, separation, distances to the two nearest cells, both maps.
+
+The oracle of the distances is a distance transform for each cell, sorted.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from real_data import DATA
+from scipy import ndimage
+
+from minunet.data import distances, weight_map
+from minunet.errors import InputError
+from minunet.metrics import segments
+
+W_C = np.array([1.75, 0.5], np.float32)
+
+
+def brute_force(instances):
+    """Distances to the two nearest cells, by a distance transform for each cell."""
+    far = np.full((2, *instances.shape), np.inf)
+    cells = [ndimage.distance_transform_edt(instances != k) for k in present(instances)]
+    return np.sort([*far, *cells], axis=0)[:2]
+
+
+def present(instances):
+    return np.unique(instances[instances > 0])
+
+
+def assert_exact(instances):
+    d1, d2 = distances.two_nearest(instances)
+    expected = brute_force(instances)
+    np.testing.assert_array_equal(d1, expected[0])  # not a bit less: roots of whole numbers
+    np.testing.assert_array_equal(d2, expected[1])
+    assert d1.dtype == d2.dtype == np.float64
+
+
+def separated_naively(instances):
+    result = instances.copy()
+    for r, c in np.ndindex(instances.shape):
+        near = instances[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2]
+        if instances[r, c] <= 0 or any(k > 0 and k != instances[r, c] for k in near.ravel()):
+            result[r, c] = 0
+    return result
+
+
+NUMBERS = [1, 2, 3, 4, 7, 200, 201, 40_000, 65_535]  # with gaps, up to the largest of uint16
+
+
+@st.composite
+def label_maps(draw, dtype=np.uint16):
+    """Labels of pixels, of rectangles one over the other, or of a few pixels on background."""
+    shape = draw(st.tuples(st.integers(1, 14), st.integers(1, 17)).filter(lambda s: s[0] != s[1]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    numbers = rng.permutation(NUMBERS)[: draw(st.integers(1, len(NUMBERS)))]
+    kind = draw(st.sampled_from(["pixels", "rectangles", "sparse"]))
+    instances = np.zeros(shape, dtype)
+    if kind == "rectangles":
+        for number in numbers:
+            top, left = rng.integers(shape)
+            height, width = rng.integers(1, 9, 2)
+            instances[top : top + height, left : left + width] = number
+        return instances
+    density = 0.7 if kind == "pixels" else 0.08
+    cells = rng.random(shape) < density
+    instances[cells] = rng.choice(numbers, cells.sum())
+    return instances
+
+
+def test_by_hand():
+    # 12 pixels: nine of class 0, two of class 1, one of class 2. 12/(3·9), 12/(3·2), 12/(3·1).
+    labels = np.array([[0, 0, 1, 0], [0, 2, 1, 0], [0, 0, 0, 0]])
+    weights = weight_map.class_weights([labels], classes=3)
+    np.testing.assert_allclose(weights, [4 / 9, 2, 4], rtol=1e-6)
+    assert weights.dtype == np.float32
+    assert weights.shape == (3,)
+
+
+def test_counts_over_the_set_not_image_by_image():
+    # Together 4 + 6 pixels, three of class 1; one image alone has nearly none, the other half.
+    images = [np.array([[0, 0, 0, 1]]), np.array([[0, 1, 0], [0, 0, 1]])]
+    weights = weight_map.class_weights(images, classes=2)
+    np.testing.assert_allclose(weights, [10 / 14, 10 / 6], rtol=1e-6)
+
+
+def test_balanced_classes_weigh_one():
+    weights = weight_map.class_weights([np.array([[0, 1, 2], [2, 1, 0]])], classes=3)
+    np.testing.assert_array_equal(weights, [1, 1, 1])
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_mean_over_the_set_is_one_and_classes_weigh_the_same(classes):
+    rng = np.random.default_rng(classes)
+    frequencies = rng.dirichlet(np.ones(classes))
+    images = [rng.choice(classes, shape, p=frequencies) for shape in ((31, 17), (8, 40), (5, 3))]
+    weights = weight_map.class_weights(images, classes).astype(np.float64)
+    pixels = np.concatenate([weights[image].ravel() for image in images])
+    assert pixels.mean() == pytest.approx(1, rel=1e-6)  # float32 weights; measured: 5e-8 at most
+    for k in range(classes):
+        share = sum(weights[k] * np.sum(image == k) for image in images)
+        assert share == pytest.approx(pixels.size / classes, rel=1e-6)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_missing_class_weighs_nothing_and_the_mean_stays_one(missing):
+    there, also = (k for k in range(3) if k != missing)
+    labels = np.array([[there, also, there], [there, there, there]])
+    weights = weight_map.class_weights([labels], classes=3)
+    assert weights[missing] == 0
+    np.testing.assert_allclose(weights[[there, also]], [6 / 10, 6 / 2], rtol=1e-6)
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_a_set_of_one_class():
+    weights = weight_map.class_weights([np.ones((4, 7), np.uint8)], classes=2)
+    np.testing.assert_array_equal(weights, [0, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint16])
+def test_takes_labels_of_any_integer_type_and_does_not_write_them(dtype):
+    labels = np.array([[0, 1, 1], [1, 1, 1]], dtype)
+    labels.flags.writeable = False
+    np.testing.assert_allclose(
+        weight_map.class_weights([labels], classes=2), [6 / 2, 6 / 10], rtol=1e-6
+    )
+
+
+def test_separation_by_hand():
+    # 1 and 2 share a side, 2 and 3 a corner; 4 has a gap of one pixel to 2.
+    instances = np.array(
+        [
+            [1, 1, 1, 2, 2, 2, 0, 4],
+            [1, 1, 1, 2, 2, 2, 0, 4],
+            [0, 0, 0, 2, 2, 2, 0, 4],
+            [0, 0, 0, 0, 0, 0, 3, 0],
+            [0, 0, 0, 0, 0, 0, 3, 0],
+        ]
+    )
+    expected = [
+        [1, 1, 0, 0, 2, 2, 0, 4],
+        [1, 1, 0, 0, 2, 2, 0, 4],
+        [0, 0, 0, 0, 2, 0, 0, 0],  # 2 and 4 lose a pixel to 3; 2 loses one more to 1
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 3, 0],
+    ]
+    np.testing.assert_array_equal(weight_map.separate(instances), expected)
+
+
+@given(label_maps())
+def test_separation_equals_the_naive_loop(instances):
+    separated = weight_map.separate(instances)
+    np.testing.assert_array_equal(separated, separated_naively(instances))
+    assert separated.dtype == instances.dtype
+    np.testing.assert_array_equal(weight_map.separate(separated), separated)  # already apart
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint16, np.int64])
+def test_separation_of_the_smallest_and_the_largest_number(dtype):
+    info = np.iinfo(dtype)
+    most = info.max
+    instances = np.array([[1, 1, 1, most, most, most, info.min, info.min]], dtype)
+    separated = weight_map.separate(instances)
+    np.testing.assert_array_equal(separated, [[1, 1, 0, 0, most, most, 0, 0]])
+    assert separated.dtype == dtype
+
+
+def test_numbers_that_no_float_can_tell_apart():
+    # 64-bit numbers of segments, as large volumes have them.
+    a, b = 2**60, 2**60 + 1
+    for dtype in (np.int64, np.uint64):
+        instances = np.array([[a, a, a, b, b, b, 0, a]], dtype)
+        separated = weight_map.separate(instances)
+        np.testing.assert_array_equal(separated, [[a, a, 0, 0, b, b, 0, a]])
+        d1, d2 = distances.two_nearest(instances)
+        np.testing.assert_array_equal(d1, [[0, 0, 0, 0, 0, 0, 1, 0]])
+        np.testing.assert_array_equal(d2, [[3, 2, 1, 1, 2, 2, 1, 2]])
+
+
+def test_distances_by_hand():
+    # Along the row: cells at columns 0 - 1, 5, 7.
+    d1, d2 = distances.two_nearest(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]))
+    np.testing.assert_array_equal(d1, [[0, 0, 1, 2, 1, 0, 1, 0]])
+    np.testing.assert_array_equal(d2, [[5, 4, 3, 2, 3, 2, 1, 2]])
+    # Euclidean: from the corner, 3 rows and 4 columns away.
+    instances = np.zeros((4, 6), np.uint8)
+    instances[0, 1] = 5
+    instances[3, 4] = 9
+    d1, d2 = distances.two_nearest(instances)
+    assert (d1[0, 0], d2[0, 0]) == (1, 5)
+    assert d1[3, 1] == d2[3, 1] == 3
+
+
+def test_distances_are_to_the_second_cell_not_pixel():
+    # Two pixels of one cell are one cell, even where they do not touch.
+    d1, d2 = distances.two_nearest(np.array([[3, 0, 0, 3, 0, 0, 0, 0, 8]]))
+    np.testing.assert_array_equal(d1, [[0, 1, 1, 0, 1, 2, 2, 1, 0]])
+    np.testing.assert_array_equal(d2, [[8, 7, 6, 5, 4, 3, 3, 4, 5]])
+
+
+@given(label_maps())
+def test_distances_equal_brute_force(instances):
+    assert_exact(instances)
+
+
+@pytest.mark.parametrize("n", [2, 5, 12, 40, 130])
+def test_distances_of_scattered_pixels(n):
+    rng = np.random.default_rng(n)
+    instances = np.zeros((23, 31), np.uint16)
+    instances.flat[rng.permutation(instances.size)[:n]] = rng.permutation(np.arange(1, n + 1) * 500)
+    assert_exact(instances)
+
+
+def disc(shape, row, column, radius):
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+
+
+def nested():
+    # A ring around a cell, beyond it a third, and a fourth at the border of the map.
+    instances = np.zeros((50, 64), np.int32)
+    instances[disc((50, 64), 25, 24, 20)] = 6
+    instances[disc((50, 64), 25, 24, 14)] = 0
+    instances[disc((50, 64), 23, 26, 5)] = 2
+    instances[disc((50, 64), 6, 55, 4)] = 11
+    instances[49, 30:] = 3
+    return instances
+
+
+def lines():
+    # Long thin cells: their boxes overlap, and each goes through the whole map.
+    instances = np.zeros((40, 57), np.uint8)
+    for k, column in enumerate(range(-40, 57, 6), start=1):
+        rows = np.arange(40)
+        inside = (rows + column >= 0) & (rows + column < 57)
+        instances[rows[inside], rows[inside] + column] = k
+    return instances
+
+
+def discs():
+    rng = np.random.default_rng(0)
+    instances = np.zeros((60, 83), np.uint16)
+    for k in range(1, 31):
+        instances[disc((60, 83), rng.integers(60), rng.integers(83), rng.integers(1, 9))] = 97 * k
+    return instances
+
+
+@pytest.mark.parametrize("draw", [nested, lines, discs])
+@pytest.mark.parametrize("turned", [False, True])
+def test_distances_of_shapes(draw, turned):
+    instances = draw().T if turned else draw()  # turned: not contiguous
+    assert_exact(instances)
+    assert_exact(weight_map.separate(instances))
+
+
+@given(label_maps(), st.sampled_from([0, 1, 1.5, 2, 3, 5, 8]))
+def test_a_second_cell_beyond_reach_is_none(instances, reach):
+    d1, d2 = distances.two_nearest(instances, reach)
+    expected = brute_force(instances)
+    np.testing.assert_array_equal(d1, expected[0])
+    np.testing.assert_array_equal(d2, np.where(expected[1] <= reach, expected[1], np.inf))
+
+
+def test_distances_whose_squares_need_64_bits():
+    instances = np.zeros((50_000, 2), np.uint8)
+    instances[1, 0], instances[-1, 1] = 7, 3
+    rows, columns = np.indices(instances.shape)
+    to_7, to_3 = np.hypot(rows - 1, columns), np.hypot(49_999 - rows, 1 - columns)
+    d1, d2 = distances.two_nearest(instances)
+    np.testing.assert_allclose(d1, np.minimum(to_7, to_3), rtol=1e-15)  # measured: 0
+    np.testing.assert_allclose(d2, np.maximum(to_7, to_3), rtol=1e-15)  # measured: 0
+    d1, d2 = distances.two_nearest(instances.T, reach=300)
+    np.testing.assert_allclose(d1, np.minimum(to_7, to_3).T, rtol=1e-15)  # measured: 0
+    assert np.isinf(d2).all()
+
+
+def test_no_cell_and_one_cell():
+    d1, d2 = distances.two_nearest(np.zeros((3, 4), int))
+    assert np.isinf(d1).all()
+    assert np.isinf(d2).all()
+    assert d1 is not d2
+    d1, d2 = distances.two_nearest(np.array([[0, 7, 7, 0, 0]]))
+    np.testing.assert_array_equal(d1, [[1, 0, 0, 1, 2]])
+    assert np.isinf(d2).all()
+
+
+def test_what_is_not_positive_is_background():
+    instances = np.array([[-1, 4, -1, -5, 9, 0]])
+    d1, d2 = distances.two_nearest(instances)
+    np.testing.assert_array_equal(d1, [[1, 0, 1, 1, 0, 1]])
+    np.testing.assert_array_equal(d2, [[4, 3, 2, 2, 3, 4]])
+    np.testing.assert_array_equal(weight_map.separate(instances), [[0, 4, 0, 0, 9, 0]])
+
+
+def test_paper_by_hand():
+    # The gaps hold 3 pixels, of d1 + d2 = 4, and 1 pixel, of d1 + d2 = 2; σ = 5, 2σ² = 50.
+    weights = weight_map.paper(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]), W_C)
+    wide, narrow = 1.75 + 10 * np.exp(-16 / 50), 1.75 + 10 * np.exp(-4 / 50)
+    expected = [[0.5, 0.5, wide, wide, wide, 0.5, narrow, 0.5]]
+    np.testing.assert_allclose(weights, expected, rtol=1e-7)  # float32; measured: 5e-8
+    assert weights.dtype == np.float32
+
+
+def test_paper_separates_first_and_measures_to_what_is_left():
+    # Touching at columns 2 and 3, which become background: d1 + d2 = 1 + 2.
+    weights = weight_map.paper(np.array([[1, 1, 1, 2, 2, 2]]), W_C, w0=3, sigma=2)
+    border = 1.75 + 3 * np.exp(-9 / 8)
+    np.testing.assert_allclose(weights, [[0.5, 0.5, border, border, 0.5, 0.5]], rtol=1e-7)
+
+
+def test_later_by_hand():
+    # Columns 2 and 3 become background, of d1 = 0 and d2 = 1 to the cells as they were.
+    # Column 6 lies 1 from one cell and 4 from the other, column 7 2 and 5.
+    weights = weight_map.later(np.array([[1, 1, 1, 2, 2, 2, 0, 0]]))
+    expected = [
+        *(1, 1),
+        *[0.1 + 0.9 + 50 * np.exp(-1 / 72)] * 2,
+        *(1, 1),
+        0.1 + 0.9 * np.exp(-1 / 200) + 50 * np.exp(-25 / 72),
+        0.1 + 0.9 * np.exp(-4 / 200) + 50 * np.exp(-49 / 72),
+    ]
+    np.testing.assert_allclose(weights, [expected], rtol=1e-7)  # float32; measured: 4e-8
+    assert weights.dtype == np.float32
+
+
+def test_later_with_other_constants_by_hand():
+    weights = weight_map.later(np.array([[1, 0, 2]]), ratio=0.25, sigma1=2, w0=3, sigma=4)
+    gap = 0.25 + 0.75 * np.exp(-1 / 8) + 3 * np.exp(-4 / 32)
+    np.testing.assert_allclose(weights, [[1, gap, 1]], rtol=1e-7)
+
+
+@given(label_maps())
+def test_maps_equal_the_equations_pixel_by_pixel(instances):
+    separated = separated_naively(instances)
+    d1, d2 = brute_force(separated)
+    expected = np.where(separated > 0, 0.5, 1.75 + 4 * np.exp(-((d1 + d2) ** 2) / (2 * 3.0**2)))
+    paper = weight_map.paper(instances, W_C, w0=4, sigma=3)
+    np.testing.assert_allclose(paper, expected, rtol=1e-6)  # float32; measured: 6e-8
+    d1, d2 = brute_force(instances)
+    near = 0.9 * np.exp(-(d1**2) / (2 * 10.0**2))
+    border = 50 * np.exp(-((d1 + d2) ** 2) / (2 * 6.0**2))
+    expected = np.where(separated > 0, 1, 0.1 + near + border)
+    np.testing.assert_allclose(weight_map.later(instances), expected, rtol=1e-6)  # measured: 6e-8
+
+
+@given(label_maps())
+def test_the_border_term_is_left_out_only_where_it_is_nothing(instances):
+    separated = separated_naively(instances)
+    d1, d2 = brute_force(separated)
+    border = 1e6 * np.exp(-((d1 + d2) ** 2) / (2 * 0.7**2))  # from 6 pixels on below 1e-9
+    expected = np.where(separated > 0, 0.5, 1.75 + border)
+    paper = weight_map.paper(instances, W_C, w0=1e6, sigma=0.7)
+    np.testing.assert_allclose(paper, expected, rtol=1e-7)  # float32; measured: 4e-8
+
+
+def test_fewer_than_two_cells_have_no_border_term():
+    none, one = np.zeros((2, 3), int), np.array([[0, 4, 4], [0, 0, 4]])
+    np.testing.assert_array_equal(weight_map.paper(none, W_C), np.full((2, 3), 1.75))
+    expected = [[1.75, 0.5, 0.5], [1.75, 1.75, 0.5]]
+    np.testing.assert_array_equal(weight_map.paper(one, W_C), expected)
+    np.testing.assert_array_equal(weight_map.later(none), np.full((2, 3), 0.1, np.float32))
+    near, far = (0.1 + 0.9 * np.exp(-d / 200) for d in (1, 2))
+    np.testing.assert_allclose(weight_map.later(one), [[near, 1, 1], [far, near, 1]], rtol=1e-7)
+
+
+def test_the_narrower_the_gap_the_more_it_weighs():
+    highest = [
+        weight_map.paper(np.array([[1] * 4 + [0] * gap + [2] * 4]), W_C).max()
+        for gap in range(1, 30)
+    ]
+    assert all(narrow > wide for narrow, wide in pairwise(highest))
+    # A border between touching cells weighs as a gap of its two pixels.
+    touching = weight_map.paper(np.array([[1] * 5 + [2] * 5]), W_C).max()
+    assert touching == highest[1]
+
+
+@pytest.mark.parametrize("draw", [lambda *a, **k: weight_map.paper(*a, W_C, **k), weight_map.later])
+def test_ignored_pixels_weigh_nothing_and_change_no_other(draw):
+    instances = discs()
+    ignore = np.random.default_rng(1).random(instances.shape) < 0.3
+    assert (instances[ignore] > 0).any()
+    assert (instances[ignore] == 0).any()
+    weights = draw(instances, ignore=ignore)
+    assert weights.dtype == np.float32
+    np.testing.assert_array_equal(weights, np.where(ignore, 0, draw(instances)))
+
+
+def test_arguments_stay_as_they_are():
+    instances, ignore, w_c = discs(), np.zeros((60, 83), bool), W_C.copy()
+    before = instances.copy()
+    for a in (instances, ignore, w_c):
+        a.flags.writeable = False
+    weight_map.separate(instances)
+    distances.two_nearest(instances)
+    weight_map.paper(instances, w_c, ignore=ignore)
+    weight_map.later(instances, ignore=ignore)
+    np.testing.assert_array_equal(instances, before)
+
+
+@pytest.mark.parametrize("map_", [weight_map.separate, distances.two_nearest, weight_map.later])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
+)
+def test_instances_that_are_no_map_of_integers_are_refused(map_, bad):
+    with pytest.raises(InputError, match=r"legal: integers of the shape \(H, W\)") as error:
+        map_(bad)
+    assert str(bad.dtype) in str(error.value)
+    assert str(bad.shape) in str(error.value)
+
+
+def test_other_bad_arguments_are_refused():
+    instances = np.array([[1, 0, 2]])
+    with pytest.raises(InputError, match=r"w_c has the shape \(3,\); legal: \(2,\)"):
+        weight_map.paper(instances, np.ones(3))
+    for ignore in (np.zeros((3, 1), bool), np.zeros((1, 3), np.uint8)):
+        with pytest.raises(InputError, match=r"legal: bool of the shape \(1, 3\)"):
+            weight_map.later(instances, ignore=ignore)
+    for sigmas in ({"sigma": 0}, {"sigma": -1}, {"sigma1": 0}):
+        with pytest.raises(InputError, match=r"legal: above 0"):
+            weight_map.later(instances, **sigmas)
+    with pytest.raises(InputError, match="sigma is 0 pixels"):
+        weight_map.paper(instances, W_C, sigma=0)
+
+
+def real(name, page=0):
+    if not (DATA / name).is_file():
+        pytest.skip(f"{DATA / name} is not there")
+    with Image.open(DATA / name) as image:
+        image.seek(page)
+        return np.asarray(image)
+
+
+def test_real_membranes():
+    instances = segments.components(real("isbi2012/train-labels.tif", page=3)[:240, :310])
+    assert len(present(instances)) > 20
+    assert_exact(instances)
+    assert_exact(weight_map.separate(instances))
+
+
+def test_real_nuclei_that_touch():
+    instances = real("nuclei-dsb2018/masks/0ea221716cf1.tif")[:200, :260]
+    assert instances.dtype == np.uint16
+    separated = weight_map.separate(instances)
+    np.testing.assert_array_equal(separated, separated_naively(instances))
+    lost = (instances > 0) & (separated == 0)
+    assert lost.any()
+    assert_exact(instances)
+    assert_exact(separated)
+
+
+def test_real_hela_cells():
+    instances = real("DIC-C2DH-HeLa/01_ST/SEG/man_seg005.tif")
+    assert 5 < len(present(instances)) < 30
+    assert_exact(weight_map.separate(instances))

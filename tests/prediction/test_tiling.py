@@ -1,0 +1,370 @@
+"""The overlap-tile strategy: a mirrored image, covered without a gap, joined without a seam."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minunet.errors import InputError
+from minunet.image import cut, mirror
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
+from minunet.prediction import tiling
+
+# Mirroring
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
+def test_mirror_is_numpys_reflect_however_far(size):
+    axis = np.arange(size)
+    far = np.pad(axis, 60, mode="reflect")  # goes back and forth as often as it takes
+    for first, count in [(0, size), (-3, 5), (-60, 20), (-41, 90), (size - 1, 7), (size + 30, 11)]:
+        expected = far[60 + first : 60 + first + count]
+        np.testing.assert_array_equal(mirror(first, count, size), expected)
+
+
+def test_mirror_by_hand():
+    np.testing.assert_array_equal(mirror(-3, 10, size=3), [1, 2, 1, 0, 1, 2, 1, 0, 1, 2])
+    np.testing.assert_array_equal(mirror(-2, 4, size=1), [0, 0, 0, 0])
+    assert mirror(2, 0, size=5).size == 0
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (7, 4, 2), (1, 5, 3), (1, 1)])
+def test_cut_is_a_window_of_the_padded_image(shape):
+    image = np.random.default_rng(0).random(shape)
+    around = [(15, 15), (15, 15), (0, 0)][: image.ndim]
+    padded = np.pad(image, around, mode="reflect")
+    for top, left, rows, columns in [(0, 0, *shape[:2]), (-15, -9, 20, 11), (3, -2, 4, 17)]:
+        expected = padded[15 + top : 15 + top + rows, 15 + left : 15 + left + columns]
+        tile = cut(image, top, left, rows, columns)
+        np.testing.assert_array_equal(tile, expected)
+        assert not np.shares_memory(tile, image)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(-40, 40),
+    st.integers(-40, 40),
+    st.sampled_from(
+        [lambda x: x, lambda x: np.rot90(x), lambda x: x[::-1, ::2], np.asfortranarray]
+    ),
+)
+def test_cut_pixel_by_pixel_whatever_the_memory_layout(height, width, top, left, view):
+    image = view(np.random.default_rng(0).integers(0, 99, (height, width, 2)))
+    rows, columns = mirror(top, 7, len(image)), mirror(left, 5, image.shape[1])
+    tile = cut(image, top, left, 7, 5)
+    assert tile.flags.c_contiguous  # as the ops read fastest
+    for r in range(7):
+        for c in range(5):
+            np.testing.assert_array_equal(tile[r, c], image[rows[r], columns[c]])
+
+
+class Mapped:
+    """An image of which is told what was asked for."""
+
+    def __init__(self, shape):
+        self.pixels, self.shape, self.asked = np.zeros(shape), shape, []
+
+    def __getitem__(self, key):
+        """Hand out what is asked for, and note it down."""
+        self.asked.append(key)
+        return self.pixels[key]
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "rows", "columns"),
+    [(20, 30, slice(20, 30), slice(30, 42)), (-4, 55, slice(0, 6), slice(52, 60))],
+)
+def test_cut_touches_no_more_than_the_tile_sees(top, left, rows, columns):
+    # The second one: 4 rows mirrored above, 7 of the 12 columns mirrored behind the 60th.
+    image = Mapped((50, 60, 1))
+    cut(image, top, left, 10, 12)
+    assert image.asked == [(rows, columns)]
+
+
+# Covering
+
+
+def test_aligned_step():
+    assert tiling.aligned_step(572, depth=4) == 384  # 388 less 4
+    assert tiling.aligned_step(204, depth=4) == 16
+    assert tiling.aligned_step(700, depth=4) == 512
+    assert tiling.aligned_step(24, depth=1) == 8
+    with pytest.raises(InputError, match=r"188 pixels segments 4.*16.*204"):
+        tiling.aligned_step(188, depth=4)
+    with pytest.raises(InputError, match="508 and 524"):
+        tiling.aligned_step(512, depth=4)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_aligned_step_is_the_largest_multiple_that_leaves_no_gap(depth):
+    for tile in islice(sizes.valid_sizes(depth), 12):
+        output = tile - 2 * (6 * 2**depth - 4)
+        multiples = [step for step in range(1, output + 1) if step % 2**depth == 0]
+        if multiples:
+            assert tiling.aligned_step(tile, depth) == multiples[-1]
+        else:
+            with pytest.raises(InputError, match=f"{2**depth}"):
+                tiling.aligned_step(tile, depth)
+
+
+@pytest.mark.parametrize("paper_step", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_cover_leaves_no_gap_and_no_idle_tile(depth, paper_step):
+    margin = 6 * 2**depth - 4
+    smallest = next(sizes.valid_sizes(depth))
+    for tile in (smallest + 2**depth, smallest + 3 * 2**depth):
+        for size in range(1, 90):
+            axis = tiling.cover(size, depth, tile, paper_step)
+            assert axis.tile <= tile
+            assert axis.output == axis.tile - 2 * margin == sizes.output_size(axis.tile, depth)
+            covered = np.zeros(size, int)
+            for origin in axis.origins:
+                covered[max(origin, 0) : origin + axis.output] += 1
+                assert origin < size, "a tile that shows nothing of the image"
+            assert covered.min() >= 1
+            steps = np.diff(axis.origins)
+            if paper_step:
+                assert covered.max() == 1
+                assert set(steps) <= {axis.output}
+            else:
+                assert all(steps % 2**depth == 0)
+            # The last tile is needed: without it a pixel would be missing.
+            if len(axis.origins) > 1:
+                assert axis.origins[-2] + axis.output < size
+
+
+def test_cover_by_hand():
+    # An image of the ISBI challenge, 512 pixels: two outputs of 260 at a step of 256, as many as
+    # of 388; or one tile that shows all. The paper's step keeps to the tile.
+    assert tiling.cover(512, depth=4, tile=572) == (444, 260, [0, 256])
+    assert tiling.cover(512, depth=4, tile=572, paper_step=True) == (572, 388, [0, 388])
+    assert tiling.cover(512, depth=4, tile=700) == (700, 516, [0])
+    assert tiling.cover(512, depth=4, tile=1500) == (700, 516, [0])
+    assert tiling.cover(388, depth=4, tile=572) == (572, 388, [0])
+    assert tiling.cover(389, depth=4, tile=572) == (396, 212, [0, 208])
+    assert tiling.cover(1, depth=4, tile=572) == (188, 4, [0])
+    assert tiling.cover(4, depth=4, tile=188) == (188, 4, [0])  # no step to take, so none to align
+    assert tiling.cover(772, depth=4, tile=572) == (572, 388, [0, 384])
+    assert tiling.cover(773, depth=4, tile=572) == (460, 276, [0, 272, 544])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_cover_takes_the_smallest_tile_of_which_as_many_do(depth):
+    margin = 6 * 2**depth - 4
+
+    def reach(tile, count):
+        return (count - 1) * tiling.aligned_step(tile, depth) + tile - 2 * margin
+
+    legal = list(islice(sizes.valid_sizes(depth), 1, 9))
+    for size in range(1, 200, 3):
+        count = next(n for n in range(1, 200) if reach(legal[-1], n) >= size)
+        least = next(tile for tile in legal if reach(tile, count) >= size)
+        if count > 1:
+            axis = tiling.cover(size, depth, legal[-1])
+            assert (axis.tile, len(axis.origins)) == (least, count)
+
+
+@pytest.mark.parametrize("paper_step", [False, True])
+def test_an_illegal_tile_is_refused(paper_step):
+    with pytest.raises(InputError, match="508 and 524"):
+        tiling.cover(600, depth=4, tile=512, paper_step=paper_step)
+
+
+# The proof: tiles at the aligned step are one pass over the whole mirrored image
+#
+# BLAS may sum in another order for another shape of map, and then floats differ in their last bits.
+# So parameters and image are small integers: no sum is ever rounded, and equal means equal.
+
+
+def integer_network(arch, rng):
+    """Parameters from {-1, 0, 1}, about five of a neuron's not 0, so that sums stay small."""
+    params = {}
+    for name, shape in arch.shapes().items():
+        nodes = np.prod(shape[:3]) if len(shape) == 4 else 1
+        there = rng.random(shape) < 5 / nodes
+        params[name] = there * rng.choice([-1.0, 1.0], shape)
+    return params
+
+
+def assert_exact(params, image_range, arch):
+    """No sum of the network can leave the integers that float64 has: |w| and |x| bound them all."""
+    bound = {name: np.abs(w) for name, w in params.items()}
+    tile = next(sizes.valid_sizes(arch.depth))
+    x = np.full((tile, tile, arch.in_channels), float(image_range))
+    logits, activations = unet.forward(bound, x, arch)
+    assert max(logits.max(), *(a.max() for a in activations.values())) < 2**53
+
+
+def one_pass(params, image, arch):
+    """Logits of the whole image, mirrored once by NumPy, as a single tile."""
+    margin = sizes.margin(arch.depth)
+    pads = []
+    for size in image.shape[:2]:
+        _, whole = sizes.nearest_valid(size + 2 * margin, arch.depth)
+        pads.append((margin, whole - size - margin))
+    x = np.pad(image, [*pads, (0, 0)], mode="reflect")
+    logits, _ = unet.forward(params, x, arch)
+    return logits[: image.shape[0], : image.shape[1]]
+
+
+def stitched(params, image, arch, tile, paper_step=False):
+    """Logits of the whole image, tile by tile."""
+    whole = np.full((*image.shape[:2], arch.classes), np.nan)
+    for window, scores in tiling.segment(params, image, arch, tile, paper_step):
+        whole[window] = scores
+    return whole
+
+
+def softmax(logits):
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+CASES = pytest.mark.parametrize(
+    ("depth", "channels", "tile", "shape"),
+    [(1, 3, 22, (27, 35)), (2, 3, 56, (31, 45)), (3, 4, 108, (33, 59)), (4, 4, 204, (21, 37))],
+)
+
+
+@CASES
+@pytest.mark.parametrize("variant", ["paper", "release"])
+def test_aligned_tiles_are_one_pass_bit_for_bit(depth, channels, tile, shape, variant):
+    arch = Architecture(depth, channels, in_channels=2, classes=3, variant=variant)
+    rng = np.random.default_rng(0)
+    params = integer_network(arch, rng)
+    image = rng.integers(0, 10, (*shape, 2)).astype(np.float64)
+    assert_exact(params, 9, arch)
+
+    whole = one_pass(params, image, arch)
+    assert np.unique(whole).size > 100  # measured: 109 at least; the network is no constant
+    assert np.array_equal(stitched(params, image, arch, tile), whole)
+
+
+@CASES
+@pytest.mark.parametrize("variant", ["paper", "release"])
+def test_the_papers_step_is_one_pass_only_where_it_is_aligned(
+    depth, channels, tile, shape, variant
+):
+    # An output is 4 pixels more than a multiple of 2^depth: nothing to one or two poolings, but
+    # half a period to three, and a quarter of one to the paper's four.
+    arch = Architecture(depth, channels, in_channels=2, classes=3, variant=variant)
+    rng = np.random.default_rng(0)
+    params = integer_network(arch, rng)
+    image = rng.integers(0, 10, (*shape, 2)).astype(np.float64)
+
+    same = stitched(params, image, arch, tile, paper_step=True) == one_pass(params, image, arch)
+    if depth < 3:
+        assert same.all()
+    else:
+        assert same.mean() < 0.7  # measured: 0.40 … 0.52
+        # What it gets right is what its first tile shows.
+        output = tile - 2 * sizes.margin(depth)
+        assert same[:output, :output].all()
+
+
+@CASES
+def test_probabilities_are_those_of_one_pass(depth, channels, tile, shape):
+    arch = Architecture(depth, channels, in_channels=2, classes=3)
+    rng = np.random.default_rng(10 + depth)
+    params = initialization.gaussian(arch, rng, np.float64)
+    image = rng.standard_normal((*shape, 2))
+    whole = softmax(one_pass(params, image, arch))
+    p = tiling.probabilities(params, image, arch, tile)
+    paper = tiling.probabilities(params, image, arch, tile, paper_step=True)
+    assert np.max(np.abs(p - whole)) < 1e-12  # measured: 7e-16 at most
+    if depth < 3:
+        assert np.max(np.abs(paper - whole)) < 1e-12  # measured: 4e-16 at most
+    else:
+        assert np.max(np.abs(paper - whole)) > 0.1  # measured: 0.95 and 0.37
+
+
+@pytest.mark.parametrize("paper_step", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (30, 1), (2, 3), (5, 41)])
+def test_images_smaller_than_a_tile_or_one_pixel_wide(shape, paper_step):
+    arch = Architecture(depth=1, channels=3, classes=3)
+    rng = np.random.default_rng(20)
+    params = initialization.gaussian(arch, rng, np.float64)
+    image = rng.standard_normal((*shape, 1))
+    p = tiling.probabilities(params, image, arch, tile=28, paper_step=paper_step)
+    assert p.shape == (*shape, 3)
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-14)
+    if not paper_step:
+        np.testing.assert_allclose(p, softmax(one_pass(params, image, arch)), atol=1e-12)
+
+
+def test_windows_fill_the_image_exactly():
+    arch = Architecture(depth=1, channels=2, classes=2)
+    params = initialization.gaussian(arch, np.random.default_rng(22), np.float64)
+    image = np.random.default_rng(23).random((13, 21, 1))
+    seen = np.zeros((13, 21), int)
+    windows = list(tiling.segment(params, image, arch, tile=24))
+    for window, scores in windows:
+        assert scores.shape == (*seen[window].shape, 2)
+        seen[window] += 1
+    assert seen.min() == 1
+    # Outputs of 8 pixels: two of them for 13, three for 21.
+    assert len(windows) == tiling.tile_count((13, 21, 1), depth=1, tile=24) == 6
+
+
+def test_tiles_are_scaled_as_the_whole_image_is():
+    arch = Architecture(depth=1, channels=2)
+    rng = np.random.default_rng(27)
+    params = initialization.gaussian(arch, rng)
+    image = rng.integers(0, 256, (13, 21, 1), np.uint8)
+    image.flags.writeable = False
+
+    def scaled(x):
+        return ((x - 7.0) / 250).astype(np.float32)
+
+    whole = list(tiling.segment(params, scaled(image), arch, tile=24))
+    tiles = list(tiling.segment(params, image, arch, tile=24, scaled=scaled))
+    for (window, scores), (expected, theirs) in zip(tiles, whole, strict=True):
+        assert window == expected
+        np.testing.assert_array_equal(scores, theirs)
+
+
+def test_nothing_of_a_tile_is_remembered(monkeypatch):
+    arch = Architecture(depth=2, channels=2)
+    params = initialization.gaussian(arch, np.random.default_rng(28))
+    forward, kept = unet.forward, []
+
+    def watched(*args, **how):
+        logits, activations = forward(*args, **how)
+        kept.append(activations)
+        return logits, activations
+
+    monkeypatch.setattr(unet, "forward", watched)
+    list(tiling.segment(params, np.ones((13, 21, 1), np.float32), arch, tile=56))
+    assert kept == [{}] * tiling.tile_count((13, 21), depth=2, tile=56)
+
+
+def test_number_of_tiles_of_a_known_image():
+    assert tiling.tile_count((512, 512, 1), depth=4, tile=572) == 4
+    assert tiling.tile_count((773, 388, 1), depth=4, tile=572) == 3
+    assert tiling.tile_count((773, 388, 1), depth=4, tile=572, paper_step=True) == 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_keeps_the_dtype_and_the_image(dtype):
+    arch = Architecture(depth=1, channels=2, in_channels=3, classes=4)
+    params = initialization.gaussian(arch, np.random.default_rng(24), dtype)
+    image = np.random.default_rng(25).random((13, 21, 3)).astype(dtype)
+    copy = image.copy()
+    image.flags.writeable = False
+    p = tiling.probabilities(params, image, arch, tile=24)
+    assert p.dtype == dtype
+    assert p.shape == (13, 21, 4)
+    np.testing.assert_array_equal(image, copy)
+
+
+def test_refuses_what_the_network_does_not_take():
+    arch = Architecture(depth=1, channels=2, in_channels=3)
+    params = initialization.gaussian(arch, np.random.default_rng(26))
+    with pytest.raises(InputError, match=r"\(H, W, 3\)"):
+        tiling.probabilities(params, np.zeros((13, 21, 1), np.float32), arch, tile=24)
+    with pytest.raises(InputError, match="24 and 26"):
+        tiling.probabilities(params, np.zeros((13, 21, 3), np.float32), arch, tile=25)

@@ -1,0 +1,202 @@
+"""Checkpoints: exact, without pickle, never half of one, and one sentence for what is none."""
+
+import json
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.errors import InputError
+
+
+def draw(seed=0):
+    """Draw a state, with numbers that a text format would spoil."""
+    rng = np.random.default_rng(seed)
+    tensors = [
+        {"contract0.w1": rng.standard_normal((3, 3, 1, 2), np.float32), "out.b": rng.random(2)}
+        for _ in range(2)
+    ]
+    tensors[0]["out.b"][:] = (1e-310, -0.0)
+    config = {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None}
+    return Checkpoint(*tensors, 12, rng.bit_generator.state, 0.1 + 0.2, config)
+
+
+def assert_same(one, other):
+    for mine, theirs in ((one.params, other.params), (one.velocity, other.velocity)):
+        assert list(mine) == list(theirs)
+        for name, array in mine.items():
+            assert array.dtype == theirs[name].dtype
+            assert array.shape == theirs[name].shape
+            assert array.tobytes() == theirs[name].tobytes()
+    assert one[2:] == other[2:]
+
+
+def test_round_trip_is_exact(tmp_path):
+    state = draw()
+    assert not np.array_equal(state.params["out.b"], state.velocity["out.b"])
+    checkpoint.save(tmp_path / "last.npz", state)
+    assert_same(checkpoint.load(tmp_path / "last.npz"), state)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
+
+
+def test_a_generator_goes_on_where_it_stopped(tmp_path):
+    rng = np.random.default_rng(3)
+    rng.random(5, dtype=np.float32)  # an odd number: half a 64-bit draw is kept for later
+    checkpoint.save(tmp_path / "last.npz", draw()._replace(random_state=rng.bit_generator.state))
+    again = np.random.default_rng()
+    again.bit_generator.state = checkpoint.load(tmp_path / "last.npz").random_state
+    np.testing.assert_array_equal(rng.random(9, np.float32), again.random(9, np.float32))
+
+
+def test_numpy_alone_can_read_it_without_pickle(tmp_path):
+    state = draw()
+    checkpoint.save(tmp_path / "last.npz", state)
+    with np.load(tmp_path / "last.npz", allow_pickle=False) as npz:
+        assert set(npz.files) == {
+            *(f"{kind}/{name}" for kind in ("params", "velocity") for name in state.params),
+            "meta",
+        }
+        np.testing.assert_array_equal(npz["params/out.b"], state.params["out.b"])
+        meta = json.loads(str(npz["meta"]))
+    assert (meta["format"], meta["step"], meta["config"]) == (2, 12, state.config)
+
+
+def test_an_object_is_not_pickled(tmp_path):
+    state = draw()
+    state.params["out.b"] = np.array([{}])
+    with pytest.raises(ValueError, match="allow_pickle"):
+        checkpoint.save(tmp_path / "last.npz", state)
+    assert not (tmp_path / "last.npz").exists()
+
+
+@pytest.mark.parametrize("moment", ["before", "half way", "at the end"])
+def test_a_crash_while_saving_leaves_the_old_one(tmp_path, monkeypatch, moment):
+    path, old = tmp_path / "last.npz", draw()
+    checkpoint.save(path, old)
+    savez = np.savez
+
+    class Killed(BaseException):
+        pass
+
+    def crash(file, *args, **arrays):
+        if moment != "before":
+            savez(file, *args, **arrays)
+        if moment == "half way":
+            file.truncate(file.tell() // 2)
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(np, "savez", crash)
+        checkpoint.save(path, draw(seed=1))
+    assert_same(checkpoint.load(path), old)
+    checkpoint.save(path, draw(seed=2))  # and what the crash left is not in the way
+    assert_same(checkpoint.load(path), draw(seed=2))
+    assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
+
+
+def test_the_new_one_is_on_the_disk_before_it_takes_the_place_of_the_old(tmp_path, monkeypatch):
+    path, order = tmp_path / "last.npz", []
+    checkpoint.save(path, draw())
+    monkeypatch.setattr(checkpoint.os, "fsync", lambda number: order.append("written"))
+    replace = type(path).replace
+    monkeypatch.setattr(
+        type(path), "replace", lambda a, b: (order.append("moved"), replace(a, b))[1]
+    )
+    checkpoint.save(path, draw(seed=1))
+    assert order == ["written", "moved"]
+
+
+# What is no checkpoint
+
+
+def sentence(path):
+    with pytest.raises(InputError) as refused:
+        checkpoint.load(path)
+    text = str(refused.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+def test_no_file(tmp_path):
+    for path in (tmp_path / "last.npz", tmp_path):
+        assert "best.npz or last.npz" in sentence(path)
+
+
+def test_foreign_files(tmp_path):
+    path = tmp_path / "other.npz"
+    path.write_bytes(b"")
+    sentence(path)
+    path.write_text("PK, but not a zip")
+    sentence(path)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("meta.txt", "hello")
+    sentence(path)
+    path.write_bytes(pickle.dumps({"meta": "evil"}))
+    sentence(path)
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    sentence(path)
+    for foreign in (
+        {"weights": np.zeros(3)},
+        {"meta": np.array("not JSON")},
+        {"meta": np.array("3")},
+        {"meta": np.array("{}")},
+        {"meta": np.array([{"format": 2}])},
+    ):
+        np.savez(path, **foreign)
+        assert "not a checkpoint" in sentence(path)
+
+
+def test_truncated_or_damaged(tmp_path):
+    path = tmp_path / "last.npz"
+    checkpoint.save(path, draw())
+    whole = path.read_bytes()
+    for length in np.linspace(0, len(whole) - 1, 60).astype(int):
+        path.write_bytes(whole[:length])
+        assert "damaged" in sentence(path)
+    rng, noticed = np.random.default_rng(0), 0
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            read = checkpoint.load(path)
+        except InputError:
+            noticed += 1
+        else:  # in dates and the like that mean nothing here
+            assert_same(read, draw())
+    assert noticed > 100  # measured: 179
+
+
+def test_a_pickle_in_disguise_is_not_executed(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "evil"),)
+
+    np.savez(tmp_path / "last.npz", meta=np.array(Evil(), object))
+    sentence(tmp_path / "last.npz")
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("lost", ["params/out.b", "velocity/out.b"])
+def test_an_array_is_missing(tmp_path, lost):
+    path = tmp_path / "last.npz"
+    checkpoint.save(path, draw())
+    with np.load(path) as npz:
+        arrays = {name: npz[name] for name in npz.files if name != lost}
+    np.savez(path, **arrays)
+    assert "damaged" in sentence(path)
+
+
+def test_another_format(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FORMAT", 7)
+    checkpoint.save(tmp_path / "last.npz", draw())
+    monkeypatch.undo()
+    text = sentence(tmp_path / "last.npz")
+    assert "format 7" in text
+    assert "reads 2" in text

@@ -1,0 +1,74 @@
+"""Small networks, and all that a training step on one of them needs, for the tests to share."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from minunet.network import initialization, sizes, unet
+from minunet.network.architecture import Architecture
+from minunet.ops import cross_entropy
+
+VARIANTS = pytest.mark.parametrize("variant", ["paper", "release"])
+DEPTHS = pytest.mark.parametrize("depth", [1, 2, 3])
+
+
+def small(depth, variant, channels=3, **fields):
+    return Architecture(
+        depth, channels=channels, in_channels=2, classes=3, variant=variant, **fields
+    )
+
+
+def legal_tile(depth):
+    """Height and width of the two smallest legal tiles: not a square."""
+    return tuple(islice(sizes.valid_sizes(depth), 2))
+
+
+def draw_params(arch, rng):
+    """Draw initial weights, and biases that are not 0: behind those no wrong db can hide."""
+    params = initialization.gaussian(arch, rng, np.float64)
+    return {
+        name: w if w.ndim == 4 else 0.1 * rng.standard_normal(w.shape) for name, w in params.items()
+    }
+
+
+def flop_by_hand(rows, columns):
+    """Operations of a tile at depth 1, 2 channels: two for each weight and pixel that it meets."""
+    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 less, 4 less
+    return 2 * (
+        (rows - 2) * (columns - 2) * 9 * 1 * 2
+        + (rows - 4) * (columns - 4) * 9 * 2 * 2
+        + (down - 4) * (across - 4) * 9 * 2 * 4
+        + (down - 6) * (across - 6) * 9 * 4 * 4
+        + (rows - 12) * (columns - 12) * 4 * 2
+        + (rows - 14) * (columns - 14) * 9 * 4 * 2
+        + (rows - 16) * (columns - 16) * 9 * 2 * 2
+        + (rows - 16) * (columns - 16) * 2 * 2
+    )
+
+
+class Problem:
+    """A network, a tile with labels and weights, and the energy that is to be differentiated."""
+
+    def __init__(self, arch, seed=0):
+        rng = np.random.default_rng(seed)
+        height, width = legal_tile(arch.depth)
+        lost = 2 * sizes.margin(arch.depth)
+        self.arch, self.seed = arch, seed
+        self.params = draw_params(arch, rng)
+        self.x = rng.standard_normal((height, width, arch.in_channels))
+        self.labels = rng.integers(0, arch.classes, (height - lost, width - lost))
+        self.weight_map = rng.uniform(0.5, 2, self.labels.shape)
+
+    def forward(self, params, training=True):
+        """Compute the energy; the seed is the same every time, and so is what is dropped."""
+        rng = np.random.default_rng(self.seed) if training else None
+        logits, activations = unet.forward(params, self.x, self.arch, rng)
+        energy, p = cross_entropy.forward(logits, self.labels, self.weight_map)
+        return float(energy), p, activations
+
+    def gradients(self, training=True):
+        """Differentiate the energy with respect to each parameter, as `unet.backward` does."""
+        _, p, activations = self.forward(self.params, training)
+        dlogits = cross_entropy.backward(p, self.labels, self.weight_map)
+        return unet.backward(self.params, activations, dlogits, self.arch)

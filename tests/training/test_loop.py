@@ -1,0 +1,340 @@
+"""Training: steps by hand, a tile learnt by heart, and a clean end when it diverges."""
+
+import csv
+import math
+import signal
+import threading
+
+import ledger
+import numpy as np
+import pytest
+from commands import draw_stack
+from datasets import dataset_of
+from standin import StandIn, to_device
+
+from minunet import augmentation
+from minunet.data.synthetic import em_stack
+from minunet.image import Sample
+from minunet.network import initialization, unet
+from minunet.network.architecture import Architecture
+from minunet.ops import cross_entropy
+from minunet.runs.settings import from_options
+from minunet.training import loop, sampling, sgd
+from minunet.training.loop import DivergedError, State
+from minunet.training.sampling import tile_rng
+
+SMALL = from_options(
+    depth=1,
+    channels=2,
+    tile=24,
+    dropout=0.5,
+    learning_rate=0.01,
+    momentum=0.99,
+    clip=0.0,
+    augment="symmetries",
+    score="iou",
+    device="cpu",
+    seed=7,
+)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Draw nothing: it takes longer than the steps."""
+    for name in ("curves", "preview"):
+        monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
+
+
+def small_data(held_out=(3,)):
+    images, labels = draw_stack()
+    x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]
+    training_ = [k for k in range(4) if k not in held_out]
+    return dataset_of(x, list(labels), training_, list(held_out))
+
+
+def draw_tile(arch, size, rng):
+    x = rng.standard_normal((size, size, arch.in_channels), np.float32)
+    output = size - 2 * (6 * 2**arch.depth - 4)
+    labels = rng.integers(0, arch.classes, (output, output)).astype(np.uint8)
+    return Sample(x, labels, rng.uniform(0.5, 2, labels.shape).astype(np.float32))
+
+
+def copies(state):
+    return [{k: a.copy() for k, a in t.items()} for t in (state.params, state.velocity)]
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.125])
+def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures, clip):
+    # The same ten steps written out here: momentum, schedule, class weights and mean energy.
+    changed = {"steps": 10, "validate_every": 4, "warm_up": 3, "clip": clip}
+    settings = from_options(**SMALL.__dict__ | changed)
+    data, arch = small_data(), settings.architecture
+    state = loop.start(settings, "cpu")
+    loop.train(tmp_path, settings, data, state)
+
+    rng = np.random.default_rng(7)
+    w = initialization.gaussian(arch, rng)
+    v = {name: np.zeros_like(array) for name, array in w.items()}
+    n1 = sum(int(labels.sum()) for labels in data.labels[:3])
+    n = 3 * data.labels[0].size
+    class_weights = np.array([n / (2 * (n - n1)), n / (2 * n1)], np.float32)
+    maps = [class_weights[labels] for labels in data.labels[:3]]
+    slices = list(map(Sample, data.images[:3], data.labels[:3], maps))
+    symmetries = augmentation.SETS["symmetries"]
+    energies, lengths = [], []
+    for t in range(10):
+        rate = 0.01 * min(1.0, (t + 1) / 3) * (1 + math.cos(math.pi * t / 10)) / 2
+        tile_rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(t,)))
+        tile = sampling.sample(slices, 24, 1, symmetries, tile_rng)
+        logits, activations = unet.forward(w, tile.x, arch, rng)
+        weight_map = class_weights[tile.labels] / 64
+        energy, p = cross_entropy.forward(logits, tile.labels, weight_map)
+        dlogits = cross_entropy.backward(p, tile.labels, weight_map)
+        g = unet.backward(w, activations, dlogits, arch)
+        length = np.sqrt(sum(np.vdot(one, one) for one in g.values()))
+        lengths.append(length)
+        if 0 < clip < length:
+            g = {name: one * (clip / length) for name, one in g.items()}
+        v = {name: 0.99 * v[name] - rate * g[name] for name in w}
+        w = {name: w[name] + v[name] for name in w}
+        energies.append((float(energy), rate))
+
+    assert min(lengths) < 0.125 < max(lengths)  # some are cut, some are not
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(float(row["energy"]), float(row["learning_rate"])) for row in rows] == energies
+    assert [int(row["step"]) for row in rows] == list(range(1, 11))
+    assert [int(row["step"]) for row in rows if row["validation_iou"]] == [4, 8, 10]
+    for name in w:
+        assert state.params[name].dtype == np.float32
+        np.testing.assert_array_equal(state.params[name], w[name])
+        np.testing.assert_array_equal(state.velocity[name], v[name])
+    assert state.rng.bit_generator.state == rng.bit_generator.state
+    assert state.step == 10
+
+
+# What a step asks of a GPU
+
+SENT = [52 * 52 * 4, 12 * 12, 12 * 12 * 4]  # image, labels, weight map
+DROPPED = [20 * 20 * 6, 6 * 6 * 12]  # a byte for each value of the two lowest contracting stages
+
+
+@pytest.mark.parametrize("clip", [0.0, 1e-3, 1e3])  # off; every gradient is cut; none
+@pytest.mark.parametrize(("dropout", "bits"), [(0.0, []), (0.5, DROPPED)])
+@pytest.mark.parametrize("variant", ["paper", "release"])
+def test_a_step_sends_one_tile_and_brings_one_number_back(variant, dropout, bits, clip):
+    arch = Architecture(depth=2, channels=3, variant=variant, dropout=dropout)
+    state, rng = device_state(arch), np.random.default_rng(1)
+    for _ in range(2):
+        tile = draw_tile(arch, 52, rng)
+        with ledger.kept() as entries:
+            energy = loop.step(state, tile, arch, 0.1, 0.9, clip)
+        assert ledger.of(entries, "in") == [*SENT, *bits]
+        assert [e[1:] for e in entries if e.kind == "out"] == [("loop.step", 4)]
+        assert type(energy) is float
+    assert all(isinstance(w, StandIn) for w in (*state.params.values(), *state.velocity.values()))
+
+
+def test_a_larger_tile_takes_no_more_kernels_and_no_array_larger_than_a_map():
+    arch = Architecture(depth=2, channels=3)
+    launches = set()
+    for size in (52, 76, 116):
+        tile = draw_tile(arch, size, np.random.default_rng(1))
+        state = device_state(arch)
+        with ledger.kept() as entries:
+            loop.step(state, tile, arch, 0.1, 0.9, clip=1.0)
+        launches.add(len(ledger.of(entries, "launch")))
+        assert max(ledger.of(entries, "array")) == (size - 2) ** 2 * 3 * 4  # the first map is
+    assert len(launches) == 1
+
+
+def device_state(arch):
+    params = to_device(initialization.gaussian(arch, np.random.default_rng(0)))
+    return State(params, sgd.start(params), np.random.default_rng(2))
+
+
+def test_the_next_tile_is_being_made_before_a_step_begins(tmp_path, monkeypatch, no_pictures):
+    begun = [threading.Event() for _ in range(5)]
+    settings = from_options(**SMALL.__dict__ | {"steps": 5})
+    data, step, sample = small_data(), loop.step, sampling.sample
+
+    def make(k):
+        begun[k].set()
+        return sample(data.part(data.training), 24, 1, augmentation.SETS["none"], tile_rng(7, k))
+
+    def checked(state, *args):
+        # The energy is what ends a step: by now nobody has asked a GPU for it.
+        assert state.step == 4 or begun[state.step + 1].wait(10)
+        return step(state, *args)
+
+    monkeypatch.setattr(loop, "tiles", lambda *args: make)
+    monkeypatch.setattr(loop, "step", checked)
+    state = loop.start(settings, "cpu")
+    loop.train(tmp_path, settings, data, state)
+    assert state.step == 5
+
+
+def test_without_knowledge_the_energy_is_that_of_guessing():
+    # An output layer of zeros makes all K classes equally likely: E = mean(w) · ln K.
+    arch = Architecture(depth=2, channels=3, classes=5)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    params["out.w"][:] = 0
+    state = State(params, {k: np.zeros_like(a) for k, a in params.items()}, rng)
+    tile = draw_tile(arch, 52, rng)
+    energy = loop.step(state, tile, arch, 0.1, 0.9)
+    expected = float(np.mean(tile.weight_map, dtype=np.float64)) * math.log(5)
+    assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
+
+
+def test_the_class_weights_make_that_ln_2_whatever_the_balance(tmp_path, no_pictures):
+    # mean(w) over the whole set is 1 however rare a class; so it is on tiles that show all of it.
+    settings = from_options(**SMALL.__dict__ | {"steps": 1, "tile": 24})
+    images = [np.zeros((8, 8, 1), np.float32)]
+    labels = [np.zeros((8, 8), np.uint8)]
+    labels[0][:, 0] = 1
+    data = dataset_of(images, labels, [0], [])
+    state = loop.start(settings, "cpu")
+    state.params["out.w"] = np.zeros_like(state.params["out.w"])
+    loop.train(tmp_path, settings, data, state)
+    with (tmp_path / "log.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    # All 64 pixels are validated: there the mean is over the set.
+    assert float(row["validation_energy"]) == pytest.approx(math.log(2), rel=1e-6)  # measured: 3e-9
+
+
+def test_learns_one_tile_by_heart():
+    stack = em_stack((1, 64, 64), np.random.default_rng(1))
+    arch = Architecture(depth=2, channels=8, dropout=0)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    state = State(params, {k: np.zeros_like(a) for k, a in params.items()}, rng)
+    x = (stack.images[0, :60, :60] / 255).astype(np.float32)[..., np.newaxis]
+    labels = stack.labels[0, 20:40, 20:40]
+    assert 0.1 < labels.mean() < 0.9
+    tile = Sample(x, labels, np.ones(labels.shape, np.float32))
+    energies = [loop.step(state, tile, arch, 0.02, 0.9) for _ in range(150)]
+    assert energies[0] > 0.4  # measured: 0.70, ln 2 and a little
+    assert energies[-1] < 0.01  # measured: 9e-5
+    assert state.step == 150
+
+
+def test_the_rate_warms_up_and_falls_along_a_cosine_by_hand():
+    settings = from_options(learning_rate=1.2, warm_up=3, steps=12)
+    rates = [loop.learning_rate(step, settings) for step in (0, 1, 2, 3, 4, 6, 8, 12)]
+    # cos 0, 15°, 30°, 45°, 60°, 90°, 120°, 180°
+    cosines = [1, (6**0.5 + 2**0.5) / 4, 3**0.5 / 2, 2**0.5 / 2, 0.5, 0, -0.5, -1]
+    warm = [1 / 3, 2 / 3, 1, 1, 1, 1, 1, 1]
+    expected = [1.2 * w * (1 + c) / 2 for w, c in zip(warm, cosines, strict=True)]
+    assert rates == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+def test_without_warm_up_the_first_rate_is_the_highest():
+    settings = from_options(learning_rate=1.2, warm_up=0, steps=100)
+    assert loop.learning_rate(0, settings) == 1.2
+    rates = [loop.learning_rate(step, settings) for step in range(100)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] > 0
+
+
+# When it diverges
+
+DEPTH_2 = Architecture(depth=2, channels=2)
+STAGES = ["contract0", "contract1", "bottom", "expand1", "expand0", "out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [(name, name.split(".")[0]) for name in DEPTH_2.shapes() if ".w" in name],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_none_is_traced_to_its_stage(name, stage, value):
+    assert stage in STAGES
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(DEPTH_2, rng)
+    params[name].flat[0] = value
+    velocity = {k: np.ones_like(a) for k, a in params.items()}
+    state = State(params, velocity, rng, step=3)
+    before = copies(state)
+    tile = draw_tile(DEPTH_2, 52, rng)
+    tile.x[:] = np.abs(tile.x)  # a dead ReLU would hide what feeds it
+    with pytest.raises(DivergedError) as diverged:
+        loop.step(state, tile, DEPTH_2, 0.1, 0.9)
+    assert str(diverged.value).endswith(f"not finite is {stage}")
+    assert state.step == 3
+    for tensors, copied in zip((state.params, state.velocity), before, strict=True):
+        for key, array in tensors.items():
+            np.testing.assert_array_equal(array, copied[key])
+
+
+def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
+    settings = from_options(**SMALL.__dict__ | {"learning_rate": 1e30, "warm_up": 0, "steps": 50})
+    state = loop.start(settings, "cpu")
+    first = {name: array.copy() for name, array in state.params.items()}
+    with pytest.raises(DivergedError, match=r"not finite is (contract0|bottom|expand0|out)$"):
+        loop.train(tmp_path, settings, small_data(), state)
+    saved, _, _ = loop.restore(tmp_path / "last.npz", "cpu")
+    assert saved.step == 0
+    for name, array in first.items():
+        np.testing.assert_array_equal(saved.params[name], array)
+
+
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
+    state = loop.start(SMALL, "cpu")
+    loop.save(tmp_path / "last.npz", SMALL, state)
+    before = (tmp_path / "last.npz").read_bytes()
+    for value in (np.nan, -np.inf):
+        state.params["bottom.b1"] = np.full_like(state.params["bottom.b1"], value)
+        loop.save(tmp_path / "last.npz", SMALL, state)
+        assert (tmp_path / "last.npz").read_bytes() == before
+
+
+# Keeping
+
+
+def test_save_and_restore(tmp_path):
+    state = loop.start(SMALL, "cpu")
+    state.step, state.best = 12, 0.625
+    state.velocity["out.b"] = np.array([0.1, 1e-40], np.float32)
+    state.rng.random(3, np.float32)
+    loop.save(tmp_path / "last.npz", SMALL, state)
+    again, settings, reason = loop.restore(tmp_path / "last.npz", None)
+    assert settings == SMALL
+    assert reason == "NumPy on the CPU"  # as the settings say, though nothing was wanted
+    assert (again.step, again.best) == (12, 0.625)
+    for mine, saved in ((state.params, again.params), (state.velocity, again.velocity)):
+        for name, array in mine.items():
+            np.testing.assert_array_equal(array, saved[name])
+    assert state.rng.random() == again.rng.random()
+
+
+def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
+    ious = iter([0.5, 0.75, 0.75, 0.25])
+    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Scores(1.0, 0.5, next(ious)), []))
+    settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
+    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
+    best, last = (loop.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))
+    assert (best.step, best.best) == (4, 0.75)
+    assert (last.step, last.best) == (8, 0.75)
+
+
+def test_the_best_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
+    # Killed between the two, the run goes on from an older last and comes to its best again;
+    # the other way round it would remember a score whose weights were never written.
+    order = []
+    monkeypatch.setattr(loop, "save", lambda path, *args: order.append(path.name))
+    settings = from_options(**SMALL.__dict__ | {"steps": 1})
+    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
+    assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_an_end(first):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.raises(KeyboardInterrupt), loop.interruption() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(first)
+        assert interrupted()
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("went on after the second")
+    assert {number: signal.getsignal(number) for number in before} == before

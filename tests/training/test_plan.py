@@ -1,0 +1,122 @@
+"""The plan of a run: what it says, that it changes nothing, and that its memory is about right."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from datasets import dataset_of
+from networks import flop_by_hand
+
+from minunet import training
+from minunet.runs.settings import from_options
+from minunet.training import plan
+
+SETTINGS = from_options(depth=1, channels=2, tile=24, steps=25, validate_every=10, device="cpu")
+
+
+def small_data():
+    rng = np.random.default_rng(0)
+    images = [rng.random((30, 41, 1), np.float32) for _ in range(3)]
+    labels = [(rng.random((30, 41)) < 0.3).astype(np.uint8) for _ in range(3)]
+    return dataset_of(images, labels, [0, 1], [2], ["data      a line of its own"])
+
+
+def test_lines():
+    data = small_data()
+    state = training.start(SETTINGS, "cpu")
+    lines = plan.plan(SETTINGS, data, state, "a device in words")
+    text = "\n".join(lines)
+    wrong = min(data.labels[2].mean(), 1 - data.labels[2].mean())
+    for words in (
+        "data      a line of its own",
+        f"to beat   pixel error {wrong:.4f}",
+        "network   434 parameters: depth 1, 2 channels",  # counted by hand below
+        "tile      24 → 8 pixels",
+        "device    a device in words",
+        "steps 1 … 25 and 3 validations",
+    ):
+        assert words in text
+    assert all("\n" not in line for line in lines)
+
+
+def test_the_434_parameters_by_hand():
+    def conv(kernel, c, o):
+        return kernel * kernel * c * o + o
+
+    contract, bottom = conv(3, 1, 2) + conv(3, 2, 2), conv(3, 2, 4) + conv(3, 4, 4)
+    expand = conv(2, 4, 2) + conv(3, 4, 2) + conv(3, 2, 2)
+    assert contract + bottom + expand + conv(1, 2, 2) == 434
+
+
+def test_going_on_counts_what_is_left():
+    state = training.start(SETTINGS, "cpu")
+    state.step = 12
+    (line,) = [x for x in plan.plan(SETTINGS, small_data(), state, "") if x.startswith("time")]
+    assert "steps 13 … 25 and 2 validations" in line
+
+
+def test_the_time_is_that_of_steps_and_validations(monkeypatch):
+    # 2 s a step and 3 s a tile: 25 steps, and 3 times the 4 · 6 tiles of a slice of 30 x 41.
+    monkeypatch.setattr(plan, "_try", lambda *args: (2.0, 3.0))
+    lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
+    (line,) = [line for line in lines if line.startswith("time")]
+    assert re.match(r"time      2\.00 s a step; .* about 4 min 26 s, until ", line)
+
+
+def test_a_validation_is_of_smaller_tiles_where_as_many_do(monkeypatch):
+    # A tile of 40 pixels segments 24; two of 16 rows cover 30, two of 22 columns 41. A tile that is
+    # tried takes as many seconds as it has operations, so this is one validation of four tiles.
+    tried = flop_by_hand(40, 40)
+    monkeypatch.setattr(plan, "_try", lambda *args: (0.0, tried))
+    monkeypatch.setattr(plan, "duration", lambda seconds: f"<{round(seconds)}>")
+    settings = replace(SETTINGS, tile=40, steps=7)
+    lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
+    assert f"about <{4 * flop_by_hand(32, 38)}>, until " in lines[-1]
+
+
+def test_planning_changes_nothing():
+    state = training.start(replace(SETTINGS, dropout=0.5), "cpu")
+    tensors = [(t, {k: a.copy() for k, a in t.items()}) for t in (state.params, state.velocity)]
+    before = state.rng.bit_generator.state
+    plan.plan(SETTINGS, small_data(), state, "")
+    assert state.rng.bit_generator.state == before
+    assert (state.step, state.best) == (0, -1.0)
+    for tensor, copied in tensors:
+        for name, array in tensor.items():
+            np.testing.assert_array_equal(array, copied[name])
+    assert state.params is tensors[0][0]
+
+
+MEASURE = """
+import re
+from pathlib import Path
+import numpy as np
+from minunet import training
+from minunet.image import Sample
+from minunet.runs.settings import from_options
+
+settings = from_options(depth=3, channels=32, tile=252)
+state, rng = training.start(settings, "cpu"), np.random.default_rng(0)
+tile = Sample(rng.random((252, 252, 1), np.float32), np.zeros((164, 164), np.uint8),
+              np.ones((164, 164), np.float32))
+for _ in range(2):
+    training.step(state, tile, settings.architecture, 0.01, 0.99)
+print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc elsewhere")
+def test_the_memory_is_about_what_two_steps_take():
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    ratio = plan.memory(from_options(depth=3, channels=32, tile=252)) / float(done.stdout)
+    assert 0.8 < ratio < 1.25  # measured: 1.03

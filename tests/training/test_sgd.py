@@ -1,0 +1,173 @@
+"""Gradient descent with momentum: three steps by hand, and twenty beside PyTorch's."""
+
+import ledger
+import numpy as np
+import pytest
+from standin import to_device
+
+from minunet.network import initialization, unet
+from minunet.network.architecture import Architecture
+from minunet.ops import cross_entropy
+from minunet.training import sgd
+
+
+def test_three_steps_by_hand():
+    # η = 0.5, then 0.25, μ = 0.5; w = 3, gradients 4, -2, 8.
+    w, v = {"w": np.array([3.0])}, {"w": np.array([0.0])}
+    for gradient, rate, velocity, position in [
+        (4.0, 0.5, -2.0, 1.0),  #   v = 0.5·0 - 0.5·4,          w = 3 - 2
+        (-2.0, 0.5, 0.0, 1.0),  #   v = 0.5·(-2) - 0.5·(-2),    w = 1 + 0
+        (8.0, 0.25, -2.0, -1.0),  # v = 0.5·0 - 0.25·8,         w = 1 - 2
+    ]:
+        w, v = sgd.step(w, {"w": np.array([gradient])}, v, learning_rate=rate, momentum=0.5)
+        assert v["w"] == velocity
+        assert w["w"] == position
+
+
+def test_a_changed_rate_leaves_the_velocity_gathered_so_far():
+    # η = 1, then 0: the second step moves by μ v alone. With η outside of v it would not move.
+    w, v = {"w": np.array([0.0])}, {"w": np.array([0.0])}
+    w, v = sgd.step(w, {"w": np.array([8.0])}, v, learning_rate=1.0, momentum=0.75)
+    w, v = sgd.step(w, {"w": np.array([8.0])}, v, learning_rate=0.0, momentum=0.75)
+    assert v["w"] == -6
+    assert w["w"] == -14
+
+
+def test_the_papers_momentum_is_the_default():
+    w, _ = sgd.step(
+        {"w": np.zeros(2)}, {"w": np.zeros(2)}, {"w": np.array([100.0, -1])}, learning_rate=0.1
+    )
+    np.testing.assert_allclose(w["w"], [99.0, -0.99], rtol=1e-15)
+
+
+def test_a_constant_gradient_ends_up_moving_w_by_a_hundred_rates():
+    w, v = {"w": np.array([0.0])}, {"w": np.array([0.0])}
+    for _ in range(3000):
+        before, (w, v) = w, sgd.step(w, {"w": np.array([2.0])}, v, learning_rate=0.01)
+    # 0.99³⁰⁰⁰ = 8e-14 of the way is left.
+    assert w["w"] - before["w"] == pytest.approx(-100 * 0.01 * 2, rel=1e-12)
+
+
+def test_a_long_gradient_is_cut_and_keeps_its_direction():
+    grads = {"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}  # 5 long, all together
+    cut = sgd.clip(grads, 2.5)
+    np.testing.assert_allclose(cut["a"], [[1.5, 0.0]], rtol=1e-15)
+    np.testing.assert_allclose(cut["b"], [2.0], rtol=1e-15)
+    np.testing.assert_array_equal(grads["b"], [4.0])
+
+
+@pytest.mark.parametrize("longest", [5.0, 5.1, 7.3, 1e9])
+@pytest.mark.parametrize("third", [0.0, -1e-30, 0.1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_short_gradient_stays_as_it_is(longest, third, dtype):
+    grads = {"a": np.array([[3.0, third]], dtype), "b": np.array([4.0], dtype)}
+    grads["a"][0, 0] -= third  # 5 long, or less
+    cut = sgd.clip(grads, longest)
+    for name, g in grads.items():
+        np.testing.assert_array_equal(cut[name], g)
+
+
+def test_a_gradient_of_zeros_stays_one():
+    np.testing.assert_array_equal(sgd.clip({"a": np.zeros(3)}, 0.5)["a"], np.zeros(3))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_gradient_that_is_none_does_not_become_one(value):
+    with np.errstate(invalid="ignore"):
+        cut = sgd.clip({"a": np.array([1.0, value])}, 0.5)
+    assert not np.isfinite(cut["a"]).all()
+
+
+@pytest.mark.parametrize("longest", [1e-3, 0.2, 30.0])
+def test_clipping_asks_the_device_for_nothing(longest):
+    grads = to_device({"a": np.ones((3, 2), np.float32), "b": np.full(4, 2, np.float32)})
+    with ledger.kept() as entries:
+        cut = sgd.clip(grads, longest)
+    assert {entry.kind for entry in entries} == {"launch", "array"}
+    host = {name: g.get() for name, g in grads.items()}
+    for name, g in sgd.clip(host, longest).items():
+        np.testing.assert_array_equal(cut[name].get(), g)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_cut_gradient_keeps_its_dtype(dtype):
+    assert sgd.clip({"a": np.ones((3, 2), dtype)}, 0.1)["a"].dtype == dtype
+
+
+def test_starts_at_rest():
+    params = {"a": np.ones((2, 3), np.float32), "b": np.ones(4, np.float64)}
+    velocity = sgd.start(params)
+    assert velocity.keys() == params.keys()
+    for name, v in velocity.items():
+        assert v.shape == params[name].shape
+        assert v.dtype == params[name].dtype
+        assert not v.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contract(dtype):
+    rng = np.random.default_rng(0)
+    given = [
+        {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+        for shapes in [{"w": (3, 2, 5), "b": (4,)}] * 3
+    ]
+    copies = [{name: array.copy() for name, array in tensors.items()} for tensors in given]
+    for tensors in given:
+        for array in tensors.values():
+            array.flags.writeable = False
+    # A rate that comes from NumPy must not make float64 of float32.
+    params, velocity = sgd.step(*given, learning_rate=float(np.float64(0.1)))
+    for name, shape in (("w", (3, 2, 5)), ("b", (4,))):
+        assert params[name].dtype == velocity[name].dtype == dtype
+        assert params[name].shape == velocity[name].shape == shape
+        for tensors, copied in zip(given, copies, strict=True):
+            np.testing.assert_array_equal(tensors[name], copied[name])
+            assert not np.shares_memory(params[name], tensors[name])
+            assert not np.shares_memory(velocity[name], tensors[name])
+    assert list(params) == list(given[0])
+
+
+def test_parameters_go_by_name_not_by_order():
+    params = {"a": np.array([1.0]), "b": np.array([2.0])}
+    grads = {"b": np.array([10.0]), "a": np.array([1.0])}
+    velocity = {"b": np.array([0.0]), "a": np.array([0.0])}
+    params, velocity = sgd.step(params, grads, velocity, learning_rate=0.5)
+    assert (params["a"], params["b"]) == (0.5, -3.0)
+    assert (velocity["a"], velocity["b"]) == (-0.5, -5.0)
+    assert list(params) == ["a", "b"]
+
+
+@pytest.mark.parametrize("variant", ["paper", "release"])
+def test_twenty_training_steps_beside_pytorch(torch, variant):
+    import torch_unet
+
+    arch = Architecture(depth=1, channels=4, in_channels=2, classes=3, variant=variant)
+    rate = 0.02
+    rng = np.random.default_rng(9)
+    params = initialization.gaussian(arch, rng, np.float64)
+    theirs = torch_unet.to_torch(params)
+    optimizer = torch.optim.SGD(theirs.values(), lr=rate, momentum=0.99)
+    velocity = sgd.start(params)
+    ours, pytorchs = [], []
+    for _ in range(20):
+        x = rng.standard_normal((20, 26, 2))
+        labels = (x[8:-8, 8:-8, 0] > 0).astype(np.int64) + (x[8:-8, 8:-8, 1] > 1)
+        weight_map = rng.uniform(0.5, 2, labels.shape) / labels.size
+
+        logits, activations = unet.forward(params, x, arch)
+        energy, p = cross_entropy.forward(logits, labels, weight_map)
+        dlogits = cross_entropy.backward(p, labels, weight_map)
+        grads = unet.backward(params, activations, dlogits, arch)
+        params, velocity = sgd.step(params, grads, velocity, rate)
+        ours.append(float(energy))
+
+        optimizer.zero_grad()
+        logits = torch_unet.forward(theirs, torch_unet.map_to_torch(x), arch)
+        energy = torch_unet.energy(logits, torch.tensor(labels), torch.tensor(weight_map))
+        energy.backward()
+        optimizer.step()
+        pytorchs.append(energy.item())
+    np.testing.assert_allclose(ours, pytorchs, rtol=1e-9)  # measured: 4e-16
+    assert ours[-1] < 0.8 * ours[0]  # measured: 0.67 and 0.54: the steps did move something
+    for name, w in torch_unet.to_numpy(theirs).items():
+        np.testing.assert_allclose(params[name], w, rtol=1e-9, atol=1e-12)

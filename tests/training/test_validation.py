@@ -1,0 +1,150 @@
+"""Validation: scores of whole slices beside masks and logarithms written out here."""
+
+import numpy as np
+import pytest
+
+from minunet.data.dataset import Dataset
+from minunet.metrics import em, seg, segments
+from minunet.network import initialization
+from minunet.prediction import instances, tiling
+from minunet.runs.settings import from_options
+from minunet.training import validation
+
+SHAPES = [(13, 21), (9, 30), (24, 17)]
+
+
+def draw(classes=3, held_out=(1, 2)):
+    rng = np.random.default_rng(0)
+    images = [rng.standard_normal((*shape, 1), np.float32) for shape in SHAPES]
+    labels = [rng.integers(0, classes, shape).astype(np.uint8) for shape in SHAPES]
+    weights = np.array([0.5, 1, 4][:classes], np.float32)
+    maps = [weights[label] for label in labels]
+    cells = [segments.components(label) for label in labels] if classes == 2 else None
+    training = [k for k in range(3) if k not in held_out]
+    return Dataset(
+        *(images, labels, maps, cells, False, training, list(held_out)),
+        *(tuple(range(classes)), "", []),
+    )
+
+
+def settings(classes=3, **changed):
+    given = {"depth": 1, "channels": 3, "tile": 24, "label_values": tuple(range(classes))}
+    return from_options(**given | changed)
+
+
+@pytest.mark.parametrize("held_out", [(1, 2), (2,), ()])
+def test_scores_and_what_is_shown(held_out):
+    data = draw(held_out=held_out)
+    arch = settings().architecture
+    params = initialization.gaussian(arch, np.random.default_rng(1))
+    weights = np.array([0.5, 1, 4], np.float32)
+    scores, shown = validation.validate(params, data, settings())
+
+    slices = held_out or (0, 1, 2)
+    truth = np.concatenate([data.labels[k].ravel() for k in slices])
+    p = [tiling.probabilities(params, data.images[k], arch, 24) for k in slices]
+    flat = np.concatenate([one.reshape(-1, 3) for one in p]).astype(np.float64)
+    answer = flat.argmax(axis=1)
+    energy = -np.mean(weights[truth] * np.log(flat[np.arange(truth.size), truth]))
+    ious = [
+        np.sum((truth == k) & (answer == k)) / np.sum((truth == k) | (answer == k))
+        for k in range(3)
+    ]
+    assert scores.energy == pytest.approx(energy, rel=1e-6)  # measured: 5e-8 at most
+    assert scores.pixel_error == pytest.approx(np.mean(truth != answer), rel=1e-12)
+    assert scores.iou == pytest.approx(np.mean(ious), rel=1e-12)
+
+    ends = sorted({slices[0], slices[-1]})
+    assert len(shown) == len(ends)
+    for one, k in zip(shown, ends, strict=True):
+        assert one.image is data.images[k]
+        assert one.labels is data.labels[k]
+        np.testing.assert_array_equal(one.p, p[slices.index(k)])
+
+
+def test_nothing_is_dropped_and_nothing_changes():
+    data = draw()
+    dropped = settings(dropout=0.9)
+    params = initialization.gaussian(dropped.architecture, np.random.default_rng(1))
+    for array in (*params.values(), *data.images, *data.labels):
+        array.flags.writeable = False
+    first, again = (validation.validate(params, data, dropped)[0] for _ in range(2))
+    assert first == again
+
+
+def test_an_overflow_is_no_warning_but_an_energy_that_is_not_finite():
+    data = draw()
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    huge = {name: array * np.float32(1e30) for name, array in params.items()}
+    scores, _ = validation.validate(huge, data, settings())
+    assert not np.isfinite(scores.energy)
+
+
+def test_the_constant_answer():
+    data = draw(classes=2)
+    for k, ones in ((1, 200), (2, 100)):  # of 270 and of 408 pixels
+        data.labels[k].ravel()[:] = np.arange(data.labels[k].size) < ones
+    data.labels[0][:] = 1
+    assert validation.constant_error(data) == pytest.approx(300 / 678)
+    # With none held out, all slices count: 573 of 951 are 1.
+    everything = data._replace(training=[0, 1, 2], held_out=[])
+    assert validation.constant_error(everything) == pytest.approx(378 / 951)
+
+
+def test_pixels_that_nobody_annotated_do_not_count():
+    data = draw()
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    data.weight_maps[1][:, 5:] = 0
+    before, _ = validation.validate(params, data, settings())
+    data.labels[1][:, 5:] = (data.labels[1][:, 5:] + 1) % 3
+    after, _ = validation.validate(params, data, settings())
+    assert after == before
+    narrow = [np.s_[:, :5], np.s_[:, :]]
+    truth = np.concatenate(
+        [data.labels[k][at].ravel() for k, at in zip((1, 2), narrow, strict=True)]
+    )
+    answer = [
+        tiling.probabilities(params, data.images[k], settings().architecture, 24).argmax(-1)[at]
+        for k, at in zip((1, 2), narrow, strict=True)
+    ]
+    wrong = np.mean(truth != np.concatenate([one.ravel() for one in answer]))
+    assert after.pixel_error == pytest.approx(wrong, rel=1e-12)
+
+
+def test_only_the_score_that_picks_is_computed():
+    data = draw(classes=2)
+    params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
+    p = [
+        tiling.probabilities(params, data.images[k], settings(2).architecture, 24)[..., 1]
+        for k in (1, 2)
+    ]
+    truth = [data.cells[k] for k in (1, 2)]
+    iou, v_rand, segs = (
+        validation.validate(params, data, settings(2, score=score, smallest=3))[0]
+        for score in ("iou", "v_rand", "seg")
+    )
+    assert (iou.v_rand, iou.seg) == (None, None)
+    assert v_rand.seg is None
+    assert v_rand.v_rand == em.v_rand(truth, p).value
+    found = [instances.from_probability(one, smallest=3) for one in p]
+    each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
+    assert segs.seg == each.mean()
+    assert iou[:3] == v_rand[:3] == segs[:3]
+    assert "V_Rand" in v_rand.words("v_rand")
+
+
+def test_classes_have_no_cells_to_score():
+    scores, _ = validation.validate(
+        initialization.gaussian(settings().architecture, np.random.default_rng(1)),
+        draw(),
+        settings(score="v_rand"),
+    )
+    assert scores.v_rand is None
+
+
+def test_slices_without_a_cell_score_0():
+    data = draw(classes=2)
+    for k in (1, 2):
+        data.cells[k][:] = 0
+    params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
+    assert validation.validate(params, data, settings(2, score="seg"))[0].seg == 0

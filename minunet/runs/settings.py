@@ -176,16 +176,16 @@ class Settings:
         type=at_least(0, float, below=1),
     )
     tile: int = setting(TUNED, "training", "size of the input tile, in pixels", type=at_least(1))
-    steps: int = setting(TUNED, "training", "total number of steps, one tile each", type=at_least(1))
+    steps: int = setting(
+        TUNED, "training", "total number of steps, one tile each", type=at_least(1)
+    )
     learning_rate: float = setting(
         TUNED,
         "training",
         "step size, for the energy averaged over pixels",
         type=at_least(0, float),
     )
-    momentum: float = setting(
-        TUNED, "training", "SGD momentum", type=at_least(0, float, below=1)
-    )
+    momentum: float = setting(TUNED, "training", "SGD momentum", type=at_least(0, float, below=1))
     clip: float = setting(
         TUNED, "training", "maximum gradient norm; 0 disables clipping", type=at_least(0, float)
     )
@@ -215,9 +215,7 @@ class Settings:
     validate_every: int = setting(
         200, "evaluation", "steps between validations, and between checkpoints", type=at_least(1)
     )
-    seed: int = setting(
-        0, "run", "random seed for weights, tiles and dropout", type=at_least(0)
-    )
+    seed: int = setting(0, "run", "random seed for weights, tiles and dropout", type=at_least(0))
     device: Wanted = setting("auto", "run", "where to compute; cuda needs CuPy and a GPU")
 
     # Found in the data, not given.

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from minunet.errors import InputError
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
-from minunet.errors import InputError
 
 
 def draw(seed=0):

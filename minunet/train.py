@@ -93,13 +93,10 @@ def continued_run(typed: dict[str, Any], folder: Path) -> Run:
 def load(settings: Settings) -> Dataset:
     """Load the data that the settings name."""
     return dataset.load(
-        settings.images,
-        settings.labels,
+        dataset.Source(settings.images, settings.labels, settings.labels_are, settings.truth),
         settings.validation,
         settings.scaling,
-        weighting=targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
-        kind=settings.labels_are,
-        truth=settings.truth,
+        targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
     )
 
 

@@ -279,6 +279,18 @@ def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
     np.testing.assert_array_equal(image, colour)
 
 
+def test_slices_by_number_and_by_range(tmp_path):
+    stack = draw((5, 4, 6))
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    slices = Slices(tmp_path / "a.tif")
+    for k in (0, 4, -1, np.int64(3)):
+        assert_slices([slices[k]], [stack[k]])
+    for part in (slice(1, 3), slice(None, None, -2), slice(7, 9)):
+        assert_slices(slices[part], stack[part])
+    with pytest.raises(IndexError):
+        slices[5]
+
+
 # What cannot be read
 
 

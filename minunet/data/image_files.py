@@ -110,6 +110,31 @@ def read(path: Path) -> list[Array]:
     return images
 
 
+def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
+    """Drop the channel axis of greyscale images.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, 1)
+    source : Path or str               where they come from, for the message
+
+    Returns
+    -------
+    list of (H, W)
+
+    Raises
+    ------
+    InputError
+        If the images are in colour.
+    """
+    if any(image.shape[2] != 1 for image in images):
+        raise InputError(
+            f"{source} is in colour; labels, masks and probabilities must be greyscale: convert it "
+            "to one channel"
+        )
+    return [image[..., 0] for image in images]
+
+
 def files(path: Path) -> list[Path]:
     """List the image files of a folder by name, or the one file itself."""
     if not path.exists():

@@ -173,6 +173,16 @@ def test_a_file_of_several_pages_in_a_folder(tmp_path):
     assert_slices(image_files.read(tmp_path), [*stack, page])
 
 
+def test_grey_drops_the_channel_axis():
+    maps = [draw((4, 6)), draw((5, 3))]
+    for found, expected in zip(
+        image_files.grey([page[..., np.newaxis] for page in maps], "a.tif"), maps, strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match=r"a\.tif is in colour"):
+        image_files.grey([maps[0][..., np.newaxis], draw((4, 6, 3))], "a.tif")
+
+
 # Slice by slice
 
 

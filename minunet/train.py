@@ -86,13 +86,10 @@ def resumed_run(given: dict[str, Any], folder: Path) -> Run:
 def load(settings: Settings) -> Dataset:
     """Load the data that the settings name."""
     return dataset.load(
-        settings.images,
-        settings.labels,
+        dataset.Source(settings.images, settings.labels, settings.labels_are, settings.truth),
         settings.validation,
         settings.scaling,
-        weighting=targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
-        kind=settings.labels_are,
-        truth=settings.truth,
+        targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
     )
 
 

@@ -1,24 +1,23 @@
-"""The settings of a run as options of the command line."""
+"""The settings of a run as command-line options."""
 
 import argparse
-from collections.abc import Sequence
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol, get_args, get_origin, get_type_hints
 
 from minunet.cli import Parser
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
 
-TITLES: dict[Group, str] = {
-    "data": "data",
-    "network": "network",
-    "training": "training",
-    "evaluation": "evaluation",
-    "run": "run",
-}
-"""Headings of the groups of options, in the order of `--help`."""
+
+class OptionGroup(Protocol):
+    """A group of options with a heading of its own; argparse has no public name for its type."""
+
+    @property
+    def add_argument(self) -> Callable[..., argparse.Action]:
+        """Add an option, as `ArgumentParser.add_argument` does."""
 
 
 def flag(name: str) -> str:
-    """Spell a setting as an option of the command line.
+    """Return the command-line option of a setting.
 
     Examples
     --------
@@ -28,64 +27,66 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def choices(kind: Any) -> tuple[str, ...] | None:
-    """List the values of a `Literal`, or of one that may be None; None for any other type.
+def choices(annotation: object) -> tuple[str, ...] | None:
+    """List the values that a `Literal`, or a union with one, allows; None for any other type.
 
     Examples
     --------
     >>> choices(Literal["em", "cells"] | None)
     ('em', 'cells')
     """
-    if get_origin(kind) is Literal:
-        return get_args(kind)
-    return next((choices(part) for part in get_args(kind) if choices(part)), None)
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next(filter(None, map(choices, get_args(annotation))), None)
 
 
 def usual(arguments: Sequence[str]) -> Settings:
-    """Find the defaults of the preset and the experiment that a command line chooses."""
+    """Return the defaults for the preset and the experiment that the command line selects."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--preset", choices=PRESETS)
     parser.add_argument("--experiment", choices=EXPERIMENTS)
     try:
         given = vars(parser.parse_known_args(arguments)[0])
-    except argparse.ArgumentError:  # the parser of the command will say so
+    except argparse.ArgumentError:  # the command's own parser reports it
         given = {}
     return from_options(**{name: value for name, value in given.items() if value is not None})
 
 
-def add_options(parser: Parser, defaults: Settings) -> dict[Group, Any]:
-    """Give a parser one option for every setting; what is not typed stays out of its result.
+def add_options(parser: Parser, defaults: Settings) -> dict[Group, OptionGroup]:
+    """Add one option for every setting to a parser; an option that is not given parses as None.
 
     Parameters
     ----------
     parser : Parser
-    defaults : Settings     those that the help shows
+    defaults : Settings     shown in the help
 
     Returns
     -------
-    dict : the argument groups by name
+    dict : the argument groups by name, in the order of `--help`
     """
     hints = get_type_hints(Settings)
-    groups = {group: parser.add_argument_group(title) for group, title in TITLES.items()}
+    groups: dict[Group, OptionGroup] = {
+        group: parser.add_argument_group(group) for group in get_args(Group)
+    }
     for option in options():
         metadata = dict(option.metadata)
         default = getattr(defaults, option.name)
         text = f"{metadata.pop('help')} (default: {'none' if default is None else default})"
-        legal = choices(hints[option.name])
-        if legal is None:
+        valid = choices(hints[option.name])
+        if valid is None:
             metadata.setdefault("metavar", "N")
         groups[metadata.pop("group")].add_argument(
-            flag(option.name), dest=option.name, choices=legal, help=text, **metadata
+            flag(option.name), dest=option.name, choices=valid, help=text, **metadata
         )
     return groups
 
 
 def command_line(settings: Settings) -> list[str]:
-    """List the options to type for these settings, without those that are defaults."""
+    """List the command-line arguments that give these settings, omitting the defaults."""
     given = {option.name: getattr(settings, option.name) for option in options()}
     first = {name: given[name] for name in ("experiment", "preset") if given[name] is not None}
     if first.get("preset") == from_options(**{k: first[k] for k in first if k != "preset"}).preset:
         del first["preset"]
     defaults = from_options(**first)
-    said = first | {k: v for k, v in given.items() if v != getattr(defaults, k)}
-    return [word for name, value in said.items() for word in (flag(name), str(value))]
+    needed = first | {k: v for k, v in given.items() if v != getattr(defaults, k)}
+    return [word for name, value in needed.items() for word in (flag(name), str(value))]

@@ -1,8 +1,15 @@
-"""Bands of rows: every row once, as many at a time as may be."""
+"""Whole images: cut into bands, mirrored beyond the edge, turned and flipped."""
 
+from typing import get_args
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from minunet.image import bands
+from minunet.image import AVERAGED, SYMMETRIES, Average, bands, cut, mirror, symmetry
+
+# Bands
 
 
 @pytest.mark.parametrize("height", [0, 1, 2, 3, 4, 7, 12])
@@ -18,7 +25,90 @@ def test_the_values_of_all_channels_count():
     assert list(bands((4, 5, 3), most=30)) == [slice(0, 2), slice(2, 4)]
 
 
-def test_unless_told_a_band_has_a_million_values(monkeypatch):
+def test_by_default_a_band_has_a_million_values(monkeypatch):
     assert [band.stop for band in bands((2500, 1024))] == [1024, 2048, 2500]
     monkeypatch.setattr("minunet.image.MOST", 10 * 1024)
     assert [band.stop for band in bands((25, 1024))] == [10, 20, 25]
+
+
+# Mirroring
+
+
+@given(size=st.integers(1, 9), first=st.integers(-80, 80), count=st.integers(0, 40))
+def test_mirrored_indices_walk_up_and_down(size, first, count):
+    # The triangle wave, step by step: one pixel on, and back where the axis ends.
+    up_and_down = [*range(size), *range(size - 2, 0, -1)]
+    expected = [up_and_down[k % len(up_and_down)] for k in range(first, first + count)]
+    np.testing.assert_array_equal(mirror(first, count, size), expected)
+
+
+def test_the_edge_pixel_is_not_repeated():
+    np.testing.assert_array_equal(mirror(-2, 9, size=5), [2, 1, 0, 1, 2, 3, 4, 3, 2])
+
+
+def test_a_tile_by_hand():
+    image = np.array([[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(cut(image, 0, 1, 2, 2), [[2, 3], [5, 6]])
+    np.testing.assert_array_equal(
+        cut(image, -1, -1, 4, 5),
+        [[5, 4, 5, 6, 5], [2, 1, 2, 3, 2], [5, 4, 5, 6, 5], [2, 1, 2, 3, 2]],
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_a_tile_is_a_copy_with_the_dtype_and_channels_of_the_image(shape):
+    image = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    image.flags.writeable = False
+    tile = cut(image, 0, 0, 5, 7)
+    np.testing.assert_array_equal(tile, image)
+    assert tile.dtype == np.uint16
+    assert not np.shares_memory(tile, image)
+
+
+# Symmetries
+
+
+@given(height=st.integers(1, 6), width=st.integers(1, 6), which=st.integers(0, 7))
+def test_a_symmetry_pixel_by_pixel(height, width, which):
+    image = np.arange(height * width * 2).reshape(height, width, 2)
+    turned = symmetry(image, which)
+    for (r, c), _ in np.ndenumerate(turned[..., 0]):
+        k = turned.shape[1] - 1 - c if which >= 4 else c  # column before the flip
+        row, column = [  # a quarter turn counter-clockwise: the last column becomes the first row
+            (r, k),
+            (k, width - 1 - r),
+            (height - 1 - r, width - 1 - k),
+            (height - 1 - k, r),
+        ][which % 4]
+        np.testing.assert_array_equal(turned[r, c], image[row, column])
+    assert np.shares_memory(turned, image)
+
+
+def permutation(*applied):
+    square = np.arange(9).reshape(3, 3)
+    for which in applied:
+        square = symmetry(square, which)
+    return tuple(square.ravel())
+
+
+def test_groups_that_a_prediction_may_be_averaged_over():
+    assert tuple(AVERAGED) == get_args(Average)
+    assert {name: len(numbers) for name, numbers in AVERAGED.items()} == {
+        "none": 1,
+        "flips": 4,
+        "rotations": 4,
+        "symmetries": SYMMETRIES,
+    }
+    image = np.array([[1, 2], [3, 4]])
+    flips = [image, image[::-1], image[:, ::-1], image[::-1, ::-1]]
+    assert {symmetry(image, k).tobytes() for k in AVERAGED["flips"]} == {
+        flipped.tobytes() for flipped in flips
+    }
+
+
+@pytest.mark.parametrize("average", AVERAGED)
+def test_each_of_them_is_a_group(average):
+    group = {permutation(which) for which in AVERAGED[average]}
+    assert len(group) == len(AVERAGED[average])
+    assert permutation(0) in group
+    assert {permutation(a, b) for a in AVERAGED[average] for b in AVERAGED[average]} == group

@@ -1,5 +1,6 @@
 """Whole images: cut into bands, mirrored beyond the edge, turned and flipped."""
 
+from itertools import product
 from typing import get_args
 
 import numpy as np
@@ -8,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minunet.image import AVERAGED, SYMMETRIES, Average, bands, cut, mirror, symmetry
+
+ALL = range(SYMMETRIES)
+PAGE = np.array([[1, 2, 3], [4, 5, 6]])
 
 # Bands
 
@@ -112,3 +116,67 @@ def test_each_of_them_is_a_group(average):
     assert len(group) == len(AVERAGED[average])
     assert permutation(0) in group
     assert {permutation(a, b) for a in AVERAGED[average] for b in AVERAGED[average]} == group
+
+
+def test_symmetries_by_hand():
+    for which, turned in [
+        (0, [[1, 2, 3], [4, 5, 6]]),
+        (1, [[3, 6], [2, 5], [1, 4]]),
+        (2, [[6, 5, 4], [3, 2, 1]]),
+        (3, [[4, 1], [5, 2], [6, 3]]),
+        (4, [[3, 2, 1], [6, 5, 4]]),
+        (5, [[6, 3], [5, 2], [4, 1]]),
+        (6, [[4, 5, 6], [1, 2, 3]]),
+        (7, [[1, 4], [2, 5], [3, 6]]),
+    ]:
+        np.testing.assert_array_equal(symmetry(PAGE, which), turned)
+
+
+def as_permutation(which):
+    return tuple(symmetry(np.arange(9).reshape(3, 3), which).ravel())
+
+
+def test_symmetries_are_the_group_of_the_square():
+    assert SYMMETRIES == 8
+    group = {as_permutation(which) for which in ALL}
+    assert len(group) == 8
+    square = np.arange(9).reshape(3, 3)
+    for first, second in product(ALL, ALL):
+        both = symmetry(symmetry(square, first), second)
+        assert tuple(both.ravel()) in group
+    for first in ALL:  # each has an inverse among them
+        assert any(
+            np.array_equal(symmetry(symmetry(square, first), second), square) for second in ALL
+        )
+
+
+def test_neighbours_stay_neighbours():
+    square = np.arange(25).reshape(5, 5)
+    pairs = {frozenset(pair) for pair in zip(square[:, 1:].flat, square[:, :-1].flat, strict=True)}
+    pairs |= {frozenset(pair) for pair in zip(square[1:].flat, square[:-1].flat, strict=True)}
+    for which in ALL:
+        moved = symmetry(square, which)
+        for one, other in zip(moved[:, 1:].flat, moved[:, :-1].flat, strict=True):
+            assert frozenset((one, other)) in pairs
+
+
+@pytest.mark.parametrize("which", ALL)
+def test_image_and_labels_stay_together(which):
+    rng = np.random.default_rng(which)
+    labels = rng.integers(0, 3, (5, 8))
+    image = np.stack([labels * 10.0, labels * 100.0], axis=-1)
+    x, y = symmetry(image, which), symmetry(labels, which)
+    assert x.shape == (*y.shape, 2)
+    assert y.shape == ((5, 8) if which % 2 == 0 else (8, 5))
+    np.testing.assert_array_equal(x[..., 0], y * 10.0)
+    np.testing.assert_array_equal(x[..., 1], y * 100.0)
+    assert x.dtype == image.dtype
+    assert y.dtype == labels.dtype
+
+
+@pytest.mark.parametrize("which", ALL)
+def test_symmetry_does_not_write_to_its_argument(which):
+    page = PAGE.copy()
+    page.flags.writeable = False
+    symmetry(page, which)
+    np.testing.assert_array_equal(page, PAGE)

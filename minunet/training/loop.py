@@ -93,7 +93,7 @@ def step(
     if not math.isfinite(energy):
         raise DivergedError(first_not_finite(activations))
     dlogits = cross_entropy.backward(p, labels, weight_map)
-    grads = unet.backward(state.params, activations, dlogits, arch)
+    grads = unet.backward(state.params, activations, dlogits, arch, release=True)
     if clip:
         grads = sgd.clip(grads, clip)
     state.params, state.velocity = sgd.step(

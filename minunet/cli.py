@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from math import inf, nan
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from minunet.errors import InputError
 
@@ -57,6 +57,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
+class OptionGroup(Protocol):
+    """A parser, or a group of its options, for which argparse has no public type."""
+
+    @property
+    def add_argument(self) -> Callable[..., argparse.Action]:
+        """Add an option, as `ArgumentParser.add_argument` does."""
+
+
 def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[str], float]:
     """Return an argument type: an int or a float, at least `least` and less than `below`."""
     valid = f"{'a whole number' if kind is int else 'a number'} ≥ {least}"
@@ -74,7 +82,7 @@ def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[st
     return parse
 
 
-def add_threads(parser: argparse.ArgumentParser) -> None:
+def add_threads(parser: OptionGroup) -> None:
     """Add the option --threads, whose value `threads.use` takes."""
     parser.add_argument(
         "--threads",

@@ -41,7 +41,7 @@ Needs: TypeAlias = Callable[[int, int], float]
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
-    parser = Parser("predict", "Segment an image or a stack of any size by overlapping tiles.")
+    parser = Parser("predict")
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
     add("image", type=Path, metavar="IMAGE", help="TIFF stack, TIFF or PNG image, or folder")
@@ -100,7 +100,8 @@ def add_labels(parser: Parser) -> None:
         "--smallest",
         type=at_least(1),
         metavar="N",
-        help="minimum size of a cell, in pixels; smaller ones are dropped (default: that of the run)",
+        help="minimum size of a cell, in pixels; smaller ones are dropped "
+        "(default: as in training)",
     )
 
 

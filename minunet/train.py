@@ -120,7 +120,7 @@ def find(folder: Path) -> tuple[Path, ...]:
 
 def make_parser(arguments: list[str]) -> Parser:
     """Make the parser; its help shows the defaults of the preset in `arguments`."""
-    parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
+    parser = Parser("train")
     groups = add_options(parser, usual(arguments))
     groups["data"].add_argument(
         "--data",

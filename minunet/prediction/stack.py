@@ -34,7 +34,7 @@ class Labelling(NamedTuple):
         return np.array(self.values, np.uint8)[which]
 
     def number(self, p: Array) -> Array:
-        """Find and number the cells of a slice, (H, W) uint16, by the probability of cell (H, W)."""
+        """Find and number the cells (H, W) of a slice, by the probability of cell (H, W)."""
         threshold = 0.5 if self.threshold is None else self.threshold
         return instances.from_probability(p, threshold, self.smallest)
 

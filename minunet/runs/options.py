@@ -1,19 +1,11 @@
 """The settings of a run as command-line options."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, get_args, get_origin, get_type_hints
+from collections.abc import Sequence
+from typing import Literal, get_args, get_origin, get_type_hints
 
-from minunet.cli import Parser
+from minunet.cli import OptionGroup, Parser
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
-
-
-class OptionGroup(Protocol):
-    """A group of options with a heading of its own; argparse has no public name for its type."""
-
-    @property
-    def add_argument(self) -> Callable[..., argparse.Action]:
-        """Add an option, as `ArgumentParser.add_argument` does."""
 
 
 def flag(name: str) -> str:

@@ -217,7 +217,7 @@ def stitched(params, image, arch, tile, paper_step=False):
     """Logits of the whole image, tile by tile."""
     whole = np.full((*image.shape[:2], arch.classes), np.nan)
     for window, logits in tiling.windows(Network(params, arch), image, Tiling(tile, paper_step)):
-        whole[window] = scores
+        whole[window] = logits
     return whole
 
 

@@ -12,7 +12,7 @@ from minunet.errors import InputError
 from minunet.network import sizes
 from minunet.network.architecture import Architecture
 from minunet.prediction import tile_choice, tiling
-from minunet.prediction.memory import amount
+from minunet.prediction.memory import parse_bytes
 from minunet.prediction.tiling import Tiling
 
 SMALL = Architecture(depth=1, channels=2)
@@ -104,6 +104,6 @@ def test_too_little_memory_is_refused_with_what_is_enough(paper_step):
     message = str(refused.value)
     assert message.startswith("1.00GB")
     assert f"{smallest} x {smallest}" in message
-    enough = amount(message.split("--memory ")[1].split()[0])
+    enough = parse_bytes(message.split("--memory ")[1].split()[0])
     assert tile_choice.best(arch, size, enough, needs, paper_step) == smallest
     assert enough < 1.02 * 1e5 * smallest**2

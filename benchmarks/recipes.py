@@ -94,10 +94,10 @@ def train(recipe, data, channels, steps, seed):
             adam.step()
         else:
             length = torch.sqrt(sum((g**2).sum() for g in grads))
-            cut = min(1.0, recipe.get("clip", math.inf) / float(length))
+            factor = min(1.0, recipe.get("clip", math.inf) / float(length))
             with torch.no_grad():
                 for name, g in zip(params, grads, strict=True):
-                    velocity[name].mul_(momentum).sub_(rate * cut * g)
+                    velocity[name].mul_(momentum).sub_(rate * factor * g)
                     params[name].add_(velocity[name])
         energies.append(float(energy.detach()))
     return params, arch, energies

@@ -1,12 +1,12 @@
-"""Milliseconds of a training sample by augmentation, beside a training step.
+"""Milliseconds per training sample for each augmentation, compared with a training step.
 
     python benchmarks/augment.py [--rounds 15]
 
-A sample is what `sampling.sample` makes of a 512 x 512 image of noise with one channel: grey
-values, labels and weights. The step is one of the preset `laptop`, without its sample. All of them
-take turns in every round, so that a machine that changes its speed changes it for all; the first
-round is not counted. Training makes samples in a thread of its own, ahead of the step. Prints one
-Markdown table.
+A sample is the grey values, labels and weights that `sampling.sample` cuts from a 512 x 512 image
+of noise with one channel. The step is one of the preset `laptop`, without its sample. They take
+turns in every round, so that a change in the machine's speed affects all of them; the first round
+is not counted. (Training makes samples ahead of the step, in another thread.) Prints one Markdown
+table.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PAPER_TILE = 572
 
 
 def measure(work, rounds):
-    """Seconds of every piece of work, a list by name; the pieces take turns."""
+    """Time each piece of work, in turns; return lists of seconds by name."""
     seconds = {name: [] for name in work}
     for _ in range(rounds + 1):
         for name, call in work.items():
@@ -39,9 +39,9 @@ def measure(work, rounds):
 
 
 def main():
-    """Measure, and print the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="rounds that count (default: 15)")
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     image, weights = rng.random((2, 512, 512), dtype=np.float32)
@@ -60,7 +60,7 @@ def main():
     seconds = measure(work, args.rounds)
     step = statistics.median(seconds["step"])
     print(f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}\n")
-    print(f"A step of `laptop` takes {step * 1e3:.0f} ms in the median.\n")
+    print(f"A training step of `laptop` takes {step * 1e3:.0f} ms (median).\n")
     heads = "".join(f" ms of {size} pixels: median (min – max) | ÷ step |" for size in sizes)
     print(f"| sample |{heads}\n|---|{'---|---|' * len(sizes)}")
     for name in sets:

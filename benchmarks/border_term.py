@@ -1,11 +1,11 @@
-"""What the border term of equation (2) does for touching cells.
+"""The effect of the border term of equation (2) on touching cells.
 
     python benchmarks/border_term.py FOLDER --out RUNS [any option of minunet.train]
 
-Runs `minunet.train --experiment cells` on FOLDER with equation (2) and with its first term w_c
-alone, all else the same, seed and number of steps included, side by side on a core each. Prints the
-scores of both on the slices held out as a Markdown table: of their best steps by SEG on these
-slices.
+Runs `minunet.train --experiment cells` on FOLDER twice, with equation (2) and with its first term
+w_c alone. All other settings are the same, including the seed and the number of steps. Both run at
+once, on a core each. Prints the scores on the slices held out as a Markdown table, each run at the
+step with its best SEG on these slices.
 """
 
 import argparse
@@ -20,10 +20,10 @@ SHOWN = ("seg", "iou", "cells_truth", "cells_found", "cells_missed", "cells_merg
 
 
 def main():
-    """Train both, and print the table."""
+    """Train with both, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("data", type=Path, help="data set, as for minunet.train --data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for both runs")
     args, more = parser.parse_known_args()
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minunet.train", "--experiment", "cells", "--data", args.data]
@@ -34,7 +34,7 @@ def main():
         for form in FORMS
     ]
     if any(process.wait() for process in running):
-        sys.exit("a run failed")
+        sys.exit("a run failed; see its message above")
     scores = {form: json.loads((args.out / form / "scores.json").read_text()) for form in FORMS}
     print("\n| | " + " | ".join(scores["paper"][key]["name"] for key in SHOWN) + " |")
     print("|---" * (1 + len(SHOWN)) + "|")

@@ -1,11 +1,11 @@
-"""What a training step asks of a GPU: kernels, new arrays and copies, by function.
+"""GPU work of a training step: kernels, new arrays and copies, by function.
 
     python benchmarks/gpu_launches.py [--presets tiny laptop]
 
-Needs no GPU: the step runs on the stand-in of the tests, which notes what CuPy would have to do
-(see `tests/support/ledger.py` for what counts as what). Prints one Markdown table for each preset.
-New arrays are results and temporaries together; CuPy takes their memory from a pool, and gives it
-back when they are let go, so that their sum is traffic and not the memory that a step needs.
+Needs no GPU: the step runs on the stand-in of the tests, which records what CuPy would do (see
+`tests/support/ledger.py` for what counts as what). Prints one Markdown table per preset. New arrays
+are results and temporaries. CuPy takes their memory from a pool and returns it when they are freed,
+so their sum measures traffic, not the memory that a step needs.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from minunet.image import Sample
 from minunet.network import sizes
 from minunet.runs.settings import PRESETS, from_options
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 import ledger
 import standin
 
 
 def step(settings):
-    """Train one step on a tile of noise; return what was asked for."""
+    """Train one step on a tile of noise; return the entries of the ledger."""
     arch, n = settings.architecture, settings.tile
     rng = np.random.default_rng(0)
     m = sizes.output_size(n, arch.depth)
@@ -40,7 +40,7 @@ def step(settings):
 
 
 def line(name, entries):
-    """Write a row of the table."""
+    """Format a row of the table."""
     new = ledger.of(entries, "array")
     return (
         f"| {name} | {len(ledger.of(entries, 'launch'))} | {len(new)} | {sum(new) / 2**20:,.1f} |"
@@ -48,13 +48,13 @@ def line(name, entries):
 
 
 def table(preset):
-    """Print what one step of a preset asks for."""
+    """Print the table of one step of a preset."""
     settings = from_options(preset=preset)
     entries = step(settings)
     sent, back = ledger.of(entries, "in"), ledger.of(entries, "out")
     print(f"\n{preset}: depth {settings.depth}, {settings.channels} channels, tile {settings.tile}")
     print(f"({len(sent)} copies in, {sum(sent):,} bytes; {len(back)} out, {sum(back)} bytes)\n")
-    print("| asked for by | kernels | new arrays | MiB |\n|---|---|---|---|")
+    print("| function | kernels | new arrays | MiB |\n|---|---|---|---|")
     for place in sorted({entry.place for entry in entries}):
         print(line(f"`{place}`", [entry for entry in entries if entry.place == place]))
     print(line("the step", entries))
@@ -63,7 +63,13 @@ def table(preset):
 def main():
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["tiny", "laptop"])
+    parser.add_argument(
+        "--presets",
+        nargs="+",
+        choices=PRESETS,
+        default=["tiny", "laptop"],
+        help="presets to count (default: tiny laptop)",
+    )
     for preset in parser.parse_args().presets:
         table(preset)
 

@@ -1,18 +1,17 @@
-"""How the cost of a prediction grows: seconds and memory for images of 1, 4, 16 and 64 megapixels.
+"""Seconds and memory of a prediction by image size: 1, 4, 16 and 64 megapixels.
 
     python benchmarks/large_images.py [--preset laptop] [--channels 16] [--rounds 3]
 
-Images are noise, uncompressed TIFF written band by band, and `python -m minunet.predict` segments
-them with an untrained network: neither makes a difference to its cost. Every run is a process of
-its own, and sizes take turns, so that a machine that changes its speed changes it for all. Seconds
-are those of segmenting and writing, after one tile to warm up; start-up and preview, which do not
-grow, are in a column beside. Files are in the page cache, so that no disk is timed. Memory is read
-from /proc while a process runs (Linux only): anonymous memory is what it holds for itself; resident
-memory counts the pages of mapped files, too, which the kernel keeps as long as nobody else wants
-the memory, and drops or writes back when somebody does.
+Images are uncompressed TIFF files of noise, and `python -m minunet.predict` segments them with an
+untrained network: neither changes the cost. Each run has a process of its own, and sizes take
+turns, so that a change in the machine's speed affects all of them. Seconds are for segmenting and
+writing, after one tile to warm up; start-up and preview, which do not grow, have their own column.
+Files are in the page cache, so no disk is timed. Memory is read from /proc while a process runs
+(Linux only). Anonymous memory is the process's own. Resident memory also counts the pages of mapped
+files, which the kernel keeps in memory until it needs the space.
 
-Before that, the price of the margin by tile: computed, and in seconds of a forward pass. Prints
-Markdown tables. With the defaults it takes about 6 minutes on 2 cores, and 700 MB of disk.
+A first table shows the cost of the margin by tile, computed and measured for a forward pass. Prints
+Markdown tables. The defaults take about 6 minutes on 2 cores, and 700 MB of disk.
 """
 
 import argparse
@@ -41,14 +40,14 @@ from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import PRESETS, from_options
 
 TILES = (204, 252, 316, 348, 444, 572, 700, 828, 1084, 1340, 1596, 2108)
-"""Legal at depth 4, and so at any smaller depth."""
+"""Tile sizes valid at depth 4, and so at any smaller depth."""
 
 POLL = 0.005
-"""Seconds between two looks at the memory of a process."""
+"""Seconds between two readings of the memory of a process."""
 
 
 def write_image(path, side):
-    """Write a square image of noise that is never in memory as a whole."""
+    """Write a square image of noise band by band, never all of it in memory."""
     rng = np.random.default_rng(0)
     image = tifffile.memmap(path, shape=(side, side), dtype=np.uint8, photometric="minisblack")
     for rows in bands(image.shape):
@@ -57,7 +56,7 @@ def write_image(path, side):
 
 
 def write_model(path, settings):
-    """Write a checkpoint of a network nobody trained."""
+    """Write a checkpoint of an untrained network."""
     rng = np.random.default_rng(0)
     params = initialization.gaussian(settings.architecture, rng)
     state = rng.bit_generator.state
@@ -65,13 +64,13 @@ def write_model(path, settings):
 
 
 def child(*arguments):
-    """Predict; print one line of JSON: seconds in all, and of segmenting and writing."""
+    """Predict; print a line of JSON: total seconds, and seconds of segmenting and writing."""
     segment, seconds = predict.segment, []
 
     def timed(*given):
         params, images, task, *_ = given
         how = task.settings.architecture, task.tile, task.paper_step, np.float32
-        next(tiling.segment(params, images[0], *how))  # the first one pays for imports and memory
+        next(tiling.segment(params, images[0], *how))  # the first tile pays for imports and memory
         started = time.perf_counter()
         segment(*given)
         seconds.append(time.perf_counter() - started)
@@ -85,7 +84,7 @@ def child(*arguments):
 
 
 def watch(process):
-    """Return the largest anonymous and the largest resident memory of a process, in bytes."""
+    """Return the peaks of the anonymous and the resident memory of a process, in bytes."""
     peak = {"RssAnon": 0, "VmRSS": 0}
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -124,7 +123,7 @@ def measure_all(settings, sides, rounds):
 
 
 def print_growth(settings, sides, results):
-    """Print seconds and memory by the size of the image."""
+    """Print seconds and memory by image size."""
     print("| image | tile | tiles | seconds a megapixel: median (min – max) | ÷ first ", end="")
     print("| other seconds | anonymous memory | estimated | resident memory |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -145,11 +144,11 @@ def print_growth(settings, sides, results):
 
 
 def print_overhead(settings, rounds, largest):
-    """Print the price of the margin by tile: computed for two networks, and measured for one."""
+    """Print the cost of the margin by tile: computed for two networks, and measured for one."""
     arch, rng = settings.architecture, np.random.default_rng(0)
     params = initialization.gaussian(arch, rng)
     seconds = {tile: [] for tile in TILES if tile <= largest}
-    for turn in range(rounds + 1):  # the first one also pays for fresh memory
+    for turn in range(rounds + 1):  # the first turn also pays for fresh memory
         for tile, each in seconds.items():
             x = rng.random((tile, tile, 1), np.float32)
             started = time.perf_counter()
@@ -174,15 +173,21 @@ def print_overhead(settings, rounds, largest):
 
 
 def main():
-    """Measure, and print the tables."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--preset", choices=PRESETS, default="laptop")
-    add("--channels", type=int, help="default: the preset's")
-    add("--tile", type=int, help="default: the preset's")
-    add("--megapixels", type=int, nargs="+", default=[1, 4, 16, 64], help="of 1024² pixels each")
-    add("--rounds", type=int, default=3)
-    add("--largest", type=int, default=1084, help="tile that is timed by itself")
+    add("--preset", choices=PRESETS, default="laptop", help="network (default: laptop)")
+    add("--channels", type=int, help="channels of level 0 (default: the preset's)")
+    add("--tile", type=int, help="tile size, pixels (default: the preset's)")
+    add(
+        "--megapixels",
+        type=int,
+        nargs="+",
+        default=[1, 4, 16, 64],
+        help="image sizes, in units of 1024² pixels",
+    )
+    add("--rounds", type=int, default=3, help="runs of each size (default: 3)")
+    add("--largest", type=int, default=1084, help="largest tile to time by itself (default: 1084)")
     add("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args()
     keep_memory()  # as the commands do

@@ -1,11 +1,11 @@
-"""Learning rates, momenta and what else was tried, on one network with one sequence of tiles.
+"""Learning rates, momenta and other recipes, on one network with one sequence of tiles.
 
     python benchmarks/recipes.py FOLDER/isbi2012 [--only NAME …] [--steps 1000] [--channels 16]
 
 Trains the network of the laptop preset (depth 3, 16 channels, tile 348) in PyTorch, whose step is
-the faster one, without dropout and with uniform weights, on the first 19 of 24 slices; scores the
-other five. Every recipe sees the same tiles in the same order from the same initial weights, and
-its rate falls along half a cosine. Adam is there to compare with. Writes `recipes.csv` and
+faster, without dropout and with uniform weights, on the first 19 of 24 slices; scores the other
+five. All recipes start from the same weights and use the same tiles in the same order; the learning
+rate falls along half a cosine. Adam is included for comparison. Writes `recipes.csv` and
 `recipes.png` into --out and prints a Markdown table. Needs the extras `test` and `oracles`.
 """
 
@@ -20,7 +20,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.nn import functional
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 import torch_unet
 
 from minunet import augmentation
@@ -54,11 +54,11 @@ RECIPES = {
     },
     "momentum 0.95, 1e-1, cut at 0.2": {"momentum": 0.95, "rate": 1e-1, "clip": 0.2},
 }
-"""last_momentum: reached after RAMP steps, with rate / (1 - momentum) kept."""
+"""Settings by name; `last_momentum` is reached after RAMP steps, at equal rate / (1 - momentum)."""
 
 
 def schedule(recipe, step, steps):
-    """Learning rate and momentum of a step."""
+    """Return the learning rate and the momentum of a step."""
     first, last = recipe.get("momentum", 0), recipe.get("last_momentum", recipe.get("momentum", 0))
     ramped = min(1, step / RAMP)
     momentum = 1 - (1 - first) ** (1 - ramped) * (1 - last) ** ramped
@@ -67,7 +67,7 @@ def schedule(recipe, step, steps):
 
 
 def train(recipe, data, channels, steps, seed):
-    """Train by one recipe; return parameters, architecture and the energies of all steps."""
+    """Train with one recipe; return parameters, architecture and the energies of all steps."""
     arch = Architecture(depth=DEPTH, channels=channels, dropout=0.0)
     start = initialization.gaussian(arch, np.random.default_rng(seed), dtype=np.float32)
     part = data.part(data.training)
@@ -94,17 +94,17 @@ def train(recipe, data, channels, steps, seed):
             adam.step()
         else:
             length = torch.sqrt(sum((g**2).sum() for g in grads))
-            cut = min(1.0, recipe.get("clip", math.inf) / float(length))
+            factor = min(1.0, recipe.get("clip", math.inf) / float(length))
             with torch.no_grad():
                 for name, g in zip(params, grads, strict=True):
-                    velocity[name].mul_(momentum).sub_(rate * cut * g)
+                    velocity[name].mul_(momentum).sub_(rate * factor * g)
                     params[name].add_(velocity[name])
         energies.append(float(energy.detach()))
     return params, arch, energies
 
 
 def score(recipe, data, params, arch):
-    """Energy per pixel, least pixel error and V_Rand of the slices held out."""
+    """Return energy per pixel, lowest pixel error and V_Rand of the slices held out."""
     margin, energy, found = sizes.margin(DEPTH), [], []
     for k in data.held_out:
         image = data.images[k] + np.float32(recipe.get("shift", 0))
@@ -124,13 +124,14 @@ def score(recipe, data, params, arch):
 
 
 def draw(path, curves):
-    """Draw the energies of all recipes, running means over 50 tiles."""
+    """Draw the energies of all recipes as running means over 50 tiles."""
     figure = Figure(figsize=(10, 5.5), layout="constrained")
     axes = figure.subplots()
     for k, (name, energies) in enumerate(curves.items()):
-        mean = np.convolve(energies, np.full(50, 1 / 50), mode="valid")
+        window = min(50, len(energies))
+        mean = np.convolve(energies, np.full(window, 1 / window), mode="valid")
         style = {"color": "black", "linewidth": 2} if "Adam" in name else {"color": f"C{k % 10}"}
-        axes.plot(np.arange(50, len(energies) + 1), mean, label=name, **style)
+        axes.plot(np.arange(window, len(energies) + 1), mean, label=name, **style)
     axes.set(xlabel="step", ylabel="energy per pixel, mean of 50 tiles", ylim=(0.15, 0.7))
     axes.legend(fontsize="small")
     axes.grid(alpha=0.3)
@@ -138,14 +139,23 @@ def draw(path, curves):
 
 
 def main():
-    """Run the recipes asked for."""
+    """Train with each recipe; print the table, write the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="*", default=list(RECIPES), choices=RECIPES)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--channels", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("recipes"))
+    parser.add_argument("data", type=Path, help="folder of the ISBI 2012 stacks")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=list(RECIPES),
+        choices=RECIPES,
+        metavar="NAME",
+        help="recipes to train with (default: all)",
+    )
+    parser.add_argument("--steps", type=int, default=1000, help="steps (default: 1000)")
+    parser.add_argument("--channels", type=int, default=16, help="channels (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("recipes"), help="output folder (default: recipes)"
+    )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     images, labels = map(str, readers.find(args.data))

@@ -1,11 +1,12 @@
-"""Seconds to compute all scores of a probability, by the number of processes.
+"""Seconds to compute all scores of a probability map, by number of processes.
 
     python benchmarks/scores.py FOLDER/isbi2012 [--slices 30] [--processes 1 2] [--rounds 3]
 
-The truth are the slices of train-labels.tif, the first ones once more if there are too few. The
-probability is made of them: moved by two pixels, blurred, and with smooth noise. Ten thresholds.
-The numbers of processes take turns, so that a machine that changes its speed changes it for all,
-and their scores are asserted equal. Prints one Markdown table, and what the scores are.
+The ground truth is the slices of train-labels.tif, repeated if there are too few. The probability
+maps are these slices shifted by two pixels and blurred, with smooth noise added. Scores are
+computed at ten thresholds. The numbers of processes take turns, so that a change in the machine's
+speed affects all of them, and their scores are asserted equal. Prints one Markdown table, and the
+scores.
 """
 
 import argparse
@@ -23,19 +24,21 @@ from minunet.metrics import em, segments
 
 
 def probability(cells, seed):
-    """Make a probability of the truth, about as good as a small network's."""
+    """Make a probability map from the truth, about as good as a small network's."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=cells.shape), 1.5)
     moved = ndimage.gaussian_filter(np.roll(cells > 0, 2, axis=1).astype(float), 2)
     return np.clip(moved + 0.12 * noise / noise.std(), 0, 1).astype(np.float32)
 
 
 def main():
-    """Measure, and print the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--slices", type=int, default=30)
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("data", type=Path, help="folder of the ISBI 2012 stacks")
+    parser.add_argument("--slices", type=int, default=30, help="slices (default: 30)")
+    parser.add_argument(
+        "--processes", type=int, nargs="+", default=[1, 2], help="numbers to compare (default: 1 2)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
     args = parser.parse_args()
     masks = image_files.read(readers.find(args.data)[1])
     truth = [segments.components(masks[k % len(masks)][..., 0]) for k in range(args.slices)]

@@ -1,14 +1,13 @@
-"""Seconds of a weight map beside one distance transform and beside a transform for each cell.
+"""Seconds of a weight map, compared with one distance transform and with one for each cell.
 
-    python benchmarks/weight_map.py [--rounds 5] [--largest 4096]
+    python benchmarks/weight_map.py [--rounds 9] [--largest 4096]
 
-The maps hold as many cells as said, about round and in part touching, scattered at random. "EDT" is
-one default `scipy.ndimage.distance_transform_edt` of the label. "map" is `weight_map.paper`, all of
-it. "loop" is what is usually written instead, a transform for each cell, kept here to the two
-smallest distances and to one round; it is left out where it would take minutes. Its distances are
-asserted equal to ours before any time is believed. Sides take turns, so that a machine that changes
-its speed changes it for all; figures are medians. "peak" is the memory of the process so far.
-Prints a Markdown table.
+The label maps contain roughly round cells, scattered at random; some of them touch. "EDT" is one
+default `scipy.ndimage.distance_transform_edt` of the label. "map" is all of `weight_map.paper`.
+"loop" is the usual code, a transform for each cell; it keeps only the two smallest distances, runs
+once, and is left out where it would take minutes. Its distances are asserted equal to ours before
+anything is timed. EDT and map take turns, so that a change in the machine's speed affects both;
+figures are medians. "peak" is the peak memory of the process so far. Prints a Markdown table.
 """
 
 import argparse
@@ -28,11 +27,11 @@ CELLS = (
 )
 W_C = np.array([1.5, 0.75], np.float32)
 LOOP = 2**28
-"""Most cells times pixels that the loop is given."""
+"""Maximum of cells times pixels for the loop."""
 
 
-def draw(size, n, rng):
-    """Cells around n random pixels, each as far as half the usual distance and a little more."""
+def label_map(size, n, rng):
+    """Draw n cells around random pixels, with a radius a little over half the typical spacing."""
     seeds = np.zeros((size, size), np.int32)
     seeds.flat[rng.choice(size**2, n, replace=False)] = np.arange(1, n + 1)
     away, at = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
@@ -40,7 +39,7 @@ def draw(size, n, rng):
 
 
 def loop(instances):
-    """Two smallest distances, by a transform for each cell."""
+    """Compute the two smallest distances with a transform for each cell."""
     d1 = d2 = np.full(instances.shape, np.inf)
     for k in np.unique(instances[instances > 0]):
         d = ndimage.distance_transform_edt(instances != k)
@@ -49,14 +48,14 @@ def loop(instances):
 
 
 def seconds(run, *args):
-    """Seconds that a call takes, and what it returns."""
+    """Return the seconds of a call, and its result."""
     started = time.perf_counter()
     result = run(*args)
     return time.perf_counter() - started, result
 
 
 def measure(instances, rounds):
-    """Median seconds of a transform and of a map, and seconds of the loop or None."""
+    """Return median seconds of a transform and of a map, and seconds of the loop or None."""
     slow = None
     if int(instances.max()) * instances.size <= LOOP:
         separated = weight_map.separate(instances)
@@ -72,13 +71,16 @@ def measure(instances, rounds):
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds (default: 9)")
+    parser.add_argument("--largest", type=int, default=4096, help="largest map (default: 4096)")
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     print("| pixels | cells | EDT, s | map, s | ÷ EDT | loop, s | ÷ EDT | peak, MiB |")
     print("|---|---|---|---|---|---|---|---|")
     for size, n in CELLS:
-        edt, ours, slow = measure(draw(size, n, rng), args.rounds)
+        if size > args.largest:
+            continue
+        edt, ours, slow = measure(label_map(size, n, rng), args.rounds)
         others = "– | –" if slow is None else f"{slow:.3f} | {slow / edt:.1f}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         row = f"{size}² | {n:,} | {edt:.4f} | {ours:.4f} | {ours / edt:.1f} | {others} | {peak:.0f}"

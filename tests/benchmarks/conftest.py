@@ -1,6 +1,6 @@
-"""The scripts of benchmarks/ import each other by name, as if they were run."""
+"""Make the parts of benchmarks/beside_torch importable by name, as they are when it runs."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "beside_torch"))

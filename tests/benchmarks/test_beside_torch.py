@@ -1,6 +1,6 @@
-"""The benchmark beside PyTorch: both sides do the same work, and the tables say what was measured.
+"""The benchmark against PyTorch: both sides do the same work, the tables show what was measured.
 
-No time is asserted here, and none is measured but to see that it is.
+No time is asserted.
 """
 
 import importlib
@@ -75,7 +75,7 @@ def test_a_form_on_one_thread_has_one():
     assert threads.count() == 1
 
 
-def test_the_steps_of_both_sides_go_the_same_way(torch_side):
+def test_both_sides_take_the_same_steps(torch_side):
     job = NETWORK._replace(step=True)
     sides = minunet_side.Side("minunet", "cpu", 1), torch_side.Side("torch", "cpu", 1)
     steps = [side.prepare(job) for side in sides]
@@ -114,12 +114,12 @@ def test_operations_are_counted_as_figure_1_counts_them():
     assert sum(layer.flop for layer in forward) == sum(row.flop for row in rows)
     assert network.flop == sum(row.flop for row in sizes.figure1(Architecture(), 572))
     backward = [layer for layer in network.layers() if layer.backward]
-    first = forward[0].flop  # whose dx nobody asks for
+    first = forward[0].flop  # needs no dx
     assert sum(layer.flop for layer in backward) == 2 * sum(f.flop for f in forward) - first
     assert work.Network.of_width(16, step=True) == work.Network(16, 3, 348, True)
 
 
-def test_a_job_travels_as_json():
+def test_a_job_survives_json():
     for job in JOBS:
         assert work.from_json(work.to_json(job)) == job
 
@@ -130,11 +130,11 @@ def test_a_difference_is_relative_to_the_norm():
     assert timing.difference(found, expected, np.inf) == 0.25  # 1 of 4
     assert timing.difference(found, expected, 2) == 0.2  # 1 of √25
     assert timing.difference(found * np.nan, expected, np.inf) == np.inf
-    with pytest.raises(AssertionError, match="beside"):
+    with pytest.raises(AssertionError, match="against"):
         timing.difference(expected[:1], expected, 2)
 
 
-def test_a_process_chooses_its_kernels_itself(monkeypatch):
+def test_the_shell_does_not_choose_the_kernels_of_a_process(monkeypatch):
     for name in ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
     assert set(os.environ) - set(timing.environment(as_is=False)) >= {"OPENBLAS_CORETYPE"}
@@ -143,13 +143,13 @@ def test_a_process_chooses_its_kernels_itself(monkeypatch):
 
 
 class Answering:
-    """A worker that needs no process: it writes what it was made with, and counts its turns."""
+    """A worker without a process: it saves the arrays it was made with, and counts its turns."""
 
     def __init__(self, side, **arrays):
         self.side, self.arrays, self.turns = side, arrays, 0
 
     def ask(self, do, argument=None):
-        """Answer as a process would."""
+        """Answer like a process."""
         if do == "save":
             np.savez(argument, **self.arrays)
         if do == "turn":
@@ -172,7 +172,7 @@ def test_sides_take_turns_if_they_agree():
 @pytest.mark.parametrize(
     "wrong", [{"y": [1, 2.001]}, {"dw": [1, 2.001]}, {"out.w": [1, 2.005]}, {"y": [1, np.nan]}]
 )
-def test_nothing_is_timed_if_they_do_not(wrong):
+def test_nothing_is_timed_if_sides_disagree(wrong):
     y = np.array([1.0, 2])
     right = {"y": y, "dw": y, "out.w": y}
     arrays = right | {name: np.array(a) for name, a in wrong.items()}
@@ -180,7 +180,7 @@ def test_nothing_is_timed_if_they_do_not(wrong):
     with pytest.raises(AssertionError, match=f"b: {next(iter(wrong))} is .* off"):
         timing.take_turns(workers, NETWORK, timing.Options(3, 0, 1))
     assert [worker.turns for worker in workers] == [0, 0]
-    with pytest.raises(AssertionError, match="beside"):
+    with pytest.raises(AssertionError, match="against"):
         timing.take_turns([workers[0], Answering("c", y=y)], NETWORK, timing.Options(3, 0, 1))
 
 
@@ -192,7 +192,7 @@ def entry(section, job, **seconds):
     return {"section": section, "job": work.to_json(job), "sides": sides}
 
 
-def test_the_tables_say_what_was_measured():
+def test_the_tables_show_what_was_measured():
     measured = {
         "entries": [
             entry("product", work.Product(1000), minunet=[0.25, 0.2], torch=[0.3]),

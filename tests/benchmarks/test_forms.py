@@ -1,4 +1,4 @@
-"""The first forms of a convolution are what SciPy computes, whatever the shape."""
+"""The simple forms of a convolution compute what SciPy computes, for any shape."""
 
 import forms
 import numpy as np
@@ -11,7 +11,7 @@ FORMS = pytest.mark.parametrize("form", [forms.naive_loop, forms.pixel_loop, for
 
 
 def draw(shape, kernel, features, dtype=np.float64, seed=0):
-    """Map, kernel and bias of a convolution."""
+    """Draw map, kernel and bias of a convolution."""
     rng = np.random.default_rng(seed)
     shapes = shape, (*kernel, shape[2], features), (features,)
     return [rng.standard_normal(s).astype(dtype) for s in shapes]

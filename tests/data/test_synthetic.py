@@ -1,4 +1,4 @@
-"""Synthetic EM stacks: exact labels, and as hard as the real thing.
+"""Synthetic EM stacks: exact labels, and as difficult as real ones.
 
 Where a bound is a measured quantity, the comment gives its range over seeds 0-19 for this shape and
 its value for the ISBI 2012 training stack.
@@ -19,17 +19,17 @@ def stack() -> EMStack:
 
 
 def smoothed(images: np.ndarray) -> np.ndarray:
-    """Images without their shot noise, so that what is dark is dark for a reason."""
+    """Smooth images, so that shot noise makes no pixel dark."""
     return np.stack([ndimage.gaussian_filter(image.astype(float), 1.5) for image in images])
 
 
 def touching(a: np.ndarray, b: np.ndarray) -> int:
-    """How many neighbours `a`, `b` are pixels of different cells."""
+    """Count the neighbours `a`, `b` that are pixels of different cells."""
     return int(np.count_nonzero((a != b) & (a > 0) & (b > 0)))
 
 
 def best_threshold_error(grey: np.ndarray, cell: np.ndarray) -> float:
-    """Smallest fraction of wrong pixels when all that is brighter than some grey level is cell."""
+    """Return the smallest fraction of wrong pixels if all above some grey level is cell."""
     errors = [np.mean((grey > level) != cell) for level in range(256)]
     return float(min(errors))
 

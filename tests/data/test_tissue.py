@@ -102,6 +102,13 @@ def test_a_ball_at_another_depth_is_smaller_and_out_of_reach_is_gone():
     assert owned[0] >= owned[1] > owned[2] > owned[3] == 0
 
 
+def test_a_ball_outside_the_plane_reaches_into_it():
+    # Its surface is at row -14, and REACH = 22 pixels from there is row 8.
+    cells, _ = tissue.divide(balls((0, -20, 10, 6, 1)), 0, *grid(16, 21))
+    assert (cells[:9, 10] == 1).all()
+    assert (cells[11:] == 0).all()
+
+
 def test_a_warped_plane_is_read_where_its_pixels_were():
     tubes = balls((0, 9, 4, 6, 1), (3, 12, 25, 8, 2))
     y, x = grid(20, 30)
@@ -171,13 +178,22 @@ def test_tubes_avoid_one_another(grown):
     assert gap[others].min() >= -2 - tissue.NODE * np.sqrt(3) / 2
 
 
-def test_no_room_is_left(grown):
+def most_room(grown):
     counts = np.ceil((np.array(EXTENT) + 2 * tissue.MARGIN) / tissue.NODE).astype(int)
     nodes = np.stack(np.indices(counts), axis=-1).reshape(-1, 3) * tissue.NODE - tissue.MARGIN
     room = np.full(len(nodes), np.inf)
     for centre, radius in zip(grown.centres, grown.radii, strict=True):
         np.minimum(room, np.linalg.norm(nodes - centre, axis=1) - radius, out=room)
-    assert room.max() <= 1.1 * tissue.GAP + 1e-4  # the rooms are float32
+    return room.max()
+
+
+def test_no_room_is_left(grown):
+    assert most_room(grown) <= 1.1 * tissue.GAP + 1e-4  # the rooms are float32
+
+
+def test_narrow_tubes_fill_the_room_that_is_too_small_for_wide_ones(monkeypatch):
+    monkeypatch.setattr(tissue, "RADIUS", 45.0)
+    assert most_room(tissue.grow(EXTENT, np.random.default_rng(0))) <= 1.1 * tissue.GAP + 1e-4
 
 
 def test_widest_tubes_are_grown_first(grown):

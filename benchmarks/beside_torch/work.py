@@ -1,7 +1,7 @@
-"""What is timed beside PyTorch: products, layers and networks, and the numbers they work on.
+"""What is timed: products, layers and networks, and the numbers they work on.
 
-A job says all that a process needs to know, and travels to it as JSON. The numbers are drawn from a
-seed, so that every side works on the same ones without having to be sent them.
+A job is sent to the processes as JSON. Its numbers are drawn from a seed, so that every side has
+the same ones.
 """
 
 import math
@@ -17,13 +17,13 @@ from minunet.runs.settings import PRESETS
 
 
 class Product(NamedTuple):
-    """A product of two square matrices: what the machine can do."""
+    """A product of two square matrices: a measure of the machine."""
 
     size: int
 
     @property
     def flop(self) -> int:
-        """Floating-point operations; a multiply-add is two."""
+        """Floating-point operations; a multiply-add counts as two."""
         return 2 * self.size**3
 
     def arrays(self) -> tuple[Array, Array]:
@@ -37,20 +37,20 @@ class Layer(NamedTuple):
 
     name: str
     arrow: str  # conv_relu, upconv or maxpool
-    size: int  # of the map it takes, pixels
-    channels: int  # of that map
-    features: int  # of its result
+    size: int  # size of the input map, pixels
+    channels: int  # channels of the input map
+    features: int  # channels of the output map
     backward: bool = False
-    of_image: bool = False  # no gradient for the image
+    of_image: bool = False  # the input is the image, which needs no gradient
 
     @property
     def out(self) -> int:
-        """Size of the result, pixels."""
+        """Size of the output map, pixels."""
         return {"upconv": 2 * self.size, "maxpool": self.size // 2}.get(self.arrow, self.size - 2)
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of products; dx and dw take as many as the forward each."""
+        """Floating-point operations of products; dx and dw each take as many as the forward."""
         pairs = {"upconv": 4 * self.size**2, "maxpool": 0}.get(self.arrow, 9 * self.out**2)
         times = (1 if self.of_image else 2) if self.backward else 1
         return 2 * pairs * self.channels * self.features * times
@@ -58,8 +58,8 @@ class Layer(NamedTuple):
     def arrays(self) -> tuple[Array, Array, Array, Array]:
         """Draw map, kernel, bias and upstream gradient, float32, in minunet's layout.
 
-        Sums have the variance 1 and biases are 8 or -8, so that no two forms can disagree about
-        where a ReLU lets through: a channel is on or off as a whole.
+        Sums have variance 1 and biases are 8 or -8, so that a ReLU is on or off for a whole
+        channel: rounding cannot make two forms differ at its kink.
         """
         rng = np.random.default_rng(0)
         side = 2 if self.arrow == "upconv" else 3
@@ -83,23 +83,23 @@ class Network(NamedTuple):
 
     @classmethod
     def of_width(cls, channels: int, step: bool = False) -> "Network":
-        """Network of a preset, but for its channels: `paper` from 64 on, else `laptop`."""
+        """Return a network of the depth and tile of `paper` from 64 channels up, else `laptop`."""
         preset = PRESETS["paper" if channels >= 64 else "laptop"]
         return cls(channels, preset["depth"], preset["tile"], step)
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture of this network, without dropout: PyTorch would draw another."""
+        """The architecture of this network, without dropout, whose masks differ in PyTorch."""
         return Architecture(depth=self.depth, channels=self.channels, dropout=0.0)
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of products; a step takes three times the forward's."""
+        """Floating-point operations of products; a step takes three times those of the forward."""
         rows = sizes.figure1(self.architecture, self.tile)
         return sum(row.flop for row in rows) * (3 if self.step else 1)
 
     def arrays(self) -> tuple[Tensors, Array, Array, Array]:
-        """Draw parameters, tile, labels and weight map; biases are not 0, so that they count."""
+        """Draw parameters, tile, labels and weight map; biases are not 0, so that they matter."""
         rng, arch = np.random.default_rng(0), self.architecture
         params = initialization.gaussian(arch, rng)
         for w in params.values():
@@ -112,7 +112,7 @@ class Network(NamedTuple):
         return params, x, labels, weights
 
     def layers(self) -> Iterator[Layer]:
-        """List its arrows with something to compute, but for the 1x1: first forward ones."""
+        """Yield the layers, all but the 1x1 convolution: first forward, then backward."""
         for backward in (False, True):
             for layer in self._forward_layers():
                 of_image = backward and layer.name == "contract0 conv 1"
@@ -134,11 +134,11 @@ Job = Product | Layer | Network
 
 
 def to_json(job: Job) -> dict[str, Any]:
-    """Describe a job in JSON values."""
+    """Return a job as JSON values."""
     return {"kind": type(job).__name__} | job._asdict()
 
 
 def from_json(values: dict[str, Any]) -> Job:
-    """Make the job that `to_json` described."""
+    """Return the job that `to_json` described."""
     kinds = {kind.__name__: kind for kind in (Product, Layer, Network)}
     return kinds[values["kind"]](**{k: v for k, v in values.items() if k != "kind"})

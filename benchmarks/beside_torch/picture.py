@@ -1,4 +1,4 @@
-"""The picture of `beside_torch.py`: ratios by width, and the road on one layer."""
+"""The picture: ratios by width, and all forms of a convolution on one layer."""
 
 import statistics
 from pathlib import Path
@@ -16,7 +16,7 @@ LABELS = {"forward": "inference", "step": "training step"}
 
 
 def draw(path: Path, measured: dict[str, Any]) -> None:
-    """Draw what was measured: networks on the left, the road on the right."""
+    """Draw what was measured: networks on the left, forms of a convolution on the right."""
     figure = drawing.figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     if any(tables.section_of(measured, "forward")) or any(tables.section_of(measured, "step")):
@@ -27,7 +27,7 @@ def draw(path: Path, measured: dict[str, Any]) -> None:
 
 
 def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
-    """Seconds and memory of minunet over those of PyTorch's fastest form, by width."""
+    """Draw seconds and memory of minunet over those of PyTorch's fastest form, by width."""
     ticks: set[int] = set()
     for color, (section, label) in zip(("C0", "C3"), LABELS.items(), strict=True):
         entries = sorted(tables.section_of(measured, section), key=lambda e: e["job"]["channels"])
@@ -48,7 +48,7 @@ def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
 
 
 def _road(axes: "Axes", measured: dict[str, Any]) -> None:
-    """GFLOP/s of every form, on the layers it was tried on."""
+    """Draw GFLOP/s of every form, for each layer."""
     rates: dict[int, dict[str, float]] = {}
     for entry in tables.section_of(measured, "road"):
         job = work.from_json(entry["job"])

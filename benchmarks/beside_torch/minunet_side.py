@@ -1,4 +1,4 @@
-"""How minunet, and the forms that came before it, do the jobs of `work.py`."""
+"""The jobs of `work.py` in minunet, and in simpler forms of a convolution."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,11 +35,11 @@ FORMS: dict[str, Convolution] = {
     "Winograd, one thread": winograd.forward,
     "Winograd": winograd.forward,
 }
-"""The blue arrow, in the order of the road to the form that runs; `taps` is the definition."""
+"""Forms of the blue arrow, from the slowest to those in use; `taps` is the definition."""
 
 
 class Side:
-    """What a process does for minunet; the sides of PyTorch have the same methods.
+    """The work of a process for minunet; `torch_side.Side` has the same methods.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Side:
         threads.use(1 if name.endswith("one thread") else count)
 
     def prepare(self, job: Job) -> Callable[[], Tensors]:
-        """Return what does the job, all its arguments at hand; its result is by name."""
+        """Return a function that does the job, its arguments ready, and returns arrays by name."""
         if isinstance(job, Product):
             a, b = self._there(*job.arrays())
             return lambda: {"product": a @ b}
@@ -104,24 +104,24 @@ class Side:
             dlogits = cross_entropy.backward(p, labels, weights)
             grads = unet.backward(state[0], activations, dlogits, arch)
             state = sgd.step(state[0], grads, state[1], RATE, MOMENTUM)
-            # The number that a trainer looks at: on a GPU, the wait for it belongs to the step.
+            # Training reads the energy: on a GPU, waiting for it is part of the step.
             return {"logits": logits, "energy": np.array(float(energy)), **grads}
 
         return step
 
     def to_numpy(self, results: Tensors) -> Tensors:
-        """Results on the host."""
+        """Copy results to the host."""
         return {name: device.to_host(array) for name, array in results.items()}
 
     def wait(self) -> None:
-        """Return when the device has done all it was told to do."""
+        """Wait until the device has finished its work."""
         if self.where == "cuda":
             import cupy
 
             cupy.cuda.Device().synchronize()
 
     def device_peak(self) -> int | None:
-        """Tell the peak of the GPU's memory, in bytes: the pool never gives anything back."""
+        """Return the peak of the GPU's memory, in bytes: the pool never frees any."""
         if self.where == "cpu":
             return None
         import cupy
@@ -129,13 +129,13 @@ class Side:
         return cupy.get_default_memory_pool().total_bytes()
 
     def about(self) -> dict[str, Any]:
-        """Versions, threads, and which kernels BLAS has chosen."""
+        """Return versions, threads, and the kernels that BLAS has chosen."""
         blas = [
             f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')})"
             for pool in threadpool_info()
             if pool["user_api"] == "blas"
         ]
-        said = {"NumPy": np.__version__, "SciPy": scipy.__version__, "BLAS": sorted(set(blas))}
+        found = {"NumPy": np.__version__, "SciPy": scipy.__version__, "BLAS": sorted(set(blas))}
         if self.where == "cuda":
-            said["GPU"] = device.choose("cuda")[1]
-        return said | {"threads": threads.count()}
+            found["GPU"] = device.choose("cuda")[1]
+        return found | {"threads": threads.count()}

@@ -1,12 +1,12 @@
-"""The convolutions one writes before knowing better, each equal to `minunet/ops/conv2d.py`.
+"""Simple forms of a convolution, each equal to `minunet/ops/conv2d.py` and slower or larger.
 
-They are the beginning of the road whose end is `minunet/fast`; `beside_torch.py` times them all:
-
-| form         | what it does                                           | what it pays for         |
+| form         | what it does                                           | its cost                 |
 |--------------|--------------------------------------------------------|--------------------------|
-| `naive_loop` | six loops, one multiplication at a time                | the interpreter          |
-| `pixel_loop` | two loops, a small product for each output pixel       | the interpreter, a pixel |
-| `im2col`     | every window copied into a row, then one large product | kh·kw maps of memory     |
+| `naive_loop` | six loops, one multiplication at a time                | interpreter, per product |
+| `pixel_loop` | two loops, a small product for each output pixel       | interpreter, per pixel   |
+| `im2col`     | copies every window into a row, then one large product | memory for kh·kw maps    |
+
+The benchmark times them next to the forms in `minunet/fast`.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from minunet.array import Array
 
 
 def naive_loop(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution as its definition is read aloud.
+    """Compute an unpadded convolution, straight from its definition.
 
         y[r, c, o] = b[o] + Σ_{i,j,k} x[r+i, c+j, k] · w[i, j, k, o]
 
@@ -44,7 +44,7 @@ def naive_loop(x: Array, w: Array, b: Array) -> Array:
 
 
 def pixel_loop(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution, a product for each output pixel; arrays as of `naive_loop`."""
+    """Compute an unpadded convolution pixel by pixel; arrays as in `naive_loop`."""
     y = _empty(x, w)
     kh, kw = w.shape[:2]
     for r in range(y.shape[0]):
@@ -54,7 +54,7 @@ def pixel_loop(x: Array, w: Array, b: Array) -> Array:
 
 
 def im2col(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution as one product of all windows; arrays as of `naive_loop`."""
+    """Compute an unpadded convolution as one product of all windows; arrays as in `naive_loop`."""
     kh, kw, channels, features = w.shape
     windows = sliding_window_view(x, (kh, kw), axis=(0, 1))  # (rows, columns, C, kh, kw)
     rows, columns = windows.shape[:2]
@@ -63,6 +63,6 @@ def im2col(x: Array, w: Array, b: Array) -> Array:
 
 
 def _empty(x: Array, w: Array) -> Array:
-    """Make room for the result."""
+    """Allocate the result."""
     rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     return np.empty_like(x, shape=(rows, columns, w.shape[3]))

@@ -1,9 +1,9 @@
-"""Sides that take turns: each in a process of its own, one call after the other's.
+"""Sides that take turns, each in a process of its own.
 
-A process does its job once to warm up and hands in the result; only if the results of all sides
-agree is any time taken. Then the sides take turns, in another order every round, so that a machine
-that changes its speed changes it for all. Processes choose kernels and threads themselves: what the
-shell says of OpenBLAS, OpenMP and MKL is kept from them, unless that is asked for.
+Each process does its job once to warm up and saves the result. If the results of all sides agree,
+the sides are timed in turns, in a different order every round, so that a change in the machine's
+speed affects all of them. Processes choose kernels and threads themselves: the variables of the
+shell for OpenBLAS, OpenMP and MKL are removed from their environment, unless `Options.as_is`.
 """
 
 import json
@@ -24,41 +24,41 @@ import work
 from minunet.fast.allocator import keep_memory
 
 TURN = 0.06
-"""Seconds that a side calls its job for, at least once; short calls need several."""
+"""Length of a turn in seconds: short calls are repeated, a long one is made once."""
 
 PAUSE = 0.03
-"""Seconds between turns: threads of BLAS and OpenMP wait awake for more work before they sleep."""
+"""Seconds between turns, since threads of BLAS and OpenMP spin for a while before they sleep."""
 
 CLOSE = dict.fromkeys(("product", "y", "dx", "dw", "db", "logits"), 1e-4) | {"energy": 1e-5}
-"""How far results may differ, relative to their largest magnitude."""
+"""Largest difference allowed between results, relative to their largest magnitude."""
 
 CLOSE_GRADIENT = 1e-3
-"""How far a gradient of a whole network may be off, norm of the difference over norm.
+"""Largest error allowed for a gradient of a whole network: norm of the difference over norm.
 
-Rounding sends some value past the kink of a ReLU, or makes another pixel the largest of four, and a
-few entries change by much more than the rest: PyTorch's own two layouts differ by more than 1e-3 of
-the largest magnitude, but by 2e-4 in the norm.
+Rounding moves some values past the kink of a ReLU, or makes another pixel the largest of four, and
+a few entries change by much more than the rest: PyTorch's own two layouts differ by more than 1e-3
+of the largest magnitude, but by 2e-4 in the norm.
 """
 
 
 class Options(NamedTuple):
     """How to measure."""
 
-    rounds: int  # turns of each side, at least
-    patience: float  # seconds in which it may have up to four times as many
+    rounds: int  # minimum turns of each side
+    patience: float  # seconds for more turns, up to four times as many
     threads: int
     device: str = "cpu"
-    as_is: bool = False  # in the environment of the shell
+    as_is: bool = False  # keep the environment of the shell
 
 
 def environment(as_is: bool) -> dict[str, str]:
-    """Environment of a process: without what would choose its kernels and threads for it."""
+    """Return the environment of a process, without variables that choose kernels or threads."""
     chosen = () if as_is else ("OPENBLAS_", "OMP_", "MKL_", "GOTO_")
     return {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
 
 
 class Worker:
-    """A process that works for one side, seen from outside."""
+    """A process that works for one side."""
 
     def __init__(self, side: str, options: Options) -> None:
         self.side = side
@@ -71,24 +71,24 @@ class Worker:
         )
 
     def ask(self, do: str, argument: Any = None) -> Any:
-        """Have it do something, and wait for the answer."""
+        """Send the process a request, and wait for the answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
             print(json.dumps([do, argument]), file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            pass  # it has ended, and so has what it says
+            pass  # the process has ended: there is no answer to read
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the process of {self.side} ended; it says why above")
+            raise RuntimeError(f"the process of {self.side} ended; see its error above")
         return json.loads(answer)
 
     def __enter__(self) -> "Worker":
-        """Lend the process for the length of a `with`."""
+        """Return the worker itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the process end."""
+        """End the process."""
         self.process.communicate()
 
 
@@ -97,18 +97,18 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
 
     Parameters
     ----------
-    workers : iterable of Worker     what the first one computes is what the others must, too
+    workers : iterable of Worker     the results of the first are the reference
     job : Job
     options : Options
 
     Returns
     -------
-    dict : side → "seconds" of each turn, and how far the worst result is off, "error"
+    dict : side → "seconds" of each turn, and the largest "error" of its results
 
     Raises
     ------
     AssertionError
-        If two sides do not compute the same.
+        If two sides disagree.
     """
     workers = list(workers)
     with tempfile.TemporaryDirectory() as folder:
@@ -134,9 +134,9 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
 
 
 def differences(path: Path, reference: Path) -> dict[str, float]:
-    """Compare two files of results; return how far each is off, by name: see `CLOSE`."""
+    """Compare two files of results; return the error of each by name, see `CLOSE`."""
     with np.load(path) as found, np.load(reference) as expected:
-        assert set(found) == set(expected), f"{sorted(found)} beside {sorted(expected)}"
+        assert set(found) == set(expected), f"{sorted(found)} against {sorted(expected)}"
         return {
             name: difference(found[name], expected[name], np.inf if name in CLOSE else 2)
             for name in expected
@@ -144,26 +144,26 @@ def differences(path: Path, reference: Path) -> dict[str, float]:
 
 
 def difference(found: np.ndarray, expected: np.ndarray, order: float) -> float:
-    """Norm of the difference of two arrays, relative to that of the second.
+    """Return the norm of the difference of two arrays, relative to that of the second.
 
     Parameters
     ----------
     found, expected : arrays
-    order : float      of the norm, over all entries; infinite: the largest magnitude
+    order : float      order of the norm over all entries; infinite: the largest magnitude
 
     Raises
     ------
     AssertionError
-        If their shapes differ; an entry that is not a number makes the difference infinite.
+        If their shapes differ. A nan makes the difference infinite.
     """
-    assert found.shape == expected.shape, f"{found.shape} beside {expected.shape}"
+    assert found.shape == expected.shape, f"{found.shape} against {expected.shape}"
     norm = np.linalg.norm(expected.ravel(), order)
     value = float(np.linalg.norm((found - expected).ravel(), order) / norm)
     return value if np.isfinite(value) else float("inf")
 
 
 def once(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Seconds of one call; what it returns is let go before the clock is stopped."""
+    """Return the seconds of one call; freeing its result is included."""
     started = time.perf_counter()
     call()
     wait()
@@ -171,7 +171,7 @@ def once(call: Callable[[], Any], wait: Callable[[], None]) -> float:
 
 
 def turn(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Median seconds of calls for as long as a turn lasts; the first of several is not counted."""
+    """Return the median seconds of the calls in one turn; the first of several is not counted."""
     seconds, started = [once(call, wait)], time.perf_counter()
     while seconds[0] < TURN and (len(seconds) < 2 or time.perf_counter() - started < TURN):
         seconds.append(once(call, wait))
@@ -179,10 +179,10 @@ def turn(call: Callable[[], Any], wait: Callable[[], None]) -> float:
 
 
 def peak() -> int:
-    """Peak of this process's memory, in bytes.
+    """Return the peak of this process's memory, in bytes.
 
-    Linux counts a process that started another into what `getrusage` says of that one, so there
-    its own file is read.
+    On Linux, `getrusage` includes the peak of the process that started this one, so /proc is read
+    instead.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -193,9 +193,9 @@ def peak() -> int:
 
 
 def serve(name: str, device: str, threads: int) -> None:
-    """Work for a side: read what to do from standard input, line by line, and answer each."""
+    """Work for a side: read requests from standard input, one per line, and answer each."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # libraries may print, too
     if name.startswith("torch"):
         from torch_side import Side
     else:
@@ -208,7 +208,7 @@ def serve(name: str, device: str, threads: int) -> None:
         do, argument = json.loads(line)
         answer: Any = None
         if do == "prepare":
-            call = None  # before the next is made, its arrays are let go
+            call = None  # frees its arrays before the next job is prepared
             call = side.prepare(work.from_json(argument))
         elif do == "save":
             results = side.to_numpy(call())

@@ -1,4 +1,4 @@
-"""How far float32 is from float64 on a whole network: logits, and every gradient tensor."""
+"""The error of float32 on a whole network: logits and every gradient, compared with float64."""
 
 import time
 
@@ -10,13 +10,13 @@ from minunet.network import unet
 from minunet.ops import cross_entropy
 
 LOGITS, GRADIENTS = 1e-4, 1e-3
-"""What is allowed, relative to the largest magnitude of the tensor."""
+"""Largest errors allowed, relative to the largest magnitude of the tensor."""
 
 
 def run(job: work.Network, dtype: type[np.floating]) -> tuple[Tensors, float]:
-    """Logits, energy and gradients in a dtype, and the seconds that took.
+    """Compute logits, energy and gradients in a dtype; return them and the seconds taken.
 
-    The numbers begin as float32 for both: what is compared is the computation.
+    The numbers are float32 at first for both dtypes, so that only the computation differs.
     """
     params, x, labels, weights = job.arrays()
     params = {name: w.astype(dtype) for name, w in params.items()}
@@ -30,23 +30,25 @@ def run(job: work.Network, dtype: type[np.floating]) -> tuple[Tensors, float]:
 
 
 def off(found: Array, exact: Array) -> tuple[float, float]:
-    """Largest difference over largest magnitude, and norm of the difference over norm."""
+    """Return largest difference over largest magnitude, and norm of the difference over norm."""
     difference = found - exact
     largest = np.abs(difference).max() / np.abs(exact).max()
     return float(largest), float(np.linalg.norm(difference) / np.linalg.norm(exact))
 
 
 def main(channels: int, tile: int | None) -> None:
-    """Compare, and print the tensors that are furthest off.
+    """Compare, and print the tensors with the largest errors.
 
     Raises
     ------
     AssertionError
-        If one is further off than is allowed.
+        If an error is larger than allowed.
     """
     job = work.Network.of_width(channels, step=True)
     job = job._replace(tile=tile or job.tile)
-    print(f"float32 beside float64: {channels} channels, depth {job.depth}, tile {job.tile}\n")
+    print(
+        f"float32 compared with float64: {channels} channels, depth {job.depth}, tile {job.tile}\n"
+    )
     found, fast = run(job, np.float32)
     exact, slow = run(job, np.float64)
     errors = {name: off(found[name], exact[name]) for name in exact}

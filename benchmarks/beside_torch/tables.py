@@ -1,4 +1,4 @@
-"""The Markdown tables of `beside_torch.py`, made of the numbers it measured."""
+"""The Markdown tables of the numbers that were measured."""
 
 import statistics
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ Entry = dict[str, Any]
 
 
 def median(entry: Entry, side: str) -> float:
-    """Median seconds of a side."""
+    """Return the median seconds of a side."""
     return statistics.median(entry["sides"][side]["seconds"])
 
 
 def best_torch(entry: Entry) -> str:
-    """Name PyTorch's fastest form."""
+    """Return the name of PyTorch's fastest form."""
     return min(torch_sides(entry), key=lambda side: median(entry, side))
 
 
 def torch_sides(entry: Entry) -> list[str]:
-    """Name PyTorch's forms."""
+    """Return the names of PyTorch's forms."""
     return [side for side in entry["sides"] if side.startswith("torch")]
 
 
 def ratio(entry: Entry) -> float:
-    """Seconds of minunet over those of PyTorch's fastest form."""
+    """Return the seconds of minunet over those of PyTorch's fastest form."""
     return median(entry, "minunet") / median(entry, best_torch(entry))
 
 
 def product_rate(measured: dict[str, Any]) -> float:
-    """Operations a second of the machine's matrix product: the best turn of either library."""
+    """Return operations per second of a matrix product: the best turn of either library."""
     entry = next(section_of(measured, "product"))
     least = min(min(side["seconds"]) for side in entry["sides"].values())
     return work.from_json(entry["job"]).flop / least
@@ -42,7 +42,7 @@ def section_of(measured: dict[str, Any], section: str) -> Iterator[Entry]:
 
 
 def named(job: work.Job) -> str:
-    """Say what a job is, in a few words."""
+    """Return a short name for a job."""
     if isinstance(job, work.Product):
         return f"product {job.size}²"
     if isinstance(job, work.Network):
@@ -51,7 +51,7 @@ def named(job: work.Job) -> str:
 
 
 def spread(seconds: list[float], unit: float) -> str:
-    """Median, smallest and largest, in three digits."""
+    """Format median, minimum and maximum with three digits."""
     values = statistics.median(seconds), min(seconds), max(seconds)
     middle, least, most = (_digits(value / unit) for value in values)
     return f"{middle} ({least} – {most})"
@@ -63,19 +63,19 @@ def _digits(value: float) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """Lay out a Markdown table."""
+    """Format a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def text(measured: dict[str, Any]) -> str:
-    """All tables there are numbers for, in the order of the reader's questions."""
+    """Format all tables for which there are numbers."""
     parts = [machine(measured)]
     for channels, backward, entries in _layers(measured):
         way = "backward (dx, dw, db)" if backward else "forward"
         parts += [f"### Layers, {channels} channels, {way}", layers(entries, measured)]
     if any(section_of(measured, "road")):
-        parts += ["### The road to the form that runs", road(measured)]
+        parts += ["### From a naive loop to the form in use", road(measured)]
     for section, title in (("forward", "Inference"), ("step", "A training step")):
         if any(section_of(measured, section)):
             parts += [f"### {title}", networks(measured, section)]
@@ -83,13 +83,15 @@ def text(measured: dict[str, Any]) -> str:
 
 
 def machine(measured: dict[str, Any]) -> str:
-    """Describe the machine, and what it can do."""
+    """Format a table of the machine, its libraries and its speed."""
     about = measured["machine"]
     ours, theirs = about["minunet"], about["torch"]
     entry = next(section_of(measured, "product"))
     job = work.from_json(entry["job"])
     rates = [job.flop / min(side["seconds"]) / 1e9 for side in entry["sides"].values()]
-    environment = "as it is" if about["as_is"] else "without OPENBLAS_*, OMP_*, MKL_*, GOTO_*"
+    environment = (
+        "as in the shell" if about["as_is"] else "without OPENBLAS_*, OMP_*, MKL_*, GOTO_*"
+    )
     rows = [
         ["CPU", f"{about['CPU']}, {about['cores']} cores"],
         ["threads", f"{ours['threads']} for minunet, {theirs['threads']} for PyTorch"],
@@ -124,7 +126,7 @@ def _layers(measured: dict[str, Any]) -> Iterator[tuple[int, bool, list[Entry]]]
 
 
 def layers(entries: list[Entry], measured: dict[str, Any]) -> str:
-    """Lay out the layers of a network, one row each, and their sums."""
+    """Format the layers of a network, one row each, and their sums."""
     rate, sides = product_rate(measured), list(entries[0]["sides"])
     head = ["layer", "GFLOP", *(f"{side}, ms" for side in sides)]
     head += ["GFLOP/s: minunet", "% of product", "best PyTorch", "% of product", "ratio"]
@@ -145,7 +147,7 @@ def layers(entries: list[Entry], measured: dict[str, Any]) -> str:
 
 
 def rated(flop: int, seconds: float, product: float) -> list[str]:
-    """GFLOP/s, and that in percent of the machine's product."""
+    """Format GFLOP/s, and percent of the machine's matrix product."""
     if not flop:
         return ["–", "–"]
     rate = flop / seconds
@@ -157,7 +159,7 @@ def rated(flop: int, seconds: float, product: float) -> list[str]:
 
 
 def road(measured: dict[str, Any]) -> str:
-    """Lay out the forms of a convolution, each on the map it was given."""
+    """Format the forms of a convolution, each with the map that it was timed on."""
     head = [
         "form",
         "convolution",
@@ -182,7 +184,7 @@ def road(measured: dict[str, Any]) -> str:
 
 
 def networks(measured: dict[str, Any], section: str) -> str:
-    """Lay out the whole networks: seconds and memory of each side."""
+    """Format whole networks: seconds and memory of each side."""
     head = ["network", "side", "seconds", "GFLOP/s", "% of product", "÷ best PyTorch", "of minima"]
     product, rows = product_rate(measured), []
     for entry in section_of(measured, section):
@@ -199,10 +201,10 @@ def networks(measured: dict[str, Any], section: str) -> str:
 
 
 def agreement(measured: dict[str, Any]) -> str:
-    """Say how well the sides agreed before they were timed."""
+    """Format how well the sides agreed before they were timed."""
     worst: dict[str, float] = {}
     for entry in measured["entries"]:
         errors = [side["error"] for side in entry["sides"].values()]
         worst[entry["section"]] = max(worst.get(entry["section"], 0.0), *errors)
-    said = ", ".join(f"{section} {error:.0e}" for section, error in worst.items())
-    return f"How far a result of one side was from another's, at most (`timing.CLOSE`): {said}."
+    listed = ", ".join(f"{section} {error:.0e}" for section, error in worst.items())
+    return f"Largest difference between the results of two sides (`timing.CLOSE`): {listed}."

@@ -1,4 +1,4 @@
-"""How PyTorch does the jobs of `work.py`: default layout, channels-last, and compiled."""
+"""The jobs of `work.py` in PyTorch: default layout, channels-last, and compiled."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from work import Job, Layer, Network, Product
 
 from minunet.array import Array, Tensors
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 import torch_unet
 
 MOMENTUM, RATE = 0.99, 1e-4
@@ -21,11 +21,11 @@ Results = Mapping[str, torch.Tensor]
 
 
 class Side:
-    """What a process does for PyTorch; methods as of `minunet_side.Side`.
+    """The work of a process for PyTorch; methods as in `minunet_side.Side`.
 
     Parameters
     ----------
-    name : str         holds "channels-last", "compiled", both or neither
+    name : str         contains "channels-last", "compiled", both or neither
     where : str        "cpu" or "cuda"
     count : int        threads
     """
@@ -38,11 +38,11 @@ class Side:
         if "compiled" in name:
             self.forward = torch.compile(torch_unet.forward)
         torch.set_num_threads(count)
-        torch.backends.cudnn.allow_tf32 = False  # products of float32, as minunet's
-        torch.backends.cudnn.benchmark = True  # let it find its fastest form
+        torch.backends.cudnn.allow_tf32 = False  # float32 products, as in minunet
+        torch.backends.cudnn.benchmark = True  # use the fastest kernels
 
     def prepare(self, job: Job) -> Callable[[], Results]:
-        """Return what does the job, all its arguments at hand; its result is by name."""
+        """Return a function that does the job, its arguments ready, and returns tensors by name."""
         if isinstance(job, Product):
             a, b = (torch.from_numpy(m).to(self.where) for m in job.arrays())
             return lambda: {"product": a @ b}
@@ -51,7 +51,7 @@ class Side:
         return self._layer(job)
 
     def _there(self, tensor: torch.Tensor, learns: bool = False) -> torch.Tensor:
-        """Put a map or a kernel on the device, in the layout of this side."""
+        """Copy a map or a kernel to the device, in the layout of this side."""
         tensor = tensor.detach().to(self.where)
         if tensor.ndim == 4:
             tensor = tensor.contiguous(memory_format=self.layout)
@@ -113,7 +113,7 @@ class Side:
         return step
 
     def to_numpy(self, results: Results) -> Tensors:
-        """Results on the host, in minunet's layout and by its names."""
+        """Copy results to the host, in minunet's layout and with its names."""
         return dict(self._ours(name, t.detach().cpu()) for name, t in results.items())
 
     def _ours(self, name: str, tensor: torch.Tensor) -> tuple[str, Array]:
@@ -126,21 +126,21 @@ class Side:
         return name, tensor.numpy().transpose(axes)
 
     def wait(self) -> None:
-        """Return when the device has done all it was told to do."""
+        """Wait until the device has finished its work."""
         if self.where.type == "cuda":
             torch.cuda.synchronize()
 
     def device_peak(self) -> int | None:
-        """Tell the peak of the GPU's memory that PyTorch's pool has held, in bytes."""
+        """Return the peak of the GPU memory held by PyTorch's pool, in bytes."""
         return torch.cuda.max_memory_reserved() if self.where.type == "cuda" else None
 
     def about(self) -> dict[str, Any]:
-        """Versions, threads, and which kernels were chosen."""
-        said = {
+        """Return versions, threads, and the kernels that were chosen."""
+        found = {
             "PyTorch": torch.__version__,
             "kernels": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
         }
         if self.where.type == "cuda":
-            said["GPU"] = torch.cuda.get_device_name()
-        return said
+            found["GPU"] = torch.cuda.get_device_name()
+        return found

@@ -1,20 +1,32 @@
-"""Time and memory of minunet beside PyTorch's, on the same machine.
+"""Time and memory of minunet compared with PyTorch, on the same machine.
 
-    python benchmarks/beside_torch.py [--quick] [--save FOLDER] [--only forward step] [--widths 16]
-    python benchmarks/beside_torch.py --again FOLDER
-    python benchmarks/beside_torch.py --precision [--tile 572] [--channels 64]
-    python benchmarks/beside_torch.py --device cuda
+    python benchmarks/beside_torch [--quick] [--save FOLDER] [--only forward step] [--widths 16]
+    python benchmarks/beside_torch --again FOLDER
+    python benchmarks/beside_torch --precision [--tile 572] [--channels 64]
+    python benchmarks/beside_torch --device cuda
 
-Measures layers, the road from a naive loop to the form that runs, inference, and a training step
-(forward, energy, backward, update; no dropout, since PyTorch draws another), and prints Markdown
-tables. All sides start from the same weights and the same tile; their results are compared before
-anything is timed (`timing.CLOSE`). Up to 32 channels the network is the preset `laptop`'s, from 64
-on `paper`'s. --save writes the numbers and a picture, --again makes tables and picture of them
-once more. --precision compares float32 with float64 instead, in minunet alone. With the defaults it
-takes about 10 minutes on 2 cores, with --quick one.
+Measures layers, the forms of a convolution from a naive loop to the one in use, inference, and a
+training step (forward, energy, backward, update; without dropout, whose masks differ in PyTorch),
+and prints Markdown tables. All sides start from the same weights and the same tile; their results
+are compared before anything is timed (`timing.CLOSE`). Networks of 64 channels or more have the
+depth and tile of the preset `paper`, narrower ones those of `laptop`. --save writes the numbers and
+a picture; --again makes the tables and the picture from saved numbers. --precision compares float32
+with float64 instead, in minunet alone. The defaults take about 10 minutes on 2 cores, --quick one.
 
---device cuda prints the tables of inference and step for CuPy beside PyTorch on a GPU. It was never
-run on a GPU by its authors.
+--device cuda prints the tables of inference and training step for CuPy and PyTorch on a GPU. We
+have never run it on a GPU.
+
+| file              | what it is                                                           |
+|-------------------|----------------------------------------------------------------------|
+| `__main__.py`     | the command: plan, measure, save                                     |
+| `work.py`         | what is timed: products, layers, networks, and the numbers in them   |
+| `timing.py`       | a process for each side; the sides agree first, then take turns      |
+| `minunet_side.py` | the work in minunet                                                  |
+| `forms.py`        | simple forms of a convolution                                        |
+| `torch_side.py`   | the work in PyTorch                                                  |
+| `precision.py`    | float32 compared with float64                                        |
+| `tables.py`       | the tables                                                           |
+| `picture.py`      | the picture                                                          |
 """
 
 import argparse
@@ -52,7 +64,7 @@ WHOLE_ROAD = (
     "torch channels-last",
 )
 CORNER, CORNER_ROAD = 6, ("naive loop", "taps")
-"""Pixels along the map on which the naive loop is done within a second."""
+"""Size of the map, in pixels, on which the naive loop takes less than a second; its sides."""
 
 ROAD = {
     16: work.Layer("laptop, contract0 conv 2", "conv_relu", 346, 16, 16),
@@ -61,7 +73,7 @@ ROAD = {
 
 
 def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work.Job]]]:
-    """List what to measure: section, sides, and the jobs that their processes do one by one."""
+    """List what to measure: section, sides, and the jobs that their processes do in order."""
     found: list[tuple[str, tuple[str, ...], list[work.Job]]] = [
         ("product", SIDES[:2], [work.Product(3000)])
     ]
@@ -82,7 +94,7 @@ def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work
 
 
 def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
-    """Measure all that was asked for; return it as JSON values."""
+    """Measure everything in the plan; return it as JSON values."""
     planned = plan(args)
     measured: dict[str, Any] = {"machine": machine(options), "entries": []}
     with Progress(sum(len(jobs) for *_, jobs in planned), "job") as progress:
@@ -90,24 +102,24 @@ def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
             progress.line(f"{section}: {', '.join(sides)}")
             with ExitStack() as stack:
                 workers = [stack.enter_context(Worker(side, options)) for side in sides]
-                # The layers of a network are many: each gets a fifth of the patience.
+                # A network has many layers: each gets a fifth of the patience.
                 each = options._replace(patience=options.patience / (5 if len(jobs) > 1 else 1))
                 for job in jobs:
                     result = take_turns(workers, job, each)
-                    if len(jobs) == 1:  # else what came before would count, too
+                    if len(jobs) == 1:  # the peak of a later job would include earlier ones
                         for worker in workers:
                             result[worker.side]["peak"] = worker.ask("peak")
                     measured["entries"].append(
                         {"section": section, "job": work.to_json(job), "sides": result}
                     )
                     progress.advance(tables.named(job))
-            if args.save:  # now, so that an interruption leaves what there is
+            if args.save:  # after each section, so that an interruption loses only one
                 write(args.save, measured)
     return measured
 
 
 def machine(options: Options) -> dict[str, Any]:
-    """Describe the machine, as its processes see it."""
+    """Describe the machine as its processes see it."""
     found: dict[str, Any] = {"cores": threads.cores(), "Python": platform.python_version()}
     found["CPU"] = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -122,44 +134,76 @@ def machine(options: Options) -> dict[str, Any]:
 
 
 def write(folder: Path, measured: dict[str, Any]) -> None:
-    """Write the numbers."""
+    """Write the numbers to `beside_torch.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "beside_torch.json").write_text(json.dumps(measured, indent=1) + "\n")
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise an `InputError` for what cannot be measured here."""
+    """Raise an `InputError` if PyTorch or the GPU is missing."""
     if importlib.util.find_spec("torch") is None:
-        raise InputError("PyTorch is not installed: pip install -e '.[oracles]'")
+        raise InputError("PyTorch is not installed; run pip install -e '.[oracles]'")
     if args.device == "cuda":
         device.choose("cuda")
         import torch
 
         if not torch.cuda.is_available():
-            raise InputError("this PyTorch finds no CUDA GPU: install the build for CUDA")
+            raise InputError("PyTorch finds no CUDA GPU; install its build for CUDA")
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line; --quick and a GPU narrow what is measured."""
+    """Read the command line; --quick and --device cuda measure less."""
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], epilog="see the head of the file", allow_abbrev=False
+        description=__doc__.splitlines()[0],
+        epilog="More in the docstring of benchmarks/beside_torch/__main__.py.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="8 and 16 channels, 2 rounds: about a minute")
-    add("--only", nargs="+", choices=SECTIONS, help="default: all")
-    add("--widths", nargs="+", type=int, metavar="N", help="channels (default: 8 16 32 64)")
-    add("--layers", nargs="+", type=int, metavar="N", help="networks (default: 16 64)")
-    add("--rounds", type=int, help="turns of each side, at least (default: 5)")
-    add("--patience", type=float, help="seconds for up to four times as many (default: 10)")
-    add("--threads", type=int, default=threads.cores(), help="of each side (default: all cores)")
-    add("--as-is", action="store_true", help="in the environment of the shell")
-    add("--compile", action="store_true", help="torch.compile, too; it needs a C++ compiler")
-    add("--device", choices=("cpu", "cuda"), default="cpu")
-    add("--save", type=Path, metavar="FOLDER", help="write beside_torch.json and .png")
-    add("--again", type=Path, metavar="FOLDER", help="measure nothing: read what --save wrote")
-    add("--precision", action="store_true", help="float32 beside float64, nothing else")
-    add("--channels", type=int, default=64, help="with --precision (default: 64)")
-    add("--tile", type=int, help="with --precision (default: that of the preset)")
+    add("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
+    add(
+        "--widths",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="channels of the networks (default: 8 16 32 64)",
+    )
+    add(
+        "--layers",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="channels of the networks whose layers are timed (default: 16 64)",
+    )
+    add("--rounds", type=int, help="minimum turns of each side (default: 5)")
+    add(
+        "--patience",
+        type=float,
+        help="seconds for more turns, up to four times as many (default: 10)",
+    )
+    add(
+        "--threads",
+        type=int,
+        default=threads.cores(),
+        help="threads of each side (default: all cores)",
+    )
+    add(
+        "--as-is",
+        action="store_true",
+        help="keep OPENBLAS_*, OMP_*, MKL_* and GOTO_* as set in the shell",
+    )
+    add("--compile", action="store_true", help="time torch.compile, too; needs a C++ compiler")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="device (default: cpu)")
+    add("--save", type=Path, metavar="FOLDER", help="folder for beside_torch.json and .png")
+    add(
+        "--again",
+        type=Path,
+        metavar="FOLDER",
+        help="folder written by --save: print its tables, measure nothing",
+    )
+    add("--precision", action="store_true", help="compare float32 with float64, nothing else")
+    add("--channels", type=int, default=64, help="channels for --precision (default: 64)")
+    add("--tile", type=int, help="tile for --precision (default: that of the preset)")
     args = parser.parse_args()
     quick = {"widths": [8, 16], "layers": [16], "rounds": 2, "patience": 0.0}
     whole = {"widths": [8, 16, 32, 64], "layers": [16, 64], "rounds": 5, "patience": 10.0}
@@ -172,7 +216,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measure, and print the tables."""
+    """Measure and print the tables."""
     args = parse()
     if args.precision:
         return precision.main(args.channels, args.tile)

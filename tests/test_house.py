@@ -1,0 +1,423 @@
+"""The rules of the house: which room may import which, and what every room and module must have.
+
+`minunet/` has modules and rooms (folders), the rooms one level deep. Each rule below reads the
+syntax trees, so an import counts wherever it is: at the top of a file, in a function, or for type
+checkers only. The last part plants every kind of breach and sees it reported.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+MAY_IMPORT = {
+    "array": set(),
+    "errors": set(),
+    "image": {"array", "errors"},
+    "gradcheck": {"array", "errors"},
+    "ops": {"array"},
+    "fast": {"array", "ops"},
+    "network": {"array", "errors", "image", "ops", "fast"},
+}
+"""The core: what each of its rooms and modules may import from minunet, besides itself."""
+
+OUTSIDE_THE_CORE = {"argparse", "pathlib", "csv", "json", "tqdm", "matplotlib", "tifffile", "PIL"}
+"""Command lines, files, pictures and progress bars, which the core does not need."""
+
+WITHOUT_TEST_FILE = {
+    "minunet.array": "two type aliases, which mypy checks",
+    "minunet.errors": "one exception, which the tests of every message raise",
+}
+"""Modules without a test file of their own, and why."""
+
+
+class Module(NamedTuple):
+    """A Python file of the package."""
+
+    name: str  # minunet.ops.conv2d; of a room's __init__.py: minunet.ops
+    path: Path
+    tree: ast.Module
+
+    @property
+    def place(self) -> str:
+        """Room of the module, or its own name if it is in no room; empty for minunet itself."""
+        return place(self.name)
+
+
+class House(NamedTuple):
+    """The package and its tests."""
+
+    package: Path
+    tests: Path
+    modules: dict[str, Module]
+
+
+def read(root: Path) -> House:
+    """Read the house below a folder."""
+    modules = {}
+    for path in sorted((root / "minunet").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        modules[name] = Module(name, path, ast.parse(path.read_text()))
+    return House(root / "minunet", root / "tests", modules)
+
+
+def place(name: str) -> str:
+    """Return the room, or the module outside of any room, that a dotted name of minunet is in."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def imports(module: Module, known: dict[str, Module]) -> Iterator[str]:
+    """Yield the dotted names that a module imports, anywhere in it."""
+    package = module.name.split(".")
+    if module.path.name != "__init__.py":
+        package.pop()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *filter(None, [node.module])])
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+            yield from (name if name in known else origin for name in names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant))
+
+
+def all_imports(house: House) -> Iterator[tuple[Module, str]]:
+    """Yield every module with every name that it imports."""
+    for module in house.modules.values():
+        for name in sorted(set(imports(module, house.modules))):
+            yield module, name
+
+
+def of_minunet(name: str) -> bool:
+    """Return True for minunet and everything in it."""
+    return name.split(".")[0] == "minunet"
+
+
+# The rules: each returns the breaches, one sentence for each
+
+
+def the_core_imports_only_what_is_below_it(house: House) -> list[str]:
+    """Report imports within minunet that `MAY_IMPORT` does not list."""
+    return [
+        f"{module.name} imports {name}"
+        for module, name in all_imports(house)
+        if module.place in MAY_IMPORT and of_minunet(name)
+        if place(name) not in {module.place, *MAY_IMPORT[module.place]}
+    ]
+
+
+def the_core_has_no_files_and_no_pictures(house: House) -> list[str]:
+    """Report imports of `OUTSIDE_THE_CORE` in the core."""
+    return [
+        f"{module.name} imports {name}"
+        for module, name in all_imports(house)
+        if module.place in MAY_IMPORT and name.split(".")[0] in OUTSIDE_THE_CORE
+    ]
+
+
+def only_device_imports_cupy(house: House) -> list[str]:
+    """Report imports of CuPy anywhere but in `network/device.py`."""
+    return [
+        f"{module.name} imports {name}"
+        for module, name in all_imports(house)
+        if name.split(".")[0] == "cupy" and module.name != "minunet.network.device"
+    ]
+
+
+def no_circle_of_rooms(house: House) -> list[str]:
+    """Report rooms that import each other, directly or through others."""
+    graph: dict[str, set[str]] = {module.place: set() for module in house.modules.values()}
+    for module, name in all_imports(house):
+        # minunet itself may be imported from anywhere, for its version.
+        if of_minunet(name) and "" not in (module.place, place(name)):
+            graph[module.place].add(place(name))
+
+    def reached(start: str) -> set[str]:
+        found, ahead = set(), graph[start] - {start}
+        while ahead:
+            here = ahead.pop()
+            found.add(here)
+            ahead |= graph.get(here, set()) - found
+        return found
+
+    reach = {room: reached(room) for room in graph}
+    circles = {
+        frozenset(other for other in reach[room] if room in reach[other])
+        for room in graph
+        if room in reach[room]
+    }
+    return [f"{', '.join(sorted(circle))} import each other in a circle" for circle in circles]
+
+
+def commands(house: House) -> set[str]:
+    """Return the names of the modules that are run with `python -m`."""
+    return {
+        module.name
+        for module in house.modules.values()
+        if module.path.name == "__main__.py"
+        or any(
+            isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+            for node in module.tree.body
+        )
+    }
+
+
+def nothing_imports_a_command(house: House) -> list[str]:
+    """Report imports of a command, except in `python -m minunet`, which lists them."""
+    those = commands(house)
+    return [
+        f"{module.name} imports the command {name}"
+        for module, name in all_imports(house)
+        if name in those and module.name != "minunet.__main__"
+    ]
+
+
+def folders(folder: Path) -> list[Path]:
+    """List the folders in a folder, except caches."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "_.")
+
+
+def rooms_are_one_level_deep(house: House) -> list[str]:
+    """Report folders in a room, and rooms without `__init__.py`."""
+    rooms = folders(house.package)
+    deep = [f"{room.name} contains a folder, {f.name}" for room in rooms for f in folders(room)]
+    closed = [room for room in rooms if not (room / "__init__.py").is_file()]
+    return deep + [f"{room.name} has no __init__.py" for room in closed]
+
+
+def each_room_lists_its_files(house: House) -> list[str]:
+    """Report files that the table in a room's docstring lacks, or lists without need."""
+    breaches = []
+    for room in folders(house.package):
+        module = house.modules.get(f"minunet.{room.name}")
+        lines = (ast.get_docstring(module.tree) or "").splitlines() if module else []
+        cells = [line.split("|")[1] for line in lines if line.startswith("|")]
+        listed = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+        there = {path.name for path in room.iterdir() if path.is_file()} - {"__init__.py"}
+        breaches += [f"{room.name} does not list {name}" for name in sorted(there - {*listed})]
+        breaches += [f"{room.name} lists {name}, not there" for name in sorted({*listed} - there)]
+        twice = sorted({name for name in listed if listed.count(name) > 1})
+        breaches += [f"{room.name} lists {name} twice" for name in twice]
+    return breaches
+
+
+def each_module_has_its_tests(house: House) -> list[str]:
+    """Report modules without tests: minunet/ops/relu.py needs tests/ops/test_relu.py."""
+    breaches = []
+    for module in house.modules.values():
+        if module.path.name == "__init__.py" or module.name in WITHOUT_TEST_FILE:
+            continue
+        folder = house.tests / module.path.relative_to(house.package).parent
+        tests = folder / f"test_{module.path.stem.strip('_')}.py"
+        if not tests.is_file():
+            breaches.append(f"{module.name} has no {tests.relative_to(house.tests.parent)}")
+    return breaches
+
+
+RULES = [
+    the_core_imports_only_what_is_below_it,
+    the_core_has_no_files_and_no_pictures,
+    only_device_imports_cupy,
+    no_circle_of_rooms,
+    nothing_imports_a_command,
+    rooms_are_one_level_deep,
+    each_room_lists_its_files,
+    each_module_has_its_tests,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_rule(rule):
+    assert rule(read(ROOT)) == []
+
+
+def test_commands_are_found():
+    names = {name.removeprefix("minunet.") for name in commands(read(ROOT))}
+    assert {"train", "predict", "evaluate", "augment", "geometry", "data.__main__"} <= names
+
+
+def test_exceptions_are_modules_without_tests():
+    house = read(ROOT)
+    for name in WITHOUT_TEST_FILE:
+        assert name in house.modules
+        assert not (house.tests / f"test_{name.rpartition('.')[2]}.py").exists()
+
+
+# Planted breaches
+
+
+def table(*names):
+    rows = "".join(f"| `{name}` | what it is |\n" for name in names)
+    return f'"""A room.\n\n| file | what it is |\n|---|---|\n{rows}"""\n'
+
+
+SOUND = {
+    "minunet/__init__.py": '__version__ = "0"\n',
+    "minunet/__main__.py": "from minunet import predict\n",
+    "minunet/array.py": "import numpy as np\n",
+    "minunet/cli.py": "import argparse\nfrom minunet.fast import threads\n",
+    "minunet/predict.py": "from minunet import cli, files\nif __name__ == '__main__':\n    main()",
+    "minunet/files.py": "from pathlib import Path\n",
+    "minunet/image.py": "from minunet.array import Array\n",
+    "minunet/ops/__init__.py": table("conv.py") + "from minunet.ops import conv\n",
+    "minunet/ops/conv.py": "from minunet.array import Array\n",
+    "minunet/fast/__init__.py": table("threads.py", "conv.py"),
+    "minunet/fast/threads.py": "import os\n",
+    "minunet/fast/conv.py": "from minunet.fast.threads import over\nfrom minunet.ops import conv\n",
+    "minunet/network/__init__.py": table("unet.py", "device.py"),
+    "minunet/network/unet.py": "from minunet import fast, image, ops\nfrom . import device\n",
+    "minunet/network/device.py": "def choose():\n    import cupy\n",
+    "minunet/data/__init__.py": table("readers.py", "__main__.py"),
+    "minunet/data/readers.py": "import json\nfrom minunet import __version__, files\n",
+    "minunet/data/__main__.py": "from minunet.data import readers\n",
+    "minunet/report/__init__.py": table("page.py", "style.css"),
+    "minunet/report/page.py": "from minunet.data.readers import find\n",
+    "minunet/report/style.css": "",
+    **dict.fromkeys(
+        [
+            *("tests/test_cli.py", "tests/test_files.py", "tests/test_image.py"),
+            *("tests/test_main.py", "tests/test_predict.py"),
+            *("tests/ops/test_conv.py", "tests/fast/test_threads.py", "tests/fast/test_conv.py"),
+            *("tests/network/test_unet.py", "tests/network/test_device.py"),
+            *("tests/data/test_readers.py", "tests/data/test_main.py"),
+            "tests/report/test_page.py",
+        ],
+        "",
+    ),
+}
+"""A small house in which no rule is broken: source by path."""
+
+
+def build(folder, changes=()):
+    """Write the sound house with changes, without the files that are None, and read it."""
+    for name, source in (SOUND | dict(changes)).items():
+        if source is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+    return read(folder)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_sound_house_breaks_no_rule(tmp_path, rule):
+    assert rule(build(tmp_path)) == []
+
+
+LAZY = "def work():\n    {}\n"
+TYPES = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    {}\n"
+
+
+@pytest.mark.parametrize("where", ["{}\n", LAZY, TYPES, "try:\n    {}\nexcept ImportError: ...\n"])
+@pytest.mark.parametrize(
+    ("rule", "path", "line", "named"),
+    [
+        (the_core_imports_only_what_is_below_it, "ops/conv", "from minunet import fast", "fast"),
+        (the_core_imports_only_what_is_below_it, "ops/conv", "import minunet.errors", "errors"),
+        (the_core_imports_only_what_is_below_it, "ops/conv", "import minunet", "minunet"),
+        (the_core_imports_only_what_is_below_it, "ops/conv", "from ..fast import conv", "fast"),
+        (the_core_imports_only_what_is_below_it, "ops/conv", "from .. import image", "image"),
+        (
+            the_core_imports_only_what_is_below_it,
+            *("fast/conv", "from minunet.network.unet import forward", "network.unet"),
+        ),
+        (the_core_imports_only_what_is_below_it, "fast/__init__", "from .. import image", "image"),
+        (the_core_imports_only_what_is_below_it, "network/unet", "from minunet import cli", "cli"),
+        (
+            the_core_imports_only_what_is_below_it,
+            *("network/device", "import_module('minunet.data.readers')", "data.readers"),
+        ),
+        (the_core_imports_only_what_is_below_it, "image", "from minunet import files", "files"),
+        (the_core_imports_only_what_is_below_it, "array", "from minunet import image", "image"),
+        *(
+            (the_core_has_no_files_and_no_pictures, path, line, name)
+            for path in ("ops/conv", "fast/threads", "network/unet", "image", "array", "gradcheck")
+            for line, name in [
+                ("import argparse", "argparse"),
+                ("from pathlib import Path", "pathlib"),
+                ("import matplotlib.pyplot as plt", "matplotlib"),
+            ]
+        ),
+        *(
+            (the_core_has_no_files_and_no_pictures, "errors", line, name)
+            for line, name in [
+                ("import os, csv", "csv"),
+                ("import json", "json"),
+                ("from tqdm.auto import tqdm", "tqdm"),
+                ("import tifffile", "tifffile"),
+                ("from PIL import Image", "PIL"),
+            ]
+        ),
+        (only_device_imports_cupy, "network/unet", "import cupy as cp", "cupy"),
+        (only_device_imports_cupy, "cli", "from cupy.cuda import Device", "cupy"),
+        (no_circle_of_rooms, "data/readers", "from minunet import report", "data, report"),
+        (no_circle_of_rooms, "data/readers", "from ..report.page import png", "data, report"),
+        (no_circle_of_rooms, "files", "from minunet.report.page import png", "data, files, report"),
+        (nothing_imports_a_command, "report/page", "from minunet import predict", "predict"),
+        (nothing_imports_a_command, "report/page", "from minunet.predict import main", "predict"),
+        (nothing_imports_a_command, "__init__", "from minunet.predict import main", "predict"),
+        (nothing_imports_a_command, "report/page", "import minunet.data.__main__", "__main__"),
+    ],
+)
+def test_a_planted_import_is_reported(tmp_path, where, rule, path, line, named):
+    path = f"minunet/{path}.py"
+    source = SOUND.get(path, "") + where.format(line)
+    (breach,) = rule(build(tmp_path, {path: source}))
+    assert named in breach
+
+
+def test_two_circles_are_reported_one_by_one(tmp_path):
+    changes = {
+        # data → network → fast → data, and report ⇄ runs, which also leads into the first.
+        "minunet/data/readers.py": "from minunet.network import unet\n",
+        "minunet/fast/threads.py": "from minunet.data import readers\n",
+        "minunet/report/page.py": "from minunet import data, runs\n",
+        "minunet/runs/__init__.py": "from minunet.report import page\n",
+    }
+    found = sorted(no_circle_of_rooms(build(tmp_path, changes)))
+    assert [breach.partition(" import")[0] for breach in found] == [
+        "data, fast, network",
+        "report, runs",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "named"),
+    [
+        (rooms_are_one_level_deep, {"minunet/ops/deep/more.py": ""}, "ops contains a folder, deep"),
+        (rooms_are_one_level_deep, {"minunet/ops/deep/a.txt": ""}, "ops contains a folder, deep"),
+        (rooms_are_one_level_deep, {"minunet/data/__init__.py": None}, "data has no __init__.py"),
+        (each_room_lists_its_files, {"minunet/ops/relu.py": ""}, "ops does not list relu.py"),
+        (each_room_lists_its_files, {"minunet/ops/a.css": ""}, "ops does not list a.css"),
+        (each_room_lists_its_files, {"minunet/ops/conv.py": None}, "ops lists conv.py, not there"),
+        (
+            each_room_lists_its_files,
+            {"minunet/ops/__init__.py": table("conv.py", "conv.py")},
+            "ops lists conv.py twice",
+        ),
+        (
+            each_room_lists_its_files,
+            {"minunet/ops/__init__.py": '"""Arrows: `conv.py`."""\n'},
+            "ops does not list conv.py",
+        ),
+        (each_room_lists_its_files, {"minunet/ops/__init__.py": ""}, "ops does not list conv.py"),
+        (each_module_has_its_tests, {"tests/ops/test_conv.py": None}, "tests/ops/test_conv.py"),
+        (each_module_has_its_tests, {"tests/data/test_main.py": None}, "tests/data/test_main.py"),
+        (each_module_has_its_tests, {"tests/test_cli.py": None}, "tests/test_cli.py"),
+        (
+            each_module_has_its_tests,
+            {"tests/ops/test_conv.py": None, "tests/test_conv.py": ""},
+            "tests/ops/test_conv.py",
+        ),
+    ],
+)
+def test_a_planted_breach_is_reported(tmp_path, rule, changes, named):
+    (breach,) = rule(build(tmp_path, changes))
+    assert named in breach

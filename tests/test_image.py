@@ -1,4 +1,4 @@
-"""Bands of rows: every row once, as many at a time as may be. The eight symmetries of a square."""
+"""Bands of rows: every row once, in bands as large as allowed. The eight symmetries of a square."""
 
 from itertools import product
 

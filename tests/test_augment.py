@@ -114,7 +114,7 @@ def test_the_command_draws_the_first_slice_and_samples_of_it(tmp_path, monkeypat
 
 
 def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
-    # An image of the grid itself: then both go the same way.
+    # The image is the grid itself: both must be deformed alike.
     image = augment.grid((60, 71), (30, 35), 48)
     tifffile.imwrite(tmp_path / "x.tif", image)
     tifffile.imwrite(tmp_path / "y.tif", (image > 0).astype(np.uint8))
@@ -129,7 +129,7 @@ def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
 
 
 def test_a_grid_by_hand():
-    # Every 600 // 8 = 75 pixels, 600 // 200 = 3 pixels wide, from the middle on.
+    # Every 600 // 8 = 75 pixels, 600 // 200 = 3 pixels wide, starting at the middle.
     lines = augment.grid((180, 100), (90, 20), 600)
     assert lines.dtype == np.float32
     np.testing.assert_array_equal(np.flatnonzero(lines[0]), [20, 21, 22, 95, 96, 97])

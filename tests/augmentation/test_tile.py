@@ -161,11 +161,11 @@ def test_displacements_have_the_standard_deviation_of_the_set(augmentation, fact
         drawn.append([u[:, r, c] for r, c in corners])
     drawn = np.array(drawn)  # (600, grid points, 2)
     expected = np.hypot(factor * augmentation.sigma, 12**-0.5)  # and the shift's 1/√12
-    # Of 600 draws the standard deviation is known to 1/√1200 = 3 %.
+    # The standard error of a standard deviation of 600 draws is 1/√1200 = 3 %.
     np.testing.assert_allclose(drawn.std(axis=0), expected, rtol=4 / 1200**0.5)  # measured: 7 %
     np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=4 * expected / 600**0.5)
     both = np.corrcoef(drawn.reshape(600, -1).T) - np.eye(drawn[0].size)
-    if augmentation.sigma == 10:  # grid points and axes are independent, but for the shift
+    if augmentation.sigma == 10:  # grid points and axes are independent, except for the shift
         assert np.abs(both).max() < 4 / 600**0.5 + 0.01  # measured: 0.11
 
 
@@ -211,13 +211,13 @@ def test_the_contract_of_a_tile(name, shape):
 def test_grey_values_vary_over_the_range_of_the_whole_image(scale):
     low, high = scale
     image = np.random.default_rng(0).random((50, 60, 2)).astype(np.float32) * 0.2 + 0.4
-    image[0, 0], image[0, 1] = 0, 1  # far from the tile: not its own range counts
+    image[0, 0], image[0, 1] = 0, 1  # far from the tile, whose own range must not count
     image = (low + (high - low) * image).astype(np.float32)
     whole, farthest = (image, image[..., 0], image[..., 0]), []
     for seed in range(5):
         plain = tile(whole, (35, 40), 20, 4, without_grey("paper"), seed)
         varied = tile(whole, (35, 40), 20, 4, "paper", seed)
-        np.testing.assert_array_equal(plain[1], varied[1])  # labels and weights stay
+        np.testing.assert_array_equal(plain[1], varied[1])  # labels and weights do not change
         np.testing.assert_array_equal(plain[2], varied[2])
         for c in range(2):
             before, after = ((v[0][..., c].ravel() - low) / (high - low) for v in (plain, varied))

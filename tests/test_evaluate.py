@@ -226,11 +226,11 @@ def test_what_is_refused(out):
     assert "does not exist" in refuse(out, out / "none.tif", truth)
     assert "does not exist" in refuse(out, out, out / "none.tif")
     write(out / "two.tif", draw_stack(2)[1])
-    assert "holds 2 slices but" in refuse(out, out / "two.tif", truth)
+    assert "holds 2 slices, but" in refuse(out, out / "two.tif", truth)
     write(out / "small.tif", draw_stack(3, (19, 31))[1])
     assert "slice 0 of" in refuse(out, out / "small.tif", truth)
     write(out / "probability.tif", draw_stack()[1] * 3)
-    assert "a probability is from 0 to 1" in refuse(out, out, truth)
+    assert "a probability must be from 0 to 1" in refuse(out, out, truth)
     # Of more classes there is a probability of each.
     tifffile.imwrite(
         out / "probability.tif",

@@ -174,8 +174,8 @@ def test_a_mask_without_a_frame_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "page", "said"),
     [
-        (f"{GOLD}/man_seg000.tif", CELLS[:, :4], "is 3 x 4 pixels, its frame 3 x 5"),
-        (f"{GOLD}/man_seg000.tif", CELLS.T, "is 5 x 3 pixels, its frame 3 x 5"),
+        (f"{GOLD}/man_seg000.tif", CELLS[:, :4], "is 3 x 4 pixels, but its frame is 3 x 5"),
+        (f"{GOLD}/man_seg000.tif", CELLS.T, "is 5 x 3 pixels, but its frame is 3 x 5"),
         (f"{GOLD}/man_seg000.tif", draw((3, 5, 3)), "in colour"),
         (f"{GOLD}/man_seg000.tif", np.stack([CELLS] * 2), "holds 2 slices"),
         (f"{GOLD}/man_seg000.tif", CELLS.astype(np.float32), "from 0 to 7 (float32)"),
@@ -184,8 +184,8 @@ def test_a_mask_without_a_frame_is_refused(tmp_path):
         (f"{SILVER}/man_seg_000_012.tif", CELLS, "one slice of a 3D image"),
         (f"{IMAGES}/t000.tif", draw((4, 3, 5)), "t000.tif holds 4 slices"),
         (f"{IMAGES}/t001.tif", draw((3, 5, 3)), "channels"),
-        (f"{IMAGES}/t0001.tif", draw((3, 5)), "and t0001.tif have one number"),
-        (f"{GOLD}/man_seg001.TIFF", CELLS, "man_seg001.TIFF have one number"),
+        (f"{IMAGES}/t0001.tif", draw((3, 5)), "and t0001.tif have the same number"),
+        (f"{GOLD}/man_seg001.TIFF", CELLS, "man_seg001.TIFF have the same number"),
     ],
 )
 def test_pages_that_are_refused(tmp_path, name, page, said):

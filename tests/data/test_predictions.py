@@ -186,9 +186,12 @@ def refused(prediction, truth):
 
 def test_numbers_and_sizes_that_do_not_match(tmp_path):
     p, t = tmp_path / "p.tif", tmp_path / "t.tif"
-    assert refused(write(p, P[:2]), write(t, WALLS)) == f"{p} holds 2 slices but {t} 3"
+    assert (
+        refused(write(p, P[:2]), write(t, WALLS))
+        == f"{p} holds 2 slices, but {t} holds 3; they must match"
+    )
     message = refused(write(p, P[:, :, :7]), t)
-    assert message == f"slice 0 of {p} is 5 x 7 pixels, that of {t} 5 x 8"
+    assert message == f"slice 0 of {p} is 5 x 7 pixels, but {t} has 5 x 8; they must match"
 
 
 def test_names_that_do_not_match(tmp_path):
@@ -204,8 +207,8 @@ def test_values_that_stand_for_nothing(tmp_path):
     assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 120).reshape(3, 5, 8)), t)
     assert "holds -1" in refused(write(p, CELLS.astype(np.int16) - 1), t)
     write(p, P)
-    assert "numbers no cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
-    assert "there is no cell to find" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
+    assert "does not number cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
+    assert "scoring needs at least one cell" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
     colour = tmp_path / "colour.png"
     Image.fromarray(RNG.integers(0, 256, (5, 8, 3), np.uint8)).save(colour)
     one = write(tmp_path / "one.tif", P[0])
@@ -222,7 +225,7 @@ def test_frames_that_do_not_match(tmp_path):
     assert "such as 01_RES" in refused(truth, truth)
     assert "such as 01_RES" in refused(write(tmp_path / "p.tif", P), truth)
     write(man_seg, CELLS[0])
-    assert "6 x 7 pixels, that of" in refused(result, truth)
+    assert "6 x 7 pixels, but" in refused(result, truth)
     write(man_seg, np.zeros((6, 7), np.float32))
     assert "is not a mask" in refused(result, truth)
     write(man_seg, np.zeros((2, 6, 7), np.uint16))
@@ -231,5 +234,5 @@ def test_frames_that_do_not_match(tmp_path):
     (result / "mask005.tif").unlink()
     message = refused(result, truth)
     assert message == (
-        f"{result} has no mask005.tif, which {truth / 'SEG' / 'man_seg005.tif'} wants"
+        f"{result} has no mask005.tif to compare with {truth / 'SEG' / 'man_seg005.tif'}"
     )

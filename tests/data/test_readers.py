@@ -57,7 +57,7 @@ def test_values_are_those_of_the_whole_stack():
         ([[-1, 0]], ["-1, 0"]),
         ([[7, 7]], ["all", "7", "at least two classes"]),
         ([[0, 2]], ["values 0, 2", "--labels-are cells"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "smoothed masks want a threshold"]),
+        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "threshold smoothed masks first"]),
         ([range(17)], ["17 values", "≤ 16"]),
     ],
 )
@@ -118,8 +118,8 @@ def test_few_numbers_are_cells_where_that_is_said():
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        ([[0.5, 1, 0]], "numbers no cells"),
-        ([[-1, 1, 0]], "numbers no cells"),
+        ([[0.5, 1, 0]], "does not number cells"),
+        ([[-1, 1, 0]], "does not number cells"),
         ([[0, 0, 0]], "0 everywhere"),
     ],
 )
@@ -187,11 +187,14 @@ def test_pairs_that_do_not_match(tmp_path):
     longer = write(tmp_path / "longer", a=mask, b=mask)
     tifffile.imwrite(longer / "c.tif", np.stack([mask] * 2), photometric="minisblack")
     for labels, said in [
-        (one_less, f"1 of 3 in {images} have no partner in {one_less}: c"),
-        (one_more, f"1 of 4 in {one_more} have no partner in {images}: d"),
-        (other_size, f"image 1 of {images} is 6 x 8 pixels, its labels in {other_size} 6 x 9"),
-        (longer, f"{images} holds 3 images but {longer} 4"),
-        (other_size / "a.png", "two files or two folders"),
+        (one_less, f"1 of 3 files in {images} have no match in {one_less}: c"),
+        (one_more, f"1 of 4 files in {one_more} have no match in {images}: d"),
+        (
+            other_size,
+            f"image 1 of {images} is 6 x 8 pixels, but its labels in {other_size} are 6 x 9",
+        ),
+        (longer, f"{images} holds 3 images, but {longer} holds 4"),
+        (other_size / "a.png", "must both be files or both be folders"),
     ]:
         with pytest.raises(InputError) as refused:
             readers.read_pair(images, labels)

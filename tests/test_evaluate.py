@@ -77,7 +77,7 @@ def test_a_probability(out):
         assert float(value) == pytest.approx(score.value, abs=5e-5)
         assert float(at) == score.threshold
     words = " ".join(printed.split())
-    assert "F = 2 AB / (A + B), mean over slices: sums of squared sizes" in words
+    assert "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes" in words
     assert printed.endswith(f"wrote       {out / 'scores.json'}\n")
     assert {path.name for path in out.iterdir()} == {
         *("probability.tif", "labels.tif", "scores.json")

@@ -340,7 +340,7 @@ def test_json_and_back():
 def test_conventions_are_sentences_and_say_which_thresholds():
     for score in em.scores(*tiny()):
         assert score.convention.endswith(
-            f"; the {'highest' if score.higher_is_better else 'lowest'} over all t."
+            f"; the value is the {'highest' if score.higher_is_better else 'lowest'} over all t."
         )
 
 

@@ -156,7 +156,7 @@ def _block(block: str, count: int) -> range:
             raise ValueError
     except ValueError:
         raise InputError(f"validation is {block}; valid values are {valid}") from None
-    # At least one slice is held out and, whatever the fraction, at least one left for training.
+    # Of two or more slices, at least one is held out and at least one left for training.
     slices = min(max(round(fraction * count), 1), count - 1) if fraction else 0
     return range(count - slices, count)
 

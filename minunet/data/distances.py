@@ -85,9 +85,7 @@ def _above(cells: Array) -> tuple[Array, Array, Array]:
     """Do the same as `_in_columns`, but look only upwards."""
     rows = np.arange(len(cells), dtype=cells.dtype)[:, np.newaxis]
     first = np.maximum.accumulate(np.where(cells > 0, rows, -1), axis=0)
-    number = np.take_along_axis(
-        cells, first, axis=0
-    )  # arbitrary where there is no cell; its distance is `_far`
+    number = np.take_along_axis(cells, first, axis=0)  # arbitrary where no cell is above
     # Where the cell above changes, the last pixel of the previous cell becomes the second nearest.
     second = np.full_like(first, -1)
     second[1:] = np.where(number[1:] != number[:-1], first[:-1], -1)

@@ -23,7 +23,7 @@ MOST_CLASSES = 16
 """Maximum number of classes; more label values are treated as cell numbers."""
 
 Kind = Literal["auto", "classes", "cells"]
-"""Meaning of the values in a label file; auto: see `_number_cells`."""
+"""Meaning of the values in a label file; auto: cells if there are many, in uniform regions."""
 
 
 class LabelValues(NamedTuple):

@@ -21,17 +21,13 @@ from minunet.data.tissue import Balls, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
 MIN_SIDE = 16  # pixels: half a typical neurite
-MAX_VOXELS = (
-    2**26
-)  # 256 slices of 512 x 512; keeps cell numbers well below 65535, the largest uint16
+MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps cell numbers well below the limit of uint16
 SECTION = 12.5  # pixels of depth per slice: 50 nm sections, 4 nm pixels
 PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
 WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of membrane waviness, pixels
 JITTER = (1.5, 60.0)  # the same for each section separately: distortion by cutting
-MEMBRANE = (
-    2.9  # pixels from the middle to 1/e of the stain; two bilayers and the cleft: about 25 nm
-)
+MEMBRANE = 2.9  # pixels from the middle to 1/e of the stain; bilayers and cleft: about 25 nm
 LABEL_DISTANCE = 2.7  # pixels are labelled membrane if closer to its middle than this ...
 LABEL_STAIN = 0.42  # ... or stained more than this fraction of an edge-on membrane
 FRAGMENT = 25  # square pixels; smaller pieces of cell are labelled membrane
@@ -42,19 +38,10 @@ CYTOPLASM, CYTOPLASM_SPREAD, GLIA = 0.26, 0.05, 0.14  # GLIA: added in a few dar
 BILAYERS, SYNAPSE = 0.56, 0.12  # edge-on membrane; added where it is dense
 MATRIX, CRISTAE, RIM = 0.60, 0.10, 0.13  # mitochondria
 VESICLE, TUBULE = 0.36, 0.15
-VESICLES = (
-    (0.8, 14e-4),
-    (2.6, 22e-4),
-    (3.6, 22e-4),
-    (4.8, 12e-4),
-)  # radius in pixels, number per pixel
+VESICLES = ((0.8, 14e-4), (2.6, 22e-4), (3.6, 22e-4), (4.8, 12e-4))  # radius, number per pixel
 PSF = 0.7  # pixels
 SHOT = 1.6  # noise as a multiple of the square root of the grey level
-SLICE_SPREAD, CONTRAST_SPREAD, LIGHT_SPREAD = (
-    0.07,
-    0.07,
-    0.06,
-)  # relative; per slice, per slice, across the slice
+SLICE_SPREAD, CONTRAST_SPREAD, LIGHT_SPREAD = 0.07, 0.07, 0.06  # relative; slice, slice, place
 
 
 class EMStack(NamedTuple):

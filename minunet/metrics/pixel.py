@@ -41,7 +41,9 @@ def mean_iou(matrix: Array) -> float:
 
 
 def iou(matrix: Array, k: int) -> float:
-    """Return intersection over union of class k, TP / (TP + FP + FN); 1 if no pixel has k.
+    """Return intersection over union of class k, TP / (TP + FP + FN).
+
+    It is 1 if k occurs neither in the truth nor in the prediction.
 
     Parameters
     ----------
@@ -54,9 +56,10 @@ def iou(matrix: Array, k: int) -> float:
 
 
 def dice(matrix: Array, k: int) -> float:
-    """Return the Dice coefficient of class k, 2 TP / (2 TP + FP + FN); 1 if no pixel has k.
+    """Return the Dice coefficient of class k, 2 TP / (2 TP + FP + FN).
 
-    It equals the F-score, the harmonic mean of precision and recall. Parameters as in `iou`.
+    It equals the F-score, the harmonic mean of precision and recall, and is 1 if k occurs neither
+    in the truth nor in the prediction. Parameters as in `iou`.
     """
     both = matrix[k].sum() + matrix[:, k].sum()
     return float(2 * matrix[k, k] / both) if both else 1.0

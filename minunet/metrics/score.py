@@ -24,7 +24,7 @@ class Score(NamedTuple):
     value: float  # of the stack
     slices: Sequence[float]  # of each slice separately, at the same threshold; nan: not defined
     convention: str  # how it is computed, in words
-    higher_is_better: bool | None = True  # None: a count, neither better
+    higher_is_better: bool | None = True  # None: a count, neither is better
     threshold: float | None = None  # that gives `value`; None if it needs none
     by_threshold: Sequence[float] = ()  # value of the stack at each threshold tried
 

@@ -8,8 +8,7 @@ merge cells. The value of a stack is
 
     (splits + mergers) / pixels        both summed over slices, minimum over the thresholds
 
-The minimum over all warpings is not known; this is the greedy search of the challenge's
-program.
+The minimum over all warpings is not known; this is the greedy search of the challenge's program.
 
 Source: Jain et al., CVPR 2010; WarpingError of Fiji's Trainable_Segmentation.
 """

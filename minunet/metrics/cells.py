@@ -15,8 +15,8 @@ from minunet.metrics import pixel, seg, segments
 from minunet.metrics.score import Score
 
 COUNTED = {
-    "cells_truth": ("cells in the truth", None, "Numbers above 0, summed over slices."),
-    "cells_found": ("segments proposed", None, "Numbers above 0, summed over slices."),
+    "cells_truth": ("cells in the truth", None, "Distinct numbers above 0, summed over slices."),
+    "cells_found": ("segments proposed", None, "Distinct numbers above 0, summed over slices."),
     "cells_missed": ("cells missed", False, "Cells that no segment matches, as in SEG."),
     "cells_merged": (
         "cells merged",

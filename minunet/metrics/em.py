@@ -96,8 +96,8 @@ WORDS = {
 """Name, whether higher is better, and convention of each score, by key."""
 
 RULE = {
-    True: "Proposed cells are probability > t, in float64; the value is the highest over all t.",
-    False: "Proposed cells are probability > t, in float64; the value is the lowest over all t.",
+    True: "Proposed cells: probability > t, in float64; the value is the highest over all t.",
+    False: "Proposed cells: probability > t, in float64; the value is the lowest over all t.",
 }
 """Convention of the threshold, by whether higher is better."""
 

@@ -77,7 +77,7 @@ def test_a_probability(out):
         assert float(value) == pytest.approx(score.value, abs=5e-5)
         assert float(at) == score.threshold
     words = " ".join(printed.split())
-    assert "F = 2 AB / (A + B), mean over slices: sums of squared sizes" in words
+    assert "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes" in words
     assert printed.endswith(f"wrote       {out / 'scores.json'}\n")
     assert {path.name for path in out.iterdir()} == {
         *("probability.tif", "labels.tif", "scores.json")
@@ -226,11 +226,11 @@ def test_what_is_refused(out):
     assert "does not exist" in refuse(out, out / "none.tif", truth)
     assert "does not exist" in refuse(out, out, out / "none.tif")
     write(out / "two.tif", draw_stack(2)[1])
-    assert "holds 2 slices but" in refuse(out, out / "two.tif", truth)
+    assert "holds 2 slices, but" in refuse(out, out / "two.tif", truth)
     write(out / "small.tif", draw_stack(3, (19, 31))[1])
     assert "slice 0 of" in refuse(out, out / "small.tif", truth)
     write(out / "probability.tif", draw_stack()[1] * 3)
-    assert "a probability is from 0 to 1" in refuse(out, out, truth)
+    assert "a probability must be from 0 to 1" in refuse(out, out, truth)
     # Of more classes there is a probability of each.
     tifffile.imwrite(
         out / "probability.tif",

@@ -498,7 +498,7 @@ def test_data_that_is_refused_leaves_nothing_either(tmp_path, data, monkeypatch)
         (("--images", volume, "--labels", volume), "values"),
         (("--images", volume, "--labels", "none.tif"), "none.tif does not exist"),
         (("--data", "none"), "none is not a folder"),
-        (("--data", "."), "holds neither"),
+        (("--data", "."), "contains neither"),
     ):
         assert said in refused(call("train", *arguments, *TINY))
         assert list(tmp_path.iterdir()) == []

@@ -1,13 +1,13 @@
-"""The layout of the Cell Tracking Challenge: its truth to train on, results for it to score.
+"""The layout of the Cell Tracking Challenge: ground truth to train on, results to submit.
 
     FOLDER/01/t000.tif                   frames of sequence 01; three or four digits
-    FOLDER/01_GT/SEG/man_seg000.tif      gold truth: drawn by people, in some of the frames
+    FOLDER/01_GT/SEG/man_seg000.tif      gold truth: drawn by people, for some of the frames
     FOLDER/01_ST/SEG/man_seg000.tif      silver truth: fused from the results of programs
     FOLDER/01_RES/mask000.tif            a result
 
-A mask is (H, W) uint16: 0 is background, k is cell k. Cells without an outline in the gold truth
-are background there too, and nothing says so. To leave pixels out of the training, paint them with
-65535: that is our convention, not the challenge's.
+A mask is (H, W) uint16: 0 = background, k = cell k. The gold truth may omit cells: these look like
+background. To exclude pixels from training, set them to 65535 in the mask. This is a convention of
+minunet, not of the challenge.
 
 Source: celltrackingchallenge.net/annotations; the names are those of its data sets.
 """
@@ -28,7 +28,7 @@ from minunet.errors import InputError
 Truth: TypeAlias = Literal["gold", "silver", "both"]
 
 IGNORED = 65535
-"""The value of mask pixels that are not annotated: the largest of a uint16."""
+"""Value of mask pixels that are not annotated, the largest of uint16."""
 
 FOLDERS = {"gold": ("GT",), "silver": ("ST",), "both": ("GT", "ST")}
 
@@ -38,16 +38,16 @@ SLICE = re.compile(r"man_seg_\d{3,4}_\d{3,4}")
 
 
 class Frames(NamedTuple):
-    """The frames that have a mask, in the order of time, one sequence after the other."""
+    """The frames that have a mask, sequence by sequence, in order of time."""
 
     images: list[Array]  # (H, W, C), in the dtype of the file
     instances: list[Array]  # (H, W) uint16, 0 = background, k = cell k
-    ignored: list[Array]  # (H, W) bool, pixels that are not annotated; background in `instances`
+    ignored: list[Array]  # (H, W) bool, not annotated; background in `instances`
     names: list[str]  # such as 01/t000
 
 
 def find(folder: Path) -> list[str]:
-    """Find the sequences of a folder that come with truth.
+    """Find the sequences in a folder that have ground truth.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def find(folder: Path) -> list[str]:
 
     Returns
     -------
-    list of str : such as 01 and 02; empty where a folder is in another layout
+    list of str : such as 01 and 02; empty if the folder has another layout
     """
     return sorted(
         frames.name
@@ -67,23 +67,19 @@ def find(folder: Path) -> list[str]:
 def read(folder: Path, truth: Truth = "both") -> Frames:
     """Read the frames that have a mask, and their masks.
 
-    Of a frame with both masks, "both" takes the cells of the gold one, whose outlines are better.
-    Where the silver one has a cell that gold mostly takes for background, gold may just not have
-    annotated it: those of its pixels that gold leaves free are ignored.
+    With "both", a frame that has two masks gets the cells of the gold one, whose outlines are
+    better. If more than half of a silver cell is background in the gold mask, the gold truth may
+    have omitted that cell. Its pixels that are background in the gold mask are then ignored.
 
     Parameters
     ----------
     folder : Path
-    truth : str       "gold", "silver", or "both"
-
-    Returns
-    -------
-    Frames
+    truth : {"gold", "silver", "both"}
 
     Raises
     ------
     InputError
-        If there is no mask, a mask does not belong to its frame, or frames are not 2D.
+        If there is no mask, a mask does not match its frame, or frames are not 2D.
     """
     frames = Frames([], [], [], [])
     for sequence in find(folder):
@@ -92,7 +88,9 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
         for number in sorted(set[int]().union(*truths)):
             masks = [paths[number] for paths in truths if number in paths]
             if number not in images:
-                raise InputError(f"{masks[0]} has no frame of its number in {folder / sequence}")
+                raise InputError(
+                    f"{masks[0]} has no frame with the same number in {folder / sequence}"
+                )
             image = _slice(images[number])
             cells, ignored = _merge([_mask(path, image) for path in masks])
             frames.images.append(image)
@@ -104,25 +102,31 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
 
 
 def _check(frames: Frames, folder: Path, truth: Truth) -> None:
-    """Raise unless there are frames, all with the same channels."""
+    """Raise unless there are frames, all with the same number of channels."""
     if not frames.images:
         which = "" if truth == "both" else f"{truth} "
         raise InputError(
-            f"{folder} holds no frame with a {which}mask: frames are in 01/t000.tif …, masks in "
+            f"{folder} has no frame with a {which}mask; frames must be named 01/t000.tif …, masks "
             "01_GT/SEG/man_seg000.tif … (gold) or 01_ST/SEG/man_seg000.tif … (silver)"
         )
     channels = {image.shape[2] for image in frames.images}
     if len(channels) > 1:
-        raise InputError(f"{folder} mixes frames of {sorted(channels)} channels; convert them")
+        raise InputError(
+            f"{folder} mixes frames with {sorted(channels)} channels; convert all to one number"
+        )
 
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Find the TIFF files of a folder that are named so, by the number in their name.
+    """Find the TIFF files of a folder whose stems match a pattern.
 
     Parameters
     ----------
-    folder : Path         nothing is found in one that is not there
-    pattern : Pattern     of the whole stem; its first group is the number
+    folder : Path         need not exist
+    pattern : Pattern     matches the whole stem; its first group is the number
+
+    Returns
+    -------
+    dict of int to Path : by number, in the order of the file names
 
     Raises
     ------
@@ -134,20 +138,24 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         if path.suffix.lower() not in image_files.TIFF:
             continue
         if SLICE.fullmatch(path.stem):
-            raise InputError(f"{path} annotates one slice of a 3D image; 2D frames are read")
+            raise InputError(
+                f"{path} annotates one slice of a 3D image; minunet reads 2D frames only"
+            )
         if match := pattern.fullmatch(path.stem):
             number = int(match[1])
             if number in found:
-                raise InputError(f"{path} and {found[number].name} have one number; keep one")
+                raise InputError(
+                    f"{path} and {found[number].name} have the same number; remove one of them"
+                )
             found[number] = path
     return found
 
 
 def _slice(path: Path) -> Array:
-    """Read a file of one 2D image, (H, W, C)."""
+    """Read a file that contains one 2D image (H, W, C)."""
     slices = image_files.read(path)
     if len(slices) > 1:
-        raise InputError(f"{path} holds {len(slices)} slices; 2D frames are read, one in a file")
+        raise InputError(f"{path} holds {len(slices)} slices; each file must hold one 2D frame")
     return slices[0]
 
 
@@ -166,33 +174,33 @@ def read_mask(path: Path, largest: float = math.inf) -> Array:
     Raises
     ------
     InputError
-        If the file is in colour or holds several slices, or a value is not a whole number from 0
-        to `largest`.
+        If the file is in colour, holds several slices, or holds a value that is not an integer
+        from 0 to `largest`.
     """
     (mask,) = image_files.grey([_slice(path)], path)
     if mask.dtype.kind == "f" or mask.min() < 0 or mask.max() > largest:
         raise InputError(
             f"{path} is not a mask: it holds values from {mask.min():g} to {mask.max():g} "
-            f"({mask.dtype}); valid values are 0 for background, k for cell k and {IGNORED} for "
-            "pixels that are not annotated, stored as integers"
+            f"({mask.dtype}); valid values are integers: 0 for background, k for cell k"
+            + (f", {IGNORED} for pixels that are not annotated" if largest == IGNORED else "")
         )
     return mask
 
 
 def _mask(path: Path, image: Array) -> tuple[Array, Array]:
-    """Read a mask: its cells (H, W) uint16, and where it is not annotated, (H, W) bool."""
+    """Read the mask of an image: cells (H, W) uint16, and pixels not annotated, (H, W) bool."""
     mask = read_mask(path, largest=IGNORED)
     if mask.shape != image.shape[:2]:
         raise InputError(
-            f"{path} is {mask.shape[0]} x {mask.shape[1]} pixels, its frame "
-            f"{image.shape[0]} x {image.shape[1]}"
+            f"{path} is {mask.shape[0]} x {mask.shape[1]} pixels, but its frame is "
+            f"{image.shape[0]} x {image.shape[1]}; they must match"
         )
     ignored = mask == IGNORED
     return np.where(ignored, 0, mask).astype(np.uint16), ignored
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Take the cells of the first mask; ignore those that only the second has, if there is one."""
+    """Take the cells of the first mask; ignore cells that only the second one has, see `read`."""
     cells, ignored = masks[0]
     for others, _ in masks[1:]:
         free = (cells == 0) & (others > 0)
@@ -203,13 +211,13 @@ def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
 
 
 def is_sequence(path: Path) -> bool:
-    """Whether this is a folder of frames, such as FOLDER/01 with t000.tif, t001.tif, …."""
+    """Return whether a path is a folder of frames, such as FOLDER/01 with t000.tif, t001.tif, …."""
     name = path.resolve().name
     return path.is_dir() and bool(re.fullmatch(r"\d\d", name)) and bool(numbered(path, FRAME))
 
 
 def numbers(frames: Path) -> list[str]:
-    """Take the digits from the names of frames, in the order of `image_files.read`.
+    """Return the digits in the names of frames, in the order of `image_files.read`.
 
     Parameters
     ----------
@@ -222,21 +230,23 @@ def numbers(frames: Path) -> list[str]:
     Raises
     ------
     InputError
-        If any file is not named like a frame.
+        If a file is not named like a frame.
     """
     digits = []
     for path in image_files.files(frames):
         match = FRAME.fullmatch(path.stem)
         if not match:
-            raise InputError(f"{path} is not named like a frame: t000.tif, t001.tif, …")
+            raise InputError(
+                f"{path} is not named like a frame: rename it to t000.tif, t001.tif, …"
+            )
         digits.append(match[1])
     return digits
 
 
 def check_out(folder: Path, sequence: str) -> Path:
-    """Name the folder for the masks of a sequence; raise an `InputError` if it holds any."""
+    """Return the folder for the masks of a sequence; raise an `InputError` if it has any."""
     out = folder / f"{sequence}_RES"
-    files.check_free_names(out, ["mask*"], "move it away: masks are written to this folder")
+    files.check_free_names(out, ["mask*"], "move it away: the masks go into this folder")
     return out
 
 
@@ -245,7 +255,7 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
 
     Parameters
     ----------
-    folder : Path                        made if need be
+    folder : Path                        created if it does not exist
     sequence : str                       such as 01
     masks : sequence of (H, W) uint16    0 = background, k = cell k
     digits : sequence of str             of the frames, see `numbers`
@@ -253,14 +263,16 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
     Raises
     ------
     InputError
-        If masks are there already, or there are not as many masks as frames.
+        If the folder already has masks, or the numbers of masks and frames differ.
     """
     import tifffile
 
     out = check_out(folder, sequence)
     if len(masks) != len(digits):
-        raise InputError(f"there are {len(masks)} masks for the {len(digits)} frames of {sequence}")
+        raise InputError(
+            f"got {len(masks)} masks for the {len(digits)} frames of {sequence}; need one each"
+        )
     out.mkdir(parents=True, exist_ok=True)
     for mask, number in zip(masks, digits, strict=True):
-        safe = mask.astype(np.uint16, casting="safe")  # no number is cut off
+        safe = mask.astype(np.uint16, casting="safe")  # raises rather than wrapping numbers around
         tifffile.imwrite(out / f"mask{number}.tif", safe, metadata=None)

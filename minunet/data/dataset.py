@@ -1,4 +1,4 @@
-"""A data set to train on: images scaled, labels as classes, a block of slices held out."""
+"""A data set to train on: scaled images, labels, weight maps, and a block of slices held out."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from minunet.errors import InputError
 from minunet.image import Sample
 
 SYNTHETIC_SHAPE, SYNTHETIC_SEED = (10, 256, 256), 2015
-"""Slices, rows and columns of the built-in data, and the seed that makes them alike each time."""
+"""Shape (slices, rows, columns) and random seed of the built-in synthetic data."""
 
 
 class Source(NamedTuple):
@@ -30,21 +30,21 @@ class Source(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Images and labels, split in two."""
+    """Images, labels and weight maps, split into training and validation."""
 
     images: list[Array]  # (H, W, C) float32
-    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells are separated
-    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is known
-    cells: list[Array] | None  # (H, W) int32, 0 background, k cell k, as annotated; if known
-    numbered: bool  # in the label files, the cells
-    training: list[int]  # slices to train on
-    held_out: list[int]  # slices to validate on; may be empty
-    label_values: tuple[int, ...]  # in the label files, of the classes 0 … K-1
-    fingerprint: str  # of pixels and labels
-    description: list[str]  # what was found, for people to read
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
+    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is annotated
+    cells: list[Array] | None  # (H, W) int32 as annotated, 0 = background, k = cell k
+    numbered: bool  # whether the label files number the cells
+    training: list[int]  # slices used for training
+    held_out: list[int]  # slices used for validation; may be empty
+    label_values: tuple[int, ...]  # of the classes 0 … K-1 in the label files
+    fingerprint: str  # SHA-256 of images and annotation
+    description: list[str]  # lines to print
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
-        """Return some slices, each with its labels and its weights."""
+        """Return these slices with their labels and weight maps."""
         return [Sample(self.images[k], self.labels[k], self.weight_maps[k]) for k in slices]
 
 
@@ -106,7 +106,9 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
 
 
 def split(block: str, count: int) -> tuple[list[int], list[int]]:
-    """Hold out a contiguous block of slices: neighbours are too alike to split at random.
+    """Hold out a contiguous block of slices for validation.
+
+    A random split would put near-identical neighbouring slices on both sides.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def split(block: str, count: int) -> tuple[list[int], list[int]]:
     Raises
     ------
     InputError
-        If the block is not legal, or leaves nothing to train on.
+        If the block is not valid, or leaves nothing to train on.
 
     Examples
     --------
@@ -132,13 +134,15 @@ def split(block: str, count: int) -> tuple[list[int], list[int]]:
     held_out = _block(block, count)
     training = [k for k in range(count) if k not in held_out]
     if not training:
-        raise InputError(f"validation {block} leaves none of the {count} slices to train on")
+        raise InputError(
+            f"validation {block} leaves none of the {count} slices for training; hold out fewer"
+        )
     return training, list(held_out)
 
 
 def _block(block: str, count: int) -> range:
-    """Find the slices of a validation block."""
-    legal = f"FIRST:END within 0:{count}, a fraction from 0 to 1, or none"
+    """Return the slices that a validation block stands for."""
+    valid = f"FIRST:END within 0:{count}, a fraction (at least 0, less than 1), or none"
     if block == "none":
         return range(0)
     try:
@@ -151,8 +155,8 @@ def _block(block: str, count: int) -> range:
         if not 0 <= fraction < 1:
             raise ValueError
     except ValueError:
-        raise InputError(f"validation is {block}; legal are {legal}") from None
-    # A fraction of several slices is at least one of them, and leaves one to train on.
+        raise InputError(f"validation is {block}; valid values are {valid}") from None
+    # Of two or more slices, at least one is held out and at least one left for training.
     slices = min(max(round(fraction * count), 1), count - 1) if fraction else 0
     return range(count - slices, count)
 

@@ -1,6 +1,6 @@
-"""Reading images: TIFF stacks, TIFF and PNG images, and folders of them.
+"""Read images: TIFF stacks, TIFF and PNG images, and folders of them.
 
-An image is (H, W, C), in the dtype of its file; C is 1 for grey and 3 for colour.
+An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for colour.
 """
 
 import logging
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
 DECODED = ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")
-"""Compressions that tifffile decodes by itself; the others are left to Pillow."""
+"""Compressions that tifffile decodes by itself; Pillow decodes the others."""
 
 
 class Page(NamedTuple):
-    """One slice of a file, still to be loaded."""
+    """One slice of a file, not loaded yet."""
 
     file: Path
     load: Callable[[], Array]
-    mapped: bool  # and not read: what is not touched is never in memory
+    mapped: bool  # memory-mapped: only the parts that are used are read
 
 
 class Slices(Sequence[Array]):
-    """The slices of a stack, an image, or a folder of them by name, each loaded when asked for.
+    """The slices of a stack, an image, or a folder of them sorted by name, loaded on access.
 
-    A slice is (H, W, C), in the dtype and the byte order of its file, not to be written to. Those
-    of uncompressed TIFF files are mapped and may be larger than memory; others are read anew each
-    time, and nothing of them is kept.
+    A slice is (H, W, C), in the dtype and the byte order of its file; treat it as read-only. Slices
+    of uncompressed TIFF files are memory-mapped and may be larger than memory; others are read
+    again on every access and not cached.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Slices(Sequence[Array]):
     Raises
     ------
     InputError
-        If there is nothing readable; when a slice is asked for, if it cannot be read or holds a
-        value that is not a finite number.
+        If there is no readable image; on access, if a slice cannot be read or contains a value
+        that is not a finite number.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,11 +59,11 @@ class Slices(Sequence[Array]):
 
     @property
     def mapped(self) -> bool:
-        """Whether all slices are mapped, so that none has to fit into memory."""
+        """True if all slices are memory-mapped, so that none has to fit into memory."""
         return all(page.mapped for page in self.pages)
 
     def __len__(self) -> int:
-        """Count the slices."""
+        """Return the number of slices."""
         return len(self.pages)
 
     @overload
@@ -71,7 +71,7 @@ class Slices(Sequence[Array]):
     @overload
     def __getitem__(self, k: slice) -> list[Array]: ...
     def __getitem__(self, k: int | slice) -> Array | list[Array]:
-        """Load slice k, or a range of slices."""
+        """Load one slice, or a list of slices."""
         pages = self.pages[k]
         return [_load(page) for page in pages] if isinstance(pages, list) else _load(pages)
 
@@ -80,15 +80,15 @@ def _load(page: Page) -> Array:
     """Load a slice (H, W, C)."""
     with _reading(page.file):
         pixels = page.load()
-    # One bit per pixel comes as booleans.
+    # Files with one bit per pixel load as booleans.
     pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
     if pixels.dtype.kind not in "uif" or not _finite(pixels):
-        raise InputError(f"{page.file} holds values that are not finite, real numbers")
+        raise InputError(f"{page.file} contains values that are not finite real numbers")
     return pixels[..., np.newaxis] if pixels.ndim == 2 else _colour(pixels, page.file)
 
 
 def read(path: Path) -> list[Array]:
-    """Read a stack, an image, or a folder of them in the order of their names.
+    """Read a stack, an image, or a folder of them sorted by name.
 
     Parameters
     ----------
@@ -96,17 +96,19 @@ def read(path: Path) -> list[Array]:
 
     Returns
     -------
-    list of (H, W, C)     in the dtype of the file; C is 1 for grey, 3 for colour
+    list of (H, W, C)     in the dtype of the file; C is 1 for greyscale, 3 for colour
 
     Raises
     ------
     InputError
-        If there is nothing readable, or a value is not a finite number.
+        If there is no readable image, or a value is not a finite number.
     """
     images = [np.array(image, image.dtype.newbyteorder("=")) for image in Slices(path)]
     channels = {image.shape[2] for image in images}
     if len(channels) > 1:
-        raise InputError(f"{path} mixes images of {sorted(channels)} channels; convert them to one")
+        raise InputError(
+            f"{path} mixes images with {sorted(channels)} channels; convert all to one number"
+        )
     return images
 
 
@@ -136,43 +138,43 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
 
 
 def files(path: Path) -> list[Path]:
-    """List the image files of a folder by name, or the one file itself."""
+    """List the image files of a folder sorted by name; of a file, the file itself."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_file():
         return [path]
     found = sorted(
         (p for p in path.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith(".")),
-        key=lambda p: (p.stem, p.name),  # by stem first: a.TIF, a.b.TIF and a.tif, a.b.tif pair up
+        key=lambda p: (p.stem, p.name),  # stem first: a.TIF, a.b.TIF match a.tif, a.b.tif
     )
     if not found:
-        raise InputError(f"{path} holds no image: TIFF (.tif, .tiff) and PNG files are read")
+        raise InputError(f"{path} contains no images; minunet reads TIFF (.tif, .tiff) and PNG")
     return found
 
 
 def _pages(path: Path) -> list[Page]:
     """List the slices of one file."""
     if path.suffix.lower() not in READABLE:
-        raise InputError(f"{path} is neither TIFF nor PNG; those are read")
+        raise InputError(f"{path} is not an image that minunet reads: TIFF (.tif, .tiff) or PNG")
     with _reading(path):
         if path.suffix.lower() in TIFF:
             pages = _pages_of_tiff(path)
         else:
             pages = [Page(path, partial(_read_png, path), mapped=False)]
     if not pages:
-        raise InputError(f"{path} is damaged: it holds no page")
+        raise InputError(f"{path} is damaged: it contains no image")
     return pages
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file raises, or makes tifffile log, into one sentence."""
+    """Turn any exception, or error logged by tifffile, into an `InputError` of one sentence."""
     try:
         with _in_silence() as errors:
             yield
     except InputError:
         raise
-    except Exception as error:  # it can be anything: zlib.error, struct.error …
+    except Exception as error:  # damaged files raise anything: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
         raise InputError(f"{path} is damaged: {errors[0]}")
@@ -180,7 +182,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _in_silence() -> Iterator[list[str]]:
-    """Collect the errors that tifffile would only log: a stack may have lost its last pages."""
+    """Collect errors that tifffile only logs, for instance when the last pages are missing."""
     errors: list[str] = []
 
     class Collector(logging.Filter):
@@ -200,7 +202,7 @@ def _in_silence() -> Iterator[list[str]]:
 
 
 def _pages_of_tiff(path: Path) -> list[Page]:
-    """List the slices of a TIFF file; what tifffile cannot decode, LZW and JPEG, Pillow does."""
+    """List the slices of a TIFF file; Pillow reads what tifffile cannot decode, LZW and JPEG."""
     import tifffile
 
     decoded = {tifffile.COMPRESSION[name] for name in DECODED}
@@ -212,12 +214,12 @@ def _pages_of_tiff(path: Path) -> list[Page]:
             keep = 3 if series.axes.endswith("S") else 2
             axes = series.axes.removesuffix("S")
             if not axes.endswith("YX") or "C" in axes or "S" in axes:
-                cure = "save each channel as a stack of its own"
-                if axes == "SYX":  # what tifffile makes of 3 or 4 slices, unless it is told
-                    cure += '; slices, with photometric="minisblack"'
+                cure = "save each channel as a separate stack"
+                if axes == "SYX":  # the default of tifffile for 3 or 4 slices
+                    cure += ', or slices with photometric="minisblack"'
                 raise InputError(
-                    f"{path} has the axes {series.axes}; stacks of grey or colour slices are read "
-                    f"({cure})"
+                    f"{path} has the axes {series.axes}; minunet reads stacks of greyscale or "
+                    f"colour slices: {cure}"
                 )
             dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
             pages.extend(_pages_of_series(path, series, dtype, series.shape[-keep:]))
@@ -227,7 +229,7 @@ def _pages_of_tiff(path: Path) -> list[Page]:
 def _pages_of_series(
     path: Path, series: "TiffPageSeries", dtype: np.dtype, shape: tuple[int, ...]
 ) -> list[Page]:
-    """List the slices of a series of a TIFF file, each of a shape (H, W) or (H, W, C)."""
+    """List the slices of a series of a TIFF file; `shape` is (H, W) or (H, W, C) of a slice."""
     size, count = dtype.itemsize * math.prod(shape), math.prod(series.shape) // math.prod(shape)
 
     def mapped(offset: int) -> Page:
@@ -243,7 +245,7 @@ def _pages_of_series(
             else Page(path, partial(_read_page, path, page.index), mapped=False)
             for page in pages
         ]
-    data = series.asarray().reshape(-1, *shape)  # an odd one: several slices in a page
+    data = series.asarray().reshape(-1, *shape)  # a rare layout: several slices per page
     return [Page(path, partial(data.__getitem__, k), mapped=False) for k in range(count)]
 
 
@@ -274,7 +276,7 @@ def _read_frame(path: Path, k: int) -> Array:
 
 def _read_png(path: Path) -> Array:
     with _open(path) as image:
-        # A palette's indices are not grey values.
+        # The indices of a palette are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
 
 
@@ -283,9 +285,11 @@ def _finite(page: Array) -> bool:
 
 
 def _colour(page: Array, path: Path) -> Array:
-    """Drop an alpha channel, and two of three channels that are all the same."""
+    """Drop an alpha channel; reduce three equal channels to one."""
     if page.ndim != 3 or page.shape[2] not in (2, 3, 4):
-        raise InputError(f"{path} has pages of the shape {page.shape}; grey or colour is read")
-    colours = page[..., : (page.shape[2] - 1) | 1]  # 2 is grey and alpha, 4 is RGB and alpha
+        raise InputError(
+            f"{path} has pages of shape {page.shape}; minunet reads greyscale and colour"
+        )
+    colours = page[..., : (page.shape[2] - 1) | 1]  # 2: grey and alpha, 4: RGB and alpha
     same = all((colours[b] == colours[b][..., :1]).all() for b in bands(colours.shape))
     return colours[..., :1] if same else colours

@@ -1,15 +1,16 @@
-"""Reading a prediction together with its truth.
+"""Read a prediction together with the ground truth.
 
 A prediction is a probability of cell, or it numbers the cells:
 
-    probability.tif, any floats       probability of cell, from 0 to 1
-    8 bit, one value beside 0         cell or not: a probability of 0 and 1
-    labels.tif, other integers        0 is background, k is cell k
-    OUT                               a folder that `minunet.predict` wrote
-    01_RES/mask000.tif …              the Cell Tracking Challenge, cells
+    probability.tif, any floats         probability of cell, from 0 to 1
+    8-bit, one value other than 0       cell or not: probability 1 or 0
+    labels.tif, other integers          0 = background, k = cell k
+    OUT                                 a folder written by `minunet.predict`
+    01_RES/mask000.tif …                numbered cells, Cell Tracking Challenge
 
-The truth has cells: with one value beside 0, such as 255, its 4-connected regions, else what has
-one number; or it is 01_GT/SEG/man_seg000.tif …. Both may be stacks, images, or folders of images.
+In the truth, cells are 4-connected regions if it has a single value other than 0, such as 255;
+otherwise every number is a cell. 01_GT/SEG/man_seg000.tif … works, too. Both prediction and truth
+may be stacks, images, or folders of images.
 """
 
 import re
@@ -26,30 +27,26 @@ from minunet.metrics import segments
 from minunet.metrics.score import THRESHOLDS
 
 RESULT = re.compile(r"mask(\d{3,4})")
-"""Name of a result in the Cell Tracking Challenge."""
+"""File names of results in the Cell Tracking Challenge."""
 
 
 class Pair(NamedTuple):
-    """A prediction and its truth."""
+    """A prediction and the ground truth, slice by slice."""
 
-    source: Path  # what was read as prediction
-    prediction: list[Array]  # (H, W) probability of cell; or integer, as the truth
+    source: Path  # file or folder that the prediction was read from
+    prediction: list[Array]  # (H, W) probability of cell; or integer, like `truth`
     truth: list[Array]  # (H, W) integer, 0 = background, k = cell k
     names: list[str]  # of the slices
-    thresholds: tuple[float, ...]  # to try on a probability; none where cells are numbered
+    thresholds: tuple[float, ...]  # to try on a probability; empty for numbered cells
 
 
 def read(prediction: Path, truth: Path) -> Pair:
-    """Read a prediction and its truth, and see that they belong together.
-
-    Parameters
-    ----------
-    prediction, truth : Path
+    """Read a prediction and the ground truth, and check that they match.
 
     Raises
     ------
     InputError
-        If the two do not match in names, numbers or sizes, or hold other values than they should.
+        If their names, numbers or sizes do not match, or their values are not valid.
     """
     frames = truth / "SEG" if (truth / "SEG").is_dir() else truth
     if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
@@ -57,18 +54,21 @@ def read(prediction: Path, truth: Path) -> Pair:
     else:
         pair = _read_images(prediction, truth)
     if not any(one.any() for one in pair.truth):
-        raise InputError(f"{truth} is 0 everywhere: there is no cell to find")
+        raise InputError(f"{truth} is 0 everywhere: scoring needs at least one cell")
     return pair
 
 
 def _read_images(prediction: Path, truth: Path) -> Pair:
-    """Read stacks, images or folders of them; slices belong together by their order."""
+    """Read stacks, images or folders of them, matched by their order."""
     masks = image_files.read(truth)
     regions = _two_values(masks)
     prediction = _choose(prediction, numbered=not regions)
     images = image_files.read(prediction)
     if len(images) != len(masks):
-        raise InputError(f"{prediction} holds {len(images)} slices but {truth} {len(masks)}")
+        raise InputError(
+            f"{prediction} holds {len(images)} slices, but {truth} holds {len(masks)}; they must "
+            "match"
+        )
     names = [str(k) for k in range(len(images))]
     if prediction.is_dir() and truth.is_dir():
         names = _same_names(prediction, truth)
@@ -83,14 +83,15 @@ def _read_images(prediction: Path, truth: Path) -> Pair:
 
 
 def _two_values(images: Sequence[Array]) -> bool:
-    """Whether there is no more than one value beside 0."""
+    """Return whether there is at most one value other than 0."""
     return len({value for image in images for value in np.unique(image).tolist()} - {0}) < 2
 
 
 def _choose(prediction: Path, numbered: bool) -> Path:
-    """Take of a folder that predict wrote the cells, if the truth numbers them and they are there.
+    """Choose the file to score in a folder written by predict; return other paths unchanged.
 
-    The labels may also be of classes, in 8 bit: then, or beside regions, take the probability.
+    Labels are chosen if the truth is numbered and they number cells, that is, have 16 bits (8-bit
+    labels are classes); otherwise the probability.
     """
     probability, labels = prediction / "probability.tif", prediction / "labels.tif"
     if not probability.is_file():
@@ -99,22 +100,24 @@ def _choose(prediction: Path, numbered: bool) -> Path:
 
 
 def _same_names(prediction: Path, truth: Path) -> list[str]:
-    """Names of the files in two folders without suffix; raise unless both have the same."""
+    """Return the file names of two folders without suffix; raise unless they are the same."""
     names, others = ([p.stem for p in image_files.files(folder)] for folder in (prediction, truth))
     for name, other in zip(names, others, strict=False):
         if name != other:
-            raise InputError(f"{prediction} has {name} where {truth} has {other}; rename the files")
+            raise InputError(
+                f"{prediction} has {name} where {truth} has {other}; give the files the same names"
+            )
     return names
 
 
 def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
     if one.shape != other.shape:
         a, b = (f"{height} x {width}" for height, width in (one.shape, other.shape))
-        raise InputError(f"{name} is {a} pixels, that of {other_name} {b}")
+        raise InputError(f"{name} is {a} pixels, but {other_name} has {b}; they must match")
 
 
 def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[float, ...]]:
-    """Tell a probability from numbered cells; return either, and the thresholds to try."""
+    """Interpret images as probability or numbered cells; return them and the thresholds to try."""
     types = {image.dtype for image in images}
     lowest, highest = min(one.min() for one in images), max(one.max() for one in images)
     if types == {np.dtype(np.uint8)} and _two_values(images):
@@ -122,31 +125,35 @@ def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[fl
     if any(dtype.kind == "f" for dtype in types):
         if not 0 <= lowest <= highest <= 1:
             raise InputError(
-                f"{source} holds floats from {lowest:g} to {highest:g}: a probability is from 0 to "
-                "1, cells are numbered by integers"
+                f"{source} holds floats from {lowest:g} to {highest:g}; a probability must be from "
+                "0 to 1, and cells must be numbered by integers"
             )
         return images, THRESHOLDS
     if lowest < 0:
-        raise InputError(f"{source} holds {lowest}: cells are numbered from 1 on, background is 0")
+        raise InputError(
+            f"{source} holds {lowest}; valid values are 0 for background and k ≥ 1 for cell k"
+        )
     return [_renumbered(one) for one in images], ()
 
 
 def _renumbered(numbered: Array) -> Array:
-    """Leave no gaps between numbers: scores take memory up to the largest."""
+    """Renumber cells 1 … n: the memory of scores grows with the largest number."""
     return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
 
 
 def _read_frames(prediction: Path, truth: Path) -> Pair:
-    """Read the frames of the Cell Tracking Challenge that have a truth; numbers match them."""
+    """Read the frames of the Cell Tracking Challenge that have a truth, matched by number."""
     inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
     folder = inside if inside.is_dir() else prediction
     results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
     if not results:
-        raise InputError(f"{truth} wants a folder such as 01_RES with mask000.tif …, not {folder}")
+        raise InputError(
+            f"{truth} needs a folder such as 01_RES with mask000.tif …; {folder} is not one"
+        )
     pair = Pair(folder, [], [], [], ())
     for number, path in ctc.numbered(truth, ctc.MASK).items():
         if number not in results:
-            raise InputError(f"{folder} has no mask{number:03}.tif, which {path} wants")
+            raise InputError(f"{folder} has no mask{number:03}.tif to compare with {path}")
         found, cells_there = ctc.read_mask(results[number]), ctc.read_mask(path)
         _same_size(found, cells_there, str(results[number]), str(path))
         annotated = cells_there != ctc.IGNORED

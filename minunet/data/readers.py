@@ -1,12 +1,12 @@
-"""Reading images together with their labels, in the layouts that labs have.
+"""Read images together with their labels, in common folder layouts.
 
-Labels say of every pixel either its class, 0 … K-1, or its cell: 0 is background, k cell k. The
-layouts found by `find`:
+Labels give every pixel either its class, 0 … K-1, or its cell: 0 = background, k = cell k. `find`
+recognizes these layouts:
 
     FOLDER/train-volume.tif, FOLDER/train-labels.tif             the ISBI 2012 challenge
-    FOLDER/images/NAME.png, FOLDER/labels/NAME.png               same stem; also masks/, also TIFF
+    FOLDER/images/NAME.png, FOLDER/labels/NAME.png               same stem; or masks/; or TIFF
 
-and that of the Cell Tracking Challenge, `ctc`.
+For the layout of the Cell Tracking Challenge see `ctc`.
 """
 
 from collections.abc import Sequence
@@ -20,36 +20,35 @@ from minunet.data import image_files
 from minunet.errors import InputError
 
 MOST_CLASSES = 16
-"""More label values than this are taken for instance numbers, not classes."""
-
+"""Maximum number of classes; more label values are treated as cell numbers."""
 
 Kind = Literal["auto", "classes", "cells"]
-"""What the numbers in a label file are; auto: cells where they are many, in even regions."""
+"""Meaning of the values in a label file; auto: cells if there are many, in uniform regions."""
 
 
 class LabelValues(NamedTuple):
-    """The grey values that stand for the classes 0 … K-1 in the label files."""
+    """Grey values of the classes 0 … K-1 in the label files."""
 
     values: tuple[int, ...]
     fractions: tuple[float, ...]  # of all pixels
 
 
 class Annotation(NamedTuple):
-    """What people drew over a set of images."""
+    """The annotation of a set of images."""
 
     labels: list[Array]  # (H, W) uint8, 0 … K-1
     values: LabelValues
-    cells: list[Array] | None = None  # (H, W) int32, 0 background, k cell k; if they are numbered
-    ignored: list[Array] | None = None  # (H, W) bool, pixels of which nothing is known; if any
+    cells: list[Array] | None = None  # (H, W) int32, 0 = background, k = cell k
+    ignored: list[Array] | None = None  # (H, W) bool, True where nothing is annotated
 
 
 def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], LabelValues]:
-    """Turn the grey values of label files into the classes 0 … K-1.
+    """Map the grey values of label files to the classes 0 … K-1.
 
     Parameters
     ----------
-    masks : sequence of (H, W, 1)     as read by `image_files.read`
-    source : Path or str              where from, for the message
+    masks : sequence of (H, W, 1)     see `image_files.read`
+    source : Path or str              where they come from, for error messages
 
     Returns
     -------
@@ -68,19 +67,19 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
             counted[float(value)] = counted.get(float(value), 0) + int(count)
     values = sorted(counted)
     few = ", ".join(f"{v:g}" for v in values[:6]) + (", …" if len(values) > 6 else "")
-    legal = "legal are 0 and 255, 0 and 1, or 0 … K-1"
+    valid = "valid values are 0 and 255, 0 and 1, or 0 … K-1"
     if len(values) > MOST_CLASSES:
         raise InputError(
-            f"the labels in {source} have {len(values)} values ({few}); {legal}, K ≤ {MOST_CLASSES}"
-            " (smoothed masks want a threshold)"
+            f"the labels in {source} have {len(values)} values ({few}); {valid} with "
+            f"K ≤ {MOST_CLASSES} (threshold smoothed masks first)"
         )
     if len(values) == 1:
-        raise InputError(f"all labels in {source} are {few}; at least two classes are needed")
+        raise InputError(f"all labels in {source} are {few}; training needs at least two classes")
     if values not in ([0, 255], list(range(len(values)))):
         nearest = ", ".join(f"{v:g} → {k}" for k, v in enumerate(values[:6]))
         raise InputError(
-            f"the labels in {source} have the values {few}; {legal}: make {nearest} "
-            "(or --labels-are cells, if they number the cells)"
+            f"the labels in {source} have the values {few}; {valid}: change "
+            f"{nearest} (or pass --labels-are cells if they number the cells)"
         )
     total = sum(counted.values())
     labels = [np.searchsorted(values, mask).astype(np.uint8) for mask in maps]
@@ -90,16 +89,16 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
 
 
 def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
-    """Take the grey values of label files for the numbers of cells.
+    """Read the values of label files as cell numbers.
 
     Parameters
     ----------
-    masks : sequence of (H, W, 1)     as read by `image_files.read`
-    source : Path or str              where from, for the message
+    masks : sequence of (H, W, 1)     see `image_files.read`
+    source : Path or str              where they come from, for error messages
 
     Returns
     -------
-    list of (H, W) int32 : 0 background, k cell k
+    list of (H, W) int32 : 0 = background, k = cell k
 
     Raises
     ------
@@ -110,21 +109,27 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
     cells = [map_.astype(np.int32) for map_ in maps]
     if any((cell != map_).any() or cell.min() < 0 for cell, map_ in zip(cells, maps, strict=True)):
         raise InputError(
-            f"{source} numbers no cells: legal are whole numbers, 0 for the background"
+            f"{source} does not number cells: valid values are whole numbers, 0 for background "
+            "and k for cell k"
         )
     if not any(cell.any() for cell in cells):
-        raise InputError(f"{source} is 0 everywhere: there is no cell to learn from")
+        raise InputError(f"{source} is 0 everywhere: training needs at least one cell")
     return cells
 
 
 def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotation:
-    """Read classes, or the numbers of cells, out of label files.
+    """Interpret label files as classes or as cell numbers.
 
     Parameters
     ----------
-    masks : sequence of (H, W, 1)     as read by `image_files.read`
+    masks : sequence of (H, W, 1)     see `image_files.read`
     kind : {"auto", "classes", "cells"}
-    source : Path or str              where from, for a message
+    source : Path or str              where they come from, for error messages
+
+    Raises
+    ------
+    InputError
+        See `classes` and `numbered_cells`.
     """
     if kind == "classes" or (kind == "auto" and not _number_cells(masks)):
         return Annotation(*classes(masks, source))
@@ -132,9 +137,10 @@ def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotati
 
 
 def _number_cells(masks: Sequence[Array]) -> bool:
-    """Guess whether label files number cells: many whole numbers, and most neighbours alike.
+    """Guess whether label files number cells.
 
-    The second tells them from an image that was named by mistake.
+    They do if there are more than `MOST_CLASSES` values, all whole numbers, and more than 80 % of
+    the pixels equal their neighbour in the row. The last rules out images passed by mistake.
     """
     values = set[float]()
     for mask in masks:
@@ -145,14 +151,14 @@ def _number_cells(masks: Sequence[Array]) -> bool:
 
 
 def of_cells(cells: list[Array], ignored: list[Array] | None = None) -> Annotation:
-    """Make an annotation of numbered cells: class 1 is cell, class 0 background."""
+    """Make an annotation from numbered cells: class 1 is cell, class 0 background."""
     labels = [(cell > 0).astype(np.uint8) for cell in cells]
     fraction = sum(int(label.sum()) for label in labels) / sum(label.size for label in labels)
     return Annotation(labels, LabelValues((0, 1), (1 - fraction, fraction)), cells, ignored)
 
 
 def find(folder: Path) -> tuple[Path, Path]:
-    """Find the images and the labels of a data set by the usual names.
+    """Find the images and the labels in a folder by their usual names.
 
     Parameters
     ----------
@@ -165,28 +171,29 @@ def find(folder: Path) -> tuple[Path, Path]:
     Raises
     ------
     InputError
-        If neither layout is there.
+        If the folder has neither layout.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; name files with --images and --labels instead")
+        raise InputError(f"{folder} is not a folder; pass files with --images and --labels instead")
     for images in ("train-volume.tif", "train-volume.tiff", "images"):
         for labels in ("train-labels.tif", "train-labels.tiff", "labels", "masks"):
             both = folder / images, folder / labels
             if all(path.exists() for path in both) and both[0].is_dir() == both[1].is_dir():
                 return both
     raise InputError(
-        f"{folder} holds neither train-volume.tif with train-labels.tif, nor images/ with labels/ "
-        "or masks/, nor 01/ with 01_GT/SEG/ or 01_ST/SEG/; name them with --images and --labels"
+        f"{folder} contains neither train-volume.tif with train-labels.tif, nor images/ with "
+        "labels/ or masks/, nor 01/ with 01_GT/SEG/ or 01_ST/SEG/; pass the paths with --images "
+        "and --labels"
     )
 
 
 def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Array], Annotation]:
-    """Read images and their labels, and see that they belong together.
+    """Read images and their labels, and check that they match.
 
     Parameters
     ----------
     images, labels : Path      two stacks, two images, or two folders with files of the same stems
-    kind : {"auto", "classes", "cells"}      what the numbers in the label files are
+    kind : {"auto", "classes", "cells"}      meaning of the label values
 
     Returns
     -------
@@ -199,17 +206,20 @@ def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Arr
         If files, numbers or sizes do not match.
     """
     if images.is_dir() != labels.is_dir():
-        raise InputError(f"{images} and {labels} must be two files or two folders")
+        raise InputError(f"{images} and {labels} must both be files or both be folders")
     if images.is_dir():
         _match_stems(images, labels)
     x, masks = image_files.read(images), image_files.read(labels)
     if len(x) != len(masks):
-        raise InputError(f"{images} holds {len(x)} images but {labels} {len(masks)}")
+        raise InputError(
+            f"{images} holds {len(x)} images, but {labels} holds {len(masks)}; every image needs "
+            "its labels"
+        )
     for k, (image, mask) in enumerate(zip(x, masks, strict=True)):
         if image.shape[:2] != mask.shape[:2]:
             raise InputError(
-                f"image {k} of {images} is {image.shape[0]} x {image.shape[1]} pixels, its labels "
-                f"in {labels} {mask.shape[0]} x {mask.shape[1]}"
+                f"image {k} of {images} is {image.shape[0]} x {image.shape[1]} pixels, but its "
+                f"labels in {labels} are {mask.shape[0]} x {mask.shape[1]}; they must match"
             )
     return x, annotate(masks, kind, labels)
 
@@ -221,5 +231,5 @@ def _match_stems(images: Path, labels: Path) -> None:
         if have - lack:
             some = ", ".join(sorted(have - lack)[:3])
             raise InputError(
-                f"{len(have - lack)} of {len(have)} in {a} have no partner in {b}: {some}"
+                f"{len(have - lack)} of {len(have)} files in {a} have no match in {b}: {some}"
             )

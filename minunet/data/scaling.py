@@ -1,7 +1,7 @@
-"""Scaling grey values: the whole stack at once, so that slices stay comparable, or each image.
+"""Scale grey values: the whole stack at once, so that slices stay comparable, or image by image.
 
-What is larger than memory is scaled by the same two numbers, found band by band and put to use on
-each tile that is cut out of it.
+A scale is two numbers. For images larger than memory they are computed band by band, and applied
+to each tile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,32 +13,28 @@ from minunet.array import Array
 from minunet.image import bands
 
 Scaling = Literal["minmax", "standard", "image", "none"]
+"""Ways to scale, see `scale`."""
 
 
 class Scale(NamedTuple):
-    """The two numbers: `offset` becomes 0, `offset + spread` 1."""
+    """The two numbers of a scale: `offset` becomes 0, `offset + spread` becomes 1."""
 
     offset: float
     spread: float  # not 0
 
     def apply(self, x: Array) -> Array:
-        """Scale an image, or any part of it, to float32."""
-        # Subtracted in float64: neighbouring values of a 32-bit file may be one in float32.
+        """Scale an image or a part of it; return float32."""
+        # Subtract in float64: distinct values of a 32-bit file may be equal in float32.
         return ((x.astype(np.float64) - self.offset) / self.spread).astype(np.float32)
 
 
 def scale_of(images: Sequence[Array], how: Scaling) -> Scale:
-    """Find the scale of a stack, holding no more than a band of it in memory.
+    """Compute the scale of a stack, with at most one band of it in memory.
 
     Parameters
     ----------
-    images : sequence of (H, W, C)     any real dtype
-    how : {"minmax", "standard", "image", "none"}
-        as of `scale`; of images that are scaled each by itself, give one
-
-    Returns
-    -------
-    Scale
+    images : sequence of (H, W, C)     any real dtype; a single image if `how` is "image"
+    how : {"minmax", "standard", "image", "none"}     see `scale`
     """
 
     def total(of: Callable[[Array], Array]) -> float:
@@ -57,22 +53,22 @@ def scale_of(images: Sequence[Array], how: Scaling) -> Scale:
 
 
 def _bands(images: Sequence[Array]) -> Iterator[Array]:
-    """Walk through a stack; a slice that is loaded when it is asked for is asked for once."""
+    """Yield a stack band by band; every slice is accessed only once."""
     for image in images:
         for rows in bands(image.shape):
             yield image[rows]
 
 
 def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
-    """Scale a stack, or all images of a folder, with the same two numbers.
+    """Scale a stack, or all images of a folder.
 
     Parameters
     ----------
     images : sequence of (H, W, C)     any real dtype
     how : {"minmax", "standard", "image", "none"}
-        minmax: the smallest value becomes 0, the largest 1; standard: mean 0 and standard
-        deviation 1; image: minmax of every image by itself; none: as it is. What is constant
-        becomes 0.
+        minmax: the smallest value of the stack becomes 0, the largest 1; standard: mean 0 and
+        standard deviation 1; image: minmax for every image separately; none: unchanged.
+        Constant images become 0, except with none.
 
     Returns
     -------

@@ -1,13 +1,13 @@
-"""Seeded stacks that look like serial-section electron microscopy, with exact labels.
+"""Synthetic stacks that look like serial-section electron microscopy, with exact labels.
 
-Neurites are grown as tubes that avoid one another; an additively weighted Voronoi diagram shares
-out the space between them; each image is the projection of a whole 50 nm section, as in the
-microscope. What makes real stacks hard follows: a membrane cut obliquely is wide and pale, and
-outlines move from slice to slice. Organelles, which look like membrane and are labelled cell, are
-drawn inside the cells.
+Neurites grow as tubes that avoid one another, and an additively weighted Voronoi diagram divides
+the space between them. Each image is the projection of a 50 nm section, as in the microscope. This
+reproduces what makes real stacks hard: obliquely cut membranes are wide and pale, and outlines
+move from slice to slice. The cells contain organelles, which look like membrane but are labelled
+as cell.
 
-Only general statistics are taken from real data: the ISBI 2012 challenge's stack of a Drosophila
-ventral nerve cord, 4 x 4 x 50 nm per voxel (Cardona et al. 2010, doi:10.1371/journal.pbio.1000502).
+Only general statistics are taken from real data, the ISBI 2012 stack of a Drosophila ventral nerve
+cord with 4 x 4 x 50 nm voxels (Cardona et al. 2010, doi:10.1371/journal.pbio.1000502).
 """
 
 from collections.abc import Iterator
@@ -21,58 +21,55 @@ from minunet.data.tissue import Balls, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
 MIN_SIDE = 16  # pixels: half a typical neurite
-MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps the cells well below uint16's 65535
+MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps cell numbers well below the limit of uint16
 SECTION = 12.5  # pixels of depth per slice: 50 nm sections, 4 nm pixels
-PLANES = 3  # planes averaged per section; odd, so that the labels can take the middle one
+PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
-WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of the waviness of membranes, pixels
-JITTER = (1.5, 60.0)  # the same for each section alone: cutting distorts it
-MEMBRANE = 2.9  # middle to 1/e of the stain: two bilayers and the cleft are about 25 nm
-LABEL_DISTANCE = 2.7  # labelled membrane if nearer to its middle than this ...
-LABEL_STAIN = 0.42  # ... or if stained more than this part of a membrane seen edge-on
-FRAGMENT = 25  # square pixels: smaller pieces of cell count as membrane
+WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of membrane waviness, pixels
+JITTER = (1.5, 60.0)  # the same for each section separately: distortion by cutting
+MEMBRANE = 2.9  # pixels from the middle to 1/e of the stain; bilayers and cleft: about 25 nm
+LABEL_DISTANCE = 2.7  # pixels are labelled membrane if closer to its middle than this ...
+LABEL_STAIN = 0.42  # ... or stained more than this fraction of an edge-on membrane
+FRAGMENT = 25  # square pixels; smaller pieces of cell are labelled membrane
 
-# Stain: 0 is bare resin, 1 is black. `*_SPREAD` are standard deviations.
+# Stain: 0 = bare resin, 1 = black. `*_SPREAD` are standard deviations.
 RESIN = 210.0  # grey level of bare resin
-CYTOPLASM, CYTOPLASM_SPREAD, GLIA = 0.26, 0.05, 0.14  # GLIA: added in the few dark, grainy cells
-BILAYERS, SYNAPSE = 0.56, 0.12  # membrane seen edge-on; added where it is dense
+CYTOPLASM, CYTOPLASM_SPREAD, GLIA = 0.26, 0.05, 0.14  # GLIA: added in a few dark, grainy cells
+BILAYERS, SYNAPSE = 0.56, 0.12  # edge-on membrane; added where it is dense
 MATRIX, CRISTAE, RIM = 0.60, 0.10, 0.13  # mitochondria
 VESICLE, TUBULE = 0.36, 0.15
 VESICLES = ((0.8, 14e-4), (2.6, 22e-4), (3.6, 22e-4), (4.8, 12e-4))  # radius, number per pixel
 PSF = 0.7  # pixels
-SHOT = 1.6  # noise is this times the square root of the grey level
+SHOT = 1.6  # noise as a multiple of the square root of the grey level
 SLICE_SPREAD, CONTRAST_SPREAD, LIGHT_SPREAD = 0.07, 0.07, 0.06  # relative; slice, slice, place
 
 
 class EMStack(NamedTuple):
-    """A synthetic stack, every array (Z, H, W).
+    """A synthetic stack."""
 
-    `images` uint8; `labels` uint8, 1 cell, 0 membrane; `instances` uint16, k cell k, 0 membrane.
-    """
-
-    images: Array
-    labels: Array
-    instances: Array
+    images: Array  # (Z, H, W) uint8
+    labels: Array  # (Z, H, W) uint8, 0 = membrane, 1 = cell
+    instances: Array  # (Z, H, W) uint16, 0 = membrane, k = cell k
 
 
 def em_stack(shape: tuple[int, int, int], rng: np.random.Generator) -> EMStack:
-    """Draw a stack; the same generator state gives the same stack, bit for bit.
+    """Generate a stack; the same generator state gives the same stack, bit for bit.
 
     Parameters
     ----------
     shape : (Z, H, W)                slices, rows, columns; Z >= 1, H and W >= 16
-    rng : numpy.random.Generator     the source of every random number
+    rng : numpy.random.Generator     source of all random numbers
 
     Returns
     -------
-    EMStack : `images`, `labels`, `instances`
-        A cell keeps its number from slice to slice (some numbers occur in no slice). Pixels of
-        different cells never touch, not even by a corner.
+    EMStack
+        A cell has the same number in all slices (some numbers occur in no slice). Different cells
+        never touch, not even at a corner.
 
     Raises
     ------
     InputError
-        If `shape` is not three integers within the limits.
+        If `shape` is not three integers within these limits.
     """
     depth, height, width = _checked(shape)
     extent = (depth * SECTION, height, width)
@@ -102,18 +99,18 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     whole = len(shape) == 3 and all(isinstance(n, int | np.integer) for n in shape)
     if not whole or shape[0] < 1 or min(shape[1:]) < MIN_SIDE:
         raise InputError(
-            f"shape must be integers (Z, H, W) with Z >= 1 and H, W >= {MIN_SIDE}, got {shape}."
+            f"shape must be integers (Z, H, W) with Z >= 1 and H, W >= {MIN_SIDE}, got {shape}"
         )
     depth, height, width = (int(n) for n in shape)
     if depth * height * width > MAX_VOXELS:
         raise InputError(
-            f"shape {shape} has more than {MAX_VOXELS} voxels: draw several smaller stacks."
+            f"shape {shape} has more than {MAX_VOXELS} voxels; generate several smaller stacks"
         )
     return depth, height, width
 
 
 def _annotate(cut: Cut, stain: Array) -> Array:
-    """Instances (H, W) as an annotator draws them: apart from one another, none a mere speck."""
+    """Return instances (H, W) as an annotator draws them: separate, and no specks."""
     meet = scipy.ndimage.maximum_filter(cut.cells, 3) != scipy.ndimage.minimum_filter(cut.cells, 3)
     membrane = meet | (cut.distance < LABEL_DISTANCE) | (stain > LABEL_STAIN)
     pieces, _ = scipy.ndimage.label(~membrane & (cut.cells > 0))
@@ -123,7 +120,7 @@ def _annotate(cut: Cut, stain: Array) -> Array:
 
 
 class _Painter:
-    """What the cells of one stack look like; every image is drawn from the same cells."""
+    """The appearance of the cells of a stack, shared by all of its images."""
 
     def __init__(
         self, balls: Balls, extent: tuple[float, int, int], rng: np.random.Generator
@@ -142,13 +139,13 @@ class _Painter:
         self.mitochondria = list(_mitochondria(balls, rng))
 
     def membrane(self, cuts: list[Cut]) -> Array:
-        """Stain (H, W) of the membranes, averaged over a section; 1 is edge-on."""
+        """Return the stain (H, W) of membranes, averaged over a section; 1 = edge-on."""
         depth = cuts[PLANES // 2].depth
         width = np.exp(0.2 * self.thickness.plane(depth) + 0.8 * self._dense(depth)) * MEMBRANE
         return np.mean([np.exp(-((cut.distance / width) ** 2)) for cut in cuts], 0)
 
     def image(self, cut: Cut, instances: Array, membrane: Array) -> Array:
-        """Grey levels (H, W) of one section."""
+        """Return the image (H, W) uint8 of one section."""
         rng, edge_on = self.rng, BILAYERS + SYNAPSE * self._dense(cut.depth)
         inner = cut.distance if instances.all() else scipy.ndimage.distance_transform_edt(instances)
         grain, lumps = (_texture(instances.shape, scale, rng) for scale in (0.8, 2.2))
@@ -168,11 +165,11 @@ class _Painter:
         return np.rint(grey).clip(0, 255).astype(np.uint8)
 
     def _dense(self, depth: float) -> Array:
-        """Where (H, W) membranes are thick and dark, from 0 to 1: synapses, and junctions."""
+        """Return how dense membranes are (H, W), 0 … 1: they are thick and dark at synapses."""
         return (self.synapses.plane(depth) - 1.6).clip(0, 1)
 
     def _specks(self, abundance: Array, inner: Array) -> Array:
-        """Stain (H, W) of vesicles and microtubules: rings and dots within one section."""
+        """Return the stain (H, W) of vesicles and microtubules: rings and dots in one section."""
         stain = np.zeros_like(inner, np.float32)
         t = np.arange(-8, 9)
         for radius, density in VESICLES:
@@ -185,7 +182,7 @@ class _Painter:
     def _paint_mitochondria(
         self, stain: Array, cut: Cut, instances: Array, inner: Array, grain: Array
     ) -> None:
-        """Overwrite `stain` (H, W) where a mitochondrion is; it keeps clear of the membrane."""
+        """Overwrite `stain` (H, W) with mitochondria, which stay away from the membrane."""
         boxes = scipy.ndimage.find_objects(instances)
         phase = 2 * self.tubules.plane(cut.depth)
         for cell, centre, axes, radii in self.mitochondria:
@@ -204,7 +201,7 @@ class _Painter:
 def _mitochondria(
     balls: Balls, rng: np.random.Generator
 ) -> Iterator[tuple[int, Array, Array, Array]]:
-    """Ellipsoids (cell, centre, axes as rows, radii) lengthwise in the wider tubes, in pixels."""
+    """Yield ellipsoids (cell, centre, axes as rows, radii) along the wider tubes, in pixels."""
     for i in np.flatnonzero(balls.radii[:-1] > 18):
         if balls.cells[i + 1] != balls.cells[i] or rng.random() > 0.08:
             continue
@@ -217,7 +214,7 @@ def _mitochondria(
 
 
 def _texture(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Array:
-    """Noise (H, W) of unit variance with grains `scale` pixels wide."""
+    """Return noise (H, W) of unit variance with grains `scale` pixels wide."""
     noise = scipy.ndimage.gaussian_filter(
         rng.standard_normal(shape, np.float32), scale, mode="wrap"
     )

@@ -1,4 +1,4 @@
-"""What a network is trained towards: labels with the borders that separate cells, and weights."""
+"""Training targets: labels with borders that separate touching cells, and weight maps."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -11,42 +11,42 @@ from minunet.data.readers import Annotation
 from minunet.metrics import segments
 
 Form = Literal["paper", "later", "balance", "none"]
-"""Equation (2), the authors' later form, its first term w_c alone, or 1."""
+"""Weight map: equation (2), the authors' later form, only the first term w_c, or 1 everywhere."""
 
 
 class Weighting(NamedTuple):
-    """How pixels are weighted."""
+    """Form and constants of the weight map."""
 
     form: Form = "paper"
-    w0: float = 10.0
-    sigma: float = 5.0  # pixels; both of equation (2)
+    w0: float = 10.0  # of equation (2)
+    sigma: float = 5.0  # of equation (2), pixels
 
 
 PAPER = Weighting()
 BORDERS = ("paper", "later")
-"""The forms that have a border term."""
+"""Forms with a border term."""
 
 
 class Targets(NamedTuple):
-    """Labels and weights of every slice, and the cells they were made of."""
+    """Labels and weight map of every slice, and the cells they were computed from."""
 
-    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells are separated
-    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is known
-    cells: list[Array] | None  # (H, W) int32 as annotated; None where classes are not just two
-    description: str
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
+    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is annotated
+    cells: list[Array] | None  # (H, W) int32 as annotated; None with more than two classes
+    description: str  # a line to print
 
 
 def targets(annotation: Annotation, training: Sequence[int], weighting: Weighting) -> Targets:
-    """Separate touching cells, and weigh every pixel.
+    """Separate touching cells, and compute the weight of every pixel.
 
-    The cells are those that are numbered, or with two classes the 4-connected components of
-    class 1. With more classes there are none, and of equation (2) only w_c is left. Components
-    touch at corners at most; they are separated there only if a border term is to separate them.
+    Cells are the numbered cells or, with two classes, the 4-connected components of class 1. With
+    more classes there are no cells, and equation (2) reduces to w_c. Components touch only at
+    corners; they are separated there only if the weight map has a border term.
 
     Parameters
     ----------
     annotation : Annotation
-    training : sequence of int     slices over which w_c balances the classes
+    training : sequence of int     slices whose class frequencies determine w_c
     weighting : Weighting
     """
     classes, cells = len(annotation.values.values), annotation.cells
@@ -67,7 +67,7 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
 
 
 def _weights(labels: Array, cells: Array | None, w_c: Array, weighting: Weighting) -> Array:
-    """Weight map of a slice."""
+    """Compute the weight map (H, W) of a slice."""
     form, w0, sigma = weighting
     if form == "none":
         return np.ones(labels.shape, np.float32)
@@ -79,14 +79,14 @@ def _weights(labels: Array, cells: Array | None, w_c: Array, weighting: Weightin
 
 
 def _describe(cells: list[Array] | None, w_c: Array, form: str) -> str:
-    """Say what the weights are made of."""
+    """Describe the weight maps in one line."""
     balance = "w_c " + ", ".join(f"{w:.2f}" for w in w_c)
     if form == "none":
         return "weights   1 everywhere"
     if form == "balance":
         return f"weights   {balance}"
     if cells is None:
-        return f"weights   {balance}; no border term: which of the classes are cells?"
+        return f"weights   {balance}; no border term, which needs two classes or numbered cells"
     count = sum(len(np.unique(cell[cell > 0])) for cell in cells)
-    said = f"{balance} and the border term" if form == "paper" else "the authors' later form"
-    return f"weights   {said}; {count} cells in {len(cells)} slices"
+    terms = f"{balance} and the border term" if form == "paper" else "the authors' later form"
+    return f"weights   {terms}; {count} cells in {len(cells)} slices"

@@ -1,7 +1,7 @@
 """Tissue for synthetic EM: tubes that avoid one another, and planes cut through them.
 
-Neurites are grown as chains of balls; an additively weighted Voronoi diagram shares out the space
-between them. All lengths are in pixels, in depth too.
+Neurites grow as chains of balls, and an additively weighted Voronoi diagram divides the space
+between them. All lengths, including depths, are in pixels.
 """
 
 import itertools
@@ -12,19 +12,19 @@ import numpy as np
 
 from minunet.array import Array
 
-# Sizes spread like those of real cross-sections (area quartiles 280, 630, 1680).
+# Cross-sections are distributed as in real data (area quartiles 280, 630, 1680 square pixels).
 RADIUS, RADIUS_SPREAD, RADIUS_MAX = 12.5, 0.5, 55.0  # median; standard deviation of its logarithm
-TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per tube that is tried
-GAP = 10.0  # tubes of this radius fill what the others leave
-MARGIN = 40.0  # tissue grown around the stack, so that its border cuts through cells
-NODE = 5.0  # between the nodes at which free space is known
-REACH = 22.0  # how far beyond its surface a ball competes for space; more than 2 GAP
+TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per attempted tube
+GAP = 10.0  # radius of the tubes that fill the remaining gaps
+MARGIN = 40.0  # of tissue around the stack, so that its border cuts through cells
+NODE = 5.0  # distance between the grid nodes at which free space is tracked
+REACH = 22.0  # distance from its surface up to which a ball competes for space; > 2 GAP
 
 
 class Noise:
-    """Smooth Gaussian noise of unit variance in three dimensions, read one (H, W) plane at a time.
+    """Smooth 3D Gaussian noise of unit variance, evaluated one plane (H, W) at a time.
 
-    Random numbers on a grid of knots `scale` pixels apart, interpolated by Gaussians.
+    Random numbers on a grid of knots `scale` pixels apart are interpolated by Gaussians.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Noise:
         self.knots = rng.standard_normal([int(n / scale) + 6 for n in extent])
 
     def plane(self, z: float) -> Array:
-        """Noise (H, W) at depth `z` in pixels."""
+        """Return the noise (H, W) at depth `z`."""
         deep, rows, cols = (
             self._weights(np.asarray(at, float), knots)
             for at, knots in zip(([z], *map(np.arange, self.sides)), self.knots.shape, strict=True)
@@ -49,20 +49,20 @@ class Noise:
 
 
 class Balls(NamedTuple):
-    """Tubes as chains of balls; lengths in pixels."""
+    """Tubes as chains of balls."""
 
     centres: Array  # (N, 3)  z, y, x
     radii: Array  # (N,)
-    cells: Array  # (N,)  from 1
+    cells: Array  # (N,)  number of the cell, from 1
 
 
 def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
-    """Fill a box of `extent` pixels, and a margin, with tubes that avoid one another."""
+    """Fill a box of size `extent` and a margin around it with tubes that avoid one another."""
     nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
-    room = np.full(nodes, RADIUS_MAX, np.float32)  # pixels to the nearest tube; negative inside it
+    room = np.full(nodes, RADIUS_MAX, np.float32)  # distance to the nearest tube; negative inside
     count = int(np.prod(nodes * NODE) / TUBE_VOLUME)
     widths = np.exp(rng.normal(np.log(RADIUS), RADIUS_SPREAD, count)).clip(GAP, RADIUS_MAX)
-    # Widest first: a wide tube finds no room among narrow ones.
+    # Widest first: wide tubes would not fit between narrow ones.
     balls: list[tuple[Array, float, int]] = []
     cell = 0
     for width in itertools.chain(np.sort(widths)[::-1], itertools.repeat(GAP)):
@@ -86,7 +86,7 @@ def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
 def _walk(
     centre: Array, way: Array, width: float, room: Array, rng: np.random.Generator
 ) -> Iterator[tuple[Array, float]]:
-    """Balls (centre, radius) of a tube that wanders from `centre` until its way is blocked."""
+    """Yield balls (centre, radius) of a tube that wanders from `centre` until it is blocked."""
     swelling = 0.0
     for _ in range(12):
         ways = way / np.linalg.norm(way) + 0.35 * rng.normal(size=(8, 3))
@@ -104,7 +104,7 @@ def _walk(
 
 
 def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
-    """Lower `room` around a ball, as far as tubes of this `width` or less can tell."""
+    """Lower `room` around a ball, as far as it matters to tubes of `width` or narrower."""
     middle, reach = (centre + MARGIN) / NODE, (radius + 1.1 * width) / NODE + 1
     low = np.maximum(middle - reach, 0).astype(int)
     high = np.minimum(middle + reach + 1, room.shape).astype(int)
@@ -115,20 +115,20 @@ def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
 
 
 class Cut(NamedTuple):
-    """One plane through the tissue; all fields but `depth` are (H, W)."""
+    """A plane through the tissue; all fields except `depth` are (H, W)."""
 
-    depth: float  # pixels
-    y: Array  # where, before warping, each pixel was: row ...
-    x: Array  # ... and column
-    cells: Array  # which cell it is in
-    distance: Array  # about how many pixels from the middle of the membrane
+    depth: float
+    y: Array  # row of each pixel before warping
+    x: Array  # column of each pixel before warping
+    cells: Array  # number of its cell
+    distance: Array  # approximate distance to the middle of the membrane
 
 
 def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array]:
-    """Share the plane at `depth` among the cells: `cells` and `distance` of a `Cut`.
+    """Divide the plane at `depth` among the cells: return `cells` and `distance` of a `Cut`.
 
-    The nearest surface decides (additively weighted Voronoi diagram, with all balls of a cell
-    counting as one), so only the nearest cell and the nearest other cell are kept.
+    A pixel belongs to the cell with the nearest surface (additively weighted Voronoi diagram; all
+    balls of a cell count as one), so only the nearest and the second nearest cell are kept.
     """
     cells = np.zeros(y.shape, np.int32)
     nearest = np.full(y.shape, 2 * REACH, np.float32)

@@ -1,7 +1,8 @@
-"""The scores of numbered cells: a proposal of cells beside the true ones.
+"""The scores of numbered cells: proposed cells against true ones.
 
-They look at slices one by one. A segment of the proposal matches a cell of the truth if it has more
-than half of it (`seg`); it may match several. Segments are what has one number, connected or not.
+Slices are scored one by one. A segment of the proposal matches a true cell if it covers more than
+half of it (`seg`); a segment may match several cells. All pixels with the same number are one
+segment, connected or not.
 """
 
 from collections.abc import Sequence
@@ -14,17 +15,21 @@ from minunet.metrics import pixel, seg, segments
 from minunet.metrics.score import Score
 
 COUNTED = {
-    "cells_truth": ("cells in the truth", None, "Numbers above 0, added up over slices."),
-    "cells_found": ("segments proposed", None, "Numbers above 0, added up over slices."),
-    "cells_missed": ("cells missed", False, "Cells that no segment matches, as for SEG."),
-    "cells_merged": ("cells merged", False, "Cells whose matching segment matches others, too."),
-    "cells_extra": ("segments too many", False, "Segments that match no cell, as for SEG."),
+    "cells_truth": ("cells in the truth", None, "Distinct numbers above 0, summed over slices."),
+    "cells_found": ("segments proposed", None, "Distinct numbers above 0, summed over slices."),
+    "cells_missed": ("cells missed", False, "Cells that no segment matches, as in SEG."),
+    "cells_merged": (
+        "cells merged",
+        False,
+        "Cells whose matching segment also matches other cells.",
+    ),
+    "cells_extra": ("extra segments", False, "Segments that match no cell, as in SEG."),
 }
-"""By key: name, whether higher is better, and the convention."""
+"""Name, whether higher is better, and convention of each count, by key."""
 
 
 class Counts(NamedTuple):
-    """Cells of one slice, in the order of `COUNTED`."""
+    """Counts of one slice, in the order of `COUNTED`."""
 
     truth: int
     found: int
@@ -42,7 +47,7 @@ def partners(truth: Array, proposal: Array) -> Array:
 
     Returns
     -------
-    (n,) int64 : number of the segment, 0 where none matches; of the n cells, by their number
+    (n,) int64 : for each of the n cells, sorted by number: number of the segment, 0 if none matches
 
     Examples
     --------
@@ -50,14 +55,14 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = 2 * both > np.bincount(i, both)[i]  # also by background, 0
+    match = 2 * both > np.bincount(i, both)[i]  # the match may be background, 0
     found = np.zeros(i.max() + 1, np.int64)
     found[i[match]] = j[match]
     return found[np.unique(i[i > 0])]
 
 
 def count(truth: Array, proposal: Array) -> Counts:
-    """Count the cells of one slice, and those without a partner; parameters as of `partners`."""
+    """Count cells and segments of one slice, and those without a match; parameters: `partners`."""
     partner = partners(truth, proposal)
     found = int(np.count_nonzero(np.unique(proposal)))
     matching, cells = np.unique(partner[partner > 0], return_counts=True)
@@ -71,7 +76,7 @@ def count(truth: Array, proposal: Array) -> Counts:
 
 
 def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
-    """Compute every score of a stack, and count its cells.
+    """Compute all scores of a stack, and count its cells.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
 
     Returns
     -------
-    list of Score : of a slice without cells, SEG is nan
+    list of Score : SEG of a slice without cells is nan
     """
     slices = list(zip(truth, proposals, strict=True))
     columns = zip(*(count(cells, found) for cells, found in slices), strict=True)
@@ -98,8 +103,9 @@ def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
 def _seg(slices: Sequence[tuple[Array, Array]]) -> Score:
     indices = [seg.jaccard(cells, found) for cells, found in slices]
     convention = (
-        "Mean over the true cells of all slices of |both| / |either|, of the cell and the segment "
-        "of the proposal that matches it, that is, has more than half of it; 0 if none does."
+        "Mean over the true cells of all slices of |both| / |either|: pixels in both the cell and "
+        "its matching segment / pixels in either. A segment of the proposal matches a cell if it "
+        "covers more than half of it; a cell without a match counts as 0."
     )
     each = tuple(_mean(index) for index in indices)
     return Score("seg", "SEG", _mean(np.concatenate(indices)), each, convention)
@@ -110,10 +116,10 @@ def _mean(indices: Array) -> float:
 
 
 def _of_pixels(slices: Sequence[tuple[Array, Array]]) -> list[Score]:
-    """IoU and Dice of cell, whichever, against background."""
+    """Compute IoU and Dice of cell against background, without regard to cell numbers."""
     confusions = [pixel.confusion(cells > 0, found > 0, 2) for cells, found in slices]
     whole = np.sum(confusions, axis=0)
-    counted = "of cell, whichever it is, with the pixels of all slices counted together."
+    counted = "of cell, regardless of cell numbers, over the pixels of all slices together."
     return [
         Score(key, name, of(whole, 1), tuple(of(one, 1) for one in confusions), convention)
         for key, name, of, convention in (

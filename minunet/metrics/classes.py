@@ -1,4 +1,4 @@
-"""The scores of several classes: the class that was called most probable beside the true one."""
+"""The scores of several classes: the most probable class against the true one."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,11 +9,11 @@ from minunet.array import Array
 from minunet.metrics import pixel
 from minunet.metrics.score import Score
 
-TOGETHER = "with the pixels of all slices counted together."
+TOGETHER = "over the pixels of all slices together."
 
 
 def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> list[Score]:
-    """Compute the scores of a stack.
+    """Compute all scores of a stack.
 
     Parameters
     ----------
@@ -31,7 +31,13 @@ def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> 
         return Score(key, name, of(whole), slices, f"{convention} {TOGETHER}", higher)
 
     return [
-        score("pixel_error", "pixel error", pixel.pixel_error, "Pixels of the wrong class,", False),
+        score(
+            "pixel_error",
+            "pixel error",
+            pixel.pixel_error,
+            "Fraction of pixels of the wrong class,",
+            False,
+        ),
         score(
             "mean_iou",
             "IoU, mean over classes",

@@ -1,11 +1,11 @@
-"""The scores of electron microscopy: a probability of cell beside the true cells.
+"""The scores of electron microscopy: a probability of cell against the true cells.
 
-All of them look at slices one by one, and at the same answer: cell is where the probability is
-above a threshold, compared in double precision (`warping.answer`). One threshold holds for the
-whole stack; a score is the best that any of the thresholds reaches.
+Slices are scored one by one. For all scores, a pixel is proposed as cell if its probability is
+above a threshold, compared in double precision (`warping.answer`). The threshold is the same for
+the whole stack, and a score is its best value over all thresholds.
 
-The challenge of 2012 ranked by warping error, Rand error and its own pixel error, later by V_Rand
-and V_Info.
+The 2012 challenge ranked by warping error, Rand error and its own pixel error, later by V_Rand and
+V_Info.
 """
 
 import os
@@ -23,85 +23,87 @@ from minunet.metrics.score import THRESHOLDS, Score
 from minunet.metrics.warping import Warping
 
 WORTH_A_PROCESS = 2**24
-"""Pixels times thresholds: about 5 seconds of work, where to start a process takes about one."""
+"""Pixels times thresholds that justify another process: 5 seconds of work; starting takes 1."""
 
 WORDS = {
     "v_rand": (
         "V_Rand, thinned",
         True,
-        "F = 2 AB / (A + B), mean over slices: sums of squared sizes, inside true cells, of true "
-        "segments (A), of proposed ones (B) and of what they have in common (AB). The proposal is "
-        "thinned: its 4-connected cells grow until the lines between them are one pixel wide; a "
-        "pixel of line is a segment of its own.",
+        "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes, counted "
+        "inside true cells: of true segments (A), of proposed segments (B) and of their overlaps "
+        "(AB). The proposal is thinned first: its 4-connected cells grow until the lines between "
+        "them are one pixel wide. Each line pixel is a segment of its own.",
     ),
     "v_info": (
         "V_Info, thinned",
         True,
-        "F = 2 I / (H(A) + H(B)), mean over slices: mutual information and entropies of the "
-        "segments that a pixel of the true cells lies in, in the truth (A) and in the proposal "
-        "(B), which is thinned as for V_Rand.",
+        "F = 2 I / (H(A) + H(B)), mean over slices: mutual information (I) and entropies (H) of "
+        "the segment that a random pixel of the true cells lies in, in the truth (A) and in the "
+        "proposal (B). The proposal is thinned as in V_Rand.",
     ),
     "adapted_rand": (
         "adapted Rand error",
         False,
-        "1 - 2 AB / (A + B), mean over slices: A, B and AB as of V_Rand, but the proposal is not "
-        "thinned. Its segments are the 4-connected regions of cell; a pixel of its membrane inside "
-        "a true cell is a segment of its own.",
+        "1 - 2 AB / (A + B), mean over slices, with A, B and AB as in V_Rand, but the proposal is "
+        "not thinned. Its segments are the 4-connected cells; inside true cells, each pixel of its "
+        "membrane is a segment of its own.",
     ),
     "rand_2012": (
         "Rand error of 2012",
         False,
-        "1 - 2 TP / (P + Q): pairs of pixels of true cells in one segment of the truth (P), of the "
-        "proposal (Q), of both (TP), each summed over slices. Segments of the proposal are its "
-        "4-connected cells, not thinned; a pixel of its membrane is in no pair of Q and TP.",
+        "1 - 2 TP / (P + Q), each summed over slices. These are numbers of pairs of pixels of true "
+        "cells that share a segment: in the truth (P), in the proposal (Q) or in both (TP). "
+        "Segments of the proposal are its 4-connected cells, not thinned; pixels of its membrane "
+        "are in no pair of Q or TP.",
     ),
     "warping_splits_mergers": (
         "warping error, splits + mergers",
         False,
-        "Pixels that split or merge cells / all pixels, both summed over slices: of those that "
-        "count in the warping error of all kinds, below. The value of the challenge's table.",
+        "Pixels that split or merge cells / all pixels, both summed over slices. They are part of "
+        "the warping error of all kinds, below. This is the value in the challenge's table.",
     ),
     "warping": (
         "warping error, all kinds",
         False,
-        "Pixels that still differ / all pixels, both summed over slices, after the truth was "
-        "warped: of the pixels where it differs from the proposal, those farthest from t first, "
-        "all are flipped in it that do not change its topology at that moment, until none is left "
-        "(4-connected cells, 8-connected membrane).",
+        "Pixels that still differ after warping the truth / all pixels, both summed over slices. "
+        "Warping visits the pixels where truth and proposal differ, those with probability "
+        "farthest from t first. It flips a pixel in the truth if that does not change the topology "
+        "at that moment, and repeats until no pixel can be flipped (4-connected cells, 8-connected "
+        "membrane).",
     ),
     "pixel_error": (
         "pixel error",
         False,
-        "Share of the pixels of all slices where one of truth and proposal is cell and the other "
-        "is not.",
+        "Fraction of the pixels of all slices that are cell in only one of truth and proposal.",
     ),
     "challenge_pixel_error": (
         "pixel error of 2012",
         False,
-        "1 - 2 TP / (2 TP + FP + FN), the F-score of cell, with the pixels of all slices counted "
+        "1 - F-score of cell = 1 - 2 TP / (2 TP + FP + FN), over the pixels of all slices "
         "together.",
     ),
     "iou": (
         "IoU of cell",
         True,
-        "TP / (TP + FP + FN) of cell, with the pixels of all slices counted together.",
+        "TP / (TP + FP + FN) of cell, over the pixels of all slices together.",
     ),
     "dice": (
         "Dice of cell",
         True,
-        "2 TP / (2 TP + FP + FN) of cell, with the pixels of all slices counted together.",
+        "2 TP / (2 TP + FP + FN) of cell, over the pixels of all slices together.",
     ),
 }
-"""By key: name, whether higher is better, and the convention."""
+"""Name, whether higher is better, and convention of each score, by key."""
 
 RULE = {
-    True: "Proposed cell is probability > t, in float64; the highest over all t.",
-    False: "Proposed cell is probability > t, in float64; the lowest over all t.",
+    True: "Proposed cells: probability > t, in float64; the value is the highest over all t.",
+    False: "Proposed cells: probability > t, in float64; the value is the lowest over all t.",
 }
+"""Convention of the threshold, by whether higher is better."""
 
 
 class Counts(NamedTuple):
-    """All that the scores need to know of one slice at one threshold."""
+    """Everything that the scores need from one slice at one threshold."""
 
     confusion: Array  # (2, 2) pixels, see `pixel.confusion`; class 1 is cell
     pairs: Array  # (3,) see `rand.pairs`
@@ -118,19 +120,19 @@ def scores(
     processes: int | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Score]:
-    """Compute every score of a stack.
+    """Compute all scores of a stack.
 
-    Cells of the truth that touch are one to the scores of pixels and of warping.
+    Pixel scores and warping errors treat touching cells of the truth as one cell.
 
     Parameters
     ----------
     truth : sequence of (H, W)             integer; 0 = membrane, k = cell k
     probabilities : sequence of (H, W)     of cell
     thresholds : sequence of float
-    processes : int or None     to work in; None: this one, or for much work as many as there are
-                                cores. More than one are started anew: a script that calls this has
-                                to do so under ``if __name__ == "__main__":``
-    advance : callable          called whenever a slice is done at a threshold
+    processes : int or None     number of processes; None: 1, or up to the number of cores if there
+                                is enough work. More than 1 are started with "spawn": a script must
+                                call this under ``if __name__ == "__main__":``
+    advance : callable          called after every slice at every threshold
 
     Returns
     -------
@@ -161,7 +163,7 @@ def v_rand(
     probabilities: Sequence[Array],
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> Score:
-    """Compute V_Rand of a stack alone, in this process; parameters as of `scores`."""
+    """Compute only V_Rand of a stack, in this process; parameters as in `scores`."""
     each = [
         [
             rand.adapted(_thinned(cells, warping.answer(p, threshold))).f
@@ -177,7 +179,7 @@ def _thinned(truth: Array, proposal: Array) -> segments.Table:
 
 
 def _count(truth: Array, probability: Array, threshold: float) -> Counts:
-    """Look at one slice at one threshold."""
+    """Compute the counts of one slice at one threshold."""
     proposal = warping.answer(probability, threshold)
     table = segments.contingency(truth, segments.components(proposal))
     thinned = _thinned(truth, proposal)
@@ -194,7 +196,7 @@ def _count(truth: Array, probability: Array, threshold: float) -> Counts:
 def _count_all(
     jobs: Sequence[tuple[Array, Array, float]], processes: int, advance: Callable[[], None]
 ) -> list[Counts]:
-    """Do all jobs, in this process or in several new ones."""
+    """Count all jobs (truth, probability, threshold), in this process or in new ones."""
 
     def gather(counts: Iterable[Counts]) -> list[Counts]:
         done = []
@@ -206,18 +208,18 @@ def _count_all(
     columns = zip(*jobs, strict=True)
     if processes == 1:
         return gather(map(_count, *columns))
-    # Never forked: the caller may have threads, and a lock held by one would be held for good.
+    # Never fork: a lock held by a thread of the caller would stay locked in the new process.
     with ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts) as pool:
         return gather(pool.map(_count, *columns))
 
 
 def _leave_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that started this."""
+    """Ignore Ctrl-C, which a terminal sends to all processes: the parent process handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _values(slices: Sequence[Counts]) -> dict[str, float]:
-    """Score some slices at one threshold, by the keys of `WORDS`."""
+    """Compute the scores of these slices at one threshold, by the keys of `WORDS`."""
     matrix = np.sum([counts.confusion for counts in slices], axis=0)
     pairs = np.sum([counts.pairs for counts in slices], axis=0)
     remaining = Warping(*np.sum([counts.remaining for counts in slices], axis=0).tolist())
@@ -242,7 +244,7 @@ def _best(
     slices: Sequence[Sequence[float]],
     thresholds: Sequence[float],
 ) -> Score:
-    """Make the score at the best threshold of values (T,) of the stack and (T, Z) of its slices."""
+    """Return the score at the best threshold; `stack` has T values, `slices` has (T, Z)."""
     name, higher, convention = WORDS[key]
     best = max(range(len(stack)), key=lambda t: stack[t] if higher else -stack[t])
     return Score(

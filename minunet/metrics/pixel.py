@@ -1,4 +1,4 @@
-"""Scores that look at one pixel at a time, computed from the confusion matrix of a whole set."""
+"""Scores of single pixels, computed from the confusion matrix of a whole set."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from minunet.array import Array
 
 
 def confusion(truth: Array, predicted: Array, classes: int) -> Array:
-    """Count the pixels of every true class by the class they were given.
+    """Count pixels by true and predicted class.
 
     Parameters
     ----------
@@ -15,25 +15,25 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
 
     Returns
     -------
-    (K, K) int64 : row the true class, column the predicted one; matrices of images may be added
+    (K, K) int64 : row = true class, column = predicted class; add matrices to combine images
     """
     pairs = truth.astype(np.int64) * classes + predicted
     return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
 
 
 def pixel_error(matrix: Array) -> float:
-    """Fraction of pixels that were given the wrong class.
+    """Return the fraction of pixels of the wrong class.
 
-    This is the plain misclassification rate, not the 1 - F-score that the ISBI challenge called
-    pixel error.
+    This is the misclassification rate, not the 1 - F-score that the ISBI challenge called pixel
+    error (`challenge_error`).
     """
     return float(1 - np.trace(matrix) / matrix.sum())
 
 
 def mean_iou(matrix: Array) -> float:
-    """Intersection over union, TP / (TP + FP + FN), averaged over the classes that occur.
+    """Return intersection over union, TP / (TP + FP + FN), averaged over the classes that occur.
 
-    A constant answer scores low on it however common its class is.
+    A constant prediction gets a low score, however common its class is.
     """
     intersection = np.diag(matrix)
     union = matrix.sum(axis=0) + matrix.sum(axis=1) - intersection
@@ -41,11 +41,13 @@ def mean_iou(matrix: Array) -> float:
 
 
 def iou(matrix: Array, k: int) -> float:
-    """Intersection over union of class k, TP / (TP + FP + FN); 1 where no pixel is or was called k.
+    """Return intersection over union of class k, TP / (TP + FP + FN).
+
+    It is 1 if k occurs neither in the truth nor in the prediction.
 
     Parameters
     ----------
-    matrix : (K, K)     from `confusion`, or a sum of such
+    matrix : (K, K)     from `confusion`, or a sum of such matrices
     k : int
     """
     intersection = matrix[k, k]
@@ -54,18 +56,19 @@ def iou(matrix: Array, k: int) -> float:
 
 
 def dice(matrix: Array, k: int) -> float:
-    """Dice coefficient of class k, 2 TP / (2 TP + FP + FN); 1 where no pixel is or was called k.
+    """Return the Dice coefficient of class k, 2 TP / (2 TP + FP + FN).
 
-    It is the F-score, the harmonic mean of precision and recall. Parameters as of `iou`.
+    It equals the F-score, the harmonic mean of precision and recall, and is 1 if k occurs neither
+    in the truth nor in the prediction. Parameters as in `iou`.
     """
     both = matrix[k].sum() + matrix[:, k].sum()
     return float(2 * matrix[k, k] / both) if both else 1.0
 
 
 def challenge_error(matrix: Array, cell: int) -> float:
-    """1 - F-score of the class cell: what the ISBI 2012 challenge called pixel error.
+    """Return 1 - F-score of the class cell, which the ISBI 2012 challenge called pixel error.
 
-    The challenge took the least over its thresholds, each with the matrix of all slices. Parameters
-    as of `iou`.
+    The challenge took the minimum over its thresholds, each with the matrix of all slices.
+    Parameters as in `iou`.
     """
     return 1 - dice(matrix, cell)

@@ -1,20 +1,20 @@
-"""The Rand scores of the ISBI challenge: how many pairs of pixels are rightly put together.
+"""The Rand scores of the ISBI challenge: how many pairs of pixels share a segment.
 
-Two pixels belong together if they lie in the same segment. Of the pairs that do in the truth and in
-the proposal,
+Count the pairs of pixels that share a segment in the truth, in the proposal, and in both. Then
 
     precision = both / proposal      recall = both / truth      F = 2 both / (truth + proposal)
 
-In both forms of it pixels of the true background are dropped, and pixels of true cells that the
-proposal gives to the background are segments of one pixel each (`segments`).
+There are two forms. In both, true background is dropped, and pixels of true cells that are
+background in the proposal are segments of one pixel each (`segments`).
 
 - Until January 2015 the challenge's script counted pairs, Σ x(x-1)/2 over segments of x pixels, and
-  summed them over all slices before it divided: `pairs`, then `scores` of the sum. The Rand error
-  is 1 - F at the best threshold.
-- Since then it counts squares, Σ x², slice by slice: `adapted`. A pixel now pairs with itself, too.
-  V_Rand is the F of a thinned proposal (`thinning`) and the truth as it is, averaged over slices.
+  summed them over all slices before dividing: `pairs`, then `scores` of the sum. The Rand error is
+  1 - F at the best threshold.
+- Since then it has counted squares, Σ x², slice by slice: `adapted`. A pixel now also pairs with
+  itself. V_Rand is the F of a thinned proposal (`thinning`) against the truth, which is not
+  thinned, averaged over slices.
 
-Which of the two the server ran for the paper's table of March 2015 is not known; they differ
+It is not known which of the two the server used for the paper's table of March 2015; they differ
 little. All counts are integers and exact.
 """
 
@@ -31,24 +31,24 @@ def pairs(table: Table) -> Array:
         TP = Σ_ij C(n_ij)     P = Σ_i C(a_i)     Q = Σ_j C(b_j)     C(x) = x (x-1) / 2
 
     n_ij pixels lie in true segment i and proposed segment j, a_i in i, b_j in j; i, j ≥ 1. True
-    background is dropped. Background of the proposal counts in a_i, but is in no pair of TP and Q.
+    background is dropped. Proposed background counts in a_i, but is in no pair of TP or Q.
 
     Returns
     -------
-    (3,) int64 : TP, P, Q; those of slices may be added
+    (3,) int64 : TP, P, Q; add them to combine slices
     """
     pixels, truth, proposal, both = segments.sizes(table)
     return np.array([pixels @ (size - 1) // 2 for size in (both, truth, proposal)])
 
 
 def scores(counts: Array) -> Scores:
-    """Precision, recall and F of counts of pairs.
+    """Compute precision, recall and F from counts of pairs.
 
-    A fraction of no pairs at all is 1: nothing was there to be got wrong.
+    A fraction with denominator 0 is 1, since no pair is wrong.
 
     Parameters
     ----------
-    counts : (3,) integer     of pairs together in both, in the truth, in the proposal
+    counts : (3,) integer     pairs that share a segment in both, in the truth, in the proposal
     """
     both, truth, proposal = (int(count) for count in counts)
     return Scores(
@@ -61,13 +61,13 @@ def _fraction(part: int, whole: int) -> float:
 
 
 def adapted(table: Table) -> Scores:
-    """Scores of the adapted Rand error, which is 1 - F, of one slice.
+    """Compute the scores of the adapted Rand error, which is 1 - F, of one slice.
 
         AB = Σ_ij n_ij² + S     A = Σ_i a_i²     B = Σ_j b_j² + S
 
-    with n_ij, a_i and b_j as in `pairs`, and S pixels of true cells that are background in the
-    proposal: each is a segment of its own. True background is dropped. Precision is AB / B, recall
-    AB / A.
+    with n_ij, a_i and b_j as in `pairs`. S is the number of pixels of true cells that are
+    background in the proposal; each is a segment of its own. True background is dropped. Precision
+    is AB / B, recall AB / A.
     """
     pixels, truth, proposal, both = segments.sizes(table)
     return scores(np.array([pixels @ size for size in (both, truth, proposal)]))

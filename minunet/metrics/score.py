@@ -1,4 +1,4 @@
-"""What a score of the table is, a number and its convention in words, and the table in print."""
+"""`Score`, a number with its convention in words, and the printed tables of scores."""
 
 from collections.abc import Sequence
 from math import floor, isfinite, isnan, log10
@@ -6,30 +6,30 @@ from textwrap import wrap
 from typing import Any, NamedTuple, TypeGuard
 
 WIDTH = 100
-"""Of the table, characters."""
+"""Width of the table, characters."""
 
 THRESHOLDS = tuple(t / 10 for t in range(10))
-"""Of the probability of cell: the ten that the ISBI 2012 challenge tried, 0.0 … 0.9."""
+"""Thresholds of the probability of cell, 0.0 … 0.9: the ten of the ISBI 2012 challenge."""
 
 
 class Score(NamedTuple):
-    """One score of a whole stack, or a count; counts are integers.
+    """A score of a whole stack, or a count; counts are integers.
 
-    A score that depends on a threshold has the best value that one threshold for all slices
-    reaches, and of several such thresholds the lowest.
+    A score that depends on a threshold has its best value over all thresholds, with the same
+    threshold for all slices. If several thresholds give that value, `threshold` is the lowest.
     """
 
     key: str  # such as v_rand
     name: str  # such as V_Rand, thinned
     value: float  # of the stack
-    slices: Sequence[float]  # of every slice by itself, at the same threshold; nan: not defined
-    convention: str  # in words
-    higher_is_better: bool | None = True  # None: it is a count, and no better for being high
-    threshold: float | None = None  # that reached the value, if any was tried
-    by_threshold: Sequence[float] = ()  # values of the stack at the thresholds that were tried
+    slices: Sequence[float]  # of each slice separately, at the same threshold; nan: not defined
+    convention: str  # how it is computed, in words
+    higher_is_better: bool | None = True  # None: a count, neither is better
+    threshold: float | None = None  # that gives `value`; None if it needs none
+    by_threshold: Sequence[float] = ()  # value of the stack at each threshold tried
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values; nan, which JSON has not, becomes null."""
+        """Return the score as JSON values; nan, which JSON does not have, becomes null."""
         slices = [None if isnan(value) else value for value in self.slices]
         value = None if isnan(self.value) else self.value
         by_threshold = list(self.by_threshold)
@@ -37,7 +37,7 @@ class Score(NamedTuple):
 
 
 def finite(value: float | None) -> TypeGuard[float]:
-    """Whether a score has a value."""
+    """Return whether a score has a finite value."""
     return value is not None and isfinite(value)
 
 
@@ -81,7 +81,7 @@ def number(value: float | None) -> str:
 
 
 def table(scores: Sequence[Score]) -> list[str]:
-    """Lines of the table: name, value, the threshold that reached it, and the convention."""
+    """Return the lines of the table: name, value, best threshold, and convention."""
     lines = [f"{'score':31}{'value':>8}    at  how it is computed"]
     for score in scores:
         at = "" if score.threshold is None else f"{score.threshold:g}"
@@ -92,7 +92,7 @@ def table(scores: Sequence[Score]) -> list[str]:
 
 
 def slices_table(scores: Sequence[Score], names: Sequence[str]) -> list[str]:
-    """Lines of the table of every slice, with a column for each score."""
+    """Return the lines of a table with a row for each slice and a column for each score."""
     heads = [wrap(score.name, 9) for score in scores]
     deepest, first = max(map(len, heads)), max(map(len, (*names, "slice")))
     columns = [["slice"], *heads]

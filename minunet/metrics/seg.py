@@ -1,10 +1,10 @@
-"""SEG, the score of the Cell Tracking Challenge: how well the cells of the truth were outlined.
+"""SEG, the score of the Cell Tracking Challenge: how well the true cells are outlined.
 
     J(R, S) = |R and S| / |R or S|        of a cell R of the truth and the segment S that matches it
 
-S matches R if it has more than half of R, |R and S| > |R| / 2; at most one segment can. SEG is the
-mean of J over all cells of all annotated frames, with 0 for a cell that nothing matches. Segments
-that match no cell cost nothing. It is an IoU of instances, not of the mask of all cells.
+S matches R if it covers more than half of R, |R and S| > |R| / 2; at most one segment does. SEG is
+the mean of J over all cells of all annotated frames, with J = 0 for cells without a match. Segments
+that match no cell are not penalized. SEG is an IoU of instances, not of the mask of all cells.
 
 Source: celltrackingchallenge.net, its page on evaluation.
 """
@@ -16,7 +16,7 @@ from minunet.metrics import segments
 
 
 def jaccard(truth: Array, proposal: Array) -> Array:
-    """Jaccard index J of every cell of one frame; SEG is the mean of those of all frames.
+    """Compute the Jaccard index J of every cell of one frame; SEG is the mean over all frames.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def jaccard(truth: Array, proposal: Array) -> Array:
 
     Returns
     -------
-    (n,) float64 : of the n cells of the truth, by their number; 0 where no segment matches
+    (n,) float64 : J of the n true cells, sorted by number; 0 where no segment matches
 
     Examples
     --------
@@ -32,7 +32,7 @@ def jaccard(truth: Array, proposal: Array) -> Array:
     array([0.4, 0. ])
     """
     i, j, both = segments.contingency(truth, proposal)
-    cell, segment = np.bincount(i, both)[i], np.bincount(j, both)[j]  # their sizes in pixels
+    cell, segment = np.bincount(i, both)[i], np.bincount(j, both)[j]  # sizes in pixels
     match = (j > 0) & (2 * both > cell)
     index = np.zeros(i.max() + 1)
     index[i[match]] = (both / (cell + segment - both))[match]

@@ -1,11 +1,10 @@
-"""Two segmentations laid over each other: what the scores of regions are computed from.
+"""Connected components, and the contingency table of two segmentations.
 
-The scores of the ISBI challenge ask of pixels whether they lie in the same segment. Two conventions
-hold for all of them (Arganda-Carreras et al. 2015, Front. Neuroanat. 9:142):
+The region scores of the ISBI challenge are computed from this table. They all share two conventions
+(Arganda-Carreras et al. 2015, Front. Neuroanat. 9:142):
 
-- a pixel of the true background, number 0, does not count, whatever the proposal says there;
-- a pixel of a true cell that the proposal gives to the background is a segment of its own, of one
-  pixel.
+- pixels of the true background, number 0, do not count, whatever the proposal is there;
+- a pixel of a true cell that is background in the proposal is a segment of its own, of one pixel.
 """
 
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from minunet.array import Array
 
 
 def components(cells: Array) -> Array:
-    """Give every 4-connected region of cell its own number.
+    """Label the 4-connected regions of cell.
 
     Parameters
     ----------
@@ -31,14 +30,14 @@ def components(cells: Array) -> Array:
 
 
 class Table(NamedTuple):
-    """Contingency table of two segmentations: its entries above 0, row by row.
+    """Contingency table of two segmentations, as a list of its non-zero entries, row by row.
 
-    Background, row 0 and column 0, is in it.
+    It includes background, row 0 and column 0.
     """
 
-    truth: Array  # (N,) int64  row: the number i of a true segment
-    proposal: Array  # (N,) int64  column: the number j of a proposed one
-    pixels: Array  # (N,) int64  n_ij, how many pixels have both
+    truth: Array  # (N,) int64  row: number i of a true segment
+    proposal: Array  # (N,) int64  column: number j of a proposed segment
+    pixels: Array  # (N,) int64  n_ij, number of pixels in both
 
 
 def contingency(truth: Array, proposal: Array) -> Table:
@@ -60,26 +59,26 @@ def contingency(truth: Array, proposal: Array) -> Table:
 
 
 class Sizes(NamedTuple):
-    """Pixels of true cells, in groups, and the sizes in pixels of the segments they lie in."""
+    """Groups of pixels of true cells, and the sizes in pixels of the segments they lie in."""
 
-    pixels: Array  # (N,) int64  how many pixels are in the group
-    truth: Array  # (N,) int64  a, size of the true segment of each of them
-    proposal: Array  # (N,) int64  b, size of the proposed one, counted inside true cells only
-    both: Array  # (N,) int64  n, size of what the two have in common
+    pixels: Array  # (N,) int64  number of pixels in the group
+    truth: Array  # (N,) int64  a, size of their true segment
+    proposal: Array  # (N,) int64  b, size of their proposed segment, inside true cells only
+    both: Array  # (N,) int64  n, size of the overlap of the two
 
 
 def sizes(table: Table) -> Sizes:
-    """Look up for all pixels of true cells how large their segments are.
+    """Compute the segment sizes for all pixels of true cells.
 
-    The true background is dropped, and b is what then is left of a proposed segment. On the
-    background of the proposal b = n = 1: each pixel there is a segment of its own.
+    True background is dropped, and b counts only the remaining pixels of a proposed segment. Where
+    the proposal is background, b = n = 1: each pixel there is a segment of its own.
     """
     i, j, n = (column[table.truth > 0] for column in table)
     return Sizes(n, _totals(i, n), np.where(j > 0, _totals(j, n), 1), np.where(j > 0, n, 1))
 
 
 def _totals(numbers: Array, pixels: Array) -> Array:
-    """Sum up the pixels of all entries that share a number, and give each entry its sum."""
+    """Return, for each entry, the total number of pixels of all entries with the same number."""
     _, which = np.unique(numbers, return_inverse=True)
     return np.bincount(which, pixels)[which].astype(np.int64)  # floats below 2^53 are exact
 
@@ -87,6 +86,6 @@ def _totals(numbers: Array, pixels: Array) -> Array:
 class Scores(NamedTuple):
     """How well a proposal agrees with the truth; 1 is perfect."""
 
-    precision: float  # lowered by mergers alone
-    recall: float  # lowered by splits alone
-    f: float
+    precision: float  # lowered only by mergers
+    recall: float  # lowered only by splits
+    f: float  # harmonic mean of the two

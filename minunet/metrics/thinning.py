@@ -1,7 +1,7 @@
-"""Border thinning: how the ISBI challenge forgave walls that are too thick.
+"""Border thinning: how the ISBI challenge made scores independent of membrane width.
 
-V_Rand and V_Info do not ask how wide a membrane is drawn. Before a proposal is scored, its cells
-grow into the membrane until lines one pixel wide are left between them.
+Before V_Rand and V_Info score a proposal, its cells grow into the membrane until only lines one
+pixel wide are left between them.
 """
 
 import numpy as np
@@ -9,20 +9,20 @@ import numpy as np
 from minunet.array import Array
 from minunet.metrics import segments
 
-FREE, LINE = 0, -1  # what a pixel is until its turn, and if it joins no cell
+FREE, LINE = 0, -1  # a pixel not decided yet; a pixel that joins no cell
 
 
 def thin(cells: Array) -> Array:
     """Grow cells over the membrane until only lines between them are left.
 
-    All cells (4-connected regions) grow at once, one layer of 4-neighbours after the other: a pixel
-    that touches one cell joins it, one that touches two becomes line, and is not grown from. Within
-    a layer pixels take their turns in raster order, so that of two neighbours about to join
-    different cells the lower or right one becomes line.
+    All cells (4-connected regions) grow at once, by one layer of 4-neighbours at a time. A pixel
+    that touches one cell joins it; a pixel that touches two cells becomes line, and nothing grows
+    from it. Within a layer, pixels are decided in raster order: of two neighbours about to join
+    different cells, the lower or right one becomes line.
 
-    It is the flooding watershed of one plateau. Where a wall is an even number of pixels wide its
-    line must lie on one side, and implementations differ: Fiji, which the challenge used, goes by
-    the order of arrival and lets lines spread; scikit-image goes by the order in its heap.
+    This is the flooding watershed of a single plateau. If a wall is an even number of pixels wide,
+    its line must lie on one side, and implementations differ: Fiji, which the challenge used,
+    follows the order of arrival and lets lines spread; scikit-image follows the order in its heap.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def thin(cells: Array) -> Array:
 
     Returns
     -------
-    (H, W) int32 : as `segments.components` numbers the cells; 0 on lines, and on pixels that lines
-        enclose. Without any cell all is 0; without membrane all is 1.
+    (H, W) int32 : cells numbered as in `segments.components`; 0 on lines, and on pixels enclosed by
+        lines. Without cells all pixels are 0; without membrane all are 1.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def thin(cells: Array) -> Array:
     while layer.size:
         around = layer + steps
         free = np.sort(around[flat[around] == FREE])
-        layer = free[np.diff(free, prepend=-1) > 0]  # np.unique takes several times as long
+        layer = free[np.diff(free, prepend=-1) > 0]  # np.unique is several times slower
         _flood(flat, layer, layer + steps)
         layer = layer[flat[layer] > 0]
     return np.maximum(basins[1:-1, 1:-1], 0)
@@ -56,15 +56,15 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
 
     Parameters
     ----------
-    flat : (N,)          numbers of the basins, FREE or LINE
+    flat : (N,)          number of the cell, FREE or LINE
     layer : (M,)         indices of the pixels, in raster order; all are FREE
-    around : (4, M)      of their neighbours: up, left, right, down
+    around : (4, M)      indices of their neighbours: up, left, right, down
     """
     number = flat[around].max(axis=0)
     torn = _touches_another(flat[around], number)
     flat[layer] = np.where(torn, LINE, number)
-    # The neighbours above and to the left may be of this layer. If they joined another basin the
-    # pixel becomes line, unless they become line themselves: repeat until that is settled.
+    # The neighbours above and to the left may belong to this layer. If one joins another cell, the
+    # pixel becomes line, unless that neighbour itself becomes line: repeat until nothing changes.
     before = around[:2]
     rivals = np.flatnonzero(~torn & _touches_another(flat[before], number))
     layer, before, number = layer[rivals], before[:, rivals], number[rivals]
@@ -76,5 +76,5 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
 
 
 def _touches_another(neighbours: Array, number: Array) -> Array:
-    """Tell which pixels (M,) have one of their neighbours (…, M) in a basin of another number."""
+    """Return which pixels (M,) have a neighbour (…, M) in another cell."""
     return ((neighbours > 0) & (neighbours != number)).any(axis=0)

@@ -1,7 +1,7 @@
-"""Topology of a binary image: which single pixels may be flipped without changing it.
+"""Topology of a binary image: which single pixels can be flipped without changing it.
 
-Foreground (cells) is 4-connected, by the sides of its pixels; background (membrane) is 8-connected,
-by sides or corners. So a wall of one pixel's width parts two cells even where it runs diagonally.
+Foreground (cells) is 4-connected, by sides; background (membrane) is 8-connected, by sides or
+corners. So a wall one pixel wide separates two cells even where it runs diagonally.
 """
 
 from functools import cache
@@ -12,15 +12,16 @@ import scipy
 from minunet.array import Array
 
 NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
-"""Steps from a pixel to its eight neighbours, in reading order; those of k and 7-k are opposite."""
+"""Steps from a pixel to its eight neighbours, in raster order; k and 7-k are opposite."""
 
 
 def is_simple(patch: Array) -> bool:
-    """Tell whether a flip of the centre leaves the topology of the image alone.
+    """Return whether flipping the centre preserves the topology of the image.
 
     It does if and only if, among the eight neighbours, exactly one 4-component of foreground shares
-    a side with the centre, and there is exactly one 8-component of background: the flip then joins
-    and parts nothing, and nothing comes or goes. The centre itself does not matter.
+    a side with the centre, and there is exactly one 8-component of background. The flip then joins
+    or separates nothing, and no component appears or disappears. The value of the centre does not
+    matter.
 
     Parameters
     ----------
@@ -39,13 +40,13 @@ def is_simple(patch: Array) -> bool:
 
 @cache
 def simple_codes() -> bytes:
-    """Tabulate `is_simple`: at each of the 256 codes (see `codes`) 1 where simple, else 0."""
+    """Tabulate `is_simple` for the 256 codes (see `codes`): 1 if simple, else 0."""
     bits = np.arange(256)[:, np.newaxis] >> np.arange(8) & 1
     return bytes(is_simple(np.insert(row, 4, 0).reshape(3, 3)) for row in bits)
 
 
 def codes(image: Array) -> Array:
-    """Write the eight neighbours of every pixel as a number: bit k is neighbour k.
+    """Encode the eight neighbours of every pixel as a number: bit k is neighbour k.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def codes(image: Array) -> Array:
 
     Returns
     -------
-    (H, W) uint8 : beyond the edge is background
+    (H, W) uint8 : pixels beyond the edge are background
 
     Examples
     --------

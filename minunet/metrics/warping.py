@@ -1,15 +1,14 @@
-"""The warping error of the ISBI 2012 challenge: what a segmentation does wrong to the topology.
+"""The warping error of the ISBI 2012 challenge: errors in the topology of a segmentation.
 
-A wall that is drawn a little beside the true one, or thicker, parts the same cells. So the truth is
-first warped towards the answer: pixels where the two differ are flipped in the truth as long as no
-flip changes its topology (`topology.is_simple`). What still differs then is an error, and of these
-pixels the challenge counted those that split a cell and those that merge cells. The value of a
-stack is
+A wall that is slightly displaced, or thicker than the true one, separates the same cells. So the
+truth is first warped towards the answer: pixels where the two differ are flipped in the truth as
+long as the flip does not change its topology (`topology.is_simple`). Pixels that still differ
+afterwards are errors. Of these the challenge counted the pixels that split a cell and those that
+merge cells. The value of a stack is
 
-    (splits + mergers) / pixels        both summed over its slices, least over the thresholds
+    (splits + mergers) / pixels        both summed over slices, minimum over the thresholds
 
-The least error over all warpings is not known; this is the greedy search of the program that the
-challenge ran.
+The minimum over all warpings is not known; this is the greedy search of the challenge's program.
 
 Source: Jain et al., CVPR 2010; WarpingError of Fiji's Trainable_Segmentation.
 """
@@ -24,14 +23,14 @@ from minunet.array import Array
 from minunet.metrics import topology
 
 RADIUS = 20
-"""How far from a pixel to look for a way around it, pixels (as the challenge's script)."""
+"""Search radius for a path around a pixel, pixels (as in the challenge's script)."""
 
 
 class Kind(IntEnum):
-    """What the answer does to the topology of the truth by a pixel that remains."""
+    """Kinds of topological errors that a remaining pixel of the answer makes."""
 
     NONE = 0
-    SPLIT = 1  # membrane that parts a cell
+    SPLIT = 1  # membrane that separates a cell into parts
     MERGER = 2  # a gap in the membrane between cells
     OBJECT_ADDED = 3
     OBJECT_DELETED = 4
@@ -40,7 +39,7 @@ class Kind(IntEnum):
 
 
 class Warping(NamedTuple):
-    """Pixels that remain, by kind; counts of several slices may be added."""
+    """Numbers of remaining pixels, by kind; add them to combine slices."""
 
     splits: int
     mergers: int
@@ -51,14 +50,14 @@ class Warping(NamedTuple):
 
     @property
     def mismatches(self) -> int:
-        """All that remain, of any kind."""
+        """Number of remaining pixels of all kinds."""
         return sum(self)
 
 
 def answer(probability: Array, threshold: float) -> Array:
-    """Take for cell what is above the threshold, compared in double precision.
+    """Return the pixels with a probability above the threshold, compared in double precision.
 
-    In the precision of a float32 map, its 0.1 would not be above the threshold 0.1; in Fiji it is.
+    In float32, a probability of 0.1 would not be above the threshold 0.1; in Fiji it is.
 
     Parameters
     ----------
@@ -75,10 +74,10 @@ def answer(probability: Array, threshold: float) -> Array:
 def warp(truth: Array, probability: Array, threshold: float) -> Array:
     """Warp the truth towards an answer without changing its topology.
 
-    Every round visits the pixels that still differ, those whose probability is farthest from the
-    threshold first, and flips each that is simple at that moment; the last round flips none. At
-    equal distance the order is column by column. Distances are rounded to single precision, as in
-    Fiji: many pixels that a network is sure of become equal by that.
+    Each round visits the pixels that still differ, those with probability farthest from the
+    threshold first, and flips each pixel that is simple at that moment. The search ends with the
+    first round that flips none. Pixels at equal distance are visited column by column. Distances
+    are rounded to single precision, as in Fiji, which makes many confident pixels equal.
 
     Parameters
     ----------
@@ -88,9 +87,9 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
 
     Returns
     -------
-    (H, W) bool : cell or not; beyond the edge counted as membrane
+    (H, W) bool : True = cell; pixels beyond the edge count as membrane
     """
-    # Transposed, columns follow one another in memory. A ring of membrane keeps neighbours inside.
+    # Transpose to visit column by column. A margin of membrane keeps all neighbours inside.
     source = np.pad(truth.T > 0, 1)
     target = np.pad(answer(probability, threshold).T, 1)
     distance = np.pad(np.abs(probability.T.astype(np.float64) - threshold).astype(np.float32), 1)
@@ -102,13 +101,13 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
     neighbours = [
         (row * stride + column, 1 << (7 - k)) for k, (row, column) in enumerate(topology.NEIGHBOURS)
     ]
-    # One pixel at a time: whether it may be flipped depends on those flipped before it.
+    # One pixel at a time: whether it can be flipped depends on earlier flips.
     flipped = True
     while flipped:
         visited, remaining = remaining, []
         for pixel in visited:
             if simple[code[pixel]]:
-                for step, bit in neighbours:  # whose neighbour number 7 - k it is
+                for step, bit in neighbours:  # of this neighbour, the pixel is neighbour 7 - k
                     code[pixel + step] ^= bit
             else:
                 remaining.append(pixel)
@@ -118,7 +117,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
 
 
 def _falls_apart(warped: Array, y: int, x: int) -> bool:
-    """Tell whether a cell falls apart without the pixel y, x, as far as `RADIUS` shows."""
+    """Return whether a cell is split without the pixel (y, x), judged within `RADIUS`."""
     top, left = max(y - RADIUS, 0), max(x - RADIUS, 0)
     window = warped[top : y + RADIUS + 1, left : x + RADIUS + 1].copy()
     y, x = y - top, x - left
@@ -129,11 +128,11 @@ def _falls_apart(warped: Array, y: int, x: int) -> bool:
 
 
 def classify(warped: Array, predicted: Array) -> Array:
-    """Say of every pixel where the two differ what the answer does by it.
+    """Classify the error at every pixel where warped truth and answer differ.
 
-    That follows from the cells (4-connected) of the warped truth among the eight neighbours. Beyond
-    the edge is membrane, as in `warp`. Fiji leaves it out; in what `warp` returns that makes no
-    difference, if the image is more than one pixel high and wide.
+    The kind follows from the cells (4-connected) of the warped truth among the eight neighbours.
+    Pixels beyond the edge are membrane, as in `warp`. Fiji ignores them; for the result of `warp`
+    that makes no difference if the image is more than one pixel high and wide.
 
     ==================  ===================  ===============================================
     neighbours          answer: cell         answer: membrane
@@ -146,11 +145,11 @@ def classify(warped: Array, predicted: Array) -> Array:
 
     Parameters
     ----------
-    warped, predicted : (H, W) bool     from `warp` and from `answer`
+    warped, predicted : (H, W) bool     see `warp` and `answer`
 
     Returns
     -------
-    (H, W) uint8 : of `Kind`
+    (H, W) uint8 : values of `Kind`
     """
     cells, _ = scipy.ndimage.label(warped)
     y, x = np.nonzero(warped != predicted)
@@ -177,9 +176,9 @@ def classify(warped: Array, predicted: Array) -> Array:
 
 
 def errors(truth: Array, probability: Array, threshold: float) -> Warping:
-    """Count the topological errors of one slice; parameters as of `warp`.
+    """Count the topological errors of one slice; parameters as in `warp`.
 
-    Maps of them come from `classify`, such as ``classify(warped, predicted) == Kind.SPLIT``.
+    For maps of them see `classify`, for example ``classify(warped, predicted) == Kind.SPLIT``.
     """
     warped = warp(truth, probability, threshold)
     kinds = classify(warped, answer(probability, threshold))

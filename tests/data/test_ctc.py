@@ -1,4 +1,4 @@
-"""The Cell Tracking Challenge's layout: read what it gives, write what it takes."""
+"""The layout of the Cell Tracking Challenge: reading its data, writing results for it."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def save(path, page):
 
 
 def challenge(root, frames, gold=(), silver=(), sequence="01", digits=3):
-    """Write frames and masks of these numbers; every file has its own values."""
+    """Write frames and masks with these numbers; every file has different values."""
     for k in frames:
         save(root / sequence / f"t{k:0{digits}}.tif", draw(CELLS.shape, seed=k))
     for kind, masks in (("GT", gold), ("ST", silver)):
@@ -123,8 +123,8 @@ def test_65535_is_ignored(tmp_path, kind):
 
 
 def test_cells_that_only_silver_has_are_ignored(tmp_path):
-    # Silver 5 is gold 1, with another outline. Of silver 6 gold has 2 of 4 pixels: half is there.
-    # Of silver 9 gold has 1 of 4: it is not, and its 3 other pixels are ignored.
+    # Silver 5 is gold 1, with another outline. Gold covers 2 of the 4 pixels of silver 6, which is
+    # half: not ignored. It covers 1 of the 4 pixels of silver 9: the 3 others are ignored.
     silver = np.array([[5, 5, 5, 0, 6, 6], [5, 5, 0, 0, 6, 6], [0, 9, 9, 9, 9, 0]], np.uint16)
     gold = np.array([[1, 1, 0, 0, 0, 2], [1, 1, 0, 0, 0, 2], [1, 1, 0, 0, 0, 2]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
@@ -138,7 +138,7 @@ def test_cells_that_only_silver_has_are_ignored(tmp_path):
         assert not ctc.read(tmp_path, truth).ignored[0].any()
 
 
-def test_what_gold_leaves_out_is_ignored_beside_what_it_marks(tmp_path):
+def test_what_gold_leaves_out_is_ignored_and_so_is_what_it_marks(tmp_path):
     gold = np.array([[65535, 0, 0, 0, 4]], np.uint16)
     silver = np.array([[0, 0, 8, 0, 9]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
@@ -153,14 +153,14 @@ def test_what_gold_leaves_out_is_ignored_beside_what_it_marks(tmp_path):
 
 
 def test_a_folder_without_masks_is_refused(tmp_path):
-    for frames, gold, silver, truth, said in [
+    for frames, gold, silver, truth, message in [
         ([], [], [], "both", "no frame with a mask"),
         ([0], [], [], "both", "01_GT/SEG/man_seg000.tif"),
         ([0], [0], [], "silver", "no frame with a silver mask"),
         ([0], [], [0], "gold", "no frame with a gold mask"),
     ]:
-        root = tmp_path / f"{said} {len(frames)}"
-        assert said in refusal(challenge(root, frames, gold, silver), truth)
+        root = tmp_path / f"{message} {len(frames)}"
+        assert message in refusal(challenge(root, frames, gold, silver), truth)
 
 
 def test_a_mask_without_a_frame_is_refused(tmp_path):
@@ -172,10 +172,10 @@ def test_a_mask_without_a_frame_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "page", "said"),
+    ("name", "page", "message"),
     [
-        (f"{GOLD}/man_seg000.tif", CELLS[:, :4], "is 3 x 4 pixels, its frame 3 x 5"),
-        (f"{GOLD}/man_seg000.tif", CELLS.T, "is 5 x 3 pixels, its frame 3 x 5"),
+        (f"{GOLD}/man_seg000.tif", CELLS[:, :4], "is 3 x 4 pixels, but its frame is 3 x 5"),
+        (f"{GOLD}/man_seg000.tif", CELLS.T, "is 5 x 3 pixels, but its frame is 3 x 5"),
         (f"{GOLD}/man_seg000.tif", draw((3, 5, 3)), "in colour"),
         (f"{GOLD}/man_seg000.tif", np.stack([CELLS] * 2), "holds 2 slices"),
         (f"{GOLD}/man_seg000.tif", CELLS.astype(np.float32), "from 0 to 7 (float32)"),
@@ -184,14 +184,14 @@ def test_a_mask_without_a_frame_is_refused(tmp_path):
         (f"{SILVER}/man_seg_000_012.tif", CELLS, "one slice of a 3D image"),
         (f"{IMAGES}/t000.tif", draw((4, 3, 5)), "t000.tif holds 4 slices"),
         (f"{IMAGES}/t001.tif", draw((3, 5, 3)), "channels"),
-        (f"{IMAGES}/t0001.tif", draw((3, 5)), "and t0001.tif have one number"),
-        (f"{GOLD}/man_seg001.TIFF", CELLS, "man_seg001.TIFF have one number"),
+        (f"{IMAGES}/t0001.tif", draw((3, 5)), "and t0001.tif have the same number"),
+        (f"{GOLD}/man_seg001.TIFF", CELLS, "man_seg001.TIFF have the same number"),
     ],
 )
-def test_pages_that_are_refused(tmp_path, name, page, said):
+def test_pages_that_are_refused(tmp_path, name, page, message):
     challenge(tmp_path, frames=[0, 1], gold=[0, 1])
     save(tmp_path / name, page)
-    assert said in refusal(tmp_path)
+    assert message in refusal(tmp_path)
 
 
 def test_a_damaged_mask_is_refused(tmp_path):
@@ -204,7 +204,7 @@ def test_a_damaged_mask_is_refused(tmp_path):
 
 
 def results(count, shape=(4, 3)):
-    """Masks with the whole range of numbers; 4 x 3 could be taken for colours."""
+    """Masks with the whole range of numbers; 4 x 3 could be mistaken for colour."""
     masks = [draw(shape, np.uint16, seed=k) for k in range(count)]
     masks[0][0, :2] = 0, 65535
     return masks
@@ -247,7 +247,7 @@ def test_from_frames_to_results_and_back_as_truth(tmp_path):
         np.testing.assert_array_equal(image[..., 0], cells)
 
 
-def test_numbers_of_files_that_are_no_frames(tmp_path):
+def test_numbers_of_files_that_are_not_frames(tmp_path):
     challenge(tmp_path, frames=[0])
     for name in ("t00.tif", "t000_old.tif", "tile000.tif"):
         save(tmp_path / IMAGES / name, CELLS)
@@ -267,7 +267,7 @@ def test_nothing_is_overwritten(tmp_path):
     assert ctc.check_out(tmp_path, "01") == tmp_path / "01_RES"
     ctc.write(tmp_path, "01", results(2), ["000", "001"])
     before = (tmp_path / "01_RES" / "mask001.tif").read_bytes()
-    # Nor are masks of two runs mixed: a scorer takes all that are there.
+    # Masks of two runs are not mixed either: a scorer reads all masks in the folder.
     for number in ("001", "002"):
         with pytest.raises(InputError, match=r"01_RES already contains mask000\.tif, mask001\.tif"):
             ctc.write(tmp_path, "01", [CELLS], [number])
@@ -294,8 +294,8 @@ def test_numbers_are_not_cut_off(tmp_path):
 
 
 def test_the_challenges_scorer_reads_what_is_written(tmp_path, capsys):
-    # Cell 1 lost one of its three pixels, cell 2 its only one, cell 7 has gained one: J is 2/3, 0
-    # and 3/4. With SEG alone it asks for no res_track.txt, but for as many masks as TRA has.
+    # Cell 1 lost one of its three pixels, cell 2 its only one, cell 7 gained one: J is 2/3, 0 and
+    # 3/4. For SEG alone the scorer needs no res_track.txt, but as many masks as TRA has.
     evaluate = pytest.importorskip("ctc_metrics.scripts.evaluate").evaluate_sequence
     challenge(tmp_path, frames=(0, 1), gold=())
     save(tmp_path / GOLD / "man_seg001.tif", CELLS)

@@ -1,4 +1,4 @@
-"""A data set to train on: what is held out, what it is called, and when it counts as changed."""
+"""A data set to train on: what is held out, how it is described, when it counts as changed."""
 
 import numpy as np
 import pytest
@@ -25,9 +25,9 @@ def load(folder, validation="none", scaling="minmax", form="balance"):
         ("0", 7, []),
         ("0.2", 10, [8, 9]),
         ("0.2", 24, [19, 20, 21, 22, 23]),
-        ("0.2", 2, [1]),  # a fraction of several is at least one
+        ("0.2", 2, [1]),  # at least one of several
         ("0.01", 30, [29]),
-        ("0.2", 1, []),  # a single one is there to train on
+        ("0.2", 1, []),  # a single slice is for training
         ("0.75", 4, [1, 2, 3]),
         ("0:3", 7, [0, 1, 2]),
         ("2:4", 7, [2, 3]),
@@ -159,7 +159,7 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
 
 def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
     assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
-    monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # which is drawn in no time
+    monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
     source = dataset.Source(None, None)
     data, again = (dataset.load(source, "0.2", "minmax") for _ in range(2))
     assert data.fingerprint == again.fingerprint

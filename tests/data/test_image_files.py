@@ -1,4 +1,4 @@
-"""Reading images: every file a lab has, and one clear sentence for what is none of them."""
+"""Reading images: every supported format, and a clear one-sentence error for anything else."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def test_deflate_with_a_predictor(tmp_path, predictor):
 
 @pytest.mark.parametrize("slices", [2, 3, 4])
 @pytest.mark.parametrize("imagej", [False, True])
-def test_two_to_four_slices_are_no_channels(tmp_path, slices, imagej):
+def test_two_to_four_slices_are_not_channels(tmp_path, slices, imagej):
     stack = draw((slices, 20, 31))
     how = {"imagej": True, "metadata": {"axes": "ZYX"}} if imagej else {"photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "stack.tif", stack, **how)
@@ -52,7 +52,7 @@ def test_two_to_four_slices_are_no_channels(tmp_path, slices, imagej):
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 3), (2, 20, 4), (1, 20, 31)])
-def test_a_narrow_stack_is_no_colour(tmp_path, shape):
+def test_a_narrow_stack_is_not_colour(tmp_path, shape):
     stack = draw(shape)
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
     assert_slices(image_files.read(tmp_path / "stack.tif"), stack)
@@ -66,16 +66,16 @@ def test_time_counts_as_slices(tmp_path, axes):
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((2, 20, 31), "CYX"), ((3, 2, 20, 31), "ZCYX")])
-def test_channels_are_refused_and_not_taken_for_slices(tmp_path, shape, axes):
+def test_channels_are_refused_and_not_read_as_slices(tmp_path, shape, axes):
     tifffile.imwrite(tmp_path / "c.tif", draw(shape), imagej=True, metadata={"axes": axes})
     assert axes in sentence(tmp_path / "c.tif")
 
 
-def test_colour_in_separate_planes_is_refused_and_not_taken_for_slices(tmp_path):
+def test_colour_in_separate_planes_is_refused_and_not_read_as_slices(tmp_path):
     path = tmp_path / "planar.tif"
     tifffile.imwrite(path, draw((3, 20, 31)), photometric="rgb", planarconfig="separate")
     assert "axes SYX" in sentence(path)
-    assert "minisblack" in sentence(path)  # the same file may be meant as three slices
+    assert "minisblack" in sentence(path)  # the file may have been meant as three slices
 
 
 def test_pages_of_different_size(tmp_path):
@@ -200,7 +200,7 @@ def test_an_uncompressed_stack_is_mapped(tmp_path, dtype, byteorder, kind):
     big, imagej = kind == "bigtiff", kind in ("imagej", "one table")
     with tifffile.TiffWriter(path, byteorder=byteorder, imagej=imagej, bigtiff=big) as file:
         if kind == "page by page":
-            for page in stack:  # each with a table of its own before the pixels of the next
+            for page in stack:  # each with its own table before the pixels of the next
                 file.write(page, contiguous=False, metadata=None)
         else:
             truncate = kind == "one table"  # as ImageJ writes more than 4 GB
@@ -247,7 +247,7 @@ def test_what_is_compressed_is_read_slice_by_slice(tmp_path):
         assert (slices[k] == k % 8).all()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * stack[0].nbytes  # of 16; measured: 4.1, what decoding takes among it
+    assert peak < 5 * stack[0].nbytes  # of 16; measured: 4.1, including what decoding needs
 
 
 def test_several_slices_in_a_page(tmp_path):
@@ -276,7 +276,7 @@ def test_a_file_that_shrinks_is_refused_in_a_sentence(tmp_path):
 
 
 def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
-    # In bands of two rows, what is wrong is in the last.
+    # In bands of two rows, the fault is in the last band.
     monkeypatch.setattr("minunet.image.MOST", 24)
     page = np.ones((7, 4), np.float32)
     page[6, 3] = np.nan
@@ -320,7 +320,7 @@ def test_other_formats(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"II*\0", b"II*\0\x08\0\0\0"])
-def test_no_image_at_all(tmp_path, suffix, content, capfd):
+def test_a_file_that_is_not_an_image(tmp_path, suffix, content, capfd):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
     sentence(path)
@@ -346,8 +346,8 @@ def contents(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", ["plain", "deflate", "lzw", "imagej", "png"])
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, capfd):
-    # Half of a stack must not pass for a shorter stack. Only a few last bytes may be missing: the
-    # end marker and checksum of a PNG, or a resolution that nobody reads.
+    # Half a stack must not be read as a shorter stack. Only the last few bytes may be missing: the
+    # end marker and checksum of a PNG, or a resolution, which is not used.
     whole = contents(kind, tmp_path)
     path = tmp_path / ("cut.png" if kind == "png" else "cut.tif")
     for length in np.linspace(2, len(whole) - 40, 40).astype(int):
@@ -355,12 +355,12 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, capfd):
         sentence(path)
     out, err = capfd.readouterr()
     assert out == ""
-    assert "tifffile" not in err  # libtiff itself, in C, may say a word
+    assert "tifffile" not in err  # libtiff, in C, may print something
 
 
 @pytest.mark.parametrize("kind", ["plain", "deflate", "imagej", "png"])
 def test_a_damaged_file_is_read_or_refused(tmp_path, kind):
-    # Bytes changed at random: what is not noticed is read, but no other exception gets out.
+    # Random bytes are changed: the file is read or refused, but no other exception is raised.
     whole = contents(kind, tmp_path)
     path = tmp_path / ("damaged.png" if kind == "png" else "damaged.tif")
     rng, noticed = np.random.default_rng(0), 0
@@ -378,7 +378,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_no_numbers(tmp_path, value):
+def test_values_that_are_not_numbers(tmp_path, value):
     page = np.ones((4, 5), np.float32)
     page[1, 2] = value
     tifffile.imwrite(tmp_path / "a.tif", page)

@@ -1,4 +1,4 @@
-"""Reading a prediction with its truth: what files stand for, and what is refused."""
+"""Reading a prediction with its truth: how files are interpreted, and what is refused."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def write(path, stack):
 
 
 def same_cells(found, expected):
-    """Whether the two have the same cells and background, and `found` numbers them 1, 2, …, n."""
+    """Return whether both have the same cells, numbered 1, 2, …, n in `found`."""
     pairs = {*zip(found.ravel().tolist(), expected.ravel().tolist(), strict=True)}
     ids, others = ({pair[k] for pair in pairs} for k in (0, 1))
     count = len(ids - {0})
@@ -37,7 +37,7 @@ def same_cells(found, expected):
 
 
 def flood(cells):
-    """Give 4-connected regions numbers: neighbours take the lowest of theirs, repeatedly."""
+    """Label 4-connected regions: repeatedly give neighbours the lowest of their numbers."""
     numbers = np.where(cells > 0, 1 + np.arange(cells.size).reshape(cells.shape), 0)
     for _ in range(cells.size // 2):
         for y, x in zip(*np.nonzero(cells), strict=True):
@@ -49,7 +49,7 @@ def flood(cells):
 
 @pytest.mark.parametrize("value", [1, 255, 7])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_a_probability_beside_walls(tmp_path, value, dtype):
+def test_a_probability_against_walls(tmp_path, value, dtype):
     truth = write(tmp_path / "truth.tif", WALLS.astype(dtype) * dtype(value))
     prediction = write(tmp_path / "p.tif", P)
     pair = predictions.read(prediction, truth)
@@ -62,8 +62,8 @@ def test_a_probability_beside_walls(tmp_path, value, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.uint64])
-def test_numbered_cells_beside_numbered_cells(tmp_path, dtype):
-    # Numbers may be large, and next to one another; of the truth, to 2³¹ - 1.
+def test_numbered_cells_against_numbered_cells(tmp_path, dtype):
+    # Numbers may be large and consecutive; in the truth, up to 2³¹ - 1.
     largest = np.iinfo(dtype).max
     found = np.where(
         CELLS == 7, dtype(largest), np.where(CELLS == 8, dtype(largest - 1), CELLS.astype(dtype))
@@ -76,7 +76,7 @@ def test_numbered_cells_beside_numbered_cells(tmp_path, dtype):
     assert all(map(same_cells, pair.truth, CELLS))
 
 
-def test_two_values_beside_0_are_cells(tmp_path):
+def test_two_values_other_than_0_are_cells(tmp_path):
     cells = np.array([[1, 1, 2, 0, 1, 0, 2, 2]], np.uint8)
     one = write(tmp_path / "cells.tif", cells)
     pair = predictions.read(one, one)
@@ -102,7 +102,7 @@ def test_cell_or_not_is_a_probability(tmp_path, value):
     assert all(map(same_cells, pair.truth, CELLS))
 
 
-def test_no_cell_found_is_no_mistake(tmp_path):
+def test_no_cell_found_is_not_an_error(tmp_path):
     nothing = write(tmp_path / "p.tif", np.zeros_like(CELLS))
     pair = predictions.read(nothing, write(tmp_path / "t.tif", CELLS))
     assert pair.thresholds == ()
@@ -186,9 +186,12 @@ def refused(prediction, truth):
 
 def test_numbers_and_sizes_that_do_not_match(tmp_path):
     p, t = tmp_path / "p.tif", tmp_path / "t.tif"
-    assert refused(write(p, P[:2]), write(t, WALLS)) == f"{p} holds 2 slices but {t} 3"
+    assert (
+        refused(write(p, P[:2]), write(t, WALLS))
+        == f"{p} holds 2 slices, but {t} holds 3; they must match"
+    )
     message = refused(write(p, P[:, :, :7]), t)
-    assert message == f"slice 0 of {p} is 5 x 7 pixels, that of {t} 5 x 8"
+    assert message == f"slice 0 of {p} is 5 x 7 pixels, but {t} has 5 x 8; they must match"
 
 
 def test_names_that_do_not_match(tmp_path):
@@ -204,8 +207,8 @@ def test_values_that_stand_for_nothing(tmp_path):
     assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 120).reshape(3, 5, 8)), t)
     assert "holds -1" in refused(write(p, CELLS.astype(np.int16) - 1), t)
     write(p, P)
-    assert "numbers no cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
-    assert "there is no cell to find" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
+    assert "does not number cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
+    assert "scoring needs at least one cell" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
     colour = tmp_path / "colour.png"
     Image.fromarray(RNG.integers(0, 256, (5, 8, 3), np.uint8)).save(colour)
     one = write(tmp_path / "one.tif", P[0])
@@ -222,7 +225,7 @@ def test_frames_that_do_not_match(tmp_path):
     assert "such as 01_RES" in refused(truth, truth)
     assert "such as 01_RES" in refused(write(tmp_path / "p.tif", P), truth)
     write(man_seg, CELLS[0])
-    assert "6 x 7 pixels, that of" in refused(result, truth)
+    assert "6 x 7 pixels, but" in refused(result, truth)
     write(man_seg, np.zeros((6, 7), np.float32))
     assert "is not a mask" in refused(result, truth)
     write(man_seg, np.zeros((2, 6, 7), np.uint16))
@@ -231,5 +234,5 @@ def test_frames_that_do_not_match(tmp_path):
     (result / "mask005.tif").unlink()
     message = refused(result, truth)
     assert message == (
-        f"{result} has no mask005.tif, which {truth / 'SEG' / 'man_seg005.tif'} wants"
+        f"{result} has no mask005.tif to compare with {truth / 'SEG' / 'man_seg005.tif'}"
     )

@@ -1,4 +1,4 @@
-"""Readers: every layout a lab has, and one clear sentence for what is none of them."""
+"""Readers: every supported layout, and a clear one-sentence error for anything else."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_label_values_become_classes(values, dtype):
 
 
 def test_values_are_those_of_the_whole_stack():
-    # The first slice alone would be taken for a constant, the second for another constant.
+    # The first slice alone would be refused, as it has a single value.
     labels, found = readers.classes(as_masks([[0, 0, 0]], [[255, 255, 0]]), "somewhere")
     np.testing.assert_array_equal(labels[0], [[0, 0, 0]])
     np.testing.assert_array_equal(labels[1], [[1, 1, 0]])
@@ -49,7 +49,7 @@ def test_values_are_those_of_the_whole_stack():
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "message"),
     [
         ([[0, 128, 255]], ["values 0, 128, 255", "0 … K-1", "0 → 0, 128 → 1, 255 → 2"]),
         ([[1, 2]], ["values 1, 2", "1 → 0, 2 → 1"]),
@@ -57,14 +57,14 @@ def test_values_are_those_of_the_whole_stack():
         ([[-1, 0]], ["-1, 0"]),
         ([[7, 7]], ["all", "7", "at least two classes"]),
         ([[0, 2]], ["values 0, 2", "--labels-are cells"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "smoothed masks want a threshold"]),
+        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "threshold smoothed masks first"]),
         ([range(17)], ["17 values", "≤ 16"]),
     ],
 )
-def test_label_values_that_are_refused(page, said):
+def test_label_values_that_are_refused(page, message):
     with pytest.raises(InputError) as refused:
         readers.classes(as_masks(page), "mask.tif")
-    for words in ["mask.tif", *said]:
+    for words in ["mask.tif", *message]:
         assert words in str(refused.value)
 
 
@@ -99,36 +99,36 @@ def test_the_numbers_of_cells():
         ([0, 0, 255], False),
     ],
 )
-def test_many_numbers_are_taken_for_cells(page, numbered):
+def test_many_numbers_are_treated_as_cells(page, numbered):
     found = readers.annotate(as_masks([np.repeat(list(page), 9)]), "auto", "somewhere")
     assert (found.cells is not None) == numbered
 
 
-def test_an_image_is_not_taken_for_cells():
+def test_an_image_is_not_treated_as_cells():
     with pytest.raises(InputError, match=r"mask\.tif have \d+ values"):
         readers.annotate(as_masks(draw((40, 50))), "auto", "mask.tif")
 
 
-def test_few_numbers_are_cells_where_that_is_said():
+def test_few_numbers_are_cells_where_asked_for():
     found = readers.annotate(as_masks([[0, 1, 2]]), "cells", "somewhere")
     np.testing.assert_array_equal(found.labels[0], [[0, 1, 1]])
     assert len(readers.annotate(as_masks([[0, 1, 2]]), "auto", "somewhere").values.values) == 3
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "message"),
     [
-        ([[0.5, 1, 0]], "numbers no cells"),
-        ([[-1, 1, 0]], "numbers no cells"),
+        ([[0.5, 1, 0]], "does not number cells"),
+        ([[-1, 1, 0]], "does not number cells"),
         ([[0, 0, 0]], "0 everywhere"),
     ],
 )
-def test_numbers_that_are_refused(page, said):
-    with pytest.raises(InputError, match=rf"mask\.tif.*{said}"):
+def test_numbers_that_are_refused(page, message):
+    with pytest.raises(InputError, match=rf"mask\.tif.*{message}"):
         readers.annotate(as_masks(page), "cells", "mask.tif")
 
 
-def test_many_smoothed_values_are_no_cells():
+def test_many_smoothed_values_are_not_cells():
     smooth = np.linspace(0, 1, 40)[np.newaxis]
     with pytest.raises(InputError, match="40 values"):
         readers.annotate(as_masks(smooth), "auto", "mask.tif")
@@ -168,8 +168,8 @@ def test_a_pair_of_stacks(tmp_path):
 
 
 def test_a_pair_of_folders_goes_by_stem(tmp_path):
-    # With its dot, ".TIF" comes before ".b.TIF" but ".tif" after it: sorted by whole names, the
-    # labels of "a" would go to the image of "a.b".
+    # ".TIF" sorts before ".b.TIF", but ".tif" after it. If whole names were sorted, the labels of
+    # "a" would be paired with the image of "a.b".
     small, large = (4, 6), (8, 10)
     images = write(tmp_path / "i", a_TIF=draw(small), a0b_TIF=draw(large))
     labels = write(tmp_path / "l", a_tif=halves(small), a0b_tif=halves(large))
@@ -186,16 +186,19 @@ def test_pairs_that_do_not_match(tmp_path):
     other_size = write(tmp_path / "size", a=mask, b=halves((6, 9)), c=mask)
     longer = write(tmp_path / "longer", a=mask, b=mask)
     tifffile.imwrite(longer / "c.tif", np.stack([mask] * 2), photometric="minisblack")
-    for labels, said in [
-        (one_less, f"1 of 3 in {images} have no partner in {one_less}: c"),
-        (one_more, f"1 of 4 in {one_more} have no partner in {images}: d"),
-        (other_size, f"image 1 of {images} is 6 x 8 pixels, its labels in {other_size} 6 x 9"),
-        (longer, f"{images} holds 3 images but {longer} 4"),
-        (other_size / "a.png", "two files or two folders"),
+    for labels, message in [
+        (one_less, f"1 of 3 files in {images} have no match in {one_less}: c"),
+        (one_more, f"1 of 4 files in {one_more} have no match in {images}: d"),
+        (
+            other_size,
+            f"image 1 of {images} is 6 x 8 pixels, but its labels in {other_size} are 6 x 9",
+        ),
+        (longer, f"{images} holds 3 images, but {longer} holds 4"),
+        (other_size / "a.png", "must both be files or both be folders"),
     ]:
         with pytest.raises(InputError) as refused:
             readers.read_pair(images, labels)
-        assert said in str(refused.value)
+        assert message in str(refused.value)
 
 
 # Finding them
@@ -219,7 +222,7 @@ def test_find(tmp_path, images, labels):
     assert readers.find(tmp_path) == (tmp_path / images, tmp_path / labels)
 
 
-def test_of_two_layouts_the_stack_is_taken(tmp_path):
+def test_of_two_layouts_the_stack_is_read(tmp_path):
     for name in ("images", "labels", "masks"):
         (tmp_path / name).mkdir()
     assert readers.find(tmp_path) == (tmp_path / "images", tmp_path / "labels")

@@ -1,4 +1,4 @@
-"""Real data, where it is there: it is read as its READMEs say, and can be trained on."""
+"""Real data, where available: it is read as its READMEs say, and can be trained on."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_isbi2012():
 
 
 def test_two_steps_on_isbi2012(tmp_path):
-    # One slice is held out: to validate more with tiles that segment 148 pixels takes long.
+    # Hold out only one slice: validation with tiles that segment 148 pixels is slow.
     result = call(
         *("train", "--data", folder("isbi2012"), "--out", tmp_path / "run", *TINY),
         *("--tile", 164, "--steps", 2, "--validation", "23:24"),

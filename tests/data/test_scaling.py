@@ -1,4 +1,4 @@
-"""Scaling: one pair of numbers for the whole stack, computed here by hand and in integers."""
+"""Scaling: one pair of numbers for the whole stack, checked by hand and in integers."""
 
 import tracemalloc
 
@@ -19,13 +19,13 @@ STACK = [np.array([[[10], [20]]], np.uint8), np.array([[[30]], [[50]], [[20]]], 
 
 
 def test_minmax_over_the_whole_stack_by_hand():
-    # 10 … 50; each slice alone would give the first one's 20 a 1.
+    # Values 10 … 50. If slices were scaled separately, the 20 of the first would become 1.
     expected = [[[[0], [0.25]]], [[[0.5]], [[1]], [[0.25]]]]
     assert_scaled(scale(STACK, "minmax"), expected)
 
 
 def test_standard_by_hand():
-    # Mean 26, deviations -16, -6, 4, 24, -6: their squares are 920 in all, 184 in the mean.
+    # Mean 26, deviations -16, -6, 4, 24, -6; the sum of their squares is 920, the mean 184.
     d = 184**0.5
     expected = [[[[-16 / d], [-6 / d]]], [[[4 / d]], [[24 / d]], [[-6 / d]]]]
     assert_scaled(scale(STACK, "standard"), expected, atol=2e-7)  # measured: 3e-8
@@ -53,7 +53,7 @@ def test_channels_are_scaled_together():
 )
 @pytest.mark.parametrize("how", ["minmax", "standard"])
 def test_an_offset_that_leaves_float32_no_digits(dtype, offset, unit, how):
-    # 0 … 100 steps of a unit above the offset: in float32 the larger ones would all be one value.
+    # 0 … 100 units above the offset; for the larger offsets, most are equal in float32.
     steps = np.arange(101).reshape(1, 101, 1)
     expected = steps / 100 if how == "minmax" else (steps - 50) / 850**0.5  # (101² - 1) / 12
     (scaled,) = scale([(offset + unit * steps).astype(dtype)], how)
@@ -75,7 +75,7 @@ def test_the_arguments_are_not_written(how, dtype):
 
 
 def whole(images, how):
-    """Scale with each image in one piece, in float64: what bands must not change a bit of."""
+    """Scale each image in one piece, in float64; bands must give the same bits."""
     if how == "image":
         return [whole([image], "minmax")[0] for image in images]
     stacked = np.concatenate([image.astype(np.float64).ravel() for image in images])

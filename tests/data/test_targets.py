@@ -1,4 +1,4 @@
-"""What is trained towards: separated labels, and weights, beside sums written out here."""
+"""Training targets: separated labels and weights, against sums written out here."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_with_it_components_that_touch_at_corners_are_separated():
 
 
 def test_the_border_term_by_hand():
-    # 28 rows of cell pixels are left of 2 * 7 * (2 + 3); in the gap, d1 + d2 = 3 in both columns.
+    # 7 * (2 + 3) cell pixels remain; in the gap, d1 + d2 = 3 in both columns.
     cells = two_touching_cells()
     made = targets(of_cells([cells]), [0], Weighting("paper", w0=7.0, sigma=2.0))
     n1, n = 7 * (2 + 3), 12 * 20

@@ -245,7 +245,7 @@ def test_arguments_stay_as_they_are():
     "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
 )
 def test_instances_that_are_no_map_of_integers_are_refused(map_, bad):
-    with pytest.raises(InputError, match=r"legal: integers of the shape \(H, W\)") as error:
+    with pytest.raises(InputError, match=r"must be integers of shape \(H, W\)") as error:
         map_(bad)
     assert str(bad.dtype) in str(error.value)
     assert str(bad.shape) in str(error.value)
@@ -253,13 +253,13 @@ def test_instances_that_are_no_map_of_integers_are_refused(map_, bad):
 
 def test_other_bad_arguments_are_refused():
     instances = np.array([[1, 0, 2]])
-    with pytest.raises(InputError, match=r"w_c has the shape \(3,\); legal: \(2,\)"):
+    with pytest.raises(InputError, match=r"w_c has shape \(3,\); it must be \(2,\)"):
         weight_map.paper(instances, np.ones(3))
     for ignore in (np.zeros((3, 1), bool), np.zeros((1, 3), np.uint8)):
-        with pytest.raises(InputError, match=r"legal: bool of the shape \(1, 3\)"):
+        with pytest.raises(InputError, match=r"must be bool of shape \(1, 3\)"):
             weight_map.later(instances, ignore=ignore)
     for sigmas in ({"sigma": 0}, {"sigma": -1}, {"sigma1": 0}):
-        with pytest.raises(InputError, match=r"legal: above 0"):
+        with pytest.raises(InputError, match=r"must be above 0"):
             weight_map.later(instances, **sigmas)
     with pytest.raises(InputError, match="sigma is 0 pixels"):
         weight_map.paper(instances, W_C, sigma=0)

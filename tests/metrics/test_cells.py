@@ -1,4 +1,4 @@
-"""Scores of numbered cells: by hand, recomputed by loops, and what does not matter."""
+"""Scores of numbered cells: by hand, recomputed with loops, and invariances."""
 
 import json
 from math import isnan

@@ -1,4 +1,4 @@
-"""Scores of electron microscopy: by hand, and each recomputed here from what its words say."""
+"""Scores of electron microscopy: by hand, and each recomputed from its convention."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ def by_key(scores):
 
 
 def wall_with_a_gap():
-    """Two cells of 9 pixels; the wall between them has a pixel that is rather cell than wall."""
+    """Two cells of 9 pixels; one pixel of the wall between them looks more like cell."""
     truth = np.array([[1, 1, 1, 0, 2, 2, 2]] * 3)
     p = np.where(truth > 0, 0.95, 0.05)
     p[1, 3] = 0.45
@@ -33,7 +33,7 @@ def wall_with_a_gap():
 
 
 def cell_with_a_wall():
-    """One cell of 10 pixels; the two in its middle are rather wall than cell."""
+    """One cell of 10 pixels; the two in its middle look more like wall."""
     p = np.full((2, 5), 0.95)
     p[:, 2] = 0.35
     return np.full((2, 5), 4), p
@@ -58,14 +58,14 @@ BY_HAND = {
     ),
     # Squares: 81 + 81 of 324; 16 + 16 + 1 + 1 of 100; 18 and 10 single pixels.
     "adapted_rand": (1 / 6, 1 - (1 + 68 / 134) / 2, 1 - (36 / 180 + 20 / 110) / 2),
-    # Thinning takes nothing from walls of one pixel, and closes none of the gaps.
+    # Thinning leaves one-pixel walls unchanged, and closes no gap.
     "v_rand": (5 / 6, (1 + 68 / 134) / 2, (36 / 180 + 20 / 110) / 2),
-    # One segment tells nothing of two cells, and two nothing of one; pixels alone tell ln 2.
+    # One segment has no information about two cells, nor two about one; single pixels have ln 2.
     "v_info": (1 / 2, 1 / 2, (2 * log(2) / (log(2) + log(18)) + 0) / 2),
     "warping": (1 / 31, 1 / 31, 3 / 31),
     "warping_splits_mergers": (1 / 31, 1 / 31, 0),
 }
-SLICES = {  # at the best of the three, the lowest of several
+SLICES = {  # at the best of the three thresholds, the lowest of equal ones
     "pixel_error": (0.2, (1 / 21, 0)),
     "challenge_pixel_error": (0.2, (1 / 37, 0)),
     "iou": (0.2, (18 / 19, 1)),
@@ -90,7 +90,7 @@ def test_a_stack_of_two_sizes_by_hand(key):
     assert score.slices == pytest.approx(slices, rel=1e-12, abs=1e-15)
 
 
-# Recomputed from their words, with loops over pixels
+# Recomputed from their conventions, with loops over pixels
 
 
 def regions(cells):
@@ -123,7 +123,7 @@ def grown(cells):
 
 
 def segments_of(truth, proposal):
-    """Look up both segments of every pixel of true cells; on proposed membrane it is alone."""
+    """Look up both segments of every pixel of true cells; proposed membrane is single pixels."""
     here = [at for at in np.ndindex(truth.shape) if truth[at]]
     return [truth[at] for at in here], [(int(proposal[at]) or ("alone", at)) for at in here]
 
@@ -156,7 +156,7 @@ def is_simple(patch):
 
 
 def warped(truth, p, t):
-    """Flip what may be flipped, the farthest from t first, column by column among equals."""
+    """Flip what can be flipped, farthest from t first, column by column among equals."""
     source, target = np.pad(truth > 0, 1), np.pad(p > t, 1)
     distance = np.pad(np.abs(p - t).astype(np.float32), 1)
     while True:
@@ -171,7 +171,7 @@ def warped(truth, p, t):
 
 
 def splits_and_mergers(source, target):
-    """Pixels of cell between cells or without which one falls apart, gaps between cells."""
+    """Count the pixels that split or merge cells, by the definition."""
     ids = np.pad(regions(source), 1)
     count = 0
     for y, x in zip(*np.nonzero(source != target), strict=True):
@@ -191,7 +191,7 @@ def splits_and_mergers(source, target):
 
 
 def recomputed(truth, p, t):
-    """All counts and means that the scores need of one slice at one threshold."""
+    """Compute the counts and means that the scores need from one slice at one threshold."""
     cell = p > t
     pairs = sums(*segments_of(truth, regions(cell)), lambda n: n * (n - 1) // 2)
     source = warped(truth, p, t)
@@ -209,7 +209,7 @@ def recomputed(truth, p, t):
 
 
 def expected(slices):
-    """Scores of some slices at one threshold."""
+    """Compute the scores of these slices at one threshold."""
     total = {key: sum(one[key] for one in slices) for key in slices[0]}
     mean = {key: total[key] / len(slices) for key in ("v_rand", "v_info", "adapted_rand")}
     tp, wrong, pixels = total["tp"], total["wrong"], total["pixels"]
@@ -234,7 +234,7 @@ def draw(seed, shape, dtype=np.float32):
     truth, _ = ndimage.label(cells)
     noise = ndimage.gaussian_filter(rng.normal(size=shape), 0.7)
     p = ndimage.gaussian_filter(np.roll(cells, 1, axis=1).astype(float), 0.8) + 0.3 * noise
-    # Of float32, 0.1 is above 0.1 and 0.7 is below 0.7: thresholds are met exactly.
+    # The float32 of 0.1 is above 0.1, that of 0.7 below 0.7: thresholds are hit exactly.
     return truth, np.clip(p.round(1), 0, 1).astype(dtype)
 
 
@@ -263,7 +263,7 @@ def test_every_score_recomputed(seed):
         assert score.threshold == THRESHOLDS[best] == best / 10
         each = [expected([one])[key] for one in rows[best]]
         np.testing.assert_allclose(score.slices, each, rtol=0, atol=1e-12)
-    # The answer is neither perfect nor hopeless, so that something was compared.
+    # The answer is neither perfect nor useless, so that the comparison means something.
     assert 0 < found["warping_splits_mergers"].value < found["warping"].value < 0.2
     assert 0.2 < found["v_rand"].value < 1
     assert found["v_rand"].value != pytest.approx(1 - found["adapted_rand"].value, rel=1e-3)
@@ -300,7 +300,7 @@ def test_numbers_of_cells_do_not_matter():
 
 
 def test_cells_are_those_that_were_numbered():
-    # Two cells that touch: what joins them is a merger to the Rand scores, and fine to the others.
+    # Two cells that touch: joining them is a merger for the Rand scores, but not for the others.
     scores = by_key(em.scores([np.array([[1, 1, 2, 2, 2]])], [np.ones((1, 5))], (0.5,)))
     assert scores["v_rand"].value == pytest.approx(2 * 13 / (13 + 25))
     assert scores["warping"].value == scores["pixel_error"].value == 0
@@ -340,7 +340,7 @@ def test_json_and_back():
 def test_conventions_are_sentences_and_say_which_thresholds():
     for score in em.scores(*tiny()):
         assert score.convention.endswith(
-            f"; the {'highest' if score.higher_is_better else 'lowest'} over all t."
+            f"; the value is the {'highest' if score.higher_is_better else 'lowest'} over all t."
         )
 
 
@@ -365,7 +365,7 @@ def test_a_failure_in_another_process_is_one_here():
 
 
 class Pool:
-    """Stands in for a pool of processes; remembers how it was asked for."""
+    """A stand-in for a pool of processes that records its arguments."""
 
     asked = None
 

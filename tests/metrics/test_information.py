@@ -1,4 +1,4 @@
-"""Information scores: by hand, beside the formulas of the paper and scikit-image, by properties."""
+"""Information scores: by hand, against the paper's formulas and scikit-image, by properties."""
 
 from decimal import Decimal, localcontext
 from math import log
@@ -42,7 +42,7 @@ def test_background_by_hand():
     # True background is dropped: four pixels are left, of which one is alone and two are together.
     truth, proposal = [[1, 0, 1, 2, 0, 2]], [[3, 3, 0, 4, 4, 4]]
     # H(A) = ln 2. Proposed segments of 1, 1 and 2 pixels: H(B) = 2/4 ln 4 + 2/4 ln 2 = 3/2 ln 2.
-    # No segment reaches over two cells; cell 1 is split in halves: H(B|A) = 1/2 ln 2.
+    # No segment spans two cells; cell 1 is split in half: H(B|A) = 1/2 ln 2.
     assert v_info(truth, proposal) == pytest.approx((1, 1 - 1 / 3, 1 - 1 / 5), rel=1e-14)
 
 
@@ -62,22 +62,22 @@ def as_printed(truth, proposal):
 
 
 @given(two_maps())
-def test_beside_the_formulas_of_the_paper(maps):
+def test_against_the_formulas_of_the_paper(maps):
     truth, proposal = maps
     cells = truth > 0
     assume(len(np.unique(truth[cells])) > 1)
     assume(len(np.unique(proposal[cells])) > 1)
     scores = v_info(truth, proposal)
-    assume(scores.f > 1e-6)  # the harmonic mean of two zeros is no number
+    assume(scores.f > 1e-6)  # the harmonic mean of two zeros is undefined
     assert scores == pytest.approx(as_printed(truth, proposal), abs=1e-12)  # measured: 2e-15
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_beside_scikit_image(seed):
+def test_against_scikit_image(seed):
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(seed)
     truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
-    # To scikit-image background of the proposal is a segment like any other: break it up for it.
+    # scikit-image treats proposed background as one segment: break it up into single pixels.
     singles = np.where(
         proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
     )
@@ -107,7 +107,7 @@ def test_numbers_do_not_matter(maps, seed):
 
 
 @given(two_maps(background=1))
-def test_truth_and_proposal_change_places_where_there_is_no_background(maps):
+def test_swapping_truth_and_proposal_swaps_the_scores_without_background(maps):
     precision, recall, f = v_info(*maps)
     assert v_info(*maps[::-1]) == pytest.approx((recall, precision, f), abs=1e-14)
 
@@ -131,7 +131,7 @@ def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
 
 
 def test_independent_segmentations_tell_nothing():
-    # Every true cell has the same mixture of segments. Exactly 0: rounding must not go below.
+    # Every true cell has the same mixture of segments. Exactly 0: rounding must not make it < 0.
     rows, columns = np.indices((3, 7))
     assert v_info(rows + 1, columns + 1) == (0, 0, 0)
     assert v_info(rows // 2 + 1, columns // 3 + 1) == (0, 0, 0)
@@ -140,12 +140,12 @@ def test_independent_segmentations_tell_nothing():
 def test_one_cell():
     one = np.array([[1, 1, 1, 0, 1]])
     assert v_info(one, 5 * one) == (1, 1, 1)
-    assert v_info(one, [[1, 1, 2, 0, 2]]) == (1, 0, 0)  # no merger is possible, nothing is known
-    assert v_info([[1, 1, 2, 0, 2]], one) == (0, 1, 0)  # and here no split
+    assert v_info(one, [[1, 1, 2, 0, 2]]) == (1, 0, 0)  # no merger is possible
+    assert v_info([[1, 1, 2, 0, 2]], one) == (0, 1, 0)  # no split is possible
 
 
 def test_a_cell_of_nearly_all_pixels():
-    # Entropies of 3e-6 come out to the last digits, although one of a whole cell would be 0.
+    # Entropies of 3e-6 are accurate to the last digits, although that of a whole cell would be 0.
     n = 12_345_679
     table = segments.Table(*np.array([[1, 2, 3], [1, 1, 3], [n - 2, 1, 1]], np.int64))
     with localcontext(

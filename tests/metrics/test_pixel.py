@@ -1,4 +1,4 @@
-"""Scores of single pixels: by hand, beside a loop, and what a constant answer gets."""
+"""Scores of single pixels: by hand, against a loop, and what a constant answer gets."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_by_hand():
     assert pixel.mean_iou(matrix) == pytest.approx((1 / 3 + 2 / 5 + 0) / 3)
 
 
-def test_confusion_beside_a_loop():
+def test_confusion_against_a_loop():
     rng = np.random.default_rng(0)
     truth, predicted = rng.integers(0, 4, (2, 31, 17)).astype(np.uint8)
     expected = np.zeros((5, 5), int)
@@ -28,7 +28,7 @@ def test_confusion_beside_a_loop():
     np.testing.assert_array_equal(matrix, expected)
 
 
-def test_scores_beside_masks():
+def test_scores_against_masks():
     rng = np.random.default_rng(1)
     truth, predicted = rng.integers(0, 3, (2, 31, 17))
     matrix = pixel.confusion(truth, predicted, classes=3)
@@ -41,7 +41,7 @@ def test_scores_beside_masks():
 
 
 def test_sixteen_classes_do_not_overflow_the_labels_dtype():
-    labels = np.full((2, 3), 15, np.uint8)  # 15·16 + 15 = 255; one class more would wrap around
+    labels = np.full((2, 3), 15, np.uint8)  # 15·16 + 15 = 255; one more class would wrap around
     assert pixel.confusion(labels, labels, classes=16)[15, 15] == 6
     labels += 4
     assert pixel.confusion(labels, labels, classes=20)[19, 19] == 6
@@ -65,7 +65,7 @@ def test_a_class_that_does_not_occur_does_not_count():
     truth = np.array([[0, 0, 1, 1]])
     matrix = pixel.confusion(truth, truth, classes=5)
     assert pixel.mean_iou(matrix) == 1
-    # But one that is only answered does: 0 of 1; class 1 then has 1 of 2.
+    # A class that is only predicted does count: 0 of 1; class 1 then has 1 of 2.
     matrix = pixel.confusion(truth, np.array([[0, 0, 1, 4]]), classes=5)
     assert pixel.mean_iou(matrix) == pytest.approx((1 + 1 / 2 + 0) / 3)
 
@@ -80,13 +80,13 @@ def test_matrices_add_up():
 
 
 def test_iou_and_dice_of_a_class_by_hand():
-    # Class 0: 2 true, 2 called so, 1 both. Class 1: 3, 4, 2. Class 2: 1, 0, 0.
+    # Class 0: 2 true, 2 predicted, 1 both. Class 1: 3, 4, 2. Class 2: 1, 0, 0.
     matrix = pixel.confusion(TRUTH, PREDICTED, classes=3)
     assert [pixel.iou(matrix, k) for k in range(3)] == pytest.approx([1 / 3, 2 / 5, 0])
     assert [pixel.dice(matrix, k) for k in range(3)] == pytest.approx([2 / 4, 4 / 7, 0])
 
 
-def test_iou_and_dice_beside_masks_and_precision_and_recall():
+def test_iou_and_dice_against_masks_and_precision_and_recall():
     rng = np.random.default_rng(3)
     truth, predicted = rng.choice(3, (2, 31, 17), p=[0.6, 0.3, 0.1])
     predicted[:20] = truth[:20]
@@ -105,14 +105,14 @@ def test_a_class_that_nobody_sees_is_answered_perfectly():
     matrix = pixel.confusion(TRUTH, TRUTH, classes=5)
     assert (pixel.iou(matrix, 4), pixel.dice(matrix, 4)) == (1, 1)
     assert pixel.challenge_error(matrix, 4) == 0
-    # One that is only answered, or only true, is not.
+    # A class that is only predicted, or only true, is not.
     matrix = pixel.confusion(np.array([[0, 0, 1]]), np.array([[0, 0, 2]]), classes=3)
     assert [pixel.iou(matrix, k) for k in range(3)] == [1, 0, 0]
     assert [pixel.dice(matrix, k) for k in range(3)] == [1, 0, 0]
 
 
 def test_the_challenges_error_is_not_the_misclassification_rate():
-    # 6 pixels of cell, 4 called so, 3 of them rightly: precision 3/4, recall 1/2, F-score 3/5.
+    # 6 pixels of cell, 4 predicted, 3 of these correct: precision 3/4, recall 1/2, F-score 3/5.
     truth = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
     predicted = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 0, 0]])
     matrix = pixel.confusion(truth, predicted, classes=2)

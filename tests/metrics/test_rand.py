@@ -1,4 +1,4 @@
-"""Rand scores: by hand, beside loops over all pairs of pixels and scikit-image, by properties."""
+"""Rand scores: by hand, against loops over all pairs of pixels and scikit-image, by properties."""
 
 from fractions import Fraction
 
@@ -32,7 +32,7 @@ def two_maps(draw, background=0):
 
 def test_a_row_by_hand():
     # True cells of 3 and 2 pixels. Inside them segment 1 has 2 pixels, and 2 one in each cell: its
-    # third lies on true background. The pixel on the background of the proposal is alone.
+    # third lies on true background. The pixel of proposed background is a segment of its own.
     counts = rand.pairs(table(*ROW))
     assert counts.tolist() == [1, 3 + 1, 1 + 1]
     assert counts.dtype == np.int64
@@ -83,18 +83,18 @@ def test_adapted_is_all_ordered_pairs_with_each_pixel_and_itself(maps):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_pairs_beside_scikit_image(seed):
+def test_pairs_against_scikit_image(seed):
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(seed)
     truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
-    # To scikit-image background of the proposal is a segment like any other: break it up for it.
+    # scikit-image treats proposed background as one segment: break it up into single pixels.
     singles = np.where(
         proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
     )
     error, *others = metrics.adapted_rand_error(truth, singles, ignore_labels=(0,))
     precision, recall, f = rand.scores(rand.pairs(table(truth, proposal)))
     assert f == pytest.approx(1 - error, rel=1e-12)
-    # What it calls precision and recall has changed places between releases.
+    # Releases of scikit-image differ in which value they call precision and which recall.
     assert sorted([precision, recall]) == pytest.approx(sorted(others), rel=1e-12)
 
 
@@ -102,7 +102,7 @@ def test_scores_of_several_slices_are_those_of_one_with_all_their_cells():
     rng = np.random.default_rng(0)
     truth, proposal = rng.integers(0, 4, (2, 3, 6, 5))
     counts = sum(rand.pairs(table(t, p)) for t, p in zip(truth, proposal, strict=True))
-    apart = 10 * np.arange(3)[:, None, None]  # no segment reaches into the next slice
+    apart = 10 * np.arange(3)[:, None, None]  # no segment extends into the next slice
     whole = rand.pairs(table(*(np.where(x > 0, x + apart, 0) for x in (truth, proposal))))
     assert counts.tolist() == whole.tolist()
     each = [rand.scores(rand.pairs(table(t, p))).f for t, p in zip(truth, proposal, strict=True)]
@@ -129,7 +129,7 @@ def test_numbers_do_not_matter(maps, seed):
 
 
 @given(two_maps(background=1))
-def test_truth_and_proposal_change_places_where_there_is_no_background(maps):
+def test_swapping_truth_and_proposal_swaps_the_scores_without_background(maps):
     for there, back in zip(both_forms(maps), both_forms(maps[::-1]), strict=True):
         assert there == (back.recall, back.precision, back.f)
 
@@ -143,7 +143,7 @@ def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
 
 
 def test_only_background_proposed_is_every_pixel_alone():
-    # 13 pixels: no pair, so none that is wrong; as squares, 13 of 13 and of 36 + 16 + 9.
+    # 13 single pixels: no pair, so none is wrong; as squares, 13 of 13 and of 36 + 16 + 9.
     nothing = np.zeros_like(TRUTH)
     pairs, squares = both_forms((TRUTH, nothing))
     assert pairs == (1, 0, 0)
@@ -162,6 +162,6 @@ def test_counts_are_exact_on_the_largest_images():
     size = 4096**2
     one_cell = segments.Table(*(np.array([[1], [1], [size - 1]], np.int64)))
     assert rand.pairs(one_cell).tolist() == [(size - 1) * (size - 2) // 2] * 3
-    # Counts of a stack of them are not rounded to floats before they are divided.
+    # Counts of a stack are not rounded to floats before division.
     counts = np.array([2**53 + 1, 3 * 2**53 + 1, 3 * 2**53 + 1])
     assert rand.scores(counts).f == float(Fraction(2**53 + 1, 3 * 2**53 + 1))

@@ -1,4 +1,4 @@
-"""SEG: by hand, beside a loop, and beside the challenge's own program."""
+"""SEG: by hand, against a loop, and against the challenge's own program."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ PROPOSAL = picture("2222.44 222..4. ...5... ....8..")
 
 def test_by_hand():
     # Cell 1: 6 of its 9 pixels are in segment 2, which has 7. Cell 3: 3 of 4 in 4, which has 3.
-    # Cell 7: 1 of 3 in 8, not more than half. Segment 5 lies in no cell and costs nothing.
+    # Cell 7: 1 of 3 in 8, not more than half. Segment 5 lies in no cell and is not penalized.
     np.testing.assert_allclose(seg.jaccard(TRUTH, PROPOSAL), [6 / 10, 3 / 4, 0], rtol=1e-15)
 
 
@@ -31,7 +31,7 @@ def test_half_of_a_cell_does_not_match():
 
 
 def test_the_matching_segment_may_be_far_too_large():
-    # Half is of the cell and not of the segment: 2 of 2 pixels, in a segment of 8; both match it.
+    # Half refers to the cell, not the segment: 2 of 2 pixels, in a segment of 8; both match it.
     np.testing.assert_allclose(
         seg.jaccard(picture("11..2222"), picture("33333333")), [1 / 4, 1 / 2]
     )
@@ -68,7 +68,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @given(shapes, seeds)
-def test_beside_a_loop(shape, seed):
+def test_against_a_loop(shape, seed):
     truth, proposal = draw(seed, shape)
     truth.flags.writeable = proposal.flags.writeable = False
     expected = []
@@ -84,7 +84,7 @@ def test_beside_a_loop(shape, seed):
     np.testing.assert_allclose(indices, expected, rtol=1e-15)
 
 
-def test_beside_the_program_of_the_challenge(tmp_path):
+def test_against_the_program_of_the_challenge(tmp_path):
     pytest.importorskip("ctc_metrics")
     from ctc_metrics.metrics.technical.seg import seg as score
     from ctc_metrics.utils.representations import match

@@ -1,4 +1,4 @@
-"""Regions, and the table of two segmentations: by hand, and beside loops over single pixels."""
+"""Regions, and the table of two segmentations: by hand, and against loops over single pixels."""
 
 from collections import Counter
 
@@ -31,7 +31,7 @@ def test_components_by_hand():
 
 
 @pytest.mark.parametrize("density", [0.0, 0.3, 0.6, 0.9, 1.0])
-def test_components_beside_scikit_image(density):
+def test_components_against_scikit_image(density):
     measure = pytest.importorskip("skimage.measure")
     cells = np.random.default_rng(0).random((61, 47)) < density
     np.testing.assert_array_equal(segments.components(cells), measure.label(cells, connectivity=1))
@@ -48,7 +48,7 @@ def test_contingency_by_hand():
 
 
 @given(two_maps())
-def test_contingency_beside_a_loop(maps):
+def test_contingency_against_a_loop(maps):
     truth, proposal = maps
     expected = Counter(zip(truth.ravel().tolist(), proposal.ravel().tolist(), strict=True))
     table = segments.contingency(truth, proposal)
@@ -84,7 +84,7 @@ def test_sizes_by_hand():
 
 
 @given(two_maps())
-def test_sizes_beside_a_loop_over_pixels(maps):
+def test_sizes_against_a_loop_over_pixels(maps):
     truth, proposal = (labels.ravel() for labels in maps)
     expected = Counter()
     for t, p in zip(truth, proposal, strict=True):

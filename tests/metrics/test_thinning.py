@@ -1,4 +1,4 @@
-"""Border thinning: by hand, beside a loop that takes one pixel after the other, and by properties.
+"""Border thinning: by hand, against a loop that takes one pixel after the other, and by properties.
 
 scikit-image's watershed cannot be matched pixel for pixel: where a wall is an even number of pixels
 wide, its line lies on the side that the heap happens to serve last, and that changed with releases.
@@ -42,7 +42,7 @@ pictures = st.builds(
         ("1...1", "11.22"),
         ("1....1", "111.22"),
         ("1.....1", "111.222"),
-        ("..1..", "11111"),  # the edge is no cell
+        ("..1..", "11111"),  # the edge is not a cell
     ],
 )
 def test_a_wall_by_hand(cells, expected):
@@ -80,7 +80,7 @@ def test_a_map_by_hand():
     np.testing.assert_array_equal(thinning.thin(cells.astype(bool)), expected)
 
 
-def test_a_line_is_no_rival():
+def test_a_line_is_not_a_rival():
     # The middle row, of one layer: 1 comes first, 3 yields to it, so 2 has no rival, 4 yields to 2.
     cells = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 1]])
     expected = [[1, 0, 2, 2], [1, 0, 2, 0], [0, 3, 0, 4]]
@@ -120,7 +120,7 @@ def around(at):
 
 
 @given(pictures)
-def test_beside_a_loop_over_single_pixels(cells):
+def test_against_a_loop_over_single_pixels(cells):
     np.testing.assert_array_equal(thinning.thin(cells), one_by_one(cells))
 
 
@@ -205,7 +205,7 @@ def watershed(cells):
     return segmentation.watershed(~cells, seeds, connectivity=1, watershed_line=True)
 
 
-def test_odd_walls_beside_scikit_image():
+def test_odd_walls_against_scikit_image():
     cells = np.ones((23, 40), bool)
     for start, width in [(3, 1), (8, 3), (15, 5), (27, 7)]:
         cells[:, start : start + width] = False
@@ -232,7 +232,7 @@ def mosaic(height, width, count, wall, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mosaics_beside_scikit_image(seed):
+def test_mosaics_against_scikit_image(seed):
     truth = mosaic(290, 311, 80, wall=2, seed=seed)
     for wall in (3, 6, 9):
         cells = mosaic(290, 311, 80, wall, seed)
@@ -242,7 +242,7 @@ def test_mosaics_beside_scikit_image(seed):
         assert v_info < 1e-3  # measured: 4e-4
 
 
-def test_isbi2012_beside_scikit_image():
+def test_isbi2012_against_scikit_image():
     path = DATA / "isbi2012" / "train-labels.tif"
     if not path.is_file():
         pytest.skip(f"{path} is not there")

@@ -1,4 +1,4 @@
-"""Simple points: all 512 patches beside two other definitions, and the codes of the neighbours."""
+"""Simple points: all 512 patches against two other definitions, and the codes of the neighbours."""
 
 from itertools import product
 
@@ -77,7 +77,7 @@ def test_a_flip_of_a_simple_centre_keeps_the_number_of_pieces_in_all_512_patches
     assert simple == 232  # as many as by Fiji's test
 
 
-def test_beside_the_number_of_crossings():
+def test_against_the_number_of_crossings():
     for patch in PATCHES:
         assert topology.is_simple(patch) == (crossings(patch) == 1), patch
 
@@ -98,7 +98,7 @@ def test_codes_by_hand():
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
-def test_codes_beside_a_loop(height, width, seed):
+def test_codes_against_a_loop(height, width, seed):
     image = np.random.default_rng(seed).random((height, width)) < 0.5
     image.flags.writeable = False
     codes = topology.codes(image)

@@ -1,4 +1,4 @@
-"""The warping error: worked out by hand, beside the search written out, and what it ignores."""
+"""The warping error: worked out by hand, against the search written out, and what it ignores."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def cells(rows):
 
 
 def wrong(truth, answer):
-    """Count what a certain answer does wrong, the kinds that do not occur left out."""
+    """Count the errors of a certain answer; kinds that do not occur are left out."""
     result = warping.errors(cells(truth), cells(answer).astype(float), 0.5)
     counts = {name: count for name, count in result._asdict().items() if count}
     assert result.mismatches == sum(counts.values())
@@ -42,7 +42,7 @@ def test_a_perfect_answer():
 
 @pytest.mark.parametrize("first, last", [(1, 2), (2, 3), (1, 4), (0, 1), (0, 5)])
 def test_each_pixel_of_a_gap_in_a_thin_wall_merges(first, last):
-    # Whichever of them the wall lost, the cells beside it would touch: none may be flipped.
+    # Without any one of them, the adjacent cells would touch: none can be flipped.
     rows = TWO_CELLS.split()
     rows[first:last] = ["......."] * (last - first)
     assert wrong(TWO_CELLS, " ".join(rows)) == {"mergers": last - first}
@@ -64,7 +64,7 @@ def test_a_wall_through_a_cell_counts_by_its_thickness_however_long():
 @pytest.mark.parametrize(
     "answer",
     [
-        "..#.... ..#.... ..#.... ..#.... ..#....",  # beside
+        "..#.... ..#.... ..#.... ..#.... ..#....",  # displaced
         "..####. ..####. ..####. ..####. ..####.",  # thicker
         "..#.... ..#.... ...#... ....#.. ....#..",  # crooked
     ],
@@ -155,7 +155,7 @@ def test_one_pixel_of_membrane_among_the_eight():
 
 
 def remaining(probability, threshold):
-    """Say where a wall, the middle column of a cell, is not drawn when it is warped."""
+    """Return the rows where a wall, the middle column of a cell, is missing after warping."""
     truth = np.ones_like(probability, bool)
     warped = warping.warp(truth, probability, threshold)
     assert warped[:, :3].all() and warped[:, 4:].all()
@@ -202,7 +202,7 @@ def count_pieces(image):
 
 
 def search(truth, probability, threshold):
-    """Write the search out as it is described; returns the pixels in the order of their flips."""
+    """Do the search as described, step by step; return the pixels in the order of their flips."""
     height, width = truth.shape
     source = np.pad(truth > 0, 1)
     target = np.pad(probability, 1, constant_values=-1) > threshold
@@ -240,7 +240,7 @@ thresholds = st.sampled_from(THRESHOLDS)
 
 
 @given(shapes, seeds, blurs, thresholds)
-def test_beside_the_search_written_out(shape, seed, blur, threshold):
+def test_against_the_search_written_out(shape, seed, blur, threshold):
     truth, probability = draw(seed, shape, blur)
     expected = truth.copy()
     for y, x in search(truth, probability, threshold):
@@ -260,7 +260,7 @@ def test_the_warped_truth_has_the_topology_of_the_truth(shape, seed, blur, thres
 
 
 def kind(warped, y, x):
-    """Say what a flip of one pixel would do, as it is described, on labels made anew."""
+    """Classify the flip of one pixel by the definition, with freshly computed labels."""
 
     def around(image, y, x):
         labels, _ = ndimage.label(image)
@@ -296,16 +296,16 @@ def check_kinds(truth, probability, threshold):
 
 
 @given(shapes.map(lambda shape: (shape[0] + 1, shape[1] + 1)), seeds, blurs, thresholds)
-def test_kinds_beside_their_description(shape, seed, blur, threshold):
+def test_kinds_against_their_description(shape, seed, blur, threshold):
     check_kinds(*draw(seed, shape, blur), threshold)
 
 
-def test_all_kinds_beside_their_description_in_an_image_larger_than_the_window():
+def test_all_kinds_against_their_description_in_an_image_larger_than_the_window():
     counts = [check_kinds(*draw(4, (61, 83), 1.5), threshold) for threshold in THRESHOLDS]
     assert np.all(np.sum(counts, axis=0) > 0)
 
 
-def test_a_part_of_isbi2012_beside_the_search_written_out():
+def test_a_part_of_isbi2012_against_the_search_written_out():
     if not (DATA / "isbi2012").is_dir():
         pytest.skip(f"{DATA / 'isbi2012'} is not there")
     truth = tifffile.imread(DATA / "isbi2012" / "train-labels.tif")[7, 100:220, 50:210]

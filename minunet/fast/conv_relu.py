@@ -18,11 +18,10 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     return form.forward(np.ascontiguousarray(x), w, b)  # a turned tile is a view
 
 
-def backward(
-    dy: Array, y: Array, x: Array, w: Array, need_dx: bool = True
-) -> tuple[Array | None, Array, Array]:
-    """Gradients of a rectified convolution; parameters and results as of `ops/conv_relu.py`."""
-    transformed = need_dx and winograd.pays(x.shape[0], x.shape[1], w)
-    here = need_dx and not transformed
-    dx, dw, db = direct.backward(dy, y, np.ascontiguousarray(x), w, need_dx=here)
-    return winograd.input_gradient(dy, y, w) if transformed else dx, dw, db
+def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """Gradients of a rectified convolution; see `ops/conv_relu.py`."""
+    x = np.ascontiguousarray(x)
+    if winograd.pays(x.shape[0], x.shape[1], w):
+        dw, db = direct.parameter_gradients(dy, y, x, w)
+        return winograd.input_gradient(dy, y, w), dw, db
+    return direct.backward(dy, y, x, w)

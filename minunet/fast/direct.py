@@ -67,9 +67,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     return y
 
 
-def backward(
-    dy: Array, y: Array, x: Array, w: Array, need_dx: bool = True
-) -> tuple[Array | None, Array, Array]:
+def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """Gradients of a rectified convolution, all while a band is in the cache.
 
     Side by side, the kh pixels of dz that lie under each other make the products three times wider
@@ -79,18 +77,28 @@ def backward(
 
     Parameters
     ----------
-    dy, y, x, w : as of `ops/conv_relu.py`; `x` contiguous
-    need_dx : bool      whether dx is of use
+    dy, y, x, w : see `ops/conv_relu.py`; `x` contiguous
 
     Returns
     -------
     dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
+    dx = np.empty_like(x)
+    dw, db = _gradients(dy, y, x, w, dx)
+    return dx, dw, db
+
+
+def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    """Gradients dw and db alone; see `backward`."""
+    return _gradients(dy, y, x, w, None)
+
+
+def _gradients(dy: Array, y: Array, x: Array, w: Array, dx: Array | None) -> tuple[Array, Array]:
+    """Compute dw and db, and write dx unless it is None."""
     kh, kw, channels, features = w.shape
     height, pitch = x.shape[:2]
     pixels = x.reshape(-1, channels)
     kernel_columns = np.ascontiguousarray(w.transpose(1, 0, 3, 2)).reshape(kw, -1, channels)
-    dx = np.empty_like(x) if need_dx else None
     dws = np.zeros_like(w, shape=(count(), kw * channels, kh * features))
     dbs = np.zeros_like(w, shape=(count(), pitch, features))
 
@@ -110,7 +118,7 @@ def backward(
     row_bytes = pitch * (2 * channels + (kh + 1) * features) * x.itemsize
     over(height, fitting(row_bytes, least=RUN // pitch), work)
     dw = dws.sum(axis=0).reshape(kw, channels, kh, features).transpose(2, 0, 1, 3)
-    return dx, np.ascontiguousarray(dw), dbs.sum(axis=(0, 1))
+    return np.ascontiguousarray(dw), dbs.sum(axis=(0, 1))
 
 
 def _under_each_other(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tuple[Array, Array]:

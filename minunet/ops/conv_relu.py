@@ -26,9 +26,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     return relu.forward(conv2d.forward(x, w, b))
 
 
-def backward(
-    dy: Array, y: Array, x: Array, w: Array, need_dx: bool = True
-) -> tuple[Array | None, Array, Array]:
+def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """Gradients of a rectified convolution.
 
     Parameters
@@ -37,11 +35,9 @@ def backward(
     y : (H-kh+1, W-kw+1, O)    what `forward` returned
     x : (H, W, C)              the input `forward` was given
     w : (kh, kw, C, O)         its kernel
-    need_dx : bool             False where `x` is the image, whose gradient nobody asks for
 
     Returns
     -------
-    dx, dw, db : gradients, shaped like `x`, `w`, `b`; dx is None if not needed
+    dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
-    dx, dw, db = conv2d.backward(relu.backward(dy, y), x, w)
-    return dx if need_dx else None, dw, db
+    return conv2d.backward(relu.backward(dy, y), x, w)

@@ -194,6 +194,7 @@ def test_contract(variant, dtype):
     np.testing.assert_array_equal(x, image)
     for name, w in params.items():
         np.testing.assert_array_equal(w, copies[name])
+    assert list(activations) == list(kept)
     for name, a in activations.items():
         np.testing.assert_array_equal(a, kept[name])
         assert a.dtype == (np.uint8 if name.endswith("argmax") else dtype), name
@@ -202,6 +203,21 @@ def test_contract(variant, dtype):
     for name, gradient in grads.items():
         assert gradient.dtype == dtype
         assert gradient.shape == params[name].shape
+
+
+@VARIANTS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_backwards_of_the_same_activations_are_equal(variant, dtype):
+    params, x, arch = tile_of(small(2, variant), dtype)
+    logits, activations = unet.forward(params, x, arch, np.random.default_rng(0))
+    dlogits = np.random.default_rng(1).standard_normal(logits.shape).astype(dtype)
+    once = unet.backward(params, activations, dlogits, arch)
+    again = unet.backward(params, activations, dlogits, arch)
+    released = unet.backward(params, activations, dlogits, arch, release=True)
+    for name, gradient in once.items():
+        np.testing.assert_array_equal(gradient, again[name])
+        np.testing.assert_array_equal(gradient, released[name])
+    assert not activations
 
 
 # Equivariance: the network commutes with shifts by 2^depth pixels, and with no smaller ones
@@ -255,5 +271,7 @@ def test_a_tile_with_wrong_channels_or_axes_is_told_what_is_right():
 
 def test_a_tile_of_another_dtype_than_the_parameters_is_refused():
     params, x, arch = tile_of(small(1, "paper"))
-    with pytest.raises(InputError, match="float32 and the parameters are float64: give the tile"):
+    with pytest.raises(
+        InputError, match="float32, but the parameters are float64: convert the tile"
+    ):
         unet.forward(params, x.astype(np.float32), arch)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SECTION = re.compile(r"^(Parameters|Returns|Yields|Raises|Examples)\n-+\n", re.MULTILINE)
-NAME = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(\([^`]*\))?`(?!`)")
+NAME = re.compile(r"(?<!`)`([A-Za-z_][\w.]*/?)(\([^`]*\))?`(?!`)")
 ORDER = (
     *("minunet", "ops", "fast", "network", "data", "augmentation", "training", "prediction"),
     *("runs", "metrics", "report"),
@@ -62,8 +62,8 @@ class Scope(NamedTuple):
         if name in self.arguments:
             return match[0]
         package, _, last = self.module.rpartition(".")
-        if name.endswith(".py"):
-            stem = name.removesuffix(".py")
+        if name.endswith((".py", "/")):
+            stem = name.removesuffix(".py").removesuffix("/")
             files = (f"{home}.{stem}" for home in (self.module, package))
             page = next((file for file in files if file in self.names), None)
             return f"[{match[0]}]({page}.md)" if page and stem != last else match[0]
@@ -120,9 +120,10 @@ def inside(room: Module, found: list[Module]) -> list[Module]:
 
 
 def listing(room: Module, found: list[Module], known: set[str]) -> list[str]:
-    """List what is in a room: its own table of files, and every module that is not in it."""
+    """List the modules of a room: its own table of files, then every module it leaves out."""
     doc = ast.get_docstring(room.tree) or ""
-    table = "\n".join(line for line in doc.splitlines() if line.startswith("|"))
+    lines = doc.splitlines() if room.name != room.short else []  # minunet's table is of rooms
+    table = "\n".join(line for line in lines if line.startswith("|"))
     rest = [m for m in inside(room, found) if f"`{m.path.name}`" not in table]
     parts = [NAME.sub(Scope(room.name, known, {}).link, table)] if table else []
     lines = [f"- [`{module.short}`]({module.name}.md): {module.title}" for module in rest]

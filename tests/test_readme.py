@@ -1,53 +1,129 @@
-"""What the README says can be run: its example, its commands, its options, its links."""
+"""README and pages: their examples run; their commands, options and links exist."""
 
 import importlib.util
 import re
 from pathlib import Path
 
+import commands
+import numpy as np
 import pytest
 
 from minunet.network.architecture import Architecture
 from minunet.runs.options import flag
-from minunet.runs.settings import options
+from minunet.runs.settings import from_options, options
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted((ROOT / "tutorials" / "pages").glob("*.md"))
+GUIDES = [ROOT / "README.md", *PAGES]
+LINKING = [*GUIDES, ROOT / "tutorials" / "README.md", ROOT / "benchmarks" / "README.md"]
 
 
-def test_example_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def named(path):
+    """Name a file in the report of the tests."""
+    return path.relative_to(ROOT).as_posix()
+
+
+guides = pytest.mark.parametrize("path", GUIDES, ids=named)
+
+
+def page(name):
+    """Read one of the pages."""
+    return (ROOT / "tutorials" / "pages" / name).read_text("utf-8")
+
+
+def modules(text):
+    """List the modules of minunet that a text runs."""
+    return re.findall(r"python -m (minunet[.\w]*)", text)
+
+
+def example(text):
+    """Return the only Python example of a text."""
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return code
+
+
+def test_readme_is_short():
+    assert len(README.encode()) <= 9000
+    assert [line for line in README.splitlines() if len(line) > 120] == []
+
+
+def test_example_of_the_checks_runs():
     names = {}
-    exec(compile(example, "README.md", "exec"), names)
+    exec(compile(example(page("checks.md")), "checks.md", "exec"), names)
     assert names["dw"].shape == names["w"].shape
 
 
-def test_commands_exist():
-    modules = set(re.findall(r"python -m (minunet[.\w]*)", README))
-    assert {"minunet.train", "minunet.predict", "minunet.geometry", "minunet.data"} <= modules
-    for module in modules:
+def test_example_of_the_readme_runs(tmp_path):
+    data, run = commands.write_stack(tmp_path / "data"), tmp_path / "em"
+    options = ("--data", data, "--out", run, "--steps", 1, "--validate-every", 1)
+    assert commands.call("train", *options, *commands.TINY).code == 0
+    code = example(README)
+    assert code.count('"runs/em/best.npz"') == 1
+    (image,), _ = commands.draw_stack((1, 50, 60))
+    names = {"image": image}
+    exec(compile(code.replace('"runs/em/', f'"{run}/'), "README.md", "exec"), names)
+    assert {"params", "architecture", "settings"} <= set(dir(names["model"]))
+    assert names["p"].shape == (50, 60, 2)
+    np.testing.assert_allclose(names["p"].sum(axis=-1), 1, atol=1e-6)
+    assert names["cells"].shape == (50, 60)
+    assert np.issubdtype(names["cells"].dtype, np.integer)
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        (README, {"train", "predict", "evaluate"}),
+        (page("files.md"), {"train", "predict", "evaluate", "augment", "geometry", "data"}),
+    ],
+    ids=["README", "files"],
+)
+def test_commands_are_there(text, least):
+    assert {f"minunet.{name}" for name in least} <= set(modules(text))
+
+
+@guides
+def test_commands_exist(path):
+    for module in modules(path.read_text("utf-8")):
         assert importlib.util.find_spec(module), module
 
 
-def test_options_exist():
+@guides
+def test_options_exist(path):
     settings = {flag(option.name) for option in options()}
-    source = "".join(path.read_text() for path in (ROOT / "minunet").rglob("*.py"))
-    for option in set(re.findall(r"`(--[\w-]+)", README)) - {"--help"}:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "minunet").rglob("*.py"))
+    found = re.findall(r"(?<=[` ])--[a-z][\w-]*", _without_shell(path.read_text("utf-8")))
+    for option in set(found) - {"--help"}:
         assert option in settings or f'"{option}"' in source, option
 
 
-def test_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)]+)\)", README)
-    headings = {
-        "#" + re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
-        for line in README.splitlines()
-        if line.startswith("#")
-    }
-    assert links
+def _without_shell(text):
+    """Leave out the lines of shell commands that are not minunet's, such as pip's."""
+    return "\n".join(line for line in text.splitlines() if "pip install --quiet" not in line)
+
+
+@pytest.mark.parametrize("path", LINKING, ids=named)
+def test_links_lead_somewhere(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
+    assert links or path in PAGES
     for link in links:
-        if link.startswith("#"):
-            assert link in headings, link
-        elif not link.startswith("https://"):
-            assert (ROOT / link).exists(), link
+        if not link.startswith("https://"):
+            file, _, anchor = link.partition("#")
+            target = path.parent / file if file else path
+            assert target.exists(), link
+            assert not anchor or anchor in _headings(target), link
+
+
+def _headings(path):
+    """Anchors of the headings of a Markdown file."""
+    lines = path.read_text("utf-8").splitlines()
+    titles = (line.lstrip("# ").lower() for line in lines if line.startswith("#"))
+    return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
+
+
+def test_readme_links_to_every_page():
+    for path in PAGES:
+        assert f"]({path.relative_to(ROOT).as_posix()})" in README, path.name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +131,40 @@ def test_links_lead_somewhere():
 )
 def test_parameter_counts_are_true(arch, count):
     assert f"{arch.parameters():,}" == count
-    assert count in README
+    assert count in page("departures.md")
+
+
+def _rows(text):
+    """Cells of the first table below a text."""
+    lines = text[text.index("\n|") :].strip().split("\n\n")[0].splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return rows[0], rows[2:]
+
+
+def test_table_of_presets_is_that_of_the_code():
+    part = page("departures.md").split("## What the presets and experiments change\n")[1]
+    head, rows = _rows(part)
+    chosen = [dict([column.strip("`-").split()]) for column in head[1:]]
+    assert chosen == [
+        *({"preset": name} for name in ("paper", "tiny", "laptop")),
+        *({"experiment": name} for name in ("em", "cells")),
+    ]
+    paper, *others = (from_options(**column) for column in chosen)
+    names = {option.name for option in options()} - {"preset", "experiment"}
+    wrote = {
+        flag(name): [str(getattr(paper, name))]
+        + [
+            f"**{value}**" if (value := getattr(one, name)) != getattr(paper, name) else str(value)
+            for one in others
+        ]
+        for name in names
+        if any(getattr(one, name) != getattr(paper, name) for one in others)
+    }
+    assert {row[0].strip("`"): row[1:] for row in rows} == wrote
+
+
+def test_architecture_is_that_of_the_preset_paper():
+    assert from_options(preset="paper").architecture == Architecture()
 
 
 def test_command_of_the_tests_is_the_one_that_ci_runs():

@@ -20,7 +20,7 @@ import scipy
 from exercises.deformation import check_deform, check_folds, check_halfway, check_turned
 from figures import show
 
-from minunet import augment, augment_sheet, augmentation
+from minunet import augment, augmentation
 from minunet.augmentation import deformation, grey_values, interpolation
 from minunet.data import synthetic
 from minunet.image import Sample
@@ -329,7 +329,7 @@ for _, label, _ in samples:
 
 figure, panels = plt.subplots(2, 4, figsize=(6.4, 3.4), layout="constrained")
 for k, (x, label, grid) in enumerate(samples):
-    panels[0, k].imshow(augment_sheet.painted(x, grid))
+    panels[0, k].imshow(augment.painted(x, grid))
     panels[0, k].set_title(f"sample {k}" if k else "as it was", fontsize=10)
     panels[1, k].imshow(label, cmap="gray", interpolation="nearest")
 for ax in panels.flat:

@@ -1,4 +1,4 @@
-"""Run the chapters, and build their site.
+"""Run the chapters and build their site.
 
     python tutorials/build.py run [CHAPTER …]   # sources NN_name.py → NN_name.ipynb with outputs
     python tutorials/build.py site [OUT]        # a static site of all chapters
@@ -30,47 +30,47 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-"""What every notebook says about itself: nothing of the machine that ran it."""
+"""Metadata of every notebook; nothing about the machine that ran it."""
 
 CELL_SECONDS = 600
-"""A cell that takes longer hangs."""
+"""Time limit of a cell, in seconds."""
 
 
 class ChapterError(Exception):
-    """A chapter did not run from top to bottom; the message names the cell."""
+    """The exception for a chapter that does not run to its end; the message names the cell."""
 
 
 def sources() -> list[Path]:
-    """List the sources of all chapters, in their order."""
+    """List the sources of all chapters, in order."""
     return sorted(HERE.glob("[0-9][0-9]_*.py"))
 
 
 def chosen(names: list[str]) -> list[Path]:
-    """Find the chapters named by number, slug or file; all, if none is named.
+    """Find chapters by number, name or file; without any, return all.
 
-    Raises a `ValueError` for a name that is no chapter's.
+    Raises a `ValueError` for a name that no chapter has.
     """
-    legal = {}
+    known = {}
     for path in sources():
         number, slug = path.stem.split("_", 1)
-        legal |= dict.fromkeys((path.stem, slug, number, str(int(number))), path)
+        known |= dict.fromkeys((path.stem, slug, number, str(int(number))), path)
     paths = []
     for name in names:
         stem = re.sub(r"\.(py|ipynb)$", "", Path(name).name)
-        if stem not in legal:
+        if stem not in known:
             stems = [path.stem for path in sources()]
-            near = difflib.get_close_matches(stem, legal, 1, 0)
-            nearest = legal[near[0]].stem if near else "none"
+            near = difflib.get_close_matches(stem, known, 1, 0)
+            nearest = known[near[0]].stem if near else "none"
             raise ValueError(
-                f"no chapter is called {name}; the nearest is {nearest}, and there are "
+                f"no chapter is called {name}; the nearest is {nearest}; the chapters are "
                 f"{', '.join(stems) or 'none'}"
             )
-        paths.append(legal[stem])
+        paths.append(known[stem])
     return list(dict.fromkeys(paths)) or sources()
 
 
 def read(source: Path) -> NotebookNode:
-    """Notebook of a source, without outputs; the cells' names follow from what is in them."""
+    """Read a source as a notebook without outputs; the IDs of cells are hashes of their text."""
     import jupytext
     import nbformat
 
@@ -90,14 +90,14 @@ def read(source: Path) -> NotebookNode:
 def execute(
     source: Path, each: Callable[[int, int], None] = lambda done, cells: None
 ) -> NotebookNode:
-    """Notebook of a source with the outputs of a run from top to bottom in a fresh kernel.
+    """Run a source from top to bottom in a fresh kernel; return the notebook with its outputs.
 
     Parameters
     ----------
     source : the `.py` file
-    each : called before each cell with the number of cells done and of all
+    each : called before each cell with the number of cells done and of all cells
 
-    Raises a `ChapterError` that names the cell if an exception or a warning comes out of one.
+    Raises a `ChapterError` that names the cell if one raises an exception or writes a warning.
     """
     import nbclient
     import nbformat
@@ -121,7 +121,7 @@ def execute(
         on_cell_start=started,
     )
     wrong = ""
-    with tempfile.TemporaryDirectory() as profile:  # nobody's startup files
+    with tempfile.TemporaryDirectory() as profile:  # without startup files of the user
         try:
             client.execute(env=os.environ | {"IPYTHONDIR": profile})
         except nbclient.exceptions.CellExecutionError as error:
@@ -145,7 +145,7 @@ def execute(
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook; a reader sees the old one or the new one, and nothing between."""
+    """Write a notebook, replacing the old one in a single move."""
     import nbformat
 
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp") as file:
@@ -155,7 +155,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def run(names: list[str]) -> int:
-    """Execute chapters, and write their notebooks; the number of those that failed."""
+    """Execute chapters and write their notebooks; return how many failed."""
     took, failures = {}, []
     terminal = sys.stdout.isatty()
     for source in chosen(names):
@@ -182,7 +182,7 @@ def run(names: list[str]) -> int:
 
 
 def site(out: Path) -> int:
-    """Build the static site, with nothing of an earlier one in it; a warning is a failure."""
+    """Build the static site in place of an earlier one; treat every warning as an error."""
     from sphinx.cmd.build import main as sphinx
     from website.assemble import Sources
 
@@ -200,16 +200,20 @@ def site(out: Path) -> int:
 
 
 def main() -> NoReturn:
-    """Read the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python tutorials/build.py", description=__doc__.splitlines()[0]
     )
     commands = parser.add_subparsers(required=True, dest="command")
-    one = commands.add_parser("run", help="execute chapters, and write their notebooks")
-    one.add_argument("chapter", nargs="*", help="by number, name or file (default: all)")
+    one = commands.add_parser("run", help="execute chapters and write their notebooks")
+    one.add_argument("chapter", nargs="*", help="number, name or file of a chapter (default: all)")
     two = commands.add_parser("site", help="build the static site of all chapters")
     two.add_argument(
-        "out", nargs="?", default=HERE / "_site", type=Path, help="(default: %(default)s)"
+        "out",
+        nargs="?",
+        default=HERE / "_site",
+        type=Path,
+        help="folder of the site; an earlier one is replaced (default: %(default)s)",
     )
     asked = parser.parse_args()
     try:
@@ -217,7 +221,7 @@ def main() -> NoReturn:
     except ValueError as error:
         wrong = str(error)
     except ModuleNotFoundError as error:
-        wrong = f"{error.name} is missing; pip install -e '.[tutorials]' brings it"
+        wrong = f"{error.name} is not installed; run pip install -e '.[tutorials]'"
     parser.exit(2, f"{parser.prog}: {wrong}\n")
 
 

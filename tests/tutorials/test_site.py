@@ -1,4 +1,4 @@
-"""The site of the tutorials: built once, its links followed, and opened in a browser."""
+"""The site of the tutorials: build it once, follow its links, open it in a browser."""
 
 import functools
 import re
@@ -22,11 +22,13 @@ PAGES = [
     "index.html",
     *CHAPTER_PAGES,
     "files/README.html",
+    *(f"pages/{path.stem}.html" for path in sorted((TUTORIALS / "pages").glob("*.md"))),
     "files/benchmarks/README.html",
     "reference/index.html",
     "reference/minunet.ops.conv2d.html",
-    "reference/minunet.architecture.html",
-    "_modules/minunet/unet.html",
+    "reference/minunet.network.html",
+    "reference/minunet.network.architecture.html",
+    "_modules/minunet/network/unet.html",
     "files/tutorials/solutions/convolution.py.html",
     "search.html",
     "genindex.html",
@@ -62,7 +64,7 @@ MEASURE = """
 
 
 class Page(HTMLParser):
-    """What a page points to, and what can be pointed to in it."""
+    """The links, files, anchors and images of a page."""
 
     def __init__(self, path):
         super().__init__()
@@ -70,7 +72,7 @@ class Page(HTMLParser):
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
-        """Collect one element."""
+        """Collect what one element contributes."""
         have = dict(attributes)
         self.anchors |= {have[key] for key in ("id", "name") if have.get(key)}
         if tag == "a" and have.get("href"):
@@ -87,7 +89,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Lend the folder of the site, built by the command."""
+    """Build the site with the command; lend its folder."""
     out = tmp_path_factory.mktemp("site") / "pages"
     command = [sys.executable, str(TUTORIALS / "build.py"), "site", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
@@ -175,6 +177,17 @@ def test_the_reference_is_that_of_the_docstrings(site):
             assert (site / "reference" / f"{'.'.join(parts)}.html").exists()
 
 
+def test_the_reference_is_grouped_by_room(site):
+    package, index = TUTORIALS.parent / "minunet", parsed(site / "reference" / "index.html")
+    for path in package.glob("*/__init__.py"):
+        room = f"minunet.{path.parent.name}"
+        assert f"{room}.html" in index.links
+        assert path.parent.name in index.anchors
+        for file in path.parent.glob("[!_]*.py"):
+            assert f"{room}.{file.stem}.html" in index.links
+            assert f"{room}.{file.stem}.html" in parsed(site / "reference" / f"{room}.html").links
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_browser_shows_it(site, measure, page, width):
@@ -193,13 +206,15 @@ def test_a_browser_shows_it(site, measure, page, width):
 
 
 def _brightness(colour):
-    """Mean of red, green and blue."""
+    """Return the mean of red, green and blue."""
     return sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("page", ["index.html", "05_energy.html", "reference/minunet.unet.html"])
-def test_it_is_dark_where_the_reader_likes_it_dark(measure, page, width):
+@pytest.mark.parametrize(
+    "page", ["index.html", "05_energy.html", "reference/minunet.network.unet.html"]
+)
+def test_it_is_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
     found = measure(page, width, "dark")
     assert _brightness(found["ground"]) < 60 < 150 < _brightness(found["ink"])
 
@@ -208,7 +223,7 @@ def test_it_is_dark_where_the_reader_likes_it_dark(measure, page, width):
     ("words", "title"),
     [
         ("up-convolution", "4. What is an up-convolution?"),
-        ("overlap-tile", "tiling"),
+        ("overlap-tile", "prediction.tiling"),
         ("check_gradients", "minunet.gradcheck.check_gradients"),
     ],
 )
@@ -216,13 +231,13 @@ def test_the_search_finds(measure, words, title):
     assert title in measure(f"search.html?q={words}", 1280)["results"]
 
 
-def test_a_link_to_nothing_is_told(tmp_path):
+def test_a_dead_link_is_an_error(tmp_path):
     sources = Sources(tmp_path)
     for link in ("nothing.md", "../nothing.md", "../../nothing.md", "../.git/../../tests"):
-        with pytest.raises(ValueError, match=f"index.md: there is no {link} to link to"):
+        with pytest.raises(ValueError, match=f"index.md links to {link}, which is not"):
             sources.linked(f"[see]({link})", TUTORIALS, PurePosixPath("index.md"))
 
 
 def test_code_stays_code(tmp_path):
-    code = "see\n\n```sh\n[x](nothing.md) `minunet/unet.py`\n```\n`no/such.py` `[a](b.md)`"
+    code = "see\n\n```sh\n[x](nothing.md) `minunet/network/unet.py`\n```\n`no/such.py` `[a](b.md)`"
     assert Sources(tmp_path).linked(code, TUTORIALS, PurePosixPath("index.md")) == code

@@ -1,4 +1,4 @@
-"""Lay out the sources of the site: chapters, reference, and every file that a page links to."""
+"""Write the sources of the site: chapters, pages, reference, and every file they link to."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from website import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = ROOT / "tutorials"
+PAGES = TUTORIALS / "pages"
 LINK = re.compile(r"(?<=\]\()(?![a-z+]+:|#)([^()\s#]+)(#[^()\s]*)?(?=\))")
 MENTION = re.compile(r"\[[^\]]*\]\([^)]*\)|(?<!`)`([\w.-]+/[\w./-]*|\w+\.py)`(?!`)")
 FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`[^`\n]+`)")
+ORPHAN = "---\norphan: true\n---\n\n"
+"""Front matter of a page that may be in no table of contents."""
+
 ASIDE = "---\norphan: true\nnosearch: true\n---\n\n"
+"""Front matter of a page that the search leaves out, too."""
+
 LANGUAGES = {".py": "python", ".toml": "toml", ".css": "css"}
 
 START = """
@@ -35,10 +41,17 @@ START = """
 :caption: The package
 
 files/README.md
+{pages}
 files/benchmarks/README.md
 reference/index
 ```
 """
+
+
+def toctree(names: list[str]) -> str:
+    """Write a hidden table of contents, or nothing if it is empty."""
+    listed = "\n".join(names)
+    return f"\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n" if names else ""
 
 
 class Sources:
@@ -46,7 +59,7 @@ class Sources:
 
     Parameters
     ----------
-    folder : empty, or to be made
+    folder : an empty folder, or a new one
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +67,7 @@ class Sources:
         self.modules = {m.path: m.name for m in reference.modules(ROOT / "minunet")}
         counts = Counter(path.name for path in self.modules)
         self.once = {name for name, count in counts.items() if count == 1}
-        """Names of files that no two modules have: a text may call them without their folder."""
+        """File names that only one module has: a text may use them without their folder."""
         self.written: set[PurePosixPath] = set()
         self.alternatives: dict[str, str] = {}
         """Alternative text of each figure, by the SHA-256 of its PNG."""
@@ -65,9 +78,10 @@ class Sources:
         for path in chapters:
             self.chapter(path)
         readme = (TUTORIALS / "README.md").read_text("utf-8")
-        names = "\n".join(path.name for path in chapters)
         text = self.linked(readme, TUTORIALS, PurePosixPath("index.md"))
-        self.write("index.md", text + START.format(chapters=names))
+        names = "\n".join(path.name for path in chapters)
+        pages = dict.fromkeys(re.findall(r"\]\((pages/[\w.]+)\)", readme))  # in its order
+        self.write("index.md", text + START.format(chapters=names, pages="\n".join(pages)))
         self.file(ROOT / "README.md")
         self.file(ROOT / "benchmarks" / "README.md")
         self.reference()
@@ -80,7 +94,7 @@ class Sources:
         path.write_text(text, "utf-8")
 
     def chapter(self, path: Path) -> None:
-        """Take over a notebook; its links lead into the site, and its figures are remembered."""
+        """Copy a notebook with links into the site; keep the descriptions of its figures."""
         notebook = json.loads(path.read_text("utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
@@ -94,42 +108,41 @@ class Sources:
         self.write(path.name, json.dumps(notebook))
 
     def reference(self) -> None:
-        """Write the pages of the modules, and their list."""
+        """Write the pages of the modules, and their list by room."""
         found = reference.modules(ROOT / "minunet")
         known = reference.names(found)
         for module in found:
-            self.write(f"reference/{module.name}.md", reference.page(module, known))
-        parts: dict[str, list[str]] = {}
-        for module in found:
-            inside = module.path.name != "__init__.py"
-            package = module.name.rpartition(".")[0] if inside else module.name
-            line = f"- [`{module.name}`]({module.name}.md): {module.title}"
-            parts.setdefault(package, []).append(line)
-        listed = "\n\n".join(f"## {name}\n\n" + "\n".join(lines) for name, lines in parts.items())
-        names = "\n".join(module.name for module in found)
+            inside = reference.inside(module, found)
+            listed = toctree([one.name for one in inside])
+            self.write(f"reference/{module.name}.md", reference.page(module, known) + listed)
+        rooms = reference.rooms(found)
+        parts = [
+            "# Reference",
+            "Every module, from its docstrings. Where other projects write the type of an array, "
+            "these write [its shape](../pages/notation.md).",
+            "| room | what it is |\n|---|---|\n"
+            + "\n".join(f"| [`{room.short}`]({room.name}.md) | {room.title} |" for room in rooms),
+        ]
+        for room in rooms:
+            parts += [f"## {room.short}", *reference.listing(room, found, known)]
         self.write(
-            "reference/index.md",
-            "# Reference\n\nEvery module, from its docstrings. "
-            "[How they are read](../files/README.md#notation): the shape of an array stands where "
-            "its type would.\n\n"
-            f"{listed}\n\n"
-            f"```{{toctree}}\n:hidden:\n\n{names}\n```\n",
+            "reference/index.md", "\n\n".join(parts) + toctree([room.name for room in rooms])
         )
 
     def linked(self, text: str, home: Path, page: PurePosixPath) -> str:
-        """Markdown whose links to files of the repository lead to pages of the site.
+        """Rewrite the links of Markdown: to pages of the site instead of files of the repository.
 
         Parameters
         ----------
         text : the Markdown
         home : the folder that its links are relative to
-        page : where it goes in the site
+        page : its place in the site
         """
 
         def replace(match: re.Match[str]) -> str:
             path = Path(os.path.normpath(home / match[1]))
             if not path.exists() or not path.is_relative_to(ROOT):
-                raise ValueError(f"{page}: there is no {match[1]} to link to")
+                raise ValueError(f"{page} links to {match[1]}, which is not in the repository")
             target = self.target(path)
             up = "../" * (len(page.parts) - 1)
             if str(target).startswith("_modules/"):
@@ -147,7 +160,7 @@ class Sources:
             here = path and os.path.relpath(path, home)
             return f"[{match[0]}]({here})" if path and path.is_relative_to(ROOT) else match[0]
 
-        blocks = FENCE.split(text)  # what is at odd places is code
+        blocks = FENCE.split(text)  # every second block is code
         for i in range(0, len(blocks), 2):
             parts = CODE.split(MENTION.sub(mention, blocks[i]))
             parts[::2] = [LINK.sub(replace, part) for part in parts[::2]]
@@ -155,7 +168,7 @@ class Sources:
         return "".join(blocks)
 
     def target(self, path: Path) -> PurePosixPath:
-        """Page that shows a file or folder of the repository, written if it was not yet."""
+        """Return the page of a file or folder of the repository; write it if it is missing."""
         if path.is_dir():
             fronts = [path / name for name in ("__init__.py", "README.md")]
             if not any(front.exists() for front in fronts) or path.name == "exercises":
@@ -174,11 +187,13 @@ class Sources:
         return self.file(path)
 
     def file(self, path: Path) -> PurePosixPath:
-        """Write the page of a file: Markdown as it is, a picture copied, code shown."""
+        """Write the page of a file: Markdown as it is, a picture as a copy, code in a block."""
         inside = PurePosixPath(path.relative_to(ROOT).as_posix())
         picture = path.suffix in (".png", ".svg", ".jpg")
         ending = "" if picture or path.suffix == ".md" else ".md"
         page = PurePosixPath("files", f"{inside}{ending}")
+        if path.parent == PAGES:
+            page = PurePosixPath("pages", path.name)
         if page in self.written:
             return page
         self.written.add(page)
@@ -186,8 +201,8 @@ class Sources:
             (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, self.folder / page)
         elif path.suffix == ".md":
-            text = path.read_text("utf-8")
-            self.write(str(page), self.linked(text, path.parent, page))
+            text = self.linked(path.read_text("utf-8"), path.parent, page)
+            self.write(str(page), ORPHAN + text)
         else:
             language = LANGUAGES.get(path.suffix, "text")
             code = path.read_text("utf-8").rstrip()

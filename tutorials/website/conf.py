@@ -1,4 +1,4 @@
-"""Settings of Sphinx for the site; `tutorials/build.py site` is what reads them."""
+"""Sphinx settings of the site that `tutorials/build.py site` builds."""
 
 import importlib.util
 import json
@@ -37,7 +37,7 @@ html_show_sphinx = False
 pygments_dark_style = "github-dark"
 html_theme_options = {"navigation_with_keys": True}
 
-# MathJax with its glyphs in one file: a browser may refuse fonts to a page opened from a folder.
+# MathJax with its glyphs in one file: a browser may not load fonts for a page opened from a folder.
 offline = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
 html_static_path = [
     str(Path(__file__).parent / "static"),
@@ -58,5 +58,5 @@ def describe(app, doctree) -> None:
 
 
 def setup(app) -> None:
-    """Connect what is ours."""
+    """Connect `describe` to Sphinx."""
     app.connect("doctree-read", describe)

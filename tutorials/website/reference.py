@@ -1,7 +1,7 @@
 """The reference: a page in MyST Markdown for each module of minunet, from its docstrings.
 
-The modules are read, not imported. Docstrings are Markdown already, except for the sections of
-numpydoc, in which the shape of an array stands where others put its type:
+The modules are parsed, not imported. Their docstrings are Markdown, except for the numpydoc
+sections, in which an array has its shape where other projects write its type:
 
     x : (H, W, C)          feature map
 """
@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 SECTION = re.compile(r"^(Parameters|Returns|Yields|Raises|Examples)\n-+\n", re.MULTILINE)
-NAME = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(\([^`]*\))?`(?!`)")
+NAME = re.compile(r"(?<!`)`([A-Za-z_][\w.]*/?)(\([^`]*\))?`(?!`)")
+ORDER = (
+    *("minunet", "ops", "fast", "network", "data", "augmentation", "training", "prediction"),
+    *("runs", "metrics", "report"),
+)
+"""The rooms in the order of reading."""
+
 Definition = ast.FunctionDef | ast.ClassDef
 
 
@@ -30,22 +36,37 @@ class Module(NamedTuple):
         """First line of its docstring, without the full stop."""
         return (ast.get_docstring(self.tree) or self.name).splitlines()[0].rstrip(".:")
 
+    @property
+    def short(self) -> str:
+        """Name within the package."""
+        return self.name.removeprefix("minunet.")
+
+    @property
+    def is_room(self) -> bool:
+        """Whether it is a folder of modules."""
+        return self.path.name == "__init__.py"
+
 
 class Scope(NamedTuple):
-    """Where a docstring stands, to find what it names."""
+    """Where a docstring is, to find what its names refer to."""
 
     module: str
     names: set[str]
     imported: dict[str, str]
-    """Full name of what the module calls by a short one."""
+    """Full names of imported names."""
     arguments: set[str] = frozenset()
 
     def link(self, match: re.Match[str]) -> str:
-        """Turn a name in backticks into a link, if it is that of a public thing."""
+        """Turn a name in backticks into a link to a file of the room or to a public name."""
         name, call = match[1], match[2] or ""
         if name in self.arguments:
             return match[0]
         package, _, last = self.module.rpartition(".")
+        if name.endswith((".py", "/")):
+            stem = name.removesuffix(".py").removesuffix("/")
+            files = (f"{home}.{stem}" for home in (self.module, package))
+            page = next((file for file in files if file in self.names), None)
+            return f"[{match[0]}]({page}.md)" if page and stem != last else match[0]
         homes = (f"{self.module}.", f"{package}.", "minunet.", "minunet.ops.", "")
         found = next((home + name for home in homes if home + name in self.names), None)
         same = found in (None, self.module) or name == last
@@ -59,23 +80,23 @@ class Full(ast.NodeTransformer):
         self.scope = scope
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
-        """Take the full name of something public."""
+        """Replace the name of something public by its full name."""
         full = self.scope.imported.get(node.id, f"{self.scope.module}.{node.id}")
         return ast.Name(full) if full in self.scope.names else node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        """Read an annotation that is a string; the values of a `Literal` stay."""
+        """Read an annotation that is a string; leave the values of a `Literal` as they are."""
         if isinstance(node.value, str) and node.value.isidentifier() and node.value.istitle():
             return self.visit_Name(ast.Name(node.value))
         return node
 
     def text(self, node: ast.AST) -> str:
-        """Code of an annotation."""
+        """Return the code of an annotation."""
         return ast.unparse(self.visit(node))
 
 
 def modules(package: Path) -> list[Module]:
-    """Public modules of a package, in the order of their names."""
+    """List the public modules of a package, sorted by name."""
     found = []
     for path in package.rglob("*.py"):
         parts = path.relative_to(package.parent).with_suffix("").parts
@@ -85,10 +106,34 @@ def modules(package: Path) -> list[Module]:
     return sorted(found)
 
 
-def public(body: list[ast.stmt]) -> list[tuple[str, ast.stmt, str]]:
-    """Name, node and docstring of what is public among statements.
+def rooms(found: list[Module]) -> list[Module]:
+    """List the packages: first minunet itself, then its rooms in the order of reading."""
+    places = {name: place for place, name in enumerate(ORDER)}
+    packages = [module for module in found if module.is_room]
+    return sorted(packages, key=lambda room: places.get(room.short, len(places)))
 
-    Of values those count that a docstring follows.
+
+def inside(room: Module, found: list[Module]) -> list[Module]:
+    """List the modules of a room; of anything else, none."""
+    beside = [module for module in found if module.path.parent == room.path.parent]
+    return [module for module in beside if not module.is_room] if room.is_room else []
+
+
+def listing(room: Module, found: list[Module], known: set[str]) -> list[str]:
+    """List the modules of a room: its own table of files, then every module it leaves out."""
+    doc = ast.get_docstring(room.tree) or ""
+    lines = doc.splitlines() if room.name != room.short else []  # minunet's table is of rooms
+    table = "\n".join(line for line in lines if line.startswith("|"))
+    rest = [m for m in inside(room, found) if f"`{m.path.name}`" not in table]
+    parts = [NAME.sub(Scope(room.name, known, {}).link, table)] if table else []
+    lines = [f"- [`{module.short}`]({module.name}.md): {module.title}" for module in rest]
+    return [*parts, *(["\n".join(lines)] if lines else [])]
+
+
+def public(body: list[ast.stmt]) -> list[tuple[str, ast.stmt, str]]:
+    """List the public definitions among statements, each as name, node and docstring.
+
+    A value is public if a docstring follows it.
     """
     found = []
     for node, after in zip(body, [*body[1:], ast.Pass()], strict=True):
@@ -103,7 +148,7 @@ def public(body: list[ast.stmt]) -> list[tuple[str, ast.stmt, str]]:
 
 
 def names(found: list[Module]) -> set[str]:
-    """Full names of everything public."""
+    """Return the full names of everything public."""
     every = {module.name for module in found}
     for module in found:
         for name, node, _ in public(module.tree.body):
@@ -114,18 +159,18 @@ def names(found: list[Module]) -> set[str]:
 
 
 def page(module: Module, known: set[str]) -> str:
-    """Page of a module."""
+    """Write the page of a module."""
     imports = [node for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom)]
     imported = {a.asname or a.name: f"{n.module}.{a.name}" for n in imports for a in n.names}
     scope = Scope(module.name, known, imported)
-    parts = [f"# {module.name.removeprefix('minunet.')}", f"```{{py:module}} {module.name}\n```"]
+    parts = [f"# {module.short}", f"```{{py:module}} {module.name}\n```"]
     parts.append(markdown(ast.get_docstring(module.tree) or "", scope))
     parts += [entry(name, node, doc, scope) for name, node, doc in public(module.tree.body)]
     return "\n\n".join(parts) + "\n"
 
 
 def entry(name: str, node: ast.stmt, doc: str, scope: Scope, owner: str = "") -> str:
-    """Directive of a function, class or value, with its docstring in it."""
+    """Write the directive of a function, class or value, with its docstring."""
     inner: list[str] = []
     options = ""
     if isinstance(node, ast.FunctionDef):
@@ -158,19 +203,19 @@ def entry(name: str, node: ast.stmt, doc: str, scope: Scope, owner: str = "") ->
 
 
 def signature(node: ast.FunctionDef, scope: Scope, bound: bool) -> str:
-    """Parameters and result of a function, without `self`."""
+    """Write the parameters and the result of a function, without `self`."""
     for argument in ast.walk(node.args):
         if isinstance(argument, ast.arg) and argument.annotation:
             argument.annotation = Full(scope).visit(argument.annotation)
     arguments = ast.unparse(node.args)
     if bound:
         arguments = re.sub(r"^(self|cls)(, )?", "", arguments)
-    told = node.returns and node.name != "__init__"
-    return f"({arguments})" + (f" -> {Full(scope).text(node.returns)}" if told else "")
+    shown = node.returns and node.name != "__init__"
+    return f"({arguments})" + (f" -> {Full(scope).text(node.returns)}" if shown else "")
 
 
 def fields(node: ast.ClassDef, scope: Scope) -> str:
-    """Parameters of a named tuple or data class: its fields."""
+    """Write the parameters of a named tuple or data class: its fields."""
     values = [n for n in node.body if isinstance(n, ast.AnnAssign)]
     for value in values:
         value.annotation = Full(scope).visit(value.annotation)
@@ -178,7 +223,7 @@ def fields(node: ast.ClassDef, scope: Scope) -> str:
 
 
 def markdown(doc: str, scope: Scope) -> str:
-    """Markdown of a docstring; names of public things become links."""
+    """Turn a docstring into Markdown, with links from public names."""
     body, *sections = SECTION.split(_linked(doc, scope))
     parts = [_fenced(body)]
     for title, text in zip(sections[::2], sections[1::2], strict=True):
@@ -188,7 +233,7 @@ def markdown(doc: str, scope: Scope) -> str:
 
 
 def _linked(text: str, scope: Scope) -> str:
-    """Text whose names in backticks are links, but for equations and examples."""
+    """Turn the names in backticks into links, except in equations and examples."""
     lines = text.split("\n")
     code = re.compile(r"    |>>>|\.\.\.")
     section = re.compile(r" {4,}\w+ : |    (?! )")  # within a section, an indented line is prose
@@ -201,7 +246,7 @@ def _linked(text: str, scope: Scope) -> str:
 
 
 def _fenced(text: str) -> str:
-    """Text whose examples stand between fences, and its equations too: they are no Python."""
+    """Put examples and equations between fences."""
     parts: list[str] = []
     for part in re.split(r"\n{2,}", text.strip("\n")):
         if part.startswith(">>>"):
@@ -214,12 +259,12 @@ def _fenced(text: str) -> str:
 
 
 def _entries(text: str) -> str:
-    """List of what a section names: `x`, its shape, and what it means."""
+    """Turn a section into a list: each name, its shape, and its meaning."""
     lines: list[str] = []
     for line in text.strip("\n").split("\n"):
         depth, said = len(line) - len(line.lstrip()), line.strip()
         head, colon, rest = said.partition(" : ")
-        if depth and not (colon and re.fullmatch(r"\w+", head)):  # goes on
+        if depth and not (colon and re.fullmatch(r"\w+", head)):  # a continued line
             lines[-1] += f" {said}" if " — " in lines[-1] else f" — {said}"
         elif colon and re.fullmatch(r"[\w, *]+", head) and " of " not in head:
             lines.append(f"{' ' * depth}- **{head}** : {_typed(rest)}")
@@ -229,7 +274,7 @@ def _entries(text: str) -> str:
 
 
 def _typed(rest: str) -> str:
-    """Shape or type in italics, and what follows it."""
+    """Put a shape or type in italics, followed by its meaning."""
     shape, _, meaning = (part.strip() for part in re.split(r"( {2,}|$)", rest, maxsplit=1))
     if meaning:
         return f"*{shape}* — {meaning}"

@@ -146,8 +146,7 @@ def test_gradients(arrays):
         {"x": x, "w": w, "b": b},
         dy,
         {"x": dx, "w": dw, "b": db},
-        entries=20,
-        rng=np.random.default_rng(0),
+        entries=(20, np.random.default_rng(0)),
     )
 
 

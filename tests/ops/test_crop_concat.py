@@ -136,8 +136,7 @@ def test_gradients(size, margins, seed):
         {"up": up, "skip": skip},
         dy,
         {"up": dup, "skip": dskip},
-        entries=40,
-        rng=np.random.default_rng(seed),
+        entries=(40, np.random.default_rng(seed)),
     )
 
 

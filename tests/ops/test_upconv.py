@@ -148,8 +148,7 @@ def test_gradients(size, seed):
         {"x": x, "w": w, "b": b},
         dy,
         {"x": dx, "w": dw, "b": db},
-        entries=20,
-        rng=np.random.default_rng(seed),
+        entries=(20, np.random.default_rng(seed)),
     )
 
 

@@ -46,7 +46,7 @@ def _operand(a: Array) -> tuple[bytes, Any]:
         return b"N", _int(max(rows, n))
     if (rows == 1 or m == 1) and (columns >= m or n == 1):
         return b"T", _int(max(columns, m))
-    raise ValueError(f"BLAS reads no matrix {a.shape} with strides {a.strides}")
+    raise ValueError(f"BLAS cannot read a matrix {a.shape} with strides {a.strides}")
 
 
 def _address(a: Array) -> int:

@@ -9,7 +9,16 @@ from standin import StandIn, to_device, to_host
 from minunet import ops
 from minunet.network import initialization, sizes, unet
 from minunet.network.architecture import Architecture
-from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, relu, upconv
+from minunet.ops import (
+    conv2d,
+    conv_relu,
+    crop_concat,
+    cross_entropy,
+    dropout,
+    maxpool,
+    relu,
+    upconv,
+)
 from minunet.prediction import tiling
 from minunet.training import sgd
 
@@ -190,6 +199,13 @@ def arguments_of_every_op(dtype):
     return {
         conv2d.forward: (draw(19, 12, 2), draw(3, 3, 2, 4), draw(4)),
         conv2d.backward: (draw(17, 10, 4), draw(19, 12, 2), draw(3, 3, 2, 4)),
+        conv_relu.forward: (draw(19, 12, 2), draw(3, 3, 2, 4), draw(4)),
+        conv_relu.backward: (
+            draw(17, 10, 4),
+            draw(17, 10, 4),
+            draw(19, 12, 2),
+            draw(3, 3, 2, 4),
+        ),
         relu.forward: (draw(7, 5, 3),),
         relu.backward: (draw(7, 5, 3), draw(7, 5, 3)),
         maxpool.forward: (draw(6, 10, 3),),
@@ -225,7 +241,7 @@ def training_step(params, x, labels, weight_map, arch):
     logits, activations = unet.forward(params, x, arch, rng=np.random.default_rng(5))
     energy, p = cross_entropy.forward(logits, labels, weight_map)
     dlogits = cross_entropy.backward(p, labels, weight_map)
-    grads = unet.backward(params, dict(activations), dlogits, arch)
+    grads = unet.backward(params, activations, dlogits, arch)
     cut = sgd.clip(grads, 0.5)  # shorter than these
     stepped, velocity = sgd.step(params, cut, sgd.start(params), learning_rate=0.01)
     return energy, p, logits, activations, grads, stepped, velocity

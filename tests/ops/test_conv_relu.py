@@ -1,4 +1,4 @@
-"""Rectified convolution: the tests of every op, less the adjoint of what is not linear."""
+"""Rectified convolution: the tests of every op, without the adjoint (it is not linear)."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ from minunet.ops import conv_relu
 
 KERNELS = st.sampled_from([(1, 1), (2, 2), (3, 3), (2, 3), (3, 1)])
 KINK = 1e-3
-"""Distance from 0 within which a ReLU's input may not lie: many times the step of a check."""
+"""Minimum distance of a ReLU's input from 0 in gradient checks, far above their step."""
 
 
 @st.composite
 def convolutions(draw):
-    """Draw x, w, b and an upstream gradient: of x, as of y, no two sizes are equal."""
+    """Draw x, w, b and an upstream gradient; the sizes of x all differ, and so do those of y."""
     (rows, columns, c, o), (kh, kw) = draw(sizes(4)), draw(KERNELS)
     height, width = rows + kh - 1, columns + kw - 1
     assume(len({height, width, c, o}) == 4)
@@ -60,8 +60,8 @@ def test_backward_by_hand():
     y = np.array([[5, 0], [0, 7]], float)[..., np.newaxis]
     dy = np.array([[1, 1000], [1000, 10]], float)[..., np.newaxis]
     dx, dw, db = conv_relu.backward(dy, y, x, w)
-    # Where y is 0 the upstream gradient stops. The kernel is laid where the other two pixels
-    # looked, ten times for the second.
+    # Where y is 0 the upstream gradient stops. The kernel, added where the other two pixels read
+    # their input; ten times for the second.
     np.testing.assert_array_equal(dx[..., 0], [[1, 0, -1, 0], [2, 10, 3, -10], [0, 20, 0, 30]])
     # The window of the first pixel, and ten times the window of the second.
     np.testing.assert_array_equal(dw[..., 0, 0], [[61, 72, 83], [105, 116, 127]])

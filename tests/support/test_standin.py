@@ -1,4 +1,4 @@
-"""The device stand-in catches what CuPy would refuse; and the whole network runs on it."""
+"""The device stand-in raises where CuPy does, and the whole network runs on it."""
 
 import sys
 
@@ -31,7 +31,7 @@ def device():
     return StandIn(HOST.copy())
 
 
-# What it lets through
+# What it allows
 
 
 def test_answers_like_numpy(device):
@@ -69,14 +69,14 @@ def test_a_window_is_a_view_and_an_operator_in_place_writes_through_it(device):
     np.testing.assert_array_equal(device.get(), [[-1, 11, 12], [3, 14, 15]])
 
 
-def test_the_one_door_inwards_copies(device):
+def test_asarray_copies_to_the_device(device):
     moved = np.asarray(OTHER, like=device)
     assert isinstance(moved, StandIn)
     moved[...] = 0
     assert OTHER.sum() == 28
 
 
-# What it refuses, whatever CuPy is installed
+# What it refuses with any CuPy, or none
 
 
 def op_with_zeros(x):
@@ -104,7 +104,7 @@ REFUSED = {
     "assignment to the host": lambda x: OTHER.copy().__setitem__(np.s_[...], x),
     "index": lambda x: x[np.array([1, 0])],
     "index by a mask": lambda x: x[HOST > 2],
-    "other door": lambda x: np.ascontiguousarray(OTHER, like=x),
+    "np.ascontiguousarray": lambda x: np.ascontiguousarray(OTHER, like=x),
     "reduction by a ufunc": lambda x: np.add.reduce(x),
     "memoryview": memoryview,
     "float of several": float,
@@ -121,11 +121,11 @@ def test_refuses(device, broken):
 @pytest.mark.parametrize(
     "attribute", ["__array_interface__", "__array_struct__", "__buffer__", "data", "ctypes"]
 )
-def test_leaks_no_buffer(device, attribute):
+def test_has_no_buffer(device, attribute):
     assert not hasattr(device, attribute)
 
 
-def test_what_left_the_device_is_found_out():
+def test_a_host_array_among_results_is_refused():
     with pytest.raises(TypeError, match="not on the device"):
         to_host((StandIn(HOST), HOST))
 
@@ -153,7 +153,7 @@ def test_refuses_what_cupy_lacks(device, lacking):
         lacking(device)
 
 
-def test_cupy_does_lack_those_functions():
+def test_cupy_really_lacks_those_functions():
     cupy = pytest.importorskip("cupy")
     for name in ("insert", "block", "vecdot"):
         assert hasattr(np, name)
@@ -167,11 +167,11 @@ def test_the_rules_hold_without_cupy(device, monkeypatch):
         np.maximum(OTHER, device)
 
 
-# The ops, the step of gradient descent, and a whole step of training
+# The ops, the update of the parameters, and a whole training step
 
 
 def both(function, *arguments):
-    """Results on the host, and the same computed on the stand-in."""
+    """Return the results on the host and those on the stand-in."""
     ours = function(*arguments)
     theirs = to_host(function(*to_device(arguments)))
     return (ours, theirs) if isinstance(ours, (tuple, dict)) else ((ours,), (theirs,))
@@ -272,7 +272,7 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
 def test_prediction_moves_tiles_in_and_probabilities_out():
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(7)
-    # float64: both sides take the definitions then.
+    # In float64 both sides run the definitions.
     params, image = initialization.gaussian(arch, rng, dtype=np.float64), rng.random((9, 14, 1))
     ours = tiling.probabilities(params, image, arch, tile=24)
     theirs = tiling.probabilities(to_device(params), image, arch, tile=24)

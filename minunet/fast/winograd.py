@@ -49,7 +49,7 @@ BLOCKS = 128
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
-    """Return whether this form is faster: wide products, and a map large against the kernel."""
+    """Return whether this form is faster: many channels, and many pixels per kernel transform."""
     narrower = min(w.shape[2:])
     return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
 

@@ -1,11 +1,11 @@
-"""The one type of the project: a NumPy array, or a CuPy array that answers NumPy's calls.
+"""The one array type of the project: a NumPy array, or a CuPy array that answers NumPy's calls.
 
-Ops say `import numpy as np` and never ask where their data lives: a CuPy array answers NumPy's own
-functions through `__array_ufunc__` and `__array_function__`. Three rules keep that true:
+Ops import only NumPy and run on either device: a CuPy array handles NumPy's own functions through
+`__array_ufunc__` and `__array_function__`. That needs three rules:
 
 1. a new array is made from an argument: ``np.zeros_like(x, shape=...)``, never ``np.zeros(...)``;
-2. arrays of the host and of the device never meet in an op;
-3. an op uses only functions that both libraries have (`tests/support/standin.py` holds it to that).
+2. an op never mixes host arrays and device arrays;
+3. an op uses only functions that both libraries have (`tests/support/standin.py` enforces this).
 """
 
 from typing import Any, TypeAlias

@@ -1,27 +1,34 @@
-"""Checking a hand-written gradient: central differences, and the adjoint test.
+"""Check a hand-written gradient: central differences, and the adjoint test.
 
-Three lines check an op of your own::
+Three lines check your own op::
 
     dy = rng.standard_normal(conv2d.forward(x, w, b).shape)
     dx, dw, db = conv2d.backward(dy, x, w)
     check_gradients(conv2d.forward, {"x": x, "w": w, "b": b}, dy, {"x": dx, "w": dw, "b": db})
 
-A wrong gradient raises an `AssertionError` that names the argument, the index and the two values.
+A wrong gradient raises an `AssertionError` with the argument, the index and both values.
 
-Why float64: the difference E(x+h) - E(x-h) loses as many digits as h is small, and float32 has
-seven to begin with. Why a random upstream `dy`: one of all ones is blind to a backward that flips
-or transposes it. Kinks (a ReLU at 0, a tie in a pooling) have no gradient: keep inputs off them.
+Use float64: with h = 1e-5, the difference E(x+h) - E(x-h) loses about five digits, and float32 has
+only seven. Use a random upstream `dy`: with one of all ones, the check cannot see that a backward
+flips or transposes it. Keep inputs away from kinks (a ReLU at 0, a tie in a pooling), where no
+gradient exists.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minunet.array import Array
 
 STEP = 1e-5
-"""h: about the cube root of float64's precision, where rounding and truncation errors are alike."""
+"""h: about the cube root of float64's precision, where rounding and truncation errors balance."""
+
+Output: TypeAlias = Array | float | tuple[Array, Any]
+"""What a forward returns: y alone, or y and what its backward needs."""
+
+Entries: TypeAlias = tuple[int, np.random.Generator]
+"""Number of entries to check of each argument, and the generator that draws them."""
 
 
 def numerical_gradient(
@@ -31,9 +38,9 @@ def numerical_gradient(
 
     Parameters
     ----------
-    energy : callable () -> float    looks at `x`, which is nudged in place and put back
+    energy : callable () -> float    reads `x`, which is changed in place and restored
     x : array, float64
-    indices : list of tuple          entries to differentiate with respect to
+    indices : list of tuple          entries of `x` to vary
     step : float                     h
 
     Returns
@@ -53,43 +60,42 @@ def numerical_gradient(
 
 
 def check_gradients(
-    forward: Callable[..., Any],
+    forward: Callable[..., Output],
     arguments: Mapping[str, Array],
     dy: Array | float,
     gradients: Mapping[str, Array],
     *,
     tolerance: float = 1e-6,
-    entries: int | None = None,
-    rng: np.random.Generator | None = None,
+    entries: Entries | None = None,
 ) -> float:
     """Compare gradients with central differences of E = ⟨dy, forward(**arguments)⟩.
 
     Parameters
     ----------
-    forward : callable          of `arguments` by position; of several results the first is y
+    forward : callable          takes `arguments` by position; returns y, or a tuple (y, …)
     arguments : mapping         name → float64 array, in the order of the forward's parameters
-    dy : array like y           the upstream gradient the backward was given (1.0 for an energy)
+    dy : array like y           upstream gradient that the backward was given (1.0 for an energy)
     gradients : mapping         name → gradient to check, for some or all of the arguments
-    tolerance : float           largest error allowed, relative to the larger of the two values; an
-                                entry under a hundredth of its gradient's largest counts as one
-    entries : int or None       number of entries to draw from each argument; None: all of them
-    rng : numpy Generator       to draw them; needed with `entries`
+    tolerance : float           largest error allowed, relative to the larger of the two values, or
+                                to a hundredth of the gradient's largest value if that is more
+    entries : (int, Generator)  number of entries to check of each argument, and the generator that
+                                draws them; None: all entries
 
     Returns
     -------
-    float : the largest error found
+    float : largest error found
 
     Raises
     ------
     AssertionError
-        If a gradient is wrong: its name, the index and both values.
+        If a gradient is wrong.
     ValueError
-        If an argument is not float64, a gradient's shape is not its argument's, or that of `dy` not
-        the output's.
+        If an argument is not float64, a gradient's shape differs from its argument's, the shape of
+        `dy` differs from the output's, or `entries` has no generator.
     """
     own = {name: np.array(value) for name, value in arguments.items()}
 
-    def output() -> Array:
+    def output() -> Array | float:
         y = forward(*own.values())
         return y[0] if isinstance(y, tuple) else y
 
@@ -99,48 +105,49 @@ def check_gradients(
     if np.shape(dy) != np.shape(output()):
         raise ValueError(f"dy has the shape {np.shape(dy)}, the output {np.shape(output())}")
     for name, gradient in gradients.items():
-        _fit(name, own[name], gradient)
+        _require_checkable(name, own[name], gradient)
 
     worst = 0.0
     for name, gradient in gradients.items():
         x = own[name]
-        indices = _draw(x.shape, entries, rng)
+        indices = _indices(x.shape, entries)
         numerical = numerical_gradient(energy, x, indices)
         claimed = np.array([gradient[index] for index in indices])
         error = _relative_error(claimed, numerical)
         k = int(np.argmax(error))
         if error[k] > tolerance:
             raise AssertionError(
-                f"d{name}{list(map(int, indices[k]))}: backward says {claimed[k]:.10g}, central "
-                f"differences say {numerical[k]:.10g} (relative error {error[k]:.1e}, allowed "
+                f"d{name}{list(map(int, indices[k]))}: backward gives {claimed[k]:.10g}, central "
+                f"differences give {numerical[k]:.10g} (relative error {error[k]:.1e}, allowed "
                 f"{tolerance:.0e}){_kink_hint(energy, x, indices[k])}"
             )
         worst = max(worst, float(error[k]))
     return worst
 
 
-def _fit(name: str, x: Array, gradient: Array) -> None:
-    """Raise unless an argument can be checked, and its gradient has its shape."""
+def _require_checkable(name: str, x: Array, gradient: Array) -> None:
+    """Raise a `ValueError` unless an argument is float64 and its gradient has its shape."""
     if x.dtype != np.float64:
         raise ValueError(f"{name} is {x.dtype}; central differences need float64")
     if gradient.shape != x.shape:
         raise ValueError(f"d{name} has the shape {gradient.shape}, {name} has {x.shape}")
 
 
-def _draw(
-    shape: tuple[int, ...], entries: int | None, rng: np.random.Generator | None
-) -> list[tuple[int, ...]]:
+def _indices(shape: tuple[int, ...], entries: Entries | None) -> list[tuple[int, ...]]:
     """List the indices of all entries of an array, or of some drawn at random."""
     indices = list(np.ndindex(shape))
-    if entries is None or entries >= len(indices):
+    if entries is None:
         return indices
-    if rng is None:
-        raise ValueError("drawing `entries` at random needs an `rng`")
-    return [indices[k] for k in rng.choice(len(indices), entries, replace=False)]
+    if not isinstance(entries, tuple):
+        raise ValueError(f"entries is {entries}; pass ({entries}, rng), `rng` a numpy Generator")
+    n, rng = entries
+    if n >= len(indices):
+        return indices
+    return [indices[k] for k in rng.choice(len(indices), n, replace=False)]
 
 
 def _relative_error(claimed: Array, numerical: Array) -> Array:
-    """Error of each entry relative to the larger of its two values; infinite if not a number."""
+    """Error of each entry, relative to the larger of its two values; infinite if not a number."""
     bad = ~(np.isfinite(claimed) & np.isfinite(numerical))
     claimed, numerical = np.where(bad, 0, claimed), np.where(bad, 0, numerical)
     larger = np.maximum(np.abs(claimed), np.abs(numerical))
@@ -149,7 +156,7 @@ def _relative_error(claimed: Array, numerical: Array) -> Array:
 
 
 def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) -> str:
-    """Hint for a failure where the slopes to either side differ: there is no gradient there."""
+    """Return a hint if the slopes on the two sides of an entry differ; otherwise nothing."""
     kept, here = x[index], energy()
     x[index] = kept - STEP
     left = (here - energy()) / STEP
@@ -159,29 +166,31 @@ def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) ->
     if abs(right - left) <= 1e-3 * max(abs(right), abs(left)):
         return ""
     return (
-        f"; but the slope is {left:.10g} to the left and {right:.10g} to the right: is there a "
-        "kink (a ReLU at 0, a tie in a pooling) within the step?"
+        f"; the slope is {left:.10g} on the left and {right:.10g} on the right: is there a kink "
+        "(a ReLU at 0, a tie in a pooling) within the step?"
     )
 
 
 def adjoint_gap(
     forward: Callable[[Array], Array], adjoint: Callable[[Array], Array], x: Array, u: Array
 ) -> float:
-    """How far a backward is from the adjoint of a linear forward: |⟨f(x), u⟩ - ⟨x, fᵀ(u)⟩|.
+    """Compute how far a backward is from being the adjoint of its linear forward.
 
-    For an op that is linear in an argument the backward is its transpose, and then the two inner
-    products agree to rounding: an exact test, without a step size.
+        gap = |⟨f(x), u⟩ - ⟨x, fᵀ(u)⟩| / (‖f(x)‖·‖u‖)
+
+    The backward of an op that is linear in an argument is its transpose, and the two inner products
+    agree up to rounding: an exact test, without a step size.
 
     Parameters
     ----------
     forward : callable       f, linear
-    adjoint : callable       fᵀ, the backward with respect to that argument
+    adjoint : callable       fᵀ, the backward for that argument
     x : array                any argument of f
     u : array                any array shaped like f(x)
 
     Returns
     -------
-    float : the gap, relative to ‖f(x)‖·‖u‖; around 1e-16 in float64 where the backward is right
+    float : the gap; about 1e-16 in float64 if the backward is right
     """
     y = forward(x)
     gap = float(np.sum(y * u) - np.sum(x * adjoint(u)))

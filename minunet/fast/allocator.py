@@ -1,15 +1,15 @@
-"""What the C library does with memory that arrays give back."""
+"""Settings of the C library's allocator: it keeps the memory that arrays free."""
 
 import ctypes
 import os
 
 
 def keep_memory() -> None:
-    """Keep what arrays give back for those that come next, instead of returning it to the system.
+    """Keep freed memory for the next arrays instead of returning it to the system.
 
-    The maps of a step are as large as those of the step before, but the C library returns large
-    blocks at once, and the system hands out new ones page by page, cleared: that cost a tenth to a
-    quarter of a step. Nothing happens where the C library is not glibc.
+    The maps of each training step have the same sizes, but the C library returns large blocks to
+    the system, which then provides new ones page by page, cleared: 10 to 25 % of a step. With a C
+    library other than glibc, do nothing.
     """
     trim_threshold, mmap_threshold = -1, -3  # from its malloc.h
     library = ctypes.CDLL(None) if os.name == "posix" else None

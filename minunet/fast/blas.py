@@ -1,9 +1,9 @@
-"""y += a · b as BLAS does it, without the product in between.
+"""y += a · b in BLAS, without a temporary for the product.
 
-NumPy's `matmul` can write a product but not add it to what is there; BLAS can (β = 1 in
-C ← AB + βC), and nine taps that add to one map are where that counts. SciPy hands out the address
-of its `sgemm` for other compilers to call (`scipy.linalg.cython_blas`); through `ctypes` it is
-called here. Meanwhile the interpreter's lock is free, so that other threads go on.
+NumPy's `matmul` can write a product to an array but not add it. BLAS can (β = 1 in C ← AB + βC),
+which matters where nine taps add to one map. SciPy exports the address of its `sgemm` for compiled
+code (`scipy.linalg.cython_blas`); this module calls it through `ctypes`, which releases the
+interpreter's lock, so that other threads keep running.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ FLOAT = 4  # bytes of the only dtype here
 
 @cache
 def _sgemm() -> Callable[..., None]:
-    """SciPy's single-precision matrix product, with the arguments of Fortran: all by address."""
+    """Return SciPy's single-precision matrix product; as in Fortran, it takes only addresses."""
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__["sgemm"]
@@ -37,16 +37,16 @@ ONE = ctypes.pointer(ctypes.c_float(1))
 
 
 def _operand(a: Array) -> tuple[bytes, Any]:
-    """Whether BLAS is to transpose `a`, and the distance of its rows (columns if so).
+    """Return whether BLAS must transpose `a`, and the distance of its rows (or columns, if so).
 
-    NumPy leaves the stride of an axis with one element open, so those do not count.
+    An axis of length 1 is ignored: NumPy may give it any stride.
     """
     (m, n), (rows, columns) = a.shape, (stride // FLOAT for stride in a.strides)
     if (columns == 1 or n == 1) and (rows >= n or m == 1):
         return b"N", _int(max(rows, n))
     if (rows == 1 or m == 1) and (columns >= m or n == 1):
         return b"T", _int(max(columns, m))
-    raise ValueError(f"BLAS reads no matrix {a.shape} with strides {a.strides}")
+    raise ValueError(f"BLAS cannot read a matrix {a.shape} with strides {a.strides}")
 
 
 def _address(a: Array) -> int:
@@ -58,14 +58,14 @@ def add_product(y: Array, a: Array, b: Array) -> None:
 
         y += a · b
 
-    To Fortran, whose columns are contiguous, every matrix here looks transposed: so it is asked
-    for yᵀ += bᵀ · aᵀ.
+    Fortran's columns are contiguous, so it reads every matrix here as its transpose and computes
+    yᵀ += bᵀ · aᵀ.
 
     Parameters
     ----------
-    y : (M, N)    float32; the elements of a row contiguous
-    a : (M, K)    float32; the elements of a row, or those of a column (`.T`), contiguous
-    b : (K, N)    likewise
+    y : (M, N)    float32, with contiguous rows
+    a : (M, K)    float32, with contiguous rows or, as in `.T`, contiguous columns
+    b : (K, N)    like `a`
     """
     (m, k), n = a.shape, b.shape[1]
     transpose_a, step_a = _operand(a)

@@ -1,4 +1,4 @@
-"""Crop and concatenation of `ops/crop_concat.py`, its copies shared by the threads."""
+"""Crop and concatenation of `ops/crop_concat.py`, with the copying split among threads."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minunet.ops.crop_concat import centre
 
 
 def forward(up: Array, skip: Array) -> Array:
-    """Crop `skip` to `up` and put it behind; parameters and result as of `ops/crop_concat.py`."""
+    """Crop `skip` to the size of `up` and append its channels; see `ops/crop_concat.py`."""
     cropped = skip[centre(up.shape, skip.shape)]
     y = np.empty_like(up, shape=(*up.shape[:2], up.shape[2] + skip.shape[2]))
 
@@ -21,7 +21,7 @@ def forward(up: Array, skip: Array) -> Array:
 
 
 def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Gradients of crop and concatenation; parameters and results as of `ops/crop_concat.py`."""
+    """Compute the gradients of crop and concatenation; see `ops/crop_concat.py`."""
     channels = dy.shape[-1] - skip_shape[-1]
     dskip = np.empty_like(dy, shape=skip_shape)
     rows, columns = centre(dy.shape, skip_shape)

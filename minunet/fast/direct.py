@@ -1,14 +1,14 @@
-"""The tap loop of `ops/conv_relu.py` in bands: a window is a run of pixels, read where it lies.
+"""The tap loop of `ops/conv_relu.py` in bands: a window is a run of pixels, read without a copy.
 
-The pixels of a map (H, W, C) lie in memory row after row, as one list. In it, the pixels that tap
-(i, j) pairs with the outputs of a band begin i·W + j pixels after those of tap (0, 0), and they
-follow each other without a gap: a matrix (pixels, C) that BLAS reads without a copy. The price is
-at the right edge: an output row has kw - 1 columns fewer than the list has pixels a row, and what
-is computed for them, across the end of a row, is thrown away.
+In memory, the pixels of a map (H, W, C) are one list, row after row. The pixels that tap (i, j)
+reads for a band of outputs begin i·W + j pixels after those of tap (0, 0) and are contiguous: a
+matrix (pixels, C) that BLAS reads without a copy. The cost is at the right edge: an output row has
+kw - 1 pixels fewer than an input row, so kw - 1 results per row, which mix the end of the row with
+the start of the next, are discarded.
 
-A product is fast when it is not thin. The kw pixels that the taps of one kernel row meet are
-neighbours, a run of kw·C numbers; such runs may not overlap in a matrix, so every kw-th pixel is
-taken, and then the ones in between: kh·kw products as before, but each with kw·C in place of C.
+Wide products are faster than thin ones. The kw pixels that one kernel row reads are neighbours, a
+run of kw·C numbers. In a matrix such runs must not overlap, so a product takes every kw-th run, and
+kw products, each begun a pixel later, take them all: kh·kw products as before, with kw·C for C.
 """
 
 import numpy as np
@@ -19,16 +19,16 @@ from minunet.fast.rectified import rectified
 from minunet.fast.threads import count, fitting, over, scratch
 
 RUN = 512
-"""Pixels a product should have at least: with fewer, BLAS mostly arranges the kernel."""
+"""Minimum number of pixels in a product; with fewer, BLAS spends its time packing the kernel."""
 
 
 def _runs(pixels: Array, first: int, many: int, kw: int) -> Array:
-    """Every kw-th run of kw pixels, the first at `first`: (many, kw·C), a view."""
+    """View every kw-th run of kw pixels, from pixel `first`, as a matrix (many, kw·C)."""
     return pixels[first : first + kw * many].reshape(many, kw * pixels.shape[1])
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution, rectified.
+    """Compute an unpadded convolution and its ReLU.
 
         band[q, :] = b + Σ_i [pixels[q + i·W] … pixels[q + i·W + kw-1]] · w[i]
 
@@ -47,8 +47,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     pixels = x.reshape(-1, channels)
     kernel_rows = w.reshape(kh, kw * channels, features)
     y = np.empty_like(x, shape=(rows, columns, features))
-    # One row of each: against a whole row NumPy fills and compares several times faster than
-    # against a few numbers.
+    # A whole row of each: NumPy broadcasts long rows several times faster than a few numbers.
     bias, zero = np.zeros_like(x, shape=(2, pitch, features))
     bias += b
 
@@ -68,9 +67,9 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Gradients of a rectified convolution, all while a band is in the cache.
+    """Compute the gradients of a rectified convolution, all while a band is in the cache.
 
-    Side by side, the kh pixels of dz that lie under each other make the products three times wider
+    Each pixel of dz and the kh - 1 pixels above it, side by side, make the products kh times wider
     again: with z[q] = [dz[q], dz[q - W], …, dz[q - (kh-1)·W]],
 
         dx[q] = Σ_j z[q - j] · w[:, j]ᵀ        dw[:, :] = Σ_q [pixels[q] … pixels[q + kw-1]] ⊗ z[q]
@@ -89,7 +88,7 @@ def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Arr
 
 
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
-    """Gradients dw and db alone; see `backward`."""
+    """Compute dw and db only; see `backward`."""
     return _gradients(dy, y, x, w, None)
 
 
@@ -103,7 +102,7 @@ def _gradients(dy: Array, y: Array, x: Array, w: Array, dx: Array | None) -> tup
     dbs = np.zeros_like(w, shape=(count(), pitch, features))
 
     def work(first: int, n: int, thread: int) -> None:
-        z, dz = _under_each_other(rectified(dy, y, w.shape, first, n), n, pitch, w.shape)
+        z, dz = _side_by_side(rectified(dy, y, w.shape, first, n), n, pitch, w.shape)
         dbs[thread] += dz.sum(axis=0)
         if dx is not None:
             out = dx[first : first + n].reshape(-1, channels)
@@ -121,24 +120,24 @@ def _gradients(dy: Array, y: Array, x: Array, w: Array, dx: Array | None) -> tup
     return np.ascontiguousarray(dw), dbs.sum(axis=(0, 1))
 
 
-def _under_each_other(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Put the pixels of dz that lie under each other side by side.
+def _side_by_side(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Place each pixel of dz and the kh - 1 pixels above it side by side.
 
     Parameters
     ----------
-    dz : ((n+kh-1)·pitch + kw-1, O)    of `rectified`
-    n, pitch : int                     rows of the band, pixels in one
-    shape : (kh, kw, C, O)             of the kernel
+    dz : ((n+kh-1)·pitch + kw-1, O)    result of `rectified`
+    n, pitch : int                     rows of the band, pixels per row
+    shape : (kh, kw, C, O)             shape of the kernel
 
     Returns
     -------
     z : (kw-1 + n·pitch, kh·O)         begins kw - 1 pixels before the band's first
-    own : (n, pitch, O)                the rows of dz that are the band's own, a view
+    own : (n, pitch, O)                view of the rows of dz inside the band
     """
     kh, kw, _, features = shape
     many = kw - 1 + n * pitch
-    z = scratch("under each other", dz, many, kh, features)
-    # Moved as one item each, pixels are copied several times faster than number by number.
+    z = scratch("side by side", dz, many, kh, features)
+    # With a pixel as one item, NumPy copies several times faster than number by number.
     pixel = np.dtype((np.void, features * dz.itemsize))
     source, target = dz.view(pixel)[:, 0], z.view(pixel)[..., 0]
     for i in range(kh):

@@ -1,4 +1,4 @@
-"""The max pooling of `ops/maxpool.py`, band by band: its passes then run in the cache."""
+"""Max pooling of `ops/maxpool.py`, band by band, so that its passes run in the cache."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minunet.ops import maxpool
 
 
 def forward(x: Array) -> tuple[Array, Array]:
-    """Keep the largest of every four pixels; parameters and results as of `ops/maxpool.py`."""
+    """Keep the largest of every four pixels; see `ops/maxpool.py`."""
     rows, columns, channels = x.shape[0] // 2, x.shape[1] // 2, x.shape[2]
     y = np.empty_like(x, shape=(rows, columns, channels))
     argmax = np.empty_like(x, shape=y.shape, dtype=np.uint8)
@@ -22,7 +22,7 @@ def forward(x: Array) -> tuple[Array, Array]:
 
 
 def backward(dy: Array, argmax: Array) -> Array:
-    """Gradient of max pooling; parameters and result as of `ops/maxpool.py`."""
+    """Compute the gradient of max pooling; see `ops/maxpool.py`."""
     rows, columns, channels = dy.shape
     dx = np.empty_like(dy, shape=(2 * rows, 2 * columns, channels))
 

@@ -1,10 +1,10 @@
-"""The upstream gradient of a rectified convolution, band by band, as its gradients need it.
+"""The upstream gradient of a rectified convolution, band by band, laid out for its gradients.
 
-The ReLU passes the gradient on where it was positive: dz = dy where y > 0, else 0. The gradient of
-the convolution before it looks from an input pixel up to kh - 1 rows and kw - 1 columns back; what
-lies beyond the edge is 0. Row by row, with kw - 1 zeros between two rows (those to the right of one
-are those to the left of the next), the pixels become a list whose rows are as long as the input's:
-what a tap (i, j) pairs with the input's pixel q is pixel q - i·pitch - j of it.
+The ReLU passes the gradient where its output was positive: dz = dy where y > 0, else 0. At an input
+pixel, the gradient of the convolution reads dz up to kh - 1 rows and kw - 1 columns before it, and
+0 beyond the edge. So the pixels of dz are listed row by row with kw - 1 zeros between two rows,
+which serve as the right edge of one and the left edge of the next. The rows of the list are then as
+long as the input's: tap (i, j) pairs pixel q of the input with pixel q - i·pitch - j of the list.
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ from minunet.fast.threads import scratch
 
 
 def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -> Array:
-    """List the pixels of dz that rows `first` to `first + n` of the input meet.
+    """List the pixels of dz that matter to rows `first` to `first + n` of the input.
 
     Parameters
     ----------
-    dy, y : (H-kh+1, W-kw+1, O)    upstream gradient, and result of the forward
-    shape : (kh, kw, C, O)         of the kernel
-    first, n : int                 rows of the input, some of which may lie beyond its last
+    dy, y : (H-kh+1, W-kw+1, O)    upstream gradient, and output of the forward
+    shape : (kh, kw, C, O)         shape of the kernel
+    first, n : int                 first row and number of rows; some may lie below the input
 
     Returns
     -------
     ((n+kh-1)·W + kw-1, O)
-        Rows first-kh+1 … first+n-1 of dz, the zeros before each, and those after the last; memory
-        of this thread, overwritten by the next call.
+        Rows first-kh+1 … first+n-1 of dz, with zeros before each and after the last, in memory of
+        this thread that the next call overwrites.
     """
     kh, kw = shape[:2]
     rows, columns, features = dy.shape

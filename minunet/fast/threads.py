@@ -1,13 +1,13 @@
 """Threads over bands: every core works on a band of rows that fits into its cache.
 
-NumPy and BLAS release the interpreter's lock while they compute, so plain threads do. A map is cut
-into bands of a few rows, and each thread takes an equal number of neighbouring ones. BLAS, which
-has threads of its own, is held to one of them meanwhile: two pools on the same cores would only
-stand in each other's way.
+NumPy and BLAS release the interpreter's lock while they compute, so ordinary threads are enough. A
+map is cut into bands of a few rows, and each thread works on the same number of adjacent bands.
+BLAS has threads of its own and is limited to one meanwhile: two thread pools on the same cores
+slow each other down.
 
-Which thread computes which band depends on nothing but the sizes and the number of threads, and
-what threads sum up is added in their order: the same number of threads gives the same bits. Another
-number cuts other bands, and sums that BLAS takes in another order differ in the last bits.
+Which thread computes which band depends only on the sizes and the number of threads, and the sums
+of the threads are added in order: the same number of threads gives the same bits. Another number
+cuts other bands, and BLAS then adds in another order, so results differ in the last bits.
 """
 
 import importlib
@@ -25,7 +25,7 @@ from threadpoolctl import ThreadpoolController
 from minunet.array import Array
 
 CACHE = 2**22
-"""Bytes that a band should not exceed by much: about the second-level cache of a core."""
+"""Approximate maximum of bytes in a band: about the second-level cache of a core."""
 
 
 def cores() -> int:
@@ -40,21 +40,21 @@ _own = threading.local()
 
 
 def use(threads: int) -> None:
-    """Set the number of threads, of ours and of BLAS, for the whole process."""
+    """Set the number of threads, of this module and of BLAS, for the whole process."""
     global _wanted
     _wanted = threads
     _blas().limit(limits=threads)
 
 
 def count() -> int:
-    """Tell the number of threads that bands are spread over."""
+    """Return the number of threads that share the bands."""
     return _wanted
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """Find the BLAS libraries: NumPy's and, since `fast.blas` calls it, SciPy's."""
-    importlib.import_module("scipy.linalg")  # only what is loaded is found
+    """Find the BLAS libraries: NumPy's, and SciPy's, which `fast/blas.py` calls."""
+    importlib.import_module("scipy.linalg")  # only loaded libraries are found
     return ThreadpoolController()
 
 
@@ -64,16 +64,16 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 def fitting(row_bytes: int, least: int = 1) -> int:
-    """Rows of a band, of `row_bytes` each, that fit into the cache; at least `least`."""
+    """Return how many rows of `row_bytes` bytes fit into the cache, but at least `least`."""
     return max(CACHE // row_bytes, least, 1)
 
 
 def edges(rows: int, most: int) -> list[int]:
-    """Cut rows into bands of at most `most`, every thread getting the same number of them.
+    """Cut rows into bands of at most `most` rows, the same number of bands for every thread.
 
     Returns
     -------
-    first row of each band, and behind the last one `rows`
+    list of int : first row of each band, then `rows`
     """
     threads = min(count(), rows)
     bands = min(threads * math.ceil(rows / (most * threads)), rows)
@@ -85,11 +85,11 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
     Parameters
     ----------
-    rows : int      of the map
-    most : int      rows in a band, at most
+    rows : int      rows of the map
+    most : int      maximum number of rows in a band
     work : callable
-        Works on rows `first` to `first + n`; `thread`, 0 … count() - 1, names who does. The bands
-        of a thread come one after the other, first row first.
+        Works on rows `first` to `first + n` in thread number `thread`, 0 … count() - 1. Each thread
+        works on its bands one after the other, from the top down.
     """
     threads = min(count(), rows)
     cuts = edges(rows, most)
@@ -101,7 +101,7 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
     with _blas().limit(limits=1, user_api="blas"):
         others = [
-            _helpers(threads - 1).submit(copy_context().run, share, k)  # np.errstate, for one
+            _helpers(threads - 1).submit(copy_context().run, share, k)  # e.g. np.errstate
             for k in range(1, threads)
         ]
         share(0)
@@ -110,14 +110,15 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
 
 def scratch(name: str, like: Array, *shape: int) -> Array:
-    """Memory of this thread to work in: what it holds is overwritten by the next to ask for `name`.
+    """Return working memory of this thread, which the next call with the same `name` reuses.
 
-    A new array costs more than a small computation: the system hands out its pages one by one.
+    A new array can cost more than a small computation, since the system provides its memory page
+    by page.
 
     Parameters
     ----------
-    name : str          so that one piece of work can hold several
-    like : array        of the dtype wanted
+    name : str          distinguishes arrays that are in use at the same time
+    like : array        has the dtype of the result
     shape : ints
 
     Returns

@@ -2,8 +2,8 @@
 
     z[r, c, (i, j), :] = x[r, c, :] · w[i, j]        y[2r+i, 2c+j, :] = z[r, c, (i, j), :] + b
 
-Every input pixel meets all four taps, so they stand side by side in one matrix (C, 4·O). What
-remains is to put the four results where they belong, with the bias, while the band is in cache.
+Every input pixel is multiplied with all four taps, so they form one matrix (C, 4·O). The four
+results are then copied to their places, with the bias, while the band is in the cache.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from minunet.fast.blas import add_product
 from minunet.fast.threads import count, fitting, over, scratch
 
 
-def _beside(w: Array) -> Array:
+def _side_by_side(w: Array) -> Array:
     """Put the taps of a kernel (2, 2, C, O) side by side: (C, 4·O)."""
     return np.moveaxis(w, 2, 0).reshape(w.shape[2], -1)
 
@@ -24,11 +24,11 @@ def _blocks(y: Array) -> Array:
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Double the size of a feature map; parameters and result as of `ops/upconv.py`."""
+    """Double the size of a feature map; see `ops/upconv.py`."""
     x = np.ascontiguousarray(x)
     rows, columns, channels = x.shape
     features = w.shape[3]
-    taps = _beside(w)
+    taps = _side_by_side(w)
     y = np.empty_like(x, shape=(2 * rows, 2 * columns, features))
     blocks = _blocks(y)
 
@@ -42,11 +42,11 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Gradients of an up-convolution; parameters and results as of `ops/upconv.py`."""
+    """Compute the gradients of an up-convolution; see `ops/upconv.py`."""
     x = np.ascontiguousarray(x)
     rows, columns, channels = x.shape
     features = w.shape[3]
-    taps = _beside(w)
+    taps = _side_by_side(w)
     blocks = _blocks(dy)
     dx = np.empty_like(x)
     dtaps = np.zeros_like(w, shape=(count(), *taps.shape))

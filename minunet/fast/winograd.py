@@ -1,18 +1,20 @@
 """Winograd's form of a 3x3 convolution: 36 products for 16 outputs instead of 144.
 
-A polynomial of degree n is known from its values at n + 1 points, and at a point the value of a
-product is one product. Four outputs of a kernel of three taps are coefficients of such a product,
-and the points 0, 1, -1, 2, -2, ∞ give (Winograd 1980; Lavin and Gray 2016, F(4x4, 3x3))
+A polynomial of degree n is determined by its values at n + 1 points, and the value of a product of
+polynomials at a point takes one multiplication. Four outputs of a kernel with three taps are
+coefficients of such a product, and the points 0, 1, -1, 2, -2, ∞ give (Winograd 1980; Lavin and
+Gray 2016, F(4x4, 3x3))
 
     y = Aᵀ [ (G g) ∘ (Bᵀ d) ]            d: 6 neighbouring inputs, g: 3 taps, y: 4 outputs
 
-with ∘ elementwise. In two dimensions it is done along rows and columns: the map is cut into blocks
-of 6x6 inputs, 4 apart, each yielding 4x4 outputs; a block is written as a vector of 36 and the
-matrices as Kronecker products with themselves. With C channels the elementwise product becomes 36
-matrix products (blocks, C) · (C, O). All of it, the transforms too, is then matrix products.
+where ∘ is elementwise. In two dimensions it applies along rows and columns: the map is cut into
+blocks of 6x6 inputs, 4 pixels apart, each of which gives 4x4 outputs. A block is written as a
+vector of 36, and each matrix as its Kronecker product with itself. With C channels the elementwise
+product becomes 36 matrix products (blocks, C) · (C, O), so the whole computation, transforms
+included, consists of matrix products.
 
-The price is rounding: the matrices have entries from 1/24 to 8, and in float32 the result has a
-largest relative error of about 1e-5 where the tap loop has 3e-7.
+The price is rounding: the matrices have entries from 1/24 to 8, and the largest relative error in
+float32 is about 1e-5, compared with 3e-7 for the tap loop.
 """
 
 from collections.abc import Callable
@@ -40,20 +42,20 @@ G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0
 AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 INPUTS, KERNELS, OUTPUTS = (np.kron(m, m).astype(np.float32) for m in (BT, G, AT))
-"""Transforms of a block of inputs (36, 36), of a kernel (36, 9), and to outputs (16, 36)."""
+"""Transforms of a block of inputs (36, 36), of a kernel (36, 9), and to the outputs (16, 36)."""
 
 BLOCKS = 128
-"""Blocks at a time: as many rows as the matrix products have."""
+"""Blocks at a time, which are the rows of the matrix products."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
-    """Whether this form is the faster one: wide products, and pixels to share a kernel's cost."""
+    """Return whether this form is faster: many channels, and many pixels per kernel transform."""
     narrower = min(w.shape[2:])
     return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded 3x3 convolution, rectified; see `direct.forward`."""
+    """Compute an unpadded 3x3 convolution and its ReLU; see `direct.forward`."""
     shape = (x.shape[0] - 2, x.shape[1] - 2, w.shape[3])
 
     def finish(blocks: Array) -> None:
@@ -64,10 +66,10 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def input_gradient(dy: Array, y: Array, w: Array) -> Array:
-    """Gradient of a rectified convolution with respect to its input; see `direct.backward`.
+    """Compute the gradient of a rectified convolution for its input; see `direct.backward`.
 
-    dx[r, c, :] = Σ_{i,j} dz[r-i, c-j, :] · w[i, j]ᵀ is the convolution of dz, with two zeros around
-    it, and the kernel turned by half a circle.
+    dx[r, c, :] = Σ_{i,j} dz[r-i, c-j, :] · w[i, j]ᵀ is the convolution of dz, padded with two zeros
+    on each side, and the kernel turned by 180°.
     """
     rows, columns, features = dy.shape
 
@@ -86,14 +88,14 @@ def _correlate(
     w: Array,
     finish: Callable[[Array], None] = lambda blocks: None,
 ) -> Array:
-    """Unpadded 3x3 convolution of what comes from `source`.
+    """Compute an unpadded 3x3 convolution of the map that `source` returns in bands.
 
     Parameters
     ----------
-    source : callable      gives the rows that the outputs `first` to `first + n` look at, or fewer
-    shape : (H, W, O)      of the result
+    source : callable      (first, n) -> the rows that outputs `first` to `first + n` read, or fewer
+    shape : (H, W, O)      shape of the result
     w : (3, 3, C, O)       kernel
-    finish : callable      works on blocks of outputs (4, 4, n, across, O), in place
+    finish : callable      changes blocks of outputs (4, 4, n, across, O) in place
 
     Returns
     -------
@@ -124,13 +126,13 @@ def _correlate(
 
 
 def _blocks(rows: Array, n: int, across: int) -> Array:
-    """Cut blocks of 6x6 pixels out of a band, 4 apart; what lies beyond its edge is 0.
+    """Cut a band into blocks of 6x6 pixels, 4 apart; pixels beyond its edge are 0.
 
     Parameters
     ----------
     rows : (≤ 4n + 2, W, C)
     n : int             rows of blocks
-    across : int        blocks in a row
+    across : int        blocks per row
 
     Returns
     -------

@@ -1,13 +1,13 @@
-"""The network of Figure 1: its graph, its numbers, its sizes, its first weights, its device.
+"""The network of Figure 1: graph, architecture, sizes, initial weights, device.
 
 | file                | what it is                                                              |
 |---------------------|-------------------------------------------------------------------------|
 | `unet.py`           | the graph, written out twice: forward, and backward as its mirror image |
-| `architecture.py`   | five numbers, and the shape of every parameter that follows from them   |
+| `architecture.py`   | depth, channels, variant, …, and the shape of every parameter           |
 | `sizes.py`          | valid tiles, the margin, Figure 1 as a table                            |
-| `initialization.py` | the first weights                                                       |
+| `initialization.py` | initial weights                                                         |
 | `network.py`        | a network ready to run: an architecture with its parameters             |
-| `device.py`         | NumPy or CuPy: the one file that knows about CuPy                       |
+| `device.py`         | NumPy or CuPy: the only file that imports CuPy                          |
 """
 
 from minunet.network import device, initialization, sizes, unet

@@ -1,4 +1,4 @@
-"""The architecture of Figure 1 as five numbers, and the shape of every parameter they imply."""
+"""The architecture of Figure 1 in six fields, and the shape of every parameter they imply."""
 
 import math
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ Variant = Literal["paper", "release"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A U-Net; the defaults are the paper's (31,030,658 parameters).
+    """Architecture of a U-Net; the defaults are the paper's (31,030,658 parameters).
 
-    Levels count down from 0, full resolution; the stage below the last level is the bottom.
+    Level 0 is full resolution, and each level further down halves it. The stage below the last
+    level is the bottom.
 
     Parameters
     ----------
     depth : int
-        Number of 2x2 poolings, and so of up-convolutions.
+        Number of 2x2 poolings, and of up-convolutions.
     channels : int
         Feature channels of level 0; they double at each level.
     in_channels : int
@@ -26,11 +27,11 @@ class Architecture:
     classes : int
         K, the number of classes.
     dropout : float
-        Rate of the dropout after the two lowest contracting stages, while training.
+        Dropout rate after the two lowest contracting stages, in training.
     variant : {"paper", "release"}
-        What the paper says, or what the authors released later that year: there the last
-        up-convolution keeps its number of channels, every up-convolution is followed by a ReLU,
-        and its initialization counts other incoming nodes (`minunet.initialization`).
+        The network of the paper, or the one its authors released in 2015. In the release, the last
+        up-convolution keeps its number of channels, a ReLU follows every up-convolution, and the
+        initialization counts incoming nodes differently (`initialization.py`).
     """
 
     depth: int = 4
@@ -41,7 +42,7 @@ class Architecture:
     variant: Variant = "paper"
 
     def __post_init__(self) -> None:
-        """Refuse what no network can have."""
+        """Raise an `InputError` for an invalid field."""
         for name, least in (("depth", 1), ("channels", 1), ("in_channels", 1), ("classes", 2)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
@@ -52,37 +53,37 @@ class Architecture:
 
     @classmethod
     def release(cls, **fields: Any) -> "Architecture":
-        """Architecture of the authors' 2015 release (31,100,354 parameters)."""
+        """Return the architecture of the authors' 2015 release (31,100,354 parameters)."""
         return cls(variant="release", **fields)
 
     @property
     def relu_after_upconv(self) -> bool:
-        """Whether a ReLU follows each up-convolution: Figure 1 shows none, the release has it."""
+        """True if a ReLU follows each up-convolution, as in the release; Figure 1 shows none."""
         return self.variant == "release"
 
     @property
     def dropout_stages(self) -> tuple[str, str]:
-        """Stages whose output is dropped: the end of the contracting path (section 3.1)."""
+        """Stages that end with dropout: the end of the contracting path (section 3.1)."""
         return f"contract{self.depth - 1}", "bottom"
 
     def below(self, level: int) -> str:
-        """Stage whose output the up-convolution of `level` takes."""
+        """Return the stage whose output the up-convolution of `level` takes."""
         return "bottom" if level == self.depth - 1 else f"expand{level + 1}"
 
     def width(self, level: int) -> int:
-        """Feature channels of a level; `depth` is the bottom's."""
+        """Return the feature channels of a level; level `depth` is the bottom."""
         return self.channels * 2**level
 
     def upconv_width(self, level: int) -> int:
-        """Channels the up-convolution of a level puts out: half of those it takes (section 2)."""
+        """Return the output channels of a level's up-convolution: half its input's (section 2)."""
         keeps = self.variant == "release" and level == 0
         return self.width(1) if keeps else self.width(level)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter, in the order of the data's way through the U.
+        """Return the shape of every parameter, in the order of `unet.forward`.
 
-        Kernels are (kh, kw, C, O), biases (O,). `contract0.w1` is the first convolution of the
-        full resolution, `expand0.wu` the up-convolution that leads back to it, `out.w` the 1x1.
+        Kernels are (kh, kw, C, O), biases (O,). `contract0.w1` is the first convolution at full
+        resolution, `expand0.wu` the up-convolution back to it, `out.w` the 1x1 convolution.
         """
         shapes: dict[str, tuple[int, ...]] = {}
 
@@ -106,5 +107,5 @@ class Architecture:
         return shapes
 
     def parameters(self) -> int:
-        """Total number of parameters."""
+        """Return the total number of parameters."""
         return sum(math.prod(shape) for shape in self.shapes().values())

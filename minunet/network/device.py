@@ -1,7 +1,7 @@
-"""NumPy or CuPy: the one file that knows CuPy exists.
+"""NumPy or CuPy: the only file that imports CuPy.
 
-Everything else sees arrays. Parameters are moved once; a tile follows them with
-``np.asarray(tile, like=parameter)``, and from there on every op runs where its arguments live.
+Parameters are copied to the device once. Each tile follows with
+``np.asarray(tile, like=parameter)``, and every op then runs where its arguments are.
 """
 
 from typing import Literal
@@ -16,21 +16,21 @@ Wanted = Literal["auto", "cpu", "cuda"]
 
 
 def choose(wanted: Wanted) -> tuple[Name, str]:
-    """Choose the device to run on, and say why.
+    """Choose the device to run on, and explain the choice.
 
     Parameters
     ----------
-    wanted : {"auto", "cpu", "cuda"}     auto: a GPU if there is one
+    wanted : {"auto", "cpu", "cuda"}     auto: a GPU if there is one, else the CPU
 
     Returns
     -------
     name : {"cpu", "cuda"}
-    reason : str                         one clear line for the user
+    reason : str                         one line for the user
 
     Raises
     ------
     InputError
-        If "cuda" is wanted and cannot be had: the message says what to install.
+        If CUDA is requested but not available; the message says what to install.
     """
     if wanted == "cpu":
         return "cpu", "NumPy on the CPU"
@@ -41,25 +41,25 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
         model = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
         return "cuda", f"CuPy {cupy.__version__} on {model}"
     if wanted == "cuda":
-        raise InputError(f"device cuda cannot be had: {missing}; --device cpu needs neither")
-    return "cpu", f"NumPy on the CPU ({missing})"
+        raise InputError(f"CUDA is not available: {missing}; use --device cpu")
+    return "cpu", f"NumPy on the CPU: {missing}"
 
 
 def _missing() -> str | None:
-    """Say what a GPU run lacks; None if nothing."""
+    """Return what a GPU run needs that is missing here, or None."""
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed: pip install cupy-cuda12x"
+        return "CuPy is not installed (pip install cupy-cuda12x)"
     try:
         found = cupy.cuda.runtime.getDeviceCount() > 0
     except cupy.cuda.runtime.CUDARuntimeError:
         found = False
-    return None if found else "no CUDA GPU or driver was found: install the NVIDIA driver"
+    return None if found else "no CUDA GPU or driver was found (install the NVIDIA driver)"
 
 
 def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:
-    """Copy a dict of host arrays to the device (the dict itself on the CPU)."""
+    """Copy a dict of host arrays to the device; on the CPU, return the dict itself."""
     if name == "cpu":
         return tensors
     import cupy
@@ -68,5 +68,5 @@ def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:
 
 
 def to_host(array: Array) -> Array:
-    """Copy an array to the host, wherever it lives (the array itself on the CPU)."""
+    """Copy an array from its device to the host; return a host array as it is."""
     return array if isinstance(array, np.ndarray) else array.get()

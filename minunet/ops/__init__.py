@@ -3,19 +3,19 @@
 | file              | arrow in Figure 1                     |
 |-------------------|---------------------------------------|
 | `conv2d.py`       | conv 3x3 (blue), conv 1x1 (teal)      |
-| `relu.py`         | ReLU (with the blue arrows)           |
-| `conv_relu.py`    | both: conv 3x3, ReLU (blue)           |
+| `relu.py`         | ReLU (part of the blue arrows)        |
+| `conv_relu.py`    | conv 3x3, ReLU (blue)                 |
 | `maxpool.py`      | max pool 2x2 (red)                    |
 | `upconv.py`       | up-conv 2x2 (green)                   |
 | `crop_concat.py`  | copy and crop (grey)                  |
 | `dropout.py`      | none: section 3.1, last sentence      |
 | `cross_entropy.py`| none: the energy of section 3         |
 
-A feature map is ``(H, W, C)``: one image, channels last. A backward's parameters are the upstream
-gradient and whatever of the forward it must remember; its results come in the order of the
-forward's array arguments, each with that argument's shape and dtype. No op writes to an argument.
+A feature map is ``(H, W, C)``: one image, channels last. A backward takes the upstream gradient and
+what it needs from the forward. It returns one gradient for each array argument of the forward, in
+that order and with that argument's shape and dtype. No op writes to an argument.
 
-These are the definitions. What the CPU runs in float32 is `minunet.fast`, equal up to rounding.
+These are the definitions. On the CPU in float32, `minunet.fast` runs instead, equal up to rounding.
 """
 
 from minunet.ops import (

@@ -3,8 +3,8 @@
     y[r, c, :] = b + Σ_{i,j} x[r+i, c+j, :] · w[i, j]
 
 Every output pixel needs its whole neighbourhood, so a 3x3 kernel makes the map two pixels smaller
-each way (paper, section 2). The kernel is not flipped: like every deep-learning text, the paper
-says convolution for what mathematics calls cross-correlation.
+each way (paper, section 2). The kernel is not flipped: as in all of deep learning, "convolution"
+here means what mathematics calls cross-correlation.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from minunet.ops.taps import over_pixels, taps
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution: one linear layer per tap, shifted and summed.
+    """Compute an unpadded convolution: one linear layer per tap, shifted and summed.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Gradients of an unpadded convolution: the same loop, read backwards.
+    """Compute the gradients of an unpadded convolution, in the same loop over taps.
 
         dx[r+i, c+j, :] += dy[r, c, :] · w[i, j]ᵀ
         dw[i, j]         = Σ_{r,c} x[r+i, c+j, :] ⊗ dy[r, c, :]
@@ -44,8 +44,8 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     Parameters
     ----------
     dy : (H-kh+1, W-kw+1, O)   gradient of the energy with respect to `y`
-    x : (H, W, C)              the input `forward` was given
-    w : (kh, kw, C, O)         its kernel
+    x : (H, W, C)              input of `forward`
+    w : (kh, kw, C, O)         kernel
 
     Returns
     -------

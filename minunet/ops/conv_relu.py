@@ -2,8 +2,8 @@
 
     y = max(conv2d(x), 0)
 
-The paper never has the one without the other, and a fast form saves a pass over the map by doing
-both at once (`minunet/fast/conv_relu.py`). This is what it must be equal to.
+The paper follows every 3x3 convolution by a ReLU. Computing both at once saves a pass over the map;
+`minunet/fast/conv_relu.py` does so, and its tests compare it with this definition.
 """
 
 from minunet.array import Array
@@ -11,7 +11,7 @@ from minunet.ops import conv2d, relu
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Unpadded convolution, rectified.
+    """Compute an unpadded convolution and its ReLU.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Gradients of a rectified convolution.
+    """Compute the gradients of a rectified convolution.
 
     Parameters
     ----------
     dy : (H-kh+1, W-kw+1, O)   gradient of the energy with respect to `y`
-    y : (H-kh+1, W-kw+1, O)    what `forward` returned
-    x : (H, W, C)              the input `forward` was given
-    w : (kh, kw, C, O)         its kernel
+    y : (H-kh+1, W-kw+1, O)    output of `forward`
+    x : (H, W, C)              input of `forward`
+    w : (kh, kw, C, O)         kernel
 
     Returns
     -------

@@ -2,9 +2,9 @@
 
     y = [up, centre of skip]        along the channels, upsampled map first
 
-Unpadded convolutions have made `up` smaller than the map of the contracting path that it meets, so
-that one is cropped to its centre. On every legal tile the difference is even, so the centre is
-exact and no rounding rule is needed.
+Unpadded convolutions make `up` smaller than `skip`, the map of the contracting path on its level,
+so `skip` is cropped to its centre. For every valid tile the difference in size is even: the centre
+is exact, and no rounding rule is needed.
 """
 
 import numpy as np
@@ -13,18 +13,18 @@ from minunet.array import Array
 
 
 def centre(shape: tuple[int, ...], inside: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of the window of size `shape` at the centre of a map of size `inside`."""
+    """Return the rows and columns of a window of size `shape` at the centre of a map `inside`."""
     top, left = (inside[0] - shape[0]) // 2, (inside[1] - shape[1]) // 2
     return slice(top, top + shape[0]), slice(left, left + shape[1])
 
 
 def forward(up: Array, skip: Array) -> Array:
-    """Crop `skip` to the size of `up` and put it behind it.
+    """Crop `skip` to the size of `up` and append its channels.
 
     Parameters
     ----------
-    up : (H, W, C)          the up-convolved map
-    skip : (H', W', C')     the map of the contracting path, H' ≥ H and W' ≥ W
+    up : (H, W, C)          up-convolved map
+    skip : (H', W', C')     map of the contracting path, H' ≥ H and W' ≥ W
 
     Returns
     -------
@@ -34,12 +34,12 @@ def forward(up: Array, skip: Array) -> Array:
 
 
 def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Gradients of crop and concatenation: split the channels, zeros where it was cropped.
+    """Compute the gradients: split the channels, and pad with zeros what was cropped away.
 
     Parameters
     ----------
     dy : (H, W, C + C')     gradient of the energy with respect to `y`
-    skip_shape : tuple      (H', W', C'), the shape of `skip`
+    skip_shape : tuple      (H', W', C'), shape of `skip`
 
     Returns
     -------

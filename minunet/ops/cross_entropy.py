@@ -3,8 +3,8 @@
     p_k(x) = exp(a_k(x)) / Σ_k' exp(a_k'(x))
     E      = -Σ_x w(x) log p_ℓ(x)(x)
 
-The paper prints E without the minus sign, and then minimises it; here the sign is there. The sum
-is over the pixels x of the output tile Ω, not a mean.
+The paper prints E without the minus sign, although it minimises E; the sign is restored here. E is
+the sum over the pixels x of the output tile Ω, not their mean.
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ from minunet.array import Array
 
 
 def log_softmax(logits: Array) -> Array:
-    """Logarithm of the soft-max over the classes.
+    """Compute the logarithm of the soft-max over the classes.
 
-    The largest activation of a pixel is subtracted before exponentiating: that changes no p_k, and
-    activations of ±1e4 neither overflow nor reach log 0.
+    Subtracting a pixel's largest activation before exponentiating changes no p_k, and activations
+    of ±1e4 then neither overflow nor lead to log 0.
 
     Parameters
     ----------
-    logits : (H, W, K)       activations a_k, the output of the 1x1 convolution
+    logits : (H, W, K)       activations a_k, output of the 1x1 convolution
 
     Returns
     -------
@@ -47,13 +47,13 @@ def softmax(logits: Array) -> Array:
 
 
 def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Array]:
-    """Energy of a tile, and the soft-max it is computed from.
+    """Compute the energy of a tile, and the soft-max on which it is based.
 
     Parameters
     ----------
     logits : (H, W, K)       activations a_k
     labels : (H, W)          integer, 0 … K-1: the true class ℓ(x)
-    weight_map : (H, W)      float: w(x)
+    weight_map : (H, W)      float, w(x)
 
     Returns
     -------
@@ -66,15 +66,15 @@ def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Arr
 
 
 def backward(p: Array, labels: Array, weight_map: Array) -> Array:
-    """Gradient of the energy; it has no upstream, since dE/dE = 1.
+    """Compute the gradient of the energy; there is no upstream gradient, since dE/dE = 1.
 
         dlogits[r, c, k] = w[r, c] · (p[r, c, k] - 1 where k is the label, else 0)
 
     Parameters
     ----------
-    p : (H, W, K)            what `forward` returned
-    labels : (H, W)          as given to `forward`
-    weight_map : (H, W)      as given to `forward`
+    p : (H, W, K)            output of `forward`
+    labels : (H, W)          argument of `forward`
+    weight_map : (H, W)      argument of `forward`
 
     Returns
     -------

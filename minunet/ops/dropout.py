@@ -2,8 +2,8 @@
 
     y = x ∘ mask        mask = 1/(1-rate) with probability 1-rate, else 0
 
-Survivors are scaled up in training so that nothing need be done in prediction, as in Caffe; each
-element is dropped on its own.
+As in Caffe, the elements that remain are scaled up in training, so that prediction needs no
+scaling. Each element is dropped independently.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
     ----------
     x : (H, W, C)
     rate : float               in [0, 1)
-    rng : numpy Generator      draws on the host, so that a seed means the same on any device
+    rng : numpy Generator      draws on the host: the same seed drops the same on any device
 
     Returns
     -------
@@ -31,12 +31,12 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
 
 
 def backward(dy: Array, mask: Array) -> Array:
-    """Gradient of dropout: what was dropped gets nothing, what survived was scaled.
+    """Compute the gradient of dropout: 0 for a dropped element, scaled for the others.
 
     Parameters
     ----------
     dy : (H, W, C)       gradient of the energy with respect to `y`
-    mask : (H, W, C)     what `forward` returned
+    mask : (H, W, C)     output of `forward`
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
     y[r, c] = max over the four taps (i, j) of x[2r+i, 2c+j]
 
-Both sides of the map must be even; `minunet.geometry` knows which tiles keep it so.
+Both sides of the map must be even; on a valid tile (`network/sizes.py`) they are at every level.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ TAPS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 def forward(x: Array) -> tuple[Array, Array]:
-    """Keep the largest of every four pixels, and remember which one it was.
+    """Keep the largest of every four pixels, and the index of that pixel.
 
     Parameters
     ----------
@@ -21,28 +21,28 @@ def forward(x: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    y : (H/2, W/2, C)         the largest
-    argmax : (H/2, W/2, C)    uint8: its index in `TAPS`; the first wins a tie
+    y : (H/2, W/2, C)         largest value
+    argmax : (H/2, W/2, C)    uint8, its index in `TAPS`; the first wins a tie
     """
     y = x[0::2, 0::2].copy()
     argmax = np.zeros_like(y, dtype=np.uint8)
     for tap, (i, j) in enumerate(TAPS[1:], start=1):
         candidate = x[i::2, j::2]
-        larger = candidate > y  # strictly: the first wins a tie
-        np.maximum(argmax, larger * np.uint8(tap), out=argmax)  # the last to be larger has won
+        larger = candidate > y  # strictly, so the first wins a tie
+        np.maximum(argmax, larger * np.uint8(tap), out=argmax)  # later taps have larger indices
         np.maximum(y, candidate, out=y)
     return y, argmax
 
 
 def backward(dy: Array, argmax: Array) -> Array:
-    """Gradient of max pooling: all of it goes to the pixel that won.
+    """Compute the gradient of max pooling: all of it goes to the largest pixel.
 
         dx[2r+i, 2c+j] = dy[r, c] where (i, j) is the argmax of (r, c), else 0
 
     Parameters
     ----------
     dy : (H/2, W/2, C)        gradient of the energy with respect to `y`
-    argmax : (H/2, W/2, C)    what `forward` returned
+    argmax : (H/2, W/2, C)    output of `forward`
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
     y = max(x, 0)
 
-It follows every 3x3 convolution, and nothing else: not the 1x1 whose output is the score.
+In the paper it follows every 3x3 convolution and nothing else: the logits are not rectified.
 """
 
 import numpy as np
@@ -25,14 +25,14 @@ def forward(x: Array) -> Array:
 
 
 def backward(dy: Array, y: Array) -> Array:
-    """Gradient of the rectifier; it needs only the sign of the output.
+    """Compute the gradient of the rectifier, which needs only the sign of the output.
 
-        dx = dy where y > 0, else 0        (the kink at x = 0 counts as 0)
+        dx = dy where y > 0, else 0        (also 0 at the kink, x = 0)
 
     Parameters
     ----------
     dy : (H, W, C)     gradient of the energy with respect to `y`
-    y : (H, W, C)      what `forward` returned
+    y : (H, W, C)      output of `forward`
 
     Returns
     -------

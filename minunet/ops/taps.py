@@ -1,7 +1,7 @@
-"""The idiom every spatial op shares: a loop over kernel taps.
+"""The idiom of every spatial op: a loop over kernel taps.
 
-A kernel of kh x kw taps is kh·kw small linear layers, each applied to a shifted window of the map
-and summed. So no more than one shifted copy of a map is ever made at a time.
+A kernel of kh x kw taps is kh·kw small linear layers. Each is applied to a shifted window of the
+map, and the results are summed, so there is never more than one shifted copy of a map.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from minunet.array import Array
 
 
 def taps(w: Array) -> Iterator[tuple[int, ...]]:
-    """Offsets (i, j) of the taps of a kernel `w` (kh, kw, C, O), row by row."""
+    """Iterate over the offsets (i, j) of the taps of a kernel (kh, kw, C, O), row by row."""
     return iter(np.ndindex(w.shape[0], w.shape[1]))
 
 
 def over_pixels(x: Array, dy: Array) -> Array:
-    """Sum over pixels of the outer products x[r, c] ⊗ dy[r, c], as one matrix product.
+    """Sum the outer products x[r, c] ⊗ dy[r, c] over all pixels, as one matrix product.
 
     Parameters
     ----------

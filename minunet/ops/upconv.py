@@ -2,9 +2,9 @@
 
     y[2r+i, 2c+j, :] = b + x[r, c, :] · w[i, j]
 
-Each input pixel becomes a 2x2 block of outputs, one linear layer per tap. The blocks do not
-overlap, so every output pixel sees exactly one tap. It is the transpose of a 2x2 convolution with
-stride 2, which is what its backward turns out to be.
+Each input pixel becomes a 2x2 block of outputs, with one linear layer per tap. The blocks do not
+overlap, so every output pixel depends on exactly one tap. An up-convolution is the transpose of a
+2x2 convolution with stride 2, and its backward is that convolution.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Gradients of an up-convolution: a 2x2 convolution with stride 2.
+    """Compute the gradients of an up-convolution: a 2x2 convolution with stride 2.
 
         dx[r, c, :] = Σ_{i,j} dy[2r+i, 2c+j, :] · w[i, j]ᵀ
         dw[i, j]    = Σ_{r,c} x[r, c, :] ⊗ dy[2r+i, 2c+j, :]
@@ -44,8 +44,8 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     Parameters
     ----------
     dy : (2H, 2W, O)     gradient of the energy with respect to `y`
-    x : (H, W, C)        the input `forward` was given
-    w : (2, 2, C, O)     its kernel
+    x : (H, W, C)        input of `forward`
+    w : (2, 2, C, O)     kernel
 
     Returns
     -------

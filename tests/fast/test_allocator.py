@@ -1,4 +1,4 @@
-"""Memory that arrays give back is there for the next."""
+"""Memory that arrays free is kept for the next."""
 
 import platform
 import subprocess
@@ -11,7 +11,7 @@ import resource
 import numpy as np
 from minunet.fast.allocator import keep_memory
 
-def faults():  # pages that the system had to hand out
+def faults():  # pages that the system had to provide
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for megabytes in (50, 100, 70, 90):
         np.full(megabytes * 2**18, 1, np.float32)
@@ -24,11 +24,11 @@ print(given_back, min(faults() for _ in range(3)))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to")
-def test_memory_that_is_kept_is_not_asked_for_again():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_kept_memory_is_not_requested_again():
     done = subprocess.run(
         [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, timeout=60
     )
     given_back, kept = (int(n) for n in done.stdout.split())
-    assert given_back > 100  # 155 where a page may be of 2 MB, 79,000 where it is of 4 kB
+    assert given_back > 100  # measured: 155 with pages of 2 MB, 79,000 with pages of 4 kB
     assert kept < 20

@@ -1,4 +1,4 @@
-"""Threads over bands: every row once, the same bits every time, one BLAS thread meanwhile."""
+"""Threads over bands: every row once, reproducible bits, and one BLAS thread meanwhile."""
 
 import threading
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("threads_as_before")
 
 
 @given(rows=st.integers(1, 200), most=st.integers(1, 50), count=st.integers(1, 5))
-def test_every_row_is_worked_on_exactly_once(rows, most, count):
+def test_every_row_is_processed_exactly_once(rows, most, count):
     threads.use(count)
     times = np.zeros(rows, int)
     found = []
@@ -32,21 +32,21 @@ def test_every_row_is_worked_on_exactly_once(rows, most, count):
 
 
 @given(rows=st.integers(1, 200), most=st.integers(1, 50), count=st.integers(1, 5))
-def test_every_thread_has_as_many_bands_and_about_as_many_rows(rows, most, count):
+def test_every_thread_has_the_same_number_of_bands(rows, most, count):
     threads.use(count)
     bands = np.diff(threads.edges(rows, most))
     assert bands.max() <= bands.min() + 1
     assert len(bands) == rows or len(bands) % count == 0
-    assert len(bands) < rows / most + count  # no more than it takes
+    assert len(bands) < rows / most + count  # no more than necessary
 
 
 def test_the_threads_share_the_work():
     threads.use(3)
-    meeting = threading.Barrier(3, timeout=20)  # passed only by three threads at once
+    meeting = threading.Barrier(3, timeout=20)  # needs three threads at once
     threads.over(3, 1, lambda first, n, thread: meeting.wait())
 
 
-def test_blas_keeps_to_one_thread_meanwhile_and_has_its_own_again():
+def test_blas_has_one_thread_meanwhile_and_its_own_number_afterwards():
     threads.use(2)
 
     def blas():
@@ -61,7 +61,7 @@ def test_blas_keeps_to_one_thread_meanwhile_and_has_its_own_again():
     assert blas() == before
 
 
-def test_a_mistake_in_a_thread_is_heard_of():
+def test_an_error_in_a_thread_is_raised():
     threads.use(2)
 
     def work(first, n, thread):
@@ -72,7 +72,7 @@ def test_a_mistake_in_a_thread_is_heard_of():
         threads.over(2, 1, work)
 
 
-def test_scratch_is_a_threads_own():
+def test_each_thread_has_its_own_scratch():
     threads.use(2)
     meeting = threading.Barrier(2, timeout=20)
     held = {}
@@ -111,10 +111,10 @@ def test_the_same_number_of_threads_gives_the_same_bits(count):
         np.testing.assert_array_equal(g, grads_again[name])
 
 
-def test_the_whole_network_in_float32_is_that_in_float64():
+def test_the_whole_network_in_float32_agrees_with_float64():
     logits, grads = gradients(ARCH, np.float32)
     exact, exact_grads = gradients(ARCH, np.float64)
-    # Measured: 6e-7 and, of the gradients, at most 3e-6.
+    # Measured: 6e-7; for the gradients at most 3e-6.
     assert np.abs(logits - exact).max() < 5e-6 * np.abs(exact).max()
     for name, g in grads.items():
         assert np.linalg.norm(g - exact_grads[name]) < 3e-5 * np.linalg.norm(exact_grads[name])

@@ -1,4 +1,4 @@
-"""The architecture is the paper's, number for number, and free in each of its numbers."""
+"""The default architecture is the paper's, number for number; every field can be changed."""
 
 import dataclasses
 import math
@@ -7,8 +7,8 @@ import pytest
 
 from minunet.network.architecture import Architecture
 
-# Figure 1, the numbers above its bars: (kernel side, channels in, channels out), in the order of
-# the data; the up-convolutions are the 2s.
+# The numbers above the bars in Figure 1, from input to output: (kernel side, channels in, channels
+# out). Side 2 is an up-convolution.
 FIGURE1 = [
     *[(3, 1, 64), (3, 64, 64)],
     *[(3, 64, 128), (3, 128, 128)],
@@ -59,7 +59,7 @@ def test_every_kernel_is_followed_by_its_bias():
         assert b == w[3:]
 
 
-def test_keys_follow_the_data_through_the_u():
+def test_keys_are_in_the_order_of_the_forward():
     assert list(Architecture(depth=2).shapes()) == [
         *["contract0.w1", "contract0.b1", "contract0.w2", "contract0.b2"],
         *["contract1.w1", "contract1.b1", "contract1.w2", "contract1.b2"],
@@ -106,10 +106,10 @@ def test_the_smallest_network_by_hand():
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
 @pytest.mark.parametrize(("channels", "in_channels", "classes"), [(5, 3, 4), (8, 1, 7)])
-def test_free_numbers(depth, channels, in_channels, classes):
-    # With c = channels, summed over the levels by hand: a contracting stage above the bottom, or
-    # the bottom itself, of o channels from o/2 has 9(o/2)o + 9oo = 13.5 oo weights, an expanding
-    # stage of o channels 4(2o)o + 9(2o)o + 9oo = 35 oo; biases are 2o and 3o.
+def test_number_of_parameters_of_other_networks(depth, channels, in_channels, classes):
+    # By hand, summed over the levels: a contracting stage or the bottom, with o channels from o/2,
+    # has 9(o/2)o + 9oo = 13.5 oo weights and 2o biases; an expanding stage with o channels has
+    # 4(2o)o + 9(2o)o + 9oo = 35 oo weights and 3o biases.
     widths = [channels * 2**level for level in range(depth + 1)]
     down = 13.5 * sum(o * o for o in widths[1:]) + 2 * sum(widths[1:])
     up = 35 * sum(o * o for o in widths[:-1]) + 3 * sum(widths[:-1])
@@ -117,7 +117,7 @@ def test_free_numbers(depth, channels, in_channels, classes):
     last = channels * classes + classes
     arch = Architecture(depth, channels, in_channels, classes)
     assert arch.parameters() == first + down + up + last
-    # The release: c more channels out of the last up-convolution, into the 3x3 behind it.
+    # The release: c more channels from the last up-convolution into the following 3x3.
     release = Architecture.release(
         depth=depth, channels=channels, in_channels=in_channels, classes=classes
     )
@@ -138,12 +138,12 @@ def test_free_numbers(depth, channels, in_channels, classes):
         ({"variant": "keras"}, "'keras'.*'paper' or 'release'"),
     ],
 )
-def test_refuses_what_no_network_can_have(fields, message):
+def test_an_invalid_field_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Architecture(**fields)
 
 
-def test_is_a_value():
+def test_equal_fields_make_equal_architectures():
     assert Architecture() == Architecture(4, 64, 1, 2)
     assert hash(Architecture()) == hash(Architecture(4, 64, 1, 2))
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -1,4 +1,4 @@
-"""Which device is chosen, and why; and, where there is a GPU, the network on real CuPy."""
+"""The choice of a device and its reason; on a machine with a GPU, the network in real CuPy."""
 
 import sys
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def no_cupy(monkeypatch):
 
 @pytest.fixture(params=["counts none", "raises"])
 def no_gpu(monkeypatch, request):
-    """Pretend CuPy without a GPU, or without a driver: then to count devices is an error."""
+    """Pretend CuPy without a GPU, or without a driver, where counting devices raises."""
 
     class CUDARuntimeError(RuntimeError):
         pass
@@ -59,14 +59,14 @@ def assert_one_line(text):
     assert "\n" not in text
 
 
-def test_cpu_is_always_there(no_cupy):
+def test_cpu_is_always_available(no_cupy):
     name, reason = device.choose("cpu")
     assert name == "cpu"
     assert "NumPy" in reason
     assert_one_line(reason)
 
 
-def test_cpu_asks_nothing_of_a_gpu(pretended_gpu):
+def test_cpu_is_chosen_even_with_a_gpu(pretended_gpu):
     assert device.choose("cpu")[0] == "cpu"
 
 
@@ -88,6 +88,7 @@ def test_auto_without_a_gpu_says_so(no_gpu):
 def test_cuda_without_cupy_is_an_error_that_names_what_to_install(no_cupy):
     with pytest.raises(InputError, match="pip install cupy-cuda12x") as error:
         device.choose("cuda")
+    assert "CUDA is not available" in str(error.value)
     assert "--device cpu" in str(error.value)
     assert_one_line(str(error.value))
 
@@ -99,7 +100,7 @@ def test_cuda_without_a_gpu_is_an_error_that_names_what_to_install(no_gpu):
 
 
 @pytest.mark.parametrize("wanted", ["auto", "cuda"])
-def test_a_gpu_is_taken_and_named(pretended_gpu, wanted):
+def test_a_gpu_is_chosen_and_named(pretended_gpu, wanted):
     name, reason = device.choose(wanted)
     assert name == "cuda"
     assert "13.3.0" in reason
@@ -107,7 +108,7 @@ def test_a_gpu_is_taken_and_named(pretended_gpu, wanted):
     assert_one_line(reason)
 
 
-def test_on_this_very_machine_without_a_gpu():
+def test_this_machine_without_a_gpu():
     cupy = pytest.importorskip("cupy")
     if found_gpu(cupy):
         pytest.skip("this machine has a GPU")
@@ -118,7 +119,7 @@ def test_on_this_very_machine_without_a_gpu():
         device.choose("cuda")
 
 
-def test_a_dict_goes_to_the_device_and_back(pretended_gpu):
+def test_a_dict_is_copied_to_the_device_and_back(pretended_gpu):
     tensors = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(4, dtype=np.float32)}
     assert device.to_device(tensors, "cpu") is tensors
     moved = device.to_device(tensors, "cuda")
@@ -132,11 +133,11 @@ def test_a_dict_goes_to_the_device_and_back(pretended_gpu):
 
 # On a GPU
 
-CLOSE = 1e-10  # relative, float64; cuBLAS sums in another order than a CPU's BLAS
+CLOSE = 1e-10  # relative, float64; cuBLAS adds in another order than a CPU's BLAS
 
 
 def found_gpu(cupy):
-    """Probe for a GPU by using it, not by asking `minunet.device`, which is under test here."""
+    """Look for a GPU by using it; `device.choose` is under test here."""
     try:
         return float(cupy.arange(3.0).sum()) == 3
     except Exception:

@@ -1,4 +1,4 @@
-"""Initial weights: Gaussian with the right spread for every kernel, and signals that stay alive."""
+"""Initial weights: the right Gaussian for every kernel, and activations of constant size."""
 
 import math
 
@@ -8,11 +8,11 @@ import pytest
 from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
 
-# No kernel of these has fewer than 1600 entries, so that its spread can be measured.
+# Every kernel has at least 1600 entries, so that its standard deviation can be measured.
 PAPER = Architecture(depth=2, channels=32, in_channels=7, classes=50)
 RELEASE = Architecture.release(depth=2, channels=32, in_channels=7, classes=50)
 
-# Incoming nodes of one neuron, by hand. A 3x3 convolution sees 9 pixels of each channel. Channels:
+# Incoming nodes of one neuron, by hand. A 3x3 convolution reads 9 pixels of each channel. Channels:
 # 7 → 32 → 64 → 128 at the bottom, and back.
 NODES = {
     "contract0.w1": 9 * 7,
@@ -21,7 +21,7 @@ NODES = {
     "contract1.w2": 9 * 64,
     "bottom.w1": 9 * 64,
     "bottom.w2": 9 * 128,
-    "expand1.wu": 128,  # an output pixel of an up-convolution sees one pixel of each channel
+    "expand1.wu": 128,  # an output pixel of an up-convolution reads one pixel of each channel
     "expand1.w1": 9 * 128,
     "expand1.w2": 9 * 64,
     "expand0.wu": 64,
@@ -29,7 +29,7 @@ NODES = {
     "expand0.w2": 9 * 32,
     "out.w": 32,
 }
-# The release: 4·O of the up-convolution, whose last keeps its 64 channels and adds them to the 32.
+# The release: 4·O for up-convolutions; the last keeps its 64 channels, next to the skip's 32.
 NODES_OF_RELEASE = NODES | {"expand1.wu": 4 * 64, "expand0.wu": 4 * 64, "expand0.w1": 9 * (64 + 32)}
 
 
@@ -42,9 +42,9 @@ def test_spread_of_every_kernel(arch, nodes):
     assert kernels.keys() == nodes.keys()
     for name, w in kernels.items():
         std = math.sqrt(2 / nodes[name])
-        # The standard deviation of n draws has itself one of 1/√(2n), relative; the mean 1/√n; and
-        # five of those leave a right kernel one chance in a million to fail. Measured: 2.0, 1.8 and
-        # 3.2 of them at most.
+        # Over n draws, the standard deviation has a relative error of 1/√(2n), the mean of 1/√n.
+        # With five times that, a correct kernel fails once in a million. Measured: at most 2.0, 1.8
+        # and 3.2 times.
         assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size), name
         assert abs(w.mean() / std) < 5 / math.sqrt(w.size), name
         # A Gaussian has a kurtosis of 3, give or take √(24/n); a uniform distribution 1.8.
@@ -84,7 +84,7 @@ def test_float32_is_the_default():
     assert {w.dtype for w in params.values()} == {np.dtype(np.float32)}
 
 
-def test_the_seed_decides():
+def test_the_seed_determines_the_weights():
     arch = Architecture(depth=1, channels=3)
     one, same, other = (
         initialization.gaussian(arch, np.random.default_rng(seed)) for seed in (5, 5, 6)
@@ -96,7 +96,7 @@ def test_the_seed_decides():
         assert w.ndim == 1 or not np.array_equal(w, other[name])
 
 
-def test_no_two_kernels_are_drawn_alike():
+def test_no_two_kernels_are_equal():
     arch = Architecture(depth=1, channels=4, in_channels=4)
     params = initialization.gaussian(arch, np.random.default_rng(2), np.float64)
     flat = [w.ravel()[:32] / w.std() for w in params.values() if w.ndim == 4]
@@ -108,10 +108,10 @@ def test_no_two_kernels_are_drawn_alike():
 
 @pytest.mark.parametrize("variant", ["paper", "release"])
 def test_activations_keep_their_size_through_the_net(variant):
-    # Section 3.2: "each feature map in the network has approximately unit variance". Approximately:
-    # a pooling keeps the largest of four, and the paper's up-convolution doubles the mean square
-    # that no ReLU halves. 1/N in place of 2/N would leave a hundredth after these 14 convolutions,
-    # and C in place of 9·C a million times as much.
+    # Section 3.2: "each feature map in the network has approximately unit variance". Only
+    # approximately: a pooling keeps the largest of four, and the paper's up-convolution doubles the
+    # mean square without a ReLU to halve it. After these 14 convolutions, 1/N in place of 2/N would
+    # leave a hundredth, and C in place of 9·C would give a million times as much.
     arch = Architecture(depth=3, channels=16, variant=variant)
     x = np.random.default_rng(3).standard_normal((92, 100, 1))
     stages = ["contract0", "contract1", "contract2", "bottom", "expand2", "expand1", "expand0"]

@@ -1,10 +1,10 @@
-"""The whole network: PyTorch agrees, dropout, the graph, its symmetry, and its door."""
+"""The whole network: PyTorch as oracle, dropout, the graph, equivariance, invalid input."""
 
 from itertools import islice
 
 import numpy as np
 import pytest
-from networks import DEPTHS, VARIANTS, Problem, draw_params, legal_tile, small
+from networks import DEPTHS, VARIANTS, Problem, draw_params, small, valid_tile
 
 from minunet.errors import InputError
 from minunet.network import sizes, unet
@@ -67,7 +67,7 @@ def test_pytorch_agrees_on_the_logits_of_the_papers_depth(torch, variant):
 
 @pytest.mark.parametrize("depth", [1, 3])
 @VARIANTS
-def test_dropout_acts_at_the_end_of_the_contracting_path_alone(depth, variant):
+def test_dropout_acts_only_at_the_end_of_the_contracting_path(depth, variant):
     problem = Problem(small(depth, variant), seed=6)
     _, _, dropped = problem.forward(problem.params, training=True)
     _, _, whole = problem.forward(problem.params, training=False)
@@ -85,9 +85,9 @@ def test_dropout_acts_at_the_end_of_the_contracting_path_alone(depth, variant):
     a2, mask = whole[f"contract{depth - 1}.a2"], dropped[f"contract{depth - 1}.mask"]
     np.testing.assert_array_equal(dropped[f"contract{depth - 1}.a2"], a2 * mask)
     assert set(np.unique(mask)) == {0, 2}
-    # Half are dropped, give or take five standard deviations.
+    # Half are dropped, within five standard deviations.
     assert abs(np.mean(mask == 0) - 0.5) < 5 * 0.5 / np.sqrt(mask.size)
-    # Each stage has a mask of its own, and each channel.
+    # Each channel has its own mask.
     assert not np.array_equal(mask[..., 0], mask[..., 1])
 
 
@@ -98,14 +98,14 @@ def test_the_skip_carries_the_dropped_map_across_and_down(variant):
     _, _, activations = problem.forward(problem.params)
     skip = activations["contract1.a2"]
     assert np.mean(skip == 0) > 0.5
-    # Downwards: the bottom takes the largest of four dropped pixels.
+    # Downwards: the bottom's input is the maximum of four pixels of the dropped map.
     rows, columns, channels = skip.shape
     fours = skip.reshape(rows // 2, 2, columns // 2, 2, channels)
     np.testing.assert_array_equal(activations["bottom.x"], fours.max(axis=(1, 3)))
-    # Across: the last channels of the expanding stage, 4 pixels in from the border.
+    # Across: the last channels of the expanding stage's input, 4 pixels from the border.
     across = activations["expand1.x"][..., -channels:]
     np.testing.assert_array_equal(across, skip[4:-4, 4:-4])
-    # And from further up, where nothing is dropped, 16 pixels in.
+    # From the level above, without dropout: 16 pixels from the border.
     across = activations["expand0.x"][..., -arch.channels :]
     np.testing.assert_array_equal(across, activations["contract0.a2"][16:-16, 16:-16])
 
@@ -143,7 +143,7 @@ def test_the_activations_are_those_documented(variant):
 def tile_of(arch, dtype=np.float64):
     rng = np.random.default_rng(9)
     params = {name: w.astype(dtype) for name, w in draw_params(arch, rng).items()}
-    x = rng.standard_normal((*legal_tile(arch.depth), arch.in_channels)).astype(dtype)
+    x = rng.standard_normal((*valid_tile(arch.depth), arch.in_channels)).astype(dtype)
     return params, x, arch
 
 
@@ -220,12 +220,12 @@ def test_two_backwards_of_the_same_activations_are_equal(variant, dtype):
     assert not activations
 
 
-# Equivariance: the network commutes with shifts by 2^depth pixels, and with no smaller ones
+# Equivariance: the network commutes with shifts by 2^depth pixels, but not with smaller ones
 
 
 @DEPTHS
 @VARIANTS
-def test_equivariant_to_shifts_by_two_to_the_depth_and_no_fewer(depth, variant):
+def test_equivariant_to_shifts_by_two_to_the_depth_only(depth, variant):
     arch = small(depth, variant)
     rng = np.random.default_rng(10)
     params = draw_params(arch, rng)
@@ -237,7 +237,7 @@ def test_equivariant_to_shifts_by_two_to_the_depth_and_no_fewer(depth, variant):
         return unet.forward(params, image[top : top + height, left : left + width], arch)[0]
 
     def difference(top, left):
-        # Where both tiles segment the same pixels of the image.
+        # Compare where both tiles segment the same pixels of the image.
         shifted, still = tile(top, left), tile(0, 0)[top:, left:]
         return relative_error(shifted[: still.shape[0], : still.shape[1]], still)
 
@@ -248,10 +248,10 @@ def test_equivariant_to_shifts_by_two_to_the_depth_and_no_fewer(depth, variant):
         assert difference(shift, 0) > 0.01
 
 
-# The door
+# Invalid input
 
 
-def test_an_illegal_tile_is_told_the_nearest_sizes():
+def test_the_message_for_an_invalid_tile_names_the_nearest_sizes():
     params, _, arch = tile_of(Architecture(4, channels=1))
     for shape, message in [
         ((512, 572, 1), "512 pixels.*508 and 524"),
@@ -262,7 +262,7 @@ def test_an_illegal_tile_is_told_the_nearest_sizes():
             unet.forward(params, np.zeros(shape), arch)
 
 
-def test_a_tile_with_wrong_channels_or_axes_is_told_what_is_right():
+def test_the_message_for_wrong_channels_or_axes_names_the_valid_shape():
     params, x, arch = tile_of(small(1, "paper"))
     for wrong in (x[..., :1], x[..., 0], x[np.newaxis], np.concatenate([x, x], axis=-1)):
         with pytest.raises(InputError, match=r"\(H, W, 2\)"):

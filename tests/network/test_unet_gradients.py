@@ -1,4 +1,4 @@
-"""Gradients of the whole network, tensor by tensor; planted faults must be found."""
+"""Gradients of the whole network, tensor by tensor; the check must find planted faults."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, re
 
 
 def pieces(activations):
-    """Which piece of the piecewise smooth energy this is: what each ReLU and pooling chose."""
+    """Identify a piece of the piecewise smooth energy: the choice of every ReLU and pooling."""
     return [
         a if name.endswith("argmax") else a > 0
         for name, a in activations.items()
@@ -20,10 +20,10 @@ def pieces(activations):
 
 
 def directional_derivative(problem, name, direction):
-    """Central difference of the energy along a direction of one parameter, away from kinks.
+    """Compute the energy's central difference along a direction of one parameter, off kinks.
 
-    Of the hundred thousand ReLUs some are closer to their kink than any step: the step shrinks
-    until both ends lie on one smooth piece.
+    Some of the hundred thousand ReLUs are closer to their kink than any fixed step, so the step
+    shrinks until both ends lie on one smooth piece.
     """
     for step in (1e-5, 1e-6, 1e-7):
         energies, ends = [], []
@@ -47,10 +47,10 @@ def assert_gradients(problem):
         direction = rng.standard_normal(gradient.shape)
         claimed = np.sum(gradient * direction)
         measured = directional_derivative(problem, name, direction)
-        # In a random direction a slope is about as large as the gradient; it may be near 0.
+        # A slope in a random direction is about as large as the gradient, but may be near 0.
         error = abs(claimed - measured) / max(abs(measured), np.linalg.norm(gradient))
         assert error < 1e-6, (  # measured: 3e-8 at most
-            f"d{name}: {claimed:.8g} is claimed, {measured:.8g} measured"
+            f"d{name}: backward gives {claimed:.8g}, central differences give {measured:.8g}"
         )
 
 
@@ -70,7 +70,7 @@ def test_every_gradient_of_unusual_networks():
     assert_gradients(Problem(Architecture.release(depth=1, channels=5, dropout=0.2), seed=3))
 
 
-# The check is checked: faults of the kind that are really made
+# The check itself: faults as in real backwards must fail
 
 conv, up = conv2d.backward, upconv.backward
 crop, pool, entropy = crop_concat.backward, maxpool.backward, cross_entropy.backward
@@ -126,16 +126,16 @@ def upconv_swapped_kernel(dy, x, w):
 
 FAULTS = {
     "no + dskip": (crop_concat, forgotten_skip),
-    "skip taken for up": (crop_concat, skip_before_up),
+    "skip and up swapped": (crop_concat, skip_before_up),
     "skip off centre": (crop_concat, skip_off_centre),
     "dw transposed": (conv2d, transposed_dw),
     "taps of dw swapped": (conv2d, swapped_taps),
     "dw flipped": (conv2d, flipped_dw),
     "kernel flipped": (conv2d, flipped_kernel),
-    "db a mean": (conv2d, mean_db),
+    "db averaged": (conv2d, mean_db),
     "taps of upconv's dw swapped": (upconv, upconv_swapped_taps),
     "axes of upconv's kernel swapped": (upconv, upconv_swapped_kernel),
-    "ReLU let through": (relu, lambda dy, y: dy),
+    "ReLU ignored": (relu, lambda dy, y: dy),
     "dropout forgotten": (dropout, lambda dy, mask: dy),
     "not the winner of the pooling": (maxpool, lambda dy, argmax: pool(dy, 3 - argmax)),
     "weights forgotten": (cross_entropy, lambda p, labels, w: entropy(p, labels, np.ones_like(w))),
@@ -147,5 +147,5 @@ FAULTS = {
 def test_a_planted_fault_is_caught(monkeypatch, op, fault, variant):
     problem = Problem(small(2, variant))
     monkeypatch.setattr(op, "backward", fault)
-    with pytest.raises(AssertionError, match="is claimed"):
+    with pytest.raises(AssertionError, match="backward gives"):
         assert_gradients(problem)

@@ -1,4 +1,4 @@
-"""Unpadded convolution: the five tests of every op, and what it needs of memory."""
+"""Unpadded convolution: the five tests of every op, and its memory."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ KERNELS = st.sampled_from([(1, 1), (2, 2), (3, 3), (2, 3), (3, 1)])
 
 @st.composite
 def convolutions(draw):
-    """Draw x, w, b and an upstream gradient: of x, as of y, no two sizes are equal."""
+    """Draw x, w, b and an upstream gradient; the sizes of x all differ, and so do those of y."""
     (rows, columns, c, o), (kh, kw) = draw(sizes(4)), draw(KERNELS)
     height, width = rows + kh - 1, columns + kw - 1
     assume(len({height, width, c, o}) == 4)
@@ -65,7 +65,7 @@ def test_backward_by_hand():
     w = np.array([[1, 0, -1], [2, 0, 3]], float)[..., np.newaxis, np.newaxis]
     dy = np.array([[1, 0], [0, 10]], float)[..., np.newaxis]
     dx, dw, db = conv2d.backward(dy, x, w)
-    # The kernel is laid where each of the two pixels looked, ten times for the second.
+    # The kernel, added where each of the two pixels read its input; ten times for the second.
     np.testing.assert_array_equal(dx[..., 0], [[1, 0, -1, 0], [2, 10, 3, -10], [0, 20, 0, 30]])
     # The window of the first pixel, and ten times the window of the second.
     np.testing.assert_array_equal(dw[..., 0, 0], [[61, 72, 83], [105, 116, 127]])
@@ -146,8 +146,7 @@ def test_gradients(arrays):
         {"x": x, "w": w, "b": b},
         dy,
         {"x": dx, "w": dw, "b": db},
-        entries=20,
-        rng=np.random.default_rng(0),
+        entries=(20, np.random.default_rng(0)),
     )
 
 
@@ -170,7 +169,7 @@ def test_contract(dtype):
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_memory_is_that_of_one_tap_at_a_time():
+def test_only_one_tap_at_a_time_needs_memory():
     # A copy of the map for each of nine taps would be 9 maps. Measured, in maps: 0.9 forward, 1.0
     # backward.
     x, w, b, dy = random_arrays((602, 23, 12, 12), (3, 3), seed=0)

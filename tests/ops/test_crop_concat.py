@@ -20,11 +20,11 @@ from minunet.gradcheck import adjoint_gap, check_gradients
 from minunet.ops import crop_concat
 
 SIZES = sizes(4)  # height and width of `up`, channels of `up` and of `skip`
-MARGINS = st.sampled_from(list(itertools.permutations(range(5), 2)))  # cut above; at the left
+MARGINS = st.sampled_from(list(itertools.permutations(range(5), 2)))  # cut at the top; on the left
 
 
 def draw(size, margins, seed):
-    """Draw up, skip and an upstream gradient; `skip` is larger by a margin at every side."""
+    """Draw up, skip and an upstream gradient; `skip` is larger by a margin on every side."""
     (height, width, c_up, c_skip), (top, left) = size, margins
     rng = np.random.default_rng(seed)
     up = rng.standard_normal((height, width, c_up))
@@ -45,7 +45,7 @@ def test_forward_by_hand():
         ],
         float,
     )[..., np.newaxis]
-    # One row is cut above and below, two columns left and right; the upsampled map comes first.
+    # One row is cut at the top and bottom, two columns on the left and right; `up` comes first.
     np.testing.assert_array_equal(crop_concat.forward(up, skip), [[[1, 22], [2, 23], [3, 24]]])
 
 
@@ -84,7 +84,7 @@ def test_forward_and_backward_are_pytorch(size, margins, seed):
     up, skip, dy = draw(size, margins, seed)
     (height, width, _, _), (top, left) = size, margins
     tup, tskip = torch.tensor(up, requires_grad=True), torch.tensor(skip, requires_grad=True)
-    # Padding by a negative amount crops; it counts from the last axis: channels, columns, rows.
+    # Negative padding crops; PyTorch counts from the last axis: channels, columns, rows.
     cropped = torch.nn.functional.pad(tskip, (0, 0, -left, -left, -top, -top))
     assert cropped.shape[:2] == (height, width)
     ty = torch.cat([tup, cropped], dim=-1)
@@ -136,8 +136,7 @@ def test_gradients(size, margins, seed):
         {"up": up, "skip": skip},
         dy,
         {"up": dup, "skip": dskip},
-        entries=40,
-        rng=np.random.default_rng(seed),
+        entries=(40, np.random.default_rng(seed)),
     )
 
 
@@ -156,7 +155,7 @@ def test_contract(dtype):
 
 
 def test_forward_copies():
-    # A later op that writes to the joined map must not write to a map that backward still needs.
+    # Writing to the result must not change a map that the backward still needs.
     up, skip, _ = draw((2, 5, 3, 4), (0, 1), seed=0)
     y = crop_concat.forward(up, skip)
     assert not np.shares_memory(y, up)

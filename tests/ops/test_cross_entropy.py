@@ -59,7 +59,7 @@ def test_backward_by_hand():
     )
 
 
-def test_ignorance_costs_ln_k_a_pixel():
+def test_equal_probabilities_cost_ln_k_per_pixel():
     logits, labels = np.full((3, 4, 5), 0.7), np.arange(12).reshape(3, 4) % 5
     energy, p = cross_entropy.forward(logits, labels, np.ones((3, 4)))
     assert energy == pytest.approx(12 * np.log(5), rel=1e-14)  # measured: 2e-16
@@ -107,7 +107,7 @@ def test_activations_of_1e4_reach_their_limits_exactly(dtype):
     log_p = cross_entropy.log_softmax(logits)
     np.testing.assert_array_equal(log_p, [[[0, -2e4], [0, -2e4], [-2e4, 0]]])
 
-    weights = np.array([[1, 3, 1]], dtype)  # the second pixel is wrong, and counts three times
+    weights = np.array([[1, 3, 1]], dtype)  # the second pixel is wrong and counts three times
     energy, p = cross_entropy.forward(logits, labels, weights)
     assert energy == 6e4
     np.testing.assert_array_equal(p, [[[1, 0], [1, 0], [0, 1]]])
@@ -119,7 +119,7 @@ def test_activations_of_1e4_reach_their_limits_exactly(dtype):
 @PRECISIONS
 @pytest.mark.parametrize("activation", [1e4, -1e4])
 @pytest.mark.parametrize("classes", [2, 5])
-def test_equal_activations_of_1e4_are_as_good_as_zeros(dtype, activation, classes):
+def test_equal_activations_of_1e4_give_the_same_as_zeros(dtype, activation, classes):
     logits, labels = np.full((1, 2, classes), activation, dtype), np.array([[0, classes - 1]])
     energy, p = cross_entropy.forward(logits, labels, np.ones((1, 2), dtype))
     assert energy == pytest.approx(2 * np.log(classes), rel=1e-6)  # measured: 4e-8, float32

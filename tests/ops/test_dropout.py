@@ -1,4 +1,4 @@
-"""Dropout: the tests of every op, and what is asked of the mask it draws."""
+"""Dropout: the tests of every op, and the statistics of its mask."""
 
 import numpy as np
 import pytest
@@ -22,19 +22,19 @@ RATES = st.sampled_from([0.0, 0.1, 0.5, 0.75])
 
 
 def draw(size, seed):
-    """Draw x, an upstream gradient, and the generator that the mask will be drawn with."""
+    """Draw x, an upstream gradient, and the generator for the mask."""
     rng = np.random.default_rng(seed)
     return rng.standard_normal(size), rng.standard_normal(size), rng
 
 
 class Draws:
-    """A generator that draws what it is told."""
+    """A generator with prescribed draws."""
 
     def __init__(self, values):
         self.values = np.array(values)
 
     def random(self, shape, dtype=np.float64):
-        """Answer like `Generator.random`, but not at random."""
+        """Return the prescribed numbers in place of `Generator.random`'s."""
         return self.values.astype(dtype).reshape(shape)
 
 
@@ -44,8 +44,7 @@ class Draws:
 def test_forward_and_backward_by_hand():
     x = np.array([[1, -2, 3], [4, 5, -6]], float)[..., np.newaxis]
     dy = np.array([[10, 20, 30], [40, 50, 60]], float)[..., np.newaxis]
-    # Three in four are dropped, those that draw less than 0.75; the others are made four times
-    # as large.
+    # Elements with a draw below 0.75 are dropped; the others are multiplied by four.
     y, mask = dropout.forward(x, 0.75, Draws([[0.1, 0.8, 0.74], [0.75, 0.0, 0.99]]))
     np.testing.assert_array_equal(mask[..., 0], [[0, 4, 0], [4, 0, 4]])
     np.testing.assert_array_equal(y[..., 0], [[0, -8, 0], [16, 0, -24]])
@@ -66,20 +65,20 @@ def test_the_same_seed_draws_the_same_mask_in_either_precision():
     assert np.any(masks[0] != masks[3])
 
 
-def test_the_generator_moves_on():
+def test_two_calls_draw_different_masks():
     rng, x = np.random.default_rng(0), np.ones((7, 5, 3))
     assert np.any(dropout.forward(x, 0.5, rng)[1] != dropout.forward(x, 0.5, rng)[1])
 
 
 @PRECISIONS
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.75])
-def test_the_mask_holds_nothing_but_0_and_the_scale_of_a_survivor(dtype, rate):
+def test_the_mask_is_0_or_the_scale(dtype, rate):
     x = np.ones((7, 50, 3), dtype)
     _, mask = dropout.forward(x, rate, np.random.default_rng(0))
     np.testing.assert_array_equal(np.unique(mask), np.array([0, 1 / (1 - rate)], dtype))
 
 
-def test_at_rate_0_nothing_happens():
+def test_rate_0_changes_nothing():
     x, _, rng = draw((7, 5, 3), seed=0)
     y, mask = dropout.forward(x, 0.0, rng)
     np.testing.assert_array_equal(y, x)
@@ -87,7 +86,7 @@ def test_at_rate_0_nothing_happens():
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.75])
-def test_as_many_are_dropped_as_the_rate_says(rate):
+def test_the_rate_is_the_fraction_dropped(rate):
     n = 40 * 50 * 30
     _, mask = dropout.forward(np.ones((40, 50, 30)), rate, np.random.default_rng(0))
     low, high = binom.interval(1 - 1e-6, n, rate)  # for rate 0.5: 30000 ± 600
@@ -95,16 +94,15 @@ def test_as_many_are_dropped_as_the_rate_says(rate):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.75])
-def test_the_expectation_is_kept(rate):
-    # The mean over n draws is off by √(rate / (1-rate) / n) in the mean: five times that is
-    # allowed.
+def test_the_expectation_is_preserved(rate):
+    # The mean over n draws has a standard deviation of √(rate / (1-rate) / n); five are allowed.
     n = 40 * 50 * 30
     y, _ = dropout.forward(np.ones((40, 50, 30)), rate, np.random.default_rng(0))
     assert abs(y.mean() - 1) <= 5 * np.sqrt(rate / (1 - rate) / n)
 
 
-def test_each_element_is_dropped_on_its_own():
-    # Whole rows, columns or channels that fall together would leave one number along an axis.
+def test_elements_are_dropped_independently():
+    # If rows, columns or channels were dropped as a whole, the mask would be constant on an axis.
     _, mask = dropout.forward(np.ones((9, 8, 7)), 0.5, np.random.default_rng(0))
     for axis in range(3):
         assert np.all(np.ptp(mask, axis=axis).mean() > 0.9 * mask.max())
@@ -163,7 +161,7 @@ def test_gradient(size, rate, seed):
     x, dy, _ = draw(size, seed)
 
     def forward(x):
-        """Draw the same mask at every call, as a gradient check needs."""
+        """Draw the same mask on every call, as a gradient check needs."""
         return dropout.forward(x, rate, np.random.default_rng(seed))
 
     check_gradients(forward, {"x": x}, dy, {"x": dropout.backward(dy, forward(x)[1])})

@@ -1,4 +1,4 @@
-"""2x2 max pooling: who wins a tie, and the tests of every op, less the adjoint (not linear)."""
+"""2x2 max pooling: ties, and the tests of every op, without the adjoint (it is not linear)."""
 
 import itertools
 
@@ -18,11 +18,11 @@ from hypothesis import given
 from minunet.gradcheck import check_gradients
 from minunet.ops import maxpool
 
-HALVES = sizes(3)  # of y
+HALVES = sizes(3)  # sizes of y
 
 
 def draw(half, seed):
-    """Draw x without a tie, and an upstream gradient, for a pooled map (H/2, W/2, C)."""
+    """Draw x without ties, and an upstream gradient, for a pooled map (H/2, W/2, C)."""
     rows, columns, channels = half
     rng = np.random.default_rng(seed)
     return separated(rng, (2 * rows, 2 * columns, channels)), rng.standard_normal(half)

@@ -1,4 +1,4 @@
-"""Rectified linear unit: the tests of every op, less the adjoint of what is not linear."""
+"""Rectified linear unit: the tests of every op, without the adjoint (it is not linear)."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ SIZES = sizes(3)
 
 
 def draw(size, seed):
-    """Draw x, as often below 0 as above, and an upstream gradient."""
+    """Draw x, half of it below 0, and an upstream gradient."""
     rng = np.random.default_rng(seed)
     return separated(rng, size), rng.standard_normal(size)
 
@@ -33,7 +33,7 @@ def test_forward_and_backward_by_hand():
     dy = np.array([[10, 20, 30], [-40, -50, -60]], float)[..., np.newaxis]
     y = relu.forward(x)
     np.testing.assert_array_equal(y[..., 0], [[0, 4, 0], [5, 0, 7]])
-    # The kink at 0 counts as 0, and a negative gradient passes like any other.
+    # At the kink the gradient is 0; a negative gradient passes like any other.
     np.testing.assert_array_equal(relu.backward(dy, y)[..., 0], [[0, 20, 0], [-40, 0, -60]])
 
 

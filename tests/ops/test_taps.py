@@ -1,4 +1,4 @@
-"""Taps: the loop that every spatial op is written with."""
+"""Taps: the loop in every spatial op."""
 
 import numpy as np
 from checks import SEEDS, assert_close, sizes
@@ -7,7 +7,7 @@ from hypothesis import given
 from minunet.ops.taps import over_pixels, taps
 
 
-def test_taps_go_row_by_row_over_a_kernel_that_is_not_square():
+def test_taps_are_listed_row_by_row():
     w = np.zeros((2, 3, 5, 4))
     assert list(taps(w)) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
 

@@ -1,4 +1,4 @@
-"""2x2 up-convolution: the tests of every op, and that each output pixel sees one tap."""
+"""2x2 up-convolution: the tests of every op, and one tap per output pixel."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_backward_by_hand():
 
 
 @pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_every_output_pixel_sees_one_tap(tap):
+def test_every_output_pixel_depends_on_one_tap(tap):
     x, w, b, _ = draw((5, 3, 2, 4), seed=0)
     i, j = tap
     alone = np.zeros_like(w)
@@ -92,7 +92,7 @@ def test_forward_and_backward_are_the_naive_loop(size, seed):
 def test_forward_is_a_scipy_convolution_of_the_map_spread_out(size, seed):
     x, w, b, dy = draw(size, seed)
     spread = np.zeros((dy.shape[0] - 1, dy.shape[1] - 1, x.shape[2]))
-    spread[::2, ::2] = x  # a zero between every two pixels
+    spread[::2, ::2] = x  # zeros between the pixels
     y = np.zeros_like(dy) + b
     for c, o in np.ndindex(w.shape[2:]):
         y[..., o] += convolve2d(spread[..., c], w[..., c, o], "full")
@@ -148,8 +148,7 @@ def test_gradients(size, seed):
         {"x": x, "w": w, "b": b},
         dy,
         {"x": dx, "w": dw, "b": db},
-        entries=20,
-        rng=np.random.default_rng(seed),
+        entries=(20, np.random.default_rng(seed)),
     )
 
 
@@ -168,8 +167,8 @@ def test_contract(dtype):
     assert_like(db, b)
 
 
-def test_a_view_is_as_good_an_upstream_gradient_as_a_copy():
-    # In the network it is one: the first channels of what `crop_concat.backward` splits.
+def test_the_upstream_gradient_may_be_a_view():
+    # In the network it is a view: `crop_concat.backward` returns one.
     x, w, _, dy = draw((5, 3, 2, 4), seed=0)
     view = np.concatenate([dy, dy], axis=-1)[..., : dy.shape[-1]]
     for actual, expected in zip(
@@ -181,7 +180,7 @@ def test_a_view_is_as_good_an_upstream_gradient_as_a_copy():
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_memory_is_that_of_one_tap_at_a_time():
+def test_only_one_tap_at_a_time_needs_memory():
     # All four taps at once would be 4 maps. Measured, in maps: 1.1 forward, 1.0 backward.
     x, w, b, dy = draw((602, 23, 12, 12), seed=0)
     assert extra_memory(lambda: upconv.forward(x, w, b)) < 1.5 * x.nbytes

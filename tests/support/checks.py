@@ -1,4 +1,4 @@
-"""What the tests of all ops share: shapes and values to draw, and what is asked of every result."""
+"""Shared by the tests of all ops: shapes and values to draw, and checks of results."""
 
 import itertools
 import tracemalloc
@@ -14,7 +14,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 EXACT = 1e-10  # measured: 1e-14 against a naive logarithm, 5e-15 against everything else
 ADJOINT = 1e-14  # measured: 9e-17; a wrong adjoint is off by 1e-2 and more
-# `check_gradients` allows 1e-6 of its own accord; measured: 5e-8 for the energy, 3e-8 elsewhere.
+# `check_gradients` allows 1e-6 by default; measured: 5e-8 for the energy, 3e-8 elsewhere.
 
 PRECISIONS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
@@ -25,13 +25,13 @@ def sizes(n: int) -> st.SearchStrategy[tuple[int, ...]]:
 
 
 def separated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Shuffle values that are 0.1 apart and at least 0.05 from 0: no kink within a step."""
+    """Shuffle values 0.1 apart and at least 0.05 from 0, so that no kink lies within a step."""
     values = np.arange(np.prod(shape)) - np.prod(shape) // 2 + 0.5
     return rng.permutation(values * 0.1).reshape(shape)
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = EXACT) -> None:
-    """Compare two arrays of one shape: largest difference, relative to the largest value."""
+    """Compare the largest difference of two arrays of one shape, relative to the largest value."""
     assert actual.shape == expected.shape
     error = np.max(np.abs(actual - expected))
     largest = np.max(np.abs(expected))
@@ -39,17 +39,17 @@ def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = EX
 
 
 class Precise(np.ndarray):
-    """An array that must not turn into another float type, not even on the way to a result."""
+    """An array that must keep its float type, even in intermediate results."""
 
     def __array_finalize__(self, parent: Any) -> None:
-        """Look at each array that NumPy makes from a `Precise` one."""
+        """Check each array that NumPy makes from a `Precise` one."""
         if isinstance(parent, Precise) and self.dtype.kind == parent.dtype.kind == "f":
             assert self.dtype == parent.dtype, f"{parent.dtype} became {self.dtype}"
 
 
 @contextmanager
 def untouched(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Lend arrays out read-only and `Precise`; take them back as they were."""
+    """Provide read-only, `Precise` views of arrays; check that the arrays have not changed."""
     copies = [array.copy() for array in arrays]
     lent = [array.view(Precise) for array in arrays]
     for array in lent:
@@ -66,7 +66,7 @@ def assert_like(result: np.ndarray, argument: np.ndarray) -> None:
 
 
 def extra_memory(call: Callable[[], Any]) -> int:
-    """Bytes that a call needs at its peak, beyond those of the arrays it returns."""
+    """Measure the peak memory of a call in bytes, without the arrays it returns."""
     tracemalloc.start()
     try:
         results = call()

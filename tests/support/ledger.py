@@ -1,11 +1,11 @@
-"""What a device is asked for: the stand-in notes here what a GPU and its driver would have to do.
+"""The ledger of the stand-in: what a GPU and its driver would have to do.
 
-| kind   | what it is                                                                      |
-|--------|---------------------------------------------------------------------------------|
-| launch | a kernel, as a rule one for each call of NumPy that computes or copies          |
-| array  | memory asked for: a result or a temporary, but no view                          |
-| in     | a copy from the host                                                            |
-| out    | a copy to the host, which waits there until all that was launched has been done |
+| kind   | what it is                                                                    |
+|--------|-------------------------------------------------------------------------------|
+| launch | a kernel launch, usually one for each NumPy call that computes or copies      |
+| array  | a memory allocation: a result or a temporary, but not a view                  |
+| in     | a copy from the host                                                          |
+| out    | a copy to the host, which waits until all launched kernels are done           |
 """
 
 import sys
@@ -15,23 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 SIZED_BY_VALUES = ("nonzero", "argwhere", "flatnonzero", "unique", "extract", "compress")
-"""What must know how many values are not zero before it can ask for memory: the host waits."""
+"""Functions whose result has a size that depends on values: the host waits for it."""
 
 
 class Entry(NamedTuple):
-    """One thing that was asked for."""
+    """One launch, allocation or copy."""
 
     kind: str
-    place: str  # the function of minunet that asked: "conv2d.backward"
+    place: str  # the function of minunet that caused it: "conv2d.backward"
     nbytes: int
 
 
-_open = []  # the ledgers that are kept at present
+_open = []  # the ledgers that are kept now
 
 
 @contextmanager
 def kept():
-    """Keep a ledger: a list of entries that grows as things are asked for."""
+    """Keep a ledger while the block runs: a list of entries."""
     entries = []
     _open.append(entries)
     try:
@@ -41,7 +41,7 @@ def kept():
 
 
 def note(kind, nbytes=0):
-    """Enter one thing into the ledgers that are kept."""
+    """Add an entry to all ledgers that are kept."""
     if _open:
         entry = Entry(kind, _place(), nbytes)
         for entries in _open:
@@ -49,12 +49,12 @@ def note(kind, nbytes=0):
 
 
 def of(entries, kind):
-    """Bytes of each entry of a kind, in the order in which they were asked for."""
+    """List the bytes of each entry of a kind, in order."""
     return [entry.nbytes for entry in entries if entry.kind == kind]
 
 
 def answer(name, args, kwargs, results):
-    """Note what the answer of a function or a method costs; a view costs nothing."""
+    """Note the cost of the result of a function or method; a view costs nothing."""
     given, found = arrays((args, kwargs)), arrays(results)
     new = [one for one in found if not any(np.may_share_memory(one, other) for other in given)]
     for one in new:
@@ -63,7 +63,7 @@ def answer(name, args, kwargs, results):
         note("out", np.intp().nbytes)
     if name in ("item", "tolist", "tobytes"):
         note("out", given[0].nbytes)
-    written = results is None or "out" in kwargs  # as by copyto: to an argument
+    written = results is None or "out" in kwargs  # to an argument, as by copyto
     if (new or written) and not name.startswith("empty"):
         note("launch")
 
@@ -71,9 +71,9 @@ def answer(name, args, kwargs, results):
 def product(a, b):
     """Note what CuPy 14 does before it multiplies matrices.
 
-    An operand whose elements do not follow one another is copied (of two single matrices, one that
-    is transposed is not); and where a stack of matrices meets a single one, three kernels list
-    where the matrices of both and of the product begin.
+    It copies an operand that is not contiguous; in a product of two single matrices, a transposed
+    one counts as contiguous. For a stack of matrices with a single one, three kernels list the
+    addresses of the matrices of both operands and of the product.
     """
     single = a.ndim == b.ndim == 2
     for operand in (a, b):
@@ -97,7 +97,7 @@ def arrays(value):
 
 
 def _place():
-    """Name the innermost function of minunet that is running; `taps` works for an op."""
+    """Name the innermost function of minunet that is running; `taps` counts as its caller."""
     frame = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

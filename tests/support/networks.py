@@ -1,4 +1,4 @@
-"""Small networks, and all that a training step on one of them needs, for the tests to share."""
+"""Small networks, and everything that a training step on one needs."""
 
 from itertools import islice
 
@@ -19,13 +19,13 @@ def small(depth, variant, channels=3, **fields):
     )
 
 
-def legal_tile(depth):
-    """Height and width of the two smallest legal tiles: not a square."""
+def valid_tile(depth):
+    """Return the two smallest valid sizes as height and width, so that the tile is not square."""
     return tuple(islice(sizes.valid_sizes(depth), 2))
 
 
 def draw_params(arch, rng):
-    """Draw initial weights, and biases that are not 0: behind those no wrong db can hide."""
+    """Draw initial weights and nonzero biases: biases of 0 could hide a wrong gradient."""
     params = initialization.gaussian(arch, rng, np.float64)
     return {
         name: w if w.ndim == 4 else 0.1 * rng.standard_normal(w.shape) for name, w in params.items()
@@ -33,8 +33,8 @@ def draw_params(arch, rng):
 
 
 def flop_by_hand(rows, columns):
-    """Operations of a tile at depth 1, 2 channels: two for each weight and pixel that it meets."""
-    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 less, 4 less
+    """Count the operations at depth 1 with 2 channels: two per weight and pixel it applies to."""
+    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 and 4 less
     return 2 * (
         (rows - 2) * (columns - 2) * 9 * 1 * 2
         + (rows - 4) * (columns - 4) * 9 * 2 * 2
@@ -48,11 +48,11 @@ def flop_by_hand(rows, columns):
 
 
 class Problem:
-    """A network, a tile with labels and weights, and the energy that is to be differentiated."""
+    """A network, a tile with labels and weights, and its energy."""
 
     def __init__(self, arch, seed=0):
         rng = np.random.default_rng(seed)
-        height, width = legal_tile(arch.depth)
+        height, width = valid_tile(arch.depth)
         lost = 2 * sizes.margin(arch.depth)
         self.arch, self.seed = arch, seed
         self.params = draw_params(arch, rng)
@@ -61,14 +61,14 @@ class Problem:
         self.weight_map = rng.uniform(0.5, 2, self.labels.shape)
 
     def forward(self, params, training=True):
-        """Compute the energy; the seed is the same every time, and so is what is dropped."""
+        """Compute the energy; every call has the same seed and so the same dropout."""
         rng = np.random.default_rng(self.seed) if training else None
         logits, activations = unet.forward(params, self.x, self.arch, rng)
         energy, p = cross_entropy.forward(logits, self.labels, self.weight_map)
         return float(energy), p, activations
 
     def gradients(self, training=True):
-        """Differentiate the energy with respect to each parameter, as `unet.backward` does."""
+        """Compute the gradient of the energy for every parameter."""
         _, p, activations = self.forward(self.params, training)
         dlogits = cross_entropy.backward(p, self.labels, self.weight_map)
         return unet.backward(self.params, activations, dlogits, self.arch)

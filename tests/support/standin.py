@@ -1,19 +1,19 @@
-"""A stand-in for a CuPy array, so that a machine without a GPU can hold the ops to the rules.
+"""A stand-in for a CuPy array, so that the rules for ops are checked on machines without a GPU.
 
-It wraps a NumPy array and answers NumPy's calls as `cupy.ndarray` does, through `__array_ufunc__`
-and `__array_function__`; what CuPy refuses, it refuses, with a `TypeError`:
+It wraps a NumPy array and handles NumPy's calls as `cupy.ndarray` does, through `__array_ufunc__`
+and `__array_function__`. Like CuPy, it raises a `TypeError` for
 
-- turning into a host array unasked: ``np.asarray(device)``; `get` is the way back;
-- meeting a host array, in an operator, a function, an assignment or an index. The one door inwards
-  is ``np.asarray(host, like=device)``;
+- an implicit conversion to a host array, ``np.asarray(device)``; use `get`;
+- a host array in an operator, a function, an assignment or an index; the only way to the device is
+  ``np.asarray(host, like=device)``;
 - a function, a method or a keyword that the installed CuPy does not have under the same name.
 
-The last rule reads CuPy's own signatures, which needs CuPy but no GPU; without CuPy it is not
-checked. All of it checks rules, not CuPy's numbers: `test_device.py` runs those on a real GPU.
+The last rule reads CuPy's own signatures, so it needs CuPy, but no GPU; without CuPy it is not
+checked. The stand-in checks rules, not CuPy's numbers: `test_device.py` checks those on a GPU.
 
-What a GPU would have to do for an answer goes into the `ledger`. A call counts as one kernel, but
-for a matrix product, which CuPy prepares (see `ledger.product`); other calls that are more than one
-kernel, such as `np.take_along_axis` or a long sum, are counted too low.
+The `ledger` records what a GPU would have to do. A call counts as one kernel, except for a matrix
+product, which CuPy prepares (see `ledger.product`). Other calls that launch several kernels, such
+as `np.take_along_axis` or a long sum, are counted too low.
 """
 
 import functools
@@ -30,7 +30,7 @@ except ImportError:
 
 
 class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array that claims to live on a device; `get` copies it to the host."""
+    """An array that pretends to be on a device; `get` copies it to the host."""
 
     __array_priority__ = 100
     __hash__ = None
@@ -48,13 +48,13 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
     T = property(lambda self: StandIn(self._host.T))
 
     def __array__(self, dtype=None, copy=None):
-        """Refuse, as CuPy does: the way to the host is `get`."""
+        """Raise, as CuPy does; use `get`."""
         raise TypeError("implicit conversion of a device array to a host array; use get()")
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        """Answer an operator or an elementwise function."""
+        """Compute an operator or an elementwise function."""
         if method != "__call__":
-            raise TypeError(f"CuPy answers no np.{ufunc.__name__}.{method}")
+            raise TypeError(f"CuPy does not support np.{ufunc.__name__}.{method}")
         require(counterpart(ufunc.__name__), f"np.{ufunc.__name__}", inputs, kwargs)
         if ufunc is np.matmul:
             ledger.product(*inward(inputs))
@@ -67,7 +67,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         return outward(results)
 
     def __array_function__(self, func, types, args, kwargs):
-        """Answer any other function of NumPy."""
+        """Compute any other function of NumPy."""
         path = ".".join([*func.__module__.split(".")[1:], func.__name__])
         require(counterpart(path), f"np.{path}", args, kwargs)
         if func is np.asarray and not isinstance(args[0], StandIn):
@@ -76,13 +76,13 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
             ledger.note("array", host.nbytes)
             return StandIn(host)
         results = func(*inward(args), **inward(kwargs))
-        if isinstance(results, bool):  # as of np.array_equal: in CuPy it stays on the device
+        if isinstance(results, bool):  # np.array_equal, for example; CuPy keeps it on the device
             results = np.bool_(results)
         ledger.answer(func.__name__, inward(args), inward(kwargs), results)
         return outward(results)
 
     def __getitem__(self, index):
-        """Take a window, as a view, or pick elements."""
+        """Return a window as a view, or a copy of selected elements."""
         result = self._host[inward(index)]
         if note_index(index):
             ledger.note("launch")
@@ -91,7 +91,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __setitem__(self, index, value):
         """Write a scalar or a device array."""
-        # The end of `x[index] += y` writes a window onto itself; CuPy sees that, as NumPy does.
+        # `x[index] += y` ends by writing a window onto itself, which CuPy skips, as NumPy does.
         itself = isinstance(value, StandIn) and same(value._host, self._host[inward(index)])
         self._host[inward(index)] = inward(value)
         if not itself:
@@ -99,9 +99,9 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
             ledger.note("launch")
 
     def __getattr__(self, name):
-        """Find a method that `cupy.ndarray` and a NumPy array share; nothing with an underscore.
+        """Find a method that `cupy.ndarray` and a NumPy array share, without underscore.
 
-        `__array_interface__` in particular: through it `np.asarray` would slip past `__array__`.
+        In particular no `__array_interface__`, with which `np.asarray` would bypass `__array__`.
         """
         method = None if name.startswith("_") else getattr(np.ndarray, name, None)
         if not callable(method):
@@ -126,19 +126,19 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         return len(self._host)
 
     def __iter__(self):
-        """Go through the rows."""
+        """Iterate over the rows."""
         return (outward(part) for part in self._host)
 
     def __float__(self):
-        """Give the value of an array of one element; CuPy waits for the device here."""
+        """Return the value of an array of one element; CuPy waits for the device here."""
         return float(self.get())
 
     def __int__(self):
-        """Give the value of an array of one element."""
+        """Return the value of an array of one element."""
         return int(self.get())
 
     def __bool__(self):
-        """Give the truth of an array of one element."""
+        """Return the truth value of an array of one element."""
         return bool(self.get())
 
     def __repr__(self):
@@ -147,11 +147,11 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def inward(argument):
-    """Unwrap the device arrays of an argument; refuse a host array."""
+    """Unwrap the device arrays of an argument; raise for a host array."""
     if isinstance(argument, StandIn):
         return argument._host
     if isinstance(argument, np.ndarray):
-        raise TypeError(f"a host array of shape {argument.shape} meets a device array")
+        raise TypeError(f"a host array of shape {argument.shape} is mixed with a device array")
     if isinstance(argument, (tuple, list)):
         return type(argument)(map(inward, argument))
     if isinstance(argument, dict):
@@ -169,14 +169,14 @@ def outward(result):
 
 
 def same(a, b):
-    """Tell whether two arrays are the same elements of the same memory."""
+    """Return whether two arrays are the same elements of the same memory."""
     return a.__array_interface__ == b.__array_interface__
 
 
 def note_index(index, counted=True):
-    """Note what an index costs by itself, and tell whether it picks elements, one by one.
+    """Note the cost of an index, and return whether it selects single elements.
 
-    Where a mask must be `counted`, how many it picks decides on a shape: the host waits for that.
+    If a mask must be `counted`, the number of elements it selects sets a shape, and the host waits.
     """
     parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
@@ -188,7 +188,7 @@ def note_index(index, counted=True):
 
 
 def counterpart(path):
-    """Find CuPy's own function of a dotted name; None if it has none."""
+    """Return CuPy's own function of a dotted name, or None."""
     try:
         return functools.reduce(getattr, path.split("."), cupy)
     except AttributeError:
@@ -199,7 +199,7 @@ def require(function, name, args, kwargs):
     """Raise a `TypeError` unless CuPy has the function and takes these arguments."""
     if cupy is None:
         return
-    # Some of CuPy's names are NumPy's own functions, which know no device array.
+    # Some of CuPy's names are NumPy's own functions, which do not take device arrays.
     if function is None or getattr(function, "__module__", "").startswith("numpy"):
         raise TypeError(f"CuPy has no {name}")
     try:
@@ -210,13 +210,13 @@ def require(function, name, args, kwargs):
 
 @functools.cache
 def signature(function):
-    """Signature of one of CuPy's functions; where it is compiled, its docstring begins with it."""
+    """Return a CuPy function's signature; the docstring of a compiled one begins with it."""
     try:
         return inspect.signature(function)
     except ValueError:
         first = function.__doc__.strip().splitlines()[0]
         arguments = first[first.index("(") + 1 : first.rindex(")")]
-        # Away with what is not Python: "\\*", "[, out1, out2]", and the C type in "int axis=-1".
+        # Remove what is not Python: "\\*", "[, out1, out2]", and the C type in "int axis=-1".
         arguments = re.sub(r"\\|\[.*?\]|\b\w+ (?=\w)", "", arguments)
         return inspect.signature(eval(f"lambda {arguments}: None"))
 
@@ -231,11 +231,11 @@ def to_device(value):
 
 
 def to_host(value):
-    """Copy back what was computed on the pretended device; anything else has left it."""
+    """Copy results back from the pretended device; raise for anything that is not on it."""
     if isinstance(value, dict):
         return {name: to_host(array) for name, array in value.items()}
     if isinstance(value, tuple):
         return tuple(map(to_host, value))
     if not isinstance(value, StandIn):
-        raise TypeError(f"{type(value).__name__}: not on the device any more")
+        raise TypeError(f"{type(value).__name__} is not on the device")
     return value.get()

@@ -1,4 +1,4 @@
-"""The ledger of the stand-in, by hand: launches, new arrays, what crosses to and from the host."""
+"""The ledger of the stand-in, by hand: launches, new arrays, copies to and from the host."""
 
 import ledger
 import numpy as np
@@ -19,7 +19,7 @@ def entries_of(call):
     return entries
 
 
-# What is called, launches, bytes of the new arrays
+# Call, number of launches, bytes of each new array
 WORK = {
     "operator": (lambda: X + X, 1, [192]),
     "with a number": (lambda: 2.0 * X, 1, [192]),
@@ -46,7 +46,7 @@ WORK = {
     "copy": (lambda: X[:, 1:].copy(), 1, [128]),
     "picked elements": (lambda: X[StandIn(np.array([0, 2]))], 1, [96]),
     "shape": (lambda: np.shape(X), 0, []),
-    # A stack of matrices with one: three lists of four pointers, and the product.
+    # A stack of matrices with a single one: three lists of four pointers, and the product.
     "product": (lambda: X @ W, 4, [32, 32, 32, 480]),
     "product of a window": (lambda: X[:, 1:] @ W, 5, [128, 32, 32, 32, 320]),
     "product with a transposed": (lambda: X @ W[:, :2].copy().T, 6, [32, 32, 32, 32, 32, 192]),
@@ -69,7 +69,7 @@ def test_work_by_hand(call, launches, nbytes):
     [
         (lambda y: y.__setitem__(0, 1.0), 1),
         (lambda y: y.__setitem__(0, X[1]), 1),
-        (lambda y: y.__setitem__(MASK, 1.0), 1),  # how many there are need not be known
+        (lambda y: y.__setitem__(MASK, 1.0), 1),  # does not need the number of elements
         (lambda y: y.__setitem__(np.s_[1:], y[1:]), 0),  # onto itself
         (lambda y: y.__setitem__(np.s_[1:], y[:-1]), 1),
         (lambda y: y.__setitem__(np.s_[1:], y[1:] + 1), 2),
@@ -91,7 +91,7 @@ def test_adding_to_a_window_is_one_launch():
     assert [entry.kind for entry in entries_of(add)] == ["launch"]
 
 
-# What is called, bytes that cross
+# Call, bytes copied
 OUT = {
     "get": (X.get, 192),
     "float": (lambda: float(X.sum()), 8),
@@ -110,7 +110,7 @@ OUT = {
 
 
 @pytest.mark.parametrize(("call", "nbytes"), OUT.values(), ids=OUT.keys())
-def test_the_way_out_by_hand(call, nbytes):
+def test_copies_to_the_host_by_hand(call, nbytes):
     entries = entries_of(call)
     assert ledger.of(entries, "out") == [nbytes]
     assert ledger.of(entries, "in") == []
@@ -125,17 +125,17 @@ IN = {
 
 
 @pytest.mark.parametrize(("call", "nbytes"), IN.values(), ids=IN.keys())
-def test_the_way_in_by_hand(call, nbytes):
+def test_copies_from_the_host_by_hand(call, nbytes):
     entries = entries_of(call)
     assert ledger.of(entries, "in") == [nbytes]
     assert ledger.of(entries, "out") == []
 
 
-def test_what_is_on_the_device_stays_there():
+def test_a_device_array_is_not_copied_again():
     assert entries_of(lambda: np.asarray(X, like=X)) == []
 
 
-def test_an_entry_names_the_function_that_asked():
+def test_an_entry_names_the_function_that_caused_it():
     x = StandIn(np.ones((5, 4, 2)))
     w = StandIn(np.ones((3, 3, 2, 1)))
 
@@ -149,7 +149,7 @@ def test_an_entry_names_the_function_that_asked():
     assert places == ["elsewhere", "conv2d.forward", "conv2d.backward", "sgd.step"]
 
 
-def test_nothing_is_kept_unasked_and_ledgers_may_be_nested():
+def test_ledgers_may_be_nested_and_end_with_their_block():
     with ledger.kept() as outer:
         _ = X + X
         with ledger.kept() as inner:

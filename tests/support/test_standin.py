@@ -1,4 +1,4 @@
-"""The device stand-in catches what CuPy would refuse; and the whole network runs on it."""
+"""The device stand-in raises where CuPy does, and the whole network runs on it."""
 
 import sys
 
@@ -9,7 +9,16 @@ from standin import StandIn, to_device, to_host
 from minunet import ops
 from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
-from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, relu, upconv
+from minunet.ops import (
+    conv2d,
+    conv_relu,
+    crop_concat,
+    cross_entropy,
+    dropout,
+    maxpool,
+    relu,
+    upconv,
+)
 from minunet.prediction.averaging import probabilities
 from minunet.prediction.tiling import Tiling
 from minunet.training import sgd
@@ -23,7 +32,7 @@ def device():
     return StandIn(HOST.copy())
 
 
-# What it lets through
+# What it allows
 
 
 def test_answers_like_numpy(device):
@@ -61,14 +70,14 @@ def test_a_window_is_a_view_and_an_operator_in_place_writes_through_it(device):
     np.testing.assert_array_equal(device.get(), [[-1, 11, 12], [3, 14, 15]])
 
 
-def test_the_one_door_inwards_copies(device):
+def test_asarray_copies_to_the_device(device):
     moved = np.asarray(OTHER, like=device)
     assert isinstance(moved, StandIn)
     moved[...] = 0
     assert OTHER.sum() == 28
 
 
-# What it refuses, whatever CuPy is installed
+# What it refuses with any CuPy, or none
 
 
 def op_with_zeros(x):
@@ -96,7 +105,7 @@ REFUSED = {
     "assignment to the host": lambda x: OTHER.copy().__setitem__(np.s_[...], x),
     "index": lambda x: x[np.array([1, 0])],
     "index by a mask": lambda x: x[HOST > 2],
-    "other door": lambda x: np.ascontiguousarray(OTHER, like=x),
+    "np.ascontiguousarray": lambda x: np.ascontiguousarray(OTHER, like=x),
     "reduction by a ufunc": lambda x: np.add.reduce(x),
     "memoryview": memoryview,
     "float of several": float,
@@ -113,11 +122,11 @@ def test_refuses(device, broken):
 @pytest.mark.parametrize(
     "attribute", ["__array_interface__", "__array_struct__", "__buffer__", "data", "ctypes"]
 )
-def test_leaks_no_buffer(device, attribute):
+def test_has_no_buffer(device, attribute):
     assert not hasattr(device, attribute)
 
 
-def test_what_left_the_device_is_found_out():
+def test_a_host_array_among_results_is_refused():
     with pytest.raises(TypeError, match="not on the device"):
         to_host((StandIn(HOST), HOST))
 
@@ -145,7 +154,7 @@ def test_refuses_what_cupy_lacks(device, lacking):
         lacking(device)
 
 
-def test_cupy_does_lack_those_functions():
+def test_cupy_really_lacks_those_functions():
     cupy = pytest.importorskip("cupy")
     for name in ("insert", "block", "vecdot"):
         assert hasattr(np, name)
@@ -159,11 +168,11 @@ def test_the_rules_hold_without_cupy(device, monkeypatch):
         np.maximum(OTHER, device)
 
 
-# The ops, the step of gradient descent, and a whole step of training
+# The ops, the update of the parameters, and a whole training step
 
 
 def both(function, *arguments):
-    """Results on the host, and the same computed on the stand-in."""
+    """Return the results on the host and those on the stand-in."""
     ours = function(*arguments)
     theirs = to_host(function(*to_device(arguments)))
     return (ours, theirs) if isinstance(ours, (tuple, dict)) else ((ours,), (theirs,))
@@ -191,6 +200,13 @@ def arguments_of_every_op(dtype):
     return {
         conv2d.forward: (draw(19, 12, 2), draw(3, 3, 2, 4), draw(4)),
         conv2d.backward: (draw(17, 10, 4), draw(19, 12, 2), draw(3, 3, 2, 4)),
+        conv_relu.forward: (draw(19, 12, 2), draw(3, 3, 2, 4), draw(4)),
+        conv_relu.backward: (
+            draw(17, 10, 4),
+            draw(17, 10, 4),
+            draw(19, 12, 2),
+            draw(3, 3, 2, 4),
+        ),
         relu.forward: (draw(7, 5, 3),),
         relu.backward: (draw(7, 5, 3), draw(7, 5, 3)),
         maxpool.forward: (draw(6, 10, 3),),
@@ -226,7 +242,7 @@ def training_step(params, x, labels, weight_map, arch):
     logits, activations = unet.forward(params, x, arch, rng=np.random.default_rng(5))
     energy, p = cross_entropy.forward(logits, labels, weight_map)
     dlogits = cross_entropy.backward(p, labels, weight_map)
-    grads = unet.backward(params, dict(activations), dlogits, arch)
+    grads = unet.backward(params, activations, dlogits, arch)
     cut = sgd.clip(grads, 0.5)  # shorter than these
     stepped, velocity = sgd.step(params, cut, sgd.start(params), learning_rate=0.01)
     return energy, p, logits, activations, grads, stepped, velocity
@@ -257,7 +273,7 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
 def test_prediction_moves_tiles_in_and_probabilities_out():
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(7)
-    # float64: both sides take the definitions then.
+    # In float64 both sides run the definitions.
     params, image = initialization.gaussian(arch, rng, dtype=np.float64), rng.random((9, 14, 1))
     ours = probabilities(Network(params, arch), image, Tiling(24))
     theirs = probabilities(Network(to_device(params), arch), image, Tiling(24))

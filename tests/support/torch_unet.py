@@ -1,8 +1,8 @@
-"""The U-Net of `minunet.unet` once more, in PyTorch: the oracle of tests and benchmarks.
+"""The same U-Net in PyTorch: the oracle of tests and benchmarks.
 
-It shares no line with the original: PyTorch has its own convolutions, and autograd writes the
-backward. Layouts differ, and the helpers translate: a feature map is (1, C, H, W) here, a kernel
-(O, C, kh, kw), that of an up-convolution (C, O, 2, 2).
+It shares no line with `network/unet.py`: PyTorch has its own convolutions and derives the backward
+by autograd. The layouts differ, and the helpers convert them: here a feature map is (1, C, H, W), a
+kernel (O, C, kh, kw), and the kernel of an up-convolution (C, O, 2, 2).
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ import torch
 from torch.nn import functional
 
 UPCONV = ".wu"
-"""How the name of an up-convolution's kernel ends."""
+"""Suffix of the names of the up-convolutions' kernels."""
 
 
 def kernel_axes(name, ndim):
-    """Order in which PyTorch wants the axes of a parameter."""
+    """Return the order of a parameter's axes in PyTorch."""
     if ndim == 1:
         return (0,)
     return (2, 3, 0, 1) if name.endswith(UPCONV) else (3, 2, 0, 1)
 
 
 def to_torch(params):
-    """Parameters as leaves that collect gradients."""
+    """Convert parameters to tensors that collect gradients."""
     return {
         name: torch.tensor(w.transpose(kernel_axes(name, w.ndim)).copy(), requires_grad=True)
         for name, w in params.items()
@@ -29,7 +29,7 @@ def to_torch(params):
 
 
 def to_numpy(tensors):
-    """Parameters, or whatever has their layout, back in ours."""
+    """Convert parameters, or tensors of their layout, to arrays in our layout."""
     return {
         name: w.detach().numpy().transpose(np.argsort(kernel_axes(name, w.ndim)))
         for name, w in tensors.items()
@@ -37,27 +37,27 @@ def to_numpy(tensors):
 
 
 def gradients(params):
-    """Gradients that `backward` has left in the parameters, in our layout."""
+    """Return the gradients that PyTorch's backward stored in the parameters, in our layout."""
     return to_numpy({name: w.grad for name, w in params.items()})
 
 
 def map_to_torch(x):
-    """Feature map (H, W, C) as (1, C, H, W)."""
+    """Convert a feature map (H, W, C) to (1, C, H, W)."""
     return torch.tensor(x.transpose(2, 0, 1).copy())[None]
 
 
 def map_to_numpy(x):
-    """Feature map (1, C, H, W) as (H, W, C)."""
+    """Convert a feature map (1, C, H, W) to (H, W, C)."""
     return x.detach()[0].numpy().transpose(1, 2, 0)
 
 
 def forward(params, x, arch, masks=None):
-    """Logits (1, K, H-2m, W-2m) of a tile.
+    """Compute the logits (1, K, H-2m, W-2m) of a tile.
 
     Parameters
     ----------
-    params : dict                  as `to_torch` makes them
-    x : (1, C, H, W)               the tile, as `map_to_torch` makes it
+    params : dict                  result of `to_torch`
+    x : (1, C, H, W)               the tile, see `map_to_torch`
     arch : minunet Architecture    either variant
     masks : dict or None           stage → dropout mask (1, C, h, w); None: no dropout
     """
@@ -77,19 +77,19 @@ def forward(params, x, arch, masks=None):
 
 
 def double_conv(params, stage, x, masks):
-    """Two unpadded convolutions, each with its ReLU, then dropout where there is a mask."""
+    """Apply two unpadded convolutions with their ReLUs, then dropout if there is a mask."""
     for i in "12":
         x = functional.relu(functional.conv2d(x, params[f"{stage}.w{i}"], params[f"{stage}.b{i}"]))
     return x * masks[stage] if stage in masks else x
 
 
 def crop(x, shape):
-    """Centre of a map, as large as `shape`."""
+    """Crop a map to its centre, of the size of `shape`."""
     top, left = (x.shape[2] - shape[2]) // 2, (x.shape[3] - shape[3]) // 2
     return x[:, :, top : top + shape[2], left : left + shape[3]]
 
 
 def energy(logits, labels, weight_map):
-    """Energy of equation (1), summed over the pixels; labels and weights are (H, W) tensors."""
+    """Compute equation (1), summed over the pixels; labels and weights are (H, W) tensors."""
     each = functional.cross_entropy(logits, labels[None], reduction="none")
     return (each * weight_map).sum()

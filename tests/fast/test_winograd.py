@@ -1,0 +1,57 @@
+"""Winograd's form of a convolution against the definition."""
+
+import numpy as np
+import pytest
+from fast_checks import SHAPES, assert_equal_up_to_rounding, doubled, draw
+
+from minunet import ops
+from minunet.fast import winograd
+
+pytestmark = pytest.mark.usefixtures("thread_count", "small_bands")
+
+ROUNDING = 2e-5  # measured: 6e-6 of the largest entry
+
+
+@SHAPES
+def test_forward_equals_the_definition(shape):
+    x, w, b, _ = draw(shape, 7)
+    expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
+    assert_equal_up_to_rounding(winograd.forward(x, w, b), expected, ROUNDING)
+
+
+@SHAPES
+def test_the_input_gradient_equals_the_definition(shape):
+    x, w, _, dy = draw(shape, 7)
+    y = np.maximum(dy[::-1], 0)  # any map with zeros will do
+    dz = np.where(y > 0, dy, 0)
+    expected = ops.conv2d.backward(*doubled([dz, x, w]))[0]
+    assert_equal_up_to_rounding(winograd.input_gradient(dy, y, w), expected, ROUNDING)
+
+
+def test_what_lies_beyond_the_edge_of_a_block_does_not_count(monkeypatch):
+    x, w, b, _ = draw((12, 13, 2), 3)
+    expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
+    scratch = winograd.scratch
+    monkeypatch.setattr(winograd, "scratch", lambda *a: scratch(*a) * np.float32(0) + np.nan)
+    assert_equal_up_to_rounding(winograd.forward(x, w, b), expected, ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "channels", "features", "pays"),
+    [
+        (568, 568, 64, 64, True),  #     the paper's first level
+        (64, 64, 512, 512, True),  #     its fourth
+        (28, 28, 1024, 1024, False),  #  its bottom: the kernel is larger than the map
+        (570, 570, 1, 64, False),  #     the image
+        (344, 344, 16, 16, False),  #    narrow
+    ],
+)
+def test_where_this_form_pays(rows, columns, channels, features, pays):
+    assert winograd.pays(rows, columns, np.empty((3, 3, channels, features))) == pays
+
+
+def test_the_transforms_multiply_polynomials_exactly():
+    # Four outputs of three taps by hand, in integers: y[k] = d[k] + 2 d[k+1] + 3 d[k+2].
+    d, g = np.array([1, 4, 0, -2, 5, 3]), np.array([1, 2, 3])
+    y = winograd.AT @ ((winograd.G @ g) * (winograd.BT @ d))
+    np.testing.assert_allclose(y, [9, -2, 11, 17], atol=1e-12)

@@ -1,12 +1,12 @@
-"""Score a prediction beside the truth.
+"""Score a prediction against the ground truth.
 
-    python -m minunet.evaluate OUT train-labels.tif        what `minunet.predict` wrote into OUT
+    python -m minunet.evaluate OUT train-labels.tif        a folder written by `minunet.predict`
     python -m minunet.evaluate probability.tif truth.tif   probability of cell
     python -m minunet.evaluate labels.tif truth.tif        numbered cells
     python -m minunet.evaluate OUT/01_RES 01_GT/SEG        Cell Tracking Challenge
 
-A probability gets the scores of `metrics.em`, numbered cells those of `metrics.cells`. They are
-printed with their conventions; `scores.json` also has those of every slice and threshold.
+Probabilities get the scores of `metrics.em`, numbered cells those of `metrics.cells`. The scores
+are printed with their conventions; `scores.json` also lists them by slice and by threshold.
 """
 
 import argparse
@@ -36,61 +36,68 @@ def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser(
         "evaluate",
-        "Score a prediction beside the truth: a probability of cell with the scores of the ISBI "
-        "challenge at ten thresholds, numbered cells with SEG and counts.",
+        "Score a prediction against the ground truth: probabilities of cell with the scores of the "
+        "ISBI 2012 challenge at ten thresholds, numbered cells with SEG and counts.",
     )
     add = parser.add_argument
     add(
         "prediction",
         type=Path,
         metavar="PREDICTION",
-        help="folder that predict wrote; or TIFF stack, image or folder of images: floats are the "
-        "probability of cell, 8 bit with one value beside 0 is cell or not, other integers are "
-        "the numbers of cells; or folder 01_RES with mask000.tif …",
+        help="folder written by predict; or a TIFF stack, image or folder of images: floats are "
+        "probabilities of cell, 8-bit images with one value besides 0 are masks of cell, other "
+        "integers are cell numbers; or a folder 01_RES with mask000.tif …",
     )
     add(
         "truth",
         type=Path,
         metavar="TRUTH",
-        help="stack, image or folder of images: with one value beside 0, such as 255, its "
-        "4-connected regions are the cells, else each number is one; or folder 01_GT/SEG with "
-        "man_seg000.tif …, and these frames are scored",
+        help="stack, image or folder of images: with one value besides 0, such as 255, each "
+        "4-connected region is a cell, otherwise each number is a cell; or a folder 01_GT/SEG "
+        "with man_seg000.tif …, whose frames are scored",
     )
-    add("-o", "--out", type=Path, metavar="PICTURE.png", help="draw the best and the worst slice")
+    add(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="PICTURE.png",
+        help="picture of the best and the worst slice; a new file",
+    )
     add(
         "--scores",
         type=Path,
         metavar="FILE.json",
-        help="to write, new: all scores, of every slice and threshold too (default: scores.json "
-        "beside the prediction)",
+        help="new file for all scores, also by slice and by threshold (default: scores.json next "
+        "to the prediction)",
     )
-    add("--slices", action="store_true", help="print the scores of every slice, too")
+    add("--slices", action="store_true", help="also print the scores of every slice")
     return parser.parse_args()
 
 
 def compute(pair: Pair) -> list[Score]:
-    """Compute the scores that fit the prediction, with a progress bar where it takes long."""
+    """Compute the scores for this kind of prediction; the slow ones show a progress bar."""
     if not pair.thresholds:
         return cells.scores(pair.truth, pair.prediction)
-    with Progress(len(pair.truth) * len(pair.thresholds), "answer") as progress:
+    with Progress(len(pair.truth) * len(pair.thresholds), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
         return em.scores(pair.truth, pair.prediction, pair.thresholds, advance=advance)
 
 
 def describe(pair: Pair, truth: Path) -> list[str]:
-    """Say what was read."""
-    sizes = {f"{height} x {width}" for height, width in (one.shape for one in pair.truth)}
-    size = sizes.pop() if len(sizes) == 1 else "different numbers of"
+    """Return two lines that describe the prediction and the truth."""
+    sizes = {f"{height} x {width} pixels" for height, width in (one.shape for one in pair.truth)}
+    size = sizes.pop() if len(sizes) == 1 else "different sizes"
+    slices = f"{len(pair.truth)} slice{'s' * (len(pair.truth) != 1)}"
     kind = "probability of cell" if pair.thresholds else "numbered cells"
     count = sum(np.unique(one[one > 0]).size for one in pair.truth)
     return [
-        f"prediction  {pair.source}: {kind}, {len(pair.truth)} slices of {size} pixels",
+        f"prediction  {pair.source}: {kind}, {slices} of {size}",
         f"truth       {truth}: {count} cells",
     ]
 
 
 def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
-    """Return all there is to know of the scores as JSON values."""
+    """Return the contents of `scores.json`."""
     return {
         "minunet": __version__,
         "prediction": str(pair.source),
@@ -103,7 +110,7 @@ def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
-    """Draw the best and the worst slice, by V_Rand or by SEG."""
+    """Draw the best and the worst slice by V_Rand or SEG."""
     by = next(one for one in scores if one.key in ("v_rand", "seg"))
     known = [k for k, value in enumerate(by.slices) if not isnan(value)]
     ends = [pick(known, key=by.slices.__getitem__) for pick in (max, min)]
@@ -120,7 +127,7 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
 
 
 def main() -> None:
-    """Score the prediction that the command line names."""
+    """Score the prediction named on the command line."""
     args = parse()
     pair = predictions.read(args.prediction, args.truth)
     path = args.scores or pair.source.parent / "scores.json"

@@ -1,4 +1,4 @@
-"""`python -m minunet.evaluate`: what is printed, written and drawn, and refusals."""
+"""`python -m minunet.evaluate`: printed, written and drawn results, and refusals."""
 
 import json
 from math import isnan
@@ -17,7 +17,7 @@ from minunet.report import score_pictures
 
 
 def draw_stack(slices=3, shape=(20, 31), seed=0):
-    """Draw cells between walls (0 and 1), and probabilities that get worse with the slice."""
+    """Make cells between walls (0 and 1), and probabilities that get worse slice by slice."""
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.normal(size=(slices, *shape)), (0, 2, 2))
     truth = (np.abs(noise) > np.quantile(np.abs(noise), 0.3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def as_json(scores):
 
 @pytest.fixture
 def out(tmp_path):
-    """Lend a folder as predict writes it, of a stack; its truth is beside it, truth.tif."""
+    """Make a folder as written by predict; its truth is truth.tif in the folder above."""
     truth, p = draw_stack()
     write(tmp_path / "truth.tif", 255 * truth)
     write(tmp_path / "out" / "probability.tif", p)
@@ -55,7 +55,7 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def test_a_probability(out):
+def test_probabilities(out):
     truth, p = draw_stack()
     printed = run(out, out.parent / "truth.tif")
     scores = em.scores(numbered(truth), p)
@@ -84,7 +84,7 @@ def test_a_probability(out):
     }
 
 
-def test_slices_in_print(out):
+def test_printed_scores_of_every_slice(out):
     plain = run(out, out.parent / "truth.tif", "--scores", out / "1.json")
     more = run(out, out.parent / "truth.tif", "--scores", out / "2.json", "--slices")
     added = [line for line in more.splitlines() if line not in plain.splitlines()]
@@ -125,7 +125,7 @@ def test_images_of_several_sizes(tmp_path):
         picture = tmp_path / f"{kind}.png"
         scores = tmp_path / f"{kind}.json"
         printed = run(tmp_path / kind, tmp_path / "t", "--scores", scores, "-o", picture)
-        assert "2 slices of different numbers of pixels" in printed
+        assert "2 slices of different sizes" in printed
         assert json.loads(scores.read_text())["slices"] == ["0", "1"]
         with Image.open(picture) as image:
             assert image.format == "PNG"
@@ -190,8 +190,8 @@ def test_from_a_shell(tmp_path):
     write(tmp_path / "t.tif", truth)
     result = finish(start("evaluate", tmp_path / "p.tif", tmp_path / "t.tif"))
     assert result.code == 0
-    # No terminal: no bar, but a line at the end of all ten thresholds.
-    assert result.err.startswith("answer 10/10  ")
+    # Without a terminal there is no bar, but one line after all ten thresholds.
+    assert result.err.startswith("score 10/10  ")
     assert result.err.count("\n") == 1
     assert result.out.count("V_Rand, thinned") == 1
 
@@ -200,7 +200,7 @@ def test_from_a_shell(tmp_path):
 
 
 def refuse(folder, *arguments):
-    """Return why something is refused, having seen that nothing was written."""
+    """Return the message of a refusal, after checking that nothing was written."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     message = refused(call("evaluate", *arguments))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
@@ -221,7 +221,7 @@ def test_nothing_is_overwritten(out):
     assert (out / "scores.json").read_text() == "mine"
 
 
-def test_what_is_refused(out):
+def test_unsuitable_files_are_refused(out):
     truth = out.parent / "truth.tif"
     assert "does not exist" in refuse(out, out / "none.tif", truth)
     assert "does not exist" in refuse(out, out, out / "none.tif")

@@ -1,11 +1,11 @@
-"""Augmentation: training tiles as the image might have been, had the tissue bent.
+"""Data augmentation (paper, section 3.1).
 
 | file               | what it is                                                      |
 |--------------------|-----------------------------------------------------------------|
-| `tile.py`          | one tile, varied: turned, flipped, bent and shifted at once     |
-| `deformation.py`   | the smooth displacement field of section 3.1                    |
-| `interpolation.py` | reading an image between its pixels, mirrored beyond its edges  |
-| `grey_values.py`   | a smooth monotone curve for the grey values                     |
+| `tile.py`          | an augmented tile: rotated, flipped, deformed and shifted       |
+| `deformation.py`   | the smooth displacement field                                   |
+| `interpolation.py` | interpolation between pixels, with mirroring at the edges       |
+| `grey_values.py`   | a random smooth, monotone curve for the grey values             |
 """
 
 from minunet.augmentation.tile import SETS, Augmentation, Set, sample

@@ -1,15 +1,15 @@
-"""Where every pixel of a deformed tile comes from (paper, section 3.1).
+"""Elastic deformation: the source position of every pixel of a tile (paper, section 3.1).
 
     source(x) = centre + A (x + u(x) - m)
 
-x is a pixel of the tile and m its middle, both in pixels; u the elastic displacement, A a rotation
-with or without a flip, `centre` the place in the image that the middle of the tile shows. Elastic
+x is a pixel of the tile, m the middle of the tile, both in pixels; u is the elastic displacement, A
+a rotation with or without a flip, and `centre` the position in the image that maps to m. Elastic
 first, then rigid, as in the authors' later code (`CreateDeformation` of caffe_unet).
 
-u is a spline through, or near, random vectors on a coarse grid. Along an axis of n pixels with k
-grid points such a spline is one matrix (n, k), so a field is two small products: u = S g Sᵀ. Both
-splines reproduce straight lines. Hence the rigid motion moves only the grid points, and what lies
-between them follows: it costs nothing per pixel.
+u is a spline through, or near, random vectors g on a coarse grid. Along an axis of n pixels with k
+grid points, the spline is one matrix S (n, k), so the field is two small products: u = S g Sᵀ. Both
+splines reproduce straight lines. The rigid motion is therefore applied to the grid points only, and
+costs nothing per pixel.
 """
 
 from typing import NamedTuple
@@ -23,26 +23,26 @@ POINTS = 3
 """Grid points along an axis of the interpolating spline: the paper's "coarse 3 by 3 grid"."""
 
 SPACING = 150.0
-"""Pixels between the grid points of the B-spline, in the authors' later code."""
+"""Spacing of the grid points of the B-spline, in pixels, from the authors' later code."""
 
 
 class Spline(NamedTuple):
-    """How the values at the grid points of an axis spread over its pixels."""
+    """Linear map from values at the grid points of an axis to values at its pixels."""
 
-    weights: Array  # (n, k): of grid point k at pixel n; every row sums to 1
-    points: Array  # (k,): where the grid points lie, in pixels of the tile
+    weights: Array  # (n, k): weight of grid point k at pixel n; every row sums to 1
+    points: Array  # (k,): positions of the grid points, in pixels of the tile
 
 
 def interpolating(size: int) -> Spline:
-    """Cubic spline through 3 grid points: at both ends of the tile and in its middle.
+    """Return the cubic spline through 3 grid points: the ends and the middle of the tile.
 
-    The grid spans the whole input tile, corner pixel to corner pixel, whatever its size: a tile of
-    196 pixels is bent three times as sharply as the paper's 572. The spline is the natural one,
-    without curvature at its ends: of all curves through the points it bends least.
+    The grid spans the whole input tile, from corner pixel to corner pixel, whatever its size: a
+    196-pixel tile is bent three times as sharply as the paper's 572. The spline is the natural one,
+    with no curvature at its ends: of all curves through the points, it bends least.
 
     Parameters
     ----------
-    size : int     n of the tile, pixels; at least 2
+    size : int     n of the tile, pixels; 2 or more
     """
     points = np.linspace(0, size - 1, POINTS)
     through = scipy.interpolate.CubicSpline(points, np.eye(POINTS), bc_type="natural")
@@ -50,10 +50,10 @@ def interpolating(size: int) -> Spline:
 
 
 def b_spline(size: int) -> Spline:
-    """Uniform cubic B-spline, which passes near its grid points: ⌊n/150⌋ + 4 of them.
+    """Return the uniform cubic B-spline, which passes near its ⌊n/150⌋ + 4 grid points.
 
-    Grid point 1 lies at pixel 0. A displacement of standard deviation σ at the grid points is one
-    of σ/2 there along the spline, and of 0.46 σ in the middle between them.
+    Grid point 1 lies at pixel 0. If displacements at the grid points have standard deviation σ, the
+    spline has σ/2 at those points, and 0.46 σ half-way between them.
 
     Parameters
     ----------
@@ -66,10 +66,10 @@ def b_spline(size: int) -> Spline:
 
 
 def rigid(angle: float, flipped: bool) -> Array:
-    """Matrix (2, 2) that turns and flips, on vectors (row, column).
+    """Return the matrix (2, 2) that rotates and flips vectors (row, column).
 
-    At k quarter turns the tile comes out as `augment.symmetry` makes it: flipped last, left to
-    right, and turned counter-clockwise before.
+    At k quarter turns, the tile is the same as with `image.symmetry`: rotated counter-clockwise
+    first, then flipped left to right.
 
     Parameters
     ----------
@@ -83,19 +83,19 @@ def rigid(angle: float, flipped: bool) -> Array:
 def source(
     size: int, spline: Spline, displacement: Array, motion: Array, centre: tuple[float, float]
 ) -> Array:
-    """Find the place in the image that every pixel of a tile shows.
+    """Return the position in the image that every pixel of a tile comes from.
 
     Parameters
     ----------
     size : int                       n of the tile, pixels
-    spline : Spline                  of both axes
-    displacement : (2, k, k)         of the grid points, rows and columns, pixels
+    spline : Spline                  for both axes
+    displacement : (2, k, k)         rows and columns, at the grid points, pixels
     motion : (2, 2)                  A, see `rigid`
     centre : (row, column)           may lie between pixels
 
     Returns
     -------
-    (2, n, n) float64 : rows and columns in the image; may lie outside of it
+    (2, n, n) float64 : rows and columns; may lie outside the image
     """
     grid = np.stack(np.meshgrid(spline.points, spline.points, indexing="ij")) + displacement
     moved = np.einsum("ij,jkl->ikl", motion, grid - (size - 1) / 2)

@@ -1,7 +1,7 @@
 """Grey-value variation (paper, section 3.1): brightness, contrast, and a smooth curve.
 
-The paper names the variation and nothing more. This is `ValueAugmentation` of the authors' later
-code, with their constants, over the range of grey values that an image has instead of [0, 1].
+The paper mentions grey-value variation but gives no details. This is `ValueAugmentation` of the
+authors' later code, with their constants, but over the grey-value range of the image, not [0, 1].
 """
 
 from itertools import pairwise
@@ -12,28 +12,30 @@ import scipy
 from minunet.array import Array
 
 BLACK, WHITE = (0.0, 0.1), (0.9, 1.0)
-"""What the darkest and the brightest value of an image become, as fractions of its range."""
+"""Ranges for the new darkest and brightest value of an image, as fractions of its range."""
 
 SLOPE = (0.8, 1.2)
-"""Of the curve, least and most: it always rises."""
+"""Minimum and maximum slope of the curve, which therefore always rises."""
 
 ENTRIES = 256
+"""Number of values in the table of a curve."""
 
 
 def curve(rng: np.random.Generator) -> Array:
-    """Draw a curve that rises smoothly from black to white.
+    """Sample a curve that rises smoothly from black to white.
 
-    Five points 1/4 apart: black and white are drawn first, then the one half-way, then those at
-    1/4 and 3/4, each uniformly where the slopes to both sides stay legal. Their polygon is smoothed
-    by a Gaussian of 1/4 of their distance.
+    The curve is a polygon through five points 1/4 apart. Black and white are sampled first, then
+    the middle, then the points at 1/4 and 3/4, each uniformly from the values that keep the slopes
+    on both sides within `SLOPE`. A Gaussian, with a standard deviation of 1/4 of the distance
+    between points, smooths the polygon.
 
     Parameters
     ----------
-    rng : numpy Generator     5 numbers are drawn
+    rng : numpy Generator     5 numbers are sampled
 
     Returns
     -------
-    (256,) float64 : values, in fractions of the range, at 0, 1/255, …, 1 of it
+    (256,) float64 : values at 0, 1/255, …, 1; both in fractions of the range
     """
     y = np.array([rng.uniform(*BLACK), rng.uniform(*WHITE)])
     for distance in (1 / 2, 1 / 4):
@@ -42,7 +44,7 @@ def curve(rng: np.random.Generator) -> Array:
 
 
 def _between(a: float, b: float, distance: float, rng: np.random.Generator) -> float:
-    """Draw the value half-way between two, `distance` from both."""
+    """Sample the value half-way between two values, at `distance` from both."""
     least, most = SLOPE
     low = max(a + least * distance, b - most * distance)
     high = min(a + most * distance, b - least * distance)
@@ -50,10 +52,11 @@ def _between(a: float, b: float, distance: float, rng: np.random.Generator) -> f
 
 
 def _smooth(y: Array, x: Array) -> Array:
-    """Evaluate a polygon of equal steps over [0, 1] that a Gaussian has smoothed.
+    """Evaluate a polygon with equal steps over [0, 1], smoothed by a Gaussian.
 
-    The polygon goes on beyond its ends. It is a line, and a ramp max(d, 0) from every bend on; a
-    Gaussian of standard deviation s makes that d Φ(d/s) + s φ(d/s). No slope gets steeper by it.
+    The polygon continues straight beyond its ends. It is the sum of a line and a ramp max(d, 0) at
+    every bend; a Gaussian of standard deviation s turns the ramp into d Φ(d/s) + s φ(d/s).
+    Smoothing makes no slope steeper.
     """
     step = 1 / (len(y) - 1)
     slopes = np.diff(y) / step
@@ -64,17 +67,17 @@ def _smooth(y: Array, x: Array) -> Array:
 
 
 def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
-    """Send the grey values of every channel through a curve of its own.
+    """Apply a random curve to the grey values, a different one for every channel.
 
     Parameters
     ----------
     x : (H, W, C) float
-    low, high : float         range of the whole image that `x` was cut from
+    low, high : float         grey-value range of the whole image that `x` was cut from
     rng : numpy Generator     see `curve`
 
     Returns
     -------
-    (H, W, C), in the dtype of `x` : from `low` to `high` where `x` is
+    (H, W, C), in the dtype of `x` : in [low, high] wherever `x` is
     """
     y = np.empty_like(x)
     for c in range(x.shape[2]):
@@ -84,7 +87,7 @@ def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
 
 
 def _look_up(table: Array, x: Array) -> Array:
-    """Interpolate linearly in a table over [0, 1]; its first and last piece go on beyond."""
+    """Interpolate linearly in a table over [0, 1]; extrapolate its first and last piece."""
     x = x * (len(table) - 1)
     i = np.clip(x.astype(np.intp), 0, len(table) - 2)
     start = table[i]

@@ -1,7 +1,7 @@
-"""Reading an image between its pixels, and mirrored beyond its edges.
+"""Interpolation between the pixels of an image, with mirroring beyond its edges.
 
-A position is (row, column) in pixels of the image and may lie anywhere. The mirror is that of
-`tiling`: the edge pixel is not repeated, and there is no end to it.
+A position is (row, column) in pixels of the image and may lie anywhere. Mirroring is the same as in
+`image.mirror`: the edge pixel is not repeated, and the reflection continues indefinitely.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from minunet.array import Array
 from minunet.image import bands, mirror
 
 CACHED = 2**14
-"""Positions in a band: what a band of them needs in between stays in the cache."""
+"""Number of positions per band, so that temporary arrays stay in the cache."""
 
 
 def linear(image: Array, at: Array) -> Array:
@@ -45,7 +45,7 @@ def linear(image: Array, at: Array) -> Array:
 
 
 def nearest(labels: Array, at: Array) -> Array:
-    """Take the nearest pixel to each position; half-way between two, the later one.
+    """Read the pixel nearest to each position; half-way between two, the later one.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def nearest(labels: Array, at: Array) -> Array:
 
 
 def cubic(image: Array, at: Array) -> Array:
-    """Interpolate with the cubic B-spline through all pixels: sharper than linear, may overshoot.
+    """Interpolate with the cubic B-spline through all pixels; sharper than linear, may overshoot.
 
     Parameters
     ----------
@@ -84,12 +84,12 @@ def cubic(image: Array, at: Array) -> Array:
 
 
 def _mirrors(at: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """Tabulate the mirror for the rows and the columns that the positions reach.
+    """Tabulate the mirrored rows and columns for the range of the positions.
 
     Returns
     -------
-    first : (2, 1, 1)      row and column that the tables begin with
-    rows, columns : (n,)   what each row and each column adds to the index of a pixel (H·W,)
+    first : (2, 1, 1)      row and column of the first entry of the tables
+    rows, columns : (n,)   their contributions to the index of a pixel in the flat image (H·W,)
     """
     first = np.floor(at.min(axis=(1, 2))).astype(int)
     top, left = map(int, first)

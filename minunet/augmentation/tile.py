@@ -1,8 +1,8 @@
-"""Augmentation (paper, section 3.1): a tile as the image might have been, had the tissue bent.
+"""Augmented training tiles (paper, section 3.1).
 
-A tile is turned, flipped, bent and shifted in one interpolation, read straight from the whole
-image: what a bent tile shows beyond its edges is real where the image goes on, and mirrored where
-it ends. Labels and weights go where the grey values go.
+Rotation, flip, elastic deformation and shift are combined into one interpolation of the whole
+image. A deformed tile can therefore reach beyond its original square: there it shows real pixels,
+and mirrored ones beyond the edges of the image. Labels and weights move with the grey values.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from minunet.image import Sample, cut, symmetry
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What may happen to a tile; as it is written here, nothing but a shift."""
+    """Random changes applied to a tile; the default is a shift only."""
 
     sigma: float = 0.0  # standard deviation of the displacement at the grid points, pixels
     spline: Literal["interpolating", "b-spline"] = "interpolating"  # see `deformation`
-    rotation: Literal["none", "quarter", "any"] = "none"  # any: by any angle
+    rotation: Literal["none", "quarter", "any"] = "none"  # any: any angle
     flip: bool = False
     grey: bool = False  # see `grey_values`
-    order: Literal[1, 3] = 1  # of the interpolation of grey values: linear or cubic
+    order: Literal[1, 3] = 1  # interpolation of grey values: linear or cubic
 
     @property
     def exact(self) -> bool:
-        """Whether pixels stay pixels: then none is interpolated."""
+        """True if pixels map onto pixels, so that nothing is interpolated."""
         return self.sigma == 0 and self.rotation != "any"
 
 
@@ -40,8 +40,10 @@ SETS: dict[Set, Augmentation] = {
     "symmetries": Augmentation(rotation="quarter", flip=True),
     "none": Augmentation(),
 }
-"""By name: what the paper describes; what its authors' later code does, which never flips; the 8
-symmetries of the square, as an EM section has no up and no left; and only the shift."""
+"""Augmentations by name.
+
+paper: as described there. later: as in the authors' later code, which never flips. symmetries: the
+8 symmetries of the square, because an EM section has no natural orientation. none: shift only."""
 
 
 def sample(
@@ -52,21 +54,20 @@ def sample(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Sample:
-    """Cut a tile around a pixel of an image, with its labels and weights, and vary it at random.
+    """Cut a randomly augmented tile out of an image, with its labels and weights.
 
     Parameters
     ----------
     whole : Sample                    the whole image (H, W, C), labels and weights (H, W)
-    pixel : (row, column)             index n // 2 of the tile, before it is moved
+    pixel : (row, column)             pixel n // 2 of the tile, before augmentation
     size : int                        n of the tile, pixels
-    margin : int                      m: labels and weights are of the n-2m central pixels
+    margin : int                      m: labels and weights cover the n-2m central pixels
     augmentation : Augmentation
-    rng : numpy Generator             draws the motion, then the grey values
+    rng : numpy Generator             draws the motion first, then the grey values
 
     Returns
     -------
-    Sample : x (n, n, C), labels (n-2m, n-2m) with no other values than those of `whole`,
-        weight_map (n-2m, n-2m)
+    Sample : x (n, n, C); labels (n-2m, n-2m), not interpolated; weight_map (n-2m, n-2m)
     """
     image, labels, weight_map = whole
     turns, flipped = _turn(augmentation, rng)
@@ -89,7 +90,7 @@ def sample(
 
 
 def _turn(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:
-    """Draw the number of quarter turns, whole or not, and then the flip."""
+    """Sample the rotation, in quarter turns (may be a fraction), and then the flip."""
     turns = 0.0
     if augmentation.rotation == "quarter":
         turns = float(rng.integers(4))
@@ -99,7 +100,7 @@ def _turn(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, 
 
 
 def _around(pixel: tuple[int, int], array: Array, size: int) -> Array:
-    """Cut a tile around a pixel: its pixel n // 2 is that one."""
+    """Cut a tile whose pixel n // 2 is the given one."""
     return cut(array, pixel[0] - size // 2, pixel[1] - size // 2, size, size)
 
 
@@ -110,8 +111,8 @@ def _bend(
     motion: Array,
     rng: np.random.Generator,
 ) -> Array:
-    """Draw the shift and the displacements; find where every pixel of the tile comes from."""
-    row, column = pixel + rng.uniform(-0.5, 0.5, 2)  # anywhere on that pixel
+    """Sample the shift and the displacements; return the source position of every pixel."""
+    row, column = pixel + rng.uniform(-0.5, 0.5, 2)  # anywhere within that pixel
     smooth = augmentation.spline == "b-spline"
     spline = deformation.b_spline(size) if smooth else deformation.interpolating(size)
     displacement = augmentation.sigma * rng.standard_normal((2, *2 * spline.points.shape))

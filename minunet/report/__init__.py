@@ -1,14 +1,14 @@
-"""What people look at: the pictures of a run and its report.
+"""The report of a run, and the pictures that the commands draw.
 
 | file                | what it is                                                     |
 |---------------------|----------------------------------------------------------------|
-| `page.py`           | `report.html`: one file with everything in it                  |
-| `tables.py`         | its tables: scores, slices, settings                           |
-| `style.css`         | its style                                                      |
-| `run_pictures.py`   | curves and preview of a run                                    |
-| `score_pictures.py` | where a segmentation is wrong: splits, mergers, missed cells   |
+| `page.py`           | `report.html`: everything about a run in one file              |
+| `tables.py`         | the tables of the report: scores, slices, settings             |
+| `style.css`         | the style sheet of the report                                  |
+| `run_pictures.py`   | learning curves and preview of a run                           |
+| `score_pictures.py` | errors of a segmentation: splits, mergers, missed cells        |
 | `figure3.py`        | Figure 3 of the paper: from touching cells to the weight map   |
-| `drawing.py`        | what the pictures share                                        |
+| `drawing.py`        | helpers shared by the pictures                                 |
 """
 
 from minunet.report.page import Picture, Report, page, png, write

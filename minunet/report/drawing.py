@@ -1,4 +1,4 @@
-"""What the pictures share: a figure to draw on, colours for cells, and a way to write a PNG."""
+"""Helpers shared by the pictures: a figure, colours for cells, and writing a PNG."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GOLDEN = (5**0.5 - 1) / 2
-"""Turn of the colour wheel from a cell to the next: no two of a few hundred come out alike."""
+"""Step in hue from one cell number to the next: hundreds of cells get distinct colours."""
 
 
 def figure(width: float, height: float) -> "Figure":
-    """Make a figure of a size in inches, without a window, that lays out its panels by itself."""
+    """Make a figure without a window, sized in inches, that arranges its panels automatically."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def coloured(cells: Array) -> Array:
-    """Paint every cell in the colour of its number, on black.
+    """Colour every cell by its number, on black.
 
     Parameters
     ----------
-    cells : (H, W)     integer, 0 or less is background, k cell k
+    cells : (H, W)     integer; k > 0 = cell k, anything else is background
 
     Returns
     -------
-    (H, W, 3), in [0, 1] : cells of near numbers, which often touch, are well apart
+    (H, W, 3), in [0, 1] : cells with similar numbers often touch; their colours differ clearly
     """
     from matplotlib.colors import hsv_to_rgb
 
     k = np.maximum(cells.astype(np.int64), 0)
-    # Three rounds of brightness part cells whose hues come close.
+    # Cells with similar hues differ in brightness.
     hsv = np.stack([k * GOLDEN % 1, np.full(k.shape, 0.75), 1 - 0.2 * (k % 3)], axis=-1)
     return np.where((k > 0)[..., np.newaxis], hsv_to_rgb(hsv), 0.0)
 
 
 def write(figure: "Figure", path: Path) -> None:
-    """Write a PNG; nobody sees half a picture."""
+    """Write a figure as PNG; `path` never holds an incomplete file."""
     with files.whole(path) as beside:
         figure.savefig(beside, dpi=100, format="png")

@@ -1,4 +1,4 @@
-"""Figure 3: from touching cells to the weight map, in four panels."""
+"""Figure 3 of the paper: from touching cells to the weight map, in four panels."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from minunet.data import weight_map
 from minunet.report import drawing
 
 WIDTH = 4.5
-"""Of a panel, inches: borders of two pixels can still be seen."""
+"""Width of a panel, in inches: wide enough to show borders of two pixels."""
 
 
 def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
@@ -17,15 +17,15 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
 
     Parameters
     ----------
-    path : Path                   of the PNG
+    path : Path                   PNG to write
     image : (H, W) or (H, W, C)   channels are averaged
-    instances : (H, W)            integer: a positive number for each cell, as annotated
+    instances : (H, W)            integer; 0 = background, k = cell k, as annotated
     weights : (H, W)              `weight_map.paper(instances, …)` or `weight_map.later(instances)`
 
     Raises
     ------
     InputError
-        If `instances` is no map of integers.
+        If `instances` is not an integer map.
     """
     label = weight_map.separate(instances) > 0
     rows, columns = instances.shape

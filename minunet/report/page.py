@@ -1,7 +1,7 @@
-"""The report of a run: one HTML file with everything in it, to read, to print and to send.
+"""The report of a run: one self-contained HTML file to read, print or send.
 
-It is built as a tree of elements, so that nothing is left unescaped or open when it is written.
-The file loads nothing and has no script, and forbids both to the browser.
+The page is built as a tree of elements, so all text is escaped and every element is closed. The
+file contains no script and loads nothing; its security policy makes the browser enforce both.
 """
 
 from base64 import b64encode
@@ -25,59 +25,58 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("style.css")
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""What the browser may load: the pictures and the style that are in the file."""
+"""Content security policy: only the pictures and the style inside the file."""
 
 PAGE_WIDTH = 11.0
-"""Of a picture, inches: of the style's 61rem, at the browser's 96 pixels to the inch a bit more."""
+"""Maximum width of a picture, in inches: a little more than the style's 61rem at 96 pixels/inch."""
 
 
 class Picture(NamedTuple):
-    """A picture of a slice."""
+    """A picture with its caption."""
 
     caption: str
-    alt: str  # what is to be seen, in words
+    alt: str  # description for readers who cannot see it
     png: bytes
 
 
 class Report(NamedTuple):
-    """What a report tells, in plain values."""
+    """Contents of a report, as plain values."""
 
+    # The run
     title: str
-    settings: dict[str, Any]  # as `Settings.to_json` returns them
-    description: Sequence[str]  # of the data, as a `Dataset` has it
-    log: Sequence[Row]  # as `runs.read` returns it; not empty
-    scores: Sequence[Score]
-    headline: Sequence[str]  # keys of the scores that matter most
-    slices: Sequence[int]  # that were scored, by their numbers in the stack
-    trained_on: bool  # whether the network was trained on these slices
-    checkpoint: str  # that was scored, such as "best.npz, step 1600"
-    picked: bool  # whether these slices picked it
-    curves: bytes  # PNG
-    pictures: Sequence[Picture]
-    seconds: float  # that the training took
+    settings: dict[str, Any]  # JSON values, as in `Settings.to_json`
+    description: Sequence[str]  # lines about the data, as in `Dataset.description`
     device: str  # in words
-    version: str  # of minunet
-    commands: Sequence[tuple[str, str]]  # what for, and the line to type
+    version: str  # minunet's
+    commands: Sequence[tuple[str, str]]  # purpose and command line
+
+    # Its training
+    log: Sequence[Row]  # as in `runs.read`; not empty
+    seconds: float  # training time
+    curves: bytes  # PNG
+
+    # Its evaluation
+    checkpoint: str  # the one that was scored, such as "best.npz, step 1600"
+    picked: bool  # True: it was chosen on the scored slices
+    slices: Sequence[int]  # scored slices, by their numbers in the stack
+    trained_on: bool  # True: the network was trained on the scored slices
+    scores: Sequence[Score]
+    headline: Sequence[str]  # keys of the most important scores
+    pictures: Sequence[Picture]  # of scored slices
 
 
 def write(path: Path, report: Report) -> None:
-    """Write a report; nobody reads half of one.
-
-    Parameters
-    ----------
-    path : Path         of the HTML file; what is there is replaced
-    report : Report
-    """
+    """Write a report to an HTML file, which is replaced if it exists."""
     text = "<!DOCTYPE html>\n" + tostring(page(report), encoding="unicode", method="html") + "\n"
     with files.whole(path) as beside:
         beside.write_bytes(text.encode(errors="replace"))  # a path may hold bytes that are not text
 
 
 def png(figure: "Figure") -> bytes:
-    """Return a figure as PNG, fine enough for paper.
+    """Return a figure as PNG, at print resolution.
 
-    A figure wider than the page is made smaller first: its letters stay as they are, and can still
-    be read when the page shows it.
+    A figure wider than the page is made narrower first, without scaling its text, so that the text
+    stays readable on the page.
     """
     width, height = figure.get_size_inches()
     smaller = min(1.0, PAGE_WIDTH / width)
@@ -88,15 +87,15 @@ def png(figure: "Figure") -> bytes:
 
 
 def page(report: Report) -> Element:
-    """Build the whole page."""
+    """Build the page."""
     sections = {
         "training": ("Training", [_curves(report)]),
-        "pictures": ("Slices in pictures", [_picture(one) for one in report.pictures]),
-        "scores": ("All scores", list(tables.scores(report.scores))),
-        "slices": ("Slice by slice", list(tables.slices(report.scores, report.slices))),
+        "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
+        "scores": ("All scores", list(tables.scores_table(report.scores))),
+        "slices": ("Scores by slice", list(tables.by_slice_table(report.scores, report.slices))),
         "data": ("Data", [_description(report.description)]),
-        "settings": ("Settings", list(tables.settings(report.settings))),
-        "commands": ("To repeat it", [part for one in report.commands for part in _command(*one)]),
+        "settings": ("Settings", list(tables.settings_table(report.settings))),
+        "commands": ("Commands", [part for one in report.commands for part in _command(*one)]),
     }
     filled = {key: section for key, section in sections.items() if section[1]}
     links = [tag("a", heading, href=f"#{key}") for key, (heading, _) in filled.items()]
@@ -112,7 +111,7 @@ def page(report: Report) -> Element:
 
 
 def _head(title: str) -> Element:
-    """Tell the browser what it needs to know before the page."""
+    """Build the head: encoding, security policy, title and style."""
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -124,34 +123,34 @@ def _head(title: str) -> Element:
 
 
 def _headline(report: Report) -> Iterator[Element]:
-    """Say the few numbers that matter, and how far they can be trusted."""
+    """Show the most important scores, and state their limits."""
     shown = [score for score in report.scores if score.key in report.headline]
     if shown:
         yield tag("ul", *map(_big, shown), class_="headline")
     count = len(report.slices)
-    where = f"{'Slice' if count == 1 else 'Slices'} {_numbers(report.slices)}"
+    slices, these, were = ("slice", "this", "was") if count == 1 else ("slices", "these", "were")
+    scored = f"Scored on {count} {slices} ({_numbers(report.slices)}), which {were} "
     if report.trained_on:
-        said = (
-            f"{where}: trained on, since none were held out. How good the network is on images "
-            "that it has not seen, these numbers do not say."
+        scored += (
+            "also used for training, because no slices were held out. These scores do not show how "
+            "well the network performs on new images."
         )
     else:
-        said = f"{where}: {'1 slice that was' if count == 1 else f'{count} slices that were'}"
-        said += " not trained on."
-    yield tag("p", said, class_="where")
-    doubts = f"Scored is {report.checkpoint}."
+        scored += "not used for training."
+    yield tag("p", scored, class_="where")
+    limits = f"Scores are for {report.checkpoint}"
     if report.picked:
-        doubts += (
-            " It was picked by these slices, as the step that scores best on them: expect a little "
-            "less on others."
+        limits += (
+            f", which was chosen on {these} same {slices}: expect slightly worse scores on new data"
         )
+    limits += "."
     if any(score.threshold is not None for score in report.scores):
-        doubts += " Each threshold is the one that is best on these slices."
-    yield tag("p", doubts)
+        limits += f" Each threshold is the best one for {these} {slices}."
+    yield tag("p", limits)
 
 
 def _big(score: Score) -> Element:
-    """Show one of the few numbers that matter."""
+    """Show one of the most important scores."""
     better = "higher is better" if score.higher_is_better else "lower is better"
     at = "" if score.threshold is None else f"at threshold {score.threshold:g}; "
     return tag(
@@ -163,26 +162,26 @@ def _big(score: Score) -> Element:
 
 
 def _numbers(slices: Sequence[int]) -> str:
-    """Write the numbers of slices; of a block, the first and the last."""
+    """List the numbers of slices; for a contiguous block, only the first and the last."""
     if len(slices) > 2 and list(slices) == list(range(slices[0], slices[-1] + 1)):
         return f"{slices[0]} … {slices[-1]}"
     return ", ".join(map(str, slices))
 
 
 def _curves(report: Report) -> Element:
-    """Show the curves, and say where the energy came from and where it went."""
+    """Show the learning curves, with the first and the last energy in words."""
     energy = [row["energy"] for row in report.log]
     last = energy[-AVERAGED:]
-    said = (
+    caption = (
         f"Energy per pixel: {number(energy[0])} at the first step, {number(sum(last) / len(last))} "
-        f"in the mean of the last {len(last)}."
+        f"averaged over the last {len(last)} steps."
     )
-    alt = "Two plots over the steps: the energy per pixel, and the scores of every validation"
-    return _picture(Picture(said, alt, report.curves))
+    alt = "Two plots against the step: the energy per pixel, and the validation scores"
+    return _picture(Picture(caption, alt, report.curves))
 
 
 def _picture(one: Picture) -> Element:
-    """Put a picture into the page; its size is given, so that no text moves as it appears."""
+    """Embed a picture, with its size, so that the text does not move when it appears."""
     width, height = (int.from_bytes(one.png[k : k + 4], "big") for k in (16, 20))
     data = "data:image/png;base64," + b64encode(one.png).decode()
     image = tag("img", src=data, alt=one.alt, width=str(width), height=str(height))
@@ -191,13 +190,13 @@ def _picture(one: Picture) -> Element:
 
 
 def _description(lines: Sequence[str]) -> Element:
-    """List what the data are; every line begins with a word that says of what it is."""
+    """List the lines about the data; the first word of each line is its term."""
     split = [line.split(maxsplit=1) for line in lines]
-    parts = [part for word, said in split for part in (tag("dt", word), tag("dd", said))]
+    parts = [part for term, text in split for part in (tag("dt", term), tag("dd", text))]
     return tag("dl", *parts)
 
 
 def _command(purpose: str, line: str) -> Iterator[Element]:
-    """Show a line to type, and what it is for."""
+    """Show a command line and its purpose."""
     yield tag("p", purpose)
     yield tag("pre", tag("code", line))

@@ -1,4 +1,4 @@
-"""Pictures of a run: its curves, and what it makes of a slice."""
+"""Pictures of a run: learning curves, and previews of segmented slices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AVERAGED = 50
-"""Steps in the running mean of the energy: one tile is easier than another."""
+"""Number of steps in the running mean of the energy, which varies from tile to tile."""
 
 TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
-"""Colours of errors: red where the class is lower than the label, blue where it is higher."""
+"""Colours of errors: red where the predicted class is below the label, blue where above."""
 
 
 class Segmented(NamedTuple):
-    """A slice and what the network makes of it."""
+    """A slice and its prediction."""
 
     image: Array  # (H, W, C)
-    p: Array  # (H, W, K)
+    p: Array  # (H, W, K) class probabilities
     labels: Array | None = None  # (H, W) classes, if known
-    cells: Array | None = None  # (H, W) numbered, if any were found
+    cells: Array | None = None  # (H, W) numbered cells, if found
 
 
 def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
-    """Draw energy and validation scores over the steps.
+    """Draw energy and validation scores against the step.
 
     Parameters
     ----------
-    path : Path               of the PNG
-    log : sequence of Row     as `runs.read` returns it
-    constant_error : float    pixel error of the best constant answer, drawn as a line
+    path : Path               PNG to write
+    log : sequence of Row     as in `runs.read`
+    constant_error : float    pixel error of the best constant prediction, drawn as a baseline
     """
     steps = np.array([row["step"] for row in log])
     energy = np.array([row["energy"] for row in log])
     figure = drawing.figure(10, 4)
     left, right = figure.subplots(1, 2)
-    left.plot(steps, energy, color="0.8", linewidth=0.6, label="of each tile")
+    left.plot(steps, energy, color="0.8", linewidth=0.6, label="each tile")
     n = min(AVERAGED, len(energy))
     mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
     left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
@@ -62,7 +62,7 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
 
 
 def _validated(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:
-    """Plot a score at the steps at which it was computed, if it was."""
+    """Plot a score at the steps where it was computed, if any."""
     column = f"validation_{score}"
     points = [(row["step"], row[column]) for row in log if column in row]
     if points:
@@ -70,23 +70,23 @@ def _validated(axes: "Axes", log: Sequence[Row], score: str, color: str, label: 
 
 
 def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
-    """Write what `draw` draws to the PNG `path`."""
+    """Draw slices as in `draw`, and write the picture as PNG."""
     drawing.write(draw(slices, title), path)
 
 
 def draw(slices: Sequence[Segmented], title: str) -> "Figure":
-    """Draw image, label, probability and errors side by side, a row for each slice.
+    """Draw image, label, probability and errors side by side, one row per slice.
 
     Parameters
     ----------
-    slices : sequence of Segmented    without labels, image, probability and classes, or cells
+    slices : sequence of Segmented    without labels: image, probability, and class or cells
     title : str
     """
     names = ["image", "label", "probability", "errors"]
     if slices[0].labels is None:
         names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
     rows, columns = slices[0].image.shape[:2]
-    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of a row of panels, inches
+    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of one row of panels, in inches
     figure = drawing.figure(3.2 * len(names), height * len(slices) + 0.4)
     panels = figure.subplots(len(slices), len(names), squeeze=False)
     for axes, segmented in zip(panels, slices, strict=True):
@@ -110,16 +110,19 @@ def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
     elif name in ("label", "class"):
         ax.imshow(labels, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
     elif name == "probability":
-        # With two classes the probability of class 1; with more, how sure the network is.
+        # With two classes, the probability of class 1; with more, that of the predicted class.
         ax.imshow(p[..., 1] if most == 1 else p.max(axis=-1), cmap="gray", vmin=0, vmax=1)
     else:
         ax.imshow(_overlay(grey, labels, p.argmax(axis=-1)))
-        lower, higher = ("1 taken for 0", "0 taken for 1") if most == 1 else ("too low", "too high")
-        ax.set_xlabel(f"red: {lower}, blue: {higher}", fontsize="small")
+        if most == 1:
+            legend = "red: 0 instead of 1, blue: 1 instead of 0"
+        else:
+            legend = "red: class too low, blue: class too high"
+        ax.set_xlabel(legend, fontsize="small")
 
 
 def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
-    """Paint the errors over the image, (H, W, 3) in [0, 1]."""
+    """Return the image with errors painted over it, (H, W, 3) in [0, 1]."""
     spread = float(np.ptp(grey)) or 1.0
     painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
     painted[predicted < labels] = TOO_LOW

@@ -1,4 +1,4 @@
-"""Pictures of what a score counts: splits and mergers of membranes, and how cells were outlined."""
+"""Pictures of the errors that a score counts: splits and mergers, missed and extra cells."""
 
 from collections.abc import Sequence
 from textwrap import fill
@@ -18,46 +18,46 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLIT, MERGER = TOO_LOW, TOO_HIGH
-"""Colours of errors: membrane where a cell should be, and cell where a membrane should be."""
+"""Colours of errors: membrane inside a cell, and a gap in the membrane between cells."""
 
 MISSED, EXTRA = TOO_LOW, TOO_HIGH
-"""Of cells that nothing matches, and of segments that match nothing."""
+"""Colours of cells that no segment matches, and of segments that match no cell."""
 
 IOU = "summer_r"
-"""Colours of the cells that are matched: from yellow, IoU 0, to green, IoU 1."""
+"""Colour map of the matched cells: from yellow (IoU 0) to green (IoU 1)."""
 
 FAINT = 0.4
-"""Black is drawn as this grey where colours are to stand out."""
+"""Grey value that replaces black where colours are painted on top."""
 
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 SQUARE = np.ones((3, 3), bool)
 
 TITLE, NOTE = 28, 44
-"""Letters that fit side by side above a panel, and below it."""
+"""Characters per line above a panel, and below it."""
 
 INCHES = 5.0
-"""Width of a panel: at 100 dots an inch about a dot for each pixel of a slice of the challenge."""
+"""Width of a panel: about one dot per pixel for 512-pixel slices at 100 dots per inch."""
 
 
 class Panel(NamedTuple):
-    """One of the pictures of a slice."""
+    """One panel of the picture of a slice."""
 
     title: str
     pixels: Array  # (H, W) grey or (H, W, 3), in [0, 1]
-    note: str = ""  # below
-    rings: Sequence[tuple[Array, tuple[float, float, float]]] = ()  # around (N, 2) y, x; colour
-    colours: str | None = None  # of a bar from 0 to 1
+    note: str = ""  # below the panel
+    rings: Sequence[tuple[Array, tuple[float, float, float]]] = ()  # centres (N, 2) y, x; colour
+    colours: str | None = None  # colour map of a bar from 0 to 1
 
 
 def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> "Figure":
-    """Draw a slice, its true cells, the probability, and where cells are split and merged.
+    """Draw a slice, its true cells, the probability, and the splits and mergers.
 
     Parameters
     ----------
     image : (H, W) or None       grey values, if known
     truth : (H, W)               integer; 0 = membrane, k = cell k
-    probability : (H, W)         of cell
-    threshold : float            more than this is cell
+    probability : (H, W)         probability of cell
+    threshold : float            above it, a pixel is cell
 
     Returns
     -------
@@ -67,7 +67,7 @@ def em_slice(image: Array | None, truth: Array, probability: Array, threshold: f
 
 
 def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
-    """Draw a slice, its true cells, those proposed, and how well they match.
+    """Draw a slice, its true cells, the proposed cells, and how well they match.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
 
 
 def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure":
-    """Draw the panels of each slice in a row, with a title at its left if there is one."""
+    """Draw one row of panels per slice, with its title, if any, on the left."""
     shapes = [panels[0].pixels.shape for panels in rows]
     heights = [INCHES * min(max(shape[0] / shape[1], 0.3), 3) + 0.6 for shape in shapes]
     figure = drawing.figure(INCHES * len(rows[0]), sum(heights))
@@ -111,7 +111,7 @@ def _draw(ax: "Axes", panel: Panel) -> None:
 def em_panels(
     image: Array | None, truth: Array, probability: Array, threshold: float
 ) -> list[Panel]:
-    """Make the panels of `em_slice`; the first only if there is an image."""
+    """Make the panels of `em_slice`; without an image, omit the first."""
     proposal = warping.answer(probability, threshold)
     kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
     painted = _grey(probability if image is None else image, FAINT)
@@ -123,7 +123,7 @@ def em_panels(
         groups, count = scipy.ndimage.label(thick, SQUARE)
         places = np.array(scipy.ndimage.center_of_mass(thick, groups, range(1, count + 1)))
         rings.append((places.reshape(-1, 2), colour))
-        counted.append(f"{np.count_nonzero(wrong)} px, places: {count}")
+        counted.append(f"{np.count_nonzero(wrong)} px in {count} place{'s' * (count != 1)}")
     return [
         *_image(image),
         Panel("truth", drawing.coloured(truth)),
@@ -131,14 +131,14 @@ def em_panels(
         Panel(
             f"splits and mergers at {threshold:g}",
             painted,
-            f"split (red): {counted[0]}; merged (blue): {counted[1]}",
+            f"splits (red): {counted[0]}; mergers (blue): {counted[1]}",
             rings,
         ),
     ]
 
 
 def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Panel]:
-    """Make the panels of `cells_slice`; the first only if there is an image."""
+    """Make the panels of `cells_slice`; without an image, omit the first."""
     from matplotlib import colormaps
 
     index, partner = seg.jaccard(truth, proposal), cells.partners(truth, proposal)
@@ -155,21 +155,21 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
         *_image(image),
         Panel("truth", drawing.coloured(truth)),
         Panel(
-            "proposal, matches in the colour of their cells",
+            "proposal, coloured by matching cell",
             drawing.coloured(_renamed(proposal, partner, numbers)),
         ),
         Panel(
-            "true cells by IoU, outlines of the proposal",
+            "IoU of the true cells, proposal outlined",
             painted,
             f"{counts.truth} cells: {counts.missed} missed (red), {counts.merged} merged; "
-            f"{counts.extra} of {counts.found} segments match none (blue)",
+            f"{counts.found} segments: {counts.extra} unmatched (blue)",
             colours=IOU,
         ),
     ]
 
 
 def _renamed(proposal: Array, partner: Array, numbers: Array) -> Array:
-    """Give segments the numbers of the cells they match, and others the numbers that follow."""
+    """Renumber segments: matches like their cells, the others with the numbers that follow."""
     segments, which = np.unique(proposal, return_inverse=True)
     name = numbers.max(initial=0) + np.arange(segments.size)
     name[np.searchsorted(segments, partner[partner > 0])] = numbers[partner > 0]
@@ -177,7 +177,7 @@ def _renamed(proposal: Array, partner: Array, numbers: Array) -> Array:
 
 
 def _edges(segments: Array) -> Array:
-    """Mark the pixels of segments that have a pixel of another number beside them, (H, W) bool."""
+    """Mark segment pixels that have a neighbour with another number, (H, W) bool."""
     lowest, highest = (
         of(segments, footprint=CROSS)
         for of in (scipy.ndimage.minimum_filter, scipy.ndimage.maximum_filter)

@@ -1,29 +1,18 @@
-"""The tables of a report: scores, slices, settings; and how an element and a number are written."""
+"""The tables of a report: all scores, scores by slice, settings."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from minunet.metrics.score import THRESHOLDS, Score, finite, number
-from minunet.runs.settings import from_options, options
-
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Data": (
-        *("images", "labels", "labels_are", "truth", "validation", "scaling"),
-        *("label_values", "cells", "fingerprint"),
-    ),
-    "Network": ("depth", "channels", "variant", "dropout", "in_channels"),
-    "Training": (),
-    "Scoring": ("score", "average", "smallest", "validate_every"),
-}
-"""Settings, as the report groups them; those in none are of the training."""
+from minunet.runs.settings import from_options, groups, options
 
 ARROWS = {True: " ↑", False: " ↓", None: ""}
-"""Which way a score is better."""
+"""Marks after a value, by whether higher is better."""
 
 
 def tag(name: str, /, *inside: Element | str, **attributes: str) -> Element:
-    """Make an element of what is inside it.
+    """Make an HTML element.
 
     Examples
     --------
@@ -44,33 +33,34 @@ def tag(name: str, /, *inside: Element | str, **attributes: str) -> Element:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Element]) -> Element:
-    """Make a table of names and numbers; it scrolls where the page is narrower than it."""
+    """Make a table of names and numbers that scrolls sideways on a narrow page."""
     first, *others = heads
     cells = [tag("th", text, scope="col", class_="number") for text in others]
     head = tag("tr", tag("th", first, scope="col"), *cells)
     return tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="wide")
 
 
-def scores(table: Sequence[Score]) -> Iterator[Element]:
-    """Tabulate the scores of the stack, each with its convention and its thresholds.
+def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
+    """Tabulate the scores of the whole stack, each with its convention and a plot by threshold.
 
     Parameters
     ----------
-    table : sequence of Score    without any, nothing is made
+    scores : sequence of Score    may be empty: then there is no table
     """
-    if table:
-        span = f"over {THRESHOLDS[0]:g} … {THRESHOLDS[-1]:g}"
-        yield _table(("score", "value", "threshold", span), [_score(score) for score in table])
+    if scores:
+        heads = ("score", "value", "threshold", "by threshold")
+        yield _table(heads, [_score(score) for score in scores])
         yield tag(
             "p",
-            "↑ higher is better, ↓ lower is better. The small plots show a score over the "
-            "thresholds, each from its own lowest value to its highest.",
+            "↑ higher is better, ↓ lower is better. Each small plot shows a score against the "
+            f"threshold, from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}, scaled to its own range; "
+            "the dot marks the chosen threshold.",
             class_="legend",
         )
 
 
 def _score(score: Score) -> Element:
-    """Make the row of a score."""
+    """Make the table row of a score."""
     at = "" if score.threshold is None else f"{score.threshold:g}"
     return tag(
         "tr",
@@ -88,7 +78,7 @@ def _score(score: Score) -> Element:
 
 
 def _sparkline(score: Score) -> Iterator[Element]:
-    """Draw a score over the thresholds, with a dot at the one that was taken."""
+    """Draw a score against the threshold, with a dot at the chosen threshold."""
     if not any(finite(value) for value in score.by_threshold):
         return
     points = {t: v for t, v in zip(THRESHOLDS, score.by_threshold, strict=True) if finite(v)}
@@ -97,13 +87,13 @@ def _sparkline(score: Score) -> Iterator[Element]:
         t: (f"{4 + 120 * t / THRESHOLDS[-1]:.1f}", f"{32 - 28 * (v - low) / (high - low or 1):.1f}")
         for t, v in points.items()
     }
-    said = ", ".join(f"{number(v)} at {t:g}" for t, v in points.items())
+    values = ", ".join(f"{number(v)} at {t:g}" for t, v in points.items())
     drawing = tag(
         "svg",
         tag("line", x1="0", y1="36", x2="128", y2="36"),
         tag("polyline", points=" ".join(f"{x},{y}" for x, y in xy.values())),
         role="img",
-        aria_label=f"{score.name}: {said}",
+        aria_label=f"{score.name}: {values}",
         viewBox="0 0 128 36",
     )
     if score.threshold in xy:
@@ -112,36 +102,36 @@ def _sparkline(score: Score) -> Iterator[Element]:
     yield drawing
 
 
-def slices(table: Sequence[Score], numbers: Sequence[int]) -> Iterator[Element]:
-    """Tabulate the scores of every slice, shaded from the best to the worst.
+def by_slice_table(scores: Sequence[Score], numbers: Sequence[int]) -> Iterator[Element]:
+    """Tabulate the scores of every slice, shaded by how bad they are.
 
     Parameters
     ----------
-    table : sequence of Score    without any, nothing is made
-    numbers : sequence of int    of the slices in the stack
+    scores : sequence of Score    may be empty: then there is no table
+    numbers : sequence of int     numbers of the slices in the stack
     """
-    if not table:
+    if not scores:
         return
     rows = [
         tag("tr", tag("th", str(k), scope="row"), *cells)
-        for k, *cells in zip(numbers, *map(_column, table), strict=True)
+        for k, *cells in zip(numbers, *map(_column, scores), strict=True)
     ]
-    whole = [tag("td", number(score.value), class_="number") for score in table]
+    whole = [tag("td", number(score.value), class_="number") for score in scores]
     rows.append(tag("tr", tag("th", "all", scope="row"), *whole, class_="whole"))
-    yield _table(("slice", *(score.name for score in table)), rows)
+    yield _table(("slice", *(score.name for score in scores)), rows)
     yield tag(
         "p",
-        "Shaded from the best slice of a column to its worst. The score of all slices together "
-        "need not be the mean of theirs.",
+        "In each column, darker shading marks worse slices. The score of all slices together may "
+        "differ from the mean over slices.",
         class_="legend",
     )
 
 
 def _column(score: Score) -> list[Element]:
-    """Make the cells of a score: how bad one is, from 0 to 1, is its shade."""
+    """Make the table cells of a score, shaded from 0 (best slice) to 1 (worst slice)."""
     known = sorted(filter(finite, score.slices), reverse=bool(score.higher_is_better))
     if score.higher_is_better is None:
-        known = known[:1]  # neither a best nor a worst
+        known = known[:1]  # a count: no slice is best or worst
     cells = []
     for value in score.slices:
         cell = tag("td", number(value), class_="number")
@@ -154,31 +144,32 @@ def _column(score: Score) -> list[Element]:
     return cells
 
 
-def settings(values: dict[str, Any]) -> Iterator[Element]:
-    """Tabulate the settings in groups, first those that the run was given.
+def settings_table(values: dict[str, Any]) -> Iterator[Element]:
+    """Tabulate the settings by group; in each group, those set for this run come first.
 
     Parameters
     ----------
-    values : dict     as `Settings.to_json` returns it
+    values : dict     JSON values, as in `Settings.to_json`
     """
     experiment, preset = values["experiment"], values["preset"]
     defaults = from_options(experiment=experiment, preset=preset).to_json()
     defaults |= {"experiment": None, "preset": from_options(experiment=experiment).preset}
     names = {option.name for option in options()}
     given = {k for k, v in values.items() if k in names and v != defaults[k]}
-    of = f"experiment {experiment} and preset {preset}" if experiment else f"preset {preset}"
-    yield tag("p", f"Bold is what this run was given; the rest comes with {of}.", class_="legend")
-    grouped = {name for names in GROUPS.values() for name in names}
-    others = [name for name in values if name not in grouped]
+    source = f"the preset {preset}"
+    if experiment:
+        source = f"the experiment {experiment} and {source}"
+    legend = f"Bold: set for this run. The rest are defaults of {source}, or found in the data."
+    yield tag("p", legend, class_="legend")
     tables = [
-        tag("div", tag("h3", heading), _group({k: values[k] for k in names or others}, given))
-        for heading, names in GROUPS.items()
+        tag("div", tag("h3", name.capitalize()), _group({k: values[k] for k in names}, given))
+        for name, names in groups().items()
     ]
     yield tag("div", *tables, class_="settings")
 
 
 def _group(values: dict[str, Any], given: set[str]) -> Element:
-    """Make the table of a group of settings."""
+    """Make the table of one group of settings."""
     rows = []
     for name in sorted(values, key=lambda name: name not in given):
         cells = tag("th", name.replace("_", " "), scope="row"), tag("td", _value(values[name]))
@@ -187,7 +178,7 @@ def _group(values: dict[str, Any], given: set[str]) -> Element:
 
 
 def _value(value: Any) -> str:
-    """Write a setting."""
+    """Format the value of a setting."""
     if value is None:
         return "–"
     if isinstance(value, bool):

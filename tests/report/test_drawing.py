@@ -1,4 +1,4 @@
-"""The figure that is drawn on, colours of cells, and that nobody sees half a picture."""
+"""Helpers shared by the pictures: size and layout, colours of cells, complete files only."""
 
 import numpy as np
 import pytest
@@ -8,20 +8,20 @@ from PIL import Image
 from minunet.report import drawing
 
 
-def test_a_figure_has_its_size_and_keeps_its_panels_apart():
+def test_a_figure_has_its_size_and_its_panels_do_not_overlap():
     figure = drawing.figure(3, 1.5)
     assert figure.get_size_inches().tolist() == [3, 1.5]
     upper, lower = figure.subplots(2)
     upper.set_xlabel("below")
     lower.set_title("above")
     figure.draw_without_rendering()
-    # Left to itself, Matplotlib would lay the label and the title over each other.
+    # By default, Matplotlib would draw the label and the title on top of each other.
     label, title = upper.xaxis.label.get_window_extent(), lower.title.get_window_extent()
     assert label.y0 > title.y1
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32])
-def test_cells_have_the_colours_of_their_numbers_on_black(dtype):
+def test_cells_are_coloured_by_number_on_black(dtype):
     cells = np.array([[0, 1, 1], [2, 40_000, 0]], dtype)
     colours = drawing.coloured(cells)
     assert colours.shape == (2, 3, 3)
@@ -31,15 +31,15 @@ def test_cells_have_the_colours_of_their_numbers_on_black(dtype):
     np.testing.assert_array_equal(drawing.coloured(np.array([[-1]]))[0, 0], 0)
 
 
-def test_near_numbers_are_well_apart_and_hundreds_distinct():
+def test_similar_numbers_differ_clearly_and_hundreds_are_distinct():
     colours = drawing.coloured(np.arange(1, 400)[np.newaxis])[0]
     assert len(np.unique(colours, axis=0)) == 399
-    assert colours.max(axis=1).min() > 0.5  # none as dark as background
+    assert colours.max(axis=1).min() > 0.5  # none is as dark as the background
     assert np.linalg.norm(np.diff(colours, axis=0), axis=1).min() > 0.3
     assert ((colours >= 0) & (colours <= 1)).all()
 
 
-def test_a_picture_is_moved_to_its_place(tmp_path, monkeypatch):
+def test_a_complete_picture_replaces_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_text("before")
     seen, savefig = [], Figure.savefig

@@ -1,4 +1,4 @@
-"""Figure 3: that it is written, and what is in every panel."""
+"""Figure 3: the file, and the contents of every panel."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ WEIGHTS = weight_map.paper(INSTANCES, np.array([1.5, 0.75]))
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Lend the list of figures that are drawn from here on."""
+    """Return the list that collects every figure drawn during the test."""
     seen, savefig = [], Figure.savefig
 
     def save(self, *args, **how):
@@ -43,7 +43,7 @@ def test_the_four_panels(tmp_path, drawn):
     figure3.figure3(tmp_path / "figure3.png", image(), INSTANCES, WEIGHTS)
     with Image.open(tmp_path / "figure3.png") as picture:
         assert picture.format == "PNG"
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # no blank page
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # not a blank page
     assert [p.name for p in tmp_path.iterdir()] == ["figure3.png"]
     *panels, bar = drawn[0].axes
     titles = ["(a) image", "(b) cells", "(c) label, cells separated", "(d) weight map"]
@@ -58,14 +58,14 @@ def test_the_four_panels(tmp_path, drawn):
     assert bar.get_ylim() == pytest.approx((0, WEIGHTS.max()))
 
 
-def test_cells_have_colours_of_their_own_and_background_is_black(tmp_path, drawn):
+def test_every_cell_has_its_own_colour_and_background_is_black(tmp_path, drawn):
     cells = np.arange(-1, 300).reshape(7, 43) * 3  # the first two are background
     figure3.figure3(tmp_path / "figure3.png", image((7, 43)), cells, image((7, 43)))
     colours = shown(drawn[0].axes[1]).reshape(-1, 3)
     np.testing.assert_array_equal(colours[:2], 0)
     assert len(np.unique(colours, axis=0)) == 300
-    assert colours[2:].max(axis=1).min() > 0.5  # none as dark as background
-    # Cells numbered one after another often touch: they are well apart.
+    assert colours[2:].max(axis=1).min() > 0.5  # none is as dark as the background
+    # Cells with consecutive numbers often touch: their colours differ clearly.
     assert np.linalg.norm(np.diff(colours[2:], axis=0), axis=1).min() > 0.3
     assert ((colours >= 0) & (colours <= 1)).all()
 
@@ -83,19 +83,19 @@ def test_channels_are_averaged(tmp_path, drawn):
     np.testing.assert_allclose(shown(drawn[0].axes[0]), colour.sum(axis=-1) / 3, rtol=1e-6)
 
 
-def test_no_cell_can_be_drawn(tmp_path):
+def test_a_map_without_cells_can_be_drawn(tmp_path):
     none = np.zeros((6, 9), int)
     figure3.figure3(tmp_path / "figure3.png", image(), none, weight_map.later(none))
     assert (tmp_path / "figure3.png").is_file()
 
 
-def test_instances_that_are_no_map_of_integers_are_refused(tmp_path):
+def test_instances_must_be_an_integer_map(tmp_path):
     with pytest.raises(InputError, match="legal: integers"):
         figure3.figure3(tmp_path / "figure3.png", image(), image(), WEIGHTS)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
+def test_an_interrupted_write_keeps_the_old_picture(tmp_path, monkeypatch):
     path = tmp_path / "figure3.png"
     figure3.figure3(path, image(), INSTANCES, WEIGHTS)
     before = path.read_bytes()
@@ -110,7 +110,7 @@ def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_the_picture_takes_the_shape_of_the_image(tmp_path):
+def test_the_picture_has_the_proportions_of_the_image(tmp_path):
     heights = []
     for rows, columns in ((20, 60), (40, 41), (60, 20)):
         cells = np.ones((rows, columns), int)

@@ -1,4 +1,4 @@
-"""Pictures: that they are written, what is in every panel, and the colours of errors."""
+"""Pictures of a run: the files, the contents of every panel, and the colours of errors."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ LOG[2] |= {"validation_energy": 0.5, "validation_pixel_error": 0.25, "validation
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Lend the list of figures that are drawn from here on."""
+    """Return the list that collects every figure drawn during the test."""
     seen, write = [], drawing.write
     monkeypatch.setattr(drawing, "write", lambda f, path: (seen.append(f), write(f, path)))
     return seen
@@ -37,7 +37,7 @@ def assert_png(path):
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert min(image.size) > 100
-        assert len(np.unique(np.asarray(image.convert("L")))) > 10  # no blank page
+        assert len(np.unique(np.asarray(image.convert("L")))) > 10  # not a blank page
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -46,7 +46,7 @@ def test_curves(tmp_path, drawn):
     assert_png(tmp_path / "curves.png")
     left, right = drawn[0].axes
     lines = {line.get_label(): line for axes in (left, right) for line in axes.get_lines()}
-    np.testing.assert_allclose(lines["of each tile"].get_ydata(), [1, 1 / 2, 1 / 3])
+    np.testing.assert_allclose(lines["each tile"].get_ydata(), [1, 1 / 2, 1 / 3])
     np.testing.assert_allclose(lines["mean of 3 tiles"].get_xydata(), [[3, 11 / 18]])
     np.testing.assert_array_equal(lines["validation"].get_xydata(), [[3, 0.5]])
     np.testing.assert_array_equal(lines["pixel error"].get_xydata(), [[3, 0.25]])
@@ -56,7 +56,7 @@ def test_curves(tmp_path, drawn):
 
 
 @pytest.mark.parametrize(("score", "label"), [("v_rand", "V_Rand after thinning"), ("seg", "SEG")])
-def test_the_score_that_picks_is_drawn_where_it_was_computed(tmp_path, drawn, score, label):
+def test_the_selecting_score_is_drawn_where_it_was_computed(tmp_path, drawn, score, label):
     run_pictures.curves(tmp_path / "a.png", LOG, 0.2)
     log = [*LOG[:2], LOG[2] | {f"validation_{score}": 0.625}]
     run_pictures.curves(tmp_path / "b.png", log, 0.2)
@@ -67,7 +67,7 @@ def test_the_score_that_picks_is_drawn_where_it_was_computed(tmp_path, drawn, sc
     np.testing.assert_array_equal(with_it[label].get_xydata(), [[3, 0.625]])
 
 
-def test_the_running_mean_ends_where_its_tiles_end(tmp_path, drawn):
+def test_the_running_mean_ends_at_its_last_tile(tmp_path, drawn):
     energy = np.random.default_rng(0).random(120)
     log = [{"step": float(k + 1), "energy": e} for k, e in enumerate(energy)]
     run_pictures.curves(tmp_path / "curves.png", log, 0.2)
@@ -78,7 +78,7 @@ def test_the_running_mean_ends_where_its_tiles_end(tmp_path, drawn):
 
 
 @pytest.mark.parametrize("slices", [1, 2])
-def test_a_preview_with_labels_has_four_panels_a_slice(tmp_path, drawn, slices):
+def test_a_preview_with_labels_has_four_panels_per_slice(tmp_path, drawn, slices):
     given = [segmented(seed=k) for k in range(slices)]
     run_pictures.preview(tmp_path / "preview.png", given, "step 3")
     assert_png(tmp_path / "preview.png")
@@ -93,7 +93,7 @@ def test_a_preview_with_labels_has_four_panels_a_slice(tmp_path, drawn, slices):
         np.testing.assert_array_equal(shown(row[2]), one.p[..., 1])
 
 
-def test_a_preview_without_labels_has_three(tmp_path, drawn):
+def test_a_preview_without_labels_has_three_panels(tmp_path, drawn):
     one = segmented(labelled=False)
     run_pictures.preview(tmp_path / "preview.png", [one], "")
     assert [ax.get_title() for ax in drawn[0].axes] == ["image", "probability", "class"]
@@ -101,20 +101,20 @@ def test_a_preview_without_labels_has_three(tmp_path, drawn):
     np.testing.assert_array_equal(shown(drawn[0].axes[2]), one.p[..., 1] > 0.5)
 
 
-def test_more_classes_and_colour(tmp_path, drawn):
+def test_more_classes_and_a_colour_image(tmp_path, drawn):
     one = segmented(classes=4, channels=3)
     run_pictures.preview(tmp_path / "preview.png", [one], "")
     image, label, probability, errors = drawn[0].axes
     np.testing.assert_allclose(shown(image), one.image.mean(axis=-1))
     assert label.get_images()[0].get_clim() == (0, 3)
     np.testing.assert_array_equal(shown(probability), one.p.max(axis=-1))
-    assert errors.get_xlabel() == "red: too low, blue: too high"
+    assert errors.get_xlabel() == "red: class too low, blue: class too high"
 
 
-def test_errors_are_painted_red_where_too_low_and_blue_where_too_high(tmp_path, drawn):
+def test_errors_are_red_where_the_class_is_too_low_and_blue_where_too_high(tmp_path, drawn):
     labels = np.array([[0, 0, 1, 1]])
-    answers = np.array([[0, 1, 0, 1]])
-    p = np.stack([answers == 0, answers == 1], axis=-1).astype(np.float32)
+    predicted = np.array([[0, 1, 0, 1]])
+    p = np.stack([predicted == 0, predicted == 1], axis=-1).astype(np.float32)
     image = np.array([[[10.0], [99.0], [99.0], [20.0]]])
     image[0, 1:3] = 15
     run_pictures.preview(tmp_path / "preview.png", [Segmented(image, p, labels)], "")
@@ -126,7 +126,7 @@ def test_errors_are_painted_red_where_too_low_and_blue_where_too_high(tmp_path, 
     assert red > 2 * blue
     red, _, blue = high
     assert blue > 2 * red
-    assert errors.get_xlabel() == "red: 1 taken for 0, blue: 0 taken for 1"
+    assert errors.get_xlabel() == "red: 0 instead of 1, blue: 1 instead of 0"
 
 
 def test_a_constant_image_can_be_painted(tmp_path, drawn):
@@ -135,7 +135,7 @@ def test_a_constant_image_can_be_painted(tmp_path, drawn):
     assert np.isfinite(shown(drawn[0].axes[3])).all()
 
 
-def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
+def test_an_interrupted_write_keeps_the_old_picture(tmp_path, monkeypatch):
     path = tmp_path / "preview.png"
     run_pictures.preview(path, [segmented()], "")
     before = path.read_bytes()
@@ -150,14 +150,14 @@ def test_a_picture_is_never_half_written(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_a_preview_takes_the_shape_of_its_image(tmp_path):
+def test_a_preview_has_the_proportions_of_its_image(tmp_path):
     heights = []
     for rows, columns in ((20, 60), (40, 40), (60, 20)):
         slices = [segmented(shape=(rows, columns), labelled=False)] * 2
         run_pictures.preview(tmp_path / "preview.png", slices, "")
         with Image.open(tmp_path / "preview.png") as picture:
-            assert picture.width == 960  # three panels of 3.2 inches, at 100 dots each
+            assert picture.width == 960  # three panels of 3.2 inches at 100 dots per inch
             heights.append(picture.height)
-    # A panel is as high as its image is, beside a panel's width of 320: no empty paper in between.
+    # A panel is 320 dots wide and as high as its image: no empty space between rows.
     for height, panel in zip(heights, (320 / 3, 320, 320 * 3), strict=True):
         assert 2 * panel <= height <= 2 * panel + 120

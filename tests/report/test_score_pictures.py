@@ -1,4 +1,4 @@
-"""Pictures of splits and mergers, and of cells: their colours by hand, panels, any size."""
+"""Pictures of splits, mergers and cells: colours worked out by hand, panels, any size."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ RED, BLUE = score_pictures.SPLIT, score_pictures.MERGER
 
 
 def two_cells():
-    """Draw two cells; in the answer their wall has a gap, and the right one a wall."""
+    """Make two cells; the prediction has a gap in their wall, and a wall in the right cell."""
     truth = np.ones((9, 13), int)
     truth[:, 4], truth[:, 5:] = 0, 2
     p = np.where(truth > 0, 0.9, 0.2)
@@ -21,7 +21,7 @@ def two_cells():
 
 
 def shown(figure):
-    """Return what is drawn in each panel, without colour bars."""
+    """Return the pixels drawn in each panel, without colour bars."""
     return [ax.images[0].get_array() for ax in figure.axes if ax.images]
 
 
@@ -30,11 +30,11 @@ def test_splits_are_red_and_mergers_blue():
     *_, panel = score_pictures.em_panels(None, truth, p, 0.5)
     colours = panel.pixels.reshape(-1, 3)
     red, blue = (np.all(panel.pixels == colour, axis=-1) for colour in (RED, BLUE))
-    # The wall grows from above until one pixel holds the cell together. Errors are thickened.
+    # The wall grows from above until one pixel still connects the cell. Errors are thickened.
     expected = np.zeros((2, 9, 13), bool)
     expected[0, 7:9, 8:11] = expected[1, 6:9, 3:6] = True
     np.testing.assert_array_equal([red, blue], expected)
-    # Elsewhere it is the probability, from the faint to white.
+    # Elsewhere it shows the probability, from FAINT to white.
     assert len(np.unique(colours, axis=0)) == 2 + len(np.unique(p[~red & ~blue]))
     np.testing.assert_allclose(panel.pixels[0, 9], score_pictures.FAINT)
     np.testing.assert_allclose(panel.pixels[0, 0], 1)
@@ -46,31 +46,31 @@ def test_splits_are_red_and_mergers_blue():
     np.testing.assert_allclose(
         [rings.get_offsets()[0] for rings in ax.collections], [[9, 7.5], [4, 7]]
     )
-    assert panel.note == "split (red): 1 px, places: 1; merged (blue): 1 px, places: 1"
+    assert panel.note == "splits (red): 1 px in 1 place; mergers (blue): 1 px in 1 place"
     assert panel.title == "splits and mergers at 0.5"
 
 
-def test_another_threshold_other_errors():
+def test_another_threshold_gives_other_errors():
     truth, p = two_cells()
-    assert "split (red): 0 px, places: 0; merged (blue): 9" in (
+    assert "splits (red): 0 px in 0 places; mergers (blue): 9" in (
         score_pictures.em_panels(None, truth, p, 0.05)[-1].note
     )
     perfect = score_pictures.em_panels(None, truth, (truth > 0).astype(np.float32), 0.5)[-1]
-    assert perfect.note == "split (red): 0 px, places: 0; merged (blue): 0 px, places: 0"
+    assert perfect.note == "splits (red): 0 px in 0 places; mergers (blue): 0 px in 0 places"
     assert all(places.shape == (0, 2) for places, _ in perfect.rings)
 
 
 def test_cells_by_iou():
-    # Cell 1 has 4 of 4 pixels in 5 of 6; 2 is missed; 6 matches nothing, outside and inside of 1.
+    # Cell 1 and segment 5 share 4 of 5 pixels; cell 2 is missed; segment 6 matches no cell.
     truth = np.array([[1, 1, 1, 1, 0, 2, 2, 0, 0, 0, 0]])
     proposal = np.array([[5, 5, 5, 5, 5, 0, 0, 0, 6, 6, 6]])
     renamed, panel = score_pictures.cells_panels(None, truth, proposal)[1:]
     green = colormaps[score_pictures.IOU](4 / 5)[:3]
     expected = [[green] * 4 + [(0, 0, 0)] + [RED] * 2 + [WHITE] + [BLUE] * 3]
     np.testing.assert_allclose(panel.pixels, expected)
-    assert panel.note == "2 cells: 1 missed (red), 0 merged; 1 of 2 segments match none (blue)"
+    assert panel.note == "2 cells: 1 missed (red), 0 merged; 2 segments: 1 unmatched (blue)"
     assert panel.colours == score_pictures.IOU
-    # The match has the colour of its cell, the other one of its own.
+    # The matching segment has the colour of its cell; the other one has its own.
     np.testing.assert_array_equal(renamed.pixels[0, :5], coloured(truth)[0, [0, 0, 0, 0, 0]])
     colours = np.unique(renamed.pixels[0], axis=0)
     assert len(colours) == 3
@@ -84,7 +84,7 @@ def test_outlines_of_the_proposal_are_black_and_blue():
     pixels = score_pictures.cells_panels(None, truth, proposal)[-1].pixels
     green = colormaps[score_pictures.IOU](54 / 63)[:3]
     expected = np.full((7, 9, 3), green)
-    # 3 borders on 8 by its sides, and of 8 all but the middle borders on 3.
+    # Pixels of segment 3 next to segment 8, and all of segment 8 but its centre, are edges.
     for y, x in [(1, 3), (1, 4), (1, 5), (5, 3), (5, 4), (5, 5), (2, 2), (3, 2), (4, 2)]:
         expected[y, x] = 0
     expected[2:5, 6] = 0
@@ -93,7 +93,7 @@ def test_outlines_of_the_proposal_are_black_and_blue():
     np.testing.assert_allclose(pixels, expected)
 
 
-def test_merged_cells_and_nothing_at_all():
+def test_merged_cells_and_empty_maps():
     truth, proposal = np.array([[1, 1, 0, 2, 2]]), np.array([[4, 4, 4, 4, 4]])
     assert "0 missed (red), 2 merged" in score_pictures.cells_panels(None, truth, proposal)[-1].note
     nothing = np.zeros_like(truth)
@@ -118,8 +118,8 @@ def test_four_panels_with_an_image_and_three_without(dtype):
             score_pictures.cells_slice(image, truth, 2 * truth),
             score_pictures.cells_slice(None, truth, 2 * truth),
             [
-                *("image", "truth", "proposal, matches in the colour of their cells"),
-                "true cells by IoU, outlines of the proposal",
+                *("image", "truth", "proposal, coloured by matching cell"),
+                "IoU of the true cells, proposal outlined",
             ],
         ),
     ):
@@ -131,7 +131,7 @@ def test_four_panels_with_an_image_and_three_without(dtype):
     np.testing.assert_array_equal(shown(score_pictures.em_slice(image, truth, p, 0.5))[2], p)
 
 
-def test_an_image_is_painted_over_where_it_is_given():
+def test_errors_are_painted_over_the_image_if_given():
     truth, p = two_cells()
     image = np.where(np.arange(13) < 6, 10, 30) * np.ones((9, 1), int)
     pixels = score_pictures.em_panels(image, truth, p, 0.5)[-1].pixels
@@ -143,7 +143,7 @@ def test_an_image_is_painted_over_where_it_is_given():
 @pytest.mark.parametrize(
     ("shapes", "height"),
     [
-        # Of 5 inches for a square, from 0.3 to 3 times as high, and 0.6 for the letters.
+        # 5 inches for a square image, limited to 0.3 … 3 times that, and 0.6 for text.
         ([(9, 13)], 5 * 9 / 13 + 0.6),
         ([(9, 13), (30, 8)], 5 * 9 / 13 + 0.6 + 15.6),
         ([(2, 2), (1, 40), (40, 2)], 5.6 + 2.1 + 15.6),

@@ -1,4 +1,4 @@
-"""Where the pixels of a deformed tile come from: by hand, and beside SciPy's splines."""
+"""Source positions of a deformed tile: by hand, and compared with SciPy's splines."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ def displacement(k, seed):
 
 
 def field(size, spline, moved):
-    """Return what `source` adds to the pixels of a tile that is neither turned nor shifted."""
+    """Return the displacement field of a tile that is neither rotated nor shifted."""
     return deformation.source(size, spline, moved, STILL, middle(size)) - np.indices((size, size))
 
 
 def test_interpolating_by_hand():
-    # Natural spline through y0, y1, y2 at 0, 2, 4: its curvature at 2 is 3/8 (y0 - 2 y1 + y2), and
-    # half-way to there (y0 + y1)/2 - 1/4 · that = 13/32 y0 + 22/32 y1 - 3/32 y2.
+    # Natural spline through y0, y1, y2 at 0, 2, 4: its curvature at 2 is c = 3/8 (y0 - 2 y1 + y2).
+    # At 1 its value is (y0 + y1)/2 - c/4 = 13/32 y0 + 22/32 y1 - 3/32 y2.
     weights, points = deformation.interpolating(5)
     np.testing.assert_array_equal(points, [0, 2, 4])
     expected = [[32, 0, 0], [13, 22, -3], [0, 32, 0], [-3, 22, 13], [0, 0, 32]]
@@ -34,7 +34,7 @@ def test_interpolating_by_hand():
 
 
 @given(size=st.integers(2, 70), seed=st.integers(0, 99))
-def test_interpolating_beside_scipy(size, seed):
+def test_interpolating_matches_scipy(size, seed):
     spline = deformation.interpolating(size)
     moved = displacement(3, seed)
     at = np.linspace(0, size - 1, 3)
@@ -44,7 +44,7 @@ def test_interpolating_beside_scipy(size, seed):
         np.testing.assert_allclose(found, both, rtol=0, atol=1e-12)  # measured: 4e-14
 
 
-def test_interpolating_reaches_the_vectors_of_its_grid():
+def test_interpolating_passes_through_the_vectors_of_its_grid():
     moved = displacement(3, seed=1)
     found = field(61, deformation.interpolating(61), moved)
     np.testing.assert_allclose(found[:, ::30, ::30], moved, rtol=0, atol=1e-12)  # measured: 1e-14
@@ -69,7 +69,7 @@ def test_the_control_grid_of_the_b_spline(size, points):
 
 
 @given(size=st.integers(2, 400), seed=st.integers(0, 99))
-def test_b_spline_beside_scipy(size, seed):
+def test_b_spline_matches_scipy(size, seed):
     spline = deformation.b_spline(size)
     k = len(spline.points)
     moved = displacement(k, seed)
@@ -83,14 +83,14 @@ def test_b_spline_beside_scipy(size, seed):
 
 @pytest.mark.parametrize("bend", [deformation.interpolating, deformation.b_spline])
 @given(size=st.integers(2, 200))
-def test_a_spline_keeps_constants_and_straight_lines(bend, size):
+def test_a_spline_reproduces_constants_and_straight_lines(bend, size):
     weights, points = bend(size)
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=0, atol=1e-13)  # measured: 4e-16
     np.testing.assert_allclose(weights @ points, np.arange(size), rtol=0, atol=1e-12)  # 6e-14
 
 
 def test_rigid_by_hand():
-    # Counter-clockwise, as np.rot90: the pixel right of the middle then shows what was below it.
+    # Counter-clockwise, as np.rot90: the pixel right of the middle then shows the one below it.
     for quarters, flipped, expected in [
         (0, False, [[1, 0], [0, 1]]),
         (1, False, [[0, 1], [-1, 0]]),
@@ -106,7 +106,7 @@ def test_rigid_by_hand():
 
 
 def test_source_by_hand():
-    # A tile of 3 pixels, a quarter turn, its middle on (10, 20.5).
+    # A tile of 3 pixels, rotated by a quarter turn, with its middle at (10, 20.5).
     spline, motion = deformation.interpolating(3), deformation.rigid(np.pi / 2, False)
     at = deformation.source(3, spline, np.zeros((2, 3, 3)), motion, (10, 20.5))
     np.testing.assert_allclose(at[0], [[9, 10, 11]] * 3, rtol=0, atol=1e-13)

@@ -1,4 +1,4 @@
-"""Reading between pixels and beyond edges: by hand, beside SciPy, and beside np.pad."""
+"""Interpolation between pixels and beyond edges: by hand, and compared with SciPy and np.pad."""
 
 import numpy as np
 import pytest
@@ -33,13 +33,13 @@ def test_linear_beyond_the_edges_by_hand():
 
 def test_nearest_by_hand():
     labels = np.array([[7, 8, 9], [1, 2, 3]], np.uint16)
-    # Half-way the later pixel; -0.5 is half-way between -1, where it is 1 again, and 0.
+    # Half-way, the later pixel; -0.5 is half-way between 0 and -1, which mirrors to 1.
     at = np.array([[[0.49, 0.5, 0.2, -0.6, -0.5]], [[0, 1.49, 1.5, 3, 0.5]]])
     np.testing.assert_array_equal(interpolation.nearest(labels, at), [[7, 2, 9, 2, 8]])
 
 
 def positions(shape, size, seed, reach):
-    """Positions of a tile, up to `reach` pixels beyond the edges of an image."""
+    """Sample positions of a tile, up to `reach` pixels beyond the edges of an image."""
     rng = np.random.default_rng(seed)
     at = rng.uniform(-reach, 1, (2, *size))
     return at + (np.array(shape).reshape(2, 1, 1) + reach - 1) * rng.random((2, *size))
@@ -50,7 +50,7 @@ sizes = st.tuples(st.integers(1, 40), st.integers(1, 8))
 
 
 @given(shape=shapes, size=sizes, seed=st.integers(0, 99), reach=st.sampled_from([1, 30]))
-def test_linear_beside_scipy(shape, size, seed, reach):
+def test_linear_matches_scipy(shape, size, seed, reach):
     image = np.random.default_rng(seed).random(shape)
     at = positions(shape, size, seed, reach)
     expected = ndimage.map_coordinates(image, at, order=1, mode="mirror")
@@ -59,7 +59,7 @@ def test_linear_beside_scipy(shape, size, seed, reach):
 
 
 @given(shape=shapes, size=sizes, seed=st.integers(0, 99), reach=st.sampled_from([1, 30]))
-def test_nearest_beside_scipy(shape, size, seed, reach):
+def test_nearest_matches_scipy(shape, size, seed, reach):
     labels = np.random.default_rng(seed).permutation(shape[0] * shape[1]).reshape(shape)
     at = positions(shape, size, seed, reach)
     expected = ndimage.map_coordinates(labels, at, order=0, mode="mirror")
@@ -67,7 +67,7 @@ def test_nearest_beside_scipy(shape, size, seed, reach):
 
 
 @given(shape=shapes, seed=st.integers(0, 99))
-def test_whole_positions_are_pixels_of_the_mirrored_image(shape, seed):
+def test_integer_positions_are_pixels_of_the_mirrored_image(shape, seed):
     image = np.random.default_rng(seed).random(shape).astype(np.float32)
     padded = np.pad(image, [(13, 21), (17, 9)], mode="reflect")
     at = np.indices(padded.shape) - np.reshape([13.0, 17.0], (2, 1, 1))
@@ -76,7 +76,7 @@ def test_whole_positions_are_pixels_of_the_mirrored_image(shape, seed):
 
 
 @given(shape=shapes, seed=st.integers(0, 99))
-def test_cubic_goes_through_the_pixels_of_the_mirrored_image(shape, seed):
+def test_cubic_passes_through_the_pixels_of_the_mirrored_image(shape, seed):
     image = np.random.default_rng(seed).random((*shape, 2))
     padded = np.pad(image, [(5, 3), (2, 6), (0, 0)], mode="reflect")
     at = np.indices(padded.shape[:2]) - np.reshape([5.0, 2.0], (2, 1, 1))
@@ -84,7 +84,7 @@ def test_cubic_goes_through_the_pixels_of_the_mirrored_image(shape, seed):
     np.testing.assert_allclose(found, padded, rtol=0, atol=1e-13)  # measured: 1e-15
 
 
-def test_cubic_is_nearer_to_a_smooth_image_than_linear():
+def test_cubic_is_closer_to_a_smooth_image_than_linear():
     def wave(r, c):
         return np.sin(r / 2.0) * np.cos(c / 3.0)
 
@@ -99,7 +99,7 @@ def test_cubic_is_nearer_to_a_smooth_image_than_linear():
 
 
 @pytest.mark.parametrize("read", [interpolation.linear, interpolation.cubic])
-def test_every_channel_is_read_alike(read):
+def test_every_channel_is_interpolated_alike(read):
     image = np.random.default_rng(0).random((7, 9, 3)).astype(np.float32)
     at = positions((7, 9), (21, 5), seed=3, reach=4)
     together = read(image, at)
@@ -109,7 +109,7 @@ def test_every_channel_is_read_alike(read):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtype_is_kept_and_nothing_is_written(dtype):
+def test_dtype_is_kept_and_arguments_are_not_modified(dtype):
     image = np.random.default_rng(0).random((7, 9, 1)).astype(dtype)
     labels = np.arange(63, dtype=np.uint8).reshape(7, 9)
     at = positions((7, 9), (21, 5), seed=3, reach=4)

@@ -1,4 +1,4 @@
-"""A browser without a window, driven through its own debugging protocol."""
+"""A headless browser, controlled through its debugging protocol."""
 
 import asyncio
 import json
@@ -14,16 +14,16 @@ SECONDS = 120
 
 
 def found():
-    """Path of a browser, or None."""
+    """Return the path of an installed browser, or None."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Browser:
-    """One page of a browser; nothing can be reached from it but files.
+    """One page of a browser, which can open local files only.
 
     Parameters
     ----------
-    profile : Path     an empty folder for its own files
+    profile : Path     empty folder for the profile of the browser
     """
 
     def __init__(self, profile):
@@ -56,7 +56,7 @@ class Browser:
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def _wait(self, start):
-        """Wait for something, and return its result."""
+        """Run a coroutine function, and return its result."""
 
         async def run():
             return await asyncio.wait_for(start(), SECONDS)
@@ -64,7 +64,7 @@ class Browser:
         return self.loop.run_until_complete(run())
 
     def call(self, method, **params):
-        """Give a command, and return its result; events that come meanwhile are kept."""
+        """Send a command, and return its result; collect events that arrive in the meantime."""
         self.sent += 1
         message = {"id": self.sent, "method": method, "params": params} | self.session
         self._wait(lambda: self.socket.write_message(json.dumps(message)))
@@ -76,11 +76,11 @@ class Browser:
             self.events.append(answer)
 
     def open(self, address, width, scheme="light"):
-        """Open a page in a window of a width, for a reader who likes it light or dark."""
+        """Open a page at the given window width and preferred colour scheme (light or dark)."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        liked = {"name": "prefers-color-scheme", "value": scheme}
-        self.call("Emulation.setEmulatedMedia", features=[liked])
+        preferred = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", features=[preferred])
         self.events.clear()
         loader = self.call("Page.navigate", url=address)["loaderId"]
         while not any(
@@ -92,30 +92,30 @@ class Browser:
             self.events.append(json.loads(self._wait(self.socket.read_message)))
 
     def evaluate(self, script):
-        """Value of an expression in the page, or of its promise."""
+        """Return the value of a JavaScript expression, awaiting it if it is a promise."""
         asked = {"expression": script, "awaitPromise": True, "returnByValue": True}
         result = self.call("Runtime.evaluate", **asked)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
     def complaints(self):
-        """Errors and warnings since the page was opened, and whatever it wanted from a network."""
+        """List errors, warnings and network requests since the page was opened."""
         bad = []
         for event in self.events:
-            told = event["params"]
+            params = event["params"]
             if event["method"] == "Runtime.exceptionThrown":
-                bad.append(told["exceptionDetails"])
+                bad.append(params["exceptionDetails"])
             elif event["method"] == "Log.entryAdded":
-                bad.append(told["entry"]["text"])
-            elif event["method"] == "Runtime.consoleAPICalled" and told["type"] != "log":
-                bad.append(told["args"])
+                bad.append(params["entry"]["text"])
+            elif event["method"] == "Runtime.consoleAPICalled" and params["type"] != "log":
+                bad.append(params["args"])
             elif event["method"] == "Network.requestWillBeSent":
-                if not told["request"]["url"].startswith(("file:", "data:", "about:", "blob:")):
-                    bad.append(told["request"]["url"])
+                if not params["request"]["url"].startswith(("file:", "data:", "about:", "blob:")):
+                    bad.append(params["request"]["url"])
         return bad
 
     def close(self):
-        """End it."""
+        """Close the browser."""
         self.call("Browser.close")
         self.socket.close()
         self.loop.close()

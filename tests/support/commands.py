@@ -1,4 +1,4 @@
-"""What the tests of the commands share: how to run one, tiny settings, and data to give it."""
+"""Helpers for the tests of commands: running one, tiny settings, and data for it."""
 
 import os
 import subprocess
@@ -20,11 +20,11 @@ TINY = (
     *("--dropout", "0.5", "--learning-rate", "0.01", "--augment", "symmetries"),
     *("--weight-map", "balance"),
 )
-"""A network of 434 parameters; its tiles of 24 pixels segment 8."""
+"""Options for a network of 434 parameters; a tile of 24 pixels segments the central 8."""
 
 
 class Result(NamedTuple):
-    """What a command leaves behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -44,14 +44,14 @@ def call(module: str, *arguments: object) -> Result:
             cli.run(main, module.removesuffix(".__main__"))
         except SystemExit as end:
             code = end.code
-    if isinstance(code, str):  # a last word, which the interpreter prints before it exits with 1
+    if isinstance(code, str):  # a message that the interpreter prints before it exits with 1
         err.write(f"{code}\n")
         code = 1
     return Result(code or 0, out.getvalue(), err.getvalue())
 
 
 def start(module: str, *arguments: object) -> subprocess.Popen:
-    """Start a command in a process of its own; the caller sees to its end."""
+    """Start a command in its own process; the caller must wait for it or stop it."""
     return subprocess.Popen(
         [sys.executable, "-m", f"minunet.{module}", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -62,13 +62,13 @@ def start(module: str, *arguments: object) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> Result:
-    """Wait for a command that was started."""
+    """Wait for a command started with `start`."""
     out, err = process.communicate(timeout=120)
     return Result(process.returncode, out, err)
 
 
 def one_line(text: str) -> str:
-    """Return a message, having seen that it is one line and no traceback."""
+    """Return a message after checking that it is one line and not a traceback."""
     assert text.endswith("\n")
     assert text.count("\n") == 1, text
     assert "Traceback" not in text
@@ -76,13 +76,13 @@ def one_line(text: str) -> str:
 
 
 def refused(result: Result) -> str:
-    """Return the one sentence with which a command refused its input."""
+    """Return the one-line message of a command that refused its input."""
     assert result.code == 2, result
     return one_line(result.err)
 
 
 def draw_stack(shape: tuple[int, int, int] = (4, 30, 41), classes: int = 2, seed: int = 0):
-    """Draw images uint8 and labels 0 … K-1 that follow their grey values; no class is rare."""
+    """Make random images (uint8) and labels 0 … K-1 that follow the grey values; no rare class."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 200, shape).astype(np.uint8)
     labels = (images.astype(int) * classes // 200).astype(np.uint8)
@@ -91,7 +91,7 @@ def draw_stack(shape: tuple[int, int, int] = (4, 30, 41), classes: int = 2, seed
 
 
 def write_stack(folder: Path, **drawn) -> Path:
-    """Write a drawn stack in the layout of the ISBI challenge; return the folder."""
+    """Write a random stack in the layout of the ISBI 2012 challenge; return the folder."""
     images, labels = draw_stack(**drawn)
     folder.mkdir(parents=True, exist_ok=True)
     tifffile.imwrite(folder / "train-volume.tif", images, photometric="minisblack")

@@ -1,4 +1,4 @@
-"""What tests train on without reading a file: drawn data, put together as `dataset.load` does."""
+"""Data sets made in memory, for tests that train without reading files."""
 
 from minunet.data.dataset import Dataset
 from minunet.data.readers import Annotation, LabelValues
@@ -6,7 +6,7 @@ from minunet.data.targets import Weighting, targets
 
 
 def dataset_of(images, labels, training, held_out, description=()):
-    """Take images and labels of two classes as they are, balanced over what is trained on."""
+    """Make a data set of two classes, with weights balanced over the training slices."""
     made = targets(Annotation(labels, LabelValues((0, 1), ())), training, Weighting("balance"))
     return Dataset(
         images=images,

@@ -1,4 +1,4 @@
-"""What the tests of reading share: pictures to write, and how they are compared and refused."""
+"""Helpers for the tests of readers: pixels to write, comparisons, and refusals."""
 
 import numpy as np
 import pytest
@@ -8,13 +8,13 @@ from minunet.errors import InputError
 
 
 def draw(shape, dtype=np.uint8, seed=0):
-    """Draw grey values that need the whole range of their dtype."""
+    """Make random grey values over the whole range of their dtype."""
     random = np.random.default_rng(seed).random(shape)
     return (random * {"uint8": 256, "uint16": 65536}.get(np.dtype(dtype).name, 1)).astype(dtype)
 
 
 def assert_slices(images, expected):
-    """Check that these are the expected (H, W) maps, as (H, W, 1) and with their dtype."""
+    """Check that images (H, W, 1) equal the expected maps (H, W), including their dtype."""
     assert len(images) == len(expected)
     for image, map_ in zip(images, expected, strict=True):
         assert image.shape == (*map_.shape, 1)
@@ -23,7 +23,7 @@ def assert_slices(images, expected):
 
 
 def sentence(path, read=image_files.read):
-    """Return the one sentence that refuses a path; it names the path."""
+    """Return the message that refuses a path: a single line that names the path."""
     with pytest.raises(InputError) as refused:
         read(path)
     text = str(refused.value)

@@ -1,4 +1,4 @@
-"""Real data, where it is there: in the folder that MINUNET_DATA names, or in ../shared/data."""
+"""Real data, if available: in the folder named by MINUNET_DATA, or in ../shared/data."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ DATA = Path(os.environ.get("MINUNET_DATA", BESIDE))
 
 
 def folder(name):
-    """Return the folder of a data set; skip the test if it is not there."""
+    """Return the folder of a data set; skip the test if it does not exist."""
     if not (DATA / name).is_dir():
-        pytest.skip(f"{DATA / name} is not there")
+        pytest.skip(f"{DATA / name} does not exist")
     return DATA / name

@@ -18,6 +18,7 @@ from minunet.fast import threads
 from minunet.network import Network, initialization
 from minunet.prediction import averaging, instances, memory, stack
 from minunet.prediction.averaging import probabilities
+from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling
 from minunet.report import run_pictures
 from minunet.runs import checkpoint
@@ -364,7 +365,7 @@ def test_the_plan(tmp_path):
     text, _ = said(tmp_path, "--average", "flips")
     # Three tiles of 8 pixels down, four across, four versions.
     assert "a.png: 1 slice of 20 x 31 pixels\n" in text
-    assert "tile      24 x 24 → 8 x 8 pixels, 48 to a slice" in text
+    assert "tile      24 x 24 → 8 x 8 pixels, 48 per slice" in text
     assert "memory    about 10" in text  # 100 MB of libraries, and threads to work in
     assert "cells" not in text
 
@@ -374,16 +375,18 @@ def test_the_plan_of_cells(tmp_path):
     Image.fromarray(draw((1000, 500))).save(tmp_path / "a.png")
     text, _ = said(tmp_path)
     # 100 MB of libraries, 4 kB of parameters, 28 bytes for each pixel: more than a tile takes.
-    assert "memory    about 115MB, 14MB of it to find the cells of a slice" in text
+    assert "memory    about 115MB, of which 14MB to find the cells of a slice" in text
 
 
 @pytest.mark.parametrize(("name", "held"), [("a.png", 1240), ("a.tif", 0)])
 def test_a_slice_that_is_not_mapped_is_held_in_memory(tmp_path, name, held):
-    config, _ = write_model(tmp_path / "m.npz")
+    config, params = write_model(tmp_path / "m.npz")
     Image.fromarray(draw((20, 31), np.uint16)).save(tmp_path / name)
     given = {"image": tmp_path / name, "step": "aligned", "average": "none", "memory": None}
     given |= dict.fromkeys(("tile", "labels", "threshold", "smallest"))
-    _, needs = predict.prepare(argparse.Namespace(**given), config, Slices(tmp_path / name))
+    _, needs = predict.prepare(
+        argparse.Namespace(**given), Model(params, config, 5), Slices(tmp_path / name)
+    )
     assert needs(24, 24) == memory.of_prediction(config.architecture, 24, 24) + held
 
 
@@ -392,7 +395,7 @@ def test_the_best_tile_for_a_memory(tmp_path):
     page = draw((20, 31))
     Image.fromarray(page).save(tmp_path / "a.png")
     text, probability = said(tmp_path, "--memory", "2GB")
-    assert "tile      36 x 48 → 20 x 32 pixels, 1 to a slice" in text
+    assert "tile      36 x 48 → 20 x 32 pixels, 1 per slice" in text
     p = expected(page[np.newaxis], config, params)[0, ..., 1]
     np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 4e-7
 
@@ -502,7 +505,7 @@ def test_what_is_refused(setting):
 def test_three_classes_have_no_cells(setting, options):
     write_model(setting / "three.npz", values=(0, 1, 2))
     message = refuse(setting, "a.png", *options, model="three.npz")
-    assert "two classes; the model has 3" in message
+    assert "need a two-class model; this one has 3 classes" in message
 
 
 def test_masks_are_not_overwritten(setting):
@@ -516,10 +519,14 @@ def test_masks_are_not_overwritten(setting):
 
 def test_memory_that_is_refused(setting):
     message = refuse(setting, "a.png", "--memory", "3MB")
-    assert message.count("3MB of memory are too few: the smallest tile, 18 x 18 pixels") == 1
+    assert (
+        message.count("3MB is not enough memory for the smallest valid tile, 18 x 18 pixels") == 1
+    )
     enough = message.split("--memory ")[1].split()[0]
     said(setting, "--memory", enough)
-    assert "'much' is no amount" in refuse(setting, "a.png", "--memory", "much", out="new")
+    assert "'much' is not a valid memory size" in refuse(
+        setting, "a.png", "--memory", "much", out="new"
+    )
     write_model(setting / "m.npz", depth=3, channels=1)
     for step, tile in (("paper", "92 x 92"), ("aligned", "100 x 100")):
         message = refuse(setting, "a.png", "--memory", "3MB", "--step", step, out="new")
@@ -591,5 +598,5 @@ def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, co
 
 def test_the_help_tells_what_memory_cells_and_averages_take():
     text = " ".join(call("predict", "--help").out.split())
-    assert "28 bytes of memory a pixel" in text
-    assert "the disk, not memory, holds the scores" in text
+    assert "28 bytes of memory per pixel" in text
+    assert "the sums are kept on disk, not in memory" in text

@@ -77,7 +77,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
         f"values    {images.min()} … {images.max()}, scaling: minmax",
         f"labels    0 → class 0 ({1 - labels.mean():.1%} of the pixels), 1 → class 1",
         "4 slices: 3 for training, 1 held out for validation (3)",
-        f"to beat   pixel error {min(ones, 1 - ones):.4f}:",
+        f"baseline  pixel error {min(ones, 1 - ones):.4f},",
         "network   434 parameters",
         "tile      24 → 8 pixels",
         "memory    about 0.0",
@@ -276,7 +276,7 @@ def test_interrupted_with_ctrl_c(tmp_path, data, no_pictures):
     assert result.code == 130
     assert "Traceback" not in result.err
     found = re.search(
-        r"stopped after step (\d+), all saved; to continue: "
+        r"stopped after step (\d+), everything is saved; to continue: "
         r"python -m minunet\.train --resume (\S+)\n$",
         result.out,
     )
@@ -324,11 +324,11 @@ def contents(folder):
         (("--seed", 1, "--steps", 9), "--seed cannot change"),
         (("--tile", 26, "--dropout", 0), "--dropout, --tile cannot change"),
         (("--validate-every", 2), "--steps, --learning-rate, --device can"),
-        (("--steps", 4), "has done 4 steps already; --steps 8"),
-        (("--steps", 3), "has done 4 steps already"),
-        ((), "has done 4 steps already"),
-        (("--out", "elsewhere"), "--resume goes on in its own folder"),
-        (("--data", "elsewhere"), "--resume goes on in its own folder"),
+        (("--steps", 4), "has already done 4 steps; pass --steps 8"),
+        (("--steps", 3), "has already done 4 steps"),
+        ((), "has already done 4 steps"),
+        (("--out", "elsewhere"), "--resume uses the folder and the data of its run"),
+        (("--data", "elsewhere"), "--resume uses the folder and the data of its run"),
     ],
 )
 def test_resume_refuses(finished, more, said):
@@ -432,8 +432,8 @@ def test_a_run_that_diverges_says_where_and_how_to_go_on(tmp_path, data, no_pict
     assert result.code == 1
     message = one_line(result.err)
     found = re.match(
-        r"the energy of step (\d+) is not finite: the first stage whose activations are not finite "
-        r"is (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
+        r"the energy of step (\d+) is not finite: the first stage with activations that are not "
+        r"finite is (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
         r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
         message,
     )
@@ -471,14 +471,14 @@ def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictu
     ("more", "said"),
     [
         (("--tile", 25), "24 and 26"),
-        (("--tile", 10), "18, the smallest"),
+        (("--tile", 10), "the smallest valid size is 18"),
         (("--depth", 3, "--tile", 92), "100"),  # legal, but its outputs of 4 never join
         (("--wrong", 1), "--wrong"),
         (("--learning", 1), "--learning"),  # no abbreviations
         (("--steps", 0), "'0' is not a whole number ≥ 1"),
         (("--validation", "9:12"), "validation is 9:12"),
         (("--validation", "0:4"), "leaves none"),
-        (("--images", "a.tif"), "--data stands for both"),
+        (("--images", "a.tif"), "--data replaces --images and --labels"),
         (("--preset", "huge"), "huge"),
     ],
 )

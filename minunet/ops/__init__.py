@@ -10,6 +10,7 @@
 | `crop_concat.py`  | copy and crop (grey)                  |
 | `dropout.py`      | none: section 3.1, last sentence      |
 | `cross_entropy.py`| none: the energy of section 3         |
+| `taps.py`         | the loop that the spatial ops share   |
 
 A feature map is ``(H, W, C)``: one image, channels last. A backward takes the upstream gradient and
 what it needs from the forward. It returns one gradient for each array argument of the forward, in

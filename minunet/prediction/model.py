@@ -143,7 +143,7 @@ class Model(NamedTuple):
             valid = "(H, W) or (Z, H, W)" if channels == 1 else f"(Z, H, W, {channels})"
             raise InputError(
                 f"the image has the shape {image.shape}; this model segments {valid}"
-                + ("" if channels == 1 else ": for a single image use image[np.newaxis]")
+                + ("" if channels == 1 else ": for a single image, pass image[np.newaxis]")
             )
         return stack
 

@@ -156,7 +156,7 @@ def test_the_map_stays_as_it_is():
     "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
 )
 def test_instances_that_are_not_a_map_of_integers_are_refused(function, bad):
-    with pytest.raises(InputError, match=r"legal: integers of the shape \(H, W\)") as error:
+    with pytest.raises(InputError, match=r"must be integers of shape \(H, W\)") as error:
         function(bad)
     assert str(bad.dtype) in str(error.value)
     assert str(bad.shape) in str(error.value)

@@ -137,7 +137,7 @@ def test_as_many_cells_as_a_mask_can_number():
     assert cells[0, 0] == 1
     assert cells[508, 512] == 65535
     p[7, 515] = 1
-    with pytest.raises(InputError, match="65536 cells of 1 pixels or more") as refused:
+    with pytest.raises(InputError, match="65536 cells of at least 1 pixels") as refused:
         instances.from_probability(p, smallest=1)
     assert "\n" not in str(refused.value)
     assert instances.from_probability(p, smallest=2).max() == 0

@@ -77,13 +77,13 @@ def test_the_best_tile_against_all(height, width, depth, paper_step, largest):
         return [tiling.cover(n, depth, tile, paper_step).tile for n in size]
 
     least = 2**depth if not paper_step else 1
-    legal = [
+    valid = [
         tile
         for tile in islice(sizes.valid_sizes(depth), 200)
         if sizes.output_size(tile, depth) >= least
     ]
-    limit = max(largest**2, needs(*covered(legal[0])))
-    fitting = [tile for tile in legal if needs(*covered(tile)) <= limit]
+    limit = max(largest**2, needs(*covered(valid[0])))
+    fitting = [tile for tile in valid if needs(*covered(tile)) <= limit]
     best = min(tile_choice.computation(arch, size, Tiling(tile, paper_step)) for tile in fitting)
     chosen = tile_choice.best(arch, size, limit, needs, paper_step)
     assert needs(*covered(chosen)) <= limit

@@ -95,7 +95,7 @@ def test_aligned_step():
     assert tiling.aligned_step(204, depth=4) == 16
     assert tiling.aligned_step(700, depth=4) == 512
     assert tiling.aligned_step(24, depth=1) == 8
-    with pytest.raises(InputError, match=r"188 pixels segments 4.*16.*204"):
+    with pytest.raises(InputError, match=r"188 pixels segments only 4.*16.*204"):
         tiling.aligned_step(188, depth=4)
     with pytest.raises(InputError, match="508 and 524"):
         tiling.aligned_step(512, depth=4)
@@ -161,17 +161,17 @@ def test_cover_takes_the_smallest_tile_of_which_as_many_do(depth):
     def reach(tile, count):
         return (count - 1) * tiling.aligned_step(tile, depth) + tile - 2 * margin
 
-    legal = list(islice(sizes.valid_sizes(depth), 1, 9))
+    valid = list(islice(sizes.valid_sizes(depth), 1, 9))
     for size in range(1, 200, 3):
-        count = next(n for n in range(1, 200) if reach(legal[-1], n) >= size)
-        least = next(tile for tile in legal if reach(tile, count) >= size)
+        count = next(n for n in range(1, 200) if reach(valid[-1], n) >= size)
+        least = next(tile for tile in valid if reach(tile, count) >= size)
         if count > 1:
-            axis = tiling.cover(size, depth, legal[-1])
+            axis = tiling.cover(size, depth, valid[-1])
             assert (axis.tile, len(axis.origins)) == (least, count)
 
 
 @pytest.mark.parametrize("paper_step", [False, True])
-def test_an_illegal_tile_is_refused(paper_step):
+def test_an_invalid_tile_is_refused(paper_step):
     with pytest.raises(InputError, match="508 and 524"):
         tiling.cover(600, depth=4, tile=512, paper_step=paper_step)
 

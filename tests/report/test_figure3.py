@@ -90,7 +90,7 @@ def test_a_map_without_cells_can_be_drawn(tmp_path):
 
 
 def test_instances_must_be_an_integer_map(tmp_path):
-    with pytest.raises(InputError, match="legal: integers"):
+    with pytest.raises(InputError, match="must be integers"):
         figure3.figure3(tmp_path / "figure3.png", image(), image(), WEIGHTS)
     assert not list(tmp_path.iterdir())
 

@@ -310,7 +310,7 @@ def test_save_and_restore(tmp_path):
 
 def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
     ious = iter([0.5, 0.75, 0.75, 0.25])
-    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Scores(1.0, 0.5, next(ious)), []))
+    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Validation(1.0, 0.5, next(ious)), []))
     settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
     loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
     best, last = (loop.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))

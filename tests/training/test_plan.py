@@ -33,7 +33,7 @@ def test_lines():
     wrong = min(data.labels[2].mean(), 1 - data.labels[2].mean())
     for words in (
         "data      a line of its own",
-        f"to beat   pixel error {wrong:.4f}",
+        f"baseline  pixel error {wrong:.4f}",
         "network   434 parameters: depth 1, 2 channels",  # counted by hand below
         "tile      24 → 8 pixels",
         "device    a device in words",
@@ -64,7 +64,7 @@ def test_the_time_is_that_of_steps_and_validations(monkeypatch):
     monkeypatch.setattr(plan, "_try", lambda *args: (2.0, 3.0))
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
-    assert re.match(r"time      2\.00 s a step; .* about 4 min 26 s, until ", line)
+    assert re.match(r"time      2\.00 s per step; .* about 4 min 26 s, until ", line)
 
 
 def test_a_validation_is_of_smaller_tiles_where_as_many_do(monkeypatch):

@@ -64,5 +64,5 @@ def test_what_is_written(tmp_path, kind):
         one.key: pytest.approx(one.value, nan_ok=True) for one in scores
     }
     page = (tmp_path / "report.html").read_text()
-    for words in ("best.npz, step 1", "a machine", "go on", "Slices 1, 3", scores[0].name):
+    for words in ("best.npz, step 1", "a machine", "go on", "2 slices (1, 3)", scores[0].name):
         assert words in page

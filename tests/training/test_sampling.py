@@ -122,8 +122,8 @@ def test_the_augmented_centre_is_that_pixel():
         assert centre.std() == pytest.approx(size / 12**0.5, rel=4 / 800**0.5)  # measured: 4 %
 
 
-def test_an_illegal_tile_is_refused():
-    with pytest.raises(InputError, match="a tile of 25 pixels is not legal at depth 1"):
+def test_an_invalid_tile_is_refused():
+    with pytest.raises(InputError, match="a tile of 25 pixels is not valid at depth 1"):
         sampling.sample(several((9, 13)), 25, 1, NONE, np.random.default_rng(0))
 
 

@@ -1,0 +1,172 @@
+"""A trained model in a notebook: against its network run by hand, and against `predict`."""
+
+import numpy as np
+import pytest
+import tifffile
+from commands import call
+
+import minunet
+from minunet.errors import InputError
+from minunet.network import Network, initialization
+from minunet.prediction import instances
+from minunet.prediction.averaging import probabilities
+from minunet.prediction.tiling import Tiling
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import from_options
+
+
+def write_model(path, **settings):
+    """Write a checkpoint of an untrained network; return its settings and its parameters."""
+    given = {"depth": 1, "channels": 3, "tile": 24, "device": "cpu", "smallest": 2} | settings
+    chosen = from_options(**given)
+    params = initialization.gaussian(chosen.architecture, np.random.default_rng(1))
+    state = np.random.default_rng(0).bit_generator.state
+    checkpoint.save(path, Checkpoint(params, params, 7, state, 0.5, chosen.to_json()))
+    return chosen, params
+
+
+def draw(*shape, dtype=np.uint16):
+    return np.random.default_rng(2).integers(30, 500, shape).astype(dtype)
+
+
+def by_hand(stack, chosen, params, average="none"):
+    """Class probabilities of a stack (Z, H, W, C), scaled here."""
+    grey = stack.astype(np.float64)
+    whole = (0, 1, 2, 3) if chosen.scaling == "minmax" else (1, 2, 3)
+    low, high = grey.min(axis=whole, keepdims=True), grey.max(axis=whole, keepdims=True)
+    scaled = ((grey - low) / (high - low)).astype(np.float32)
+    network, tiling = Network(params, chosen.architecture), Tiling(24, average=average)
+    return np.stack([probabilities(network, image, tiling) for image in scaled])
+
+
+def test_what_a_model_is(tmp_path):
+    chosen, params = write_model(tmp_path / "best.npz")
+    for path in (tmp_path / "best.npz", str(tmp_path / "best.npz")):
+        model = minunet.load(path)
+        assert isinstance(model, minunet.Model)
+        assert model.settings == chosen
+        assert model.architecture == chosen.architecture
+        assert model.step == 7
+        assert model.params.keys() == params.keys()
+        assert all(np.array_equal(model.params[name], w) for name, w in params.items())
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "image"])
+def test_an_image_and_a_stack(tmp_path, scaling):
+    chosen, params = write_model(tmp_path / "m.npz", scaling=scaling)
+    model, stack = minunet.load(tmp_path / "m.npz"), draw(3, 20, 31)
+    stack.flags.writeable = False
+    expected = by_hand(stack[..., np.newaxis], chosen, params)
+    p = model.segment(stack)
+    assert p.dtype == np.float32
+    np.testing.assert_array_equal(p, expected)
+    np.testing.assert_array_equal(model.segment(stack[..., np.newaxis]), expected)
+    np.testing.assert_allclose(p.sum(axis=-1), 1, atol=1e-6)
+    one = by_hand(stack[1:2, ..., np.newaxis], chosen, params)[0]
+    assert one.shape == (20, 31, 2)
+    np.testing.assert_array_equal(model.segment(stack[1]), one)
+
+
+def test_colour_and_several_classes(tmp_path):
+    chosen, params = write_model(tmp_path / "m.npz", in_channels=3, label_values=(0, 1, 2))
+    stack = draw(2, 20, 31, 3)
+    p = minunet.load(tmp_path / "m.npz").segment(stack)
+    assert p.shape == (2, 20, 31, 3)
+    np.testing.assert_array_equal(p, by_hand(stack, chosen, params))
+
+
+def test_another_tiling(tmp_path):
+    chosen, params = write_model(tmp_path / "m.npz")
+    model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31)
+    averaged = model.segment(stack, minunet.Tiling(24, average="flips"))
+    expected = by_hand(stack[..., np.newaxis], chosen, params, "flips")
+    np.testing.assert_array_equal(averaged, expected)
+    larger = model.segment(stack, minunet.Tiling(40))
+    np.testing.assert_allclose(larger, model.segment(stack), atol=1e-6)  # measured: 1e-7
+    with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
+        model.segment(stack, minunet.Tiling(25))
+
+
+@pytest.mark.parametrize(("average", "tiles"), [("none", 24), ("rotations", 96)])
+def test_progress_counts_the_tiles(tmp_path, average, tiles):
+    write_model(tmp_path / "m.npz")
+    model, calls = minunet.load(tmp_path / "m.npz"), []
+    tiling = minunet.Tiling(24, average=average)  # outputs of 8: three for 20, four for 31
+    model.segment(draw(2, 20, 31), tiling, lambda done, total: calls.append((done, total)))
+    assert calls == [(k, tiles) for k in range(1, tiles + 1)]
+
+
+def test_nothing_is_printed(tmp_path, capfd):
+    write_model(tmp_path / "m.npz")
+    minunet.load(tmp_path / "m.npz").cells(draw(20, 31))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cells(tmp_path):
+    chosen, params = write_model(tmp_path / "m.npz", cells=True)
+    model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31)
+    p = by_hand(stack[..., np.newaxis], chosen, params)[..., 1]
+    threshold = float(np.median(p))
+    expected = [instances.from_probability(one, threshold, smallest=2) for one in p]
+    found = model.cells(stack, threshold)
+    assert found.dtype == np.uint16
+    assert found.max() > 1
+    np.testing.assert_array_equal(found, expected)
+    only = by_hand(stack[:1, ..., np.newaxis], chosen, params)[0, ..., 1]
+    one = model.cells(stack[0], threshold)
+    np.testing.assert_array_equal(one, instances.from_probability(only, threshold, smallest=2))
+
+
+@pytest.mark.parametrize(
+    ("channels", "shape", "valid"),
+    [
+        (1, (20,), r"\(H, W\) or \(Z, H, W\)"),
+        (1, (2, 20, 31, 3), r"\(H, W\) or \(Z, H, W\)"),
+        (1, (0, 20, 31), r"\(H, W\) or \(Z, H, W\)"),
+        (3, (20, 31), r"\(Z, H, W, 3\): for a single image, pass image\[np\.newaxis\]"),
+        (3, (20, 31, 3), r"\(Z, H, W, 3\): for a single image, pass image\[np\.newaxis\]"),
+    ],
+)
+def test_other_shapes_are_refused(tmp_path, channels, shape, valid):
+    write_model(tmp_path / "m.npz", in_channels=channels)
+    with pytest.raises(InputError, match=valid) as refused:
+        minunet.load(tmp_path / "m.npz").segment(np.ones(shape))
+    assert str(shape) in str(refused.value)
+
+
+def test_three_classes_have_no_cells(tmp_path):
+    write_model(tmp_path / "m.npz", label_values=(0, 1, 2))
+    with pytest.raises(InputError, match="two-class model; this one has 3 classes"):
+        minunet.load(tmp_path / "m.npz").cells(draw(20, 31))
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a file"):
+        minunet.load(tmp_path / "none.npz")
+
+
+def test_cuda_where_there_is_none(tmp_path, monkeypatch):
+    write_model(tmp_path / "m.npz")
+    monkeypatch.setattr("minunet.network.device._missing", lambda: "no GPU here")
+    with pytest.raises(InputError, match="no GPU here"):
+        minunet.load(tmp_path / "m.npz", "cuda")
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "image", "standard"])
+def test_predict_writes_the_same(tmp_path, scaling):
+    write_model(tmp_path / "m.npz", cells=True, scaling=scaling)
+    stack, out = draw(3, 40, 31), tmp_path / "out"
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    result = call("predict", tmp_path / "m.npz", tmp_path / "a.tif", "-o", out, "--device", "cpu")
+    assert result.code == 0, result.err
+    model = minunet.load(tmp_path / "m.npz")
+    written = tifffile.imread(out / "probability.tif")
+    np.testing.assert_array_equal(model.segment(stack)[..., 1], written)
+    np.testing.assert_array_equal(model.cells(stack), tifffile.imread(out / "labels.tif"))
+
+
+def test_the_face_is_listed():
+    assert {"load", "Model", "Tiling", "__version__"} <= set(dir(minunet))
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        minunet.lod  # noqa: B018

@@ -1,0 +1,163 @@
+"""The settings of a run as options on the command line, and their help."""
+
+from dataclasses import asdict, fields
+from itertools import pairwise
+
+import pytest
+
+from minunet.cli import Parser
+from minunet.runs.options import add_options, command_line, flag, usual
+from minunet.runs.settings import (
+    CHANGEABLE,
+    EXPERIMENTS,
+    PRESETS,
+    Settings,
+    from_options,
+    options,
+)
+
+
+def typed(*arguments):
+    """Parse options as `minunet.train` does; return those that were given."""
+    parser = Parser("train", "")
+    add_options(parser, usual(arguments))
+    return {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+
+
+def test_the_default_is_the_tiny_preset():
+    assert typed() == {}
+    assert from_options() == from_options(preset="tiny")
+    assert asdict(from_options()).items() >= PRESETS["tiny"].items()
+
+
+def test_the_papers_preset_is_the_papers_network():
+    settings = from_options(**typed("--preset", "paper"))
+    assert settings.architecture.parameters() == 31_030_658
+    assert (settings.tile, settings.momentum, settings.dropout) == (572, 0.99, 0.5)
+
+
+def test_options_override_the_preset_which_overrides_the_defaults():
+    settings = from_options(**typed("--preset", "laptop", "--channels", "5", "--seed", "0"))
+    laptop = PRESETS["laptop"]
+    assert settings.channels == 5
+    assert (settings.depth, settings.tile, settings.steps) == (
+        laptop["depth"],
+        laptop["tile"],
+        laptop["steps"],
+    )
+    assert settings.score == from_options().score
+
+
+def test_options_override_the_experiment_which_overrides_the_preset():
+    settings = from_options(**typed("--experiment", "cells", "--smallest", "7"))
+    laptop = PRESETS["laptop"]
+    assert (settings.preset, settings.channels) == ("laptop", laptop["channels"])
+    assert settings.warm_up == EXPERIMENTS["cells"]["warm_up"] != laptop["warm_up"]
+    assert (settings.average, settings.scaling, settings.smallest) == ("symmetries", "image", 7)
+    tiny = from_options(**typed("--experiment", "em", "--preset", "tiny"))
+    assert (tiny.preset, tiny.tile) == ("tiny", PRESETS["tiny"]["tile"])
+    assert (tiny.average, tiny.scaling) == ("symmetries", "minmax")
+
+
+def test_every_given_setting_is_an_option_of_its_type():
+    values = typed(
+        *["--images", "a", "--labels", "b", "--validation", "1:2", "--scaling", "none"],
+        *["--depth", "1", "--channels", "2", "--variant", "release", "--dropout", "0.25"],
+        *["--tile", "24", "--steps", "3", "--learning-rate", "0.5", "--momentum", "0.75"],
+        *["--warm-up", "0", "--clip", "0.5", "--validate-every", "4", "--seed", "5"],
+        *["--device", "cpu", "--preset", "paper", "--experiment", "cells"],
+        *["--labels-are", "cells", "--truth", "gold", "--weight-map", "later", "--w0", "7"],
+        *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
+        *["--smallest", "9"],
+    )
+    assert values == {
+        **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
+        **{"channels": 2, "variant": "release", "dropout": 0.25, "tile": 24, "steps": 3},
+        **{"learning_rate": 0.5, "momentum": 0.75, "warm_up": 0, "clip": 0.5, "validate_every": 4},
+        **{"seed": 5, "device": "cpu", "preset": "paper", "experiment": "cells"},
+        **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
+        **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
+    }
+    found = {"in_channels", "label_values", "cells", "fingerprint"}
+    assert {field.name for field in fields(Settings)} == set(values) | found
+    settings = from_options(**values)
+    assert all(getattr(settings, name) == value for name, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("--dropout", "1"), ("--dropout", "-0.1"), ("--momentum", "1"), ("--depth", "0")],
+        *[("--channels", "1.5"), ("--steps", "0"), ("--learning-rate", "nan")],
+        *[("--learning-rate", "inf"), ("--warm-up", "-1"), ("--seed", "x"), ("--preset", "big")],
+        *[
+            ("--scaling", "max"),
+            ("--variant", "new"),
+            ("--device", "gpu"),
+            ("--validate-every", "0"),
+        ],
+    ],
+)
+def test_invalid_values_are_refused(option, value, capsys):
+    with pytest.raises(SystemExit) as end:
+        typed(option, value)
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert option in message
+    assert value in message
+    assert message.count("\n") == 1
+
+
+def test_help_shows_the_defaults_of_the_chosen_preset(capsys):
+    for preset, values in PRESETS.items():
+        with pytest.raises(SystemExit):
+            typed("--preset", preset, "--help")
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"size of the input tile, in pixels (default: {values['tile']})" in text
+        assert f"in equation (2) (default: {from_options().w0})" in text
+    with pytest.raises(SystemExit):
+        typed("--experiment", "cells", "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"averaged over pixels (default: {EXPERIMENTS['cells']['learning_rate']})" in text
+
+
+def test_help_lists_every_option_once_under_its_group(capsys):
+    with pytest.raises(SystemExit):
+        typed("--help")
+    help_text = capsys.readouterr().out
+    headings = [f"\n{group}:\n" for group in ("data", "network", "training", "evaluation", "run")]
+    ends = [*(help_text.index(heading) for heading in headings), len(help_text)]
+    assert ends == sorted(ends)
+    sections = [help_text[a:b] for a, b in pairwise(ends)]
+    assert sum(section.count("\n  --") for section in sections) == len(options())
+    for option in options():
+        (section,) = (text for text in sections if f"\n  {flag(option.name)} " in text)
+        assert section.startswith(f"\n{option.metadata['group']}:\n")
+
+
+@pytest.mark.parametrize("option", options(), ids=lambda option: option.name)
+def test_help_begins_with_the_noun_it_describes(option):
+    assert option.metadata["help"].split()[0].lower() not in ("of", "in", "at", "by", "for", "on")
+    assert not option.metadata["help"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "repeated"),
+    [
+        ([], []),
+        (["--preset", "tiny"], []),
+        (["--preset", "laptop", "--steps", "7"], ["--preset", "laptop", "--steps", "7"]),
+        (["--experiment", "em"], ["--experiment", "em"]),
+        (["--experiment", "em", "--preset", "tiny"], ["--experiment", "em", "--preset", "tiny"]),
+        (["--images", "a b", "--labels", "c"], ["--images", "a b", "--labels", "c"]),
+    ],
+)
+def test_the_command_line_for_the_same_settings(arguments, repeated):
+    settings = from_options(**typed(*arguments))
+    assert command_line(settings) == repeated
+    assert from_options(**typed(*command_line(settings))) == settings
+
+
+def test_flags():
+    assert flag("learning_rate") == "--learning-rate"
+    assert {"steps", "learning_rate", "device"} == set(CHANGEABLE)

@@ -154,7 +154,8 @@ def main():
     for name in args.only:
         recipe = RECIPES[name]
         scaling = recipe.get("scaling", "minmax")
-        data = dataset.load(images, labels, "0.2", scaling, Weighting("none"))
+        source = dataset.Source(images, labels)
+        data = dataset.load(source, "0.2", scaling, Weighting("none"))
         params, arch, curves[name] = train(recipe, data, args.channels, args.steps, args.seed)
         values = score(recipe, data, params, arch)
         print(f"| {name} | {values[0]:.4f} | {values[1]:.4f} | {values[2]:.3f} |", flush=True)

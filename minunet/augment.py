@@ -1,14 +1,15 @@
-"""Draw what augmentation does to a tile.
+"""Draw what augmentation does to a tile: its grey values, a grid laid over it, and its labels.
 
 python -m minunet.augment IMAGE LABELS -o SHEET.png
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from minunet import augment_sheet, files
+from minunet import files
 from minunet.array import Array
 from minunet.augmentation import SETS, sample
 from minunet.cli import Parser, at_least, run
@@ -16,23 +17,42 @@ from minunet.data import image_files
 from minunet.data.scaling import scale
 from minunet.errors import InputError
 from minunet.image import Sample
+from minunet.report import drawing
 
-LINES = 8
-"""Lines of the grid on a sheet, from edge to edge of a tile."""
+CELLS = 8
+"""Cells of the grid along the edge of a tile."""
+
+COLOUR = (1.0, 0.75, 0.0)
+"""Colour of the grid."""
+
+COLUMNS = 5
+"""Maximum number of tiles next to each other; more of them start a new row."""
 
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
-    parser = Parser("augment", "Draw what augmentation does to a tile of an image.")
+    parser = Parser("augment")
     add = parser.add_argument
-    add("image", type=Path, metavar="IMAGE", help="TIFF or PNG; of a stack, the first slice")
-    add("labels", type=Path, metavar="LABELS", help="its labels: classes, or numbered cells")
-    add("-o", "--out", type=Path, required=True, metavar="SHEET.png", help="to write, new")
-    add("--augment", choices=SETS, default="paper", help="(default: paper)")
+    add("image", type=Path, metavar="IMAGE", help="TIFF or PNG file; of a stack, the first slice")
+    add("labels", type=Path, metavar="LABELS", help="labels of IMAGE: classes, or numbered cells")
+    add(
+        *("-o", "--out"),
+        type=Path,
+        required=True,
+        metavar="SHEET.png",
+        help="picture to write; the file must not exist yet",
+    )
+    add(
+        "--augment",
+        choices=SETS,
+        default="paper",
+        help="augmentation: elastic as in the paper or in the authors' later code, 8 symmetries, "
+        "none (default: paper)",
+    )
     for name, least, default, text in (
-        ("samples", 1, 4, "number of them"),
-        ("tile", 2, 572, "its size, pixels"),
-        ("seed", 0, 0, "of the samples"),
+        ("samples", 1, 4, "number of augmented tiles"),
+        ("tile", 2, 572, "size of the tile, in pixels"),
+        ("seed", 0, 0, "random seed of the augmented tiles"),
     ):
         text = f"{text} (default: {default})"
         add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
@@ -40,29 +60,78 @@ def parse() -> argparse.Namespace:
 
 
 def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
-    """Read the first image of a file, scaled as its stack is in training, and its labels."""
+    """Read the first image of a file, scaled as in training (by its whole stack), and its labels.
+
+    Raises
+    ------
+    InputError
+        If the labels are a colour image, or differ in size from the image.
+    """
     image = scale(image_files.read(path), "minmax")[0]
     labels = image_files.read(labels_path)[0]
     if labels.shape[2] != 1:
-        raise InputError(f"{labels_path} is a colour image; labels are grey, one value per class")
+        raise InputError(
+            f"{labels_path} is a colour image; labels must be grey, with one value per class"
+        )
     if image.shape[:2] != labels.shape[:2]:
         raise InputError(
-            f"{path} is {image.shape[0]} x {image.shape[1]} pixels, its labels in {labels_path} "
-            f"{labels.shape[0]} x {labels.shape[1]}"
+            f"{path} is {image.shape[0]} x {image.shape[1]} pixels, but its labels in "
+            f"{labels_path} are {labels.shape[0]} x {labels.shape[1]}; pass labels of the same size"
         )
     return image, labels[..., 0]
 
 
 def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
-    """Paint a regular grid (H, W) float32, 1 on its lines, that has a crossing in the middle."""
-    step, width = max(size // LINES, 2), max(size // 200, 1)
+    """Return a regular grid (H, W) float32, 1 on its lines, with a crossing at pixel `middle`.
+
+    `size` is that of the tile, in pixels.
+    """
+    step, width = max(size // CELLS, 2), max(size // 200, 1)
     rows, columns = np.indices(shape, sparse=True)
     lines = ((rows - middle[0]) % step < width) | ((columns - middle[1]) % step < width)
     return lines.astype(np.float32)
 
 
+def painted(x: Array, lines: Array) -> Array:
+    """Return the grey values with the grid painted over them, (n, n, 3) in [0, 1]."""
+    grey = np.clip(x.mean(axis=-1, keepdims=True), 0, 1)
+    return grey + lines[..., np.newaxis] * (COLOUR - grey)
+
+
+def draw(path: Path, tiles: Sequence[tuple[Array, Array, Array]], title: str) -> None:
+    """Draw tiles, each with its labels below it; the first one is the original.
+
+    Parameters
+    ----------
+    path : Path           PNG file to write
+    tiles : sequence of
+        x : (n, n, C)     grey values in [0, 1]
+        labels : (n, n)   classes, or numbered cells
+        lines : (n, n)    grid: 1 on a line, 0 elsewhere
+    title : str
+    """
+    columns = min(len(tiles), COLUMNS)
+    rows = -(-len(tiles) // columns)
+    figure = drawing.figure(3.6 * columns, 7.2 * rows + 0.4)
+    panels = figure.subplots(2 * rows, columns, squeeze=False)
+    for ax in panels.flat:
+        ax.set_axis_off()
+    values = np.unique(tiles[0][1])
+    for k, (x, labels, lines) in enumerate(tiles):
+        row, column = divmod(k, columns)
+        upper, lower = panels[2 * row : 2 * row + 2, column]
+        upper.imshow(painted(x, lines))
+        upper.set_title(f"sample {k}" if k else "original", fontsize="medium")
+        if len(values) <= 2:
+            lower.imshow(labels > 0, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        else:
+            lower.imshow(drawing.coloured(labels), interpolation="nearest")
+    figure.suptitle(title, fontsize="medium")
+    drawing.write(figure, path)
+
+
 def main() -> None:
-    """Draw the sheet that the command line asks for."""
+    """Draw the central tile of an image, and augmented samples of it."""
     args = parse()
     files.check_new_file(args.out, "-o")
     image, labels = read(args.image, args.labels)
@@ -71,11 +140,11 @@ def main() -> None:
     lines = grid(labels.shape, middle, args.tile)
     rng = np.random.default_rng(args.seed)
     tiles = [
-        # The grid goes where the weights go.
+        # In place of a weight map, the grid: both are deformed alike.
         sample(Sample(image, labels, lines), middle, args.tile, 0, augmentation, rng)
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
-    augment_sheet.draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
+    draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
     print(f"wrote     {args.out}")
 
 

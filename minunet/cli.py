@@ -1,38 +1,74 @@
-"""What the commands share: help with defaults, and one clear sentence for bad input.
+"""What the commands share: their descriptions, readable help, one sentence for invalid input.
 
-A command that is given something illegal prints one sentence to standard error and exits with 2,
-without a traceback; a traceback means a mistake of ours.
+Given invalid input, a command prints one sentence to standard error and exits with 2, without a
+traceback. A traceback means a bug in minunet.
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable
 from math import inf, nan
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from minunet.errors import InputError
-from minunet.fast.allocator import keep_memory
+
+COMMANDS = {
+    "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
+    "predict": "Segment an image or a stack of any size by overlapping tiles.",
+    "evaluate": "Score a prediction against the ground truth.",
+    "augment": "Draw what augmentation does to a tile of an image.",
+    "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
+    "data": "Write a synthetic EM stack with its labels.",
+}
+"""The commands, `python -m minunet.NAME`, each with its description."""
+
+WIDTH = 100
+"""Maximum width of a help text, in characters."""
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help no wider than the terminal, and never wider than `WIDTH`."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size().columns - 2, WIDTH)
+        super().__init__(prog, max_help_position=28, width=width)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one sentence."""
+    """An argument parser that reports a mistake in one sentence.
 
-    def __init__(self, module: str, description: str) -> None:
+    Parameters
+    ----------
+    module : str             name of the command
+    description : str        default: the one in `COMMANDS`
+    """
+
+    def __init__(self, module: str, description: str | None = None) -> None:
         super().__init__(
             prog=f"python -m minunet.{module}",
-            description=description,
+            description=description or COMMANDS[module],
+            formatter_class=Formatter,
             allow_abbrev=False,
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print the mistake and where to read on; exit with 2."""
-        self.exit(2, f"{self.prog}: {message} (--help lists what is legal)\n")
+        """Print the mistake in one sentence and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (see --help)\n")
+
+
+class OptionGroup(Protocol):
+    """A parser, or a group of its options, for which argparse has no public type."""
+
+    @property
+    def add_argument(self) -> Callable[..., argparse.Action]:
+        """Add an option, as `ArgumentParser.add_argument` does."""
 
 
 def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[str], float]:
-    """Make an argument type: a number of a kind, not below `least` and below `below`."""
-    legal = f"{'a whole number' if kind is int else 'a number'} ≥ {least}"
-    legal += "" if below == inf else f" and < {below}"
+    """Return an argument type: an int or a float, at least `least` and less than `below`."""
+    valid = f"{'a whole number' if kind is int else 'a number'} ≥ {least}"
+    valid += "" if below == inf else f" and < {below}"
 
     def parse(text: str) -> float:
         try:
@@ -40,24 +76,26 @@ def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[st
         except ValueError:
             value = nan
         if not least <= value < below:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {legal}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {valid}")
         return value
 
     return parse
 
 
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add the option --threads; its value is for `threads.use`."""
+def add_threads(parser: OptionGroup) -> None:
+    """Add the option --threads, whose value `threads.use` takes."""
     parser.add_argument(
         "--threads",
         type=at_least(1),
         metavar="N",
-        help="cores to compute on (default: all that this process may use)",
+        help="number of CPU cores to use (default: all that are available to this process)",
     )
 
 
 def run(main: Callable[[], None], module: str) -> NoReturn:
-    """Run a command's `main`: bad input ends in one sentence and exit code 2."""
+    """Run a command's `main` and exit: 0 after success, 2 after invalid input, 130 after Ctrl-C."""
+    from minunet.fast.allocator import keep_memory  # loads NumPy, which a list of commands need not
+
     keep_memory()
     try:
         main()

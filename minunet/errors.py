@@ -1,9 +1,9 @@
-"""The one exception of the public door."""
+"""The exception raised for invalid user input."""
 
 
 class InputError(ValueError):
-    """Something that was given is not legal.
+    """An input is invalid.
 
-    The message names what was given, what is legal, and the nearest legal choice; a command prints
-    it as its only line and exits with 2 (`minunet.cli`).
+    The message says what is wrong, with the value; what is valid; and the nearest valid choice. A
+    command prints it as its only line and exits with 2 (see `minunet.cli`).
     """

@@ -1,4 +1,4 @@
-"""Write files without losing any: refuse what is already there, write beside it, then move."""
+"""Write files safely: refuse to overwrite; replace a file only once the new one is complete."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ from minunet.errors import InputError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Lend a path to write to; what is written there replaces `path` once all of it is there.
+    """Yield a temporary path next to `path`; at the end of the block, move the file to `path`.
 
     A crash leaves the old file or the new one, never half of one.
     """
-    beside = path.with_name(path.name + ".part")
-    yield beside
-    beside.replace(path)
+    part = path.with_name(path.name + ".part")
+    yield part
+    part.replace(path)
 
 
 def taken(folder: Path) -> bool:
-    """Return whether anything at this path could be harmed by writing into it."""
+    """Return whether `folder` is a file, or a folder that is not empty."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def free(folder: Path) -> Path:
-    """Return `folder`, or if it exists the first of `folder`-2, `folder`-3, … that does not."""
+    """Return the first of `folder`, `folder`-2, `folder`-3 and so on that does not exist."""
     candidate, number = folder, 1
     while candidate.exists():
         number += 1
@@ -33,7 +33,7 @@ def free(folder: Path) -> Path:
 
 
 def check_new_file(path: Path, option: str) -> None:
-    """Raise an `InputError` unless a new file can be created at `path`, which `option` named."""
+    """Raise an `InputError` unless a new file can be created at `path`, the value of `option`."""
     if path.exists():
         raise InputError(f"{path} already exists; name another file with {option}")
     if not path.parent.is_dir():
@@ -41,19 +41,19 @@ def check_new_file(path: Path, option: str) -> None:
 
 
 def check_new_folder(folder: Path, cure: str) -> None:
-    """Raise an `InputError` if `folder` is taken; the message ends with the cure."""
+    """Raise an `InputError` that ends with `cure` if `folder` is a file or is not empty."""
     if taken(folder):
         raise InputError(f"{folder} already exists and is not empty; {cure}")
 
 
 def check_free_names(folder: Path, names: Iterable[str], cure: str) -> None:
-    """Raise an `InputError` if `folder`, which need not exist, already holds any of `names`.
+    """Raise an `InputError` if `folder`, which need not exist, already contains any of `names`.
 
     Parameters
     ----------
     folder : Path
-    names : iterable of str     patterns as of `Path.glob`
-    cure : str                  what to do instead, the end of the message
+    names : iterable of str     patterns, as in `Path.glob`
+    cure : str                  what to do instead; the end of the message
     """
     nearest = nearest_folder(folder)
     if not nearest.is_dir():
@@ -65,5 +65,5 @@ def check_free_names(folder: Path, names: Iterable[str], cure: str) -> None:
 
 
 def nearest_folder(path: Path) -> Path:
-    """Return `path`, or the nearest path above it that exists."""
+    """Return the nearest existing path: `path` itself or one of its parents."""
     return next(p for p in (path, *path.absolute().parents) if p.exists())

@@ -1,8 +1,9 @@
-"""Print Figure 1 as a table: the size and the cost of every arrow.
+"""Figure 1 as a table: the size and the cost of every arrow.
 
 python -m minunet.geometry 572
 """
 
+from itertools import islice
 from typing import get_args
 
 from minunet.cli import Parser, at_least, run
@@ -15,19 +16,22 @@ def main() -> None:
     arch = Architecture()
     parser = Parser("geometry", "Figure 1 as a table: the size and the cost of every arrow.")
     parser.add_argument(
-        "size", nargs="?", type=at_least(1), default=572, help="of the tile (default: 572)"
+        "size", nargs="?", type=at_least(1), default=572, help="tile size in pixels (default: 572)"
     )
     for name, least, text in (
         ("depth", 1, "number of 2x2 poolings"),
-        ("channels", 1, "feature channels of level 0"),
-        ("in_channels", 1, "channels of the image"),
+        ("channels", 1, "feature channels at level 0"),
+        ("in_channels", 1, "image channels"),
         ("classes", 2, "number of classes"),
     ):
         default = getattr(arch, name)
         flag, text = "--" + name.replace("_", "-"), f"{text} (default: {default})"
         parser.add_argument(flag, type=at_least(least), default=default, metavar="N", help=text)
     parser.add_argument(
-        "--variant", choices=get_args(Variant), default="paper", help="(default: paper)"
+        "--variant",
+        choices=get_args(Variant),
+        default="paper",
+        help="network as in the paper, or as in the authors' release (default: paper)",
     )
     args = vars(parser.parse_args())
     size, arch = args.pop("size"), Architecture(**args)
@@ -41,13 +45,13 @@ def main() -> None:
         )
     flop, memory = sum(row.flop for row in rows), sum(row.memory for row in rows)
     print(f"{'':<46}{arch.parameters():>13,}{flop / 1e9:>9.2f}{memory / 2**20:>10.1f}")
-    step = 2**arch.depth
+    first, second, third = islice(sizes.valid_sizes(arch.depth), 3)
     print(
         f"\n{size} → {sizes.output_size(size, arch.depth)}, margin {sizes.margin(arch.depth)} on "
-        f"every side; valid tiles: {next(sizes.valid_sizes(arch.depth))} and every {step} pixels "
-        f"from there.\n"
-        f"A training step costs about three times these GFLOP; tiles whose origins lie a multiple "
-        f"of {step} pixels apart join without a seam."
+        f"each side. Valid tile sizes: {first}, {second}, {third}, … pixels.\n"
+        f"A training step costs about three times these GFLOP.\n"
+        f"Tiles join without a seam if their origins are a multiple of {2**arch.depth} pixels "
+        f"apart."
     )
 
 

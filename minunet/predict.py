@@ -2,13 +2,13 @@
 
     python -m minunet.predict RUN/best.npz IMAGE.tif -o OUT
 
-OUT then holds `probability.tif` (float32: of class 1, or with more than two classes of each),
-`labels.tif` and `preview.png`. Labels are classes (uint8, with the values of the training labels)
-or, after training on numbered cells, cells (uint16, 0 is background, k is cell k). Of the frames of
-a sequence of the Cell Tracking Challenge, SEQUENCE/t000.tif, cells are also written in its layout.
+writes `probability.tif` (float32: of class 1, or with more than two classes of each), `labels.tif`
+and `preview.png` into OUT. Labels are classes (uint8, with the values of the training labels) or,
+after training on numbered cells, cells (uint16, 0 is background, k is cell k). For the frames of a
+sequence of the Cell Tracking Challenge, SEQUENCE/t000.tif, cells are also written in its layout.
 
 Image and results may be larger than memory: uncompressed TIFF files are mapped, results are written
-as the tiles come, and nothing of a slice is kept once it is done.
+tile by tile, and every slice is freed when it is done.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from math import prod
 from pathlib import Path
 from typing import TypeAlias, get_args
 
-from minunet.array import Array, Tensors
+from minunet.array import Array
 from minunet.cli import Parser, add_threads, at_least, run
 from minunet.data import ctc
 from minunet.data.image_files import Slices
@@ -26,9 +26,12 @@ from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.network import device, sizes
-from minunet.prediction import memory, tile_choice, tiling
+from minunet.prediction import memory, model, tile_choice
 from minunet.prediction import output_files as outputs
-from minunet.prediction.stack import Maps, Task, preview, segment
+from minunet.prediction.model import Model
+from minunet.prediction.stack import Labelling, Maps, Task, preview, segment
+from minunet.prediction.tiling import Tiling, aligned_step
+from minunet.progress import Progress
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
@@ -38,10 +41,10 @@ Needs: TypeAlias = Callable[[int, int], float]
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
-    parser = Parser("predict", "Segment an image or a stack of any size by overlapping tiles.")
+    parser = Parser("predict")
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
-    add("image", type=Path, metavar="IMAGE", help="TIFF stack, or TIFF or PNG image")
+    add("image", type=Path, metavar="IMAGE", help="TIFF stack, TIFF or PNG image, or folder")
     add("-o", "--out", type=Path, required=True, help="folder for the results")
     add_tiling(parser)
     add_labels(parser)
@@ -51,53 +54,54 @@ def parse() -> argparse.Namespace:
 
 
 def add_tiling(parser: Parser) -> None:
-    """Add the options that say how an image is cut into tiles, and how often it is segmented."""
-    size = parser.add_mutually_exclusive_group().add_argument
+    """Add the options for the tiles and the averaging."""
+    group = parser.add_argument_group("tiles")
+    size = group.add_mutually_exclusive_group().add_argument
     size("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
     size(
         "--memory",
-        type=memory.amount,
+        type=memory.parse_bytes,
         metavar="SIZE",
-        help="take the tile that computes least within this memory, such as 2GB; what is mapped "
-        "of files is not counted, the system drops it where memory is short",
+        help="memory limit, such as 2GB: use the tile that computes least within it; mapped files "
+        "do not count, since the system drops their pages when memory is short",
     )
-    add = parser.add_argument
-    add(
+    group.add_argument(
         "--step",
         choices=("aligned", "paper"),
         default="aligned",
         help="aligned: tiles join exactly as in one pass; paper: edge to edge (default: aligned)",
     )
-    add(
+    group.add_argument(
         "--average",
         choices=get_args(Average),
         default="none",
-        help="of the scores of the image turned and flipped: 4 flips, 4 rotations, or all 8 "
-        "symmetries; takes so many times as long, and the disk, not memory, holds the scores of a "
-        "slice meanwhile (default: none)",
+        help="average of the logits over turned and flipped images: 4 flips, 4 rotations, or all 8 "
+        "symmetries; takes that many times as long; the sums are kept on disk, not in memory "
+        "(default: none)",
     )
 
 
 def add_labels(parser: Parser) -> None:
-    """Add the options that say what becomes of the probabilities."""
-    add = parser.add_argument
+    """Add the options that turn probabilities into labels."""
+    add = parser.add_argument_group("labels").add_argument
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="what labels.tif holds (default: what the training labels were); cells are found in "
-        f"a whole slice at once: {memory.LABELLING} bytes of memory a pixel",
+        help="contents of labels.tif (default: as in the training labels); cells are found in a "
+        f"whole slice at once, which takes {memory.LABELLING} bytes of memory per pixel",
     )
     add(
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="cell is what is more probably cell than this (default: 0.5)",
+        help="probability above which a pixel is cell (default: 0.5)",
     )
     add(
         "--smallest",
         type=at_least(1),
         metavar="N",
-        help="cells of fewer pixels are dropped (default: as in training)",
+        help="minimum size of a cell, in pixels; smaller ones are dropped "
+        "(default: as in training)",
     )
 
 
@@ -107,7 +111,7 @@ def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, i
     Raises
     ------
     InputError
-        If one cannot be read, has not the channels of training, or is of another size.
+        If one cannot be read, has not the channels of training, or differs in size.
     """
     shapes = {image.shape for image in images}
     for *_, channels in sorted(shapes):
@@ -116,47 +120,45 @@ def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, i
                 f"{path} has {channels} channels; the model was trained on {settings.in_channels}"
             )
     if len(shapes) > 1:
-        raise InputError(f"{path} holds images of several sizes; segment them one by one")
+        raise InputError(f"{path} contains images of several sizes; segment them one by one")
     height, width, _ = shapes.pop()
     return len(images), height, width
 
 
-def check_labels(args: argparse.Namespace, settings: Settings) -> bool:
-    """Whether cells are wanted; raise an `InputError` if the classes do not allow it."""
-    count = len(settings.label_values)
+def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
+    """Choose how labels are made; raise an `InputError` if the classes do not allow it."""
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
-    if count != 2 and (cells or args.threshold is not None):
-        raise InputError(f"cells and a threshold want two classes; the model has {count}")
-    return cells
+    if cells or args.threshold is not None:
+        model.check_two_classes(settings, "--labels cells and --threshold")
+    smallest = args.smallest or settings.smallest
+    return Labelling(settings.label_values, cells, args.threshold, smallest)
 
 
-def prepare(args: argparse.Namespace, settings: Settings, images: Slices) -> tuple[Task, Needs]:
-    """Tell what is to be done, and what memory a tile needs.
+def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Task, Needs]:
+    """Prepare the task, and an estimate of the memory that a tile needs.
 
     Raises
     ------
     InputError
         If model, images and options do not go together.
     """
-    arch, paper_step = settings.architecture, args.step == "paper"
-    cells = check_labels(args, settings)
-    shape = check_images(args.image, images, settings)
+    arch, paper_step = model.architecture, args.step == "paper"
+    labels = labelling(args, model.settings)
+    shape = check_images(args.image, images, model.settings)
     held = 0 if images.mapped else images[0].nbytes
-    labelled = prod(shape[1:]) if cells else 0
+    labelled = prod(shape[1:]) if labels.cells else 0
     needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
     if args.memory is None:
-        tile = args.tile or settings.tile
-        check = sizes.stages if paper_step else tiling.aligned_step
-        check(tile, arch.depth)  # legal, however small the image
+        tile = args.tile or model.settings.tile
+        check = sizes.stages if paper_step else aligned_step
+        check(tile, arch.depth)  # valid, however small the image
     else:
         tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
-    smallest = args.smallest or settings.smallest
-    task = Task(settings, shape, tile, paper_step, args.average, cells, args.threshold, smallest)
-    return task, needs
+    return Task(model, shape, Tiling(tile, paper_step, args.average), labels), needs
 
 
 def frames(args: argparse.Namespace, cells: bool) -> list[str]:
-    """Digits of the frames, if cells of a sequence of the Cell Tracking Challenge are wanted."""
+    """List the frame numbers, as written, of a sequence of the Cell Tracking Challenge, if any."""
     if not (cells and ctc.is_sequence(args.image)):
         return []
     ctc.check_out(args.out, args.image.resolve().name)
@@ -165,41 +167,44 @@ def frames(args: argparse.Namespace, cells: bool) -> list[str]:
 
 def plan(task: Task, needs: Needs) -> list[str]:
     """Describe the tiles and what they cost."""
-    arch, size = task.settings.architecture, task.shape[1:]
-    down, across = (tiling.cover(n, arch.depth, task.tile, task.paper_step) for n in size)
-    computed = tile_choice.computation(arch, size, task.tile, task.paper_step)
+    arch, size = task.model.architecture, task.shape[1:]
+    down, across = task.tiling.cover(size, arch.depth)
+    computed = tile_choice.computation(arch, size, task.tiling)
     times = computed / (prod(size) * tile_choice.endless(arch))
-    labelling = f", {memory.said(memory.LABELLING * prod(size))} of it to find the cells of a slice"
+    labelled = memory.format_bytes(memory.LABELLING * prod(size))
+    finding = f", of which {labelled} to find the cells of a slice" if task.labelling.cells else ""
     return [
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
-        f"{task.tiles} to a slice; their margins make it {times:.2f} times the computation",
-        f"memory    about {memory.said(needs(down.tile, across.tile))}"
-        f"{labelling if task.cells else ''}; what is mapped of files is not counted",
+        f"{task.tiles} per slice; their margins make it {times:.2f} times the computation",
+        f"memory    about {memory.format_bytes(needs(down.tile, across.tile))}{finding}; mapped "
+        "files do not count",
     ]
 
 
 def space(task: Task, files: Sequence[outputs.Layout], masks: bool) -> int:
-    """Bytes on the disk, but for the preview; of the average, until it is known."""
+    """Bytes needed on disk: results without the preview, and the sums of an average."""
     slices, height, width = task.shape
     size = sum(file.size for file in files)
     size += 2 * slices * height * width if masks else 0
-    averaged = task.average != "none"
-    return size + (4 * height * width * len(task.settings.label_values) if averaged else 0)
+    averaged = task.tiling.average != "none"
+    return size + (4 * height * width * task.model.architecture.classes if averaged else 0)
 
 
-def write(
-    folder: Path, params: Tensors, images: Slices, task: Task, files: Sequence[outputs.Layout]
-) -> Array:
+def write(folder: Path, images: Slices, task: Task, files: Sequence[outputs.Layout]) -> Array:
     """Write the results of a prediction into a folder; return the labels (Z, H, W)."""
     slices, height, width = task.shape
     p, labels = (outputs.create(folder, file) for file in files)
     maps = Maps(p.reshape(slices, -1, height, width), labels.reshape(task.shape))
     total = None
-    if task.average != "none":
-        bias = params["out.b"]
+    if task.tiling.average != "none":
+        bias = task.model.params["out.b"]
         total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
-    segment(params, images, task, maps, total)
-    preview(folder / "preview.png", images, maps, task.cells)
+    with Progress(slices * task.tiles, "tile") as progress:
+        segment(
+            *(task, images, maps, total),
+            advance=lambda: progress.advance(f"slice {progress.done // task.tiles}"),
+        )
+    preview(folder / "preview.png", images, maps, task.labelling.cells)
     p.flush()
     labels.flush()
     return maps.labels
@@ -211,23 +216,22 @@ def main() -> None:
     if args.threads:
         threads.use(args.threads)
     outputs.check_out(args.out)
-    # The velocity is as large as the parameters, and of no use here.
-    saved = checkpoint.load(args.model)._replace(velocity={})
-    images = Slices(args.image)
-    task, needs = prepare(args, Settings.from_json(saved.config), images)
-    digits, sequence = frames(args, task.cells), args.image.resolve().name
-    arch, (slices, height, width) = task.settings.architecture, task.shape
-    files = outputs.layouts(task.shape, arch.classes, task.cells)
-    outputs.check_space(args.out, space(task, files, bool(digits)))
     where, reason = device.choose(args.device)
+    trained = model.of_checkpoint(checkpoint.load(args.model), where)
+    images = Slices(args.image)
+    task, needs = prepare(args, trained, images)
+    cells, arch = task.labelling.cells, trained.architecture
+    digits, sequence = frames(args, cells), args.image.resolve().name
+    slices, height, width = task.shape
+    files = outputs.layouts(task.shape, arch.classes, cells)
+    outputs.check_space(args.out, space(task, files, bool(digits)))
     stack = "1 slice" if slices == 1 else f"{slices} slices"
     print(f"image     {args.image}: {stack} of {height} x {width} pixels")
-    print(f"model     {args.model}, step {saved.step}, {arch.parameters():,} parameters")
+    print(f"model     {args.model}, step {trained.step}, {arch.parameters():,} parameters")
     print(f"device    {reason}")
     print("\n".join(plan(task, needs)), flush=True)
-    params = device.to_device(saved.params, where)
     with outputs.unfinished(args.out) as folder:
-        labels = write(folder, params, images, task, files)
+        labels = write(folder, images, task, files)
         if digits:
             ctc.write(folder, sequence, list(labels), digits)
     print(f"wrote     {', '.join(str(args.out / name) for name in outputs.OUTPUTS)}")

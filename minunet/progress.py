@@ -1,14 +1,14 @@
-"""A progress bar with the time left on a terminal; now and then a plain line elsewhere."""
+"""A progress bar with the time left; in a log file, a plain line every ten seconds."""
 
 import sys
 import time
 
 PLAIN_EVERY = 10.0
-"""Seconds between plain lines: a log file wants to be read, not scrolled."""
+"""Seconds between plain lines, which keep a log file short."""
 
 
 def duration(seconds: float) -> str:
-    """Write seconds the way people say them: 12 s, 4 min, 2 h 5 min.
+    """Format a duration given in seconds: 12 s, 4 min 5 s, 2 h 5 min.
 
     Examples
     --------
@@ -24,43 +24,43 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """How far a job is, on standard error.
+    """The progress of a job, on standard error.
 
     Parameters
     ----------
-    total : int      units in the job
-    unit : str       what is counted: "step", "tile"
-    done : int       units done before
+    total : int      number of units in the job
+    unit : str       name of a unit, such as "step" or "tile"
+    done : int       number of units already done
     """
 
     def __init__(self, total: int, unit: str, done: int = 0) -> None:
         from tqdm import tqdm
 
         self.total, self.unit, self.first, self.done = total, unit, done, done
-        self.started = self.said = time.monotonic()
+        self.started = self.printed = time.monotonic()
         terminal = sys.stderr.isatty()
         self.bar = tqdm(total=total, initial=done, unit=unit, disable=not terminal, leave=False)
 
-    def advance(self, shown: str) -> None:
-        """Count one more unit, and show a few words beside it."""
+    def advance(self, text: str) -> None:
+        """Count one more unit and show `text` next to the count."""
         self.done += 1
-        self.bar.set_postfix_str(shown, refresh=False)
+        self.bar.set_postfix_str(text, refresh=False)
         self.bar.update()
         now = time.monotonic()
-        if self.bar.disable and (now - self.said > PLAIN_EVERY or self.done == self.total):
-            self.said = now
+        if self.bar.disable and (now - self.printed > PLAIN_EVERY or self.done == self.total):
+            self.printed = now
             left = (now - self.started) / (self.done - self.first) * (self.total - self.done)
-            self.line(f"{self.unit} {self.done}/{self.total}  {shown}  {duration(left)} left")
+            self.line(f"{self.unit} {self.done}/{self.total}  {text}  {duration(left)} left")
 
     def line(self, text: str) -> None:
-        """Print a line of its own, above the bar if there is one."""
+        """Print a line, above the bar if there is one."""
         self.bar.write(text, file=sys.stderr)
         sys.stderr.flush()
 
     def __enter__(self) -> "Progress":
-        """Show the bar for the length of a `with`."""
+        """Return this object; the bar is visible until the block ends."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.bar.close()

@@ -4,55 +4,47 @@
     python -m minunet.train --data FOLDER --preset laptop    on your own stack
     python -m minunet.train --resume RUN                     from where it stopped
 
-The method is in `minunet.training`, the settings are in `minunet.config`.
+The method is in `minunet.training`, the settings are in `minunet.runs.settings`.
 """
 
 import shlex
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from minunet import runs, training
+from minunet.array import Array
 from minunet.cli import Parser, add_threads, run
 from minunet.data import ctc, dataset, readers, targets
 from minunet.data.dataset import Dataset
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.metrics.score import Score, number
-from minunet.network import device
-from minunet.prediction import tiling
+from minunet.network import Network, device
+from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
 from minunet.report import figure3
 from minunet.runs import checkpoint
 from minunet.runs.options import add_options, command_line, flag, usual
-from minunet.runs.settings import CHANGEABLE, Settings, from_options
+from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import results
-from minunet.training.loop import DivergedError, State
+from minunet.training.pictures import draw_progress
 from minunet.training.plan import plan
+from minunet.training.results import Run
+from minunet.training.validation import Validation
 
 
-class Run(NamedTuple):
-    """A run, ready to go."""
-
-    folder: Path
-    settings: Settings
-    data: Dataset
-    state: State
-    device: str  # in words
-
-
-def new_run(typed: dict[str, Any], out: Path | None) -> Run:
-    """Prepare a run from the settings that were typed."""
-    settings = from_options(**typed)
-    tiling.aligned_step(settings.tile, settings.depth)  # legal, and joins without a seam
+def new_run(given: dict[str, Any], out: Path | None) -> Run:
+    """Prepare a run with the settings that were given."""
+    settings = from_options(**given)
+    aligned_step(settings.tile, settings.depth)  # the tile is valid, and joins without a seam
     where, reason = device.choose(settings.device)
     data = load(settings)
     settings = replace(
         settings,
-        score=score(settings, data),
+        score=ranking(settings, data),
         in_channels=data.images[0].shape[2],
         label_values=data.label_values,
         cells=data.numbered,
@@ -68,19 +60,20 @@ def new_run(typed: dict[str, Any], out: Path | None) -> Run:
     return Run(folder, settings, data, training.start(settings, where), reason)
 
 
-def continued_run(typed: dict[str, Any], folder: Path) -> Run:
-    """Prepare to go on with the run in a folder."""
-    fixed = sorted(set(typed) - set(CHANGEABLE))
+def resumed_run(given: dict[str, Any], folder: Path) -> Run:
+    """Prepare to resume the run in a folder."""
+    fixed = sorted(set(given) - set(CHANGEABLE))
     if fixed:
         raise InputError(
-            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is "
-            f"continued; {', '.join(flag(name) for name in CHANGEABLE)} can"
+            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; "
+            f"{', '.join(flag(name) for name in CHANGEABLE)} can"
         )
-    state, settings, reason = training.restore(folder / "last.npz", typed.get("device"))
-    settings = replace(settings, **typed)
+    state, settings, reason = training.restore(folder / "last.npz", given.get("device"))
+    settings = replace(settings, **given)
     if settings.steps <= state.step:
         raise InputError(
-            f"{folder} has done {state.step} steps already; --steps {2 * state.step} would go on"
+            f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
+            "continue"
         )
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
@@ -93,30 +86,27 @@ def continued_run(typed: dict[str, Any], folder: Path) -> Run:
 def load(settings: Settings) -> Dataset:
     """Load the data that the settings name."""
     return dataset.load(
-        settings.images,
-        settings.labels,
+        dataset.Source(settings.images, settings.labels, settings.labels_are, settings.truth),
         settings.validation,
         settings.scaling,
-        weighting=targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
-        kind=settings.labels_are,
-        truth=settings.truth,
+        targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
     )
 
 
-def score(settings: Settings, data: Dataset) -> Literal["iou", "v_rand", "seg"]:
-    """Choose the score that picks the best step, or see that the data have the one chosen."""
+def ranking(settings: Settings, data: Dataset) -> Ranking:
+    """Return the score that chooses the best step; refuse one that the data do not have."""
     if settings.score == "auto":
         return results.USUAL[results.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
-            f"--score {settings.score} wants cells, two classes or numbered cells; the labels have "
-            f"{len(data.label_values)} classes: leave it out, or --score iou"
+            f"--score {settings.score} needs cells, that is two classes or numbered cells; the "
+            f"labels have {len(data.label_values)} classes: leave it out, or use --score iou"
         )
     return settings.score
 
 
 def source(settings: Settings) -> str:
-    """Name the data after the folder that they are in."""
+    """Name the data after their folder."""
     if settings.images is None:
         return "synthetic"
     path = Path(settings.images)
@@ -124,103 +114,102 @@ def source(settings: Settings) -> str:
 
 
 def find(folder: Path) -> tuple[Path, ...]:
-    """Find the images and the labels in a folder; only one path if the folder stands for both."""
+    """Find the images and the labels in a folder; one path if the folder stands for both."""
     return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
 def make_parser(arguments: list[str]) -> Parser:
-    """List what can be typed."""
-    parser = Parser("train", "Train a U-Net; without arguments, on built-in synthetic EM.")
-    parser.add_argument(
+    """Make the parser; its help shows the defaults of the preset in `arguments`."""
+    parser = Parser("train")
+    groups = add_options(parser, usual(arguments))
+    groups["data"].add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="holds train-volume.tif with train-labels.tif, or images/ with labels/ or masks/, or "
-        "01/ with 01_GT/SEG/ or 01_ST/SEG/ (default: synthetic EM)",
+        help="folder with train-volume.tif and train-labels.tif, or images/ and labels/ or masks/, "
+        "or 01/ and 01_GT/SEG/ or 01_ST/SEG/ (default: synthetic EM)",
     )
-    add_options(parser, usual(arguments))
-    parser.add_argument(
+    groups["run"].add_argument(
         "--out",
         type=Path,
         metavar="RUN",
-        help="folder of the run, new or empty (default: the first free name in runs/)",
+        help="folder for the run, new or empty (default: the first free name in runs/)",
     )
-    parser.add_argument(
+    groups["run"].add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
-        help="continue the run in this folder, exactly; "
+        help="resume the run in this folder exactly where it stopped; only "
         + ", ".join(flag(name) for name in CHANGEABLE)
-        + " may be given anew",
+        + " may change",
     )
-    add_threads(parser)
+    add_threads(groups["run"])
     return parser
 
 
 def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Parse the command line: the settings that were typed, --out, --resume.
+    """Parse the command line: the settings given, --out, --resume.
 
-    The number of threads is none of the run's settings: it is used at once.
+    The number of threads is not a setting of the run; it takes effect at once.
     """
-    given = vars(make_parser(arguments).parse_args(arguments))
-    typed = {name: value for name, value in given.items() if value is not None}
-    data, out, resume, wanted = (typed.pop(k, None) for k in ("data", "out", "resume", "threads"))
+    parsed = vars(make_parser(arguments).parse_args(arguments))
+    given = {name: value for name, value in parsed.items() if value is not None}
+    data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if wanted:
         threads.use(wanted)
     if resume and (data or out):
-        raise InputError("--resume goes on in its own folder with its own data: give it alone")
-    if data and ("images" in typed or "labels" in typed):
-        raise InputError("--data stands for both --images and --labels; give it or them")
+        raise InputError("--resume uses the folder and the data of its run; drop --data and --out")
+    if data and ("images" in given or "labels" in given):
+        raise InputError("--data replaces --images and --labels; give either")
     if data:
-        typed |= dict(zip(("images", "labels"), find(data), strict=False))
+        given |= dict(zip(("images", "labels"), find(data), strict=False))
     for name in ("images", "labels"):
-        if name in typed:  # absolute, so that the run can be continued from any folder
-            typed[name] = str(Path(typed[name]).resolve())
-    return typed, out, resume
+        if name in given:  # absolute, so that the run can be resumed from any folder
+            given[name] = str(Path(given[name]).resolve())
+    return given, out, resume
 
 
 def main() -> None:
-    """Prepare a run, say what it will do, and do it."""
-    typed, out, resume = parse(sys.argv[1:])
-    this = continued_run(typed, resume) if resume else new_run(typed, out)
+    """Prepare a run, print its plan, and train."""
+    given, out, resume = parse(sys.argv[1:])
+    this = resumed_run(given, resume) if resume else new_run(given, out)
     again = f"python -m minunet.train --resume {this.folder}"
     try:
         print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
         print(f"run       {this.folder}\n", flush=True)
-        training.train(this.folder, this.settings, this.data, this.state)
-    except DivergedError as error:
+        training.train(*this[:4], partial(draw, this))
+    except training.DivergedError as error:
         rate = this.settings.learning_rate
         sys.exit(
             f"the energy of step {this.state.step + 1} is not finite: {error}; last.npz is intact. "
             f"Try a lower rate: {again} --learning-rate {rate / 3:.2g}"
         )
     if this.state.step < this.settings.steps:
-        print(f"stopped after step {this.state.step}, all saved; to continue: {again}")
+        print(f"stopped after step {this.state.step}, everything is saved; to continue: {again}")
         sys.exit(130)
     print(summary(this, finish(this)))
+
+
+def draw(this: Run, scores: Validation, p: list[Array]) -> None:
+    """Draw the pictures of a run after a validation."""
+    title = f"step {this.state.step}: {scores.summary(this.settings.score)}"
+    draw_progress(this.folder, this.data, p, title)
 
 
 def finish(this: Run) -> list[Score]:
     """Score the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
-    beside = this.state.params["out.b"]
-    return results.finish(
-        this.folder,
-        this.settings,
-        this.data,
-        {name: np.asarray(array, like=beside) for name, array in best.params.items()},
-        f"best.npz, step {best.step}",
-        this.device,
-        commands(this),
-    )
+    trained = Network(this.state.params, this.settings.architecture)
+    params = {name: trained.to_device(array) for name, array in best.params.items()}
+    network = trained._replace(params=params)
+    return results.finish(this, network, f"best.npz, step {best.step}", commands(this))
 
 
 def commands(this: Run) -> list[tuple[str, str]]:
-    """List what to type to train, segment and score as this run did, and what for."""
+    """List the commands that train, segment and score as this run did, each with its purpose."""
     settings = this.settings
-    options = command_line(settings)
     return [
-        ("train", f"python -m minunet.train {shlex.join(options)}".rstrip()),
+        ("train", f"python -m minunet.train {shlex.join(command_line(settings))}".rstrip()),
         (
             "segment another image",
             f"python -m minunet.predict {this.folder / 'best.npz'} IMAGE.tif -o OUT"
@@ -231,14 +220,14 @@ def commands(this: Run) -> list[tuple[str, str]]:
 
 
 def summary(this: Run, scores: list[Score]) -> str:
-    """Say how good a finished run is, and what to do with it."""
+    """Summarize a finished run: how long, how good, and what to do next."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
     keys = results.HEADLINES[results.kind(this.data)]
     shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
     return (
         f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"scores    of best.npz on the validated slices: {shown}\n"
-        f"look at   {this.folder / 'report.html'}\n"
+        f"scores    of best.npz on the validation slices: {shown}\n"
+        f"report    {this.folder / 'report.html'}\n"
         f"segment   {commands(this)[1][1]}"
     )
 

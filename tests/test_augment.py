@@ -1,321 +1,187 @@
-"""Tiles as they are augmented: image, labels and weights alike, by every set; and the command."""
-
-from dataclasses import replace
-from itertools import product
+"""The command augment: its grid and colours by hand, its panels, and the sheet that it writes."""
 
 import numpy as np
 import pytest
+import tifffile
+from commands import call, draw_stack, refused, write_stack
+from PIL import Image
 
-from minunet.augmentation import deformation, interpolation
-from minunet.augmentation.tile import SETS, Augmentation, sample
-from minunet.image import SYMMETRIES, Sample, cut, symmetry
-
-ALL = range(SYMMETRIES)
-MOVING = [
-    *("paper", "later", "symmetries", "none"),
-    Augmentation(sigma=4.0, rotation="quarter", flip=True),
-]
-PAGE = np.array([[1, 2, 3], [4, 5, 6]])
+from minunet import augment, augmentation
+from minunet.report import drawing
 
 
-def test_by_hand():
-    for which, turned in [
-        (0, [[1, 2, 3], [4, 5, 6]]),
-        (1, [[3, 6], [2, 5], [1, 4]]),
-        (2, [[6, 5, 4], [3, 2, 1]]),
-        (3, [[4, 1], [5, 2], [6, 3]]),
-        (4, [[3, 2, 1], [6, 5, 4]]),
-        (5, [[6, 3], [5, 2], [4, 1]]),
-        (6, [[4, 5, 6], [1, 2, 3]]),
-        (7, [[1, 4], [2, 5], [3, 6]]),
-    ]:
-        np.testing.assert_array_equal(symmetry(PAGE, which), turned)
+@pytest.fixture
+def figures(monkeypatch):
+    """Collect figures in a list instead of writing them."""
+    seen = []
+    monkeypatch.setattr(drawing, "write", lambda figure, path: seen.append(figure))
+    return seen
 
 
-def as_permutation(which):
-    return tuple(symmetry(np.arange(9).reshape(3, 3), which).ravel())
+def test_the_grid_is_painted_over_the_grey_values():
+    x = np.array([[[0.5], [0.5], [2.0]]])
+    lines = np.array([[0.0, 1.0, 0.0]])
+    r, g, b = augment.COLOUR
+    np.testing.assert_array_equal(
+        augment.painted(x, lines), [[[0.5, 0.5, 0.5], [r, g, b], [1, 1, 1]]]
+    )
+    half = augment.painted(x[:, :1], np.array([[0.5]]))
+    np.testing.assert_allclose(half[0, 0], [(0.5 + r) / 2, (0.5 + g) / 2, (0.5 + b) / 2])
 
 
-def test_they_are_the_group_of_the_square():
-    assert SYMMETRIES == 8
-    group = {as_permutation(which) for which in ALL}
-    assert len(group) == 8
-    square = np.arange(9).reshape(3, 3)
-    for first, second in product(ALL, ALL):
-        both = symmetry(symmetry(square, first), second)
-        assert tuple(both.ravel()) in group
-    for first in ALL:  # and each can be undone by one of them
-        assert any(
-            np.array_equal(symmetry(symmetry(square, first), second), square) for second in ALL
-        )
-
-
-def test_neighbours_stay_neighbours():
-    square = np.arange(25).reshape(5, 5)
-    pairs = {frozenset(pair) for pair in zip(square[:, 1:].flat, square[:, :-1].flat, strict=True)}
-    pairs |= {frozenset(pair) for pair in zip(square[1:].flat, square[:-1].flat, strict=True)}
-    for which in ALL:
-        moved = symmetry(square, which)
-        for one, other in zip(moved[:, 1:].flat, moved[:, :-1].flat, strict=True):
-            assert frozenset((one, other)) in pairs
-
-
-@pytest.mark.parametrize("which", ALL)
-def test_image_and_labels_stay_together(which):
-    rng = np.random.default_rng(which)
-    labels = rng.integers(0, 3, (5, 8))
-    image = np.stack([labels * 10.0, labels * 100.0], axis=-1)
-    x, y = symmetry(image, which), symmetry(labels, which)
-    assert x.shape == (*y.shape, 2)
-    assert y.shape == ((5, 8) if which % 2 == 0 else (8, 5))
-    np.testing.assert_array_equal(x[..., 0], y * 10.0)
-    np.testing.assert_array_equal(x[..., 1], y * 100.0)
-    assert x.dtype == image.dtype
-    assert y.dtype == labels.dtype
-
-
-@pytest.mark.parametrize("which", ALL)
-def test_the_argument_is_not_written(which):
-    page = PAGE.copy()
-    page.flags.writeable = False
-    symmetry(page, which)
-    np.testing.assert_array_equal(page, PAGE)
-
-
-def coordinates(height, width):
-    """Make an image, labels and weights that all tell where their pixels are.
-
-    A linear interpolation between coordinates is the coordinate there, and between mirrored ones
-    the mirrored one.
-    """
-    rows, columns = np.indices((height, width))
-    image = np.stack([rows, columns], axis=-1).astype(np.float32)
-    weights = (rows + columns / 1024).astype(np.float32)
-    return image, rows * width + columns, weights
-
-
-def tile(whole, pixel, size, margin, augmentation, seed):
-    if isinstance(augmentation, str):
-        augmentation = SETS[augmentation]
-    return sample(Sample(*whole), pixel, size, margin, augmentation, np.random.default_rng(seed))
-
-
-def without_grey(name):
-    return replace(SETS[name], grey=False) if isinstance(name, str) else name
-
-
-@pytest.mark.parametrize("name", MOVING)
-@pytest.mark.parametrize("shape", [(70, 91), (9, 13), (1, 6)])
-def test_labels_and_weights_go_where_the_grey_values_go(name, shape):
-    whole, rng = coordinates(*shape), np.random.default_rng(0)
-    for seed, margin in product(range(6), (0, 3, 8)):
-        pixel = (int(rng.integers(shape[0])), int(rng.integers(shape[1])))
-        x, labels, weights = tile(whole, pixel, 30, margin, without_grey(name), seed)
-        assert x.shape == (30, 30, 2)
-        assert labels.shape == weights.shape == (30 - 2 * margin, 30 - 2 * margin)
-        row, column = np.moveaxis(x[margin : 30 - margin, margin : 30 - margin], -1, 0)
-        label_row, label_column = np.divmod(labels, shape[1])
-        # The nearest pixel is no farther than half a pixel, in both directions.
-        assert np.abs(label_row - row).max() <= 0.5 + 1e-5
-        assert np.abs(label_column - column).max() <= 0.5 + 1e-5
-        expected = row + column / 1024
-        np.testing.assert_allclose(weights, expected, rtol=0, atol=2e-5)  # measured: 8e-6
-
-
-@pytest.mark.parametrize("which", ALL)
-@pytest.mark.parametrize("size", [24, 25])
-def test_quarter_turns_without_a_deformation_are_the_symmetries_of_a_cut(which, size):
-    image = np.random.default_rng(0).random((30, 41, 2)).astype(np.float32)
-    labels = np.arange(30 * 41).reshape(30, 41)
-    top, left = -5, 20
-    middle = top + (size - 1) / 2, left + (size - 1) / 2
-    for bend in (deformation.interpolating, deformation.b_spline):
-        spline = bend(size)
-        still = np.zeros((2, *2 * spline.points.shape))
-        motion = deformation.rigid(which % 4 * np.pi / 2, flipped=which >= 4)
-        at = deformation.source(size, spline, still, motion, middle)
-        turned = symmetry(cut(image, top, left, size, size), which)
-        found = interpolation.linear(image, at)
-        np.testing.assert_allclose(found, turned, rtol=0, atol=1e-6)  # measured: 6e-8
-        turned = symmetry(cut(labels, top, left, size, size), which)
-        np.testing.assert_array_equal(interpolation.nearest(labels, at), turned)
-
-
-@pytest.mark.parametrize(("shape", "pixel"), [((40, 51), (0, 50)), ((6, 5), (3, 0))])
-def test_none_is_a_cut_of_the_mirrored_image(shape, pixel):
-    rng = np.random.default_rng(0)
-    image = rng.random((*shape, 3)).astype(np.float32)
-    labels, weights = rng.integers(0, 3, shape), rng.random(shape).astype(np.float32)
-    x, *central = tile((image, labels, weights), pixel, 20, 6, "none", seed=0)
-    padded = np.pad(image, [(30, 30), (30, 30), (0, 0)], mode="reflect")
-    top, left = pixel[0] + 30 - 10, pixel[1] + 30 - 10
-    np.testing.assert_array_equal(x, padded[top : top + 20, left : left + 20])
-    for found, array in zip(central, (labels, weights), strict=True):
-        padded = np.pad(array, 30, mode="reflect")[top + 6 : top + 14, left + 6 : left + 14]
-        np.testing.assert_array_equal(found, padded)
-
-
-def test_symmetries_are_all_drawn_and_exact():
-    rng = np.random.default_rng(0)
-    image = rng.random((40, 51, 1)).astype(np.float32)
-    cut = image[10:30, 20:40]  # around pixel (20, 30)
-    views = [np.rot90(flip, k) for flip in (cut, cut[:, ::-1]) for k in range(4)]
-    counts = np.zeros(8)
-    for seed in range(400):
-        x, _, _ = tile((image, image[..., 0], image[..., 0]), (20, 30), 20, 2, "symmetries", seed)
-        counts += [np.array_equal(x, view) for view in views]
-    assert counts.sum() == 400
-    assert np.abs(counts - 50).max() < 4 * 6.6  # binomial, 50 ± 6.6 each; measured: 10
-
-
-def rigid_part(x):
-    """Fit A and the centre to a tile of coordinates: x = centre + A (pixel - middle)."""
-    size = len(x)
-    pixels = (np.indices((size, size)) - (size - 1) / 2).reshape(2, -1)
-    found = x.reshape(-1, 2).T.astype(np.float64)
-    centre = found.mean(axis=1)
-    matrix = (found - centre[:, None]) @ np.linalg.pinv(pixels)
-    residual = matrix @ pixels + centre[:, None] - found
-    return matrix, centre, np.abs(residual).max()
-
-
-def test_any_rotation_any_shift_and_half_of_them_flipped():
-    whole = coordinates(60, 80)
-    turning = Augmentation(rotation="any", flip=True)
-    angles, flips, shifts = [], [], []
-    for seed in range(800):
-        x, _, _ = tile(whole, (30, 40), 20, 4, turning, seed)
-        matrix, centre, residual = rigid_part(x)
-        assert residual < 2e-5  # measured: 4e-6
-        np.testing.assert_allclose(matrix @ matrix.T, np.eye(2), rtol=0, atol=1e-6)  # 1.4e-7
-        flips.append(np.linalg.det(matrix) < 0)
-        angles.append(np.arctan2(-matrix[1, 0], matrix[0, 0]) % (2 * np.pi))
-        shifts.append(centre - (30, 40))
-    octants = np.bincount((np.array(angles) / (np.pi / 4)).astype(int), minlength=8)
-    assert np.sum((octants - 100) ** 2) / 100 < 7 + 4 * 14**0.5  # chi², 7 ± √14; measured: 6
-    assert abs(np.mean(flips) - 0.5) < 4 * 0.5 / 800**0.5  # measured: 0.004
-    assert np.abs(shifts).max() < 0.5 + 1e-4
-    # Uniform over a pixel: standard deviation 1/√12.
-    np.testing.assert_allclose(np.std(shifts, axis=0), 12**-0.5, rtol=0.08)  # measured: 1.5 %
-    np.testing.assert_allclose(np.mean(shifts, axis=0), 0, atol=4 * 12**-0.5 / 800**0.5)
-    assert abs(np.corrcoef(np.transpose(shifts))[0, 1]) < 4 / 800**0.5
-    unflipped = Augmentation(rotation="any")
-    for seed in range(20):
-        x, _, _ = tile(whole, (30, 40), 20, 4, unflipped, seed)
-        assert np.linalg.det(rigid_part(x)[0]) == pytest.approx(1, abs=1e-5)
+def test_colour_images_are_shown_in_grey():
+    x = np.array([[[0.0, 0.3, 0.6]]])
+    painted = augment.painted(x, np.zeros((1, 1)))
+    np.testing.assert_allclose(painted, np.full((1, 1, 3), 0.3))
 
 
 @pytest.mark.parametrize(
-    ("augmentation", "factor"),
+    ("labels", "shown"),
     [
-        # The interpolating spline has the standard deviation σ at its grid points.
-        (Augmentation(sigma=10.0), 1.0),
-        (Augmentation(sigma=3.0), 1.0),
-        # The B-spline at its knot has σ times the sum of (1, 4, 1)²/36, once for each axis: σ/2.
-        (Augmentation(sigma=10.0, spline="b-spline"), 0.5),
+        ([[0, 1]], [[0, 1]]),
+        ([[0, 255]], [[0, 1]]),
+        ([[0, 1, 2]], drawing.coloured(np.array([[0, 1, 2]]))),  # numbered cells, or classes
     ],
 )
-def test_displacements_have_the_standard_deviation_of_the_set(augmentation, factor):
-    whole = coordinates(180, 190)
-    size, drawn = 41, []
-    for seed in range(600):
-        x, _, _ = tile(whole, (90, 95), size, 0, augmentation, seed)
-        still = np.indices((size, size)) - np.reshape([20 - 90, 20 - 95], (2, 1, 1))
-        u = np.moveaxis(x, -1, 0) - still
-        corners = [(0, 0)] if factor == 0.5 else list(product((0, 20, 40), repeat=2))
-        drawn.append([u[:, r, c] for r, c in corners])
-    drawn = np.array(drawn)  # (600, grid points, 2)
-    expected = np.hypot(factor * augmentation.sigma, 12**-0.5)  # and the shift's 1/√12
-    # Of 600 draws the standard deviation is known to 1/√1200 = 3 %.
-    np.testing.assert_allclose(drawn.std(axis=0), expected, rtol=4 / 1200**0.5)  # measured: 7 %
-    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=4 * expected / 600**0.5)
-    both = np.corrcoef(drawn.reshape(600, -1).T) - np.eye(drawn[0].size)
-    if augmentation.sigma == 10:  # grid points and axes are independent, but for the shift
-        assert np.abs(both).max() < 4 / 600**0.5 + 0.01  # measured: 0.11
+def test_two_labels_are_black_and_white_and_more_have_colours(tmp_path, figures, labels, shown):
+    labels = np.array(labels, np.uint8)
+    x = np.zeros((*labels.shape, 1))
+    augment.draw(tmp_path / "sheet.png", [(x, labels, np.zeros(labels.shape))], "")
+    (picture,) = figures[0].axes[1].get_images()
+    np.testing.assert_allclose(picture.get_array(), shown)
 
 
-def test_the_sets():
-    paper, later = SETS["paper"], SETS["later"]
-    assert list(SETS) == ["paper", "later", "symmetries", "none"]
-    assert (paper.sigma, paper.spline, paper.rotation, paper.flip) == (
-        *(10, "interpolating", "any", True),
+@pytest.mark.parametrize(
+    ("samples", "columns", "rows"), [(1, 1, 1), (5, 5, 1), (6, 5, 2), (11, 5, 3)]
+)
+def test_panels(tmp_path, figures, samples, columns, rows):
+    maps = [
+        (np.full((4, 4, 1), k / 16), np.full((4, 4), k), np.zeros((4, 4))) for k in range(samples)
+    ]
+    augment.draw(tmp_path / "sheet.png", maps, "some title")
+    (figure,) = figures
+    panels = np.reshape(figure.axes, (2 * rows, columns))
+    titles = []
+    for k in range(rows * columns):
+        upper, lower = panels[2 * (k // columns) : 2 * (k // columns) + 2, k % columns]
+        assert len(upper.images) == len(lower.images) == (k < samples)
+        titles += [upper.get_title()] if k < samples else []
+        if k < samples:
+            np.testing.assert_allclose(upper.images[0].get_array(), k / 16)
+    assert titles == ["original", *(f"sample {k}" for k in range(1, samples))]
+    assert figure.get_suptitle() == "some title"
+
+
+def drawn(monkeypatch, *arguments):
+    """Run the command; return the tiles and the title that it passed to `draw`."""
+    seen, draw = [], augment.draw
+    monkeypatch.setattr(
+        augment,
+        "draw",
+        lambda path, tiles, title: (seen.append((tiles, title)), draw(path, tiles, title)),
     )
-    assert (later.sigma, later.spline, later.rotation, later.flip) == (
-        *(10, "b-spline", "any", False),
+    result = call("augment", *arguments)
+    assert result.code == 0, result.err
+    (only,) = seen
+    return only
+
+
+def test_the_command_draws_the_first_slice_and_samples_of_it(tmp_path, monkeypatch):
+    folder, out = write_stack(tmp_path / "data"), tmp_path / "sheet.png"
+    images, labels = draw_stack()
+    tiles, title = drawn(
+        monkeypatch,
+        *(folder / "train-volume.tif", folder / "train-labels.tif", "-o", out),
+        *("--samples", 3, "--tile", 24),
     )
-    assert [name for name, chosen in SETS.items() if chosen.grey] == ["paper", "later"]
-    assert [name for name, chosen in SETS.items() if chosen.exact] == ["symmetries", "none"]
-    assert {chosen.order for chosen in SETS.values()} == {1}
-    assert not Augmentation(sigma=1.0).exact
-    assert not Augmentation(rotation="any").exact
+    with Image.open(out) as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.size == (4 * 360, 760)
+    assert title == "tile of 24 pixels, --augment paper"
+    assert len(tiles) == 4
+    x, label, lines = tiles[0]
+    # 30 x 41 pixels: rows 15 - 12 … 15 + 12, columns 20 - 12 … 20 + 12; scaled by the whole stack.
+    scaled = (images[0, 3:27, 8:32].astype(float) - images.min()) / np.ptp(images)
+    np.testing.assert_allclose(x[..., 0], scaled, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(label, labels[0, 3:27, 8:32])
+    crossing = np.arange(24) % 3 == 0  # a line every 24 // 8 pixels, one of them through pixel 12
+    np.testing.assert_array_equal(lines, crossing[:, None] | crossing)
+    for k, (sample, label, lines) in enumerate(tiles):
+        assert sample.shape == (24, 24, 1)
+        assert label.shape == lines.shape == (24, 24)
+        for other, _, _ in tiles[:k]:
+            assert np.abs(sample - other).max() > 0.1
 
 
-@pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("shape", [(40, 51, 1), (8, 5, 3)])
-def test_the_contract_of_a_tile(name, shape):
+def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
+    # An image of the grid itself: then both go the same way.
+    image = augment.grid((60, 71), (30, 35), 48)
+    tifffile.imwrite(tmp_path / "x.tif", image)
+    tifffile.imwrite(tmp_path / "y.tif", (image > 0).astype(np.uint8))
+    tiles, _ = drawn(
+        monkeypatch,
+        *(tmp_path / "x.tif", tmp_path / "y.tif", "-o", tmp_path / "sheet.png"),
+        *("--tile", 48, "--augment", "symmetries"),
+    )
+    for x, label, lines in tiles:
+        np.testing.assert_array_equal(x[..., 0], lines)
+        np.testing.assert_array_equal(label, lines)
+
+
+def test_a_grid_by_hand():
+    # Every 600 // 8 = 75 pixels, 600 // 200 = 3 pixels wide, from the middle on.
+    lines = augment.grid((180, 100), (90, 20), 600)
+    assert lines.dtype == np.float32
+    np.testing.assert_array_equal(np.flatnonzero(lines[0]), [20, 21, 22, 95, 96, 97])
+    rows = [15, 16, 17, 90, 91, 92, 165, 166, 167]
+    np.testing.assert_array_equal(np.flatnonzero(lines[:, 0]), rows)
+    np.testing.assert_array_equal(lines[16], np.ones(100))
+
+
+@pytest.mark.parametrize("name", augmentation.SETS)
+def test_every_set_and_numbered_cells_and_colour(tmp_path, name):
     rng = np.random.default_rng(0)
-    image = rng.random(shape).astype(np.float32)
-    labels = rng.choice(np.array([0, 3, 200], np.uint8), shape[:2])
-    whole = image, labels, rng.random(shape[:2]).astype(np.float32)
-    before = [array.copy() for array in whole]
-    for array in whole:
-        array.flags.writeable = False
-    first, again, other = (tile(whole, (7, 4), 24, 8, name, seed) for seed in (5, 5, 11))
-    assert [array.shape for array in first] == [(24, 24, shape[2]), (8, 8), (8, 8)]
-    assert [array.dtype for array in first] == [np.float32, np.uint8, np.float32]
-    assert set(np.unique(first[1])) <= {0, 3, 200}
-    for array, same in zip(first, again, strict=True):
-        np.testing.assert_array_equal(array, same)
-    assert (first[0] != other[0]).any() == (name != "none")
-    for array, was in zip(whole, before, strict=True):
-        np.testing.assert_array_equal(array, was)
-        assert not any(np.shares_memory(array, result) for result in first)
-
-
-@pytest.mark.parametrize("scale", [(0.0, 1.0), (-2.5, 6.0)])
-def test_grey_values_vary_over_the_range_of_the_whole_image(scale):
-    low, high = scale
-    image = np.random.default_rng(0).random((50, 60, 2)).astype(np.float32) * 0.2 + 0.4
-    image[0, 0], image[0, 1] = 0, 1  # far from the tile: not its own range counts
-    image = (low + (high - low) * image).astype(np.float32)
-    whole, farthest = (image, image[..., 0], image[..., 0]), []
-    for seed in range(5):
-        plain = tile(whole, (35, 40), 20, 4, without_grey("paper"), seed)
-        varied = tile(whole, (35, 40), 20, 4, "paper", seed)
-        np.testing.assert_array_equal(plain[1], varied[1])  # labels and weights stay
-        np.testing.assert_array_equal(plain[2], varied[2])
-        for c in range(2):
-            before, after = ((v[0][..., c].ravel() - low) / (high - low) for v in (plain, varied))
-            order = np.argsort(before)
-            slope = np.ptp(after) / np.ptp(before)
-            assert (np.diff(after[order]) > -1e-6).all()
-            assert 0.79 < slope < 1.21
-            # At 0.4 … 0.6 of the range the curve lies between slopes of 0.8 and 1.2 from both ends.
-            assert (after > 0.8 * before - 1e-6).all()
-            assert (after < 0.1 + 1.2 * before + 1e-6).all()
-            farthest.append(np.abs(after - before).max())
-    # Over its own fifth of the range, a tile's grey values could move by 0.2 · (0.1 + 0.1) at most.
-    assert max(farthest) > 0.05  # measured: 0.089
-
-
-def test_order_3_reads_the_image_with_the_cubic_spline():
-    rng = np.random.default_rng(0)
-    image = rng.random((40, 51, 1)).astype(np.float32)
-    whole = image, rng.integers(0, 2, (40, 51)), rng.random((40, 51)).astype(np.float32)
-    linear, cubic = (
-        tile(whole, (20, 30), 24, 4, Augmentation(sigma=5.0, rotation="any", order=order), 1)
-        for order in (1, 3)
+    Image.fromarray(rng.integers(0, 256, (20, 33, 3), np.uint8)).save(tmp_path / "x.png")
+    tifffile.imwrite(tmp_path / "y.tif", rng.integers(0, 900, (20, 33)).astype(np.uint16))
+    result = call(
+        *("augment", tmp_path / "x.png", tmp_path / "y.tif", "-o", tmp_path / "sheet.png"),
+        *("--augment", name, "--samples", 5, "--tile", 60),
     )
-    where = tile(
-        (coordinates(40, 51)[0], *whole[1:]),
-        (20, 30),
-        24,
-        4,
-        Augmentation(sigma=5.0, rotation="any"),
-        1,
-    )[0]
-    expected = interpolation.cubic(image, np.moveaxis(where, -1, 0).astype(np.float64))
-    np.testing.assert_allclose(cubic[0], expected, rtol=0, atol=1e-5)  # measured: 2e-6
-    assert np.abs(cubic[0] - linear[0]).max() > 0.05
-    np.testing.assert_array_equal(cubic[1], linear[1])
-    np.testing.assert_array_equal(cubic[2], linear[2])
+    assert result == (0, f"wrote     {tmp_path / 'sheet.png'}\n", "")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (5 * 360, 2 * 720 + 40)
+
+
+def test_the_seed_decides(tmp_path):
+    folder, sheets = write_stack(tmp_path / "data"), []
+    for k, seed in enumerate((1, 1, 2)):
+        out = tmp_path / f"{k}.png"
+        images, labels = folder / "train-volume.tif", folder / "train-labels.tif"
+        call("augment", images, labels, "-o", out, "--seed", seed, "--samples", 1, "--tile", 24)
+        sheets.append(out.read_bytes())
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
+def test_refusals(tmp_path):
+    folder, out = write_stack(tmp_path / "data"), tmp_path / "sheet.png"
+    images, labels = folder / "train-volume.tif", folder / "train-labels.tif"
+    out.write_text("mine")
+    message = refused(call("augment", images, labels, "-o", out))
+    assert message.endswith(f"{out} already exists; name another file with -o")
+    assert out.read_text() == "mine"
+    new = ("-o", tmp_path / "new.png")
+    tifffile.imwrite(tmp_path / "small.tif", np.zeros((30, 40), np.uint8))
+    message = refused(call("augment", images, tmp_path / "small.tif", *new))
+    assert message.endswith(
+        f"is 30 x 41 pixels, but its labels in {tmp_path / 'small.tif'} are 30 x 40; "
+        "pass labels of the same size"
+    )
+    colour = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
+    Image.fromarray(colour).save(tmp_path / "colour.png")
+    assert "is a colour image" in refused(call("augment", images, tmp_path / "colour.png", *new))
+    assert "does not exist" in refused(call("augment", images, tmp_path / "none.tif", *new))
+    for wrong in (("--augment", "all"), ("--samples", 0), ("--tile", 1), ("--seed", -1)):
+        refused(call("augment", images, labels, *new, *wrong))
+    refused(call("augment", images, labels))
+    refused(call("augment", images, labels, "-o", tmp_path / "no folder" / "new.png"))
+    assert not (tmp_path / "new.png").exists()

@@ -1,4 +1,4 @@
-"""What the commands share: types of arguments, and how a command ends."""
+"""What the commands share: types of arguments, their help, and how a command ends."""
 
 import argparse
 
@@ -6,6 +6,7 @@ import pytest
 
 from minunet import cli
 from minunet.errors import InputError
+from minunet.fast import allocator
 
 
 @pytest.mark.parametrize(
@@ -24,21 +25,21 @@ def test_numbers(type_, text, value):
 
 
 @pytest.mark.parametrize(
-    ("type_", "text", "legal"),
+    ("type_", "text", "valid"),
     [
         *[(cli.at_least(1), text, "a whole number ≥ 1") for text in ("0", "-3", "1.5", "", "x")],
         *[(cli.at_least(0, float), text, "a number ≥ 0") for text in ("-1e-9", "nan", "inf", "x")],
         *[(cli.at_least(0, float, below=1), t, "a number ≥ 0 and < 1") for t in ("1", "-1", "nan")],
     ],
 )
-def test_numbers_that_are_refused(type_, text, legal):
+def test_numbers_that_are_refused(type_, text, valid):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         type_(text)
-    assert str(refused.value) == f"{text!r} is not {legal}"
+    assert str(refused.value) == f"{text!r} is not {valid}"
 
 
 @pytest.mark.parametrize("arguments", [["--wrong"], ["--step", "3"], ["--steps"], ["extra"]])
-def test_a_mistake_is_one_line_that_says_where_to_read_on(arguments, capsys):
+def test_a_mistake_is_one_line_that_names_the_help(arguments, capsys):
     parser = cli.Parser("train", "Train.")
     parser.add_argument("--steps", type=int)
     with pytest.raises(SystemExit) as end:
@@ -47,12 +48,28 @@ def test_a_mistake_is_one_line_that_says_where_to_read_on(arguments, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("python -m minunet.train: ")
-    assert err.endswith("(--help lists what is legal)\n")
+    assert err.endswith("(see --help)\n")
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(("columns", "width"), [(60, 58), (100, 98), (250, 100)])
+def test_help_is_as_wide_as_the_terminal_up_to_100_characters(monkeypatch, columns, width):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    parser = cli.Parser("train", "one two " * 200)
+    group = parser.add_argument_group("tiles")
+    group.add_argument("--tile", help="three four " * 50)
+    lines = parser.format_help().splitlines()
+    assert width - 10 < max(map(len, lines)) <= width
+    assert "tiles:" in lines
+
+
+def test_a_parser_is_described_by_the_table_of_commands():
+    assert cli.Parser("predict").description == cli.COMMANDS["predict"]
+    assert cli.Parser("predict", "Something else.").description == "Something else."
+
+
 def end_of(main, capsys):
-    with pytest.raises(BaseException) as end:  # KeyboardInterrupt, too, would end the tests
+    with pytest.raises(BaseException) as end:  # a KeyboardInterrupt, too, would end the tests
         cli.run(main, "some")
     assert isinstance(end.value, SystemExit)
     return end.value.code, *capsys.readouterr()
@@ -67,8 +84,8 @@ def raising(error):
 
 def test_ends(capsys):
     assert end_of(lambda: print("done"), capsys) == (0, "done\n", "")
-    wrong = InputError("a tile of 25 is not legal")
-    expected = (2, "", "python -m minunet.some: a tile of 25 is not legal\n")
+    wrong = InputError("a tile of 25 is not valid")
+    expected = (2, "", "python -m minunet.some: a tile of 25 is not valid\n")
     assert end_of(raising(wrong), capsys) == expected
     code, out, err = end_of(raising(PermissionError(13, "Permission denied", "a.tif")), capsys)
     assert (code, out) == (2, "")
@@ -77,22 +94,22 @@ def test_ends(capsys):
     assert end_of(raising(SystemExit(130)), capsys)[0] == 130
 
 
-def test_ctrl_c_is_no_traceback(capsys):
+def test_ctrl_c_prints_no_traceback(capsys):
     code, out, err = end_of(raising(KeyboardInterrupt()), capsys)
     assert (code, out) == (130, "")
     assert err.count("\n") == 1
 
 
-def test_a_mistake_of_ours_is_a_traceback():
+def test_a_bug_prints_a_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(raising(ZeroDivisionError()), "some")
-    with pytest.raises(ValueError, match="ours"):  # no InputError: nothing the user gave
+    with pytest.raises(ValueError, match="ours"):  # not an InputError: not from the user
         cli.run(raising(ValueError("ours")), "some")
 
 
-def test_every_command_keeps_the_memory_it_gives_back(monkeypatch):
+def test_every_command_keeps_freed_memory(monkeypatch):
     order = []
-    monkeypatch.setattr(cli, "keep_memory", lambda: order.append("keep"))
+    monkeypatch.setattr(allocator, "keep_memory", lambda: order.append("keep"))
     with pytest.raises(SystemExit):
         cli.run(lambda: order.append("main"), "some")
     assert order == ["keep", "main"]

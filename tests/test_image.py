@@ -1,8 +1,19 @@
-"""Bands of rows: every row once, as many at a time as may be."""
+"""Whole images: cut into bands, mirrored beyond the edge, turned and flipped."""
 
+from itertools import product
+from typing import get_args
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from minunet.image import bands
+from minunet.image import AVERAGED, SYMMETRIES, Average, bands, cut, mirror, symmetry
+
+ALL = range(SYMMETRIES)
+PAGE = np.array([[1, 2, 3], [4, 5, 6]])
+
+# Bands
 
 
 @pytest.mark.parametrize("height", [0, 1, 2, 3, 4, 7, 12])
@@ -18,7 +29,154 @@ def test_the_values_of_all_channels_count():
     assert list(bands((4, 5, 3), most=30)) == [slice(0, 2), slice(2, 4)]
 
 
-def test_unless_told_a_band_has_a_million_values(monkeypatch):
+def test_by_default_a_band_has_a_million_values(monkeypatch):
     assert [band.stop for band in bands((2500, 1024))] == [1024, 2048, 2500]
     monkeypatch.setattr("minunet.image.MOST", 10 * 1024)
     assert [band.stop for band in bands((25, 1024))] == [10, 20, 25]
+
+
+# Mirroring
+
+
+@given(size=st.integers(1, 9), first=st.integers(-80, 80), count=st.integers(0, 40))
+def test_mirrored_indices_walk_up_and_down(size, first, count):
+    # The triangle wave, step by step: one pixel on, and back where the axis ends.
+    up_and_down = [*range(size), *range(size - 2, 0, -1)]
+    expected = [up_and_down[k % len(up_and_down)] for k in range(first, first + count)]
+    np.testing.assert_array_equal(mirror(first, count, size), expected)
+
+
+def test_the_edge_pixel_is_not_repeated():
+    np.testing.assert_array_equal(mirror(-2, 9, size=5), [2, 1, 0, 1, 2, 3, 4, 3, 2])
+
+
+def test_a_tile_by_hand():
+    image = np.array([[1, 2, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(cut(image, 0, 1, 2, 2), [[2, 3], [5, 6]])
+    np.testing.assert_array_equal(
+        cut(image, -1, -1, 4, 5),
+        [[5, 4, 5, 6, 5], [2, 1, 2, 3, 2], [5, 4, 5, 6, 5], [2, 1, 2, 3, 2]],
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_a_tile_is_a_copy_with_the_dtype_and_channels_of_the_image(shape):
+    image = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    image.flags.writeable = False
+    tile = cut(image, 0, 0, 5, 7)
+    np.testing.assert_array_equal(tile, image)
+    assert tile.dtype == np.uint16
+    assert not np.shares_memory(tile, image)
+
+
+# Symmetries
+
+
+@given(height=st.integers(1, 6), width=st.integers(1, 6), which=st.integers(0, 7))
+def test_a_symmetry_pixel_by_pixel(height, width, which):
+    image = np.arange(height * width * 2).reshape(height, width, 2)
+    turned = symmetry(image, which)
+    for (r, c), _ in np.ndenumerate(turned[..., 0]):
+        k = turned.shape[1] - 1 - c if which >= 4 else c  # column before the flip
+        row, column = [  # a quarter turn counter-clockwise: the last column becomes the first row
+            (r, k),
+            (k, width - 1 - r),
+            (height - 1 - r, width - 1 - k),
+            (height - 1 - k, r),
+        ][which % 4]
+        np.testing.assert_array_equal(turned[r, c], image[row, column])
+    assert np.shares_memory(turned, image)
+
+
+def permutation(*applied):
+    square = np.arange(9).reshape(3, 3)
+    for which in applied:
+        square = symmetry(square, which)
+    return tuple(square.ravel())
+
+
+def test_groups_that_a_prediction_may_be_averaged_over():
+    assert tuple(AVERAGED) == get_args(Average)
+    assert {name: len(numbers) for name, numbers in AVERAGED.items()} == {
+        "none": 1,
+        "flips": 4,
+        "rotations": 4,
+        "symmetries": SYMMETRIES,
+    }
+    image = np.array([[1, 2], [3, 4]])
+    flips = [image, image[::-1], image[:, ::-1], image[::-1, ::-1]]
+    assert {symmetry(image, k).tobytes() for k in AVERAGED["flips"]} == {
+        flipped.tobytes() for flipped in flips
+    }
+
+
+@pytest.mark.parametrize("average", AVERAGED)
+def test_each_of_them_is_a_group(average):
+    group = {permutation(which) for which in AVERAGED[average]}
+    assert len(group) == len(AVERAGED[average])
+    assert permutation(0) in group
+    assert {permutation(a, b) for a in AVERAGED[average] for b in AVERAGED[average]} == group
+
+
+def test_symmetries_by_hand():
+    for which, turned in [
+        (0, [[1, 2, 3], [4, 5, 6]]),
+        (1, [[3, 6], [2, 5], [1, 4]]),
+        (2, [[6, 5, 4], [3, 2, 1]]),
+        (3, [[4, 1], [5, 2], [6, 3]]),
+        (4, [[3, 2, 1], [6, 5, 4]]),
+        (5, [[6, 3], [5, 2], [4, 1]]),
+        (6, [[4, 5, 6], [1, 2, 3]]),
+        (7, [[1, 4], [2, 5], [3, 6]]),
+    ]:
+        np.testing.assert_array_equal(symmetry(PAGE, which), turned)
+
+
+def as_permutation(which):
+    return tuple(symmetry(np.arange(9).reshape(3, 3), which).ravel())
+
+
+def test_symmetries_are_the_group_of_the_square():
+    assert SYMMETRIES == 8
+    group = {as_permutation(which) for which in ALL}
+    assert len(group) == 8
+    square = np.arange(9).reshape(3, 3)
+    for first, second in product(ALL, ALL):
+        both = symmetry(symmetry(square, first), second)
+        assert tuple(both.ravel()) in group
+    for first in ALL:  # each has an inverse among them
+        assert any(
+            np.array_equal(symmetry(symmetry(square, first), second), square) for second in ALL
+        )
+
+
+def test_neighbours_stay_neighbours():
+    square = np.arange(25).reshape(5, 5)
+    pairs = {frozenset(pair) for pair in zip(square[:, 1:].flat, square[:, :-1].flat, strict=True)}
+    pairs |= {frozenset(pair) for pair in zip(square[1:].flat, square[:-1].flat, strict=True)}
+    for which in ALL:
+        moved = symmetry(square, which)
+        for one, other in zip(moved[:, 1:].flat, moved[:, :-1].flat, strict=True):
+            assert frozenset((one, other)) in pairs
+
+
+@pytest.mark.parametrize("which", ALL)
+def test_image_and_labels_stay_together(which):
+    rng = np.random.default_rng(which)
+    labels = rng.integers(0, 3, (5, 8))
+    image = np.stack([labels * 10.0, labels * 100.0], axis=-1)
+    x, y = symmetry(image, which), symmetry(labels, which)
+    assert x.shape == (*y.shape, 2)
+    assert y.shape == ((5, 8) if which % 2 == 0 else (8, 5))
+    np.testing.assert_array_equal(x[..., 0], y * 10.0)
+    np.testing.assert_array_equal(x[..., 1], y * 100.0)
+    assert x.dtype == image.dtype
+    assert y.dtype == labels.dtype
+
+
+@pytest.mark.parametrize("which", ALL)
+def test_symmetry_does_not_write_to_its_argument(which):
+    page = PAGE.copy()
+    page.flags.writeable = False
+    symmetry(page, which)
+    np.testing.assert_array_equal(page, PAGE)

@@ -15,8 +15,10 @@ from PIL import Image
 from minunet import predict
 from minunet.data.image_files import Slices
 from minunet.fast import threads
-from minunet.network import initialization
-from minunet.prediction import averaging, instances, memory, stack, tiling
+from minunet.network import Network, initialization
+from minunet.prediction import averaging, instances, memory, stack
+from minunet.prediction.averaging import probabilities
+from minunet.prediction.tiling import Tiling
 from minunet.report import run_pictures
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -54,7 +56,9 @@ def expected(images, config, params, paper_step=False):
     scaled = ((images - images.min()) / np.ptp(images)).astype(np.float32)
     return np.stack(
         [
-            tiling.probabilities(params, image, config.architecture, config.tile, paper_step)
+            probabilities(
+                Network(params, config.architecture), image, Tiling(config.tile, paper_step)
+            )
             for image in scaled
         ]
     )
@@ -188,7 +192,7 @@ def test_the_image_is_scaled_as_in_training(tmp_path, scaling):
     Image.fromarray(page.astype(np.uint8)).save(tmp_path / "a.png")
     probability, _ = predicted(tmp_path, tmp_path / "a.png")
     x = x.astype(np.float32)[..., np.newaxis]
-    p = tiling.probabilities(params, x, config.architecture, 24)
+    p = probabilities(Network(params, config.architecture), x, Tiling(24))
     np.testing.assert_allclose(probability, p[..., 1], atol=1e-4)  # measured: 0
 
 
@@ -198,7 +202,7 @@ def test_scores_are_averaged_over_symmetries(tmp_path):
     Image.fromarray(page).save(tmp_path / "a.png")
     probability, _ = predicted(tmp_path, tmp_path / "a.png", "--average", "symmetries")
     x = ((page - float(page.min())) / np.ptp(page)).astype(np.float32)[..., np.newaxis]
-    a = averaging.scores(params, x, config.architecture, 24, average="symmetries")
+    a = averaging.logits(Network(params, config.architecture), x, Tiling(24, average="symmetries"))
     p = np.exp(a[..., 1]) / np.exp(a).sum(axis=-1)
     np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 2e-7
     assert np.abs(probability - expected(page[np.newaxis], config, params)[0, ..., 1]).max() > 1e-3
@@ -299,7 +303,7 @@ def test_however_the_file_is_read(tmp_path, kind, average, scaling):
     for k, image in enumerate(stack.astype(np.float64)):
         of = image if scaling == "image" else stack.astype(np.float64)
         x = ((image - of.min()) / np.ptp(of)).astype(np.float32)[..., np.newaxis]
-        a = averaging.scores(params, x, config.architecture, 24, average=average)
+        a = averaging.logits(Network(params, config.architecture), x, Tiling(24, average=average))
         p = np.exp(a[..., 1]) / np.exp(a).sum(axis=-1)
         np.testing.assert_allclose(probability[k], p, rtol=1e-5)  # measured: 3e-7
         np.testing.assert_array_equal(labels[k], probability[k] > 0.5)
@@ -402,16 +406,16 @@ def test_any_number_of_threads_gives_the_same_result(
     Image.fromarray(page).save(tmp_path / "a.png")
     seen = []
 
-    def segment(*given):
+    def segment(*given, **more):
         seen.append(threads.count())
-        stack.segment(*given)
+        stack.segment(*given, **more)
 
     monkeypatch.setattr(predict, "segment", segment)
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)
     assert seen == [count]
     double = {name: w.astype(np.float64) for name, w in params.items()}
     x = ((page - float(page.min())) / np.ptp(page))[..., np.newaxis]
-    p = tiling.probabilities(double, x, config.architecture, config.tile)
+    p = probabilities(Network(double, config.architecture), x, Tiling(config.tile))
     np.testing.assert_allclose(probability, p[..., 1], rtol=0, atol=1e-6)  # measured: 3e-7
     clear = np.abs(p[..., 1] - 0.5) > 1e-6
     np.testing.assert_array_equal(labels[clear], p.argmax(axis=-1)[clear])
@@ -569,7 +573,7 @@ def test_a_folder_that_cannot_be_made_or_written(setting):
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (OSError("full"), 2)])
 def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, code):
-    classes, calls = stack.classes, []
+    classes, calls = stack.Labelling.classes, []
 
     def stop(*given):
         calls.append(1)
@@ -578,7 +582,7 @@ def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, co
             raise error
         return classes(*given)
 
-    monkeypatch.setattr(stack, "classes", stop)
+    monkeypatch.setattr(stack.Labelling, "classes", stop)
     result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
     assert result.code == code
     assert "Traceback" not in result.err

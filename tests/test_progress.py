@@ -1,4 +1,4 @@
-"""Progress: how durations are written, and what is seen on a terminal and in a log file."""
+"""Progress: durations in words, the bar on a terminal, and the lines in a log file."""
 
 import io
 import sys
@@ -23,7 +23,7 @@ def test_duration(seconds, written):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Lend a clock that is set by hand."""
+    """Return a clock that the test sets by hand."""
     clock = SimpleNamespace(now=100.0)
     clock.monotonic = lambda: clock.now
     monkeypatch.setattr(progress, "time", clock)
@@ -37,7 +37,7 @@ def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
             clock.now += 4
             bar.advance(f"energy {energy}")
             seen.append(capsys.readouterr().err)
-    # After 12 s and 24 s, more than ten apart, and at the end; 4 s a step.
+    # At 4 s a step: after 12 s and 24 s, more than ten apart, and at the end.
     assert seen == [
         *["", "", "step 3/8  energy 2  20 s left\n", "", ""],
         *["step 6/8  energy 5  8 s left\n", "", "step 8/8  energy 7  0 s left\n"],
@@ -45,11 +45,11 @@ def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_time_left_counts_only_what_was_done_now(clock, capsys):
+def test_the_time_left_ignores_what_was_done_before(clock, capsys):
     with progress.Progress(200, "step", done=100) as bar:
         clock.now += 20
-        bar.advance("going on")
-        assert capsys.readouterr().err == "step 101/200  going on  33 min 0 s left\n"
+        bar.advance("resumed")
+        assert capsys.readouterr().err == "step 101/200  resumed  33 min 0 s left\n"
 
 
 def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch):
@@ -57,10 +57,10 @@ def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch):
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress.Progress(2, "tile") as bar:
-        bar.line("a word in between")
+        bar.line("a line in between")
         bar.advance("slice 0")
         bar.advance("slice 1")
     written = terminal.getvalue()
     assert "0/2" in written
-    assert "a word in between\n" in written
-    assert "tile 2/2" not in written  # no plain line besides
+    assert "a line in between\n" in written
+    assert "tile 2/2" not in written  # and no plain line

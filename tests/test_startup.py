@@ -1,4 +1,4 @@
-"""Start-up: `--help` loads no library that a command only needs later."""
+"""Start-up is quick: neither `--help` nor `import minunet` loads a library that is needed later."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 LATER = {
     *("matplotlib", "tifffile", "PIL", "tqdm", "cupy"),
-    # What `import scipy` leaves for later, and `from scipy import ndimage` or its like would load.
+    # `import scipy` does not load these; `from scipy import ndimage` and its like would.
     *("scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
     *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
 }
@@ -18,14 +18,34 @@ atexit.register(lambda: print(*sys.modules, file=sys.stderr))
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
-"""Runs a command as `python -m` does, and lists what is loaded when it ends."""
+"""Run a command as `python -m` does; at the end, print what is loaded."""
 
 
 @pytest.mark.parametrize("command", ["augment", "data", "evaluate", "geometry", "predict", "train"])
-def test_what_is_used_later_is_loaded_later(command):
+def test_help_loads_no_library_that_is_used_later(command):
     arguments = [sys.executable, "-c", WATCHED, f"minunet.{command}", "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.startswith(f"usage: python -m minunet.{command} ")
     loaded = set(done.stderr.split())
     assert "minunet.cli" in loaded
     assert loaded & LATER == set()
+
+
+def packages(code):
+    """Run code in a new interpreter; return the top-level packages that it loads."""
+    code = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"
+    arguments = [sys.executable, "-c", code]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_the_package_alone_loads_numpy_at_most():
+    loaded = packages("import minunet")
+    assert "minunet" in loaded
+    assert loaded - sys.stdlib_module_names <= {"minunet", "numpy"}
+
+
+def test_the_list_of_commands_needs_no_library():
+    loaded = packages("from minunet import __main__; __main__.overview()")
+    assert "minunet" in loaded
+    assert loaded - sys.stdlib_module_names == {"minunet"}

@@ -74,9 +74,9 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     ones = labels[3].mean()  # the last of four slices is held out
     for words in (
         f"data      {data / 'train-volume.tif'}: 4 slices, 30 x 41 pixels, uint8",
-        f"values    {images.min()} … {images.max()}, scaled: minmax",
+        f"values    {images.min()} … {images.max()}, scaling: minmax",
         f"labels    0 → class 0 ({1 - labels.mean():.1%} of the pixels), 1 → class 1",
-        "3 slices to train on; validation on slice 3",
+        "4 slices: 3 for training, 1 held out for validation (3)",
         f"to beat   pixel error {min(ones, 1 - ones):.4f}:",
         "network   434 parameters",
         "tile      24 → 8 pixels",
@@ -163,7 +163,7 @@ def both_layouts(folder):
         (colour, "4 slices, 30 x 41 pixels, 3 channels, uint8", 3, (0, 255)),
         (three_classes_uint16, "2 → class 2", 1, (0, 1, 2)),
         (smaller_than_the_tile, "3 slices, 9 x 5 pixels", 1, (0, 1)),
-        (a_single_image, "1 slices to train on; none held out", 1, (0, 1)),
+        (a_single_image, "1 slice for training, none held out", 1, (0, 1)),
         (several_sizes, "12 x 50 and 30 x 41 pixels, uint16", 1, (0, 1)),
         (both_layouts, "train-volume.tif: 4 slices", 1, (0, 1)),
     ],
@@ -493,8 +493,8 @@ def test_data_that_is_refused_leaves_nothing_either(tmp_path, data, monkeypatch)
     monkeypatch.chdir(tmp_path)
     volume = data / "train-volume.tif"
     for arguments, said in (
-        (("--images", volume), "--images and --labels belong together"),
-        (("--labels", volume), "--images and --labels belong together"),
+        (("--images", volume), "give --images and --labels together"),
+        (("--labels", volume), "give --images and --labels together"),
         (("--images", volume, "--labels", volume), "values"),
         (("--images", volume, "--labels", "none.tif"), "none.tif does not exist"),
         (("--data", "none"), "none is not a folder"),

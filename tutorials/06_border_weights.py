@@ -6,8 +6,8 @@
 # Afterwards you can write equation (2) and redraw Figure 3 of the paper, choose $w_0$ and $\sigma$
 # for your own cells, and say why a network trained with them draws its borders too thick.
 #
-# Explains `minunet/weight_map.py`, `distances.py`, `instances.py`, and the picture of
-# `weight_map_figure.py`. Before: [5. The energy](05_energy.ipynb).
+# Explains `minunet/data/weight_map.py` and `distances.py`, `minunet/prediction/instances.py`, and
+# the picture of `minunet/report/figure3.py`. Before: [5. The energy](05_energy.ipynb).
 # After: [7. The U](07_the_u.ipynb).
 
 # %%

@@ -6,8 +6,8 @@
 # Afterwards you can draw Figure 1 from three rules, write the network and its gradient line by
 # line, say which pixels an output pixel sees, and choose weights with which 23 layers work.
 #
-# Explains `minunet/unet.py`, `geometry.py`, `architecture.py`, `initialization.py` and
-# `ops/crop_concat.py`.
+# Explains `minunet/network/unet.py`, `sizes.py`, `architecture.py`, `initialization.py` and
+# `minunet/ops/crop_concat.py`.
 # Before: [6. Border weights](06_border_weights.ipynb).
 # After: [8. Tiles without seams](08_tiles.ipynb).
 
@@ -75,7 +75,7 @@ print("legal tiles at depth 4:", *islice(sizes.valid_sizes(4), 5), "…")
 # cropped to its centre by 4, 16, 40 and 88 pixels a side, lowest level first. Black is a 1×1
 # convolution. Above each box stand its channels, below it its size.
 #
-# `geometry.figure1` lists the arrows. The next cell counts weights and biases a second way, from
+# `sizes.figure1` lists the arrows. The next cell counts weights and biases a second way, from
 # the channels: 31,030,658, in 18 + 4 + 1 = 23 layers.
 
 # %%

@@ -6,7 +6,7 @@
 # Afterwards you can mirror an image, cut it into tiles, and put the answers together so that not
 # one bit tells where a tile ended; and you can say why a step of 384 does that and 388 does not.
 #
-# Explains `minunet/tiling.py` and `averaging.py`.
+# Explains `minunet/prediction/tiling.py` and `averaging.py`.
 # Before: [7. The U](07_the_u.ipynb). After: [9. Thirty images are enough](09_deformation.ipynb).
 
 # %%
@@ -305,7 +305,7 @@ check_steps(steps)
 
 # %%
 # 3. Cover one axis of an image with as few tiles as the aligned step, the largest multiple of
-#    2^depth that leaves no gap, allows. A tile's output is of `geometry.output_size(tile, depth)`.
+#    2^depth that leaves no gap, allows. A tile's output is of `sizes.output_size(tile, depth)`.
 def origins(size, depth, tile):
     """Where the outputs of the tiles begin: a list of pixels, the first of them 0."""
     ...

@@ -6,8 +6,9 @@
 # Afterwards you can write the elastic deformation of section 3.1 of the paper, from nine random
 # vectors to a warped tile with its labels, and say how much of it a tile bears.
 #
-# Explains `minunet/deformation.py`, `interpolation.py`, `grey_values.py`, `augment.py`,
-# `sampling.py`, `augment_sheet.py` and `ops/dropout.py`.
+# Explains `minunet/augmentation/`: `deformation.py`, `interpolation.py`, `grey_values.py` and
+# `tile.py`; the command `minunet/augment.py`, `minunet/training/sampling.py` and
+# `minunet/ops/dropout.py`.
 # Before: [8. Tiles without seams](08_tiles.ipynb). After: [10. Training](10_training.ipynb).
 
 # %%

@@ -8,7 +8,7 @@
 # a dead, a diverged and a one-class run from a healthy one.
 #
 # Before: [9. Thirty images are enough](09_deformation.ipynb). After:
-# [11. How good is it?](11_scores.ipynb). Explains `minunet/sgd.py` and `minunet/training.py`.
+# [11. How good is it?](11_scores.ipynb). Explains `minunet/training/sgd.py` and `loop.py`.
 
 # %%
 import inspect

@@ -6,7 +6,7 @@
 # Afterwards you can compute the rate of a layer, derive the forms in `minunet/fast/` from the
 # definition, Winograd's among them, and say which of them pays when, and what it costs in rounding.
 #
-# Explains `minunet/fast/` (`direct.py`, `winograd.py`, `blas.py`) and `minunet/threads.py`. Before:
+# Explains `minunet/fast/` (`direct.py`, `winograd.py`, `blas.py`, `threads.py`). Before:
 # [11. How good is it?](11_scores.ipynb). After: [13. Your own data](13_your_own_data.ipynb).
 
 # %%

@@ -8,7 +8,7 @@
 #
 # Before: [12. Making it fast](12_speed.ipynb). Back to the start:
 # [1. What is a convolution?](01_convolution.ipynb). Explains `minunet/train.py`, `predict.py`,
-# `evaluate.py`, `report.py` and the readers in `minunet/data/`.
+# `evaluate.py`, `minunet/report/page.py` and the readers in `minunet/data/`.
 
 # %%
 import json

@@ -2,10 +2,11 @@
 
     python -m minunet.data FOLDER
 
-FOLDER then holds `train-volume.tif`, `train-labels.tif` (0 membrane, 255 cell) and `instances.tif`
-(0 membrane, k cell k): something to train on, to predict, and to look at.
+FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 membrane, 255 cell) and
+`instances.tif` (0 membrane, k cell k): data to try training and prediction on.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,25 @@ from minunet.cli import Parser, at_least, run
 from minunet.data.synthetic import em_stack
 
 
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = Parser("data")
+    add = parser.add_argument
+    add("folder", type=Path, metavar="FOLDER", help="folder to write to, new or empty")
+    for name, least, default, text in (
+        ("slices", 1, 10, "number of slices"),
+        ("height", 1, 256, "height of a slice, in pixels"),
+        ("width", 1, 256, "width of a slice, in pixels"),
+        ("seed", 0, 0, "random seed of the stack"),
+    ):
+        text = f"{text} (default: {default})"
+        add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Write the stack that the command line asks for."""
-    parser = Parser("data", "Write a synthetic EM stack with its labels.")
-    parser.add_argument("folder", type=Path, help="to write into, new or empty")
-    for name, default in (("slices", 10), ("height", 256), ("width", 256)):
-        parser.add_argument(
-            f"--{name}",
-            type=at_least(1),
-            default=default,
-            metavar="N",
-            help=f"(default: {default})",
-        )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(default: 0)")
-    args = parser.parse_args()
+    """Write a synthetic stack, its labels and its instances."""
+    args = parse()
     files.check_new_folder(args.folder, "name a new folder")
     import tifffile
 

@@ -12,6 +12,7 @@ are background there too, and nothing says so. To leave pixels out of the traini
 Source: celltrackingchallenge.net/annotations; the names are those of its data sets.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -150,23 +151,44 @@ def _slice(path: Path) -> Array:
     return slices[0]
 
 
+def read_mask(path: Path, largest: float = math.inf) -> Array:
+    """Read the mask of one frame.
+
+    Parameters
+    ----------
+    path : Path
+    largest : float     largest valid value
+
+    Returns
+    -------
+    (H, W) integer : 0 = background, k = cell k
+
+    Raises
+    ------
+    InputError
+        If the file is in colour or holds several slices, or a value is not a whole number from 0
+        to `largest`.
+    """
+    (mask,) = image_files.grey([_slice(path)], path)
+    if mask.dtype.kind == "f" or mask.min() < 0 or mask.max() > largest:
+        raise InputError(
+            f"{path} is not a mask: it holds values from {mask.min():g} to {mask.max():g} "
+            f"({mask.dtype}); valid values are 0 for background, k for cell k and {IGNORED} for "
+            "pixels that are not annotated, stored as integers"
+        )
+    return mask
+
+
 def _mask(path: Path, image: Array) -> tuple[Array, Array]:
     """Read a mask: its cells (H, W) uint16, and where it is not annotated, (H, W) bool."""
-    mask = _slice(path)
-    if mask.shape[2] != 1:
-        raise InputError(f"{path} is in colour; a mask is grey, the value k for cell k")
-    if mask.shape[:2] != image.shape[:2]:
+    mask = read_mask(path, largest=IGNORED)
+    if mask.shape != image.shape[:2]:
         raise InputError(
             f"{path} is {mask.shape[0]} x {mask.shape[1]} pixels, its frame "
             f"{image.shape[0]} x {image.shape[1]}"
         )
-    if mask.dtype.kind == "f" or mask.min() < 0 or mask.max() > IGNORED:
-        raise InputError(
-            f"{path} holds values from {mask.min():g} to {mask.max():g}, {mask.dtype}; legal are "
-            f"whole numbers: 0 background, k cell k, {IGNORED} not annotated"
-        )
-    ignored = mask[..., 0] == IGNORED
-    return np.where(ignored, 0, mask[..., 0]).astype(np.uint16), ignored
+    ignored = mask == IGNORED
+    return np.where(ignored, 0, mask).astype(np.uint16), ignored
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data import ctc, readers, synthetic
-from minunet.data.readers import Annotation, Kind
+from minunet.data.ctc import Truth
+from minunet.data.readers import Annotation, Kind, LabelValues
 from minunet.data.scaling import Scaling, scale
 from minunet.data.targets import PAPER, Weighting, targets
 from minunet.errors import InputError
@@ -17,6 +18,15 @@ from minunet.image import Sample
 
 SYNTHETIC_SHAPE, SYNTHETIC_SEED = (10, 256, 256), 2015
 """Slices, rows and columns of the built-in data, and the seed that makes them alike each time."""
+
+
+class Source(NamedTuple):
+    """Where the images and labels of a data set are, and how to read the labels."""
+
+    images: str | None  # path; None: the built-in synthetic EM
+    labels: str | None  # path; None: `images` is in the layout of the Cell Tracking Challenge
+    kind: Kind = "auto"  # of the label values, see `readers.annotate`
+    truth: Truth = "both"  # see `ctc.read`
 
 
 class Dataset(NamedTuple):
@@ -39,39 +49,29 @@ class Dataset(NamedTuple):
 
 
 def load(
-    images: str | None,
-    labels: str | None,
-    validation: str,
-    scaling: Scaling,
-    weighting: Weighting = PAPER,
-    kind: Kind = "auto",
-    truth: ctc.Truth = "both",
+    source: Source, validation: str, scaling: Scaling, weighting: Weighting = PAPER
 ) -> Dataset:
-    """Load a data set, or make the built-in synthetic one.
+    """Load a data set, or generate the built-in synthetic one.
 
     Parameters
     ----------
-    images, labels : str or None     paths, see `readers.read_pair`; without labels, a folder in
-                                     the layout of the Cell Tracking Challenge, see `ctc.read`;
-                                     both None: synthetic EM
-    validation : str                 see `split`
-    scaling : str                    see `scaling.scale`
-    weighting : Weighting            of the pixels
-    kind : str                       what the numbers in label files are, see `readers.annotate`
-    truth : str                      see `ctc.read`
+    source : Source
+    validation : str          see `split`
+    scaling : str             see `scaling.scale`
+    weighting : Weighting     form and constants of the weight maps
 
     Raises
     ------
     InputError
-        If the data cannot be read, or do not belong together.
+        If the data cannot be read, or images and labels do not match.
     """
-    raw, annotation = _read(images, labels, kind, truth)
+    raw, annotation = _read(source)
     training, held_out = split(validation, len(raw))
     made = targets(annotation, training, weighting)
     digest = hashlib.sha256()
     for array in (*raw, *annotation.labels, *(annotation.cells or ())):
         digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
-    described = _describe(images, raw, scaling, annotation.values, training, held_out)
+    found = _describe(source.images or "synthetic EM", raw, scaling, annotation.values)
     return Dataset(
         scale(raw, scaling),
         made.labels,
@@ -82,17 +82,16 @@ def load(
         held_out,
         annotation.values.values,
         digest.hexdigest(),
-        [*described, made.description],
+        [*found, _describe_split(training, held_out), made.description],
     )
 
 
-def _read(
-    images: str | None, labels: str | None, kind: Kind, truth: ctc.Truth
-) -> tuple[list[Array], Annotation]:
-    """Read, or make, the images and what is annotated on them."""
+def _read(source: Source) -> tuple[list[Array], Annotation]:
+    """Read or generate the images, unscaled, and their annotation."""
+    images, labels, kind, truth = source
     if images is None:
         if labels:
-            raise InputError("--images and --labels belong together; --images is missing")
+            raise InputError("give --images and --labels together; --images is missing")
         stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
         masks = [mask[..., np.newaxis] for mask in stack.labels]
         annotation = readers.annotate(masks, "classes", "synthetic EM")
@@ -100,7 +99,7 @@ def _read(
     if labels is not None:
         return readers.read_pair(Path(images), Path(labels), kind)
     if not ctc.find(Path(images)):
-        raise InputError("--images and --labels belong together; --labels is missing")
+        raise InputError("give --images and --labels together; --labels is missing")
     frames = ctc.read(Path(images), truth)
     cells = [cell.astype(np.int32) for cell in frames.instances]
     return frames.images, readers.of_cells(cells, frames.ignored)
@@ -158,15 +157,8 @@ def _block(block: str, count: int) -> range:
     return range(count - slices, count)
 
 
-def _describe(
-    source: str | None,
-    raw: Sequence[Array],
-    scaling: str,
-    values: readers.LabelValues,
-    training: Sequence[int],
-    held_out: Sequence[int],
-) -> list[str]:
-    """Say what was found and what it is taken for."""
+def _describe(name: str, raw: Sequence[Array], scaling: Scaling, values: LabelValues) -> list[str]:
+    """Describe images and labels: size, type, range of values, classes."""
     sizes = sorted({image.shape[:2] for image in raw})
     extent = " and ".join(f"{h} x {w}" for h, w in sizes[:3]) + (" and others" if sizes[3:] else "")
     channels = "" if raw[0].shape[2] == 1 else f", {raw[0].shape[2]} channels"
@@ -175,15 +167,24 @@ def _describe(
         f"{value} → class {k} ({fraction:.1%} of the pixels)"
         for k, (value, fraction) in enumerate(zip(values.values, values.fractions, strict=True))
     )
-    if held_out:
-        block = f"{held_out[0]}" + (f" … {held_out[-1]}" if len(held_out) > 1 else "")
-        split_up = f"{len(training)} slices to train on; validation on slice {block}, whole"
-    else:
-        split_up = f"{len(training)} slices to train on; none held out: scores are of these"
     return [
-        f"data      {source or 'synthetic EM'}: {len(raw)} slices, {extent} pixels{channels}, "
-        f"{raw[0].dtype}",
-        f"values    {low:g} … {high:g}, scaled: {scaling}",
+        f"data      {name}: {_slices(len(raw))}, {extent} pixels{channels}, {raw[0].dtype}",
+        f"values    {low:g} … {high:g}, scaling: {scaling}",
         f"labels    {classes}",
-        f"split     {split_up}",
     ]
+
+
+def _describe_split(training: Sequence[int], held_out: Sequence[int]) -> str:
+    """Describe which slices are held out."""
+    count = _slices(len(training) + len(held_out))
+    if not held_out:
+        return f"split     {count} for training, none held out: scores are for the training data"
+    block = f"{held_out[0]}" + (f" … {held_out[-1]}" if len(held_out) > 1 else "")
+    return (
+        f"split     {count}: {len(training)} for training, {len(held_out)} held out for "
+        f"validation ({block})"
+    )
+
+
+def _slices(count: int) -> str:
+    return "1 slice" if count == 1 else f"{count} slices"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from minunet.image import bands
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from tifffile import TiffPageSeries
 
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
@@ -65,16 +66,25 @@ class Slices(Sequence[Array]):
         """Count the slices."""
         return len(self.pages)
 
-    def __getitem__(self, k: Any) -> Any:
-        """Load slice k."""
-        file, load, _ = self.pages[k]
-        with _reading(file):
-            page = load()
-        # One bit per pixel comes as booleans.
-        page = page.astype(np.uint8) if page.dtype == bool else page
-        if page.dtype.kind not in "uif" or not _finite(page):
-            raise InputError(f"{file} holds values that are not finite, real numbers")
-        return page[..., np.newaxis] if page.ndim == 2 else _colour(page, file)
+    @overload
+    def __getitem__(self, k: int) -> Array: ...
+    @overload
+    def __getitem__(self, k: slice) -> list[Array]: ...
+    def __getitem__(self, k: int | slice) -> Array | list[Array]:
+        """Load slice k, or a range of slices."""
+        pages = self.pages[k]
+        return [_load(page) for page in pages] if isinstance(pages, list) else _load(pages)
+
+
+def _load(page: Page) -> Array:
+    """Load a slice (H, W, C)."""
+    with _reading(page.file):
+        pixels = page.load()
+    # One bit per pixel comes as booleans.
+    pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
+    if pixels.dtype.kind not in "uif" or not _finite(pixels):
+        raise InputError(f"{page.file} holds values that are not finite, real numbers")
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else _colour(pixels, page.file)
 
 
 def read(path: Path) -> list[Array]:
@@ -98,6 +108,31 @@ def read(path: Path) -> list[Array]:
     if len(channels) > 1:
         raise InputError(f"{path} mixes images of {sorted(channels)} channels; convert them to one")
     return images
+
+
+def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
+    """Drop the channel axis of greyscale images.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, 1)
+    source : Path or str               where they come from, for the message
+
+    Returns
+    -------
+    list of (H, W)
+
+    Raises
+    ------
+    InputError
+        If the images are in colour.
+    """
+    if any(image.shape[2] != 1 for image in images):
+        raise InputError(
+            f"{source} is in colour; labels, masks and probabilities must be greyscale: convert it "
+            "to one channel"
+        )
+    return [image[..., 0] for image in images]
 
 
 def files(path: Path) -> list[Path]:
@@ -184,13 +219,15 @@ def _pages_of_tiff(path: Path) -> list[Page]:
                     f"{path} has the axes {series.axes}; stacks of grey or colour slices are read "
                     f"({cure})"
                 )
-            pages.extend(_pages_of_series(path, series, series.shape[-keep:]))
+            dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
+            pages.extend(_pages_of_series(path, series, dtype, series.shape[-keep:]))
         return pages
 
 
-def _pages_of_series(path: Path, series: Any, shape: tuple[int, ...]) -> list[Page]:
+def _pages_of_series(
+    path: Path, series: "TiffPageSeries", dtype: np.dtype, shape: tuple[int, ...]
+) -> list[Page]:
     """List the slices of a series of a TIFF file, each of a shape (H, W) or (H, W, C)."""
-    dtype = np.dtype(series.dtype).newbyteorder(series.parent.byteorder)
     size, count = dtype.itemsize * math.prod(shape), math.prod(series.shape) // math.prod(shape)
 
     def mapped(offset: int) -> Page:
@@ -198,12 +235,13 @@ def _pages_of_series(path: Path, series: Any, shape: tuple[int, ...]) -> list[Pa
 
     if series.dataoffset is not None:
         return [mapped(series.dataoffset + k * size) for k in range(count)]
-    if all(page is not None and page.shape == shape for page in series.pages):
+    pages = [page for page in series.pages if page is not None and page.shape == shape]
+    if len(pages) == len(series.pages):
         return [
             mapped(page.dataoffsets[0])
             if page.is_memmappable
             else Page(path, partial(_read_page, path, page.index), mapped=False)
-            for page in series.pages
+            for page in pages
         ]
     data = series.asarray().reshape(-1, *shape)  # an odd one: several slices in a page
     return [Page(path, partial(data.__getitem__, k), mapped=False) for k in range(count)]

@@ -72,9 +72,9 @@ def _read_images(prediction: Path, truth: Path) -> Pair:
     names = [str(k) for k in range(len(images))]
     if prediction.is_dir() and truth.is_dir():
         names = _same_names(prediction, truth)
-    found, thresholds = _interpret(_grey(images, prediction), prediction)
+    found, thresholds = _interpret(image_files.grey(images, prediction), prediction)
     if regions:
-        of_truth = [segments.components(one) for one in _grey(masks, truth)]
+        of_truth = [segments.components(one) for one in image_files.grey(masks, truth)]
     else:
         of_truth = [_renumbered(one) for one in readers.numbered_cells(masks, truth)]
     for one, other, name in zip(found, of_truth, names, strict=False):
@@ -113,13 +113,6 @@ def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
         raise InputError(f"{name} is {a} pixels, that of {other_name} {b}")
 
 
-def _grey(images: Sequence[Array], source: Path) -> list[Array]:
-    """Drop the axis of channels, of which there must be one."""
-    if images[0].shape[2] != 1:
-        raise InputError(f"{source} is in colour; probabilities, labels and cells are grey")
-    return [image[..., 0] for image in images]
-
-
 def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[float, ...]]:
     """Tell a probability from numbered cells; return either, and the thresholds to try."""
     types = {image.dtype for image in images}
@@ -154,18 +147,10 @@ def _read_frames(prediction: Path, truth: Path) -> Pair:
     for number, path in ctc.numbered(truth, ctc.MASK).items():
         if number not in results:
             raise InputError(f"{folder} has no mask{number:03}.tif, which {path} wants")
-        found, cells_there = _mask(results[number]), _mask(path)
+        found, cells_there = ctc.read_mask(results[number]), ctc.read_mask(path)
         _same_size(found, cells_there, str(results[number]), str(path))
         annotated = cells_there != ctc.IGNORED
         pair.prediction.append(_renumbered(np.where(annotated, found, 0)))
         pair.truth.append(_renumbered(np.where(annotated, cells_there, 0)))
         pair.names.append(f"{number:03}")
     return pair
-
-
-def _mask(path: Path) -> Array:
-    """Read a mask of one frame, (H, W) integer."""
-    images = _grey(image_files.read(path), path)
-    if len(images) > 1 or images[0].dtype.kind == "f" or images[0].min() < 0:
-        raise InputError(f"{path} is no mask: one slice of integers, 0 background, k cell k")
-    return images[0]

@@ -61,10 +61,9 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
     InputError
         Unless the values are {0, 255}, {0, 1} or 0 … K-1.
     """
-    if masks[0].shape[2] != 1:
-        raise InputError(f"{source} holds colour images; labels are grey, one value per class")
     counted: dict[float, int] = {}
-    for mask in masks:
+    maps = image_files.grey(masks, source)
+    for mask in maps:
         for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
             counted[float(value)] = counted.get(float(value), 0) + int(count)
     values = sorted(counted)
@@ -84,7 +83,7 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
             "(or --labels-are cells, if they number the cells)"
         )
     total = sum(counted.values())
-    labels = [np.searchsorted(values, mask[..., 0]).astype(np.uint8) for mask in masks]
+    labels = [np.searchsorted(values, mask).astype(np.uint8) for mask in maps]
     return labels, LabelValues(
         tuple(int(v) for v in values), tuple(counted[v] / total for v in values)
     )
@@ -107,13 +106,9 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
     InputError
         If a value is not a whole number ≥ 0, or there is no cell.
     """
-    if masks[0].shape[2] != 1:
-        raise InputError(f"{source} holds colour images; cells are numbered in grey: 0, 1, 2, …")
-    cells = [mask[..., 0].astype(np.int32) for mask in masks]
-    if any(
-        (cell != mask[..., 0]).any() or cell.min() < 0
-        for cell, mask in zip(cells, masks, strict=True)
-    ):
+    maps = image_files.grey(masks, source)
+    cells = [map_.astype(np.int32) for map_ in maps]
+    if any((cell != map_).any() or cell.min() < 0 for cell, map_ in zip(cells, maps, strict=True)):
         raise InputError(
             f"{source} numbers no cells: legal are whole numbers, 0 for the background"
         )

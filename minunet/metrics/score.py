@@ -41,8 +41,30 @@ def finite(value: float | None) -> TypeGuard[float]:
     return value is not None and isfinite(value)
 
 
+def best_and_worst(score: Score) -> list[int]:
+    """Find the slices with the best and the worst score.
+
+    Returns
+    -------
+    list of int : indices of the best and the worst slice; only one if they are the same, none if
+        the score is defined for no slice. The last of equally good slices is the best, the first
+        of equally bad ones is the worst.
+
+    Examples
+    --------
+    >>> best_and_worst(Score("seg", "SEG", 0.5, (0.5, float("nan"), 0.2, 0.8), "a mean"))
+    [3, 2]
+    """
+    sign = 1 if score.higher_is_better else -1
+    known = [k for k, value in enumerate(score.slices) if finite(value)]
+    known.sort(key=lambda k: sign * score.slices[k])
+    return list(dict.fromkeys((*known[-1:], *known[:1])))
+
+
 def number(value: float | None) -> str:
-    """Write a score with the digits that mean something.
+    """Format a score for running text and reports, with no more digits than are meaningful.
+
+    For columns with aligned decimal points, see `_aligned`.
 
     Examples
     --------
@@ -64,7 +86,7 @@ def table(scores: Sequence[Score]) -> list[str]:
     for score in scores:
         at = "" if score.threshold is None else f"{score.threshold:g}"
         words = wrap(score.convention, WIDTH - 47)
-        lines.append(f"{score.name:31}{_number(score.value)}{at:>4}  {words[0]}")
+        lines.append(f"{score.name:31}{_aligned(score.value)}{at:>4}  {words[0]}")
         lines.extend(f"{'':47}{line}" for line in words[1:])
     return lines
 
@@ -77,16 +99,16 @@ def slices_table(scores: Sequence[Score], names: Sequence[str]) -> list[str]:
     rows = zip(*([""] * (deepest - len(head)) + head for head in columns), strict=True)
     lines = [f"{left:{first}}" + "".join(f"{word:>10}" for word in words) for left, *words in rows]
     for k, name in enumerate(names):
-        lines.append(f"{name:{first}}" + "".join(_number(score.slices[k]) for score in scores))
+        lines.append(f"{name:{first}}" + "".join(_aligned(score.slices[k]) for score in scores))
     return [line.rstrip() for line in lines]
 
 
-def _number(value: float) -> str:
-    """Write a value 10 characters wide, its point where all have it; small errors need more digits.
+def _aligned(value: float) -> str:
+    """Format a value for a column: 10 characters, decimal points aligned, 6 digits below 0.01.
 
     Examples
     --------
-    >>> [_number(value) for value in (0.98765, 0.000353, 12, float("nan"))]
+    >>> [_aligned(value) for value in (0.98765, 0.000353, 12, float("nan"))]
     ['  0.9877  ', '  0.000353', ' 12       ', '  –       ']
     """
     if isinstance(value, int):

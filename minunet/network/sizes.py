@@ -1,13 +1,13 @@
-"""Sizes along the U: which tiles are legal, what comes out, and Figure 1 as a table.
+"""Sizes along the U: valid tile sizes, the size of the output, and Figure 1 as a table.
 
-A 3x3 convolution takes two pixels, a pooling halves, an up-convolution doubles. With d poolings and
-a map of m pixels that reaches the bottom:
+A 3x3 convolution removes two pixels, a pooling halves the size, and an up-convolution doubles it.
+With d poolings and a map of m pixels at the bottom:
 
-    size in     n = 2^d m + 4 (2^d - 1)        so that every pooling meets an even size
-    size out    2^d (m - 8) + 4 = n - 2·margin,        margin = 6·2^d - 4
+    input size     n = 2^d m + 4 (2^d - 1)        the size is even at every pooling
+    output size    2^d (m - 8) + 4 = n - 2·margin,        margin = 6·2^d - 4
 
-For the paper's d = 4 that is n = 16 m + 60 and a margin of 92: the smallest tile is 188 → 4, the
-one of Figure 1 is 572 → 388.
+For the paper's d = 4, n = 16 m + 60 and the margin is 92: the smallest tile is 188 → 4, and the
+tile of Figure 1 is 572 → 388.
 """
 
 from collections.abc import Iterator
@@ -21,38 +21,38 @@ Stages = list[tuple[str, tuple[int, ...]]]
 
 
 def margin(depth: int) -> int:
-    """Pixels that a tile loses on each side: 92 for the paper's four poolings."""
+    """Return the pixels that a tile loses on each side: 92 for the paper's four poolings."""
     return 6 * 2**depth - 4
 
 
 def output_size(size: int, depth: int) -> int:
-    """Size of the segmentation of a tile: 388 for the paper's 572.
+    """Return the size of the segmentation of a tile: 388 for the paper's 572.
 
     Raises
     ------
     InputError
-        If no tile of this size is legal.
+        If the size is not valid at this depth.
     """
     stages(size, depth)
     return size - 2 * margin(depth)
 
 
 def stages(size: int, depth: int) -> Stages:
-    """Size of the map at every arrow of Figure 1, stage by stage.
+    """Compute the size of the map at every arrow of Figure 1, stage by stage.
 
     Parameters
     ----------
-    size : int      of the input tile, pixels
+    size : int      size of the input tile, pixels
     depth : int     number of poolings
 
     Returns
     -------
-    list of (stage, (s0, s1, s2)) : a stage takes s0 pixels; its convolutions leave s1 and s2
+    list of (stage, (s0, s1, s2)) : size of the input of a stage and of its two convolutions, pixels
 
     Raises
     ------
     InputError
-        If the tile is illegal: the message names the nearest legal sizes.
+        If the size is not valid at this depth: the message names the nearest valid sizes.
 
     Examples
     --------
@@ -62,15 +62,17 @@ def stages(size: int, depth: int) -> Stages:
     walk = _walk(size, depth)
     if walk is None:
         below, above = nearest_valid(size, depth)
-        nearest = f"{below} and {above}" if below else f"{above}, the smallest of all"
-        raise InputError(
-            f"a tile of {size} pixels is not legal at depth {depth}; the nearest legal: {nearest}"
+        valid = (
+            f"the nearest valid sizes are {below} and {above}"
+            if below
+            else f"the smallest valid size is {above}"
         )
+        raise InputError(f"a tile of {size} pixels is not valid at depth {depth}; {valid}")
     return walk
 
 
 def _walk(size: int, depth: int) -> Stages | None:
-    """Sizes along the U, or None where a pooling meets an odd size or nothing is left."""
+    """Return the sizes along the U, or None if a pooling meets an odd size or nothing is left."""
     walk: Stages = []
     s = size
     for level in range(depth):
@@ -87,12 +89,12 @@ def _walk(size: int, depth: int) -> Stages | None:
 
 
 def is_valid(size: int, depth: int) -> bool:
-    """Whether every pooling of a tile meets an even size, and something comes out."""
+    """Return True if the size is even at every pooling and the output is not empty."""
     return _walk(size, depth) is not None
 
 
 def valid_sizes(depth: int) -> Iterator[int]:
-    """Legal tile sizes, smallest first, without end: they lie 2^depth pixels apart.
+    """Yield the valid tile sizes from the smallest up, without end: they are 2^depth pixels apart.
 
     Examples
     --------
@@ -105,7 +107,7 @@ def valid_sizes(depth: int) -> Iterator[int]:
 
 
 def nearest_valid(size: int, depth: int) -> tuple[int | None, int]:
-    """Largest legal size not above `size`, None if there is none, and smallest not below it.
+    """Return the largest valid size ≤ `size`, or None if there is none, and the smallest ≥ `size`.
 
     Examples
     --------
@@ -123,46 +125,46 @@ def check_tile(shape: tuple[int, ...], arch: Architecture) -> None:
     """Raise an `InputError` unless a tile of this shape can enter the network."""
     if len(shape) != 3 or shape[2] != arch.in_channels:
         raise InputError(
-            f"the tile has the shape {shape}; this network takes (H, W, {arch.in_channels})"
+            f"the tile has the shape {shape}; this network needs (H, W, {arch.in_channels})"
         )
     for size in shape[:2]:
         stages(size, arch.depth)
 
 
 class Row(NamedTuple):
-    """One arrow of Figure 1: its result and its cost."""
+    """One arrow of Figure 1: the map it produces, and its cost."""
 
     stage: str
     arrow: str
-    size: int  # of the resulting map, pixels
+    size: int  # size of the resulting map, pixels
     channels: int
     parameters: int
     flop: int  # floating-point operations of the forward pass; a multiply-add is two
-    memory: int  # bytes that the backward pass needs of a float32 tile
+    memory: int  # bytes kept for the backward pass, for a float32 tile
 
 
 def figure1(arch: Architecture, size: int) -> list[Row]:
-    """Figure 1 as a table, for a square tile in training.
+    """Return Figure 1 as a table, for a square tile in training.
 
     Parameters
     ----------
     arch : Architecture
-    size : int      of the tile, pixels
+    size : int      size of the tile, pixels
 
     Returns
     -------
-    list of Row, in the order of the data's way through the U
+    list of Row, in the order in which data passes through the U
 
     Raises
     ------
     InputError
-        If no tile of this size is legal.
+        If the size is not valid at this depth.
     """
     shapes, rows = arch.shapes(), []
 
     def conv(stage: str, name: str, arrow: str, s: int, memory: int) -> None:
         kh, kw, c, o = shapes[f"{stage}.w{name}"]
-        # Each output pixel of an up-convolution sees one tap, of a convolution all of them.
+        # An output pixel of an up-convolution sees one tap; one of a convolution sees all.
         seen = 1 if name == "u" else kh * kw
         flop = 2 * s * s * seen * c * o
         rows.append(Row(stage, arrow, s, o, kh * kw * c * o + o, flop, memory * s * s * o))
@@ -177,7 +179,7 @@ def figure1(arch: Architecture, size: int) -> list[Row]:
         conv(stage, "1", "conv 3x3, ReLU", s1, 4)
         conv(stage, "2", "conv 3x3, ReLU", s2, 8 if masked else 4)
         if stage.startswith("contract"):
-            c = shapes[f"{stage}.w2"][3]  # the pooled map, and its argmax in one byte each
+            c = shapes[f"{stage}.w2"][3]  # the pooled map, and one byte per pixel for the argmax
             rows.append(Row(stage, "max pool 2x2", s2 // 2, c, 0, 0, 5 * (s2 // 2) ** 2 * c))
     conv("out", "", "conv 1x1", size - 2 * margin(arch.depth), 0)
     return rows

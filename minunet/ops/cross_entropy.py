@@ -32,6 +32,20 @@ def log_softmax(logits: Array) -> Array:
     return np.moveaxis(log_p, 0, -1)
 
 
+def softmax(logits: Array) -> Array:
+    """Class probabilities p_k.
+
+    Parameters
+    ----------
+    logits : (H, W, K)       activations a_k
+
+    Returns
+    -------
+    p : (H, W, K)            1 in the sum over the classes
+    """
+    return np.exp(log_softmax(logits))
+
+
 def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Array]:
     """Compute the energy of a tile, and the soft-max on which it is based.
 

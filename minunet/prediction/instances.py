@@ -1,12 +1,12 @@
-"""Cells, one number each, from the probability of being cell.
+"""Number the cells in a map of the probability of cell.
 
-Touching cells are trained with background between them (paper, section 3): of each, the pixels
-whose 3×3 neighbourhood holds the other. So cells are the connected components of what is probably
-cell; afterwards they get those pixels back.
+Touching cells are trained with background between them (paper, section 3): in each, the pixels
+whose 3×3 neighbourhood contains the other become background. So the cells are the connected
+components where the probability is high; afterwards those border pixels are given back to them.
 
-Components are 4-connected, so that one diagonal step of wrong pixels does not join two cells. In
-their release of 2015 the authors took 8-connected ones and dropped those of up to 500 pixels. They
-left holes open, as is done here, and gave nothing back.
+Components are 4-connected, so that a diagonal step of wrong pixels does not join two cells. In
+their 2015 release the authors used 8-connected components and dropped those of up to 500 pixels.
+They left holes open, as we do, and gave no pixels back.
 """
 
 import numpy as np
@@ -16,18 +16,18 @@ from minunet.array import Array
 from minunet.errors import InputError
 
 MOST = 65535
-"""The number of cells that a uint16 mask can hold."""
+"""Maximum number of cells in a uint16 mask."""
 
 
 def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border: int = 1) -> Array:
-    """Find the cells in a map of probability, and number them.
+    """Find the cells in a probability map, and number them.
 
     Parameters
     ----------
     p : (H, W)            probability of cell
-    threshold : float     more than this is cell
-    smallest : int        components of fewer pixels are dropped
-    border : int          pixels that a cell gets back where it touches another; 0 for none
+    threshold : float     a pixel is cell if its probability exceeds this
+    smallest : int        minimum size of a component, pixels; smaller ones are dropped
+    border : int          pixels given back to a cell where it touches another; 0 for none
 
     Returns
     -------
@@ -46,8 +46,8 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
     in_order = in_order[in_order > 0]
     if in_order.size > MOST:
         raise InputError(
-            f"{in_order.size} cells of {smallest} pixels or more are found, a mask holds {MOST}; "
-            "raise smallest to drop more specks"
+            f"found {in_order.size} cells of at least {smallest} pixels, but a mask holds at most "
+            f"{MOST}; raise --smallest to drop more specks"
         )
     number = np.zeros(count + 1, np.uint16)
     number[in_order] = np.arange(1, in_order.size + 1)
@@ -55,24 +55,24 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
 
 
 def give_back(cells: Array, border: int) -> Array:
-    """Close the gaps of 2 to 2·border pixels between cells, half to each cell.
+    """Close gaps of 2 to 2·border pixels between cells, half to each cell.
 
     A gap is background that a morphological closing with a square of 2·border + 1 pixels fills and
-    that has two cells within 2·border pixels. Closing does not reach out of the ends of a gap,
-    and a cell that no other one is near keeps its outline exactly. Gaps of one pixel are left:
-    separation takes a pixel of each cell, so that such a gap was there before.
+    that has two cells within 2·border pixels. The closing does not reach beyond the ends of a gap,
+    and a cell with no other cell nearby keeps its outline exactly. Gaps of one pixel stay: the
+    separation removes a pixel from each cell, so such a gap was there before.
 
     Parameters
     ----------
     cells : (H, W)     integer, 0 = background
-    border : int       pixels that each of two touching cells has lost: 1 in training
+    border : int       pixels that each of two touching cells lost: 1 in training
 
     Returns
     -------
     (H, W), in the dtype of `cells`
     """
     background = cells == 0
-    edge = border + 1  # padded, so that cells are not closed with the edge of the image
+    edge = border + 1  # padded, so that no cell is closed with the edge of the image
     padded = np.pad((~background).astype(np.uint8), edge)
     closed = scipy.ndimage.grey_closing(padded, 2 * border + 1)[edge:-edge, edge:-edge] > 0
     gap = background & closed & _two_within(2 * border, cells) & ~_two_within(1, cells)

@@ -1,4 +1,4 @@
-"""Memory: amounts of it as people write them, and how much a prediction takes."""
+"""Memory: amounts as people write them, and estimates of what a prediction needs."""
 
 import argparse
 import re
@@ -15,40 +15,40 @@ UNITS = {
 }
 
 LIBRARIES = 1e8
-"""Bytes of Python, its libraries, and what is not counted."""
+"""Bytes for Python, its libraries, and everything not counted."""
 
 SPARE = 1.25
-"""What a forward pass takes of the system, relative to what it asks for: memory that is given back
-in small pieces is not always found again."""
+"""Memory that a forward pass takes, relative to what it asks for: the allocator cannot reuse all of
+the memory that is freed in small pieces."""
 
 LABELLING = 28
-"""Bytes for each pixel of a slice while its cells are found (`instances.from_probability`)."""
+"""Bytes per pixel of a slice while its cells are found (`instances.from_probability`)."""
 
 FLOAT = 4  # bytes
 
 
-def amount(text: str) -> int:
-    """Read an amount of memory, in bytes; an argument type of the command line.
+def parse_bytes(text: str) -> int:
+    """Parse an amount of memory in bytes; an argument type of the command line.
 
     Examples
     --------
-    >>> [amount(text) for text in ("2GB", "1.5 GiB", "800000000")]
+    >>> [parse_bytes(text) for text in ("2GB", "1.5 GiB", "800000000")]
     [2000000000, 1610612736, 800000000]
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
     if match is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no amount of memory; legal are 500MB, 2GB, 1.5GiB, 2000000000 (bytes) …"
+            f"{text!r} is not a valid memory size; use e.g. 500MB, 2GB, 1.5GiB or 2000000000"
         )
     return round(float(match[1]) * UNITS[match[2] or ""])
 
 
-def said(size: float) -> str:
-    """Write an amount of memory, rounded up, as `amount` reads it.
+def format_bytes(size: float) -> str:
+    """Format an amount of memory, rounded up, as `parse_bytes` reads it.
 
     Examples
     --------
-    >>> [said(size) for size in (2e9, 345.2e6, 12)]
+    >>> [format_bytes(size) for size in (2e9, 345.2e6, 12)]
     ['2.00GB', '346MB', '1MB']
     """
     if size >= 1e9:
@@ -59,25 +59,25 @@ def said(size: float) -> str:
 def of_prediction(
     arch: Architecture, rows: int, columns: int, held: int = 0, labelled: int = 0
 ) -> float:
-    """Estimate the peak of a prediction, in bytes; what is mapped of files comes on top.
+    """Estimate the peak memory of a prediction, in bytes, without mapped files.
 
     Parameters
     ----------
     arch : Architecture
-    rows, columns : int     of a tile
+    rows, columns : int     size of a tile, pixels
     held : int              bytes of a slice that is not mapped
-    labelled : int          pixels of a slice whose cells are found
+    labelled : int          pixels of a slice in which cells are to be found
     """
-    # While a slice is read, the one before it may still be there.
+    # While a slice is read, the previous one may still be in memory.
     busy = max(SPARE * of_forward(arch, rows, columns), LABELLING * labelled, held)
     return LIBRARIES + FLOAT * arch.parameters() + held + busy
 
 
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
-    """Estimate the peak of a forward pass that remembers nothing, in bytes of float32.
+    """Estimate the peak memory of a forward pass without a backward, in bytes of float32.
 
-    At every arrow of Figure 1: the maps that wait to be copied across the U, what the stage began
-    with, what goes into the arrow, what comes out, and what its fast form works in, of which each
+    Summed at every arrow of Figure 1: the maps waiting to be copied across the U, the input of the
+    stage, the input and the output of the arrow, and the workspace of its fast form, of which every
     thread keeps a part.
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
@@ -92,7 +92,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
             kept, largest = max(kept, thread), max(largest, out)
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
-        if first:  # what the stage before began with is gone
+        if first:  # the input of the previous stage is free
             stage, began = row.stage, 0
         peak = max(peak, sum(waiting) + began + into + out + working)
         if first:
@@ -105,7 +105,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:
-    """Bytes that Winograd's form works in beside the maps, if it is taken: once, and a thread."""
+    """Bytes of workspace of Winograd's form, where it is used: shared, and per thread."""
     c, o = shape[2:]
     if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
         return 0, 0

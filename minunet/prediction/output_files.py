@@ -1,7 +1,7 @@
-"""The files that a prediction leaves: mapped while they are written, as they may exceed memory.
+"""The result files of a prediction, mapped while they are written, since they may exceed memory.
 
-Until the last pixel is there, all of them live in a folder `unfinished-…` within the folder for the
-results: nobody sees half a result, and where something fails they go with that folder.
+Until the last pixel is written, all of them are in a folder `unfinished-…` inside the folder for
+the results: nobody sees half a result, and if something fails that folder is removed.
 """
 
 import math
@@ -19,16 +19,16 @@ import numpy as np
 from minunet import files
 from minunet.array import Array
 from minunet.errors import InputError
-from minunet.prediction.memory import said
+from minunet.prediction.memory import format_bytes
 
 OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
 
 CLASSIC = 2**32 - 2**25
-"""Bytes of pixels that a TIFF file of the usual kind can hold, and an ImageJ hyperstack."""
+"""Maximum bytes of pixels in a classic TIFF file, such as an ImageJ hyperstack."""
 
 
 class Layout(NamedTuple):
-    """A TIFF file to be written."""
+    """A TIFF file to write."""
 
     name: str
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of its pixels."""
+        """Size of its pixels in bytes."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
@@ -47,7 +47,7 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
     Parameters
     ----------
     shape : (Z, H, W)     of the stack; a single slice is written without its first axis
-    classes : int         of two, the probability of class 1 is written; of more, of each
+    classes : int         with two, the probability of class 1 is written; with more, that of each
     cells : bool          labels number cells, in uint16; else they are classes, in uint8
     """
     slices, *plane = shape
@@ -65,21 +65,21 @@ def check_out(out: Path) -> None:
 
 
 def check_space(out: Path, needed: int) -> None:
-    """Raise an `InputError` if the disk of the folder `out`, to be made or not, is too full."""
+    """Raise an `InputError` if the disk of the folder `out`, which need not exist, is too full."""
     there = files.nearest_folder(out)
     free = shutil.disk_usage(there).free
     if needed > free:
         raise InputError(
-            f"the results take {said(needed)} and {there} has {said(free)} free; name a folder on "
-            "another disk with -o"
+            f"the results need {format_bytes(needed)} but {there} has {format_bytes(free)} free; "
+            "name a folder on another disk with -o"
         )
 
 
 @contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
-    """Lend a folder within `out`, made if need be; in the end its files move to `out`.
+    """Lend a folder inside `out`, which is created if needed; at the end its files move to `out`.
 
-    If anything is raised meanwhile, Ctrl-C included, the folder and its files are removed.
+    If anything is raised before, including Ctrl-C, the folder and its files are removed.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=out) as name:
@@ -92,9 +92,9 @@ def unfinished(out: Path) -> Iterator[Path]:
 
 
 def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
-    """Make a TIFF file, and map its pixels to be written.
+    """Create a TIFF file, and map its pixels for writing.
 
-    An ImageJ hyperstack where it can be one, else a BigTIFF, which has no such limit.
+    It is an ImageJ hyperstack if it is small enough, otherwise a BigTIFF.
     """
     import tifffile
 
@@ -114,13 +114,13 @@ def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
 
 
 def scratch(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Map an array of a file without a name, which goes when the array does."""
+    """Map an array in a temporary file without a name, which disappears with the array."""
     with tempfile.TemporaryFile(dir=folder) as file:
         _reserve(file, math.prod(shape) * dtype.itemsize)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
-    """Take the space of a file on the disk: to run out of it while writing to a map is a crash."""
+    """Reserve the space of a file on disk: running out of it while writing to a map is a crash."""
     if sys.platform == "linux":
         os.posix_fallocate(file.fileno(), 0, size)

@@ -1,107 +1,100 @@
-"""Segmenting a stack, slice by slice, into arrays that may be mapped files."""
+"""Segment a stack into arrays that may be mapped files, slice by slice."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from minunet.array import Array, Tensors
+from minunet.array import Array
 from minunet.data.image_files import Slices
-from minunet.data.scaling import scale_of
-from minunet.image import Average
-from minunet.ops import cross_entropy
-from minunet.prediction import averaging, instances
-from minunet.prediction.tiling import Window
-from minunet.progress import Progress
+from minunet.prediction import instances
+from minunet.prediction.model import Model
+from minunet.prediction.tiling import Tiling, Window
 from minunet.report import run_pictures
-from minunet.runs.settings import Settings
 
 SHOWN = 512
-"""Pixels along a side of a slice in the preview, at most: of larger ones every n-th is drawn."""
+"""Maximum side of a slice in the preview, pixels: of a larger one every n-th pixel is drawn."""
+
+
+class Labelling(NamedTuple):
+    """How probabilities become labels."""
+
+    values: tuple[int, ...]  # in the label files, of the classes 0 … K-1
+    cells: bool  # labels number cells; else they are classes
+    threshold: float | None  # of class 1; None: the most probable class, for cells 0.5
+    smallest: int  # minimum size of a cell, pixels
+
+    def classes(self, p: Array) -> Array:
+        """Choose the class of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
+        if self.threshold is None:
+            which = p.argmax(axis=-1)
+        else:
+            which = (p[..., 1] > self.threshold).astype(np.intp)
+        return np.array(self.values, np.uint8)[which]
+
+    def number(self, p: Array) -> Array:
+        """Find and number the cells (H, W) of a slice, by the probability of cell (H, W)."""
+        threshold = 0.5 if self.threshold is None else self.threshold
+        return instances.from_probability(p, threshold, self.smallest)
 
 
 class Task(NamedTuple):
-    """What is to be done with the slices of a stack."""
+    """What to do with the slices of a stack."""
 
-    settings: Settings
+    model: Model
     shape: tuple[int, int, int]  # number of slices, height, width
-    tile: int  # pixels
-    paper_step: bool
-    average: Average
-    cells: bool  # labels number cells; else they are classes
-    threshold: float | None
-    smallest: int  # pixels of a cell
+    tiling: Tiling
+    labelling: Labelling
 
     @property
     def tiles(self) -> int:
-        """Number of tiles that a slice is cut into, of all its versions."""
-        how: dict[str, Any] = {"paper_step": self.paper_step, "average": self.average}
-        return averaging.tile_count(self.shape[1:], self.settings.depth, self.tile, **how)
+        """Number of tiles of a slice, in all of its averaged versions."""
+        return self.tiling.tile_count(self.shape[1:], self.model.architecture.depth)
 
 
 class Maps(NamedTuple):
-    """What comes out, in memory or mapped."""
+    """Results of a stack, in memory or mapped."""
 
     p: Array  # (Z, 1, H, W): probability of class 1; with more than two classes (Z, K, H, W)
     labels: Array  # (Z, H, W)
 
 
 def segment(
-    params: Tensors, images: Slices, task: Task, maps: Maps, total: Array | None = None
+    task: Task,
+    images: Slices,
+    maps: Maps,
+    total: Array | None = None,
+    advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Segment a stack; nothing of a slice is kept once it is done.
+    """Segment a stack into `maps`, and free every slice when it is done.
 
     Parameters
     ----------
-    params : dict               of the network, on any device
-    images : Slices
     task : Task
-    maps : Maps                 to write into
-    total : (H, W, K) or None   to add up averages in; see `averaging.segment`
+    images : Slices
+    maps : Maps
+    total : (H, W, K) or None   array for averages, see `averaging.windows`
+    advance : callable          called after every tile
     """
-    scaling = task.settings.scaling
-    stack = None if scaling == "image" else scale_of(images, scaling)
-    with Progress(len(images) * task.tiles, "tile") as progress:
-        for k in range(len(images)):
-            image = images[k]
-            parts = averaging.segment(
-                params,
-                image,
-                task.settings.architecture,
-                task.tile,
-                paper_step=task.paper_step,
-                average=task.average,
-                scaled=(stack or scale_of([image], scaling)).apply,
-                total=total,
-                advance=partial(progress.advance, f"slice {k}"),
-            )
-            _write(parts, task, maps.p[k], maps.labels[k])
-            del image, parts  # before the next one is read
+    slices = task.model.slices(images, task.tiling, total, advance)
+    for p, labels, parts in zip(maps.p, maps.labels, slices, strict=True):
+        _write(parts, task.labelling, p, labels)
+        del parts  # before the next slice is loaded
 
 
-def _write(parts: Iterable[Window], task: Task, p: Array, labels: Array) -> None:
+def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Array) -> None:
     """Write the probabilities (1 or K, H, W) and the labels (H, W) of a slice."""
-    for (rows, columns), scores in parts:
-        part = np.exp(cross_entropy.log_softmax(scores))
+    for (rows, columns), part in parts:
         p[:, rows, columns] = np.moveaxis(part[..., 1:] if len(p) == 1 else part, -1, 0)
-        if not task.cells:
-            values = task.settings.label_values
-            labels[rows, columns] = classes(part, values, task.threshold)
-    if task.cells:
-        threshold = 0.5 if task.threshold is None else task.threshold
-        labels[...] = instances.from_probability(np.asarray(p[0]), threshold, task.smallest)
-
-
-def classes(p: Array, values: tuple[int, ...], threshold: float | None) -> Array:
-    """Most probable class of every pixel (H, W) uint8; with a threshold, 1 where p_1 exceeds it."""
-    which = p.argmax(axis=-1) if threshold is None else (p[..., 1] > threshold).astype(np.intp)
-    return np.array(values, np.uint8)[which]
+        if not labelling.cells:
+            labels[rows, columns] = labelling.classes(part)
+    if labelling.cells:
+        labels[...] = labelling.number(np.asarray(p[0]))
 
 
 def preview(path: Path, images: Slices, maps: Maps, cells: bool) -> None:
-    """Draw the first and the last slice, and what was made of them."""
+    """Draw the first and the last slice with their results."""
     shown = sorted({0, len(images) - 1})
     every = -(-max(maps.labels.shape[1:]) // SHOWN)
     drawn = []

@@ -1,8 +1,8 @@
-"""Which tile to segment an image with: what its margin costs, and what fits into memory.
+"""Choose the tile size for a prediction: what the margin costs, and what fits into memory.
 
-At the aligned step every tile gives the same answer (`minunet.tiling`), so that only time and
-memory are at stake. What a tile computes for the sake of its margin is thrown away: the larger the
-tile, the smaller that part, and the larger the maps that are in memory at once.
+At the aligned step every tile size gives the same result (`minunet.prediction.tiling`), so it only
+affects time and memory. The computation for the margin is thrown away: the larger the tile, the
+smaller that part, and the larger the maps that are in memory at once.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from itertools import islice
 from minunet.errors import InputError
 from minunet.network import sizes
 from minunet.network.architecture import Architecture
-from minunet.prediction import tiling
-from minunet.prediction.memory import said
+from minunet.prediction.memory import format_bytes
+from minunet.prediction.tiling import Tiling, aligned_step
 
 
 def flop(arch: Architecture, rows: int, columns: int) -> int:
@@ -25,9 +25,9 @@ def flop(arch: Architecture, rows: int, columns: int) -> int:
 
 
 def endless(arch: Architecture) -> float:
-    """Floating-point operations for a pixel of a tile without end, which has no margin.
+    """Floating-point operations per pixel of an infinitely large tile, which has no margin.
 
-    Those of a tile of n pixels are a polynomial a·n² + b·n + c; this is a, from three tiles.
+    For a tile of n pixels they are a polynomial a·n² + b·n + c; this is a, from three tiles.
     """
     tiles = list(islice(sizes.valid_sizes(arch.depth), 3))
     first, second, third = (flop(arch, n, n) for n in tiles)
@@ -35,21 +35,19 @@ def endless(arch: Architecture) -> float:
 
 
 def overhead(arch: Architecture, tile: int) -> float:
-    """Compare the computation for a pixel, at the aligned step, with that of a tile without end.
+    """Ratio of the computation per pixel, at the aligned step, to that of an infinitely large tile.
 
     Examples
     --------
     >>> [round(overhead(Architecture(), tile), 2) for tile in (572, 1084, 2108)]
     [1.39, 1.15, 1.07]
     """
-    return flop(arch, tile, tile) / tiling.aligned_step(tile, arch.depth) ** 2 / endless(arch)
+    return flop(arch, tile, tile) / aligned_step(tile, arch.depth) ** 2 / endless(arch)
 
 
-def computation(
-    arch: Architecture, size: tuple[int, int], tile: int, paper_step: bool = False
-) -> int:
-    """Floating-point operations for an image of a size (H, W); `tile` as of `tiling.cover`."""
-    down, across = (tiling.cover(n, arch.depth, tile, paper_step) for n in size)
+def computation(arch: Architecture, size: tuple[int, int], tiling: Tiling) -> int:
+    """Floating-point operations for an image of the size (H, W), without averaging."""
+    down, across = tiling.cover(size, arch.depth)
     return len(down.origins) * len(across.origins) * flop(arch, down.tile, across.tile)
 
 
@@ -60,41 +58,42 @@ def best(
     needs: Callable[[int, int], float],
     paper_step: bool = False,
 ) -> int:
-    """Choose the tile that computes least for an image, of those that fit into memory.
+    """Choose the tile that computes least for an image, among those that fit into memory.
 
     Parameters
     ----------
     arch : Architecture
     size : (H, W)         of the image, pixels
-    limit : int           bytes
-    needs : callable      bytes for a tile of so many rows and columns
+    limit : int           maximum memory, bytes
+    needs : callable      bytes needed for a tile, from its rows and columns
     paper_step : bool     see `tiling.cover`
 
     Returns
     -------
-    int : a legal tile, pixels
+    int : a valid tile size, pixels
 
     Raises
     ------
     InputError
-        If even the smallest tile does not fit: the message says how much it needs.
+        If even the smallest tile does not fit; the message gives the memory it needs.
     """
     chosen, least = None, 0
     for tile in sizes.valid_sizes(arch.depth):
         if not paper_step and sizes.output_size(tile, arch.depth) < 2**arch.depth:
-            continue  # no room for one aligned step
-        down, across = (tiling.cover(n, arch.depth, tile, paper_step) for n in size)
+            continue  # smaller than one aligned step
+        tiling = Tiling(tile, paper_step)
+        down, across = tiling.cover(size, arch.depth)
         need = needs(down.tile, across.tile)
         if need > limit:
             break
-        computed = computation(arch, size, tile, paper_step)
+        computed = computation(arch, size, tiling)
         if chosen is None or computed < least:
             chosen, least = tile, computed
         if len(down.origins) == len(across.origins) == 1:
             break
     if chosen is None:
         raise InputError(
-            f"{said(limit)} of memory are too few: the smallest tile, {down.tile} x {across.tile} "
-            f"pixels, needs {said(need)}; --memory {said(need)} or more is legal"
+            f"{format_bytes(limit)} is not enough memory for any valid tile; pass --memory "
+            f"{format_bytes(need)} or more"
         )
     return chosen

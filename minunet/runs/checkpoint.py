@@ -1,9 +1,9 @@
-"""Checkpoints: everything a run needs to go on exactly, in one `.npz` without pickle.
+"""Checkpoints: everything needed to resume a run exactly, in one `.npz` file without pickle.
 
     params/<name>, velocity/<name>     arrays, as in `Architecture.shapes`
-    meta                               JSON: step, random state, best score, configuration, format
+    meta                               JSON: format, step, random_state, best, config (the settings)
 
-A crash while one is written leaves either the old checkpoint or the new one, never half of one.
+If writing is interrupted, the previous checkpoint stays intact.
 """
 
 import json
@@ -22,18 +22,18 @@ FORMAT = 2
 
 
 class Checkpoint(NamedTuple):
-    """State of a run after `step` steps; arrays live on the host."""
+    """State of a run after `step` steps; the arrays are on the host."""
 
     params: dict[str, Array]
     velocity: dict[str, Array]
     step: int
-    random_state: Mapping[str, Any]  # of the numpy Generator: `rng.bit_generator.state`
-    best: float  # validation score of the best step so far
-    config: dict[str, Any]  # JSON values only
+    random_state: Mapping[str, Any]  # `rng.bit_generator.state` of the NumPy Generator
+    best: float  # highest validation score so far
+    config: dict[str, Any]  # the settings, as JSON values
 
 
 def save(path: Path, state: Checkpoint) -> None:
-    """Write a checkpoint, or leave the one that is there."""
+    """Write a checkpoint; the old file is replaced only once the new one is complete."""
     meta = {
         "format": FORMAT,
         "step": state.step,
@@ -55,10 +55,10 @@ def load(path: Path) -> Checkpoint:
     Raises
     ------
     InputError
-        If the file is not there, or is not a checkpoint of this format.
+        If the file does not exist, or is not a checkpoint in this format.
     """
     if not path.is_file():
-        raise InputError(f"{path} is not a file; a checkpoint is the best.npz or last.npz of a run")
+        raise InputError(f"{path} is not a file; name the best.npz or last.npz of a run")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as npz:
             meta = json.loads(str(npz["meta"]))
@@ -73,7 +73,7 @@ def load(path: Path) -> Checkpoint:
     except Exception:  # a damaged or foreign file can raise anything
         raise InputError(f"{path} is not a checkpoint of minunet, or is damaged") from None
     if version != FORMAT:
-        raise InputError(f"{path} has format {version}; this version reads {FORMAT}")
+        raise InputError(f"{path} has format {version}; this version of minunet reads {FORMAT}")
     return Checkpoint(
         params, velocity, meta["step"], meta["random_state"], meta["best"], meta["config"]
     )

@@ -1,8 +1,13 @@
-"""The folder of a run: never written into unless it is new or continued, and nothing deleted.
+"""The folder of a run.
 
-settings.json                      last.npz, best.npz   checkpoints
-log.csv       one row per step    curves.png, preview.png, weight_map.png
-scores.json   of the best step    report.html          all of it, to read
+A new run needs a new or empty folder. Nothing in a folder is ever deleted.
+
+settings.json                             the settings
+log.csv                                   one row per step
+last.npz, best.npz                        checkpoints: the last step, the best validated one
+curves.png, preview.png, weight_map.png   pictures
+scores.json                               scores of best.npz
+report.html                               all of it on one page
 """
 
 import csv
@@ -23,17 +28,17 @@ COLUMNS = (
     "validation_v_rand",
     "validation_seg",
 )
-"""Energies are means per pixel; the validation columns are filled every so many steps."""
+"""Columns of `log.csv`. Energies are means per pixel; validation columns are mostly empty."""
 
 Row = dict[str, float]
 
 
 def create(wanted: Path | None, name: str) -> Path:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
 
     Parameters
     ----------
-    wanted : Path or None     the folder the user named; None: runs/<name> or the next free number
+    wanted : Path or None     None: runs/<name>, or runs/<name>-2, … if that exists
     name : str
 
     Returns
@@ -43,7 +48,7 @@ def create(wanted: Path | None, name: str) -> Path:
     Raises
     ------
     InputError
-        If the folder is there and not empty.
+        If the folder exists and is not empty.
     """
     folder = wanted or files.free(Path("runs") / name)
     files.check_new_folder(
@@ -71,7 +76,7 @@ def append(folder: Path, row: Row) -> None:
 
 
 def read(folder: Path) -> list[Row]:
-    """Read `log.csv`, without its empty cells."""
+    """Read `log.csv`, omitting empty cells; without that file, return no rows."""
     path = folder / "log.csv"
     if not path.exists():
         return []
@@ -80,7 +85,7 @@ def read(folder: Path) -> list[Row]:
 
 
 def rewind(folder: Path, step: int) -> None:
-    """Take the steps after a checkpoint out of `log.csv`: going on, they are taken again."""
+    """Remove the rows after `step` from `log.csv`: a resumed run repeats those steps."""
     rows = [row for row in read(folder) if row["step"] <= step]
     with files.whole(folder / "log.csv") as path, path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")

@@ -1,7 +1,9 @@
-"""Every setting of a training run: its type, its default, its presets and its help, in one place."""
+"""Every setting of a training run, declared once: type, default, presets, group and help."""
+
+# ruff: noqa: RUF009  `setting` and `found` are `dataclasses.field` with metadata
 
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from minunet.augmentation import Set
 from minunet.cli import at_least
@@ -16,10 +18,10 @@ from minunet.network.device import Wanted
 Preset = Literal["tiny", "laptop", "paper"]
 Experiment = Literal["em", "cells"]
 Ranking = Literal["iou", "v_rand", "seg"]
-"""The scores that may choose the best step of a run."""
+"""Scores that can select the best step of a run."""
 
 Group = Literal["data", "network", "training", "evaluation", "run"]
-"""What a setting is about; `--help` and the report list the settings in these groups."""
+"""Headings of the settings, in the order of `--help` and of the report."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -61,11 +63,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augment": "paper",
     },
 }
-"""Settings that belong together.
+"""Bundles of defaults.
 
-Depth, channels, tile, dropout and momentum of `paper` are the paper's. The authors published
-neither a learning rate nor a number of steps: those are ours, and so far only `tiny` and `laptop`
-have been trained to the end. These two have no dropout: networks this narrow do not overfit."""
+In `paper`, the depth, channels, tile, dropout and momentum are the paper's. The authors published
+neither a learning rate nor a number of steps, so those are ours. So far, only `tiny` and `laptop`
+have been trained to the end. Both omit dropout: networks this narrow do not overfit."""
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
@@ -77,97 +79,86 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "average": "symmetries",
     },
 }
-"""The paper's two experiments: what each sets on top of its preset.
+"""Defaults for the paper's two experiments; they override those of the preset.
 
-em: membranes, on data in the layout of the ISBI 2012 challenge. cells: touching cells, on data in
+em: membranes, for data in the layout of the ISBI 2012 challenge. cells: touching cells, for data in
 the layout of the Cell Tracking Challenge."""
 
 TUNED: Any = MISSING
-"""Default of a setting for which every preset has a value."""
+"""Default of a setting that every preset defines."""
 
 CHANGEABLE = ("steps", "learning_rate", "device")
-"""Settings that may change when a run is resumed; any other would make it another run."""
+"""Settings that may change when a run is resumed; changing any other makes it a different run."""
 
 RENAMED = {("augment", "authors"): "later"}
-"""Values that older checkpoints spell differently."""
+"""New spelling of values in older checkpoints, by setting and old value."""
 
 
 def setting(default: Any, group: Group, text: str, **option: Any) -> Any:
-    """Declare a field of `Settings` that is also an option on the command line.
+    """Declare a field of `Settings` that is also a command-line option.
 
     Parameters
     ----------
-    default : any
+    default : JSON value
     group : str
-    text : str         its help
-    **option : any     type and metavar, as for `argparse`; the choices come from the annotation
+    text : str                help of the option
+    **option : any            type and metavar, as in `argparse`; choices come from the annotation
     """
     return field(default=default, metadata={"group": group, "help": text, **option})
 
 
+def found(default: Any, group: Group) -> Any:
+    """Declare a field of `Settings` that is read from the data, so it is not an option.
+
+    Parameters
+    ----------
+    default : JSON value, or tuple
+    group : str
+    """
+    return field(default=default, metadata={"group": group})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of a run, as `settings.json` and every checkpoint hold them."""
+    """Settings of a run, as stored in `settings.json` and in every checkpoint."""
 
-    preset: Preset = setting(
-        "tiny", "run", "a bundle of defaults: tiny (2 minutes), laptop (30 minutes), or paper"
-    )
-    experiment: Experiment | None = setting(
-        None, "run", "defaults for one of the paper's experiments: em (membranes) or cells"
-    )
     images: str | None = setting(
-        None, "data", "image stack, image, or folder of images (TIFF, PNG)", metavar="PATH"
+        None, "data", "image stack, single image or folder of images (TIFF or PNG)", metavar="PATH"
     )
     labels: str | None = setting(
         None,
         "data",
-        "their labels: classes (0 and 255, 0 and 1, or 0 … K-1) or numbered cells",
+        "labels of the images: classes (0 and 255, 0 and 1, or 0 … K-1) or numbered cells",
         metavar="PATH",
     )
     labels_are: Kind = setting(
         "auto",
         "data",
-        "meaning of the numbers in the labels; auto: cells if there are more than 16",
+        "meaning of the label values; auto: numbered cells if there are more than 16 values",
     )
     truth: Truth = setting(
         "both",
         "data",
-        "masks of the Cell Tracking Challenge to train on; both: gold where there is one",
+        "Cell Tracking Challenge masks to train on; both: gold where available, silver elsewhere",
     )
     validation: str = setting(
         "0.2",
         "data",
         "contiguous block of slices to hold out: FIRST:END (counted from 0, END excluded), a "
-        "fraction at the end of the stack, or none",
+        "fraction from the end of the stack, or none",
         metavar="BLOCK",
     )
     scaling: Scaling = setting(
         "minmax",
         "data",
-        "scaling of the grey values over the whole stack; image: minmax of each image by itself",
-    )
-    weight_map: Form = setting(
-        "paper",
-        "training",
-        "pixel weights: equation (2), the authors' later form, w_c alone, or 1",
-    )
-    w0: float = setting(
-        10.0, "training", "height of the border term in equation (2)", type=at_least(0, float)
-    )
-    sigma: float = setting(
-        5.0, "training", "width of the border term, in pixels", type=at_least(0.1, float)
-    )
-    augment: Set = setting(
-        TUNED,
-        "training",
-        "augmentation: elastic as in the paper or in the authors' later code, 8 symmetries, none",
+        "grey-value scaling over the whole stack; image: minmax for each image separately",
     )
     depth: int = setting(TUNED, "network", "number of 2x2 poolings", type=at_least(1))
     channels: int = setting(
         TUNED, "network", "feature channels at full resolution", type=at_least(1)
     )
     variant: Variant = setting(
-        "paper", "network", "the paper read literally, or the authors' 2015 release"
+        "paper", "network", "network as in the paper, or as in the authors' 2015 release"
     )
     dropout: float = setting(
         TUNED,
@@ -175,60 +166,85 @@ class Settings:
         "dropout rate at the end of the contracting path",
         type=at_least(0, float, below=1),
     )
+    weight_map: Form = setting(
+        "paper",
+        "training",
+        "pixel weights: equation (2), the authors' later form, class balance w_c only, or 1",
+    )
+    w0: float = setting(
+        10.0, "training", "height of the border term in equation (2)", type=at_least(0, float)
+    )
+    sigma: float = setting(
+        5.0,
+        "training",
+        "width of the border term in equation (2), in pixels",
+        type=at_least(0.1, float),
+    )
+    augment: Set = setting(
+        TUNED,
+        "training",
+        "augmentation: elastic as in the paper or in the authors' later code, the 8 symmetries "
+        "only, or none",
+    )
     tile: int = setting(TUNED, "training", "size of the input tile, in pixels", type=at_least(1))
-    steps: int = setting(TUNED, "training", "total number of steps, one tile each", type=at_least(1))
+    steps: int = setting(
+        TUNED, "training", "total number of steps; each trains on one tile", type=at_least(1)
+    )
     learning_rate: float = setting(
         TUNED,
         "training",
         "step size, for the energy averaged over pixels",
         type=at_least(0, float),
     )
-    momentum: float = setting(
-        TUNED, "training", "SGD momentum", type=at_least(0, float, below=1)
-    )
+    momentum: float = setting(TUNED, "training", "SGD momentum", type=at_least(0, float, below=1))
     clip: float = setting(
         TUNED, "training", "maximum gradient norm; 0 disables clipping", type=at_least(0, float)
     )
     warm_up: int = setting(
         TUNED,
         "training",
-        "steps over which the learning rate rises to its full value",
+        "number of steps over which the learning rate rises to its full value",
         type=at_least(0),
     )
     score: Literal["auto", Ranking] = setting(
         "auto",
         "evaluation",
-        "score that chooses best.npz: mean IoU of the classes, V_Rand after thinning, or SEG; "
+        "score that selects best.npz: mean IoU of the classes, V_Rand after thinning, or SEG; "
         "auto: V_Rand for two classes, SEG for numbered cells, IoU otherwise",
     )
     average: Average = setting(
         "none",
         "evaluation",
-        "symmetries to average over in the report: 4 flips, 4 rotations, or all 8",
+        "symmetries to average predictions over in the report: 4 flips, 4 rotations or all 8",
     )
     smallest: int = setting(
         5,
         "evaluation",
-        "minimum size of a cell, in pixels; smaller ones are dropped",
+        "minimum cell size, in pixels; smaller cells are dropped",
         type=at_least(1),
     )
     validate_every: int = setting(
-        200, "evaluation", "steps between validations, and between checkpoints", type=at_least(1)
+        200, "evaluation", "number of steps between validations (and checkpoints)", type=at_least(1)
     )
-    seed: int = setting(
-        0, "run", "random seed for weights, tiles and dropout", type=at_least(0)
+    preset: Preset = setting(
+        "tiny", "run", "bundle of defaults: tiny (2 minutes), laptop (30 minutes) or paper"
     )
-    device: Wanted = setting("auto", "run", "where to compute; cuda needs CuPy and a GPU")
+    experiment: Experiment | None = setting(
+        None,
+        "run",
+        "defaults for one of the paper's experiments: em (membranes) or cells (touching cells)",
+    )
+    seed: int = setting(0, "run", "random seed for weights, tiles and dropout", type=at_least(0))
+    device: Wanted = setting("auto", "run", "device to compute on; cuda needs CuPy and a GPU")
 
-    # Found in the data, not given.
-    in_channels: int = 1
-    label_values: tuple[int, ...] = (0, 1)
-    cells: bool = False  # whether the labels number cells
-    fingerprint: str = ""
+    label_values: tuple[int, ...] = found((0, 1), "data")
+    cells: bool = found(False, "data")  # True: the labels number cells
+    fingerprint: str = found("", "data")
+    in_channels: int = found(1, "network")
 
     @property
     def architecture(self) -> Architecture:
-        """The network of these settings."""
+        """Architecture of the network."""
         return Architecture(
             depth=self.depth,
             channels=self.channels,
@@ -244,17 +260,30 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Settings":
-        """Make settings of what `to_json` returned, now or in an earlier version."""
+        """Restore settings from the result of `to_json`, in this version or an earlier one."""
         renamed = {k: RENAMED.get((k, v), v) for k, v in values.items() if k != "label_values"}
         return cls(**renamed, label_values=tuple(values["label_values"]))
 
 
 def options() -> list[Field[Any]]:
-    """List the fields of `Settings` that can be given on the command line."""
-    return [setting for setting in fields(Settings) if setting.metadata]
+    """List the fields of `Settings` that are command-line options."""
+    return [each for each in fields(Settings) if "help" in each.metadata]
+
+
+def groups() -> dict[Group, list[str]]:
+    """List the names of all settings by group."""
+    return {
+        group: [each.name for each in fields(Settings) if each.metadata["group"] == group]
+        for group in get_args(Group)
+    }
 
 
 def from_options(**given: Any) -> Settings:
-    """Make settings of those given; the others come from the experiment, then the preset."""
+    """Complete the given settings with defaults: from the experiment first, then from the preset.
+
+    Parameters
+    ----------
+    **given : JSON values     by the names of the fields of `Settings`
+    """
     given = EXPERIMENTS.get(given.get("experiment", ""), {}) | given
     return Settings(**PRESETS[given.get("preset", "tiny")] | given)

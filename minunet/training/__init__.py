@@ -6,7 +6,8 @@
 | `sgd.py`        | gradient descent with momentum                                   |
 | `sampling.py`   | where the tiles lie, and how the next one is made ahead          |
 | `validation.py` | scores on the slices held out, while training                    |
-| `plan.py`       | what a run will do and cost, said before it starts               |
+| `pictures.py`   | the pictures of a run                                            |
+| `plan.py`       | what a run will do and cost, printed before it starts            |
 | `results.py`    | the scores and the report of a finished run                      |
 """
 

@@ -1,7 +1,7 @@
 """Training (paper, section 3): momentum SGD, a single tile per step.
 
-`step` is the whole method: forward, energy, backward, update. `train` repeats it, and between
-times validates, draws and saves.
+`step` is the whole method: forward, energy, backward, update. `train` repeats it, validates every
+so many steps, and saves.
 """
 
 import math
@@ -15,26 +15,28 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet import augmentation, runs
-from minunet.array import Tensors
+from minunet import runs
+from minunet.array import Array, Tensors
+from minunet.augmentation import SETS
 from minunet.data.dataset import Dataset
 from minunet.image import Sample
-from minunet.network import device, initialization, unet
-from minunet.network.architecture import Architecture
+from minunet.network import Architecture, device, initialization, unet
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
-from minunet.report import run_pictures
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training import sampling, sgd
-from minunet.training.validation import Scores, constant_error, validate
+from minunet.training.validation import Validation, validate
+
+OnValidation = Callable[[Validation, list[Array]], None]
+"""Called after every validation with its scores and the probabilities of its slices."""
 
 
 class DivergedError(Exception):
     """The energy of a tile is not a finite number."""
 
     def __init__(self, stage: str) -> None:
-        super().__init__(f"the first stage whose activations are not finite is {stage}")
+        super().__init__(f"the first stage with activations that are not finite is {stage}")
 
 
 @dataclass
@@ -43,9 +45,9 @@ class State:
 
     params: Tensors
     velocity: Tensors
-    rng: np.random.Generator  # of the dropout
+    rng: np.random.Generator  # for dropout
     step: int = 0
-    best: float = -1.0  # score of the best validation so far; none is below 0
+    best: float = -1.0  # score of the best validation so far; no score is below 0
 
 
 def start(settings: Settings, where: device.Name) -> State:
@@ -68,11 +70,11 @@ def step(
 
     Parameters
     ----------
-    state : State                      parameters and velocity are replaced, the step counted
+    state : State                      gets new parameters and velocities, and counts the step
     tile : Sample                      on the host
     arch : Architecture
-    learning_rate, momentum : float    see `sgd`
-    clip : float                       see `sgd.clip`; 0: gradients stay as they are
+    learning_rate, momentum : float    see `sgd.step`
+    clip : float                       maximum gradient norm, see `sgd.clip`; 0 disables clipping
 
     Returns
     -------
@@ -81,13 +83,13 @@ def step(
     Raises
     ------
     DivergedError
-        If that energy is not finite; parameters and velocity are then as they were.
+        If that energy is not finite; parameters and velocities are then unchanged.
     """
     x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
-    weight_map = weight_map / labels.size  # a learning rate then means the same on any tile
+    weight_map = weight_map / labels.size  # a learning rate then means the same for any tile
     logits, activations = unet.forward(state.params, x, arch, state.rng)
     e, p = cross_entropy.forward(logits, labels, weight_map)
-    energy = float(e)  # the one number that a step brings back from a GPU
+    energy = float(e)  # the only number that a step copies back from a GPU
     if not math.isfinite(energy):
         raise DivergedError(first_not_finite(activations))
     dlogits = cross_entropy.backward(p, labels, weight_map)
@@ -102,7 +104,7 @@ def step(
 
 
 def first_not_finite(activations: Tensors) -> str:
-    """Name the first stage on the data's way whose activations are not finite numbers."""
+    """Name the first stage, in the order of the forward pass, whose activations are not finite."""
     for name, activation in activations.items():
         if not np.isfinite(activation).all():
             return name.split(".")[0]
@@ -110,24 +112,30 @@ def first_not_finite(activations: Tensors) -> str:
 
 
 def learning_rate(step: int, settings: Settings) -> float:
-    """Learning rate of a step: it warms up linearly, and falls to 0 along half a cosine.
+    """Learning rate of a step: a linear warm-up, then a fall to 0 along half a cosine.
 
-    The first velocities average over very few tiles; the last must settle, since with a single
-    tile a step the gradient stays as noisy as it was. (The authors published no schedule.)
+    The first velocities average over very few tiles; at the end the network must settle, since with
+    a single tile per step the gradient never gets less noisy. (The authors published no schedule.)
     """
     warm = min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else 1.0
     return settings.learning_rate * warm * (1 + math.cos(math.pi * step / settings.steps)) / 2
 
 
-def train(folder: Path, settings: Settings, data: Dataset, state: State) -> None:
-    """Train until the last step, or until interrupted; `state.step` tells which.
+def train(
+    folder: Path,
+    settings: Settings,
+    data: Dataset,
+    state: State,
+    on_validation: OnValidation = lambda scores, p: None,
+) -> None:
+    """Train until the last step or an interruption; `state.step` tells which.
 
-    Writes `log.csv`, the checkpoints and the pictures of the run into `folder`.
+    Writes `log.csv` and the checkpoints of the run into `folder`.
 
     Raises
     ------
     DivergedError
-        If the energy is not finite; the checkpoint written last stays as it is.
+        If the energy is not finite; the last checkpoint stays as it is.
     """
     arch = settings.architecture
     shown = ""
@@ -149,48 +157,42 @@ def train(folder: Path, settings: Settings, data: Dataset, state: State) -> None
             if state.step % settings.validate_every and state.step < settings.steps:
                 runs.append(folder, row)
             else:
-                scores, slices = validate(state.params, data, settings)
+                scores, p = validate(state.params, data, settings)
                 found = {k: v for k, v in scores._asdict().items() if v is not None}
                 row |= {f"validation_{name}": value for name, value in found.items()}
                 runs.append(folder, row)
                 _keep(folder, settings, state, scores)
-                _draw(folder, data, slices, f"step {state.step}: {scores.words(settings.score)}")
-                shown = f"  validation {scores.words(settings.score)}"
+                on_validation(scores, p)
+                shown = f"  validation {scores.summary(settings.score)}"
             progress.advance(f"energy {energy:.3f}{shown}")
             started = time.monotonic()
     save(folder / "last.npz", settings, state)
 
 
 def tiles(settings: Settings, data: Dataset) -> Callable[[int], Sample]:
-    """Return what makes the tile of a step; no tile depends on another."""
+    """Return a function that makes the tile of a step; no tile depends on another."""
     sample = partial(
         sampling.sample,
         data.part(data.training),
         settings.tile,
         settings.depth,
-        augmentation.SETS[settings.augment],
+        SETS[settings.augment],
     )
     return lambda step: sample(sampling.tile_rng(settings.seed, step))
 
 
-def _draw(folder: Path, data: Dataset, slices: list[run_pictures.Segmented], title: str) -> None:
-    """Draw the curves so far, and slices with what the network makes of them."""
-    run_pictures.curves(folder / "curves.png", runs.read(folder), constant_error(data))
-    run_pictures.preview(folder / "preview.png", slices, title)
-
-
-def _keep(folder: Path, settings: Settings, state: State, scores: Scores) -> None:
-    """Save the state as the last, and if it has the best score so far as the best."""
+def _keep(folder: Path, settings: Settings, state: State, scores: Validation) -> None:
+    """Save the state as the last and, if it has the best score so far, as the best."""
     value = getattr(scores, settings.score)
     best = value > state.best
     state.best = max(state.best, value)
-    if best:  # first: killed in between, the run goes on from the last and comes here again
+    if best:  # first: if killed in between, the run resumes from the last and repeats this step
         save(folder / "best.npz", settings, state)
     save(folder / "last.npz", settings, state)
 
 
 def save(path: Path, settings: Settings, state: State) -> None:
-    """Write a checkpoint, unless a parameter is not finite: the one that is there is better."""
+    """Write a checkpoint, unless a parameter is not finite: then the old one is better."""
     params, velocity = (
         {name: device.to_host(array) for name, array in tensors.items()}
         for tensors in (state.params, state.velocity)
@@ -207,9 +209,18 @@ def save(path: Path, settings: Settings, state: State) -> None:
 
 
 def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, str]:
-    """Read the state and the settings of a run, as `save` wrote them, and say where it will run.
+    """Read the state and the settings of a run, as `save` wrote them, and choose its device.
 
-    The device is the one wanted now or, with None, the one wanted before.
+    Parameters
+    ----------
+    path : Path
+    wanted : {"auto", "cpu", "cuda"} or None     None: the device given when the run started
+
+    Returns
+    -------
+    state : State
+    settings : Settings
+    reason : str       the device in words, see `device.choose`
     """
     saved = checkpoint.load(path)
     settings = Settings.from_json(saved.config)
@@ -222,16 +233,21 @@ def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, 
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop after the step; the second stops."""
-    wishes: list[int] = []
+    """Let the first Ctrl-C (or SIGTERM) ask for a stop after the step; a second one stops at once.
 
-    def wish(number: int, frame: object) -> None:
-        wishes.append(number)
+    Yields
+    ------
+    callable : returns whether a stop has been asked for
+    """
+    asked: list[int] = []
+
+    def ask(number: int, frame: object) -> None:
+        asked.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(wishes)
+        yield lambda: bool(asked)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What a run will do and what it will cost, said before it starts."""
+"""The plan of a run, printed before it starts: what it will do, and what that costs."""
 
 import time
 from copy import deepcopy
@@ -6,29 +6,30 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from minunet import training
 from minunet.data.dataset import Dataset
 from minunet.network import sizes, unet
 from minunet.prediction import tile_choice
+from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
 from minunet.runs.settings import Settings
+from minunet.training import loop
 from minunet.training.loop import State
-from minunet.training.validation import constant_error, validated_slices
+from minunet.training.validation import baseline_error, validation_slices
 
 
 def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[str]:
-    """Describe a run, after trying one of its steps to see how long it takes.
+    """Describe a run, after timing one of its steps.
 
     Parameters
     ----------
     settings : Settings
     data : Dataset
-    state : State       stays as it is
+    state : State       not changed
     device : str        in words
 
     Returns
     -------
-    list of str : lines for people to read
+    list of str : lines to print
     """
     arch, tile = settings.architecture, settings.tile
     output = sizes.output_size(tile, settings.depth)
@@ -37,36 +38,36 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     validations = -(-left // settings.validate_every)
     seconds = left * a_step + validations * _tiles(settings, data) * a_tile
     end = datetime.now() + timedelta(seconds=seconds)
-    pictured = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
-    error = constant_error(data)
+    finished = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
+    error = baseline_error(data)
     return [
         *data.description,
-        f"to beat   pixel error {error:.4f}: everything called the most frequent class",
+        f"baseline  pixel error {error:.4f}, if every pixel gets the most frequent class",
         f"network   {arch.parameters():,} parameters: depth {arch.depth}, {arch.channels} channels "
         f"at full resolution, {arch.classes} classes, {arch.variant}",
-        f"tile      {tile} → {output} pixels, one a step",
+        f"tile      {tile} → {output} pixels, one per step",
         f"memory    about {memory(settings) / 2**30:.2f} GiB",
         f"device    {device}",
-        f"time      {a_step:.2f} s a step; steps {state.step + 1} … {settings.steps} and "
-        f"{validations} validations: about {duration(seconds)}, until {pictured}",
+        f"time      {a_step:.2f} s per step; steps {state.step + 1} … {settings.steps} and "
+        f"{validations} validations: about {duration(seconds)}, until {finished}",
     ]
 
 
 def _tiles(settings: Settings, data: Dataset) -> float:
-    """Count the tiles of a validation: one smaller than in training counts for what it computes."""
-    arch, tile = settings.architecture, settings.tile
-    sizes = [data.images[k].shape[:2] for k in validated_slices(data)]
-    computed = sum(tile_choice.computation(arch, size, tile) for size in sizes)
-    return computed / tile_choice.flop(arch, tile, tile)
+    """Cost of a validation, in tiles of the training size."""
+    arch, tiling = settings.architecture, Tiling(settings.tile)
+    shapes = [data.images[k].shape[:2] for k in validation_slices(data)]
+    computed = sum(tile_choice.computation(arch, shape, tiling) for shape in shapes)
+    return computed / tile_choice.flop(arch, settings.tile, settings.tile)
 
 
 def memory(settings: Settings) -> float:
-    """Estimate the peak of a training step, in bytes of float32.
+    """Estimate the peak memory of a training step, in bytes of float32.
 
-    Activations that the backward needs and lets go on its way; the gradients of the skips while
-    they wait; two of the largest maps, of the layer being worked on; parameters, velocities and
-    gradients; 100 MB of Python and its libraries. When the update makes parameters and velocities
-    anew, the activations are gone.
+    The sum of the activations that the backward needs, the gradients of the skip connections, two
+    of the largest maps for the layer being computed, parameters, velocities and gradients, and
+    100 MB for Python and its libraries. The update makes new parameters and velocities only after
+    the activations have been freed.
     """
     arch = settings.architecture
     rows = sizes.figure1(arch, settings.tile)
@@ -81,15 +82,15 @@ def memory(settings: Settings) -> float:
 
 
 def _try(settings: Settings, data: Dataset, state: State) -> tuple[float, float]:
-    """Seconds that a step, and a tile of a validation, take: tried on a copy, and thrown away."""
-    draw = training.tiles(settings, data)
+    """Time a step, and a tile of a validation, in seconds, on a copy of the state."""
+    draw = loop.tiles(settings, data)
     trial = State(state.params, state.velocity, deepcopy(state.rng))
     arch = settings.architecture
     seconds: list[float] = []
-    while len(seconds) < 3 and sum(seconds) < 5:  # the first one also pays for fresh memory
-        tile = draw(len(seconds))  # made in the background: its time is not the step's
+    while len(seconds) < 3 and sum(seconds) < 5:  # the first also pays for new memory
+        tile = draw(len(seconds))  # made in the background, so it does not count
         started = time.monotonic()
-        training.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
+        loop.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
         seconds.append(time.monotonic() - started)
     started = time.monotonic()
     unet.forward(state.params, np.asarray(tile.x, like=state.params["out.b"]), arch, remember=False)

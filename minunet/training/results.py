@@ -1,126 +1,100 @@
-"""What a finished run is worth: the scores of its best step, and its report."""
+"""The result of a finished run: the scores of its best step, and its report."""
 
 import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import NamedTuple
 
 import minunet
 from minunet import report, runs
-from minunet.array import Array, Tensors
+from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics import cells, classes, em
-from minunet.metrics.score import THRESHOLDS, Score, number
+from minunet.metrics.score import THRESHOLDS, Score
+from minunet.network import Network
 from minunet.prediction import averaging, instances
+from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
-from minunet.report import run_pictures, score_pictures
-from minunet.runs.settings import Settings
-from minunet.training.validation import validated_slices
+from minunet.runs.settings import Ranking, Settings
+from minunet.training import pictures
+from minunet.training.loop import State
+from minunet.training.validation import validation_slices
 
 HEADLINES = {
     "em": ("v_rand", "v_info", "pixel_error"),
     "cells": ("seg", "iou", "cells_merged"),
     "classes": ("pixel_error", "mean_iou"),
 }
-"""The scores that matter most, the first of them ranks the slices."""
+"""The scores that matter most, by the kind of data; the first ranks the slices."""
 
-USUAL: dict[str, Literal["iou", "v_rand", "seg"]] = {
-    "em": "v_rand",
-    "cells": "seg",
-    "classes": "iou",
-}
-"""The scores that pick the best step of a run, where no other is asked for."""
+USUAL: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
+"""The score that chooses the best step, by the kind of data, unless another is given."""
+
+
+class Run(NamedTuple):
+    """A run that is ready to train."""
+
+    folder: Path
+    settings: Settings
+    data: Dataset
+    state: State
+    device: str  # in words
 
 
 def kind(data: Dataset) -> str:
-    """Say what is scored: membranes (em), numbered cells, or classes."""
+    """Return what is scored: membranes ("em"), numbered cells ("cells") or "classes"."""
     if data.cells is None:
         return "classes"
     return "cells" if data.numbered else "em"
 
 
-def segment(params: Tensors, data: Dataset, settings: Settings) -> list[Array]:
-    """Class probabilities (H, W, K) of the validated slices, averaged as the settings say."""
-    images = [data.images[k] for k in validated_slices(data)]
-    return averaging.probabilities(
-        params, images, settings.architecture, settings.tile, average=settings.average
-    )
+def probabilities(network: Network, data: Dataset, settings: Settings) -> list[Array]:
+    """Class probabilities (H, W, K) of the validation slices, averaged as the settings require."""
+    tiling = Tiling(settings.tile, average=settings.average)
+    images = [data.images[k] for k in validation_slices(data)]
+    tiles = sum(tiling.tile_count(image.shape, settings.depth) for image in images)
+    found = []
+    with Progress(tiles, "tile") as progress:
+        for k, image in enumerate(images):
+            advance = partial(progress.advance, f"slice {k}")
+            found.append(averaging.probabilities(network, image, tiling, advance))
+    return found
 
 
 def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
-    """Compute all scores of the probabilities that `segment` returned."""
-    slices = validated_slices(data)
+    """Compute all scores of the probabilities of the validation slices."""
+    slices = validation_slices(data)
     if data.cells is None:
         labels = [data.labels[k] for k in slices]
         return classes.scores(labels, [one.argmax(axis=-1) for one in p], p[0].shape[-1])
     truth = [data.cells[k] for k in slices]
     if data.numbered:
-        return cells.scores(truth, [_cells(one, settings) for one in p])
+        smallest = settings.smallest
+        found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
+        return cells.scores(truth, found)
     with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
-        advance = partial(progress.advance, "of a slice at a threshold")
+        advance = partial(progress.advance, "one per slice and threshold")
         return em.scores(truth, [one[..., 1] for one in p], advance=advance)
 
 
-def _cells(p: Array, settings: Settings) -> Array:
-    return instances.from_probability(p[..., 1], smallest=settings.smallest)
-
-
-def pictures(
-    data: Dataset, p: Sequence[Array], scores: Sequence[Score], settings: Settings
-) -> list[report.Picture]:
-    """Draw the best and the worst of the validated slices."""
-    first = next(one for one in scores if one.key == HEADLINES[kind(data)][0])
-    slices, values = validated_slices(data), np.array(first.slices)
-    order = np.argsort(values if first.higher_is_better else -values)
-    order = order[np.isfinite(values[order])]  # nan is the score of a slice without cells
-    ends = dict.fromkeys((order[-1], order[0])) if order.size else {}
-    drawn = []
-    for word, n in zip(("best", "worst"), ends, strict=False):
-        figure = _draw(data, slices[n], p[n], first, settings)
-        said = f"the {word} slice, {slices[n]}: {first.name} {number(first.slices[n])}"
-        drawn.append(report.Picture(said, f"image, truth, answer and errors of {said}", figure))
-    return drawn
-
-
-def _draw(data: Dataset, k: int, p: Array, ranked: Score, settings: Settings) -> bytes:
-    """Draw a slice, what is known of it, and what the network makes of it."""
-    image = data.images[k].mean(axis=-1)
-    if data.cells is None:
-        figure = run_pictures.draw([run_pictures.Segmented(data.images[k], p, data.labels[k])], "")
-    elif data.numbered:
-        figure = score_pictures.cells_slice(image, data.cells[k], _cells(p, settings))
-    else:
-        threshold = 0.5 if ranked.threshold is None else ranked.threshold
-        figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold)
-    return report.png(figure)
-
-
 def finish(
-    folder: Path,
-    settings: Settings,
-    data: Dataset,
-    params: Tensors,
-    scored: str,
-    device: str,
-    commands: Sequence[tuple[str, str]],
+    run: Run, network: Network, scored: str, commands: Sequence[tuple[str, str]]
 ) -> list[Score]:
-    """Score a run on the validated slices; write `scores.json` and `report.html` into its folder.
+    """Score a run on its validation slices; write `scores.json` and `report.html`.
 
     Parameters
     ----------
-    folder : Path
-    settings : Settings
-    data : Dataset
-    params : dict                  of the step that is scored, on any device
-    scored : str                   which that is, in words
-    device : str                   in words
-    commands : sequence            what for, and the line to type
+    run : Run
+    network : Network              of the step to score, on any device
+    scored : str                   which step that is, in words
+    commands : sequence            pairs of a purpose and the command to type for it
     """
-    p = segment(params, data, settings)
+    folder, settings, data, _, device = run
+    p = probabilities(network, data, settings)
     scores = score(data, p, settings)
+    headline = HEADLINES[kind(data)]
+    ranking = next(one for one in scores if one.key == headline[0])
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
@@ -128,13 +102,13 @@ def finish(
         description=data.description,
         log=log,
         scores=scores,
-        headline=HEADLINES[kind(data)],
-        slices=validated_slices(data),
+        headline=headline,
+        slices=validation_slices(data),
         trained_on=not data.held_out,
         checkpoint=scored,
         picked=True,
         curves=(folder / "curves.png").read_bytes(),
-        pictures=pictures(data, p, scores, settings),
+        pictures=pictures.draw_best_and_worst(data, p, ranking, settings),
         seconds=sum(row["seconds"] for row in log),
         device=device,
         version=minunet.__version__,

@@ -1,4 +1,4 @@
-"""Tiles to train on: where they lie, and how the next one is made while one is used."""
+"""Training tiles: where they lie, and how the next one is made while one is in use."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def tile_rng(seed: int, step: int) -> np.random.Generator:
-    """Make the generator of one step's tile, which depends on no step before.
+    """Make the random generator for the tile of one step, independent of all earlier steps.
 
-    So a run can be resumed at any step, and no state has to be kept. The streams of all steps are
+    So a run can be resumed at any step without storing any state. The streams of all steps are
     independent of each other, and of ``default_rng(seed)``.
 
     Parameters
@@ -36,8 +36,8 @@ def sample(
 ) -> Sample:
     """Sample a tile whose centre is any pixel of any slice with equal chance, and augment it.
 
-    The centre may lie at the very edge: what the tile then sees beyond, image and labels, is
-    mirrored. So the corners of an image are learnt as well as its middle.
+    The centre may lie at the very edge: image and labels are mirrored beyond it. So the network
+    learns the corners of an image as well as its middle.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def sample(
     size : int                     n, valid for `depth`
     depth : int                    of the network
     augmentation : Augmentation
-    rng : numpy Generator          draws the pixel, then what `augmentation.sample` draws
+    rng : numpy Generator          samples the pixel, then passed on to `augmentation.sample`
 
     Returns
     -------
@@ -66,20 +66,20 @@ def sample(
 
 
 def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None, None]:
-    """Yield what a loop over `make` would, each made while the one before is used.
+    """Yield ``make(step)`` for every step, each made in the background while the last one is used.
 
-    One thread makes one thing ahead. The thread ends with the loop, however that ends: close the
-    generator (`contextlib.closing`) where the loop may be left early.
+    One thread makes one item ahead. It ends with the loop: close the generator
+    (`contextlib.closing`) if the loop may be left early.
 
     Parameters
     ----------
-    make : callable (step) -> thing     must not depend on what was made before
-    first, last : int                   the steps are first … last-1
+    make : callable (step) -> item     must not depend on earlier items
+    first, last : int                  the steps are first … last-1
 
     Raises
     ------
     Exception
-        Whatever `make` raises, when the turn of that step has come.
+        Whatever `make` raises, at the turn of that step.
     """
     if first >= last:
         return

@@ -3,9 +3,9 @@
     v ← μ v - η g
     w ← w + v
 
-The batch is a single tile, so the paper takes a momentum μ of 0.99: the update is an average over
-the last hundred or so tiles, and a constant gradient ends up moving w by η/(1-μ), 100 η, a step.
-The learning rate η stands inside the velocity, as in Caffe.
+The batch is a single tile, so the paper uses a momentum μ of 0.99: the update is an average over
+about the last hundred tiles, and a constant gradient ends up moving w by η/(1-μ) = 100 η per step.
+The learning rate η is inside the velocity, as in Caffe.
 """
 
 import numpy as np
@@ -18,26 +18,26 @@ def start(params: Tensors) -> Tensors:
     return {name: np.zeros_like(w) for name, w in params.items()}
 
 
-def clip(grads: Tensors, longest: float) -> Tensors:
-    """Shorten the gradient, all tensors together, to a length; a shorter one stays as it is.
+def clip(grads: Tensors, maximum: float) -> Tensors:
+    """Clip the norm of the gradient, all tensors together; a smaller gradient stays as it is.
 
-        g ← g · longest / max(|g|, longest)
+        g ← g · maximum / max(|g|, maximum)
 
-    One odd tile then cannot throw the parameters far, and a larger learning rate holds. (Not in
-    the paper; Pascanu et al. 2013.) There is no `if`: on a GPU it would wait for |g|. A shorter
-    gradient is multiplied by longest / longest, which is 1 to the last bit.
+    One odd tile then cannot move the parameters far, so a larger learning rate is stable. (Not in
+    the paper; Pascanu et al. 2013.) There is no `if`, which would make the CPU wait for |g| on a
+    GPU. A smaller gradient is multiplied by maximum / maximum, which is exactly 1.
 
     Parameters
     ----------
     grads : dict
-    longest : float     Euclidean length over all entries
+    maximum : float     Euclidean norm over all entries
 
     Returns
     -------
     dict : new arrays
     """
-    length = np.sqrt(sum(np.vdot(g, g) for g in grads.values()))
-    scale = longest / np.maximum(length, longest)
+    norm = np.sqrt(sum(np.vdot(g, g) for g in grads.values()))
+    scale = maximum / np.maximum(norm, maximum)
     return {name: g * scale for name, g in grads.items()}
 
 
@@ -48,7 +48,7 @@ def step(
     learning_rate: float,
     momentum: float = 0.99,
 ) -> tuple[Tensors, Tensors]:
-    """One update of every parameter.
+    """Update every parameter once.
 
     Parameters
     ----------

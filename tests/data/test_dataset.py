@@ -12,7 +12,7 @@ from minunet.errors import InputError
 
 def load(folder, validation="none", scaling="minmax", form="balance"):
     paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
-    return dataset.load(*paths, validation, scaling, Weighting(form))
+    return dataset.load(dataset.Source(*paths), validation, scaling, Weighting(form))
 
 
 # Splitting
@@ -85,10 +85,10 @@ def test_images_labels_and_what_was_found(tmp_path):
     text = "\n".join(data.description)
     for words in (
         "4 slices, 30 x 41 pixels, uint8",
-        f"{low:g} … {high:g}, scaled: minmax",
+        f"{low:g} … {high:g}, scaling: minmax",
         f"0 → class 0 ({np.mean(labels == 0):.1%} of the pixels)",
         f"1 → class 1 ({np.mean(labels == 1):.1%} of the pixels)",
-        "2 slices to train on; validation on slice 1 … 2",
+        "4 slices: 2 for training, 2 held out for validation (1 … 2)",
     ):
         assert words in text
 
@@ -130,7 +130,7 @@ def test_numbered_cells(tmp_path):
     for name, stack in (("train-volume.tif", images), ("train-labels.tif", cells)):
         tifffile.imwrite(tmp_path / name, stack, photometric="minisblack")
     paths = (str(tmp_path / name) for name in ("train-volume.tif", "train-labels.tif"))
-    data = dataset.load(*paths, "none", "minmax", kind="cells")
+    data = dataset.load(dataset.Source(*paths, kind="cells"), "none", "minmax")
     assert data.numbered
     assert data.label_values == (0, 1)
     np.testing.assert_array_equal(data.cells, cells)
@@ -150,7 +150,7 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         tifffile.imwrite(tmp_path / path, page, photometric="minisblack")
-    data = dataset.load(str(tmp_path), None, "none", "minmax")
+    data = dataset.load(dataset.Source(str(tmp_path), None), "none", "minmax")
     assert len(data.images) == 1  # the frame without a mask is skipped
     np.testing.assert_array_equal(data.labels[0], (mask > 0) & (mask < ctc.IGNORED))
     assert (data.weight_maps[0][0, :5] == 0).all()
@@ -160,7 +160,8 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
 def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
     assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
     monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # which is drawn in no time
-    data, again = (dataset.load(None, None, "0.2", "minmax") for _ in range(2))
+    source = dataset.Source(None, None)
+    data, again = (dataset.load(source, "0.2", "minmax") for _ in range(2))
     assert data.fingerprint == again.fingerprint
     assert len(data.images) == len(data.labels) == 10
     assert data.images[0].shape == (32, 48, 1)
@@ -170,5 +171,5 @@ def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
 
 @pytest.mark.parametrize("paths", [("somewhere", None), (None, "a.tif")])
 def test_images_and_labels_belong_together(paths):
-    with pytest.raises(InputError, match="--images and --labels belong together"):
-        dataset.load(*paths, "none", "minmax")
+    with pytest.raises(InputError, match="give --images and --labels together"):
+        dataset.load(dataset.Source(*paths), "none", "minmax")

@@ -173,6 +173,16 @@ def test_a_file_of_several_pages_in_a_folder(tmp_path):
     assert_slices(image_files.read(tmp_path), [*stack, page])
 
 
+def test_grey_drops_the_channel_axis():
+    maps = [draw((4, 6)), draw((5, 3))]
+    for found, expected in zip(
+        image_files.grey([page[..., np.newaxis] for page in maps], "a.tif"), maps, strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(InputError, match=r"a\.tif is in colour"):
+        image_files.grey([maps[0][..., np.newaxis], draw((4, 6, 3))], "a.tif")
+
+
 # Slice by slice
 
 
@@ -277,6 +287,18 @@ def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
     Image.fromarray(colour).save(tmp_path / "b.png")
     (image,) = image_files.read(tmp_path / "b.png")
     np.testing.assert_array_equal(image, colour)
+
+
+def test_slices_by_number_and_by_range(tmp_path):
+    stack = draw((5, 4, 6))
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    slices = Slices(tmp_path / "a.tif")
+    for k in (0, 4, -1, np.int64(3)):
+        assert_slices([slices[k]], [stack[k]])
+    for part in (slice(1, 3), slice(None, None, -2), slice(7, 9)):
+        assert_slices(slices[part], stack[part])
+    with pytest.raises(IndexError):
+        slices[5]
 
 
 # What cannot be read

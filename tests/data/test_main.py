@@ -1,4 +1,4 @@
-"""`python -m minunet.data`: a stack that can be trained on at once."""
+"""`python -m minunet.data`: a stack that is ready for training."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_writes_a_stack_that_the_readers_find(tmp_path):
     assert values.values == (0, 255)
 
 
-def test_a_seed_is_a_stack(tmp_path):
+def test_the_seed_determines_the_stack(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert call("data.__main__", tmp_path / name, *SMALL, "--seed", seed).code == 0
     for one, same, other in zip(*(written(tmp_path / name) for name in "abc"), strict=True):
@@ -46,7 +46,7 @@ def test_nothing_is_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [("--slices", 0), ("--width", "wide"), ("--height", 15)])
-def test_illegal_sizes(tmp_path, wrong):
+def test_invalid_sizes(tmp_path, wrong):
     message = refused(call("data.__main__", tmp_path / "em", *wrong))
     assert str(wrong[1]) in message
     assert not (tmp_path / "em").exists()

@@ -71,7 +71,7 @@ def test_label_values_that_are_refused(page, said):
 def test_labels_in_colour_are_refused(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "image.png")
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "labels.png")
-    with pytest.raises(InputError, match=r"labels\.png holds colour"):
+    with pytest.raises(InputError, match=r"labels\.png is in colour"):
         readers.read_pair(tmp_path / "image.png", tmp_path / "labels.png")
 
 

@@ -1,42 +1,19 @@
-"""The weight map: class frequencies, separation, distances to the two nearest cells, both maps.
+"""The weight map: class frequencies, separation of touching cells, and both maps.
 
-The oracle of the distances is a distance transform for each cell, sorted.
+Distances to the two nearest cells are compared with brute force in `test_distances.py`.
 """
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from cell_maps import brute_force, discs, label_maps, real
 from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
-from real_data import DATA
-from scipy import ndimage
 
-from minunet.data import distances, weight_map
+from minunet.data import weight_map
 from minunet.errors import InputError
-from minunet.metrics import segments
 
 W_C = np.array([1.75, 0.5], np.float32)
-
-
-def brute_force(instances):
-    """Distances to the two nearest cells, by a distance transform for each cell."""
-    far = np.full((2, *instances.shape), np.inf)
-    cells = [ndimage.distance_transform_edt(instances != k) for k in present(instances)]
-    return np.sort([*far, *cells], axis=0)[:2]
-
-
-def present(instances):
-    return np.unique(instances[instances > 0])
-
-
-def assert_exact(instances):
-    d1, d2 = distances.two_nearest(instances)
-    expected = brute_force(instances)
-    np.testing.assert_array_equal(d1, expected[0])  # not a bit less: roots of whole numbers
-    np.testing.assert_array_equal(d2, expected[1])
-    assert d1.dtype == d2.dtype == np.float64
 
 
 def separated_naively(instances):
@@ -46,29 +23,6 @@ def separated_naively(instances):
         if instances[r, c] <= 0 or any(k > 0 and k != instances[r, c] for k in near.ravel()):
             result[r, c] = 0
     return result
-
-
-NUMBERS = [1, 2, 3, 4, 7, 200, 201, 40_000, 65_535]  # with gaps, up to the largest of uint16
-
-
-@st.composite
-def label_maps(draw, dtype=np.uint16):
-    """Labels of pixels, of rectangles one over the other, or of a few pixels on background."""
-    shape = draw(st.tuples(st.integers(1, 14), st.integers(1, 17)).filter(lambda s: s[0] != s[1]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    numbers = rng.permutation(NUMBERS)[: draw(st.integers(1, len(NUMBERS)))]
-    kind = draw(st.sampled_from(["pixels", "rectangles", "sparse"]))
-    instances = np.zeros(shape, dtype)
-    if kind == "rectangles":
-        for number in numbers:
-            top, left = rng.integers(shape)
-            height, width = rng.integers(1, 9, 2)
-            instances[top : top + height, left : left + width] = number
-        return instances
-    density = 0.7 if kind == "pixels" else 0.08
-    cells = rng.random(shape) < density
-    instances[cells] = rng.choice(numbers, cells.sum())
-    return instances
 
 
 def test_by_hand():
@@ -175,123 +129,10 @@ def test_numbers_that_no_float_can_tell_apart():
         instances = np.array([[a, a, a, b, b, b, 0, a]], dtype)
         separated = weight_map.separate(instances)
         np.testing.assert_array_equal(separated, [[a, a, 0, 0, b, b, 0, a]])
-        d1, d2 = distances.two_nearest(instances)
-        np.testing.assert_array_equal(d1, [[0, 0, 0, 0, 0, 0, 1, 0]])
-        np.testing.assert_array_equal(d2, [[3, 2, 1, 1, 2, 2, 1, 2]])
-
-
-def test_distances_by_hand():
-    # Along the row: cells at columns 0 - 1, 5, 7.
-    d1, d2 = distances.two_nearest(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]))
-    np.testing.assert_array_equal(d1, [[0, 0, 1, 2, 1, 0, 1, 0]])
-    np.testing.assert_array_equal(d2, [[5, 4, 3, 2, 3, 2, 1, 2]])
-    # Euclidean: from the corner, 3 rows and 4 columns away.
-    instances = np.zeros((4, 6), np.uint8)
-    instances[0, 1] = 5
-    instances[3, 4] = 9
-    d1, d2 = distances.two_nearest(instances)
-    assert (d1[0, 0], d2[0, 0]) == (1, 5)
-    assert d1[3, 1] == d2[3, 1] == 3
-
-
-def test_distances_are_to_the_second_cell_not_pixel():
-    # Two pixels of one cell are one cell, even where they do not touch.
-    d1, d2 = distances.two_nearest(np.array([[3, 0, 0, 3, 0, 0, 0, 0, 8]]))
-    np.testing.assert_array_equal(d1, [[0, 1, 1, 0, 1, 2, 2, 1, 0]])
-    np.testing.assert_array_equal(d2, [[8, 7, 6, 5, 4, 3, 3, 4, 5]])
-
-
-@given(label_maps())
-def test_distances_equal_brute_force(instances):
-    assert_exact(instances)
-
-
-@pytest.mark.parametrize("n", [2, 5, 12, 40, 130])
-def test_distances_of_scattered_pixels(n):
-    rng = np.random.default_rng(n)
-    instances = np.zeros((23, 31), np.uint16)
-    instances.flat[rng.permutation(instances.size)[:n]] = rng.permutation(np.arange(1, n + 1) * 500)
-    assert_exact(instances)
-
-
-def disc(shape, row, column, radius):
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
-
-
-def nested():
-    # A ring around a cell, beyond it a third, and a fourth at the border of the map.
-    instances = np.zeros((50, 64), np.int32)
-    instances[disc((50, 64), 25, 24, 20)] = 6
-    instances[disc((50, 64), 25, 24, 14)] = 0
-    instances[disc((50, 64), 23, 26, 5)] = 2
-    instances[disc((50, 64), 6, 55, 4)] = 11
-    instances[49, 30:] = 3
-    return instances
-
-
-def lines():
-    # Long thin cells: their boxes overlap, and each goes through the whole map.
-    instances = np.zeros((40, 57), np.uint8)
-    for k, column in enumerate(range(-40, 57, 6), start=1):
-        rows = np.arange(40)
-        inside = (rows + column >= 0) & (rows + column < 57)
-        instances[rows[inside], rows[inside] + column] = k
-    return instances
-
-
-def discs():
-    rng = np.random.default_rng(0)
-    instances = np.zeros((60, 83), np.uint16)
-    for k in range(1, 31):
-        instances[disc((60, 83), rng.integers(60), rng.integers(83), rng.integers(1, 9))] = 97 * k
-    return instances
-
-
-@pytest.mark.parametrize("draw", [nested, lines, discs])
-@pytest.mark.parametrize("turned", [False, True])
-def test_distances_of_shapes(draw, turned):
-    instances = draw().T if turned else draw()  # turned: not contiguous
-    assert_exact(instances)
-    assert_exact(weight_map.separate(instances))
-
-
-@given(label_maps(), st.sampled_from([0, 1, 1.5, 2, 3, 5, 8]))
-def test_a_second_cell_beyond_reach_is_none(instances, reach):
-    d1, d2 = distances.two_nearest(instances, reach)
-    expected = brute_force(instances)
-    np.testing.assert_array_equal(d1, expected[0])
-    np.testing.assert_array_equal(d2, np.where(expected[1] <= reach, expected[1], np.inf))
-
-
-def test_distances_whose_squares_need_64_bits():
-    instances = np.zeros((50_000, 2), np.uint8)
-    instances[1, 0], instances[-1, 1] = 7, 3
-    rows, columns = np.indices(instances.shape)
-    to_7, to_3 = np.hypot(rows - 1, columns), np.hypot(49_999 - rows, 1 - columns)
-    d1, d2 = distances.two_nearest(instances)
-    np.testing.assert_allclose(d1, np.minimum(to_7, to_3), rtol=1e-15)  # measured: 0
-    np.testing.assert_allclose(d2, np.maximum(to_7, to_3), rtol=1e-15)  # measured: 0
-    d1, d2 = distances.two_nearest(instances.T, reach=300)
-    np.testing.assert_allclose(d1, np.minimum(to_7, to_3).T, rtol=1e-15)  # measured: 0
-    assert np.isinf(d2).all()
-
-
-def test_no_cell_and_one_cell():
-    d1, d2 = distances.two_nearest(np.zeros((3, 4), int))
-    assert np.isinf(d1).all()
-    assert np.isinf(d2).all()
-    assert d1 is not d2
-    d1, d2 = distances.two_nearest(np.array([[0, 7, 7, 0, 0]]))
-    np.testing.assert_array_equal(d1, [[1, 0, 0, 1, 2]])
-    assert np.isinf(d2).all()
 
 
 def test_what_is_not_positive_is_background():
     instances = np.array([[-1, 4, -1, -5, 9, 0]])
-    d1, d2 = distances.two_nearest(instances)
-    np.testing.assert_array_equal(d1, [[1, 0, 1, 1, 0, 1]])
-    np.testing.assert_array_equal(d2, [[4, 3, 2, 2, 3, 4]])
     np.testing.assert_array_equal(weight_map.separate(instances), [[0, 4, 0, 0, 9, 0]])
 
 
@@ -394,13 +235,12 @@ def test_arguments_stay_as_they_are():
     for a in (instances, ignore, w_c):
         a.flags.writeable = False
     weight_map.separate(instances)
-    distances.two_nearest(instances)
     weight_map.paper(instances, w_c, ignore=ignore)
     weight_map.later(instances, ignore=ignore)
     np.testing.assert_array_equal(instances, before)
 
 
-@pytest.mark.parametrize("map_", [weight_map.separate, distances.two_nearest, weight_map.later])
+@pytest.mark.parametrize("map_", [weight_map.separate, weight_map.later])
 @pytest.mark.parametrize(
     "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
 )
@@ -425,21 +265,6 @@ def test_other_bad_arguments_are_refused():
         weight_map.paper(instances, W_C, sigma=0)
 
 
-def real(name, page=0):
-    if not (DATA / name).is_file():
-        pytest.skip(f"{DATA / name} is not there")
-    with Image.open(DATA / name) as image:
-        image.seek(page)
-        return np.asarray(image)
-
-
-def test_real_membranes():
-    instances = segments.components(real("isbi2012/train-labels.tif", page=3)[:240, :310])
-    assert len(present(instances)) > 20
-    assert_exact(instances)
-    assert_exact(weight_map.separate(instances))
-
-
 def test_real_nuclei_that_touch():
     instances = real("nuclei-dsb2018/masks/0ea221716cf1.tif")[:200, :260]
     assert instances.dtype == np.uint16
@@ -447,11 +272,3 @@ def test_real_nuclei_that_touch():
     np.testing.assert_array_equal(separated, separated_naively(instances))
     lost = (instances > 0) & (separated == 0)
     assert lost.any()
-    assert_exact(instances)
-    assert_exact(separated)
-
-
-def test_real_hela_cells():
-    instances = real("DIC-C2DH-HeLa/01_ST/SEG/man_seg005.tif")
-    assert 5 < len(present(instances)) < 30
-    assert_exact(weight_map.separate(instances))

@@ -1,6 +1,8 @@
-"""The table of scores in print."""
+"""The printed table of scores, and the best and the worst slice."""
 
-from math import nan
+from math import inf, nan
+
+import pytest
 
 from minunet.metrics import score
 from minunet.metrics.score import Score
@@ -37,3 +39,26 @@ def test_a_table_of_slices():
         "0         0.9876    0.000000 12         0.5000",
         "frame 17  1.0000    0.000706  0         –",
     ]
+
+
+@pytest.mark.parametrize(
+    ("slices", "higher", "expected"),
+    [
+        ((0.5, 0.2, 0.9, 0.4), True, [2, 1]),
+        ((0.5, 0.2, 0.9, 0.4), False, [1, 2]),
+        ((5, 2, 9, 4), None, [1, 2]),  # a count: fewer come first
+        ((nan, 0.2, nan, 0.9), True, [3, 1]),
+        ((nan, 0.2, nan, 0.9), False, [1, 3]),
+        ((0.9, 0.2, 0.9, 0.2), True, [2, 1]),  # the last of equally good, the first of equally bad
+        ((0.9, 0.2, 0.9, 0.2), False, [3, 0]),
+        ((0.7, 0.7), True, [1, 0]),
+        ((0.0, -0.0), False, [1, 0]),
+        ((0.3,), True, [0]),
+        ((nan, nan, 0.3), True, [2]),
+        ((nan, inf), True, []),
+        ((), True, []),
+    ],
+)
+def test_the_best_and_the_worst_slice(slices, higher, expected):
+    one = SCORES[0]._replace(slices=slices, higher_is_better=higher)
+    assert score.best_and_worst(one) == expected

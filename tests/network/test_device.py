@@ -8,10 +8,11 @@ import pytest
 from standin import StandIn
 
 from minunet.errors import InputError
-from minunet.network import device, initialization, sizes, unet
+from minunet.network import Network, device, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, relu, upconv
-from minunet.prediction import tiling
+from minunet.prediction.averaging import probabilities
+from minunet.prediction.tiling import Tiling
 from minunet.training import sgd
 
 
@@ -227,7 +228,7 @@ def test_prediction_agrees_on_the_gpu(cupy):
     arch = Architecture(depth=1, channels=4)
     rng = np.random.default_rng(3)
     params, image = initialization.gaussian(arch, rng, np.float64), rng.random((9, 14, 1))
-    ours = tiling.probabilities(params, image, arch, tile=24)
-    theirs = tiling.probabilities(device.to_device(params, "cuda"), image, arch, tile=24)
+    ours = probabilities(Network(params, arch), image, Tiling(24))
+    theirs = probabilities(Network(device.to_device(params, "cuda"), arch), image, Tiling(24))
     assert isinstance(theirs, np.ndarray)
     assert np.max(np.abs(theirs - ours)) < CLOSE

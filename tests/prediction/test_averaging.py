@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from minunet.image import AVERAGED
-from minunet.network import initialization
+from minunet.network import Network, initialization
 from minunet.network.architecture import Architecture
 from minunet.prediction import averaging, tiling
+from minunet.prediction.tiling import Tiling
 
 ARCH = Architecture(depth=1, channels=3)
 TURNS = {
@@ -35,13 +36,13 @@ def draw(shape=(13, 22, 1)):
 
 
 def whole(params, image):
-    return tiling.whole(tiling.segment(params, image, ARCH, 24), image)
+    return tiling.assemble(tiling.windows(Network(params, ARCH), image, Tiling(24)), image)
 
 
 @pytest.mark.parametrize("average", AVERAGED)
-def test_scores_are_averaged_over_versions_of_the_whole_image(average):
+def test_logits_are_averaged_over_versions_of_the_whole_image(average):
     params, image = draw()
-    found = averaging.scores(params, image, ARCH, 24, average=average)
+    found = averaging.logits(Network(params, ARCH), image, Tiling(24, average=average))
     versions = [
         back(whole(params, turn(image)))
         for turn, back in zip(TURNS[average], BACK[average], strict=True)
@@ -55,7 +56,7 @@ def test_the_average_is_that_of_the_versions_bit_for_bit():
     # As if all versions were kept and stacked, which takes as much memory as there are versions.
     params, image = draw()
     versions = [np.rot90(whole(params, np.rot90(image, k)), -k) for k in range(4)]
-    found = averaging.scores(params, image, ARCH, 24, average="rotations")
+    found = averaging.logits(Network(params, ARCH), image, Tiling(24, average="rotations"))
     np.testing.assert_array_equal(found, np.mean(versions, axis=0))
 
 
@@ -64,28 +65,34 @@ def test_parts_fill_the_image(monkeypatch, average):
     monkeypatch.setattr("minunet.image.MOST", 100)  # 2 of the 13 rows
     params, image = draw()
     seen, found = np.zeros((13, 22), int), np.zeros((13, 22, 2), np.float32)
-    for window, scores in averaging.segment(params, image, ARCH, 24, average=average):
+    for window, logits in averaging.windows(
+        Network(params, ARCH), image, Tiling(24, average=average)
+    ):
         seen[window] += 1
-        found[window] = scores
+        found[window] = logits
     assert (seen == 1).all()
-    expected = averaging.scores(params, image, ARCH, 24, average=average)
+    expected = averaging.logits(Network(params, ARCH), image, Tiling(24, average=average))
     np.testing.assert_array_equal(found, expected)
 
 
 def test_sums_may_be_kept_in_a_file(tmp_path):
     params, image = draw()
-    expected = averaging.scores(params, image, ARCH, 24, average="symmetries")
+    expected = averaging.logits(Network(params, ARCH), image, Tiling(24, average="symmetries"))
     total = np.memmap(tmp_path / "total", np.float32, "w+", shape=(13, 22, 2))
     total[...] = 99  # what another slice has left
     for _ in range(2):
-        parts = averaging.segment(params, image, ARCH, 24, average="symmetries", total=total)
-        np.testing.assert_array_equal(tiling.whole(parts, image), expected)
+        parts = averaging.windows(
+            Network(params, ARCH), image, Tiling(24, average="symmetries"), total=total
+        )
+        np.testing.assert_array_equal(tiling.assemble(parts, image), expected)
 
 
 def test_nothing_is_waited_for_where_nothing_is_averaged():
     params, image = draw()
     counted = []
-    parts = averaging.segment(params, image, ARCH, 24, advance=lambda: counted.append(1))
+    parts = averaging.windows(
+        Network(params, ARCH), image, Tiling(24), advance=lambda: counted.append(1)
+    )
     next(parts)
     assert len(counted) == 1
 
@@ -95,7 +102,8 @@ def test_a_version_changes_what_is_averaged(average):
     params, image = draw()
     assert (
         np.abs(
-            averaging.scores(params, image, ARCH, 24, average=average) - whole(params, image)
+            averaging.logits(Network(params, ARCH), image, Tiling(24, average=average))
+            - whole(params, image)
         ).max()
         > 0.01
     )
@@ -105,8 +113,8 @@ def test_a_version_changes_what_is_averaged(average):
 def test_the_average_turns_with_the_image(average):
     # Over a whole group of symmetries the average is equivariant to each of them.
     params, image = draw()
-    straight = averaging.scores(params, image, ARCH, 24, average=average)
-    turned = averaging.scores(params, np.rot90(image), ARCH, 24, average=average)
+    straight = averaging.logits(Network(params, ARCH), image, Tiling(24, average=average))
+    turned = averaging.logits(Network(params, ARCH), np.rot90(image), Tiling(24, average=average))
     np.testing.assert_allclose(turned, np.rot90(straight), atol=1e-6)  # measured: 3e-7
 
 
@@ -114,9 +122,11 @@ def test_the_average_turns_with_the_image(average):
 def test_every_tile_is_counted(average, versions):
     params, image = draw()
     counted = []
-    averaging.scores(params, image, ARCH, 24, average=average, advance=lambda: counted.append(1))
-    tiles = averaging.tile_count(image.shape, ARCH.depth, 24, average=average)
-    assert len(counted) == tiles == versions * tiling.tile_count(image.shape, ARCH.depth, 24)
+    averaging.logits(
+        Network(params, ARCH), image, Tiling(24, average=average), advance=lambda: counted.append(1)
+    )
+    tiles = Tiling(24, average=average).tile_count(image.shape, ARCH.depth)
+    assert len(counted) == tiles == versions * Tiling(24).tile_count(image.shape, ARCH.depth)
 
 
 def test_the_papers_step_is_handed_on():
@@ -124,6 +134,6 @@ def test_the_papers_step_is_handed_on():
     rng = np.random.default_rng(0)
     params, image = initialization.gaussian(arch, rng), rng.standard_normal((40, 31, 1), np.float32)
     aligned, paper = (
-        averaging.scores(params, image, arch, 108, paper_step=step) for step in (False, True)
+        averaging.logits(Network(params, arch), image, Tiling(108, step)) for step in (False, True)
     )
     assert np.abs(aligned - paper).max() > 1e-3

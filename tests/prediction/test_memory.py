@@ -27,24 +27,24 @@ from minunet.runs.settings import from_options
     ],
 )
 def test_amounts_by_hand(text, size):
-    assert memory.amount(text) == size
+    assert memory.parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "2G", "-2GB", "2.GB", "2 giga", "1e9", "2GBs", "iB"])
 def test_what_is_no_amount(text):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
-        memory.amount(text)
+        memory.parse_bytes(text)
     assert repr(text) in str(refused.value)
     assert "2GB" in str(refused.value)
 
 
 def test_nothing_is_said_without_a_sign():
-    assert memory.said(0) == "0MB"
+    assert memory.format_bytes(0) == "0MB"
 
 
 @given(st.floats(1, 1e15))
 def test_what_is_said_is_enough_and_can_be_given(size):
-    assert size <= memory.amount(memory.said(size)) <= 1.011 * size + 1e6
+    assert size <= memory.parse_bytes(memory.format_bytes(size)) <= 1.011 * size + 1e6
 
 
 # A prediction

@@ -9,7 +9,9 @@ import tifffile
 from minunet.data.image_files import Slices
 from minunet.network import initialization
 from minunet.prediction import stack
-from minunet.prediction.stack import Maps, Task
+from minunet.prediction.model import Model
+from minunet.prediction.stack import Labelling, Maps, Task
+from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import from_options
 
 SHAPE = (3, 20, 31)
@@ -21,9 +23,11 @@ def write_stack(path, **how):
     return Slices(path)
 
 
-def task(cells=False, **settings):
-    config = from_options(preset="tiny", depth=1, channels=3, tile=24, **settings)
-    return Task(config, SHAPE, 24, False, "none", cells, None, 1)
+def task(average="none", **settings):
+    chosen = from_options(preset="tiny", depth=1, channels=3, tile=24, **settings)
+    params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
+    model = Model(params, chosen, step=0)
+    return Task(model, SHAPE, Tiling(24, average=average), Labelling((0, 1), False, None, 1))
 
 
 def maps(labels=np.uint8):
@@ -51,15 +55,14 @@ class Watched(Slices):
 def test_a_slice_is_gone_before_the_next_is_segmented(tmp_path, scaling):
     write_stack(tmp_path / "a.tif", compression="deflate")
     images, this = Watched(tmp_path / "a.tif"), task(scaling=scaling)
-    params = initialization.gaussian(this.settings.architecture, np.random.default_rng(0))
-    stack.segment(params, images, this, maps())
+    stack.segment(this, images, maps())
     assert images.last is not None
 
 
 def test_tiles_by_hand():
     # Outputs of 8 pixels: three for 20, four for 31; four versions of a flip.
     assert task().tiles == 12
-    assert task()._replace(average="flips").tiles == 48
+    assert task("flips").tiles == 48
 
 
 def test_cells_are_drawn_beside_their_slice(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from minunet.network import sizes
 from minunet.network.architecture import Architecture
 from minunet.prediction import tile_choice, tiling
 from minunet.prediction.memory import amount
+from minunet.prediction.tiling import Tiling
 
 SMALL = Architecture(depth=1, channels=2)
 
@@ -51,10 +52,12 @@ def test_the_overhead_by_hand_and_falling():
 
 def test_computation_by_hand():
     # Outputs of 8 pixels: two for 13, three for 21; the smallest that do are 8 and 8.
-    assert tile_choice.computation(SMALL, (13, 21), tile=24) == 6 * by_hand(24, 24)
+    assert tile_choice.computation(SMALL, (13, 21), Tiling(24)) == 6 * by_hand(24, 24)
     # One output of 14 for 13; two of 12 for 21.
-    assert tile_choice.computation(SMALL, (13, 21), tile=30) == 2 * by_hand(30, 28)
-    assert tile_choice.computation(SMALL, (13, 21), 30, paper_step=True) == 2 * by_hand(30, 30)
+    assert tile_choice.computation(SMALL, (13, 21), Tiling(30)) == 2 * by_hand(30, 28)
+    assert tile_choice.computation(SMALL, (13, 21), Tiling(30, paper_step=True)) == 2 * by_hand(
+        30, 30
+    )
 
 
 @given(
@@ -81,10 +84,10 @@ def test_the_best_tile_against_all(height, width, depth, paper_step, largest):
     ]
     limit = max(largest**2, needs(*covered(legal[0])))
     fitting = [tile for tile in legal if needs(*covered(tile)) <= limit]
-    best = min(tile_choice.computation(arch, size, tile, paper_step) for tile in fitting)
+    best = min(tile_choice.computation(arch, size, Tiling(tile, paper_step)) for tile in fitting)
     chosen = tile_choice.best(arch, size, limit, needs, paper_step)
     assert needs(*covered(chosen)) <= limit
-    assert tile_choice.computation(arch, size, chosen, paper_step) == best
+    assert tile_choice.computation(arch, size, Tiling(chosen, paper_step)) == best
 
 
 @pytest.mark.parametrize("paper_step", [False, True])

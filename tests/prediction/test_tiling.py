@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from minunet.errors import InputError
 from minunet.image import cut, mirror
-from minunet.network import initialization, sizes, unet
+from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.prediction import tiling
+from minunet.prediction.averaging import probabilities
+from minunet.prediction.tiling import Tiling
 
 # Mirroring
 
@@ -214,8 +216,8 @@ def one_pass(params, image, arch):
 def stitched(params, image, arch, tile, paper_step=False):
     """Logits of the whole image, tile by tile."""
     whole = np.full((*image.shape[:2], arch.classes), np.nan)
-    for window, scores in tiling.segment(params, image, arch, tile, paper_step):
-        whole[window] = scores
+    for window, logits in tiling.windows(Network(params, arch), image, Tiling(tile, paper_step)):
+        whole[window] = logits
     return whole
 
 
@@ -273,8 +275,8 @@ def test_probabilities_are_those_of_one_pass(depth, channels, tile, shape):
     params = initialization.gaussian(arch, rng, np.float64)
     image = rng.standard_normal((*shape, 2))
     whole = softmax(one_pass(params, image, arch))
-    p = tiling.probabilities(params, image, arch, tile)
-    paper = tiling.probabilities(params, image, arch, tile, paper_step=True)
+    p = probabilities(Network(params, arch), image, Tiling(tile))
+    paper = probabilities(Network(params, arch), image, Tiling(tile, True))
     assert np.max(np.abs(p - whole)) < 1e-12  # measured: 7e-16 at most
     if depth < 3:
         assert np.max(np.abs(paper - whole)) < 1e-12  # measured: 4e-16 at most
@@ -289,7 +291,7 @@ def test_images_smaller_than_a_tile_or_one_pixel_wide(shape, paper_step):
     rng = np.random.default_rng(20)
     params = initialization.gaussian(arch, rng, np.float64)
     image = rng.standard_normal((*shape, 1))
-    p = tiling.probabilities(params, image, arch, tile=28, paper_step=paper_step)
+    p = probabilities(Network(params, arch), image, Tiling(28, paper_step))
     assert p.shape == (*shape, 3)
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-14)
     if not paper_step:
@@ -301,13 +303,13 @@ def test_windows_fill_the_image_exactly():
     params = initialization.gaussian(arch, np.random.default_rng(22), np.float64)
     image = np.random.default_rng(23).random((13, 21, 1))
     seen = np.zeros((13, 21), int)
-    windows = list(tiling.segment(params, image, arch, tile=24))
+    windows = list(tiling.windows(Network(params, arch), image, Tiling(24)))
     for window, scores in windows:
         assert scores.shape == (*seen[window].shape, 2)
         seen[window] += 1
     assert seen.min() == 1
     # Outputs of 8 pixels: two of them for 13, three for 21.
-    assert len(windows) == tiling.tile_count((13, 21, 1), depth=1, tile=24) == 6
+    assert len(windows) == Tiling(24).tile_count((13, 21, 1), depth=1) == 6
 
 
 def test_tiles_are_scaled_as_the_whole_image_is():
@@ -320,8 +322,8 @@ def test_tiles_are_scaled_as_the_whole_image_is():
     def scaled(x):
         return ((x - 7.0) / 250).astype(np.float32)
 
-    whole = list(tiling.segment(params, scaled(image), arch, tile=24))
-    tiles = list(tiling.segment(params, image, arch, tile=24, scaled=scaled))
+    whole = list(tiling.windows(Network(params, arch), scaled(image), Tiling(24)))
+    tiles = list(tiling.windows(Network(params, arch, scaled), image, Tiling(24)))
     for (window, scores), (expected, theirs) in zip(tiles, whole, strict=True):
         assert window == expected
         np.testing.assert_array_equal(scores, theirs)
@@ -338,14 +340,14 @@ def test_nothing_of_a_tile_is_remembered(monkeypatch):
         return logits, activations
 
     monkeypatch.setattr(unet, "forward", watched)
-    list(tiling.segment(params, np.ones((13, 21, 1), np.float32), arch, tile=56))
-    assert kept == [{}] * tiling.tile_count((13, 21), depth=2, tile=56)
+    list(tiling.windows(Network(params, arch), np.ones((13, 21, 1), np.float32), Tiling(56)))
+    assert kept == [{}] * Tiling(56).tile_count((13, 21), depth=2)
 
 
 def test_number_of_tiles_of_a_known_image():
-    assert tiling.tile_count((512, 512, 1), depth=4, tile=572) == 4
-    assert tiling.tile_count((773, 388, 1), depth=4, tile=572) == 3
-    assert tiling.tile_count((773, 388, 1), depth=4, tile=572, paper_step=True) == 2
+    assert Tiling(572).tile_count((512, 512, 1), depth=4) == 4
+    assert Tiling(572).tile_count((773, 388, 1), depth=4) == 3
+    assert Tiling(572, paper_step=True).tile_count((773, 388, 1), depth=4) == 2
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -355,7 +357,7 @@ def test_keeps_the_dtype_and_the_image(dtype):
     image = np.random.default_rng(25).random((13, 21, 3)).astype(dtype)
     copy = image.copy()
     image.flags.writeable = False
-    p = tiling.probabilities(params, image, arch, tile=24)
+    p = probabilities(Network(params, arch), image, Tiling(24))
     assert p.dtype == dtype
     assert p.shape == (13, 21, 4)
     np.testing.assert_array_equal(image, copy)
@@ -365,6 +367,6 @@ def test_refuses_what_the_network_does_not_take():
     arch = Architecture(depth=1, channels=2, in_channels=3)
     params = initialization.gaussian(arch, np.random.default_rng(26))
     with pytest.raises(InputError, match=r"\(H, W, 3\)"):
-        tiling.probabilities(params, np.zeros((13, 21, 1), np.float32), arch, tile=24)
+        probabilities(Network(params, arch), np.zeros((13, 21, 1), np.float32), Tiling(24))
     with pytest.raises(InputError, match="24 and 26"):
-        tiling.probabilities(params, np.zeros((13, 21, 3), np.float32), arch, tile=25)
+        probabilities(Network(params, arch), np.zeros((13, 21, 3), np.float32), Tiling(25))

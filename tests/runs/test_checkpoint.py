@@ -1,4 +1,4 @@
-"""Checkpoints: exact, without pickle, never half of one, and one sentence for what is none."""
+"""Checkpoints: exact, without pickle, safe against interruptions; other files are refused."""
 
 import json
 import os
@@ -8,21 +8,21 @@ import zipfile
 import numpy as np
 import pytest
 
+from minunet.errors import InputError
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
-from minunet.errors import InputError
 
 
-def draw(seed=0):
-    """Draw a state, with numbers that a text format would spoil."""
+def make(seed=0):
+    """Make a random state, with numbers that a text format would not preserve."""
     rng = np.random.default_rng(seed)
     tensors = [
         {"contract0.w1": rng.standard_normal((3, 3, 1, 2), np.float32), "out.b": rng.random(2)}
         for _ in range(2)
     ]
     tensors[0]["out.b"][:] = (1e-310, -0.0)
-    config = {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None}
-    return Checkpoint(*tensors, 12, rng.bit_generator.state, 0.1 + 0.2, config)
+    settings = {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None}
+    return Checkpoint(*tensors, 12, rng.bit_generator.state, 0.1 + 0.2, settings)
 
 
 def assert_same(one, other):
@@ -36,24 +36,24 @@ def assert_same(one, other):
 
 
 def test_round_trip_is_exact(tmp_path):
-    state = draw()
+    state = make()
     assert not np.array_equal(state.params["out.b"], state.velocity["out.b"])
     checkpoint.save(tmp_path / "last.npz", state)
     assert_same(checkpoint.load(tmp_path / "last.npz"), state)
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
 
 
-def test_a_generator_goes_on_where_it_stopped(tmp_path):
+def test_a_generator_continues_where_it_stopped(tmp_path):
     rng = np.random.default_rng(3)
-    rng.random(5, dtype=np.float32)  # an odd number: half a 64-bit draw is kept for later
-    checkpoint.save(tmp_path / "last.npz", draw()._replace(random_state=rng.bit_generator.state))
+    rng.random(5, dtype=np.float32)  # an odd number: the generator keeps half of a 64-bit draw
+    checkpoint.save(tmp_path / "last.npz", make()._replace(random_state=rng.bit_generator.state))
     again = np.random.default_rng()
     again.bit_generator.state = checkpoint.load(tmp_path / "last.npz").random_state
     np.testing.assert_array_equal(rng.random(9, np.float32), again.random(9, np.float32))
 
 
 def test_numpy_alone_can_read_it_without_pickle(tmp_path):
-    state = draw()
+    state = make()
     checkpoint.save(tmp_path / "last.npz", state)
     with np.load(tmp_path / "last.npz", allow_pickle=False) as npz:
         assert set(npz.files) == {
@@ -65,8 +65,26 @@ def test_numpy_alone_can_read_it_without_pickle(tmp_path):
     assert (meta["format"], meta["step"], meta["config"]) == (2, 12, state.config)
 
 
+def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):
+    state = make()
+    meta = {
+        "format": 2,
+        "step": 12,
+        "random_state": state.random_state,
+        "best": 0.1 + 0.2,
+        "config": {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None},
+    }
+    np.savez(
+        tmp_path / "old.npz",
+        **{f"params/{name}": array for name, array in state.params.items()},
+        **{f"velocity/{name}": array for name, array in state.velocity.items()},
+        meta=np.array(json.dumps(meta)),
+    )
+    assert_same(checkpoint.load(tmp_path / "old.npz"), state)
+
+
 def test_an_object_is_not_pickled(tmp_path):
-    state = draw()
+    state = make()
     state.params["out.b"] = np.array([{}])
     with pytest.raises(ValueError, match="allow_pickle"):
         checkpoint.save(tmp_path / "last.npz", state)
@@ -75,7 +93,7 @@ def test_an_object_is_not_pickled(tmp_path):
 
 @pytest.mark.parametrize("moment", ["before", "half way", "at the end"])
 def test_a_crash_while_saving_leaves_the_old_one(tmp_path, monkeypatch, moment):
-    path, old = tmp_path / "last.npz", draw()
+    path, old = tmp_path / "last.npz", make()
     checkpoint.save(path, old)
     savez = np.savez
 
@@ -91,26 +109,26 @@ def test_a_crash_while_saving_leaves_the_old_one(tmp_path, monkeypatch, moment):
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(np, "savez", crash)
-        checkpoint.save(path, draw(seed=1))
+        checkpoint.save(path, make(seed=1))
     assert_same(checkpoint.load(path), old)
-    checkpoint.save(path, draw(seed=2))  # and what the crash left is not in the way
-    assert_same(checkpoint.load(path), draw(seed=2))
+    checkpoint.save(path, make(seed=2))  # the rest of the interrupted file does not matter
+    assert_same(checkpoint.load(path), make(seed=2))
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
 
 
-def test_the_new_one_is_on_the_disk_before_it_takes_the_place_of_the_old(tmp_path, monkeypatch):
+def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
     path, order = tmp_path / "last.npz", []
-    checkpoint.save(path, draw())
+    checkpoint.save(path, make())
     monkeypatch.setattr(checkpoint.os, "fsync", lambda number: order.append("written"))
     replace = type(path).replace
     monkeypatch.setattr(
         type(path), "replace", lambda a, b: (order.append("moved"), replace(a, b))[1]
     )
-    checkpoint.save(path, draw(seed=1))
+    checkpoint.save(path, make(seed=1))
     assert order == ["written", "moved"]
 
 
-# What is no checkpoint
+# Files that are not checkpoints
 
 
 def sentence(path):
@@ -154,7 +172,7 @@ def test_foreign_files(tmp_path):
 
 def test_truncated_or_damaged(tmp_path):
     path = tmp_path / "last.npz"
-    checkpoint.save(path, draw())
+    checkpoint.save(path, make())
     whole = path.read_bytes()
     for length in np.linspace(0, len(whole) - 1, 60).astype(int):
         path.write_bytes(whole[:length])
@@ -168,8 +186,8 @@ def test_truncated_or_damaged(tmp_path):
             read = checkpoint.load(path)
         except InputError:
             noticed += 1
-        else:  # in dates and the like that mean nothing here
-            assert_same(read, draw())
+        else:  # in bytes that do not matter, such as dates
+            assert_same(read, make())
     assert noticed > 100  # measured: 179
 
 
@@ -186,7 +204,7 @@ def test_a_pickle_in_disguise_is_not_executed(tmp_path):
 @pytest.mark.parametrize("lost", ["params/out.b", "velocity/out.b"])
 def test_an_array_is_missing(tmp_path, lost):
     path = tmp_path / "last.npz"
-    checkpoint.save(path, draw())
+    checkpoint.save(path, make())
     with np.load(path) as npz:
         arrays = {name: npz[name] for name in npz.files if name != lost}
     np.savez(path, **arrays)
@@ -195,7 +213,7 @@ def test_an_array_is_missing(tmp_path, lost):
 
 def test_another_format(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", 7)
-    checkpoint.save(tmp_path / "last.npz", draw())
+    checkpoint.save(tmp_path / "last.npz", make())
     monkeypatch.undo()
     text = sentence(tmp_path / "last.npz")
     assert "format 7" in text

@@ -1,4 +1,4 @@
-"""The folder of a run: nothing is written over, and `log.csv` is what the steps were."""
+"""The folder of a run: nothing is overwritten, and `log.csv` holds every step exactly once."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ def test_a_new_folder_and_an_empty_one(tmp_path):
     assert runs.create(wanted, "name") == wanted
 
 
-def test_what_is_there_is_left_alone(tmp_path):
+def test_an_existing_folder_is_left_alone(tmp_path):
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
@@ -32,7 +32,7 @@ def test_what_is_there_is_left_alone(tmp_path):
     assert not (tmp_path / "taken-3").exists()
 
 
-def test_without_a_wish_the_next_free_number(tmp_path, monkeypatch):
+def test_by_default_the_next_free_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for expected in ("em-tiny", "em-tiny-2", "em-tiny-3"):
         assert runs.create(None, "em-tiny") == Path("runs") / expected
@@ -41,7 +41,7 @@ def test_without_a_wish_the_next_free_number(tmp_path, monkeypatch):
     assert runs.create(None, "em-tiny") == Path("runs/em-tiny-2")
 
 
-def test_config(tmp_path):
+def test_settings_are_written_as_json(tmp_path):
     runs.write_settings(tmp_path, {"tile": 24, "images": "/é", "labels": None})
     text = (tmp_path / "settings.json").read_text()
     assert json.loads(text) == {"tile": 24, "images": "/é", "labels": None}
@@ -72,12 +72,12 @@ def test_log(tmp_path):
         assert [row["validation_energy"] for row in csv.DictReader(file)] == ["", "0.75"]
 
 
-def test_a_zero_is_no_empty_cell(tmp_path):
+def test_a_zero_is_not_an_empty_cell(tmp_path):
     runs.append(tmp_path, VALIDATED | {"validation_pixel_error": 0.0})
     assert runs.read(tmp_path)[0]["validation_pixel_error"] == 0.0
 
 
-def test_rewind_takes_out_the_later_steps_and_no_others(tmp_path):
+def test_rewind_removes_only_the_later_steps(tmp_path):
     for step in range(1, 10):
         row = VALIDATED if step % 3 == 0 else PLAIN
         runs.append(tmp_path, row | {"step": step})
@@ -91,7 +91,7 @@ def test_rewind_takes_out_the_later_steps_and_no_others(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
-def test_rewind_to_the_very_start(tmp_path):
+def test_rewind_to_the_start(tmp_path):
     runs.append(tmp_path, PLAIN)
     runs.rewind(tmp_path, 0)
     assert runs.read(tmp_path) == []

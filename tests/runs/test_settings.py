@@ -1,7 +1,9 @@
-"""The settings of a run: presets, what is typed, and JSON there and back."""
+"""The settings of a run: presets, groups, command-line options, and the JSON round trip."""
 
 import json
 from dataclasses import FrozenInstanceError, asdict, fields
+from itertools import pairwise
+from typing import get_args
 
 import pytest
 
@@ -9,17 +11,26 @@ from minunet.cli import Parser
 from minunet.network import sizes
 from minunet.prediction import tiling
 from minunet.runs.options import add_options, command_line, flag, usual
-from minunet.runs.settings import CHANGEABLE, EXPERIMENTS, PRESETS, Settings, from_options, options
+from minunet.runs.settings import (
+    CHANGEABLE,
+    EXPERIMENTS,
+    PRESETS,
+    Group,
+    Settings,
+    from_options,
+    groups,
+    options,
+)
 
 
 def typed(*arguments):
-    """Parse options as `minunet.train` does."""
+    """Parse options as `minunet.train` does; return those that were given."""
     parser = Parser("train", "")
     add_options(parser, usual(arguments))
     return {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
 
 
-def test_nothing_typed_is_the_tiny_preset():
+def test_the_default_is_the_tiny_preset():
     assert typed() == {}
     assert from_options() == from_options(preset="tiny")
     assert asdict(from_options()).items() >= PRESETS["tiny"].items()
@@ -32,13 +43,13 @@ def test_the_papers_preset_is_the_papers_network():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_legal(preset):
+def test_every_preset_is_valid(preset):
     settings = from_options(preset=preset)
     assert sizes.is_valid(settings.tile, settings.depth)
     assert tiling.aligned_step(settings.tile, settings.depth) > 0
 
 
-def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
+def test_options_override_the_preset_which_overrides_the_defaults():
     settings = from_options(**typed("--preset", "laptop", "--channels", "5", "--seed", "0"))
     laptop = PRESETS["laptop"]
     assert settings.channels == 5
@@ -50,7 +61,7 @@ def test_what_is_typed_goes_before_the_preset_and_that_before_the_default():
     assert settings.score == from_options().score
 
 
-def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
+def test_options_override_the_experiment_which_overrides_the_preset():
     settings = from_options(**typed("--experiment", "cells", "--smallest", "7"))
     laptop = PRESETS["laptop"]
     assert (settings.preset, settings.channels) == ("laptop", laptop["channels"])
@@ -62,7 +73,7 @@ def test_an_experiment_goes_before_the_preset_and_what_is_typed_before_both():
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiment_sets_what_can_be_set(experiment):
+def test_every_experiment_sets_only_options(experiment):
     names = {field.name for field in options()}
     assert names >= set(EXPERIMENTS[experiment])
     settings = from_options(experiment=experiment)
@@ -108,7 +119,7 @@ def test_every_given_setting_is_an_option_of_its_type():
         ],
     ],
 )
-def test_illegal_values_are_refused(option, value, capsys):
+def test_invalid_values_are_refused(option, value, capsys):
     with pytest.raises(SystemExit) as end:
         typed(option, value)
     assert end.value.code == 2
@@ -131,7 +142,34 @@ def test_help_shows_the_defaults_of_the_chosen_preset(capsys):
     assert f"averaged over pixels (default: {EXPERIMENTS['cells']['learning_rate']})" in text
 
 
-def test_old_names_of_values_are_understood():
+def test_help_lists_every_option_once_under_its_group(capsys):
+    with pytest.raises(SystemExit):
+        typed("--help")
+    help_text = capsys.readouterr().out
+    headings = [f"\n{group}:\n" for group in ("data", "network", "training", "evaluation", "run")]
+    ends = [*(help_text.index(heading) for heading in headings), len(help_text)]
+    assert ends == sorted(ends)
+    sections = [help_text[a:b] for a, b in pairwise(ends)]
+    assert sum(section.count("\n  --") for section in sections) == len(options())
+    for option in options():
+        (section,) = (text for text in sections if f"\n  {flag(option.name)} " in text)
+        assert section.startswith(f"\n{option.metadata['group']}:\n")
+
+
+@pytest.mark.parametrize("option", options(), ids=lambda option: option.name)
+def test_help_begins_with_the_noun_it_describes(option):
+    assert option.metadata["help"].split()[0].lower() not in ("of", "in", "at", "by", "for", "on")
+    assert not option.metadata["help"].endswith(".")
+
+
+def test_every_setting_is_in_one_group():
+    assert list(groups()) == list(get_args(Group))
+    names = [name for of_group in groups().values() for name in of_group]
+    assert sorted(names) == sorted(field.name for field in fields(Settings))
+    assert groups()["network"] == ["depth", "channels", "variant", "dropout", "in_channels"]
+
+
+def test_old_names_of_values_still_load():
     old = from_options().to_json() | {"augment": "authors"}
     assert Settings.from_json(old) == from_options(augment="later")
 
@@ -147,20 +185,20 @@ def test_old_names_of_values_are_understood():
         (["--images", "a b", "--labels", "c"], ["--images", "a b", "--labels", "c"]),
     ],
 )
-def test_what_to_type_for_the_same_settings(arguments, repeated):
+def test_the_command_line_for_the_same_settings(arguments, repeated):
     settings = from_options(**typed(*arguments))
     assert command_line(settings) == repeated
     assert from_options(**typed(*command_line(settings))) == settings
 
 
-def test_json_there_and_back():
+def test_json_round_trip():
     settings = from_options(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
     text = json.dumps(settings.to_json())
     assert Settings.from_json(json.loads(text)) == settings
     assert set(json.loads(text)) == {field.name for field in fields(Settings)}
 
 
-def test_the_network_of_the_settings():
+def test_the_architecture_of_the_settings():
     arch = from_options(
         **{"depth": 3, "channels": 5, "dropout": 0.25, "variant": "release", "in_channels": 3},
         label_values=(0, 1, 2, 3),

@@ -7,7 +7,7 @@ import pytest
 from standin import StandIn, to_device, to_host
 
 from minunet import ops
-from minunet.network import initialization, sizes, unet
+from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import (
     conv2d,
@@ -19,7 +19,8 @@ from minunet.ops import (
     relu,
     upconv,
 )
-from minunet.prediction import tiling
+from minunet.prediction.averaging import probabilities
+from minunet.prediction.tiling import Tiling
 from minunet.training import sgd
 
 HOST = np.arange(6.0).reshape(2, 3)
@@ -274,8 +275,8 @@ def test_prediction_moves_tiles_in_and_probabilities_out():
     rng = np.random.default_rng(7)
     # In float64 both sides run the definitions.
     params, image = initialization.gaussian(arch, rng, dtype=np.float64), rng.random((9, 14, 1))
-    ours = tiling.probabilities(params, image, arch, tile=24)
-    theirs = tiling.probabilities(to_device(params), image, arch, tile=24)
+    ours = probabilities(Network(params, arch), image, Tiling(24))
+    theirs = probabilities(Network(to_device(params), arch), image, Tiling(24))
     assert_same_bits(ours, theirs)
 
 

@@ -4,43 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from commands import draw_stack
+from finished import KINDS, draw, network, settings
 from matplotlib.figure import Figure
 
 from minunet import runs
-from minunet.data.dataset import Dataset
-from minunet.metrics import cells, em, segments
-from minunet.metrics.score import Score
-from minunet.network import initialization
+from minunet.metrics import cells, em
 from minunet.prediction import averaging, instances
-from minunet.runs.settings import from_options
+from minunet.prediction.tiling import Tiling
 from minunet.training import results
-
-KINDS = ("em", "cells", "classes")
-
-
-def settings(kind, **changed):
-    given = {"depth": 1, "channels": 3, "tile": 24, "smallest": 2, "average": "flips"}
-    values = (0, 1, 2) if kind == "classes" else (0, 1)
-    return from_options(**given | changed, label_values=values)
-
-
-def draw(kind, held_out=(1, 3)):
-    """Draw four slices: classes, components of class 1, or numbered cells."""
-    images, labels = draw_stack(classes=3 if kind == "classes" else 2)
-    labels = [np.repeat(np.repeat(one[::6, ::6], 6, 0), 6, 1)[:30, :41] for one in labels]
-    x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]
-    numbered = None if kind == "classes" else [segments.components(one) for one in labels]
-    maps = [np.ones(one.shape, np.float32) for one in labels]
-    training = [k for k in range(4) if k not in held_out]
-    return Dataset(
-        *(x, labels, maps, numbered, kind == "cells", training, list(held_out)),
-        *((0, 1), "", ["split     in two"]),
-    )
-
-
-def parameters(kind):
-    return initialization.gaussian(settings(kind).architecture, np.random.default_rng(1))
+from minunet.training.results import Run
 
 
 def softmax(a):
@@ -50,20 +22,18 @@ def softmax(a):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_held_out_slices_are_segmented_with_the_average(kind):
-    data, params = draw(kind), parameters(kind)
-    found = results.segment(params, data, settings(kind))
+    data = draw(kind)
+    found = results.probabilities(network(kind), data, settings(kind))
     assert len(found) == 2
     for p, k in zip(found, (1, 3), strict=True):
-        a = averaging.scores(
-            params, data.images[k], settings(kind).architecture, 24, average="flips"
-        )
+        a = averaging.logits(network(kind), data.images[k], Tiling(24, average="flips"))
         np.testing.assert_allclose(p, softmax(a), atol=1e-6)  # measured: 1e-7
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_data_has_its_scores(kind):
     data = draw(kind)
-    p = results.segment(parameters(kind), data, settings(kind))
+    p = results.probabilities(network(kind), data, settings(kind))
     assert results.kind(data) == kind
     found = results.score(data, p, settings(kind))
     assert set(results.HEADLINES[kind]) <= {one.key for one in found}
@@ -82,40 +52,13 @@ def test_every_kind_of_data_has_its_scores(kind):
         assert error.value == pytest.approx(np.mean(wrong), rel=1e-12)  # slices of one size
 
 
-@pytest.mark.parametrize(
-    ("values", "higher", "said"),
-    [
-        ((0.25, 0.75), True, ["best slice, 3", "worst slice, 1"]),
-        ((0.25, 0.75), False, ["best slice, 1", "worst slice, 3"]),
-        ((float("nan"), 0.75), True, ["best slice, 3"]),
-        ((float("nan"), float("nan")), True, []),
-    ],
-)
-def test_the_best_and_the_worst_slice_are_drawn(values, higher, said):
-    data = draw("em")
-    p = results.segment(parameters("em"), data, settings("em"))
-    score = Score("v_rand", "V_Rand", 0.5, values, "", higher, 0.5)
-    drawn = results.pictures(data, p, [score], settings("em"))
-    assert len(drawn) == len(said)
-    assert all(words in one.caption for words, one in zip(said, drawn, strict=True))
-    assert all(one.png.startswith(b"\x89PNG") for one in drawn)
-
-
-def test_a_single_slice_is_drawn_once():
-    data = draw("cells", held_out=(2,))
-    p = results.segment(parameters("cells"), data, settings("cells"))
-    drawn = results.pictures(data, p, results.score(data, p, settings("cells")), settings("cells"))
-    assert len(drawn) == 1
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written(tmp_path, kind):
     (tmp_path / "curves.png").write_bytes(results.report.png(Figure()))
     runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
     data, given = draw(kind), settings(kind)
-    scores = results.finish(
-        tmp_path, given, data, parameters(kind), "best.npz, step 1", "a machine", [("go", "go on")]
-    )
+    run = Run(tmp_path, given, data, None, "a machine")
+    scores = results.finish(run, network(kind), "best.npz, step 1", [("go", "go on")])
     written = json.loads((tmp_path / "scores.json").read_text())
     assert {key: one["value"] for key, one in written.items()} == {
         one.key: pytest.approx(one.value, nan_ok=True) for one in scores

@@ -1,0 +1,44 @@
+"""A network that is ready to run: an architecture with its parameters."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array, Tensors
+from minunet.network import device, unet
+from minunet.network.architecture import Architecture
+
+
+class Network(NamedTuple):
+    """Parameters, the architecture they belong to, and the scaling of the input.
+
+    Parameters
+    ----------
+    params : dict           on any device, see `Architecture.shapes`
+    arch : Architecture
+    scaled : callable       scales a tile (n, n, C) as in training; by default it is already scaled
+    """
+
+    params: Tensors
+    arch: Architecture
+    scaled: Callable[[Array], Array] = np.asarray
+
+    def to_device(self, array: Array) -> Array:
+        """Copy an array to the device of the parameters; if it is already there, return it."""
+        return np.asarray(array, like=self.params["out.b"])
+
+    def logits(self, tile: Array) -> Array:
+        """Run a tile through the network, keeping nothing for a backward pass.
+
+        Parameters
+        ----------
+        tile : (H, W, C)     on the host, of a valid size; see `minunet.network.sizes`
+
+        Returns
+        -------
+        logits : (H-2m, W-2m, K)     activations a_k of the central pixels, on the host
+        """
+        x = self.to_device(self.scaled(tile))
+        logits, _ = unet.forward(self.params, x, self.arch, remember=False)
+        return device.to_host(logits)

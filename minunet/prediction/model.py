@@ -1,0 +1,182 @@
+"""A trained model, as a notebook uses it: load a checkpoint, segment an array.
+
+import minunet
+model = minunet.load("runs/em/best.npz")
+p = model.segment(image)
+cells = model.cells(image)
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array, Tensors
+from minunet.data.scaling import scale_of
+from minunet.errors import InputError
+from minunet.network import Architecture, Network
+from minunet.network.device import Name, Wanted, choose, to_device
+from minunet.ops import cross_entropy
+from minunet.prediction import averaging, instances
+from minunet.prediction.tiling import Tiling, Window
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import Settings
+
+Report = Callable[[int, int], object]
+"""Called after every tile with the number of tiles done and their total."""
+
+
+class Model(NamedTuple):
+    """The parameters of a trained network, with the settings they were trained with."""
+
+    params: Tensors  # on any device
+    settings: Settings
+    step: int  # after which they were saved
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of the network."""
+        return self.settings.architecture
+
+    def segment(
+        self, image: Array, tiling: Tiling | None = None, progress: Report | None = None
+    ) -> Array:
+        """Segment an image or a stack of any size, tiled, mirrored and scaled as in training.
+
+        Parameters
+        ----------
+        image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype
+        tiling : Tiling or None      None: the tile of the training, without averaging
+        progress : callable or None  called after every tile with the tiles done and their total
+
+        Returns
+        -------
+        p : (H, W, K) or (Z, H, W, K)     float32, the probability of every class
+
+        Raises
+        ------
+        InputError
+            If the image has another shape or number of channels, or the tile is not valid.
+
+        """
+        stack = self._stack(image)
+        tiling = tiling or Tiling(self.settings.tile)
+        tiles = len(stack) * tiling.tile_count(stack.shape[1:], self.architecture.depth)
+        done = count(1)
+
+        def advance() -> None:
+            if progress is not None:
+                progress(next(done), tiles)
+
+        p = np.empty((*stack.shape[:3], self.architecture.classes), self.params["out.b"].dtype)
+        slices = self.slices(list(stack), tiling, advance=advance)
+        for slice_p, parts in zip(p, slices, strict=True):
+            for at, part in parts:
+                slice_p[at] = part
+        return p[0] if image.ndim == 2 else p
+
+    def cells(self, image: Array, threshold: float = 0.5, progress: Report | None = None) -> Array:
+        """Segment an image or a stack, and number the cells of every slice.
+
+        Parameters
+        ----------
+        image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
+        threshold : float            a pixel is cell where its probability exceeds this
+        progress : callable or None  see `segment`
+
+        Returns
+        -------
+        cells : (H, W) or (Z, H, W) uint16     0 is background, k is cell k of its slice
+
+        Raises
+        ------
+        InputError
+            As in `segment`, or if the model has more than two classes.
+        """
+        check_two_classes(self.settings, "cells")
+        p = self.segment(image, progress=progress)[..., 1]
+        smallest = self.settings.smallest
+        if image.ndim == 2:
+            return instances.from_probability(p, threshold, smallest)
+        return np.stack([instances.from_probability(one, threshold, smallest) for one in p])
+
+    def slices(
+        self,
+        images: Sequence[Array],
+        tiling: Tiling,
+        total: Array | None = None,
+        advance: Callable[[], None] = lambda: None,
+    ) -> Iterator[Iterator[Window]]:
+        """Segment a stack slice by slice and part by part, so that nothing needs to fit in memory.
+
+        Parameters
+        ----------
+        images : sequence of (H, W, C)     each may be loaded when it is indexed
+        tiling : Tiling
+        total : (H, W, K) or None          array for averages, see `averaging.windows`
+        advance : callable                 called after every tile
+
+        Yields
+        ------
+        parts : iterator     of a slice: windows with their class probabilities (h, w, K). Use it up
+                             before the next slice
+        """
+        scaling = self.settings.scaling
+        stack = None if scaling == "image" else scale_of(images, scaling)
+        for k in range(len(images)):
+            image = images[k]
+            scale = stack or scale_of([image], scaling)
+            network = Network(self.params, self.architecture, scale.apply)
+            parts = averaging.windows(network, image, tiling, total, advance)
+            yield ((at, cross_entropy.softmax(logits)) for at, logits in parts)
+            del image, parts  # before the next slice is loaded
+
+    def _stack(self, image: Array) -> Array:
+        """Bring an image or a stack into the shape (Z, H, W, C)."""
+        channels = self.architecture.in_channels
+        stack = image[np.newaxis] if image.ndim == 2 else image
+        stack = stack[..., np.newaxis] if stack.ndim == 3 else stack
+        if stack.ndim != 4 or stack.shape[3] != channels or 0 in stack.shape:
+            valid = "(H, W) or (Z, H, W)" if channels == 1 else f"(Z, H, W, {channels})"
+            raise InputError(
+                f"the image has the shape {image.shape}; this model segments {valid}"
+                + ("" if channels == 1 else ": for a single image use image[np.newaxis]")
+            )
+        return stack
+
+
+def check_two_classes(settings: Settings, purpose: str) -> None:
+    """Raise an `InputError` unless the model has two classes, as `purpose` needs."""
+    classes = len(settings.label_values)
+    if classes != 2:
+        raise InputError(f"{purpose} need a two-class model; this one has {classes} classes")
+
+
+def of_checkpoint(saved: Checkpoint, name: Name) -> Model:
+    """Make a model of a checkpoint, with its parameters on a device."""
+    params = to_device(saved.params, name)
+    return Model(params, Settings.from_json(saved.config), saved.step)
+
+
+def load(path: str | Path, device: Wanted = "auto") -> Model:
+    """Load a trained model.
+
+    Parameters
+    ----------
+    path : str or Path                   `best.npz` or `last.npz` in the folder of a run
+    device : {"auto", "cpu", "cuda"}     auto: a GPU if there is one
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    InputError
+        If the file is not a checkpoint, or "cuda" is not available.
+    """
+    name, _ = choose(device)
+    return of_checkpoint(checkpoint.load(Path(path)), name)

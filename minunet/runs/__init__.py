@@ -1,0 +1,13 @@
+"""Training runs: their settings, and their files on disk.
+
+| file            | what it is                                                             |
+|-----------------|------------------------------------------------------------------------|
+| `settings.py`   | every setting: its default, its value in each preset, its group, its help |
+| `options.py`    | the same settings as command-line options                              |
+| `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
+| `folder.py`     | the folder of a run, and the file `log.csv` in it                      |
+"""
+
+from minunet.runs.folder import COLUMNS, Row, append, create, read, rewind, write_settings
+
+__all__ = ["COLUMNS", "Row", "append", "create", "read", "rewind", "write_settings"]

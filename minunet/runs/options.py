@@ -1,0 +1,84 @@
+"""The settings of a run as command-line options."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from minunet.cli import OptionGroup, Parser
+from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
+
+
+def flag(name: str) -> str:
+    """Return the command-line option of a setting.
+
+    Examples
+    --------
+    >>> flag("learning_rate")
+    '--learning-rate'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def choices(annotation: object) -> tuple[str, ...] | None:
+    """List the values that a `Literal`, or a union with one, allows; None for any other type.
+
+    Examples
+    --------
+    >>> choices(Literal["em", "cells"] | None)
+    ('em', 'cells')
+    """
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next(filter(None, map(choices, get_args(annotation))), None)
+
+
+def usual(arguments: Sequence[str]) -> Settings:
+    """Return the defaults for the preset and the experiment that the command line selects."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--preset", choices=PRESETS)
+    parser.add_argument("--experiment", choices=EXPERIMENTS)
+    try:
+        given = vars(parser.parse_known_args(arguments)[0])
+    except argparse.ArgumentError:  # the command's own parser reports it
+        given = {}
+    return from_options(**{name: value for name, value in given.items() if value is not None})
+
+
+def add_options(parser: Parser, defaults: Settings) -> dict[Group, OptionGroup]:
+    """Add one option for every setting to a parser; an option that is not given parses as None.
+
+    Parameters
+    ----------
+    parser : Parser
+    defaults : Settings     shown in the help
+
+    Returns
+    -------
+    dict : the argument groups by name, in the order of `--help`
+    """
+    hints = get_type_hints(Settings)
+    groups: dict[Group, OptionGroup] = {
+        group: parser.add_argument_group(group) for group in get_args(Group)
+    }
+    for option in options():
+        metadata = dict(option.metadata)
+        default = getattr(defaults, option.name)
+        text = f"{metadata.pop('help')} (default: {'none' if default is None else default})"
+        valid = choices(hints[option.name])
+        if valid is None:
+            metadata.setdefault("metavar", "N")
+        groups[metadata.pop("group")].add_argument(
+            flag(option.name), dest=option.name, choices=valid, help=text, **metadata
+        )
+    return groups
+
+
+def command_line(settings: Settings) -> list[str]:
+    """List the command-line arguments that give these settings, omitting the defaults."""
+    given = {option.name: getattr(settings, option.name) for option in options()}
+    first = {name: given[name] for name in ("experiment", "preset") if given[name] is not None}
+    if first.get("preset") == from_options(**{k: first[k] for k in first if k != "preset"}).preset:
+        del first["preset"]
+    defaults = from_options(**first)
+    needed = first | {k: v for k, v in given.items() if v != getattr(defaults, k)}
+    return [word for name, value in needed.items() for word in (flag(name), str(value))]

@@ -1,0 +1,68 @@
+"""The pictures of a run: while it trains, and of its best and worst slice at the end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from minunet import report, runs
+from minunet.array import Array
+from minunet.data.dataset import Dataset
+from minunet.metrics.score import Score, best_and_worst, number
+from minunet.prediction import instances
+from minunet.report import run_pictures, score_pictures
+from minunet.report.run_pictures import Segmented
+from minunet.runs.settings import Settings
+from minunet.training.validation import baseline_error, validation_slices
+
+
+def draw_progress(folder: Path, data: Dataset, p: Sequence[Array], title: str) -> None:
+    """Draw `curves.png` and `preview.png`: the log so far, the first and the last slice.
+
+    Parameters
+    ----------
+    folder : Path
+    data : Dataset
+    p : sequence of (H, W, K)     class probabilities of the validation slices
+    title : str
+    """
+    slices = validation_slices(data)
+    shown = [
+        Segmented(data.images[k], one, data.labels[k])
+        for k, one in zip(slices, p, strict=True)
+        if k in (slices[0], slices[-1])
+    ]
+    run_pictures.curves(folder / "curves.png", runs.read(folder), baseline_error(data))
+    run_pictures.preview(folder / "preview.png", shown, title)
+
+
+def draw_best_and_worst(
+    data: Dataset, p: Sequence[Array], ranking: Score, settings: Settings
+) -> list[report.Picture]:
+    """Draw the best and the worst of the validation slices.
+
+    Parameters
+    ----------
+    data : Dataset
+    p : sequence of (H, W, K)     class probabilities of the validation slices
+    ranking : Score               the score that ranks them
+    settings : Settings
+    """
+    slices, drawn = validation_slices(data), []
+    for word, n in zip(("best", "worst"), best_and_worst(ranking), strict=False):
+        caption = f"the {word} slice, {slices[n]}: {ranking.name} {number(ranking.slices[n])}"
+        png = _draw(data, slices[n], p[n], ranking, settings)
+        drawn.append(report.Picture(caption, f"image, truth, result and errors of {caption}", png))
+    return drawn
+
+
+def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -> bytes:
+    """Draw a slice, its truth and its segmentation."""
+    image = data.images[k].mean(axis=-1)
+    if data.cells is None:
+        figure = run_pictures.draw([Segmented(data.images[k], p, data.labels[k])], "")
+    elif data.numbered:
+        found = instances.from_probability(p[..., 1], smallest=settings.smallest)
+        figure = score_pictures.cells_slice(image, data.cells[k], found)
+    else:
+        threshold = 0.5 if ranking.threshold is None else ranking.threshold
+        figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold)
+    return report.png(figure)

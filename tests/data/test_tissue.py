@@ -1,0 +1,187 @@
+"""Synthetic tissue: noise and planes against plain loops, and the rules of growing tubes."""
+
+import numpy as np
+import pytest
+
+from minunet.data import tissue
+from minunet.data.tissue import Balls, Noise
+
+EXTENT = (20.0, 48, 64)
+
+
+def balls(*rows):
+    """Make `Balls` of (z, y, x, radius, cell)."""
+    table = np.array(rows, float)
+    return Balls(table[:, :3], table[:, 3], table[:, 4].astype(int))
+
+
+def grid(height, width):
+    return tuple(np.indices((height, width), np.float32))
+
+
+# Noise
+
+
+def test_noise_is_a_normalised_sum_of_gaussians():
+    noise, scale = Noise((9.0, 5, 7), 4.0, np.random.default_rng(0)), 4.0
+    z, plane = 3.5, np.zeros((5, 7))
+
+    def weights(at, count):
+        w = [np.exp(-((at / scale + 2 - knot) ** 2)) for knot in range(count)]
+        return np.array(w) / np.sqrt(sum(x**2 for x in w))
+
+    for r, c in np.ndindex(plane.shape):
+        for knot, value in np.ndenumerate(noise.knots):
+            deep, down, across = map(weights, (z, r, c), noise.knots.shape)
+            plane[r, c] += value * deep[knot[0]] * down[knot[1]] * across[knot[2]]
+    found = noise.plane(z)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, plane, rtol=0, atol=1e-6)  # float32; measured: 1e-7
+
+
+def test_noise_has_unit_variance():
+    planes = [
+        Noise((30.0, 40, 50), 5.0, np.random.default_rng(seed)).plane(seed) for seed in range(30)
+    ]
+    assert abs(np.mean(planes)) < 0.1  # measured: 0.001
+    assert abs(np.var(planes) - 1) < 0.1  # measured: 0.04
+
+
+def test_noise_is_one_volume():
+    noise = Noise((30.0, 16, 20), 8.0, np.random.default_rng(3))
+    first = noise.plane(11)
+    near, far = noise.plane(11.5), noise.plane(29)
+    np.testing.assert_array_equal(noise.plane(11), first)  # planes may be read in any order
+    assert np.abs(near - first).max() < 0.3 < np.abs(far - first).max()
+
+
+# A plane through the tissue
+
+
+def brute_force(tubes, depth, y, x):
+    """Cell and signed gap between the two nearest cells of every pixel, by a loop over cells."""
+    cells, gap = np.zeros(y.shape, int), np.zeros(y.shape)
+    for at in np.ndindex(y.shape):
+        nearest = {0: 2 * tissue.REACH}  # no cell within reach
+        for (cz, cy, cx), radius, cell in zip(*tubes, strict=True):
+            d = np.sqrt((depth - cz) ** 2 + (y[at] - cy) ** 2 + (x[at] - cx) ** 2) - radius
+            nearest[int(cell)] = min(d, nearest.get(int(cell), np.inf))
+        cells[at] = min(nearest, key=nearest.get)
+        gap[at] = np.subtract(*sorted(nearest.values())[1::-1])
+    return cells, gap
+
+
+def test_two_equal_balls_by_hand():
+    # In a row 21 pixels apart: each owns its half, and pixel 10.5 is the middle of the membrane.
+    cells, distance = tissue.divide(balls((0, 2, 0, 6, 1), (0, 2, 21, 6, 2)), 0, *grid(5, 22))
+    np.testing.assert_array_equal(cells[2], [1] * 11 + [2] * 11)
+    expected = np.abs(np.arange(22) - 10.5)
+    expected[[10, 11]] = 1  # the gap of 1 pixel over the least slope, since it has a kink here
+    np.testing.assert_allclose(distance[2, 1:-1], expected[1:-1], rtol=1e-6)  # float32
+
+
+def test_the_larger_ball_takes_more():
+    # Surfaces at columns 9 and 16 of row 2: the middle is 12.5, not half-way between the centres.
+    cells, _ = tissue.divide(balls((0, 2, 0, 9, 5), (0, 2, 20, 4, 8)), 0, *grid(5, 21))
+    np.testing.assert_array_equal(cells[2], [5] * 13 + [8] * 8)
+
+
+def test_balls_of_one_cell_have_no_membrane_between_them():
+    tubes = balls((0, 2, 0, 6, 1), (0, 2, 11, 6, 1), (0, 2, 30, 6, 2))
+    cells, distance = tissue.divide(tubes, 0, *grid(5, 31))
+    np.testing.assert_array_equal(cells[2], [1] * 21 + [2] * 10)
+    assert distance[2, :12].min() > 8
+
+
+def test_a_ball_at_another_depth_is_smaller_and_out_of_reach_is_gone():
+    # Radius 10 at depth 0; from depth 32 on nothing of it is within REACH = 22.
+    tubes = balls((0, 20, 20, 10, 3))
+    owned = [
+        np.count_nonzero(tissue.divide(tubes, depth, *grid(41, 41))[0]) for depth in (0, 20, 31, 32)
+    ]
+    assert owned[0] >= owned[1] > owned[2] > owned[3] == 0
+
+
+def test_a_warped_plane_is_read_where_its_pixels_were():
+    tubes = balls((0, 9, 4, 6, 1), (3, 12, 25, 8, 2))
+    y, x = grid(20, 30)
+    cells, distance = tissue.divide(tubes, 0, y, x)
+    moved, distance_moved = tissue.divide(tubes, 0, y[:-2, :-3] + 2, x[:-2, :-3] + 3)
+    np.testing.assert_array_equal(moved, cells[2:, 3:])
+    # The slope at the border of the plane is one-sided.
+    np.testing.assert_allclose(distance_moved[1:-1, 1:-1], distance[3:-1, 4:-1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_planes_equal_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    n, shape = 12, (33, 38)
+    centres = rng.uniform((-8, -5, -5), (8, 38, 43), (n, 3))
+    tubes = Balls(centres, rng.uniform(3, 9, n), rng.integers(1, 6, n))
+    y, x = grid(*shape)
+    y = y + np.float32(2) * np.sin(x / 7, dtype=np.float32)
+    cells, distance = tissue.divide(tubes, 1.5, y, x)
+    expected, gap = brute_force(tubes, 1.5, y, x)
+    assert len(np.unique(expected)) > 2
+    sure = gap > 1e-3  # where two cells are equally near, either is right
+    np.testing.assert_array_equal(cells[sure], expected[sure])
+    slope = np.hypot(*np.gradient(gap)).clip(1, 2)
+    np.testing.assert_allclose(distance, gap / slope, rtol=0, atol=1e-3)
+
+
+# Growth
+
+
+@pytest.fixture(scope="module", params=range(3))
+def grown(request):
+    return tissue.grow(EXTENT, np.random.default_rng(request.param))
+
+
+def test_same_seed_same_tubes():
+    first, again, other = (tissue.grow(EXTENT, np.random.default_rng(s)) for s in (1, 1, 2))
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert first.centres.shape != other.centres.shape or (first.centres != other.centres).any()
+
+
+def test_cells_are_numbered_from_1_and_lie_in_the_box_and_its_margin(grown):
+    np.testing.assert_array_equal(np.unique(grown.cells), np.arange(1, grown.cells.max() + 1))
+    assert len(grown.centres) == len(grown.radii) == len(grown.cells)
+    assert (grown.radii > 0).all()
+    half = tissue.NODE / 2
+    assert (grown.centres >= -tissue.MARGIN - half).all()
+    assert (grown.centres <= np.array(EXTENT) + tissue.MARGIN + half).all()
+
+
+def test_the_balls_of_a_tube_are_a_chain(grown):
+    for cell in range(1, grown.cells.max() + 1):
+        centres = grown.centres[grown.cells == cell]
+        width = grown.radii[grown.cells == cell][0]  # the first ball is as wide as the tube
+        for k in range(1, len(centres)):
+            # From the ball before it, or from the first, where the tube grows the other way.
+            steps = np.linalg.norm(centres[[k - 1, 0]] - centres[k], axis=1)
+            assert np.abs(steps - 0.6 * width).min() < 1e-9
+
+
+def test_tubes_avoid_one_another(grown):
+    apart = np.linalg.norm(grown.centres[:, None] - grown.centres, axis=2)
+    gap = apart - grown.radii[:, None] - grown.radii
+    others = grown.cells[:, None] != grown.cells
+    # A ball may be 2 pixels larger than the room at the nearest node.
+    assert gap[others].min() >= -2 - tissue.NODE * np.sqrt(3) / 2
+
+
+def test_no_room_is_left(grown):
+    counts = np.ceil((np.array(EXTENT) + 2 * tissue.MARGIN) / tissue.NODE).astype(int)
+    nodes = np.stack(np.indices(counts), axis=-1).reshape(-1, 3) * tissue.NODE - tissue.MARGIN
+    room = np.full(len(nodes), np.inf)
+    for centre, radius in zip(grown.centres, grown.radii, strict=True):
+        np.minimum(room, np.linalg.norm(nodes - centre, axis=1) - radius, out=room)
+    assert room.max() <= 1.1 * tissue.GAP + 1e-4  # the rooms are float32
+
+
+def test_widest_tubes_are_grown_first(grown):
+    _, first = np.unique(grown.cells, return_index=True)
+    widths = grown.radii[first]
+    assert (np.diff(widths) <= 0).all()
+    assert tissue.GAP == widths[-1] <= widths[0] <= tissue.RADIUS_MAX

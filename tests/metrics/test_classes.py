@@ -1,0 +1,90 @@
+"""Scores of several classes: by hand, and against loops over pixels."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minunet.metrics import classes
+
+TRUTH = [np.array([[0, 0, 1], [1, 1, 2]]), np.array([[0, 0, 0, 1]])]
+PREDICTED = [np.array([[0, 1, 1], [1, 0, 2]]), np.array([[0, 0, 0, 0]])]
+
+
+def by_key(truth, predicted, k=3):
+    return {score.key: score for score in classes.scores(truth, predicted, k)}
+
+
+def test_by_hand():
+    # 10 pixels, 3 wrong. Class 0: 4 of 4 + 1 + 2, class 1: 2 of 2 + 1 + 2, class 2: 1 of 1.
+    scores = by_key(TRUTH, PREDICTED)
+    assert list(scores) == ["pixel_error", "mean_iou", "iou_0", "iou_1", "iou_2"]
+    expected = {
+        "pixel_error": (3 / 10, (2 / 6, 1 / 4)),
+        "iou_0": (4 / 7, (1 / 3, 3 / 4)),
+        "iou_1": (2 / 5, (2 / 4, 0)),
+        "iou_2": (1, (1, 1)),  # neither in the truth nor predicted in the second slice
+        # Averaged over the classes that occur: over two in the second slice.
+        "mean_iou": ((4 / 7 + 2 / 5 + 1) / 3, ((1 / 3 + 2 / 4 + 1) / 3, (3 / 4 + 0) / 2)),
+    }
+    for key, (value, slices) in expected.items():
+        assert scores[key].value == pytest.approx(value, rel=1e-12)
+        assert scores[key].slices == pytest.approx(slices, rel=1e-12)
+
+
+def test_a_perfect_segmentation():
+    for key, score in by_key(TRUTH, TRUTH).items():
+        assert score.value == (0 if key == "pixel_error" else 1)
+
+
+def test_only_the_error_is_better_for_being_low():
+    for key, score in by_key(TRUTH, PREDICTED).items():
+        assert score.higher_is_better == (key != "pixel_error")
+        assert score.threshold is None
+        assert score.by_threshold == ()
+
+
+def test_each_class_is_named_and_the_convention_is_a_sentence():
+    scores = by_key(TRUTH, PREDICTED)
+    for k in range(3):
+        assert scores[f"iou_{k}"].name == f"IoU of class {k}"
+        assert f"of class {k}," in scores[f"iou_{k}"].convention
+    for score in scores.values():
+        assert score.convention.endswith(".")
+
+
+def looped(truth, predicted, k):
+    """Compute (pixel error, IoU of class k) of a list of slices pixel by pixel."""
+    wrong = pixels = both = either = 0
+    for labels, found in zip(truth, predicted, strict=True):
+        for a, b in zip(labels.flat, found.flat, strict=True):
+            pixels += 1
+            wrong += a != b
+            both += a == b == k
+            either += k in (a, b)
+    return wrong / pixels, both / either if either else None
+
+
+@given(count=st.integers(2, 5), slices=st.integers(1, 3), seed=st.integers(0, 2**32))
+def test_equals_loops_over_pixels(count, slices, seed):
+    rng = np.random.default_rng(seed)
+    shapes = [(int(rng.integers(1, 5)), int(rng.integers(5, 9))) for _ in range(slices)]
+    truth = [rng.integers(count, size=shape).astype(np.uint8) for shape in shapes]
+    predicted = [rng.integers(count, size=shape) for shape in shapes]
+    scores = by_key(truth, predicted, count)
+    ious = []
+    for k in range(count):
+        error, iou = looped(truth, predicted, k)
+        ious += [] if iou is None else [iou]
+        assert scores["pixel_error"].value == pytest.approx(error, abs=1e-12)
+        assert scores[f"iou_{k}"].value == pytest.approx(1 if iou is None else iou, abs=1e-12)
+        for i in range(slices):
+            error, iou = looped(truth[i : i + 1], predicted[i : i + 1], k)
+            found = scores["pixel_error"].slices[i], scores[f"iou_{k}"].slices[i]
+            assert found == pytest.approx((error, 1 if iou is None else iou), abs=1e-12)
+    assert scores["mean_iou"].value == pytest.approx(np.mean(ious), abs=1e-12)
+
+
+def test_two_stacks_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        classes.scores(TRUTH, PREDICTED[:1], 3)

@@ -1,0 +1,172 @@
+"""Files: nothing is lost in a crash, and what is already there is refused with a way out."""
+
+import pytest
+
+from minunet import files
+from minunet.errors import InputError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# Whole files
+
+
+def test_a_new_file_appears_when_all_of_it_is_there(tmp_path):
+    path = tmp_path / "scores.json"
+    with files.whole(path) as beside:
+        beside.write_text("new")
+        assert beside == tmp_path / "scores.json.part"
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["scores.json"]
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "last.npz"
+    path.write_text("old")
+    with files.whole(path) as beside:
+        beside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["last.npz"]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", ["old", None])
+def test_an_exception_leaves_the_old_file_or_none(tmp_path, error, old):
+    path = tmp_path / "last.npz"
+    if old:
+        path.write_text(old)
+    with pytest.raises(error), files.whole(path) as beside:
+        beside.write_text("half of the n")
+        raise error
+    assert (path.read_text() if path.exists() else None) == old
+    # The next attempt overwrites what this one left.
+    with files.whole(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["last.npz"]
+
+
+def test_a_name_with_dots_keeps_all_of_them(tmp_path):
+    with files.whole(tmp_path / "a.b.tif") as beside:
+        beside.write_text("")
+        assert names(tmp_path) == ["a.b.tif.part"]
+    assert names(tmp_path) == ["a.b.tif"]
+
+
+def test_two_files_of_one_stem_do_not_share_a_part(tmp_path):
+    with files.whole(tmp_path / "run.tif") as one, files.whole(tmp_path / "run.png") as other:
+        one.write_text("tif")
+        other.write_text("png")
+    assert (tmp_path / "run.tif").read_text() == "tif"
+    assert (tmp_path / "run.png").read_text() == "png"
+
+
+# Folders
+
+
+def test_a_folder_is_taken_if_writing_into_it_could_harm_anything(tmp_path):
+    assert not files.taken(tmp_path / "missing")
+    assert not files.taken(tmp_path)
+    (tmp_path / "file").write_text("")
+    assert files.taken(tmp_path)
+    assert files.taken(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    assert not files.taken(tmp_path / "folder")
+    (tmp_path / "folder" / ".hidden").write_text("")
+    assert files.taken(tmp_path / "folder")
+
+
+def test_the_first_free_name_is_numbered_from_2(tmp_path):
+    assert files.free(tmp_path / "run") == tmp_path / "run"
+    (tmp_path / "run").mkdir()
+    assert files.free(tmp_path / "run") == tmp_path / "run-2"
+    (tmp_path / "run-2").write_text("a file is in the way, too")
+    (tmp_path / "run-4").mkdir()
+    assert files.free(tmp_path / "run") == tmp_path / "run-3"
+    assert names(tmp_path) == ["run", "run-2", "run-4"]  # none is made
+
+
+def test_the_nearest_folder_above_a_path_that_exists(tmp_path, monkeypatch):
+    assert files.nearest_folder(tmp_path) == tmp_path
+    assert files.nearest_folder(tmp_path / "a" / "b" / "c") == tmp_path
+    (tmp_path / "a").mkdir()
+    assert files.nearest_folder(tmp_path / "a" / "b" / "c") == tmp_path / "a"
+    monkeypatch.chdir(tmp_path)
+    assert files.nearest_folder(files.Path("b/c")) == tmp_path
+
+
+# Refusals
+
+
+def refusal(check, *arguments):
+    with pytest.raises(InputError) as error:
+        check(*arguments)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_file_that_exists_is_refused(tmp_path):
+    path = tmp_path / "scores.json"
+    files.check_new_file(path, "--json")
+    assert not path.exists()
+    path.write_text("")
+    said = refusal(files.check_new_file, path, "--json")
+    assert str(path) in said
+    assert "already exists" in said
+    assert "--json" in said
+
+
+@pytest.mark.parametrize("make", [lambda parent: None, lambda parent: parent.write_text("")])
+def test_a_file_without_a_folder_around_it_is_refused(tmp_path, make):
+    make(tmp_path / "folder")
+    said = refusal(files.check_new_file, tmp_path / "folder" / "scores.json", "--json")
+    assert f"{tmp_path / 'folder'} is not a folder" in said
+    assert "--json" in said
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    files.check_new_folder(tmp_path, "use --out")
+    files.check_new_folder(tmp_path / "missing", "use --out")
+    assert names(tmp_path) == []
+    (tmp_path / "log.csv").write_text("")
+    said = refusal(files.check_new_folder, tmp_path, "use --out")
+    assert str(tmp_path) in said
+    assert said.endswith("; use --out")
+    refusal(files.check_new_folder, tmp_path / "log.csv", "use --out")
+
+
+def test_only_the_names_that_would_be_written_are_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    files.check_free_names(tmp_path, ["labels.tif", "p*.tif"], "use --out")
+    files.check_free_names(tmp_path / "a" / "missing", ["labels.tif"], "use --out")
+    assert names(tmp_path) == ["notes.txt"]
+    (tmp_path / "labels.tif").write_text("")
+    said = refusal(files.check_free_names, tmp_path, ["labels.tif", "p*.tif"], "use --out")
+    assert said == f"{tmp_path} already contains labels.tif; use --out"
+
+
+@pytest.mark.parametrize(
+    ("count", "listed"),
+    [
+        (2, "p0.tif, p1.tif;"),
+        (3, "p0.tif, p1.tif, p2.tif;"),
+        (4, "p0.tif, p1.tif, p2.tif and 1 more;"),
+        (6, "p0.tif, p1.tif, p2.tif and 3 more;"),
+    ],
+)
+def test_of_many_files_three_are_listed(tmp_path, count, listed):
+    for k in reversed(range(count)):
+        (tmp_path / f"p{k}.tif").write_text("")
+    said = refusal(files.check_free_names, tmp_path, ["p*.tif"], "use --out")
+    assert f"already contains {listed}" in said
+
+
+@pytest.mark.parametrize("below", ["", "a", "a/b"])
+def test_a_folder_that_is_a_file_or_lies_below_one_is_refused(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    said = refusal(files.check_free_names, tmp_path / "file" / below, ["x.tif"], "use --out")
+    assert said == f"{tmp_path / 'file'} is a file, not a folder; use --out"

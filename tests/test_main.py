@@ -1,0 +1,110 @@
+"""`python -m minunet`: the list of commands, the versions, and what is refused."""
+
+import subprocess
+import sys
+from importlib import metadata
+
+import numpy as np
+import pytest
+import scipy
+from commands import call, refused
+
+import minunet
+from minunet import __main__, cli
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_the_commands_are_listed(arguments):
+    result = call("__main__", *arguments)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert minunet.__version__ in lines[0]
+    assert max(map(len, lines)) <= 100
+    listed = [line.split(maxsplit=3)[2:] for line in lines if line.startswith("  python -m ")]
+    expected = ["train", "predict", "evaluate", "augment", "geometry", "data"]
+    assert [name for name, _ in listed] == [f"minunet.{command}" for command in expected]
+    assert [text for _, text in listed] == list(cli.COMMANDS.values())
+
+
+@pytest.mark.parametrize("command", ["augment", "data"])
+def test_the_help_of_a_command_has_the_description_of_the_list(command):
+    module = "data.__main__" if command == "data" else command
+    result = call(module, "--help")
+    assert result.code == 0
+    assert f"\n{cli.COMMANDS[command]}\n" in result.out
+
+
+def test_versions():
+    result = call("__main__", "--version")
+    assert (result.code, result.err) == (0, "")
+    items = dict(line.split(maxsplit=1) for line in result.out.splitlines())
+    assert list(items) == [
+        *("minunet", "Python", "NumPy", "BLAS", "SciPy", "CuPy", "platform", "cores")
+    ]
+    assert items["minunet"] == minunet.__version__
+    assert items["Python"] == ".".join(map(str, sys.version_info[:3]))
+    assert items["NumPy"] == np.__version__
+    assert items["SciPy"] == scipy.__version__
+    assert int(items["cores"].split()[0]) >= 1
+
+
+def test_versions_of_what_may_be_installed_under_another_name(monkeypatch):
+    found = {"cupy": ["cupy-cuda12x"], "scipy": ["SciPy"]}
+    numbers = {"cupy-cuda12x": "14.2.0", "SciPy": "1.17.1"}
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: found)
+    monkeypatch.setattr(metadata, "version", numbers.__getitem__)
+    assert __main__.installed("cupy") == "14.2.0 (cupy-cuda12x)"
+    assert __main__.installed("scipy") == "1.17.1"
+    assert __main__.installed("torch") == "not installed"
+
+
+@pytest.mark.parametrize(
+    ("found", "written"),
+    [
+        (
+            [
+                {"user_api": "openmp", "internal_api": "openmp", "version": None},
+                {
+                    **{"user_api": "blas", "internal_api": "openblas"},
+                    **{"version": "0.3.31", "architecture": "SkylakeX"},
+                },
+            ],
+            "openblas 0.3.31 SkylakeX",
+        ),
+        ([{"user_api": "blas", "internal_api": "mkl", "version": "2024.0"}], "mkl 2024.0"),
+        ([], np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]),
+    ],
+)
+def test_blas(monkeypatch, found, written):
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: found)
+    assert __main__.blas() == written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "'trian' is not a command; did you mean python -m minunet.train?"),
+        (["minunet.data"], "'minunet.data' is not a command; did you mean python -m minunet.data?"),
+        (["--versoin"], "'--versoin' is not an option; did you mean --version?"),
+        (["--version", "train"], "--version takes no arguments; pass it alone"),
+        (["train", "--help"], "train is not an argument; run python -m minunet.train --help"),
+        (
+            ["predict", "my model.npz", "a.tif"],
+            "predict is not an argument; run python -m minunet.predict 'my model.npz' a.tif",
+        ),
+        (
+            ["xyz"],
+            "'xyz' is not a command; the commands are train, predict, evaluate, augment, geometry, "
+            "data",
+        ),
+    ],
+)
+def test_refusals(arguments, message):
+    assert refused(call("__main__", *arguments)) == f"python -m minunet: {message}"
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "minunet", "evalute"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("did you mean python -m minunet.evaluate?\n")

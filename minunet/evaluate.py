@@ -13,7 +13,6 @@ import argparse
 import json
 from collections.abc import Sequence
 from functools import partial
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +33,7 @@ if TYPE_CHECKING:
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
-    parser = Parser(
-        "evaluate",
-        "Score a prediction against the ground truth: probabilities of cell with the scores of the "
-        "ISBI 2012 challenge at ten thresholds, numbered cells with SEG and counts.",
-    )
+    parser = Parser("evaluate")
     add = parser.add_argument
     add(
         "prediction",
@@ -112,10 +107,8 @@ def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
 def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
     """Draw the best and the worst slice by V_Rand or SEG."""
     by = next(one for one in scores if one.key in ("v_rand", "seg"))
-    known = [k for k, value in enumerate(by.slices) if not isnan(value)]
-    ends = [pick(known, key=by.slices.__getitem__) for pick in (max, min)]
     rows, titles = [], []
-    for k in dict.fromkeys(ends):
+    for k in score.best_and_worst(by):
         truth, found = pair.truth[k], pair.prediction[k]
         rows.append(
             score_pictures.cells_panels(None, truth, found)

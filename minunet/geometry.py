@@ -11,10 +11,10 @@ from minunet.network import sizes
 from minunet.network.architecture import Architecture, Variant
 
 
-def main() -> None:
-    """Print Figure 1 as a table."""
+def parse() -> tuple[int, Architecture]:
+    """Parse the command line: the size of the tile and the architecture."""
     arch = Architecture()
-    parser = Parser("geometry", "Figure 1 as a table: the size and the cost of every arrow.")
+    parser = Parser("geometry")
     parser.add_argument(
         "size", nargs="?", type=at_least(1), default=572, help="tile size in pixels (default: 572)"
     )
@@ -34,7 +34,12 @@ def main() -> None:
         help="network as in the paper, or as in the authors' release (default: paper)",
     )
     args = vars(parser.parse_args())
-    size, arch = args.pop("size"), Architecture(**args)
+    return args.pop("size"), Architecture(**args)
+
+
+def main() -> None:
+    """Print Figure 1 as a table."""
+    size, arch = parse()
     rows = sizes.figure1(arch, size)
     print(f"{'stage':<10}{'arrow':<20}{'map':>16}{'parameters':>13}{'GFLOP':>9}{'MiB kept':>10}")
     for row in rows:

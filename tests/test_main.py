@@ -27,7 +27,7 @@ def test_the_commands_are_listed(arguments):
     assert [text for _, text in listed] == list(cli.COMMANDS.values())
 
 
-@pytest.mark.parametrize("command", ["augment", "data"])
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_the_help_of_a_command_has_the_description_of_the_list(command):
     module = "data.__main__" if command == "data" else command
     result = call(module, "--help")

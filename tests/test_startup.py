@@ -48,3 +48,11 @@ def test_the_package_alone_loads_numpy_at_most():
 def test_the_list_of_commands_loads_no_more_libraries_than_the_package_alone():
     listed = packages("from minunet import __main__; __main__.overview()")
     assert listed - sys.stdlib_module_names == packages("import minunet") - sys.stdlib_module_names
+
+
+def test_a_model_is_imported_when_it_is_used_and_loads_no_pictures():
+    loaded = packages("import minunet; minunet.load")
+    assert "numpy" in loaded
+    assert not loaded & {"matplotlib", "tifffile", "PIL", "tqdm", "cupy"}
+    inside = "import minunet; assert 'minunet.prediction' not in sys.modules"
+    assert "minunet" in packages(inside)

@@ -175,7 +175,7 @@ def test_all_kinds_of_data(tmp_path, no_pictures, make, said, channels, values):
     saved = checkpoint.load(tmp_path / "run" / "best.npz")
     assert saved.params["contract0.w1"].shape == (3, 3, channels, 2)
     assert saved.params["out.b"].shape == (len(values),)
-    assert saved.config["label_values"] == list(values)
+    assert saved.settings["label_values"] == list(values)
     assert all(math.isfinite(row["energy"]) for row in runs.read(tmp_path / "run"))
 
 
@@ -195,10 +195,10 @@ def test_files_named_one_by_one(tmp_path, data, no_pictures, monkeypatch):
     assert call("train", *TINY, *given).code == 0
     run(data, tmp_path / "same", 1)
     one, other = (checkpoint.load(tmp_path / name / "last.npz") for name in ("run", "same"))
-    assert one.config["fingerprint"] == other.config["fingerprint"]
+    assert one.settings["fingerprint"] == other.settings["fingerprint"]
     paths = [str(data.resolve() / f"train-{name}.tif") for name in ("volume", "labels")]
     for saved in (one, other):  # in full, so that a run can be continued from anywhere
-        assert [saved.config["images"], saved.config["labels"]] == paths
+        assert [saved.settings["images"], saved.settings["labels"]] == paths
 
 
 # Going on
@@ -247,7 +247,7 @@ def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data, monkeypatc
     assert result.code == 0, result.err
     assert "steps 9 … 13 and 2 validations" in result.out
     assert_same_run(whole, parts)
-    assert first.config["dropout"] == 0.5
+    assert first.settings["dropout"] == 0.5
     last = checkpoint.load(whole / "last.npz")
     assert all((first.params[name] != array).any() for name, array in last.params.items())
     assert json.loads((parts / "settings.json").read_text())["steps"] == 13

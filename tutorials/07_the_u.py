@@ -187,7 +187,7 @@ print(inspect.getsource(unet.backward).split('"""')[2])
 arch = Architecture(depth=2, channels=3)
 params = initialization.gaussian(arch, rng, np.float64)
 x, dlogits = rng.standard_normal((44, 48, 1)), rng.standard_normal((4, 8, 2))
-split, how = crop_concat.backward, {"tolerance": np.inf, "entries": 8, "rng": rng}
+split, how = crop_concat.backward, {"tolerance": np.inf, "entries": (8, rng)}
 
 
 def network(*values):
@@ -226,8 +226,8 @@ assert sum(np.sum(grads[k] * wrong[k]) for k in params) > 0
 #
 # Now measure it. Let `dlogits` be 1 at one pixel and 0 elsewhere: that pixel sees where the
 # gradient of the image is not 0. In one network a ReLU or a pooling may stop it, so add up three.
-# Training has no use for that gradient, and `unet.backward` does not compute it; so replace its
-# convolutions by ones that do and note it.
+# `unet.backward` computes that gradient but does not return it, since training does not need it; so
+# replace its convolutions by ones that also store it.
 
 
 # %%
@@ -242,7 +242,7 @@ def sees(r, depth):
 
 
 def gradient_of_image(params, x, arch, r, c):
-    def listen(dy, y, x, w, need_dx=True):
+    def listen(dy, y, x, w):
         gradients = backward(dy, y, x, w)
         heard.append(gradients[0])
         return gradients

@@ -63,12 +63,7 @@ def forward(
         If the tile has an invalid size, the wrong number of channels, or another dtype than the
         parameters.
     """
-    sizes.check_tile(x.shape, arch)
-    if x.dtype != params["out.w"].dtype:
-        raise InputError(
-            f"the tile is {x.dtype}, but the parameters are {params['out.w'].dtype}: convert the "
-            f"tile to {params['out.w'].dtype}"
-        )
+    _check_tile(x, params, arch)
     op = ops_for(x)
     activations: Tensors = {}
     skip: dict[int, Array] = {}
@@ -151,6 +146,16 @@ def backward(
         grads |= double_conv_grads
 
     return {name: grads[name] for name in params}
+
+
+def _check_tile(x: Array, params: Tensors, arch: Architecture) -> None:
+    """Raise an `InputError` unless the network can take this tile."""
+    sizes.check_tile(x.shape, arch)
+    dtype = params["out.w"].dtype
+    if x.dtype != dtype:
+        raise InputError(
+            f"the tile is {x.dtype}, but the parameters are {dtype}: convert the tile to {dtype}"
+        )
 
 
 def _double_conv_forward(

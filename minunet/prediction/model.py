@@ -158,7 +158,7 @@ def check_two_classes(settings: Settings, purpose: str) -> None:
 def of_checkpoint(saved: Checkpoint, name: Name) -> Model:
     """Make a model of a checkpoint, with its parameters on a device."""
     params = to_device(saved.params, name)
-    return Model(params, Settings.from_json(saved.config), saved.step)
+    return Model(params, Settings.from_json(saved.settings), saved.step)
 
 
 def load(path: str | Path, device: Wanted = "auto") -> Model:

@@ -93,7 +93,7 @@ def best(
             break
     if chosen is None:
         raise InputError(
-            f"{format_bytes(limit)} is not enough memory for the smallest valid tile, {down.tile} x "
-            f"{across.tile} pixels; pass --memory {format_bytes(need)} or more"
+            f"{format_bytes(limit)} is not enough memory for the smallest valid tile, {down.tile} "
+            f"x {across.tile} pixels; pass --memory {format_bytes(need)} or more"
         )
     return chosen

@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
     step: int
     random_state: Mapping[str, Any]  # `rng.bit_generator.state` of the NumPy Generator
     best: float  # highest validation score so far
-    config: dict[str, Any]  # the settings, as JSON values
+    settings: dict[str, Any]  # as JSON values
 
 
 def save(path: Path, state: Checkpoint) -> None:
@@ -39,7 +39,7 @@ def save(path: Path, state: Checkpoint) -> None:
         "step": state.step,
         "random_state": state.random_state,
         "best": state.best,
-        "config": state.config,
+        "config": state.settings,  # the key of the first release
     }
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}

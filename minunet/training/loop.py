@@ -223,7 +223,7 @@ def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, 
     reason : str       the device in words, see `device.choose`
     """
     saved = checkpoint.load(path)
-    settings = Settings.from_json(saved.config)
+    settings = Settings.from_json(saved.settings)
     where, reason = device.choose(wanted or settings.device)
     rng = np.random.default_rng()
     rng.bit_generator.state = saved.random_state

@@ -62,7 +62,7 @@ def test_numpy_alone_can_read_it_without_pickle(tmp_path):
         }
         np.testing.assert_array_equal(npz["params/out.b"], state.params["out.b"])
         meta = json.loads(str(npz["meta"]))
-    assert (meta["format"], meta["step"], meta["config"]) == (2, 12, state.config)
+    assert (meta["format"], meta["step"], meta["config"]) == (2, 12, state.settings)
 
 
 def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):

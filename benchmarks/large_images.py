@@ -32,9 +32,9 @@ import tifffile
 from minunet import predict
 from minunet.fast.allocator import keep_memory
 from minunet.image import bands
-from minunet.network import initialization, unet
+from minunet.network import Network, initialization, unet
 from minunet.prediction import tile_choice, tiling
-from minunet.prediction.memory import of_prediction, said
+from minunet.prediction.memory import format_bytes, of_prediction
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import PRESETS, from_options
@@ -67,12 +67,11 @@ def child(*arguments):
     """Predict; print a line of JSON: total seconds, and seconds of segmenting and writing."""
     segment, seconds = predict.segment, []
 
-    def timed(*given):
-        params, images, task, *_ = given
-        how = task.settings.architecture, task.tile, task.paper_step, np.float32
-        next(tiling.segment(params, images[0], *how))  # the first tile pays for imports and memory
+    def timed(task, images, *given, **more):
+        network = Network(task.model.params, task.model.architecture, np.float32)
+        next(tiling.windows(network, images[0], task.tiling))  # pays for imports and memory
         started = time.perf_counter()
-        segment(*given)
+        segment(task, images, *given, **more)
         seconds.append(time.perf_counter() - started)
 
     predict.segment = timed
@@ -134,12 +133,14 @@ def print_growth(settings, sides, results):
         each = [run["segmenting"] / megapixels for run in runs]
         other = statistics.median(run["whole"] - run["segmenting"] for run in runs)
         first = first or statistics.median(each)
-        anonymous, resident = (said(max(run[k] for run in runs)) for k in ("RssAnon", "VmRSS"))
+        anonymous, resident = (
+            format_bytes(max(run[k] for run in runs)) for k in ("RssAnon", "VmRSS")
+        )
         print(
             f"| {side}² | {axis.tile} | {len(axis.origins) ** 2} "
             f"| {statistics.median(each):.3f} ({min(each):.3f} – {max(each):.3f}) "
             f"| {statistics.median(each) / first:.2f} | {other:.1f} | {anonymous} "
-            f"| {said(of_prediction(arch, axis.tile, axis.tile))} | {resident} |"
+            f"| {format_bytes(of_prediction(arch, axis.tile, axis.tile))} | {resident} |"
         )
 
 

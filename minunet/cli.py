@@ -16,7 +16,7 @@ from minunet.errors import InputError
 COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
     "predict": "Segment an image or a stack of any size by overlapping tiles.",
-    "evaluate": "Score a prediction against the ground truth, by the ISBI 2012 scores or SEG.",
+    "evaluate": "Score a prediction against the truth: ISBI 2012 scores, or SEG.",
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
     "data": "Write a synthetic EM stack with its labels.",

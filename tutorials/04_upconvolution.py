@@ -265,12 +265,12 @@ show(
 
 # %%
 arch = Architecture()
-shapes, sizes = arch.shapes(), dict(sizes.stages(572, arch.depth))
+shapes, stages = arch.shapes(), dict(sizes.stages(572, arch.depth))
 costs = {row.stage: row.flop for row in sizes.figure1(arch, 572) if "up-conv" in row.arrow}
 total = 0
 for level in reversed(range(arch.depth)):
     kernel = shapes[f"expand{level}.wu"]
-    small, large = sizes[arch.below(level)][2], sizes[f"expand{level}"][0]
+    small, large = stages[arch.below(level)][2], stages[f"expand{level}"][0]
     print(f"{small:3}² × {kernel[2]:4}  →  {large:3}² × {kernel[3]:3}    w {kernel}")
     assert large == 2 * small and kernel[:2] == (2, 2) and kernel[2] == 2 * kernel[3]
     assert kernel[3] == shapes[f"contract{level}.w2"][3]

@@ -37,7 +37,7 @@ rng = np.random.default_rng(1)
 #
 # Now $d$ poolings, and $m$ pixels that reach the lowest level, the bottom. Back up the left side,
 # a level of $s$ pixels has one of $2s + 4$ above it. So $s + 4$ doubles, $d$ times, and a tile has
-# $n = 2^d (m + 4) - 4$ pixels; these sizes are *legal*, as every pooling meets an even one. The
+# $n = 2^d (m + 4) - 4$ pixels; these sizes are *valid*, as every pooling meets an even one. The
 # bottom leaves $m - 4$. On the right side $t$ becomes $2t - 4$: so $t - 4$ doubles, from $m - 8$,
 # and the output has $2^d (m - 8) + 4$ pixels. Half the difference is the **margin**,
 # $6 \cdot 2^d - 4$: 92 pixels at $d = 4$.
@@ -59,12 +59,12 @@ for depth in (1, 2, 3, 4):
     assert margin == sizes.margin(depth)
     for m in range(8, 14):
         n = 2**depth * (m + 4) - 4
-        assert walk(n, depth) == [sizes for _, sizes in sizes.stages(n, depth)]
+        assert walk(n, depth) == [of_stage for _, of_stage in sizes.stages(n, depth)]
         assert walk(n, depth)[-1][-1] == 2**depth * (m - 8) + 4 == n - 2 * margin
 
 assert sizes.margin(depth=4) == 92
 assert sizes.output_size(572, depth=4) == 388
-print("legal tiles at depth 4:", *islice(sizes.valid_sizes(4), 5), "…")
+print("valid tiles at depth 4:", *islice(sizes.valid_sizes(4), 5), "…")
 
 # %% [markdown]
 # ## Figure 1
@@ -95,8 +95,8 @@ assert sum(row.parameters for row in rows) == paper.parameters()
 layers = [row.arrow for row in rows if row.parameters]
 assert [layers.count(a) for a in ("conv 3x3, ReLU", "up-conv 2x2", "conv 1x1")] == [18, 4, 1]
 
-sizes = dict(sizes.stages(572, depth=4))
-crops = [(sizes[f"contract{k}"][2] - sizes[f"expand{k}"][0]) // 2 for k in (3, 2, 1, 0)]
+stages = dict(sizes.stages(572, depth=4))
+crops = [(stages[f"contract{k}"][2] - stages[f"expand{k}"][0]) // 2 for k in (3, 2, 1, 0)]
 assert crops == [4, 16, 40, 88]
 
 # %%

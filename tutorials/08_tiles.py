@@ -20,10 +20,11 @@ from matplotlib.patches import Rectangle
 
 from minunet.data.synthetic import em_stack
 from minunet.image import AVERAGED, cut, mirror, symmetry
-from minunet.network import initialization, sizes, unet
+from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import maxpool
 from minunet.prediction import averaging, tiling
+from minunet.prediction.tiling import Tiling
 
 rng = np.random.default_rng(1)
 
@@ -201,10 +202,10 @@ one_pass = stitch(params, image, arch, tile=956, step=772)  # a tile for all
 aligned = stitch(params, image, arch, tile=572, step=384)
 edge_to_edge = stitch(params, image, arch, tile=572, step=388)
 for paper_step, scores in ((False, aligned), (True, edge_to_edge)):
-    windows = tiling.segment(params, image, arch, tile=572, paper_step=paper_step)
-    assert np.array_equal(tiling.whole(windows, image), scores)
+    windows = tiling.windows(Network(params, arch), image, Tiling(572, paper_step))
+    assert np.array_equal(tiling.assemble(windows, image), scores)
 
-print(inspect.getsource(tiling.segment).split('"""')[2])
+print(inspect.getsource(tiling.windows).split('"""')[2])
 
 # %%
 alone = np.empty_like(one_pass)
@@ -244,9 +245,10 @@ show(
 # %%
 drawn = initialization.gaussian(arch, rng, np.float64)
 scaled = image / 255
-p = tiling.probabilities(drawn, scaled, arch, tile=956)
-rounding = np.abs(tiling.probabilities(drawn, scaled, arch, tile=572) - p).max()
-seams = np.abs(tiling.probabilities(drawn, scaled, arch, tile=572, paper_step=True) - p).max()
+network = Network(drawn, arch)
+p = averaging.probabilities(network, scaled, Tiling(956))
+rounding = np.abs(averaging.probabilities(network, scaled, Tiling(572)) - p).max()
+seams = np.abs(averaging.probabilities(network, scaled, Tiling(572, paper_step=True)) - p).max()
 print(f"largest error of a probability: {rounding:.0e} at a step of 384, {seams:.2f} at 388")
 assert rounding < 1e-12 and seams > 0.01
 
@@ -266,7 +268,7 @@ assert rounding < 1e-12 and seams > 0.01
 
 # %%
 def averaged(image, average):
-    return averaging.scores(params, image, arch, tile=572, average=average)
+    return averaging.logits(Network(params, arch), image, Tiling(572, average=average))
 
 
 part = image[:101, :130]
@@ -278,7 +280,7 @@ for which in range(8):
         commutes[average].append(np.array_equal(turned, symmetry(scores, which)))
 back = [np.rot90(averaged(np.rot90(part, k), "none"), -k) for k in range(4)]
 assert np.array_equal(averaged(part, "rotations"), sum(back) / 4)
-print(inspect.getsource(averaging.segment).split('"""')[2])
+print(inspect.getsource(averaging.windows).split('"""')[2])
 assert all(commutes["symmetries"])
 assert [which for which in range(8) if commutes["flips"][which]] == [*AVERAGED["flips"]]
 assert [which for which in range(8) if commutes["none"][which]] == [0]

@@ -23,9 +23,10 @@ from minunet import augmentation, training
 from minunet.data import weight_map
 from minunet.data.synthetic import em_stack
 from minunet.image import Sample
-from minunet.network import unet
+from minunet.network import Network, unet
 from minunet.ops import cross_entropy
-from minunet.prediction import tiling
+from minunet.prediction import averaging
+from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import PRESETS, from_options
 from minunet.training import sampling, sgd
 
@@ -297,7 +298,7 @@ state, energies, answers, scores = training.start(settings, "cpu"), [], {}, []
 momentum, clip, weights = settings.momentum, settings.clip, w_c[stack.labels[7]]
 for step in range(settings.steps + 1):
     if step in (0, 20, 50, 100, 200, 400, 600):
-        logits = tiling.whole(tiling.segment(state.params, images[7], arch, 124), images[7])
+        logits = averaging.logits(Network(state.params, arch), images[7], Tiling(124))
         energy, p = cross_entropy.forward(logits, stack.labels[7], weights / weights.sum())
         wrong = np.average(p.argmax(axis=-1) != stack.labels[7], weights=weights)
         answers[f"step {step}"] = p[..., 1]
@@ -406,7 +407,7 @@ ax.legend(fontsize=9, ncols=3)
 panels = below.subplots(1, 5)
 maps = {"image": images[7][..., 0]}
 for name, state in states.items():
-    logits = tiling.whole(tiling.segment(state.params, images[7], arch, 124), images[7])
+    logits = averaging.logits(Network(state.params, arch), images[7], Tiling(124))
     maps[name] = np.exp(cross_entropy.log_softmax(logits))[..., 1]
 assert np.ptp(maps["dead"]) < 1e-6 < 0.1 < np.ptp(maps["one class"])
 for ax, (title, pixels) in zip(panels, maps.items(), strict=True):

@@ -99,7 +99,7 @@ show(
 # - `split`: which slices are held out: a block, as neighbours are too alike to split at random.
 #   `--validation 7:10` holds out 7, 8 and 9: the end is not included.
 # - `weights`: $w_c$ of equation (2), and the number of cells. Is it about what you would count?
-# - `to beat`: the score of the laziest answer.
+# - `baseline`: the score of the trivial baseline, which gives every pixel the most frequent class.
 
 # %%
 small = ("--depth", 2, "--channels", 8, "--tile", 124)
@@ -127,7 +127,7 @@ shown = re.findall(r'class="value">(.*?)<', report)
 keys = ("v_rand", "v_info", "pixel_error")
 assert [f"{scores[key]['value']:.4f}" for key in keys] == shown
 assert report.count("<img") == 3 and report.count("<svg") == len(scores)
-assert "not trained on" in said[0] and "picked by these slices" in said[1]
+assert "not used for training" in said[0] and "chosen on these same slices" in said[1]
 
 # %%
 log = runs.read(folder / "run")

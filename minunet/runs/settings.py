@@ -227,7 +227,7 @@ class Settings:
         200, "evaluation", "number of steps between validations (and checkpoints)", type=at_least(1)
     )
     preset: Preset = setting(
-        "tiny", "run", "bundle of defaults: tiny (2 minutes), laptop (30 minutes) or paper"
+        "tiny", "run", "bundle of defaults: tiny (2 minutes), laptop (8 minutes) or paper"
     )
     experiment: Experiment | None = setting(
         None,

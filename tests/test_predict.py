@@ -530,7 +530,7 @@ def test_memory_that_is_refused(setting):
     write_model(setting / "m.npz", depth=3, channels=1)
     for step, tile in (("paper", "92 x 92"), ("aligned", "100 x 100")):
         message = refuse(setting, "a.png", "--memory", "3MB", "--step", step, out="new")
-        assert f"the smallest tile, {tile} pixels" in message
+        assert f"the smallest valid tile, {tile} pixels" in message
     message = refuse(setting, "a.png", "--memory", "2GB", "--tile", 24, out="new")
     assert "--tile" in message
     assert "--memory" in message

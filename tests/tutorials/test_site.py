@@ -170,7 +170,7 @@ def test_the_reference_is_that_of_the_docstrings(site):
     ).anchors
     text = unescape(re.sub(r"<[^>]+>", "", page))
     assert "dw[i, j]         = Σ_{r,c} x[r+i, c+j, :] ⊗ dy[r, c, :]" in text
-    assert "w : (kh, kw, C, O) — its kernel" in text
+    assert "w : (kh, kw, C, O) — kernel" in text
     for path in (TUTORIALS.parent / "minunet").rglob("*.py"):
         parts = path.relative_to(TUTORIALS.parent).with_suffix("").parts
         if not parts[-1].startswith("__"):

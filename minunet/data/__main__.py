@@ -3,7 +3,7 @@
     python -m minunet.data FOLDER
 
 FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 membrane, 255 cell) and
-`instances.tif` (0 membrane, k cell k): data to try training and prediction on.
+`instances.tif` (0 membrane, k cell k). Use them to try out training and prediction.
 """
 
 import argparse
@@ -20,12 +20,12 @@ def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("data")
     add = parser.add_argument
-    add("folder", type=Path, metavar="FOLDER", help="folder to write to, new or empty")
+    add("folder", type=Path, metavar="FOLDER", help="new or empty folder to write to")
     for name, least, default, text in (
         ("slices", 1, 10, "number of slices"),
         ("height", 1, 256, "height of a slice, in pixels"),
         ("width", 1, 256, "width of a slice, in pixels"),
-        ("seed", 0, 0, "random seed of the stack"),
+        ("seed", 0, 0, "random seed for the stack"),
     ):
         text = f"{text} (default: {default})"
         add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)

@@ -1,15 +1,15 @@
 """The layout of the Cell Tracking Challenge: ground truth to train on, results to submit.
 
     FOLDER/01/t000.tif                   frames of sequence 01; three or four digits
-    FOLDER/01_GT/SEG/man_seg000.tif      gold truth: drawn by people, for some of the frames
-    FOLDER/01_ST/SEG/man_seg000.tif      silver truth: fused from the results of programs
+    FOLDER/01_GT/SEG/man_seg000.tif      gold truth: drawn by hand, for some of the frames
+    FOLDER/01_ST/SEG/man_seg000.tif      silver truth: fused from the results of several algorithms
     FOLDER/01_RES/mask000.tif            a result
 
-A mask is (H, W) uint16: 0 = background, k = cell k. The gold truth may omit cells: these look like
-background. To exclude pixels from training, set them to 65535 in the mask. This is a convention of
-minunet, not of the challenge.
+A mask is (H, W) uint16: 0 = background, k = cell k. The gold truth may omit cells, which then look
+like background. To exclude pixels from training, set them to 65535 in the mask. This is a
+convention of minunet, not of the challenge.
 
-Source: celltrackingchallenge.net/annotations; the names are those of its data sets.
+Source: celltrackingchallenge.net/annotations; the file names are those of the challenge.
 """
 
 import math
@@ -28,7 +28,7 @@ from minunet.errors import InputError
 Truth: TypeAlias = Literal["gold", "silver", "both"]
 
 IGNORED = 65535
-"""Value of mask pixels that are not annotated, the largest of uint16."""
+"""Mask value of pixels that are not annotated: the maximum of uint16."""
 
 FOLDERS = {"gold": ("GT",), "silver": ("ST",), "both": ("GT", "ST")}
 
@@ -38,11 +38,11 @@ SLICE = re.compile(r"man_seg_\d{3,4}_\d{3,4}")
 
 
 class Frames(NamedTuple):
-    """The frames that have a mask, sequence by sequence, in order of time."""
+    """The frames that have a mask, sequence by sequence, in chronological order."""
 
     images: list[Array]  # (H, W, C), in the dtype of the file
     instances: list[Array]  # (H, W) uint16, 0 = background, k = cell k
-    ignored: list[Array]  # (H, W) bool, not annotated; background in `instances`
+    ignored: list[Array]  # (H, W) bool, True where not annotated; `instances` is 0 there
     names: list[str]  # such as 01/t000
 
 
@@ -69,7 +69,7 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
 
     With "both", a frame that has two masks gets the cells of the gold one, whose outlines are
     better. If more than half of a silver cell is background in the gold mask, the gold truth may
-    have omitted that cell. Its pixels that are background in the gold mask are then ignored.
+    have omitted that cell; the part of it that is background in the gold mask is then ignored.
 
     Parameters
     ----------
@@ -89,7 +89,8 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
             masks = [paths[number] for paths in truths if number in paths]
             if number not in images:
                 raise InputError(
-                    f"{masks[0]} has no frame with the same number in {folder / sequence}"
+                    f"{masks[0]} has no frame with the same number in {folder / sequence}; add "
+                    "that frame, or remove the mask"
                 )
             image = _slice(images[number])
             cells, ignored = _merge([_mask(path, image) for path in masks])
@@ -112,7 +113,8 @@ def _check(frames: Frames, folder: Path, truth: Truth) -> None:
     channels = {image.shape[2] for image in frames.images}
     if len(channels) > 1:
         raise InputError(
-            f"{folder} mixes frames with {sorted(channels)} channels; convert all to one number"
+            f"the frames in {folder} have {image_files.either(channels)} channels; convert all of "
+            "them to the same number of channels"
         )
 
 
@@ -139,7 +141,7 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
             continue
         if SLICE.fullmatch(path.stem):
             raise InputError(
-                f"{path} annotates one slice of a 3D image; minunet reads 2D frames only"
+                f"{path} annotates one slice of a 3D image; minunet reads only 2D data sets"
             )
         if match := pattern.fullmatch(path.stem):
             number = int(match[1])
@@ -200,7 +202,7 @@ def _mask(path: Path, image: Array) -> tuple[Array, Array]:
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Take the cells of the first mask; ignore cells that only the second one has, see `read`."""
+    """Take the cells of the first mask; ignore those found only in the second, see `read`."""
     cells, ignored = masks[0]
     for others, _ in masks[1:]:
         free = (cells == 0) & (others > 0)
@@ -258,7 +260,7 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
     folder : Path                        created if it does not exist
     sequence : str                       such as 01
     masks : sequence of (H, W) uint16    0 = background, k = cell k
-    digits : sequence of str             of the frames, see `numbers`
+    digits : sequence of str             digits in the frame names, see `numbers`
 
     Raises
     ------
@@ -270,9 +272,9 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
     out = check_out(folder, sequence)
     if len(masks) != len(digits):
         raise InputError(
-            f"got {len(masks)} masks for the {len(digits)} frames of {sequence}; need one each"
+            f"got {len(masks)} masks for the {len(digits)} frames of {sequence}; pass one per frame"
         )
     out.mkdir(parents=True, exist_ok=True)
     for mask, number in zip(masks, digits, strict=True):
-        safe = mask.astype(np.uint16, casting="safe")  # raises rather than wrapping numbers around
+        safe = mask.astype(np.uint16, casting="safe")  # raise, do not let numbers wrap around
         tifffile.imwrite(out / f"mask{number}.tif", safe, metadata=None)

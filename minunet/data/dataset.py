@@ -1,4 +1,4 @@
-"""A data set to train on: scaled images, labels, weight maps, and a block of slices held out."""
+"""A data set to train on: scaled images, labels, weight maps, and a held-out block of slices."""
 
 import hashlib
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Source(NamedTuple):
 
     images: str | None  # path; None: the built-in synthetic EM
     labels: str | None  # path; None: `images` is in the layout of the Cell Tracking Challenge
-    kind: Kind = "auto"  # of the label values, see `readers.annotate`
+    kind: Kind = "auto"  # meaning of the label values, see `readers.annotate`
     truth: Truth = "both"  # see `ctc.read`
 
 
@@ -39,7 +39,7 @@ class Dataset(NamedTuple):
     numbered: bool  # whether the label files number the cells
     training: list[int]  # slices used for training
     held_out: list[int]  # slices used for validation; may be empty
-    label_values: tuple[int, ...]  # of the classes 0 … K-1 in the label files
+    label_values: tuple[int, ...]  # grey values of the classes 0 … K-1 in the label files
     fingerprint: str  # SHA-256 of images and annotation
     description: list[str]  # lines to print
 
@@ -112,7 +112,7 @@ def split(block: str, count: int) -> tuple[list[int], list[int]]:
 
     Parameters
     ----------
-    block : str     "FIRST:END", a fraction of the stack at its end, or "none"
+    block : str     "FIRST:END", a fraction taken from the end of the stack, or "none"
     count : int     number of slices
 
     Returns
@@ -141,7 +141,7 @@ def split(block: str, count: int) -> tuple[list[int], list[int]]:
 
 
 def _block(block: str, count: int) -> range:
-    """Return the slices that a validation block stands for."""
+    """Return the slices that a validation block selects."""
     valid = f"FIRST:END within 0:{count}, a fraction (at least 0, less than 1), or none"
     if block == "none":
         return range(0)
@@ -156,7 +156,7 @@ def _block(block: str, count: int) -> range:
             raise ValueError
     except ValueError:
         raise InputError(f"validation is {block}; valid values are {valid}") from None
-    # Of two or more slices, at least one is held out and at least one left for training.
+    # With two or more slices, hold out at least one and leave at least one for training.
     slices = min(max(round(fraction * count), 1), count - 1) if fraction else 0
     return range(count - slices, count)
 

@@ -1,7 +1,6 @@
 """Distances to the nearest and to the second nearest cell: d1 and d2 of equation (2).
 
-A distance transform for each cell would also give them, but takes as many transforms as there are
-cells.
+One distance transform per cell would also compute them, but would be slow for many cells.
 """
 
 import numpy as np
@@ -14,10 +13,10 @@ from minunet.errors import InputError
 def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
     """Compute exact distances to the nearest and to the second nearest cell.
 
-    A distance transform gives d1 and the nearest cell A(x). Squared distances are sums over rows
-    and columns, so d2 follows in two steps. First, along its column, every pixel finds the nearest
-    cell and the nearest different one; at least one of them is not A(x). Then every pixel searches
-    its row outwards, until no column farther away can be nearer:
+    A distance transform gives d1 and the nearest cell A(x). A squared distance is the sum of a row
+    part and a column part, so d2 takes two steps. The first finds, for every pixel, the nearest
+    cell in its column and the nearest different one; at least one of them is not A(x). The second
+    searches the row of the pixel outwards, until columns farther away cannot hold a nearer cell:
 
         d2(x)² = min over k of  k² + (distance within column x ± k to a cell other than A(x))²
 
@@ -97,7 +96,7 @@ def _above(cells: Array) -> tuple[Array, Array, Array]:
 
 
 def _far(like: Array) -> int:
-    """Return a squared distance for "no cell": larger than any, and safe to add to any."""
+    """Return a squared distance for "no cell": larger than any real one, but safe to add to it."""
     return int(np.iinfo(like.dtype).max // 2 + 1)
 
 
@@ -106,6 +105,6 @@ def check(instances: Array) -> None:
     if instances.ndim != 2 or instances.dtype.kind not in "iu":
         raise InputError(
             f"the instances are {instances.dtype} of shape {instances.shape}; they must be "
-            "integers of shape (H, W): number the cells of a binary label with "
+            "integers of shape (H, W); for a binary label, number its cells with "
             "`metrics.segments.components`"
         )

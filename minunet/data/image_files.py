@@ -6,7 +6,7 @@ An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for 
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
 DECODED = ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")
-"""Compressions that tifffile decodes by itself; Pillow decodes the others."""
+"""Compression schemes that tifffile decodes on its own; Pillow decodes the others."""
 
 
 class Page(NamedTuple):
@@ -83,7 +83,10 @@ def _load(page: Page) -> Array:
     # Files with one bit per pixel load as booleans.
     pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
     if pixels.dtype.kind not in "uif" or not _finite(pixels):
-        raise InputError(f"{page.file} contains values that are not finite real numbers")
+        raise InputError(
+            f"{page.file} contains NaN, infinite or complex values; replace them with "
+            "finite real numbers"
+        )
     return pixels[..., np.newaxis] if pixels.ndim == 2 else _colour(pixels, page.file)
 
 
@@ -107,9 +110,15 @@ def read(path: Path) -> list[Array]:
     channels = {image.shape[2] for image in images}
     if len(channels) > 1:
         raise InputError(
-            f"{path} mixes images with {sorted(channels)} channels; convert all to one number"
+            f"the images in {path} have {either(channels)} channels; convert all of them to the "
+            "same number of channels"
         )
     return images
+
+
+def either(numbers: Iterable[int]) -> str:
+    """List different numbers in words, such as "1 or 3"."""
+    return " or ".join(map(str, sorted(numbers)))
 
 
 def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
@@ -118,7 +127,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     Parameters
     ----------
     images : sequence of (H, W, 1)
-    source : Path or str               where they come from, for the message
+    source : Path or str               where they come from, for error messages
 
     Returns
     -------
@@ -138,7 +147,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
 
 
 def files(path: Path) -> list[Path]:
-    """List the image files of a folder sorted by name; of a file, the file itself."""
+    """List the image files of a folder, sorted by name; if `path` is a file, list only that."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_file():
@@ -155,7 +164,9 @@ def files(path: Path) -> list[Path]:
 def _pages(path: Path) -> list[Page]:
     """List the slices of one file."""
     if path.suffix.lower() not in READABLE:
-        raise InputError(f"{path} is not an image that minunet reads: TIFF (.tif, .tiff) or PNG")
+        raise InputError(
+            f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"
+        )
     with _reading(path):
         if path.suffix.lower() in TIFF:
             pages = _pages_of_tiff(path)
@@ -168,21 +179,24 @@ def _pages(path: Path) -> list[Page]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn any exception, or error logged by tifffile, into an `InputError` of one sentence."""
+    """Turn any exception, and any error that tifffile logs, into a one-sentence `InputError`."""
     try:
-        with _in_silence() as errors:
+        with _logged_errors() as errors:
             yield
     except InputError:
         raise
-    except Exception as error:  # damaged files raise anything: zlib.error, struct.error …
+    except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
         raise InputError(f"{path} is damaged: {errors[0]}")
 
 
 @contextmanager
-def _in_silence() -> Iterator[list[str]]:
-    """Collect errors that tifffile only logs, for instance when the last pages are missing."""
+def _logged_errors() -> Iterator[list[str]]:
+    """Collect the errors that tifffile logs instead of raising, such as missing last pages.
+
+    Print neither these errors nor any warnings.
+    """
     errors: list[str] = []
 
     class Collector(logging.Filter):
@@ -202,7 +216,7 @@ def _in_silence() -> Iterator[list[str]]:
 
 
 def _pages_of_tiff(path: Path) -> list[Page]:
-    """List the slices of a TIFF file; Pillow reads what tifffile cannot decode, LZW and JPEG."""
+    """List the slices of a TIFF file; Pillow reads compressions outside `DECODED`, such as LZW."""
     import tifffile
 
     decoded = {tifffile.COMPRESSION[name] for name in DECODED}
@@ -214,12 +228,12 @@ def _pages_of_tiff(path: Path) -> list[Page]:
             keep = 3 if series.axes.endswith("S") else 2
             axes = series.axes.removesuffix("S")
             if not axes.endswith("YX") or "C" in axes or "S" in axes:
-                cure = "save each channel as a separate stack"
+                advice = "save each channel as a separate stack"
                 if axes == "SYX":  # the default of tifffile for 3 or 4 slices
-                    cure += ', or slices with photometric="minisblack"'
+                    advice += ', or slices with photometric="minisblack"'
                 raise InputError(
                     f"{path} has the axes {series.axes}; minunet reads stacks of greyscale or "
-                    f"colour slices: {cure}"
+                    f"colour slices: {advice}"
                 )
             dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
             pages.extend(_pages_of_series(path, series, dtype, series.shape[-keep:]))
@@ -229,7 +243,7 @@ def _pages_of_tiff(path: Path) -> list[Page]:
 def _pages_of_series(
     path: Path, series: "TiffPageSeries", dtype: np.dtype, shape: tuple[int, ...]
 ) -> list[Page]:
-    """List the slices of a series of a TIFF file; `shape` is (H, W) or (H, W, C) of a slice."""
+    """List the slices of a series of a TIFF file; each has the shape (H, W) or (H, W, C)."""
     size, count = dtype.itemsize * math.prod(shape), math.prod(series.shape) // math.prod(shape)
 
     def mapped(offset: int) -> Page:
@@ -276,7 +290,7 @@ def _read_frame(path: Path, k: int) -> Array:
 
 def _read_png(path: Path) -> Array:
     with _open(path) as image:
-        # The indices of a palette are not grey values.
+        # Palette indices are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
 
 
@@ -288,7 +302,8 @@ def _colour(page: Array, path: Path) -> Array:
     """Drop an alpha channel; reduce three equal channels to one."""
     if page.ndim != 3 or page.shape[2] not in (2, 3, 4):
         raise InputError(
-            f"{path} has pages of shape {page.shape}; minunet reads greyscale and colour"
+            f"{path} has pages of shape {page.shape}; valid shapes are (H, W) and (H, W, C) with 2 "
+            "to 4 channels: save each channel as a separate stack"
         )
     colours = page[..., : (page.shape[2] - 1) | 1]  # 2: grey and alpha, 4: RGB and alpha
     same = all((colours[b] == colours[b][..., :1]).all() for b in bands(colours.shape))

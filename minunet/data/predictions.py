@@ -1,6 +1,6 @@
 """Read a prediction together with the ground truth.
 
-A prediction is a probability of cell, or it numbers the cells:
+A prediction is either a probability of cell or a map of numbered cells:
 
     probability.tif, any floats         probability of cell, from 0 to 1
     8-bit, one value other than 0       cell or not: probability 1 or 0
@@ -8,9 +8,9 @@ A prediction is a probability of cell, or it numbers the cells:
     OUT                                 a folder written by `minunet.predict`
     01_RES/mask000.tif …                numbered cells, Cell Tracking Challenge
 
-In the truth, cells are 4-connected regions if it has a single value other than 0, such as 255;
-otherwise every number is a cell. 01_GT/SEG/man_seg000.tif … works, too. Both prediction and truth
-may be stacks, images, or folders of images.
+If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
+that value; otherwise every value is a cell. The truth may also be a folder 01_GT with
+SEG/man_seg000.tif …. Both prediction and truth may be stacks, images, or folders of images.
 """
 
 import re
@@ -46,7 +46,7 @@ def read(prediction: Path, truth: Path) -> Pair:
     Raises
     ------
     InputError
-        If their names, numbers or sizes do not match, or their values are not valid.
+        If the names, number or sizes of their slices do not match, or a value is not valid.
     """
     frames = truth / "SEG" if (truth / "SEG").is_dir() else truth
     if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
@@ -90,8 +90,8 @@ def _two_values(images: Sequence[Array]) -> bool:
 def _choose(prediction: Path, numbered: bool) -> Path:
     """Choose the file to score in a folder written by predict; return other paths unchanged.
 
-    Labels are chosen if the truth is numbered and they number cells, that is, have 16 bits (8-bit
-    labels are classes); otherwise the probability.
+    If the truth numbers cells, choose `labels.tif`, provided that it numbers cells, too: its type
+    is then uint16 (8-bit labels are classes). Otherwise choose `probability.tif`.
     """
     probability, labels = prediction / "probability.tif", prediction / "labels.tif"
     if not probability.is_file():
@@ -121,7 +121,7 @@ def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[fl
     types = {image.dtype for image in images}
     lowest, highest = min(one.min() for one in images), max(one.max() for one in images)
     if types == {np.dtype(np.uint8)} and _two_values(images):
-        return [(one > 0).astype(np.float32) for one in images], (0.5,)  # one for all
+        return [(one > 0).astype(np.float32) for one in images], (0.5,)  # all give the same cells
     if any(dtype.kind == "f" for dtype in types):
         if not 0 <= lowest <= highest <= 1:
             raise InputError(
@@ -137,23 +137,27 @@ def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[fl
 
 
 def _renumbered(numbered: Array) -> Array:
-    """Renumber cells 1 … n: the memory of scores grows with the largest number."""
+    """Renumber cells 1 … n, because the memory for scoring grows with the largest number."""
     return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
 
 
 def _read_frames(prediction: Path, truth: Path) -> Pair:
-    """Read the frames of the Cell Tracking Challenge that have a truth, matched by number."""
+    """Read Cell Tracking Challenge frames that have ground truth, matched by number."""
     inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
     folder = inside if inside.is_dir() else prediction
     results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
     if not results:
         raise InputError(
-            f"{truth} needs a folder such as 01_RES with mask000.tif …; {folder} is not one"
+            f"{folder} does not contain mask000.tif …; to score against {truth}, name a "
+            "folder such as 01_RES that does"
         )
     pair = Pair(folder, [], [], [], ())
     for number, path in ctc.numbered(truth, ctc.MASK).items():
         if number not in results:
-            raise InputError(f"{folder} has no mask{number:03}.tif to compare with {path}")
+            raise InputError(
+                f"{folder} has no mask{number:03}.tif to compare with {path}; each frame of the "
+                "truth needs one"
+            )
         found, cells_there = ctc.read_mask(results[number]), ctc.read_mask(path)
         _same_size(found, cells_there, str(results[number]), str(path))
         annotated = cells_there != ctc.IGNORED

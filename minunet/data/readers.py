@@ -3,8 +3,8 @@
 Labels give every pixel either its class, 0 … K-1, or its cell: 0 = background, k = cell k. `find`
 recognizes these layouts:
 
-    FOLDER/train-volume.tif, FOLDER/train-labels.tif             the ISBI 2012 challenge
-    FOLDER/images/NAME.png, FOLDER/labels/NAME.png               same stem; or masks/; or TIFF
+    FOLDER/train-volume.tif, FOLDER/train-labels.tif       the ISBI 2012 challenge
+    FOLDER/images/NAME.png, FOLDER/labels/NAME.png         same stem; masks/ and TIFF also work
 
 For the layout of the Cell Tracking Challenge see `ctc`.
 """
@@ -20,7 +20,7 @@ from minunet.data import image_files
 from minunet.errors import InputError
 
 MOST_CLASSES = 16
-"""Maximum number of classes; more label values are treated as cell numbers."""
+"""Maximum number of classes; if there are more label values, they are cell numbers."""
 
 Kind = Literal["auto", "classes", "cells"]
 """Meaning of the values in a label file; auto: cells if there are many, in uniform regions."""
@@ -107,11 +107,13 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
     """
     maps = image_files.grey(masks, source)
     cells = [map_.astype(np.int32) for map_ in maps]
-    if any((cell != map_).any() or cell.min() < 0 for cell, map_ in zip(cells, maps, strict=True)):
-        raise InputError(
-            f"{source} does not number cells: valid values are whole numbers, 0 for background "
-            "and k for cell k"
-        )
+    for cell, map_ in zip(cells, maps, strict=True):
+        wrong = map_[(cell != map_) | (cell < 0)]
+        if wrong.size:
+            raise InputError(
+                f"{source} does not number cells: it contains {wrong[0]:g}; valid values are whole "
+                "numbers, 0 for background and k for cell k"
+            )
     if not any(cell.any() for cell in cells):
         raise InputError(f"{source} is 0 everywhere: training needs at least one cell")
     return cells
@@ -140,7 +142,8 @@ def _number_cells(masks: Sequence[Array]) -> bool:
     """Guess whether label files number cells.
 
     They do if there are more than `MOST_CLASSES` values, all whole numbers, and more than 80 % of
-    the pixels equal their neighbour in the row. The last rules out images passed by mistake.
+    the pixels equal the pixel to their left. The last condition rules out images that were passed
+    as labels by mistake.
     """
     values = set[float]()
     for mask in masks:
@@ -158,7 +161,7 @@ def of_cells(cells: list[Array], ignored: list[Array] | None = None) -> Annotati
 
 
 def find(folder: Path) -> tuple[Path, Path]:
-    """Find the images and the labels in a folder by their usual names.
+    """Find the images and labels of a folder by their usual names.
 
     Parameters
     ----------
@@ -166,7 +169,7 @@ def find(folder: Path) -> tuple[Path, Path]:
 
     Returns
     -------
-    images, labels : Path      a stack each, or a folder each
+    images, labels : Path      two stacks or two folders
 
     Raises
     ------
@@ -192,7 +195,7 @@ def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Arr
 
     Parameters
     ----------
-    images, labels : Path      two stacks, two images, or two folders with files of the same stems
+    images, labels : Path      two stacks, two images, or two folders with the same file stems
     kind : {"auto", "classes", "cells"}      meaning of the label values
 
     Returns
@@ -203,7 +206,7 @@ def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Arr
     Raises
     ------
     InputError
-        If files, numbers or sizes do not match.
+        If the names, number or sizes of images and labels do not match.
     """
     if images.is_dir() != labels.is_dir():
         raise InputError(f"{images} and {labels} must both be files or both be folders")
@@ -225,11 +228,12 @@ def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Arr
 
 
 def _match_stems(images: Path, labels: Path) -> None:
-    """Raise unless two folders hold files of the same stems."""
+    """Raise unless the files of two folders have the same stems."""
     stems = {p.stem for p in image_files.files(images)}, {p.stem for p in image_files.files(labels)}
     for have, lack, a, b in ((*stems, images, labels), (*stems[::-1], labels, images)):
         if have - lack:
             some = ", ".join(sorted(have - lack)[:3])
             raise InputError(
-                f"{len(have - lack)} of {len(have)} files in {a} have no match in {b}: {some}"
+                f"{len(have - lack)} of {len(have)} files in {a} have no match in {b}: {some}; "
+                "give an image and its labels the same name"
             )

@@ -1,7 +1,7 @@
 """Scale grey values: the whole stack at once, so that slices stay comparable, or image by image.
 
-A scale is two numbers. For images larger than memory they are computed band by band, and applied
-to each tile.
+A scale is two numbers. For images larger than memory, they are computed band by band and applied
+tile by tile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ class Scale(NamedTuple):
 
     def apply(self, x: Array) -> Array:
         """Scale an image or a part of it; return float32."""
-        # Subtract in float64: distinct values of a 32-bit file may be equal in float32.
+        # Subtract in float64: distinct 32-bit integers may be equal in float32.
         return ((x.astype(np.float64) - self.offset) / self.spread).astype(np.float32)
 
 
@@ -37,8 +37,8 @@ def scale_of(images: Sequence[Array], how: Scaling) -> Scale:
     how : {"minmax", "standard", "image", "none"}     see `scale`
     """
 
-    def total(of: Callable[[Array], Array]) -> float:
-        return sum(float(of(band).sum(dtype=np.float64)) for band in _bands(images))
+    def total(function: Callable[[Array], Array]) -> float:
+        return sum(float(function(band).sum(dtype=np.float64)) for band in _bands(images))
 
     offset, spread = 0.0, 1.0
     if how in ("minmax", "image"):

@@ -26,8 +26,8 @@ SECTION = 12.5  # pixels of depth per slice: 50 nm sections, 4 nm pixels
 PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
 WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of membrane waviness, pixels
-JITTER = (1.5, 60.0)  # the same for each section separately: distortion by cutting
-MEMBRANE = 2.9  # pixels from the middle to 1/e of the stain; bilayers and cleft: about 25 nm
+JITTER = (1.5, 60.0)  # the same, sampled for each section: distortion from cutting
+MEMBRANE = 2.9  # pixels from its middle to 1/e of its stain; bilayers and cleft: about 25 nm
 LABEL_DISTANCE = 2.7  # pixels are labelled membrane if closer to its middle than this ...
 LABEL_STAIN = 0.42  # ... or stained more than this fraction of an edge-on membrane
 FRAGMENT = 25  # square pixels; smaller pieces of cell are labelled membrane
@@ -35,13 +35,14 @@ FRAGMENT = 25  # square pixels; smaller pieces of cell are labelled membrane
 # Stain: 0 = bare resin, 1 = black. `*_SPREAD` are standard deviations.
 RESIN = 210.0  # grey level of bare resin
 CYTOPLASM, CYTOPLASM_SPREAD, GLIA = 0.26, 0.05, 0.14  # GLIA: added in a few dark, grainy cells
-BILAYERS, SYNAPSE = 0.56, 0.12  # edge-on membrane; added where it is dense
+BILAYERS, SYNAPSE = 0.56, 0.12  # edge-on membrane; added at synapses
 MATRIX, CRISTAE, RIM = 0.60, 0.10, 0.13  # mitochondria
 VESICLE, TUBULE = 0.36, 0.15
 VESICLES = ((0.8, 14e-4), (2.6, 22e-4), (3.6, 22e-4), (4.8, 12e-4))  # radius, number per pixel
-PSF = 0.7  # pixels
+PSF = 0.7  # standard deviation of the blur, pixels
 SHOT = 1.6  # noise as a multiple of the square root of the grey level
-SLICE_SPREAD, CONTRAST_SPREAD, LIGHT_SPREAD = 0.07, 0.07, 0.06  # relative; slice, slice, place
+SLICE_SPREAD, CONTRAST_SPREAD = 0.07, 0.07  # relative; brightness and contrast of a slice
+LIGHT_SPREAD = 0.06  # relative; brightness within a slice
 
 
 class EMStack(NamedTuple):
@@ -69,7 +70,7 @@ def em_stack(shape: tuple[int, int, int], rng: np.random.Generator) -> EMStack:
     Raises
     ------
     InputError
-        If `shape` is not three integers within these limits.
+        If `shape` is not three integers within these limits, or has more than `MAX_VOXELS` voxels.
     """
     depth, height, width = _checked(shape)
     extent = (depth * SECTION, height, width)
@@ -110,7 +111,7 @@ def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
 
 
 def _annotate(cut: Cut, stain: Array) -> Array:
-    """Return instances (H, W) as an annotator draws them: separate, and no specks."""
+    """Return instances (H, W) as an annotator would draw them: separated, without specks."""
     meet = scipy.ndimage.maximum_filter(cut.cells, 3) != scipy.ndimage.minimum_filter(cut.cells, 3)
     membrane = meet | (cut.distance < LABEL_DISTANCE) | (stain > LABEL_STAIN)
     pieces, _ = scipy.ndimage.label(~membrane & (cut.cells > 0))
@@ -165,7 +166,7 @@ class _Painter:
         return np.rint(grey).clip(0, 255).astype(np.uint8)
 
     def _dense(self, depth: float) -> Array:
-        """Return how dense membranes are (H, W), 0 … 1: they are thick and dark at synapses."""
+        """Return the membrane density (H, W), 0 … 1: membranes are thick and dark at synapses."""
         return (self.synapses.plane(depth) - 1.6).clip(0, 1)
 
     def _specks(self, abundance: Array, inner: Array) -> Array:

@@ -24,7 +24,7 @@ class Weighting(NamedTuple):
 
 PAPER = Weighting()
 BORDERS = ("paper", "later")
-"""Forms with a border term."""
+"""Forms of the weight map that have a border term."""
 
 
 class Targets(NamedTuple):

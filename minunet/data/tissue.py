@@ -16,9 +16,9 @@ from minunet.array import Array
 RADIUS, RADIUS_SPREAD, RADIUS_MAX = 12.5, 0.5, 55.0  # median; standard deviation of its logarithm
 TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per attempted tube
 GAP = 10.0  # radius of the tubes that fill the remaining gaps
-MARGIN = 40.0  # of tissue around the stack, so that its border cuts through cells
+MARGIN = 40.0  # width of the tissue around the stack, so that its border cuts cells
 NODE = 5.0  # distance between the grid nodes at which free space is tracked
-REACH = 22.0  # distance from its surface up to which a ball competes for space; > 2 GAP
+REACH = 22.0  # a ball competes for space up to this distance from its surface; > 2 GAP
 
 
 class Noise:
@@ -73,7 +73,7 @@ def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
             continue
         cell += 1
         start = np.stack(np.unravel_index(rng.choice(free), room.shape)) * NODE - MARGIN
-        way = rng.normal(size=3) * (1.6, 1, 1)  # mostly across the sections, as tracts are cut
+        way = rng.normal(size=3) * (1.6, 1, 1)  # mostly perpendicular to the sections
         tube = [(start, width), *_walk(start, way, width, room, rng)]
         tube += _walk(start, -way, width, room, rng)
         for centre, radius in tube:

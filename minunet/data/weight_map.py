@@ -5,19 +5,19 @@
 - `separate`: touching cells are first separated by a border of background, which the network must
   learn. The training label is `separate(instances) > 0`.
 - w_c balances the class frequencies (`class_weights`): every class has the same total weight in
-  the energy, however few its pixels. The paper does not give the formula; ours is
+  the energy, however rare it is. The paper does not give the formula; ours is
 
       w_c = |Ω| / (K · n_k)            n_k of the |Ω| annotated pixels have class k
 
-  over the K classes that occur. Its mean over all annotated pixels is 1, so that a learning rate
-  means the same with and without w_c.
-- d1 and d2 are the distances to the nearest and to the second nearest *cell* (`distances`), not
-  pixel. Their sum is about the width of the gap: narrower gaps get larger weights. The border term
-  applies to background only, as in Figure 3d, and is 0 with fewer than two cells.
+  over the K classes that occur. Its mean over all annotated pixels is 1, so that the same
+  learning rate works with and without w_c.
+- d1 and d2 are the distances to the nearest and to the second nearest *cell* (`distances`), not to
+  the two nearest pixels. Their sum is about the width of the gap: narrower gaps get larger weights.
+  The border term applies to background only, as in Figure 3d, and is 0 with fewer than two cells.
 
-`paper` is this equation, `later` the variant of the authors' later plugin. Both take the cells as
-annotated, touching or not, and separate them. For binary labels, `metrics.segments.components`
-numbers the cells, none of which touch.
+`paper` computes this equation, `later` the variant in the authors' later plugin. Both take the
+cells as annotated, touching or not, and separate them. For binary labels, number the cells with
+`metrics.segments.components`; these touch only at corners, if at all.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from minunet.data import distances
 from minunet.errors import InputError
 
 REACH = 9
-"""Standard deviations beyond which the border term, then below 3e-18 · w0, is set to 0."""
+"""Distance, in standard deviations, beyond which the border term (< 3e-18 · w0) is set to 0."""
 
 
 def class_weights(labels: Sequence[Array], classes: int) -> Array:
     """Compute the class weights that balance class frequencies over a training set.
 
-    Frequencies are counted over the whole set, not image by image. Otherwise, in an image with
-    three membrane pixels, each of them would get the weight of thousands.
+    Frequencies are counted over the whole set, not image by image. Otherwise, each pixel of a class
+    that is rare in one image would get a huge weight.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def paper(
     ----------
     instances : (H, W)      integer, k > 0 = cell k, background otherwise; cells may touch
     w_c : (2,)              class weights of background and cell, see `class_weights`
-    w0 : float              border term of a gap of width 0
+    w0 : float              border term in a gap of width 0
     sigma : float           pixels
     ignore : (H, W) bool    True where nothing is annotated; the weight there is 0
 

@@ -393,4 +393,4 @@ def test_complex_numbers(tmp_path):
 def test_grey_and_colour_together(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "b.png")
-    assert "[1, 3] channels" in sentence(tmp_path)
+    assert "have 1 or 3 channels; convert all of them" in sentence(tmp_path)

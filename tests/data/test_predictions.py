@@ -234,5 +234,6 @@ def test_frames_that_do_not_match(tmp_path):
     (result / "mask005.tif").unlink()
     message = refused(result, truth)
     assert message == (
-        f"{result} has no mask005.tif to compare with {truth / 'SEG' / 'man_seg005.tif'}"
+        f"{result} has no mask005.tif to compare with {truth / 'SEG' / 'man_seg005.tif'}; "
+        "each frame of the truth needs one"
     )

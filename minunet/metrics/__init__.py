@@ -8,11 +8,11 @@
 | `classes.py`     | all scores of several classes                                                |
 | `pixel.py`       | pixel error, IoU and Dice, from a confusion matrix                           |
 | `rand.py`        | the Rand scores of the ISBI challenge: V_Rand, adapted Rand error            |
-| `information.py` | its information score: V_Info                                                |
-| `warping.py`     | its warping error: splits and mergers                                        |
+| `information.py` | the information score of the ISBI challenge: V_Info                          |
+| `warping.py`     | the warping error of the ISBI challenge: splits and mergers                  |
 | `seg.py`         | SEG, the score of the Cell Tracking Challenge                                |
 | `segments.py`    | connected components, and the contingency table of two segmentations         |
-| `thinning.py`    | border thinning, which comes before V_Rand and V_Info                        |
+| `thinning.py`    | border thinning, applied before V_Rand and V_Info                            |
 | `topology.py`    | simple points: pixels that can be flipped without changing the topology      |
 """
 

@@ -1,4 +1,4 @@
-"""The scores of numbered cells: proposed cells against true ones.
+"""Scores for numbered cells: compare proposed cells with true ones.
 
 Slices are scored one by one. A segment of the proposal matches a true cell if it covers more than
 half of it (`seg`); a segment may match several cells. All pixels with the same number are one
@@ -55,14 +55,14 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = 2 * both > np.bincount(i, both)[i]  # the match may be background, 0
+    match = 2 * both > np.bincount(i, both)[i]  # the match may be 0, background
     found = np.zeros(i.max() + 1, np.int64)
     found[i[match]] = j[match]
     return found[np.unique(i[i > 0])]
 
 
 def count(truth: Array, proposal: Array) -> Counts:
-    """Count cells and segments of one slice, and those without a match; parameters: `partners`."""
+    """Count the cells and segments of one slice, and those without a match; see `partners`."""
     partner = partners(truth, proposal)
     found = int(np.count_nonzero(np.unique(proposal)))
     matching, cells = np.unique(partner[partner > 0], return_counts=True)
@@ -103,9 +103,10 @@ def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
 def _seg(slices: Sequence[tuple[Array, Array]]) -> Score:
     indices = [seg.jaccard(cells, found) for cells, found in slices]
     convention = (
-        "Mean over the true cells of all slices of |both| / |either|: pixels in both the cell and "
-        "its matching segment / pixels in either. A segment of the proposal matches a cell if it "
-        "covers more than half of it; a cell without a match counts as 0."
+        "|both| / |either|, averaged over the true cells of all slices: the number of pixels in "
+        "both the cell and its matching segment, divided by the number in either. A segment of the "
+        "proposal matches a cell if it covers more than half of it; a cell without a match counts "
+        "as 0."
     )
     each = tuple(_mean(index) for index in indices)
     return Score("seg", "SEG", _mean(np.concatenate(indices)), each, convention)
@@ -116,13 +117,13 @@ def _mean(indices: Array) -> float:
 
 
 def _of_pixels(slices: Sequence[tuple[Array, Array]]) -> list[Score]:
-    """Compute IoU and Dice of cell against background, without regard to cell numbers."""
+    """Compute IoU and Dice of the class cell, regardless of cell numbers."""
     confusions = [pixel.confusion(cells > 0, found > 0, 2) for cells, found in slices]
     whole = np.sum(confusions, axis=0)
     counted = "of cell, regardless of cell numbers, over the pixels of all slices together."
     return [
-        Score(key, name, of(whole, 1), tuple(of(one, 1) for one in confusions), convention)
-        for key, name, of, convention in (
+        Score(key, name, ratio(whole, 1), tuple(ratio(one, 1) for one in confusions), convention)
+        for key, name, ratio, convention in (
             ("iou", "IoU of cell", pixel.iou, f"TP / (TP + FP + FN) {counted}"),
             ("dice", "Dice of cell", pixel.dice, f"2 TP / (2 TP + FP + FN) {counted}"),
         )

@@ -1,4 +1,4 @@
-"""The scores of several classes: the most probable class against the true one."""
+"""Scores for several classes: compare the most probable class with the true one."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,17 +25,17 @@ def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> 
     whole = np.sum(each, axis=0)
 
     def score(
-        key: str, name: str, of: Callable[[Array], float], convention: str, higher: bool = True
+        key: str, name: str, compute: Callable[[Array], float], convention: str, higher: bool = True
     ) -> Score:
-        slices = tuple(of(matrix) for matrix in each)
-        return Score(key, name, of(whole), slices, f"{convention} {TOGETHER}", higher)
+        slices = tuple(compute(matrix) for matrix in each)
+        return Score(key, name, compute(whole), slices, f"{convention} {TOGETHER}", higher)
 
     return [
         score(
             "pixel_error",
             "pixel error",
             pixel.pixel_error,
-            "Fraction of pixels of the wrong class,",
+            "Fraction of pixels assigned to the wrong class,",
             False,
         ),
         score(

@@ -1,11 +1,11 @@
-"""The scores of electron microscopy: a probability of cell against the true cells.
+"""Scores for electron microscopy: compare a probability of cell with the true cells.
 
 Slices are scored one by one. For all scores, a pixel is proposed as cell if its probability is
 above a threshold, compared in double precision (`warping.answer`). The threshold is the same for
 the whole stack, and a score is its best value over all thresholds.
 
-The 2012 challenge ranked by warping error, Rand error and its own pixel error, later by V_Rand and
-V_Info.
+The 2012 challenge first ranked entries by warping error, Rand error and its own pixel error, later
+by V_Rand and V_Info.
 """
 
 import os
@@ -23,7 +23,7 @@ from minunet.metrics.score import THRESHOLDS, Score
 from minunet.metrics.warping import Warping
 
 WORTH_A_PROCESS = 2**24
-"""Pixels times thresholds that justify another process: 5 seconds of work; starting takes 1."""
+"""Pixels times thresholds that justify another process: 5 s of work, against 1 s to start it."""
 
 WORDS = {
     "v_rand": (
@@ -37,9 +37,9 @@ WORDS = {
     "v_info": (
         "V_Info, thinned",
         True,
-        "F = 2 I / (H(A) + H(B)), mean over slices: mutual information (I) and entropies (H) of "
-        "the segment that a random pixel of the true cells lies in, in the truth (A) and in the "
-        "proposal (B). The proposal is thinned as in V_Rand.",
+        "F = 2 I / (H(A) + H(B)), mean over slices. A and B are the segments of the truth and of "
+        "the proposal that contain a random pixel of the true cells; I is their mutual "
+        "information, H their entropy. The proposal is thinned as in V_Rand.",
     ),
     "adapted_rand": (
         "adapted Rand error",
@@ -51,16 +51,16 @@ WORDS = {
     "rand_2012": (
         "Rand error of 2012",
         False,
-        "1 - 2 TP / (P + Q), each summed over slices. These are numbers of pairs of pixels of true "
-        "cells that share a segment: in the truth (P), in the proposal (Q) or in both (TP). "
-        "Segments of the proposal are its 4-connected cells, not thinned; pixels of its membrane "
-        "are in no pair of Q or TP.",
+        "1 - 2 TP / (P + Q), each summed over slices. P, Q and TP count the pairs of pixels of "
+        "true cells that share a segment in the truth (P), in the proposal (Q) or in both (TP). "
+        "The segments of the proposal are its 4-connected cells, not thinned; the pixels of its "
+        "membrane belong to no pair in Q or TP.",
     ),
     "warping_splits_mergers": (
         "warping error, splits + mergers",
         False,
-        "Pixels that split or merge cells / all pixels, both summed over slices. They are part of "
-        "the warping error of all kinds, below. This is the value in the challenge's table.",
+        "Pixels that split or merge cells / all pixels, both summed over slices: the part of the "
+        "warping error of all kinds that the challenge's table shows.",
     ),
     "warping": (
         "warping error, all kinds",
@@ -74,7 +74,8 @@ WORDS = {
     "pixel_error": (
         "pixel error",
         False,
-        "Fraction of the pixels of all slices that are cell in only one of truth and proposal.",
+        "Fraction of the pixels of all slices that are cell in the truth or in the proposal, but "
+        "not in both.",
     ),
     "challenge_pixel_error": (
         "pixel error of 2012",
@@ -130,8 +131,8 @@ def scores(
     probabilities : sequence of (H, W)     of cell
     thresholds : sequence of float
     processes : int or None     number of processes; None: 1, or up to the number of cores if there
-                                is enough work. More than 1 are started with "spawn": a script must
-                                call this under ``if __name__ == "__main__":``
+                                is enough work. More than 1 are started with "spawn", so a script
+                                must call this under ``if __name__ == "__main__":``
     advance : callable          called after every slice at every threshold
 
     Returns

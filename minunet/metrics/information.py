@@ -6,7 +6,7 @@ proposal. From their entropies and conditional entropies,
     precision = 1 - H(A|B) / H(A)      recall = 1 - H(B|A) / H(B)
 
 The mutual information is I = H(A) - H(A|B) = H(B) - H(B|A), so these are I / H(A) and I / H(B), and
-their harmonic mean is F = 2 I / (H(A) + H(B)). H(A|B) and H(B|A) are the two halves of the
+their harmonic mean is F = 2 I / (H(A) + H(B)). H(A|B) and H(B|A) are the two terms of the
 variation of information: the first is 0 without mergers, the second without splits.
 
 V_Info is the F of a thinned proposal (`thinning`) against the truth, which is not thinned, averaged
@@ -45,6 +45,6 @@ def _entropy(pixels: Array, part: Array, whole: Array) -> float:
     return float(pixels @ np.log1p((whole - part) / part)) / max(int(pixels.sum()), 1)
 
 
-def _explained(left_open: float, of: float) -> float:
+def _explained(conditional: float, entropy: float) -> float:
     """Return the fraction of an entropy that is explained; 1 if the entropy is 0."""
-    return 1 - left_open / of if of else 1.0
+    return 1 - conditional / entropy if entropy else 1.0

@@ -1,4 +1,4 @@
-"""Scores of single pixels, computed from the confusion matrix of a whole set."""
+"""Pixel-wise scores, computed from the confusion matrix of a whole set."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
 
 
 def pixel_error(matrix: Array) -> float:
-    """Return the fraction of pixels of the wrong class.
+    """Return the fraction of pixels assigned to the wrong class.
 
     This is the misclassification rate, not the 1 - F-score that the ISBI challenge called pixel
     error (`challenge_error`).

@@ -14,8 +14,8 @@ background in the proposal are segments of one pixel each (`segments`).
   itself. V_Rand is the F of a thinned proposal (`thinning`) against the truth, which is not
   thinned, averaged over slices.
 
-It is not known which of the two the server used for the paper's table of March 2015; they differ
-little. All counts are integers and exact.
+It is not known which of the two the server used for the paper's table of March 2015; they
+differ only slightly. All counts are exact integers.
 """
 
 import numpy as np

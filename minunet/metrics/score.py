@@ -6,7 +6,7 @@ from textwrap import wrap
 from typing import Any, NamedTuple, TypeGuard
 
 WIDTH = 100
-"""Width of the table, characters."""
+"""Width of the table, in characters."""
 
 THRESHOLDS = tuple(t / 10 for t in range(10))
 """Thresholds of the probability of cell, 0.0 … 0.9: the ten of the ISBI 2012 challenge."""
@@ -15,17 +15,17 @@ THRESHOLDS = tuple(t / 10 for t in range(10))
 class Score(NamedTuple):
     """A score of a whole stack, or a count; counts are integers.
 
-    A score that depends on a threshold has its best value over all thresholds, with the same
+    The value of a score that depends on a threshold is the best over all thresholds, with the same
     threshold for all slices. If several thresholds give that value, `threshold` is the lowest.
     """
 
     key: str  # such as v_rand
     name: str  # such as V_Rand, thinned
-    value: float  # of the stack
-    slices: Sequence[float]  # of each slice separately, at the same threshold; nan: not defined
+    value: float  # of the whole stack
+    slices: Sequence[float]  # value of each slice, at the same threshold; nan: not defined
     convention: str  # how it is computed, in words
     higher_is_better: bool | None = True  # None: a count, neither is better
-    threshold: float | None = None  # that gives `value`; None if it needs none
+    threshold: float | None = None  # the one that gives `value`; None if not needed
     by_threshold: Sequence[float] = ()  # value of the stack at each threshold tried
 
     def to_json(self) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def best_and_worst(score: Score) -> list[int]:
     Returns
     -------
     list of int : indices of the best and the worst slice; only one if they are the same, none if
-        the score is defined for no slice. The last of equally good slices is the best, the first
-        of equally bad ones is the worst.
+        the score is not defined for any slice. If several slices tie, the best is the last of
+        them, and the worst the first.
 
     Examples
     --------

@@ -6,7 +6,7 @@ S matches R if it covers more than half of R, |R and S| > |R| / 2; at most one s
 the mean of J over all cells of all annotated frames, with J = 0 for cells without a match. Segments
 that match no cell are not penalized. SEG is an IoU of instances, not of the mask of all cells.
 
-Source: celltrackingchallenge.net, its page on evaluation.
+Source: the page on evaluation at celltrackingchallenge.net.
 """
 
 import numpy as np

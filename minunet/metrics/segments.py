@@ -3,7 +3,7 @@
 The region scores of the ISBI challenge are computed from this table. They all share two conventions
 (Arganda-Carreras et al. 2015, Front. Neuroanat. 9:142):
 
-- pixels of the true background, number 0, do not count, whatever the proposal is there;
+- pixels of true background (number 0) do not count, whatever the proposal is there;
 - a pixel of a true cell that is background in the proposal is a segment of its own, of one pixel.
 """
 

@@ -20,9 +20,10 @@ def thin(cells: Array) -> Array:
     from it. Within a layer, pixels are decided in raster order: of two neighbours about to join
     different cells, the lower or right one becomes line.
 
-    This is the flooding watershed of a single plateau. If a wall is an even number of pixels wide,
-    its line must lie on one side, and implementations differ: Fiji, which the challenge used,
-    follows the order of arrival and lets lines spread; scikit-image follows the order in its heap.
+    This is a watershed by flooding of a single plateau. If a wall is an even number of pixels wide,
+    its line cannot lie in the middle, and implementations place it differently: Fiji, which the
+    challenge used, decides pixels in order of arrival, and its lines can spread; scikit-image
+    follows the order in its heap.
 
     Parameters
     ----------
@@ -61,12 +62,12 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
     around : (4, M)      indices of their neighbours: up, left, right, down
     """
     number = flat[around].max(axis=0)
-    torn = _touches_another(flat[around], number)
-    flat[layer] = np.where(torn, LINE, number)
+    contested = _touches_another(flat[around], number)
+    flat[layer] = np.where(contested, LINE, number)
     # The neighbours above and to the left may belong to this layer. If one joins another cell, the
     # pixel becomes line, unless that neighbour itself becomes line: repeat until nothing changes.
     before = around[:2]
-    rivals = np.flatnonzero(~torn & _touches_another(flat[before], number))
+    rivals = np.flatnonzero(~contested & _touches_another(flat[before], number))
     layer, before, number = layer[rivals], before[:, rivals], number[rivals]
     while True:
         decided = np.where(_touches_another(flat[before], number), LINE, number)

@@ -1,7 +1,7 @@
 """Topology of a binary image: which single pixels can be flipped without changing it.
 
 Foreground (cells) is 4-connected, by sides; background (membrane) is 8-connected, by sides or
-corners. So a wall one pixel wide separates two cells even where it runs diagonally.
+corners. Therefore a wall one pixel wide separates two cells even where it runs diagonally.
 """
 
 from functools import cache

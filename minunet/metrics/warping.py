@@ -1,10 +1,10 @@
 """The warping error of the ISBI 2012 challenge: errors in the topology of a segmentation.
 
-A wall that is slightly displaced, or thicker than the true one, separates the same cells. So the
-truth is first warped towards the answer: pixels where the two differ are flipped in the truth as
-long as the flip does not change its topology (`topology.is_simple`). Pixels that still differ
-afterwards are errors. Of these the challenge counted the pixels that split a cell and those that
-merge cells. The value of a stack is
+A wall that is slightly displaced, or thicker than the true one, separates the same cells. The
+truth is therefore first warped towards the proposal: pixels where the two differ are flipped in the
+truth as long as the flip does not change its topology (`topology.is_simple`). Pixels that still
+differ afterwards are errors. Of these the challenge counted the pixels that split a cell and those
+that merge cells. The value of a stack is
 
     (splits + mergers) / pixels        both summed over slices, minimum over the thresholds
 
@@ -23,11 +23,11 @@ from minunet.array import Array
 from minunet.metrics import topology
 
 RADIUS = 20
-"""Search radius for a path around a pixel, pixels (as in the challenge's script)."""
+"""Search radius for a path around a pixel, in pixels, as in the challenge's script."""
 
 
 class Kind(IntEnum):
-    """Kinds of topological errors that a remaining pixel of the answer makes."""
+    """Kinds of topological errors at pixels that still differ after warping."""
 
     NONE = 0
     SPLIT = 1  # membrane that separates a cell into parts
@@ -39,7 +39,7 @@ class Kind(IntEnum):
 
 
 class Warping(NamedTuple):
-    """Numbers of remaining pixels, by kind; add them to combine slices."""
+    """Numbers of pixels that still differ, by kind; add them to combine slices."""
 
     splits: int
     mergers: int
@@ -50,7 +50,7 @@ class Warping(NamedTuple):
 
     @property
     def mismatches(self) -> int:
-        """Number of remaining pixels of all kinds."""
+        """Number of pixels that still differ, of all kinds."""
         return sum(self)
 
 
@@ -72,12 +72,12 @@ def answer(probability: Array, threshold: float) -> Array:
 
 
 def warp(truth: Array, probability: Array, threshold: float) -> Array:
-    """Warp the truth towards an answer without changing its topology.
+    """Warp the truth towards a proposal without changing its topology.
 
     Each round visits the pixels that still differ, those with probability farthest from the
     threshold first, and flips each pixel that is simple at that moment. The search ends with the
     first round that flips none. Pixels at equal distance are visited column by column. Distances
-    are rounded to single precision, as in Fiji, which makes many confident pixels equal.
+    are rounded to single precision, as in Fiji, so many confident pixels are at equal distance.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
         visited, remaining = remaining, []
         for pixel in visited:
             if simple[code[pixel]]:
-                for step, bit in neighbours:  # of this neighbour, the pixel is neighbour 7 - k
+                for step, bit in neighbours:  # for which the pixel is neighbour 7 - k
                     code[pixel + step] ^= bit
             else:
                 remaining.append(pixel)
@@ -117,7 +117,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
 
 
 def _falls_apart(warped: Array, y: int, x: int) -> bool:
-    """Return whether a cell is split without the pixel (y, x), judged within `RADIUS`."""
+    """Return whether removing the pixel (y, x) splits its cell, judged within `RADIUS`."""
     top, left = max(y - RADIUS, 0), max(x - RADIUS, 0)
     window = warped[top : y + RADIUS + 1, left : x + RADIUS + 1].copy()
     y, x = y - top, x - left
@@ -128,14 +128,14 @@ def _falls_apart(warped: Array, y: int, x: int) -> bool:
 
 
 def classify(warped: Array, predicted: Array) -> Array:
-    """Classify the error at every pixel where warped truth and answer differ.
+    """Classify the error at every pixel where warped truth and proposal differ.
 
     The kind follows from the cells (4-connected) of the warped truth among the eight neighbours.
     Pixels beyond the edge are membrane, as in `warp`. Fiji ignores them; for the result of `warp`
     that makes no difference if the image is more than one pixel high and wide.
 
     ==================  ===================  ===============================================
-    neighbours          answer: cell         answer: membrane
+    neighbours          proposal: cell       proposal: membrane
     ==================  ===================  ===============================================
     membrane            object added         object deleted
     one cell            hole deleted         hole added
@@ -156,7 +156,7 @@ def classify(warped: Array, predicted: Array) -> Array:
     ids = np.pad(cells, 1)
     around = np.sort([ids[1 + y + dy, 1 + x + dx] for dy, dx in topology.NEIGHBOURS], axis=0)
     membrane = around[0] == 0
-    count = np.count_nonzero(np.diff(around, axis=0, prepend=0), axis=0)  # each cell once
+    count = np.count_nonzero(np.diff(around, axis=0, prepend=0), axis=0)  # number of cells
     white = warped[y, x]
     kinds = np.select(
         [count == 0, (count == 1) & ~membrane, count == 1],
@@ -178,7 +178,7 @@ def classify(warped: Array, predicted: Array) -> Array:
 def errors(truth: Array, probability: Array, threshold: float) -> Warping:
     """Count the topological errors of one slice; parameters as in `warp`.
 
-    For maps of them see `classify`, for example ``classify(warped, predicted) == Kind.SPLIT``.
+    For a map of the errors use `classify`: ``classify(warped, predicted) == Kind.SPLIT``.
     """
     warped = warp(truth, probability, threshold)
     kinds = classify(warped, answer(probability, threshold))

@@ -3,13 +3,14 @@
     source(x) = centre + A (x + u(x) - m)
 
 x is a pixel of the tile, m the middle of the tile, both in pixels; u is the elastic displacement, A
-a rotation with or without a flip, and `centre` the position in the image that maps to m. Elastic
-first, then rigid, as in the authors' later code (`CreateDeformation` of caffe_unet).
+a rotation with or without a flip, and `centre` the position in the image that maps to m. The
+elastic displacement comes before the rigid motion, as in the authors' later code
+(`CreateDeformation` of caffe_unet).
 
 u is a spline through, or near, random vectors g on a coarse grid. Along an axis of n pixels with k
-grid points, the spline is one matrix S (n, k), so the field is two small products: u = S g Sᵀ. Both
-splines reproduce straight lines. The rigid motion is therefore applied to the grid points only, and
-costs nothing per pixel.
+grid points, the spline is one matrix S (n, k), so the field takes two small products: u = S g Sᵀ.
+Both splines reproduce straight lines. The rigid motion is therefore applied to the grid points
+only, and costs nothing per pixel.
 """
 
 from typing import NamedTuple
@@ -68,8 +69,8 @@ def b_spline(size: int) -> Spline:
 def rigid(angle: float, flipped: bool) -> Array:
     """Return the matrix (2, 2) that rotates and flips vectors (row, column).
 
-    At k quarter turns, the tile is the same as with `image.symmetry`: rotated counter-clockwise
-    first, then flipped left to right.
+    For quarter turns, the result is that of `image.symmetry`: the tile is first rotated
+    counter-clockwise, then flipped left to right.
 
     Parameters
     ----------

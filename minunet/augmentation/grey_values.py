@@ -24,14 +24,14 @@ ENTRIES = 256
 def curve(rng: np.random.Generator) -> Array:
     """Sample a curve that rises smoothly from black to white.
 
-    The curve is a polygon through five points 1/4 apart. Black and white are sampled first, then
+    The curve is a polyline through five points 1/4 apart. Black and white are sampled first, then
     the middle, then the points at 1/4 and 3/4, each uniformly from the values that keep the slopes
     on both sides within `SLOPE`. A Gaussian, with a standard deviation of 1/4 of the distance
-    between points, smooths the polygon.
+    between points, smooths the polyline.
 
     Parameters
     ----------
-    rng : numpy Generator     5 numbers are sampled
+    rng : numpy Generator     5 numbers are drawn from it
 
     Returns
     -------
@@ -52,9 +52,9 @@ def _between(a: float, b: float, distance: float, rng: np.random.Generator) -> f
 
 
 def _smooth(y: Array, x: Array) -> Array:
-    """Evaluate a polygon with equal steps over [0, 1], smoothed by a Gaussian.
+    """Evaluate a polyline with equal steps over [0, 1], smoothed by a Gaussian.
 
-    The polygon continues straight beyond its ends. It is the sum of a line and a ramp max(d, 0) at
+    The polyline continues straight beyond its ends. It is the sum of a line and a ramp max(d, 0) at
     every bend; a Gaussian of standard deviation s turns the ramp into d Φ(d/s) + s φ(d/s).
     Smoothing makes no slope steeper.
     """
@@ -77,7 +77,7 @@ def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    (H, W, C), in the dtype of `x` : in [low, high] wherever `x` is
+    (H, W, C), in the dtype of `x` : values in [low, high] stay in that range
     """
     y = np.empty_like(x)
     for c in range(x.shape[2]):
@@ -87,7 +87,7 @@ def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
 
 
 def _look_up(table: Array, x: Array) -> Array:
-    """Interpolate linearly in a table over [0, 1]; extrapolate its first and last piece."""
+    """Interpolate linearly in a table over [0, 1]; extrapolate its first and last segment."""
     x = x * (len(table) - 1)
     i = np.clip(x.astype(np.intp), 0, len(table) - 2)
     start = table[i]

@@ -11,7 +11,7 @@ from minunet.array import Array
 from minunet.image import bands, mirror
 
 CACHED = 2**14
-"""Number of positions per band, so that temporary arrays stay in the cache."""
+"""Number of positions per band, small enough that temporary arrays stay in the cache."""
 
 
 def linear(image: Array, at: Array) -> Array:
@@ -45,7 +45,7 @@ def linear(image: Array, at: Array) -> Array:
 
 
 def nearest(labels: Array, at: Array) -> Array:
-    """Read the pixel nearest to each position; half-way between two, the later one.
+    """Read the pixel nearest to each position; in a tie, the one below or to the right.
 
     Parameters
     ----------
@@ -66,7 +66,9 @@ def nearest(labels: Array, at: Array) -> Array:
 
 
 def cubic(image: Array, at: Array) -> Array:
-    """Interpolate with the cubic B-spline through all pixels; sharper than linear, may overshoot.
+    """Interpolate with the cubic B-spline through all pixels.
+
+    The result is sharper than that of `linear`, but may overshoot.
 
     Parameters
     ----------

@@ -42,8 +42,9 @@ SETS: dict[Set, Augmentation] = {
 }
 """Augmentations by name.
 
-paper: as described there. later: as in the authors' later code, which never flips. symmetries: the
-8 symmetries of the square, because an EM section has no natural orientation. none: shift only."""
+paper: as described in the paper. later: as in the authors' later code, which never flips.
+symmetries: the 8 symmetries of the square, because an EM section has no natural orientation. none:
+shift only."""
 
 
 def sample(
@@ -63,23 +64,23 @@ def sample(
     size : int                        n of the tile, pixels
     margin : int                      m: labels and weights cover the n-2m central pixels
     augmentation : Augmentation
-    rng : numpy Generator             draws the motion first, then the grey values
+    rng : numpy Generator             used for the motion first, then for the grey values
 
     Returns
     -------
     Sample : x (n, n, C); labels (n-2m, n-2m), not interpolated; weight_map (n-2m, n-2m)
     """
     image, labels, weight_map = whole
-    turns, flipped = _turn(augmentation, rng)
+    turns, flipped = _sample_turns(augmentation, rng)
     if augmentation.exact:
         which = int(turns) + 4 * flipped
         x, label, weights = (
-            symmetry(_around(pixel, array, size - 2 * m), which)
+            symmetry(_cut_around(pixel, array, size - 2 * m), which)
             for array, m in ((image, 0), (labels, margin), (weight_map, margin))
         )
     else:
         motion = deformation.rigid(turns * np.pi / 2, flipped)
-        at = _bend(pixel, size, augmentation, motion, rng)
+        at = _sample_source(pixel, size, augmentation, motion, rng)
         central = at[:, margin : size - margin, margin : size - margin]
         read = interpolation.cubic if augmentation.order == 3 else interpolation.linear
         x, weights = read(image, at), interpolation.linear(weight_map, central)
@@ -89,7 +90,7 @@ def sample(
     return Sample(x, label, weights)
 
 
-def _turn(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:
+def _sample_turns(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:
     """Sample the rotation, in quarter turns (may be a fraction), and then the flip."""
     turns = 0.0
     if augmentation.rotation == "quarter":
@@ -99,12 +100,12 @@ def _turn(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, 
     return turns, augmentation.flip and bool(rng.integers(2))
 
 
-def _around(pixel: tuple[int, int], array: Array, size: int) -> Array:
+def _cut_around(pixel: tuple[int, int], array: Array, size: int) -> Array:
     """Cut a tile whose pixel n // 2 is the given one."""
     return cut(array, pixel[0] - size // 2, pixel[1] - size // 2, size, size)
 
 
-def _bend(
+def _sample_source(
     pixel: tuple[int, int],
     size: int,
     augmentation: Augmentation,

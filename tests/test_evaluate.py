@@ -169,7 +169,7 @@ def test_the_picture_shows_the_best_and_the_worst_slice(tmp_path, monkeypatch, k
     for k, panels in zip(shown, rows, strict=True):
         if kind == "probability":
             np.testing.assert_array_equal(panels[1].pixels, p[k])
-            assert panels[2].title == f"splits and mergers at {by['threshold']:g}"
+            assert panels[2].title == f"splits and mergers at threshold {by['threshold']:g}"
         cell = panels[0].pixels.any(axis=-1)
         np.testing.assert_array_equal(cell, truth[k] > 0)
 

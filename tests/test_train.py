@@ -432,8 +432,8 @@ def test_a_run_that_diverges_says_where_and_how_to_go_on(tmp_path, data, no_pict
     assert result.code == 1
     message = one_line(result.err)
     found = re.match(
-        r"the energy of step (\d+) is not finite: the first stage with activations that are not "
-        r"finite is (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
+        r"the energy of step (\d+) is not finite: activations that are not finite first occur in "
+        r"stage (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
         r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
         message,
     )
@@ -461,7 +461,7 @@ def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictu
     checkpoint.save(path, saved)
     result = call("train", "--resume", tmp_path / "run", "--steps", 4)
     assert result.code == 1
-    assert "not finite is contract0" in one_line(result.err)
+    assert "first occur in stage contract0" in one_line(result.err)
 
 
 # Refusals: one line, and nothing on the disk

@@ -31,7 +31,8 @@ def coloured(cells: Array) -> Array:
 
     Returns
     -------
-    (H, W, 3), in [0, 1] : cells with similar numbers often touch; their colours differ clearly
+    (H, W, 3), in [0, 1] : similar numbers get clearly different colours, since such cells often
+        touch
     """
     from matplotlib.colors import hsv_to_rgb
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("style.css")
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Content security policy: only the pictures and the style inside the file."""
+"""Content security policy: allow only the pictures and the style inside the file."""
 
 PAGE_WIDTH = 11.0
-"""Maximum width of a picture, in inches: a little more than the style's 61rem at 96 pixels/inch."""
+"""Maximum width of a picture, in inches: a little more than the 61rem of the text column."""
 
 
 class Picture(NamedTuple):
@@ -50,12 +50,12 @@ class Report(NamedTuple):
     version: str  # minunet's
     commands: Sequence[tuple[str, str]]  # purpose and command line
 
-    # Its training
+    # Training
     log: Sequence[Row]  # as in `runs.read`; not empty
     seconds: float  # training time
     curves: bytes  # PNG
 
-    # Its evaluation
+    # Evaluation
     checkpoint: str  # the one that was scored, such as "best.npz, step 1600"
     picked: bool  # True: it was chosen on the scored slices
     slices: Sequence[int]  # scored slices, by their numbers in the stack
@@ -66,10 +66,10 @@ class Report(NamedTuple):
 
 
 def write(path: Path, report: Report) -> None:
-    """Write a report to an HTML file, which is replaced if it exists."""
+    """Write a report to an HTML file; replace the file if it exists."""
     text = "<!DOCTYPE html>\n" + tostring(page(report), encoding="unicode", method="html") + "\n"
     with files.whole(path) as beside:
-        beside.write_bytes(text.encode(errors="replace"))  # a path may hold bytes that are not text
+        beside.write_bytes(text.encode(errors="replace"))  # paths may contain invalid UTF-8
 
 
 def png(figure: "Figure") -> bytes:
@@ -87,7 +87,7 @@ def png(figure: "Figure") -> bytes:
 
 
 def page(report: Report) -> Element:
-    """Build the page."""
+    """Build the page as a tree of elements."""
     sections = {
         "training": ("Training", [_curves(report)]),
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
@@ -181,7 +181,7 @@ def _curves(report: Report) -> Element:
 
 
 def _picture(one: Picture) -> Element:
-    """Embed a picture, with its size, so that the text does not move when it appears."""
+    """Embed a picture, with its size, so that the text does not move when it loads."""
     width, height = (int.from_bytes(one.png[k : k + 4], "big") for k in (16, 20))
     data = "data:image/png;base64," + b64encode(one.png).decode()
     image = tag("img", src=data, alt=one.alt, width=str(width), height=str(height))

@@ -47,13 +47,13 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     n = min(AVERAGED, len(energy))
     mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
     left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
-    _validated(left, log, "energy", color="C1", label="validation")
+    _plot_validation(left, log, "energy", color="C1", label="validation")
     left.set(xlabel="step", ylabel="energy per pixel", yscale="log")
-    _validated(right, log, "pixel_error", color="C3", label="pixel error")
-    right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, all one class")
-    _validated(right, log, "iou", color="C2", label="IoU, mean over classes")
-    _validated(right, log, "v_rand", color="C0", label="V_Rand after thinning")
-    _validated(right, log, "seg", color="C4", label="SEG")
+    _plot_validation(right, log, "pixel_error", color="C3", label="pixel error")
+    right.axhline(constant_error, color="C3", linestyle=":", label="pixel error, baseline")
+    _plot_validation(right, log, "iou", color="C2", label="IoU, mean over classes")
+    _plot_validation(right, log, "v_rand", color="C0", label="V_Rand after thinning")
+    _plot_validation(right, log, "seg", color="C4", label="SEG")
     right.set(xlabel="step", ylim=(0, 1), title="validation")
     for axes in (left, right):
         axes.legend(fontsize="small")
@@ -61,7 +61,7 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     drawing.write(figure, path)
 
 
-def _validated(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:
+def _plot_validation(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:
     """Plot a score at the steps where it was computed, if any."""
     column = f"validation_{score}"
     points = [(row["step"], row[column]) for row in log if column in row]
@@ -79,7 +79,7 @@ def draw(slices: Sequence[Segmented], title: str) -> "Figure":
 
     Parameters
     ----------
-    slices : sequence of Segmented    without labels: image, probability, and class or cells
+    slices : sequence of Segmented    without labels, draw image, probability, and class or cells
     title : str
     """
     names = ["image", "label", "probability", "errors"]

@@ -46,7 +46,7 @@ class Panel(NamedTuple):
     pixels: Array  # (H, W) grey or (H, W, 3), in [0, 1]
     note: str = ""  # below the panel
     rings: Sequence[tuple[Array, tuple[float, float, float]]] = ()  # centres (N, 2) y, x; colour
-    colours: str | None = None  # colour map of a bar from 0 to 1
+    colours: str | None = None  # colour map of the colour bar, from 0 to 1; None: no bar
 
 
 def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> "Figure":
@@ -57,7 +57,7 @@ def em_slice(image: Array | None, truth: Array, probability: Array, threshold: f
     image : (H, W) or None       grey values, if known
     truth : (H, W)               integer; 0 = membrane, k = cell k
     probability : (H, W)         probability of cell
-    threshold : float            above it, a pixel is cell
+    threshold : float            pixels with a higher probability are cell
 
     Returns
     -------
@@ -129,7 +129,7 @@ def em_panels(
         Panel("truth", drawing.coloured(truth)),
         Panel("probability of cell", probability),
         Panel(
-            f"splits and mergers at {threshold:g}",
+            f"splits and mergers at threshold {threshold:g}",
             painted,
             f"splits (red): {counted[0]}; mergers (blue): {counted[1]}",
             rings,
@@ -156,7 +156,7 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
         Panel("truth", drawing.coloured(truth)),
         Panel(
             "proposal, coloured by matching cell",
-            drawing.coloured(_renamed(proposal, partner, numbers)),
+            drawing.coloured(_renumbered(proposal, partner, numbers)),
         ),
         Panel(
             "IoU of the true cells, proposal outlined",
@@ -168,8 +168,8 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
     ]
 
 
-def _renamed(proposal: Array, partner: Array, numbers: Array) -> Array:
-    """Renumber segments: matches like their cells, the others with the numbers that follow."""
+def _renumbered(proposal: Array, partner: Array, numbers: Array) -> Array:
+    """Renumber segments: give matches the numbers of their cells, and the others larger numbers."""
     segments, which = np.unique(proposal, return_inverse=True)
     name = numbers.max(initial=0) + np.arange(segments.size)
     name[np.searchsorted(segments, partner[partner > 0])] = numbers[partner > 0]

@@ -45,7 +45,7 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
 
     Parameters
     ----------
-    scores : sequence of Score    may be empty: then there is no table
+    scores : sequence of Score    no table if empty
     """
     if scores:
         heads = ("score", "value", "threshold", "by threshold")
@@ -107,7 +107,7 @@ def by_slice_table(scores: Sequence[Score], numbers: Sequence[int]) -> Iterator[
 
     Parameters
     ----------
-    scores : sequence of Score    may be empty: then there is no table
+    scores : sequence of Score    no table if empty
     numbers : sequence of int     numbers of the slices in the stack
     """
     if not scores:

@@ -2,7 +2,7 @@
 
 | file            | what it is                                                             |
 |-----------------|------------------------------------------------------------------------|
-| `settings.py`   | every setting: its default, its value in each preset, its group, its help |
+| `settings.py`   | every setting: its type, default, presets, group and help              |
 | `options.py`    | the same settings as command-line options                              |
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
 | `folder.py`     | the folder of a run, and the file `log.csv` in it                      |

@@ -39,7 +39,7 @@ def save(path: Path, state: Checkpoint) -> None:
         "step": state.step,
         "random_state": state.random_state,
         "best": state.best,
-        "config": state.settings,  # the key of the first release
+        "config": state.settings,  # key kept from the first release
     }
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}
@@ -70,10 +70,16 @@ def load(path: Path) -> Checkpoint:
         )
         if not params or params.keys() != velocity.keys():
             raise KeyError
-    except Exception:  # a damaged or foreign file can raise anything
-        raise InputError(f"{path} is not a checkpoint of minunet, or is damaged") from None
+    except Exception:  # damaged files and files of other programs can raise any
+        raise InputError(
+            f"{path} is not a checkpoint of minunet, or is damaged; name the best.npz or last.npz "
+            "of a run"
+        ) from None
     if version != FORMAT:
-        raise InputError(f"{path} has format {version}; this version of minunet reads {FORMAT}")
+        raise InputError(
+            f"{path} has format {version}, but this version of minunet reads {FORMAT}; use the "
+            "version that wrote it"
+        )
     return Checkpoint(
         params, velocity, meta["step"], meta["random_state"], meta["best"], meta["config"]
     )

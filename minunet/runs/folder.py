@@ -1,13 +1,13 @@
 """The folder of a run.
 
-A new run needs a new or empty folder. Nothing in a folder is ever deleted.
+A new run needs a new or empty folder. minunet never deletes a file in it.
 
-settings.json                             the settings
-log.csv                                   one row per step
-last.npz, best.npz                        checkpoints: the last step, the best validated one
-curves.png, preview.png, weight_map.png   pictures
-scores.json                               scores of best.npz
-report.html                               all of it on one page
+    settings.json                             the settings
+    log.csv                                   one row per step
+    last.npz, best.npz                        checkpoints of the last step and of the best one
+    curves.png, preview.png, weight_map.png   pictures
+    scores.json                               scores of best.npz
+    report.html                               all of these on one page
 """
 
 import csv
@@ -28,7 +28,7 @@ COLUMNS = (
     "validation_v_rand",
     "validation_seg",
 )
-"""Columns of `log.csv`. Energies are means per pixel; validation columns are mostly empty."""
+"""Columns of `log.csv`. Energies are means per pixel; the last five are empty if not computed."""
 
 Row = dict[str, float]
 
@@ -38,7 +38,7 @@ def create(wanted: Path | None, name: str) -> Path:
 
     Parameters
     ----------
-    wanted : Path or None     None: runs/<name>, or runs/<name>-2, … if that exists
+    wanted : Path or None     None: runs/<name>, or runs/<name>-2, … if it exists
     name : str
 
     Returns
@@ -52,7 +52,7 @@ def create(wanted: Path | None, name: str) -> Path:
     """
     folder = wanted or files.free(Path("runs") / name)
     files.check_new_folder(
-        folder, f"use --resume {folder} to continue it, or --out {files.free(folder)}"
+        folder, f"use --resume {folder} to resume that run, or --out {files.free(folder)}"
     )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -76,7 +76,7 @@ def append(folder: Path, row: Row) -> None:
 
 
 def read(folder: Path) -> list[Row]:
-    """Read `log.csv`, omitting empty cells; without that file, return no rows."""
+    """Read `log.csv`, omitting empty cells; return no rows if there is no such file."""
     path = folder / "log.csv"
     if not path.exists():
         return []

@@ -21,7 +21,7 @@ Ranking = Literal["iou", "v_rand", "seg"]
 """Scores that can select the best step of a run."""
 
 Group = Literal["data", "network", "training", "evaluation", "run"]
-"""Headings of the settings, in the order of `--help` and of the report."""
+"""Groups of settings, in the order of `--help` and of the report."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -65,9 +65,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """Bundles of defaults.
 
-In `paper`, the depth, channels, tile, dropout and momentum are the paper's. The authors published
-neither a learning rate nor a number of steps, so those are ours. So far, only `tiny` and `laptop`
-have been trained to the end. Both omit dropout: networks this narrow do not overfit."""
+In `paper`, the depth, channels, tile, dropout and momentum are those of the paper. The authors
+published neither a learning rate nor a number of steps, so those are ours. So far, only `tiny` and
+`laptop` have been trained to the end. Both omit dropout: networks this narrow do not overfit."""
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
@@ -85,13 +85,13 @@ em: membranes, for data in the layout of the ISBI 2012 challenge. cells: touchin
 the layout of the Cell Tracking Challenge."""
 
 TUNED: Any = MISSING
-"""Default of a setting that every preset defines."""
+"""Marks a setting that has no default of its own, because every preset defines it."""
 
 CHANGEABLE = ("steps", "learning_rate", "device")
 """Settings that may change when a run is resumed; changing any other makes it a different run."""
 
 RENAMED = {("augment", "authors"): "later"}
-"""New spelling of values in older checkpoints, by setting and old value."""
+"""Current names of values in older checkpoints, by setting and old name."""
 
 
 def setting(default: Any, group: Group, text: str, **option: Any) -> Any:
@@ -215,7 +215,7 @@ class Settings:
     average: Average = setting(
         "none",
         "evaluation",
-        "symmetries to average predictions over in the report: 4 flips, 4 rotations or all 8",
+        "symmetries over which the report averages predictions: 4 flips, 4 rotations or all 8",
     )
     smallest: int = setting(
         5,

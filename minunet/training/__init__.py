@@ -1,13 +1,13 @@
-"""Training, from the tile of a step to the scores of a finished run.
+"""Training: from sampling a tile to scoring a finished run.
 
 | file            | what it is                                                       |
 |-----------------|------------------------------------------------------------------|
-| `loop.py`       | the method: `step`; and `train`, which repeats it and saves      |
+| `loop.py`       | `step`, one update; `train`, which repeats it, validates, saves  |
 | `sgd.py`        | gradient descent with momentum                                   |
-| `sampling.py`   | where the tiles lie, and how the next one is made ahead          |
-| `validation.py` | scores on the slices held out, while training                    |
+| `sampling.py`   | random tiles; the next one is made in the background             |
+| `validation.py` | scores on the held-out slices during training                    |
 | `pictures.py`   | the pictures of a run                                            |
-| `plan.py`       | what a run will do and cost, printed before it starts            |
+| `plan.py`       | what a run will do, and the time and memory it needs             |
 | `results.py`    | the scores and the report of a finished run                      |
 """
 

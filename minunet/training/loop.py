@@ -1,7 +1,7 @@
 """Training (paper, section 3): momentum SGD, a single tile per step.
 
-`step` is the whole method: forward, energy, backward, update. `train` repeats it, validates every
-so many steps, and saves.
+`step` is the whole method: forward, energy, backward, update. `train` repeats it, and validates and
+saves at regular intervals.
 """
 
 import math
@@ -36,7 +36,7 @@ class DivergedError(Exception):
     """The energy of a tile is not a finite number."""
 
     def __init__(self, stage: str) -> None:
-        super().__init__(f"the first stage with activations that are not finite is {stage}")
+        super().__init__(f"activations that are not finite first occur in stage {stage}")
 
 
 @dataclass
@@ -70,7 +70,7 @@ def step(
 
     Parameters
     ----------
-    state : State                      gets new parameters and velocities, and counts the step
+    state : State                      gets new parameters and velocities, and the next step number
     tile : Sample                      on the host
     arch : Architecture
     learning_rate, momentum : float    see `sgd.step`
@@ -86,7 +86,7 @@ def step(
         If that energy is not finite; parameters and velocities are then unchanged.
     """
     x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
-    weight_map = weight_map / labels.size  # a learning rate then means the same for any tile
+    weight_map = weight_map / labels.size  # so the same learning rate suits all tile sizes
     logits, activations = unet.forward(state.params, x, arch, state.rng)
     e, p = cross_entropy.forward(logits, labels, weight_map)
     energy = float(e)  # the only number that a step copies back from a GPU
@@ -112,10 +112,11 @@ def first_not_finite(activations: Tensors) -> str:
 
 
 def learning_rate(step: int, settings: Settings) -> float:
-    """Learning rate of a step: a linear warm-up, then a fall to 0 along half a cosine.
+    """Return the learning rate of a step: a linear warm-up, then a decay to 0 along half a cosine.
 
-    The first velocities average over very few tiles; at the end the network must settle, since with
-    a single tile per step the gradient never gets less noisy. (The authors published no schedule.)
+    The warm-up is needed because the first velocities average over very few tiles. The decay is
+    needed because the gradient of a single tile stays noisy to the end. (The authors published no
+    schedule.)
     """
     warm = min(1.0, (step + 1) / settings.warm_up) if settings.warm_up else 1.0
     return settings.learning_rate * warm * (1 + math.cos(math.pi * step / settings.steps)) / 2
@@ -186,13 +187,13 @@ def _keep(folder: Path, settings: Settings, state: State, scores: Validation) ->
     value = getattr(scores, settings.score)
     best = value > state.best
     state.best = max(state.best, value)
-    if best:  # first: if killed in between, the run resumes from the last and repeats this step
+    if best:  # first: a run killed in between resumes from last.npz and repeats this step
         save(folder / "best.npz", settings, state)
     save(folder / "last.npz", settings, state)
 
 
 def save(path: Path, settings: Settings, state: State) -> None:
-    """Write a checkpoint, unless a parameter is not finite: then the old one is better."""
+    """Write a checkpoint; if a parameter is not finite, keep the previous one instead."""
     params, velocity = (
         {name: device.to_host(array) for name, array in tensors.items()}
         for tensors in (state.params, state.velocity)
@@ -233,11 +234,11 @@ def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, 
 
 @contextmanager
 def interruption() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C (or SIGTERM) ask for a stop after the step; a second one stops at once.
+    """Stop after the current step on Ctrl-C or SIGTERM; a second Ctrl-C stops immediately.
 
     Yields
     ------
-    callable : returns whether a stop has been asked for
+    callable : returns whether a stop has been requested
     """
     asked: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The pictures of a run: while it trains, and of its best and worst slice at the end."""
+"""Pictures of a run: progress during training, and the best and the worst slice at the end."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from minunet.training.validation import baseline_error, validation_slices
 
 
 def draw_progress(folder: Path, data: Dataset, p: Sequence[Array], title: str) -> None:
-    """Draw `curves.png` and `preview.png`: the log so far, the first and the last slice.
+    """Draw the log so far as `curves.png`, and the first and the last slice as `preview.png`.
 
     Parameters
     ----------
@@ -48,9 +48,12 @@ def draw_best_and_worst(
     """
     slices, drawn = validation_slices(data), []
     for word, n in zip(("best", "worst"), best_and_worst(ranking), strict=False):
-        caption = f"the {word} slice, {slices[n]}: {ranking.name} {number(ranking.slices[n])}"
+        value = f"{ranking.name} = {number(ranking.slices[n])}"
+        caption = f"The {word} slice (slice {slices[n]}): {value}"
         png = _draw(data, slices[n], p[n], ranking, settings)
-        drawn.append(report.Picture(caption, f"image, truth, result and errors of {caption}", png))
+        drawn.append(
+            report.Picture(caption, f"Image, truth, result and errors of the {word} slice", png)
+        )
     return drawn
 
 

@@ -1,4 +1,4 @@
-"""The plan of a run, printed before it starts: what it will do, and what that costs."""
+"""The plan of a run, printed before it starts: what it does, and the time and memory it needs."""
 
 import time
 from copy import deepcopy
@@ -33,10 +33,12 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     """
     arch, tile = settings.architecture, settings.tile
     output = sizes.output_size(tile, settings.depth)
-    a_step, a_tile = _try(settings, data, state)
+    step_seconds, tile_seconds = _measure(settings, data, state)
     left = settings.steps - state.step
     validations = -(-left // settings.validate_every)
-    seconds = left * a_step + validations * _tiles(settings, data) * a_tile
+    seconds = (
+        left * step_seconds + validations * _tiles_per_validation(settings, data) * tile_seconds
+    )
     end = datetime.now() + timedelta(seconds=seconds)
     finished = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     error = baseline_error(data)
@@ -48,13 +50,13 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"tile      {tile} → {output} pixels, one per step",
         f"memory    about {memory(settings) / 2**30:.2f} GiB",
         f"device    {device}",
-        f"time      {a_step:.2f} s per step; steps {state.step + 1} … {settings.steps} and "
+        f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps} and "
         f"{validations} validations: about {duration(seconds)}, until {finished}",
     ]
 
 
-def _tiles(settings: Settings, data: Dataset) -> float:
-    """Cost of a validation, in tiles of the training size."""
+def _tiles_per_validation(settings: Settings, data: Dataset) -> float:
+    """Return the cost of a validation, in tiles of the training size."""
     arch, tiling = settings.architecture, Tiling(settings.tile)
     shapes = [data.images[k].shape[:2] for k in validation_slices(data)]
     computed = sum(tile_choice.computation(arch, shape, tiling) for shape in shapes)
@@ -64,10 +66,10 @@ def _tiles(settings: Settings, data: Dataset) -> float:
 def memory(settings: Settings) -> float:
     """Estimate the peak memory of a training step, in bytes of float32.
 
-    The sum of the activations that the backward needs, the gradients of the skip connections, two
-    of the largest maps for the layer being computed, parameters, velocities and gradients, and
-    100 MB for Python and its libraries. The update makes new parameters and velocities only after
-    the activations have been freed.
+    This is the sum of the activations that the backward pass needs, the gradients of the skip
+    connections, twice the largest map for the layer being computed, parameters, velocities and
+    gradients, and 100 MB for Python and its libraries. The new parameters and velocities of the
+    update do not count, because the activations have been freed by then.
     """
     arch = settings.architecture
     rows = sizes.figure1(arch, settings.tile)
@@ -81,14 +83,14 @@ def memory(settings: Settings) -> float:
     return kept + sum(skips) + 2 * max(maps) + 3 * 4 * arch.parameters() + 1e8
 
 
-def _try(settings: Settings, data: Dataset, state: State) -> tuple[float, float]:
+def _measure(settings: Settings, data: Dataset, state: State) -> tuple[float, float]:
     """Time a step, and a tile of a validation, in seconds, on a copy of the state."""
     draw = loop.tiles(settings, data)
     trial = State(state.params, state.velocity, deepcopy(state.rng))
     arch = settings.architecture
     seconds: list[float] = []
-    while len(seconds) < 3 and sum(seconds) < 5:  # the first also pays for new memory
-        tile = draw(len(seconds))  # made in the background, so it does not count
+    while len(seconds) < 3 and sum(seconds) < 5:  # the first also allocates memory
+        tile = draw(len(seconds))  # not timed: training makes it in the background
         started = time.monotonic()
         loop.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
         seconds.append(time.monotonic() - started)

@@ -26,10 +26,10 @@ HEADLINES = {
     "cells": ("seg", "iou", "cells_merged"),
     "classes": ("pixel_error", "mean_iou"),
 }
-"""The scores that matter most, by the kind of data; the first ranks the slices."""
+"""The most important scores, by kind of data; the first one ranks the slices."""
 
 USUAL: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
-"""The score that chooses the best step, by the kind of data, unless another is given."""
+"""Default of the score that selects the best step, by kind of data."""
 
 
 class Run(NamedTuple):
@@ -50,7 +50,7 @@ def kind(data: Dataset) -> str:
 
 
 def probabilities(network: Network, data: Dataset, settings: Settings) -> list[Array]:
-    """Class probabilities (H, W, K) of the validation slices, averaged as the settings require."""
+    """Compute class probabilities (H, W, K) of the validation slices, averaged as in `settings`."""
     tiling = Tiling(settings.tile, average=settings.average)
     images = [data.images[k] for k in validation_slices(data)]
     tiles = sum(tiling.tile_count(image.shape, settings.depth) for image in images)
@@ -88,7 +88,7 @@ def finish(
     run : Run
     network : Network              of the step to score, on any device
     scored : str                   which step that is, in words
-    commands : sequence            pairs of a purpose and the command to type for it
+    commands : sequence            pairs (purpose, command line)
     """
     folder, settings, data, _, device = run
     p = probabilities(network, data, settings)

@@ -1,4 +1,4 @@
-"""Training tiles: where they lie, and how the next one is made while one is in use."""
+"""Training tiles: sample them at random; make the next one while the current one is in use."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +16,8 @@ T = TypeVar("T")
 def tile_rng(seed: int, step: int) -> np.random.Generator:
     """Make the random generator for the tile of one step, independent of all earlier steps.
 
-    So a run can be resumed at any step without storing any state. The streams of all steps are
-    independent of each other, and of ``default_rng(seed)``.
+    A run can therefore resume at any step without a stored generator state. The streams of all
+    steps are independent of each other, and of ``default_rng(seed)``.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ def sample(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Sample:
-    """Sample a tile whose centre is any pixel of any slice with equal chance, and augment it.
+    """Sample a tile centred on a random pixel of all slices, and augment it.
 
-    The centre may lie at the very edge: image and labels are mirrored beyond it. So the network
-    learns the corners of an image as well as its middle.
+    All pixels are equally likely, even those at the edge, beyond which image and labels are
+    mirrored. The network therefore learns the corners of an image as well as its middle.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ def sample(
     size : int                     n, valid for `depth`
     depth : int                    of the network
     augmentation : Augmentation
-    rng : numpy Generator          samples the pixel, then passed on to `augmentation.sample`
+    rng : numpy Generator          used for the pixel, then by `augmentation.sample`
 
     Returns
     -------
-    Sample : a tile; the batch of the paper is one of them
+    Sample : one tile, the batch of the paper
 
     Raises
     ------
@@ -66,10 +66,10 @@ def sample(
 
 
 def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None, None]:
-    """Yield ``make(step)`` for every step, each made in the background while the last one is used.
+    """Yield ``make(step)`` for every step, made in the background during the step before.
 
-    One thread makes one item ahead. It ends with the loop: close the generator
-    (`contextlib.closing`) if the loop may be left early.
+    A thread makes one item in advance, and ends with the loop. If the loop may end early, close the
+    generator with `contextlib.closing`.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None,
     Raises
     ------
     Exception
-        Whatever `make` raises, at the turn of that step.
+        Whatever `make` raises, when the loop reaches that step.
     """
     if first >= last:
         return

@@ -4,7 +4,7 @@
     w ← w + v
 
 The batch is a single tile, so the paper uses a momentum μ of 0.99: the update is an average over
-about the last hundred tiles, and a constant gradient ends up moving w by η/(1-μ) = 100 η per step.
+about the last hundred tiles, and a constant g ends up moving w by -η g/(1-μ) = -100 η g per step.
 The learning rate η is inside the velocity, as in Caffe.
 """
 
@@ -14,16 +14,16 @@ from minunet.array import Tensors
 
 
 def start(params: Tensors) -> Tensors:
-    """Velocities before the first step: zero, shaped like the parameters."""
+    """Return the velocities before the first step: zeros in the shapes of the parameters."""
     return {name: np.zeros_like(w) for name, w in params.items()}
 
 
 def clip(grads: Tensors, maximum: float) -> Tensors:
-    """Clip the norm of the gradient, all tensors together; a smaller gradient stays as it is.
+    """Clip the norm of the gradient, over all tensors together; do not change a smaller gradient.
 
         g ← g · maximum / max(|g|, maximum)
 
-    One odd tile then cannot move the parameters far, so a larger learning rate is stable. (Not in
+    A single unusual tile then cannot move the parameters far, so larger rates are stable. (Not in
     the paper; Pascanu et al. 2013.) There is no `if`, which would make the CPU wait for |g| on a
     GPU. A smaller gradient is multiplied by maximum / maximum, which is exactly 1.
 

@@ -21,8 +21,8 @@ class Validation(NamedTuple):
     energy: float  # mean per pixel, weighted as in training
     pixel_error: float
     iou: float  # mean over classes
-    v_rand: float | None = None  # after thinning; computed if it chooses the best step
-    seg: float | None = None  # computed if it chooses the best step
+    v_rand: float | None = None  # after thinning; computed only if it selects the best step
+    seg: float | None = None  # computed only if it selects the best step
 
     def summary(self, score: str) -> str:
         """Describe the pixel error and one more score in words."""
@@ -30,16 +30,16 @@ class Validation(NamedTuple):
 
 
 NAMES = {"iou": "IoU", "v_rand": "V_Rand", "seg": "SEG"}
-"""Names of the scores that may choose the best step."""
+"""Names of the scores that can select the best step."""
 
 
 def validation_slices(data: Dataset) -> Sequence[int]:
-    """List the slices to validate on: those held out or, if there are none, the training slices."""
+    """List the slices to validate on: the held-out slices or, without any, all training slices."""
     return data.held_out or data.training
 
 
 def baseline_error(data: Dataset) -> float:
-    """Pixel error of the trivial baseline: every pixel gets the most frequent class."""
+    """Return the pixel error of the trivial baseline: the most frequent class everywhere."""
     slices = validation_slices(data)
     counts = np.bincount(np.concatenate([data.labels[k][data.weight_maps[k] > 0] for k in slices]))
     return float(1 - counts.max() / counts.sum())
@@ -84,7 +84,7 @@ def validate(params: Tensors, data: Dataset, settings: Settings) -> tuple[Valida
 def _cell_score(
     data: Dataset, probabilities: Sequence[Array], settings: Settings
 ) -> dict[str, float]:
-    """Compute the score of whole cells that chooses the best step, if there is one."""
+    """Compute V_Rand or SEG, if that score selects the best step."""
     if data.cells is None or settings.score == "iou":
         return {}
     truth = [data.cells[k] for k in validation_slices(data)]
@@ -93,4 +93,4 @@ def _cell_score(
         return {"v_rand": em.v_rand(truth, p).value}
     found = [instances.from_probability(one, smallest=settings.smallest) for one in p]
     each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
-    return {"seg": float(each.mean()) if each.size else 0.0}  # there may be no cell to find
+    return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells

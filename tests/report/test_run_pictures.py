@@ -51,7 +51,7 @@ def test_curves(tmp_path, drawn):
     np.testing.assert_array_equal(lines["validation"].get_xydata(), [[3, 0.5]])
     np.testing.assert_array_equal(lines["pixel error"].get_xydata(), [[3, 0.25]])
     np.testing.assert_array_equal(lines["IoU, mean over classes"].get_xydata(), [[3, 0.75]])
-    np.testing.assert_array_equal(lines["pixel error, all one class"].get_ydata(), [0.2, 0.2])
+    np.testing.assert_array_equal(lines["pixel error, baseline"].get_ydata(), [0.2, 0.2])
     assert left.get_yscale() == "log"
 
 

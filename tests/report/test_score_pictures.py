@@ -47,7 +47,7 @@ def test_splits_are_red_and_mergers_blue():
         [rings.get_offsets()[0] for rings in ax.collections], [[9, 7.5], [4, 7]]
     )
     assert panel.note == "splits (red): 1 px in 1 place; mergers (blue): 1 px in 1 place"
-    assert panel.title == "splits and mergers at 0.5"
+    assert panel.title == "splits and mergers at threshold 0.5"
 
 
 def test_another_threshold_gives_other_errors():
@@ -112,7 +112,7 @@ def test_four_panels_with_an_image_and_three_without(dtype):
         (
             score_pictures.em_slice(image, truth, p, 0.5),
             score_pictures.em_slice(None, truth, p, 0.5),
-            ["image", "truth", "probability of cell", "splits and mergers at 0.5"],
+            ["image", "truth", "probability of cell", "splits and mergers at threshold 0.5"],
         ),
         (
             score_pictures.cells_slice(image, truth, 2 * truth),

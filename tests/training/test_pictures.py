@@ -32,9 +32,9 @@ def test_the_first_and_the_last_slice_are_drawn_as_training_goes(tmp_path, monke
 @pytest.mark.parametrize(
     ("values", "higher", "said"),
     [
-        ((0.25, 0.75), True, ["best slice, 3", "worst slice, 1"]),
-        ((0.25, 0.75), False, ["best slice, 1", "worst slice, 3"]),
-        ((float("nan"), 0.75), True, ["best slice, 3"]),
+        ((0.25, 0.75), True, ["best slice (slice 3)", "worst slice (slice 1)"]),
+        ((0.25, 0.75), False, ["best slice (slice 1)", "worst slice (slice 3)"]),
+        ((float("nan"), 0.75), True, ["best slice (slice 3)"]),
         ((float("nan"), float("nan")), True, []),
     ],
 )

@@ -61,7 +61,7 @@ def test_going_on_counts_what_is_left():
 
 def test_the_time_is_that_of_steps_and_validations(monkeypatch):
     # 2 s a step and 3 s a tile: 25 steps, and 3 times the 4 · 6 tiles of a slice of 30 x 41.
-    monkeypatch.setattr(plan, "_try", lambda *args: (2.0, 3.0))
+    monkeypatch.setattr(plan, "_measure", lambda *args: (2.0, 3.0))
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
     assert re.match(r"time      2\.00 s per step; .* about 4 min 26 s, until ", line)
@@ -71,7 +71,7 @@ def test_a_validation_is_of_smaller_tiles_where_as_many_do(monkeypatch):
     # A tile of 40 pixels segments 24; two of 16 rows cover 30, two of 22 columns 41. A tile that is
     # tried takes as many seconds as it has operations, so this is one validation of four tiles.
     tried = flop_by_hand(40, 40)
-    monkeypatch.setattr(plan, "_try", lambda *args: (0.0, tried))
+    monkeypatch.setattr(plan, "_measure", lambda *args: (0.0, tried))
     monkeypatch.setattr(plan, "duration", lambda seconds: f"<{round(seconds)}>")
     settings = replace(SETTINGS, tile=40, steps=7)
     lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")

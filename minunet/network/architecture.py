@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from minunet.errors import InputError
 
@@ -52,9 +52,16 @@ class Architecture:
             raise InputError(f"variant is {self.variant!r}; it must be 'paper' or 'release'")
 
     @classmethod
-    def release(cls, **fields: Any) -> "Architecture":
+    def release(
+        cls,
+        depth: int = 4,
+        channels: int = 64,
+        in_channels: int = 1,
+        classes: int = 2,
+        dropout: float = 0.5,
+    ) -> "Architecture":
         """Return the architecture of the authors' 2015 release (31,100,354 parameters)."""
-        return cls(variant="release", **fields)
+        return cls(depth, channels, in_channels, classes, dropout, "release")
 
     @property
     def relu_after_upconv(self) -> bool:

@@ -12,14 +12,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minunet import files
 from minunet.array import Array
 from minunet.errors import InputError
 from minunet.prediction.memory import format_bytes
+
+Mapped: TypeAlias = np.memmap[Any, Any]
 
 OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
 
@@ -91,7 +94,7 @@ def unfinished(out: Path) -> Iterator[Path]:
             path.replace(target)
 
 
-def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
+def create(folder: Path, layout: Layout) -> Mapped:
     """Create a TIFF file, and map its pixels for writing.
 
     It is an ImageJ hyperstack if it is small enough, otherwise a BigTIFF.
@@ -99,7 +102,7 @@ def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
     import tifffile
 
     path, big = folder / layout.name, layout.size > CLASSIC
-    mapped: np.memmap[Any, Any] = tifffile.memmap(
+    mapped: Mapped = tifffile.memmap(
         path,
         shape=layout.shape,
         dtype=layout.dtype,
@@ -113,10 +116,10 @@ def create(folder: Path, layout: Layout) -> np.memmap[Any, Any]:
     return mapped
 
 
-def scratch(folder: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def scratch(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Map an array in a temporary file without a name, which disappears with the array."""
     with tempfile.TemporaryFile(dir=folder) as file:
-        _reserve(file, math.prod(shape) * dtype.itemsize)
+        _reserve(file, math.prod(shape) * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 

@@ -91,7 +91,7 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
     images, labels, kind, truth = source
     if images is None:
         if labels:
-            raise InputError("give --images and --labels together; --images is missing")
+            raise InputError(f"give --images and --labels together; got only --labels {labels}")
         stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
         masks = [mask[..., np.newaxis] for mask in stack.labels]
         annotation = readers.annotate(masks, "classes", "synthetic EM")
@@ -99,7 +99,10 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
     if labels is not None:
         return readers.read_pair(Path(images), Path(labels), kind)
     if not ctc.find(Path(images)):
-        raise InputError("give --images and --labels together; --labels is missing")
+        raise InputError(
+            f"give --images and --labels together; got only --images {images}, which is not a "
+            "folder in the layout of the Cell Tracking Challenge"
+        )
     frames = ctc.read(Path(images), truth)
     cells = [cell.astype(np.int32) for cell in frames.instances]
     return frames.images, readers.of_cells(cells, frames.ignored)

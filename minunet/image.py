@@ -53,6 +53,13 @@ def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
         yield slice(first, min(first + rows, shape[0]))
 
 
+def all_finite(image: Array) -> bool:
+    """Return whether all values of an image (H, W, …) are finite; integers are not even read."""
+    if image.dtype.kind in "bui":
+        return True
+    return all(np.isfinite(image[rows]).all() for rows in bands(image.shape))
+
+
 def mirror(first: int, count: int, size: int) -> Array:
     """List the indices of `count` pixels of an axis that is mirrored without end.
 

@@ -25,12 +25,12 @@ from minunet.data.image_files import Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
-from minunet.network import device, sizes
+from minunet.network import device
 from minunet.prediction import memory, model, tile_choice
 from minunet.prediction import output_files as outputs
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling, Maps, Task, preview, segment
-from minunet.prediction.tiling import Tiling, aligned_step
+from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
@@ -148,13 +148,12 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Tas
     held = 0 if images.mapped else images[0].nbytes
     labelled = prod(shape[1:]) if labels.cells else 0
     needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
-    if args.memory is None:
-        tile = args.tile or model.settings.tile
-        check = sizes.stages if paper_step else aligned_step
-        check(tile, arch.depth)  # valid, however small the image
-    else:
+    tile = args.tile or model.settings.tile
+    if args.memory is not None:
         tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
-    return Task(model, shape, Tiling(tile, paper_step, args.average), labels), needs
+    tiling = Tiling(tile, paper_step, args.average)
+    tiling.check(arch.depth)
+    return Task(model, shape, tiling, labels), needs
 
 
 def frames(args: argparse.Namespace, cells: bool) -> list[str]:

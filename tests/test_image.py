@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minunet.image import AVERAGED, SYMMETRIES, Average, bands, cut, mirror, symmetry
+from minunet.image import AVERAGED, SYMMETRIES, Average, all_finite, bands, cut, mirror, symmetry
 
 ALL = range(SYMMETRIES)
 PAGE = np.array([[1, 2, 3], [4, 5, 6]])
@@ -180,3 +180,22 @@ def test_symmetry_does_not_write_to_its_argument(which):
     page.flags.writeable = False
     symmetry(page, which)
     np.testing.assert_array_equal(page, PAGE)
+
+
+# Finite values
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("at", [(0, 0), (4, 2), (6, 4)])
+def test_a_value_that_is_not_finite_is_found_in_every_band(monkeypatch, bad, at):
+    monkeypatch.setattr("minunet.image.MOST", 10)
+    image = np.ones((7, 5), np.float32)
+    assert all_finite(image)
+    image[at] = bad
+    assert not all_finite(image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, ">u2", bool])
+def test_integers_are_finite_without_being_read(monkeypatch, dtype):
+    monkeypatch.setattr("minunet.image.bands", lambda shape: pytest.fail("the image was read"))
+    assert all_finite(np.ones((7, 5), dtype))

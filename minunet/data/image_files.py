@@ -16,7 +16,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.errors import InputError
-from minunet.image import bands
+from minunet.image import all_finite, bands
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,7 @@ def _load(page: Page) -> Array:
         pixels = page.load()
     # Files with one bit per pixel load as booleans.
     pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
-    if pixels.dtype.kind not in "uif" or not _finite(pixels):
+    if pixels.dtype.kind not in "uif" or not all_finite(pixels):
         raise InputError(
             f"{page.file} contains NaN, infinite or complex values; replace them with "
             "finite real numbers"
@@ -292,10 +292,6 @@ def _read_png(path: Path) -> Array:
     with _open(path) as image:
         # Palette indices are not grey values.
         return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
-
-
-def _finite(page: Array) -> bool:
-    return page.dtype.kind != "f" or all(np.isfinite(page[b]).all() for b in bands(page.shape))
 
 
 def _colour(page: Array, path: Path) -> Array:

@@ -4,7 +4,7 @@ Parameters are copied to the device once. Each tile follows with
 ``np.asarray(tile, like=parameter)``, and every op then runs where its arguments are.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -30,8 +30,11 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
     Raises
     ------
     InputError
-        If CUDA is requested but not available; the message says what to install.
+        If the device is unknown; or if CUDA is requested but not available: then the message says
+        what to install.
     """
+    if wanted not in get_args(Wanted):
+        raise InputError(f"device is {wanted!r}; it must be 'auto', 'cpu' or 'cuda'")
     if wanted == "cpu":
         return "cpu", "NumPy on the CPU"
     missing = _missing()

@@ -16,6 +16,7 @@ import numpy as np
 from minunet.array import Array, Tensors
 from minunet.data.scaling import scale_of
 from minunet.errors import InputError
+from minunet.image import all_finite
 from minunet.network import Architecture, Network
 from minunet.network.device import Name, Wanted, choose, to_device
 from minunet.ops import cross_entropy
@@ -48,7 +49,8 @@ class Model(NamedTuple):
 
         Parameters
         ----------
-        image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype
+        image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. With three
+                                     axes it is a stack of greyscale slices, never a colour image
         tiling : Tiling or None      None: the tile of the training, without averaging
         progress : callable or None  called after every tile with the tiles done and their total
 
@@ -59,11 +61,14 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            If the image has another shape or number of channels, or the tile is not valid.
+            If the image has another shape or number of channels, or a value that is not a finite
+            real number; or if the tiling is not valid.
 
         """
+        image = np.asarray(image)
         stack = self._stack(image)
         tiling = tiling or Tiling(self.settings.tile)
+        tiling.check(self.architecture.depth)
         tiles = len(stack) * tiling.tile_count(stack.shape[1:], self.architecture.depth)
         done = count(1)
 
@@ -84,7 +89,7 @@ class Model(NamedTuple):
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float            a pixel is cell where its probability exceeds this
+        threshold : float            0 ≤ t < 1; a pixel is cell where its probability exceeds this
         progress : callable or None  see `segment`
 
         Returns
@@ -94,9 +99,12 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            As in `segment`, or if the model has more than two classes.
+            As in `segment`, or if the model has more than two classes, or for another threshold.
         """
         check_two_classes(self.settings, "cells")
+        if not 0 <= threshold < 1:
+            raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
+        image = np.asarray(image)
         p = self.segment(image, progress=progress)[..., 1]
         smallest = self.settings.smallest
         if image.ndim == 2:
@@ -135,7 +143,7 @@ class Model(NamedTuple):
             del image, parts  # before the next slice is loaded
 
     def _stack(self, image: Array) -> Array:
-        """Bring an image or a stack into the shape (Z, H, W, C)."""
+        """Bring an image or a stack into the shape (Z, H, W, C), and check shape and values."""
         channels = self.architecture.in_channels
         stack = image[np.newaxis] if image.ndim == 2 else image
         stack = stack[..., np.newaxis] if stack.ndim == 3 else stack
@@ -144,6 +152,10 @@ class Model(NamedTuple):
             raise InputError(
                 f"the image has the shape {image.shape}; this model segments {valid}"
                 + ("" if channels == 1 else ": for a single image, pass image[np.newaxis]")
+            )
+        if image.dtype.kind not in "buif" or not all(map(all_finite, stack)):
+            raise InputError(
+                f"the image ({image.dtype}) contains values that are not finite real numbers"
             )
         return stack
 

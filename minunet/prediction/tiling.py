@@ -89,6 +89,14 @@ class Tiling(NamedTuple):
     paper_step: bool = False  # see `cover`
     average: Average = "none"  # see `minunet.prediction.averaging`
 
+    def check(self, depth: int) -> None:
+        """Raise an `InputError` unless the tiling is valid, however small the image."""
+        if self.average not in AVERAGED:
+            valid = ", ".join(AVERAGED)
+            raise InputError(f"average is {self.average!r}; it must be one of {valid}")
+        check = sizes.stages if self.paper_step else aligned_step
+        check(self.tile, depth)
+
     def cover(self, shape: tuple[int, ...], depth: int) -> tuple[Axis, Axis]:
         """Cover the rows and the columns of an image (H, W, …)."""
         down, across = (cover(size, depth, self.tile, self.paper_step) for size in shape[:2])

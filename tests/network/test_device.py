@@ -232,3 +232,10 @@ def test_prediction_agrees_on_the_gpu(cupy):
     theirs = probabilities(Network(device.to_device(params, "cuda"), arch), image, Tiling(24))
     assert isinstance(theirs, np.ndarray)
     assert np.max(np.abs(theirs - ours)) < CLOSE
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "CPU", None])
+def test_an_unknown_device_is_refused(pretended_gpu, wanted):
+    with pytest.raises(InputError, match=f"device is {wanted!r}; it must be") as error:
+        device.choose(wanted)
+    assert_one_line(str(error.value))

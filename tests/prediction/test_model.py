@@ -170,3 +170,93 @@ def test_the_face_is_listed():
     assert {"load", "Model", "Tiling", "__version__"} <= set(dir(minunet))
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         minunet.lod  # noqa: B018
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("work", ["segment", "cells"])
+def test_values_that_are_not_finite_are_refused(tmp_path, bad, work):
+    write_model(tmp_path / "m.npz")
+    stack = draw(3, 20, 31, dtype=np.float32)
+    stack[1, 3, 4] = bad
+    model = minunet.load(tmp_path / "m.npz")
+    with pytest.raises(InputError, match=r"^the image \(float32\) contains values"):
+        getattr(model, work)(stack)
+    getattr(model, work)(stack[2])
+
+
+@pytest.mark.parametrize("dtype", [complex, object, str, "S3", "M8[s]", [("grey", "u1")]])
+def test_what_is_no_real_number_is_refused(tmp_path, dtype):
+    write_model(tmp_path / "m.npz")
+    with pytest.raises(InputError, match="contains values that are not finite real numbers"):
+        minunet.load(tmp_path / "m.npz").segment(np.ones((20, 31), np.uint8).astype(dtype))
+
+
+def test_other_arrays_of_the_same_values(tmp_path):
+    write_model(tmp_path / "m.npz")
+    model, image = minunet.load(tmp_path / "m.npz"), draw(20, 31)
+    p, cells, before = model.segment(image), model.cells(image), image.copy()
+    mapped = np.memmap(tmp_path / "image", np.uint16, "w+", shape=image.shape)
+    mapped[...] = image
+    for same in (
+        *(image.astype(">u2"), np.asfortranarray(image), image.astype(np.uint64)),
+        *(image.astype(np.float32), image.tolist(), mapped),
+    ):
+        np.testing.assert_array_equal(model.segment(same), p)
+        np.testing.assert_array_equal(model.cells(same), cells)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_a_mask_of_booleans_is_an_image_of_0_and_1(tmp_path):
+    write_model(tmp_path / "m.npz")
+    model, mask = minunet.load(tmp_path / "m.npz"), draw(20, 31) > 200
+    np.testing.assert_array_equal(model.segment(mask), model.segment(mask.astype(np.uint8)))
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1, 1.5, np.nan, np.inf])
+def test_a_threshold_that_is_no_probability_is_refused(tmp_path, threshold):
+    write_model(tmp_path / "m.npz")
+    with pytest.raises(InputError, match=f"threshold is {threshold}; it must be at least 0 and"):
+        minunet.load(tmp_path / "m.npz").cells(draw(20, 31), threshold)
+
+
+def test_at_threshold_0_everything_is_one_cell(tmp_path):
+    write_model(tmp_path / "m.npz")
+    assert (minunet.load(tmp_path / "m.npz").cells(draw(20, 31), 0) == 1).all()
+
+
+def test_a_tiling_is_checked_however_small_the_image(tmp_path):
+    write_model(tmp_path / "m.npz")
+    model = minunet.load(tmp_path / "m.npz")
+    with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
+        model.segment(draw(1, 1), minunet.Tiling(25))
+    with pytest.raises(InputError, match="average is 'turns'"):
+        model.segment(draw(1, 1), minunet.Tiling(24, average="turns"))
+
+
+def test_after_a_progress_callback_that_raises_the_model_works_as_before(tmp_path):
+    write_model(tmp_path / "m.npz")
+    model, image = minunet.load(tmp_path / "m.npz"), draw(20, 31)
+    before = model.segment(image)
+
+    def stop(done, tiles):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.segment(image, progress=stop)
+    np.testing.assert_array_equal(model.segment(image), before)
+
+
+def test_cells_report_the_progress_too(tmp_path):
+    write_model(tmp_path / "m.npz")
+    calls = []
+    minunet.load(tmp_path / "m.npz").cells(
+        draw(2, 20, 31), progress=lambda *both: calls.append(both)
+    )
+    assert calls == [(k, 24) for k in range(1, 25)]
+
+
+def test_the_device_of_the_training_does_not_matter(tmp_path):
+    write_model(tmp_path / "m.npz", device="cuda")
+    assert minunet.load(tmp_path / "m.npz", "cpu").segment(draw(20, 31)).shape == (20, 31, 2)
+    with pytest.raises(InputError, match="device is 'gpu'"):
+        minunet.load(tmp_path / "m.npz", "gpu")

@@ -370,3 +370,22 @@ def test_refuses_what_the_network_does_not_take():
         probabilities(Network(params, arch), np.zeros((13, 21, 1), np.float32), Tiling(24))
     with pytest.raises(InputError, match="24 and 26"):
         probabilities(Network(params, arch), np.zeros((13, 21, 3), np.float32), Tiling(25))
+
+
+def test_a_tiling_is_checked():
+    Tiling(24).check(depth=1)
+    Tiling(16 + 16, paper_step=True).check(depth=1)
+    with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
+        Tiling(25).check(depth=1)
+    with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
+        Tiling(25, paper_step=True).check(depth=1)
+    with pytest.raises(InputError, match="average is 'turns'; it must be one of none, flips"):
+        Tiling(24, average="turns").check(depth=1)
+
+
+def test_a_tile_without_room_for_an_aligned_step_is_valid_at_the_step_of_the_paper():
+    smallest = next(sizes.valid_sizes(3))
+    assert sizes.output_size(smallest, 3) < 2**3
+    Tiling(smallest, paper_step=True).check(depth=3)
+    with pytest.raises(InputError, match="join exactly at multiples of 8"):
+        Tiling(smallest).check(depth=3)

@@ -27,7 +27,7 @@ from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
 from minunet.report import figure3
 from minunet.runs import checkpoint
-from minunet.runs.options import add_options, command_line, flag, usual
+from minunet.runs.options import add_options, chosen_defaults, command_line, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import results
 from minunet.training.pictures import draw_progress
@@ -96,7 +96,7 @@ def load(settings: Settings) -> Dataset:
 def ranking(settings: Settings, data: Dataset) -> Ranking:
     """Return the score that chooses the best step; refuse one that the data do not have."""
     if settings.score == "auto":
-        return results.USUAL[results.kind(data)]
+        return results.DEFAULT_RANKING[results.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
             f"--score {settings.score} needs cells, that is two classes or numbered cells; the "
@@ -121,7 +121,7 @@ def find(folder: Path) -> tuple[Path, ...]:
 def make_parser(arguments: list[str]) -> Parser:
     """Make the parser; its help shows the defaults of the preset in `arguments`."""
     parser = Parser("train")
-    groups = add_options(parser, usual(arguments))
+    groups = add_options(parser, chosen_defaults(arguments))
     groups["data"].add_argument(
         "--data",
         type=Path,

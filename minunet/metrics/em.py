@@ -1,8 +1,8 @@
 """Scores for electron microscopy: compare a probability of cell with the true cells.
 
 Slices are scored one by one. For all scores, a pixel is proposed as cell if its probability is
-above a threshold, compared in double precision (`warping.answer`). The threshold is the same for
-the whole stack, and a score is its best value over all thresholds.
+above a threshold, compared in double precision (`warping.proposed_cells`). The threshold is the
+same for the whole stack, and a score is its best value over all thresholds.
 
 The 2012 challenge first ranked entries by warping error, Rand error and its own pixel error, later
 by V_Rand and V_Info.
@@ -22,10 +22,10 @@ from minunet.metrics import information, pixel, rand, segments, thinning, warpin
 from minunet.metrics.score import THRESHOLDS, Score
 from minunet.metrics.warping import Warping
 
-WORTH_A_PROCESS = 2**24
+PIXELS_PER_PROCESS = 2**24
 """Pixels times thresholds that justify another process: 5 s of work, against 1 s to start it."""
 
-WORDS = {
+CONVENTIONS = {
     "v_rand": (
         "V_Rand, thinned",
         True,
@@ -137,13 +137,13 @@ def scores(
 
     Returns
     -------
-    list of Score : in the order of `WORDS`
+    list of Score : in the order of `CONVENTIONS`
     """
     slices = list(zip(truth, probabilities, strict=True))
     jobs = [(cells, p, threshold) for threshold in thresholds for cells, p in slices]
     if processes is None:
         work = sum(cells.size for cells, _, _ in jobs)
-        processes = min(os.cpu_count() or 1, 1 + work // WORTH_A_PROCESS)
+        processes = min(os.cpu_count() or 1, 1 + work // PIXELS_PER_PROCESS)
     done = _count_all(jobs, processes, advance)
     rows = [done[k : k + len(slices)] for k in range(0, len(done), len(slices))]
     stack = [_values(row) for row in rows]
@@ -155,7 +155,7 @@ def scores(
             [[values[key] for values in row] for row in each],
             thresholds,
         )
-        for key in WORDS
+        for key in CONVENTIONS
     ]
 
 
@@ -167,7 +167,7 @@ def v_rand(
     """Compute only V_Rand of a stack, in this process; parameters as in `scores`."""
     each = [
         [
-            rand.adapted(_thinned(cells, warping.answer(p, threshold))).f
+            rand.adapted(_thinned(cells, warping.proposed_cells(p, threshold))).f
             for cells, p in zip(truth, probabilities, strict=True)
         ]
         for threshold in thresholds
@@ -181,7 +181,7 @@ def _thinned(truth: Array, proposal: Array) -> segments.Table:
 
 def _count(truth: Array, probability: Array, threshold: float) -> Counts:
     """Compute the counts of one slice at one threshold."""
-    proposal = warping.answer(probability, threshold)
+    proposal = warping.proposed_cells(probability, threshold)
     table = segments.contingency(truth, segments.components(proposal))
     thinned = _thinned(truth, proposal)
     return Counts(
@@ -220,7 +220,7 @@ def _leave_interrupts() -> None:
 
 
 def _values(slices: Sequence[Counts]) -> dict[str, float]:
-    """Compute the scores of these slices at one threshold, by the keys of `WORDS`."""
+    """Compute the scores of these slices at one threshold, by the keys of `CONVENTIONS`."""
     matrix = np.sum([counts.confusion for counts in slices], axis=0)
     pairs = np.sum([counts.pairs for counts in slices], axis=0)
     remaining = Warping(*np.sum([counts.remaining for counts in slices], axis=0).tolist())
@@ -246,7 +246,7 @@ def _best(
     thresholds: Sequence[float],
 ) -> Score:
     """Return the score at the best threshold; `stack` has T values, `slices` has (T, Z)."""
-    name, higher, convention = WORDS[key]
+    name, higher, convention = CONVENTIONS[key]
     best = max(range(len(stack)), key=lambda t: stack[t] if higher else -stack[t])
     return Score(
         key,

@@ -54,7 +54,7 @@ class Warping(NamedTuple):
         return sum(self)
 
 
-def answer(probability: Array, threshold: float) -> Array:
+def proposed_cells(probability: Array, threshold: float) -> Array:
     """Return the pixels with a probability above the threshold, compared in double precision.
 
     In float32, a probability of 0.1 would not be above the threshold 0.1; in Fiji it is.
@@ -91,7 +91,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
     """
     # Transpose to visit column by column. A margin of membrane keeps all neighbours inside.
     source = np.pad(truth.T > 0, 1)
-    target = np.pad(answer(probability, threshold).T, 1)
+    target = np.pad(proposed_cells(probability, threshold).T, 1)
     distance = np.pad(np.abs(probability.T.astype(np.float64) - threshold).astype(np.float32), 1)
     differ = np.flatnonzero(source != target)
     remaining = differ[np.argsort(-distance.ravel()[differ], kind="stable")].tolist()
@@ -181,5 +181,5 @@ def errors(truth: Array, probability: Array, threshold: float) -> Warping:
     For a map of the errors use `classify`: ``classify(warped, predicted) == Kind.SPLIT``.
     """
     warped = warp(truth, probability, threshold)
-    kinds = classify(warped, answer(probability, threshold))
+    kinds = classify(warped, proposed_cells(probability, threshold))
     return Warping(*np.bincount(kinds.ravel(), minlength=len(Kind))[1:].tolist())

@@ -112,7 +112,7 @@ def em_panels(
     image: Array | None, truth: Array, probability: Array, threshold: float
 ) -> list[Panel]:
     """Make the panels of `em_slice`; without an image, omit the first."""
-    proposal = warping.answer(probability, threshold)
+    proposal = warping.proposed_cells(probability, threshold)
     kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
     painted = _grey(probability if image is None else image, FAINT)
     rings, counted = [], []

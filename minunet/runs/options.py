@@ -32,7 +32,7 @@ def choices(annotation: object) -> tuple[str, ...] | None:
     return next(filter(None, map(choices, get_args(annotation))), None)
 
 
-def usual(arguments: Sequence[str]) -> Settings:
+def chosen_defaults(arguments: Sequence[str]) -> Settings:
     """Return the defaults for the preset and the experiment that the command line selects."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--preset", choices=PRESETS)

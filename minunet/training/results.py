@@ -28,7 +28,7 @@ HEADLINES = {
 }
 """The most important scores, by kind of data; the first one ranks the slices."""
 
-USUAL: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
+DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
 
 

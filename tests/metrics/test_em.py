@@ -391,7 +391,7 @@ def test_processes_are_started_where_there_is_work(worth, cores, asked):
     Pool.asked = None
     with (
         mock.patch.object(em, "ProcessPoolExecutor", Pool),
-        mock.patch.object(em, "WORTH_A_PROCESS", worth),
+        mock.patch.object(em, "PIXELS_PER_PROCESS", worth),
         mock.patch.object(em.os, "cpu_count", lambda: cores),
     ):
         scores = em.scores(truth, probabilities, THRESHOLDS[:4])

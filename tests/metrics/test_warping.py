@@ -183,8 +183,8 @@ def test_distances_are_single():
 
 def test_the_threshold_is_double():
     tenth = np.float32(0.1)  # is 0.100000001
-    assert warping.answer(np.array([[tenth]]), 0.1).tolist() == [[True]]
-    assert warping.answer(np.array([[0.1]]), 0.1).tolist() == [[False]]
+    assert warping.proposed_cells(np.array([[tenth]]), 0.1).tolist() == [[True]]
+    assert warping.proposed_cells(np.array([[0.1]]), 0.1).tolist() == [[False]]
     wall = np.array([[1, tenth, 1]], np.float32)
     assert warping.errors(np.ones((1, 3)), wall, 0.1).mismatches == 0
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from minunet.cli import Parser
-from minunet.runs.options import add_options, command_line, flag, usual
+from minunet.runs.options import add_options, chosen_defaults, command_line, flag
 from minunet.runs.settings import (
     CHANGEABLE,
     EXPERIMENTS,
@@ -20,7 +20,7 @@ from minunet.runs.settings import (
 def typed(*arguments):
     """Parse options as `minunet.train` does; return those that were given."""
     parser = Parser("train", "")
-    add_options(parser, usual(arguments))
+    add_options(parser, chosen_defaults(arguments))
     return {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
 
 

@@ -13,7 +13,7 @@ settings.register_profile("minunet", deadline=None, derandomize=True, max_exampl
 settings.load_profile("minunet")
 
 # A helper, not a test; collected for doctests it would fail where PyTorch is not installed.
-collect_ignore = ["torch_unet.py"]
+collect_ignore = ["support/torch_unet.py"]
 
 
 @pytest.fixture

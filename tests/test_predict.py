@@ -1,4 +1,4 @@
-"""`python -m minunet.predict`: what is written, beside `tiling.probabilities`, and refusals."""
+"""`python -m minunet.predict`: what is written, beside `averaging.probabilities`, and refusals."""
 
 import argparse
 import os

@@ -97,9 +97,9 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     scores = json.loads((out / "scores.json").read_text())
     assert scores["v_rand"]["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
     assert f"V_Rand, thinned {scores['v_rand']['value']:.4f}, " in result.out
-    config = json.loads((out / "settings.json").read_text())
-    assert config["images"] == str((data / "train-volume.tif").resolve())
-    assert (config["tile"], config["steps"], config["label_values"]) == (24, 6, [0, 1])
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["images"] == str((data / "train-volume.tif").resolve())
+    assert (settings["tile"], settings["steps"], settings["label_values"]) == (24, 6, [0, 1])
     for name in ("curves.png", "preview.png", "weight_map.png"):
         with Image.open(out / name) as image:
             assert image.format == "PNG"
@@ -367,8 +367,8 @@ def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
     first = [0.01 / 3, 0.02 / 3 * (2 + 2**0.5) / 4, 0.01 / 2, 0.01 * (2 - 2**0.5) / 4]
     then = [0.125 / 4, 0.125 * (2 - 3**0.5) / 4]  # a sixth and two of half a cosine are left
     assert rates == pytest.approx([*first, *then], rel=1e-12)
-    config = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert (config["learning_rate"], config["steps"]) == (0.125, 6)
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["learning_rate"], settings["steps"]) == (0.125, 6)
     resume(tmp_path / "run", "--steps", 9)
     rate = runs.read(tmp_path / "run")[6]["learning_rate"]
     assert rate == pytest.approx(0.125 / 4)  # and stays changed: cos 120°
@@ -413,9 +413,9 @@ def write_cells(folder):
 def test_an_experiment_from_data_to_report(tmp_path, data, experiment):
     folder = data if experiment == "em" else write_cells(tmp_path / "cells")
     run(folder, tmp_path / "run", 2, "--experiment", experiment, "--weight-map", "paper")
-    config = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert (config["experiment"], config["average"]) == (experiment, "symmetries")
-    assert config["cells"] == (experiment == "cells")
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["experiment"], settings["average"]) == (experiment, "symmetries")
+    assert settings["cells"] == (experiment == "cells")
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert ("v_rand" if experiment == "em" else "seg") in scores

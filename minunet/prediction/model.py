@@ -26,7 +26,7 @@ from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings
 
-Report = Callable[[int, int], object]
+OnTile = Callable[[int, int], object]
 """Called after every tile with the number of tiles done and their total."""
 
 
@@ -43,7 +43,7 @@ class Model(NamedTuple):
         return self.settings.architecture
 
     def segment(
-        self, image: Array, tiling: Tiling | None = None, progress: Report | None = None
+        self, image: Array, tiling: Tiling | None = None, progress: OnTile | None = None
     ) -> Array:
         """Segment an image or a stack of any size, tiled, mirrored and scaled as in training.
 
@@ -83,7 +83,7 @@ class Model(NamedTuple):
                 slice_p[at] = part
         return p[0] if image.ndim == 2 else p
 
-    def cells(self, image: Array, threshold: float = 0.5, progress: Report | None = None) -> Array:
+    def cells(self, image: Array, threshold: float = 0.5, progress: OnTile | None = None) -> Array:
         """Segment an image or a stack, and number the cells of every slice.
 
         Parameters

@@ -19,8 +19,8 @@ from minunet.errors import InputError
 from minunet.image import Sample
 from minunet.report import drawing
 
-CELLS = 8
-"""Cells of the grid along the edge of a tile."""
+SQUARES = 8
+"""Squares of the grid along the edge of a tile."""
 
 COLOUR = (1.0, 0.75, 0.0)
 """Colour of the grid."""
@@ -86,7 +86,7 @@ def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
 
     `size` is that of the tile, in pixels.
     """
-    step, width = max(size // CELLS, 2), max(size // 200, 1)
+    step, width = max(size // SQUARES, 2), max(size // 200, 1)
     rows, columns = np.indices(shape, sparse=True)
     lines = ((rows - middle[0]) % step < width) | ((columns - middle[1]) % step < width)
     return lines.astype(np.float32)

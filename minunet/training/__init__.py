@@ -14,27 +14,19 @@
 from minunet.training.loop import (
     DivergedError,
     State,
-    first_not_finite,
-    interruption,
     learning_rate,
     restore,
-    save,
     start,
     step,
-    tiles,
     train,
 )
 
 __all__ = [
     "DivergedError",
     "State",
-    "first_not_finite",
-    "interruption",
     "learning_rate",
     "restore",
-    "save",
     "start",
     "step",
-    "tiles",
     "train",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from minunet.data.dataset import Dataset
 from minunet.network import sizes, unet
 from minunet.prediction import tile_choice
+from minunet.prediction.memory import LIBRARIES
 from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
 from minunet.runs.settings import Settings
@@ -80,7 +81,7 @@ def memory(settings: Settings) -> float:
         if row.arrow.startswith("max pool")
     ]
     kept = sum(row.memory for row in rows)
-    return kept + sum(skips) + 2 * max(maps) + 3 * 4 * arch.parameters() + 1e8
+    return kept + sum(skips) + 2 * max(maps) + 3 * 4 * arch.parameters() + LIBRARIES
 
 
 def _measure(settings: Settings, data: Dataset, state: State) -> tuple[float, float]:

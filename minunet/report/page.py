@@ -15,7 +15,7 @@ from minunet import files
 from minunet.metrics.score import Score, number
 from minunet.progress import duration
 from minunet.report import tables
-from minunet.report.run_pictures import AVERAGED
+from minunet.report.run_pictures import RUNNING_MEAN
 from minunet.report.tables import tag
 from minunet.runs.folder import Row
 
@@ -171,7 +171,7 @@ def _numbers(slices: Sequence[int]) -> str:
 def _curves(report: Report) -> Element:
     """Show the learning curves, with the first and the last energy in words."""
     energy = [row["energy"] for row in report.log]
-    last = energy[-AVERAGED:]
+    last = energy[-RUNNING_MEAN:]
     caption = (
         f"Energy per pixel: {number(energy[0])} at the first step, {number(sum(last) / len(last))} "
         f"averaged over the last {len(last)} steps."

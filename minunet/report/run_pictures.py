@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AVERAGED = 50
+RUNNING_MEAN = 50
 """Number of steps in the running mean of the energy, which varies from tile to tile."""
 
 TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
@@ -44,7 +44,7 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     figure = drawing.figure(10, 4)
     left, right = figure.subplots(1, 2)
     left.plot(steps, energy, color="0.8", linewidth=0.6, label="each tile")
-    n = min(AVERAGED, len(energy))
+    n = min(RUNNING_MEAN, len(energy))
     mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
     left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
     _plot_validation(left, log, "energy", color="C1", label="validation")

@@ -5,6 +5,7 @@ from math import log
 
 import numpy as np
 import pytest
+from cell_maps import two_maps
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -13,17 +14,6 @@ from minunet.metrics import information, segments
 
 def v_info(truth, proposal):
     return information.v_info(segments.contingency(np.asarray(truth), np.asarray(proposal)))
-
-
-@st.composite
-def two_maps(draw, background=0):
-    """Two label maps of one shape, never square; numbers from `background` on."""
-    height, width = draw(
-        st.tuples(st.integers(1, 6), st.integers(1, 8)).filter(lambda s: s[0] != s[1])
-    )
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    highest = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
-    return tuple(rng.integers(background, n + 1, (height, width)) for n in highest)
 
 
 def test_a_row_by_hand():

@@ -1,4 +1,4 @@
-"""Label maps for the tests of distances and weight maps, and the distances by brute force."""
+"""Label maps for the tests of distances, weights and scores; the distances by brute force."""
 
 import numpy as np
 import pytest
@@ -28,6 +28,17 @@ def label_maps(draw, dtype=np.uint16):
     cells = rng.random(shape) < density
     instances[cells] = rng.choice(numbers, cells.sum())
     return instances
+
+
+@st.composite
+def two_maps(draw, background=0):
+    """Draw two label maps of one shape, never square; numbers from `background` on."""
+    height, width = draw(
+        st.tuples(st.integers(1, 6), st.integers(1, 8)).filter(lambda s: s[0] != s[1])
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    highest = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    return tuple(rng.integers(background, n + 1, (height, width)) for n in highest)
 
 
 def disc(shape, row, column, radius):

@@ -1,7 +1,7 @@
-"""NumPy or CuPy: the only file that imports CuPy.
+"""The choice of NumPy or CuPy; the only file that imports CuPy.
 
-Parameters are copied to the device once. Each tile follows with
-``np.asarray(tile, like=parameter)``, and every op then runs where its arguments are.
+Parameters are copied to the device once, and each tile with ``np.asarray(tile, like=parameter)``.
+Every op then runs on the device of its arguments.
 """
 
 from typing import Literal
@@ -25,12 +25,12 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
     Returns
     -------
     name : {"cpu", "cuda"}
-    reason : str                         one line for the user
+    reason : str                         one line to print
 
     Raises
     ------
     InputError
-        If CUDA is requested but not available; the message says what to install.
+        If CUDA is requested but not available: the message says what to install.
     """
     if wanted == "cpu":
         return "cpu", "NumPy on the CPU"
@@ -46,7 +46,7 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
 
 
 def _missing() -> str | None:
-    """Return what a GPU run needs that is missing here, or None."""
+    """Return why CUDA cannot be used, and what to install; None if it can."""
     try:
         import cupy
     except ImportError:
@@ -68,5 +68,5 @@ def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:
 
 
 def to_host(array: Array) -> Array:
-    """Copy an array from its device to the host; return a host array as it is."""
+    """Copy an array from its device to the host; return a host array unchanged."""
     return array if isinstance(array, np.ndarray) else array.get()

@@ -33,7 +33,7 @@ def log_softmax(logits: Array) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Class probabilities p_k.
+    """Compute the class probabilities p_k.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def softmax(logits: Array) -> Array:
 
     Returns
     -------
-    p : (H, W, K)            1 in the sum over the classes
+    p : (H, W, K)            sums to 1 over the classes
     """
     return np.exp(log_softmax(logits))
 

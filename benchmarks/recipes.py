@@ -108,7 +108,7 @@ def train(recipe, data, channels, steps, seed):
 
 
 def score(recipe, data, params, arch):
-    """Return the energy per pixel, the pixel error and V_Rand of the held-out slices."""
+    """Return energy per pixel, lowest pixel error and highest V_Rand of the held-out slices."""
     margin, energy, found = sizes.margin(DEPTH), [], []
     for k in data.held_out:
         image = data.images[k] + np.float32(recipe.get("shift", 0))

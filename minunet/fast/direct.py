@@ -6,8 +6,8 @@ In memory, the pixels of a map (H, W, C) are one list, row after row. For a band
 the right edge: an output row has kw - 1 pixels fewer than an input row, so the last kw - 1 results
 of each row, which mix the end of one input row with the start of the next, are discarded.
 
-A product of wide matrices is faster than one of narrow matrices. The kw pixels under one row of the
-kernel are adjacent: a run of kw·C numbers, to be multiplied by the whole kernel row at once. The
+Products of wide matrices are faster than products of narrow ones. The kw pixels under one row of
+the kernel are adjacent: a run of kw·C numbers, which one product can multiply by the whole row. The
 rows of a matrix must not overlap, so one product takes only every kw-th run; kw products, each
 starting one pixel later, take all of them. There are kh·kw products as before, but each is kw times
 as wide and has 1/kw of the rows.

@@ -6,7 +6,7 @@ components of high probability, and the lost border pixels are then given back t
 
 Components are 4-connected, so that two cells are not joined by wrong pixels that only touch
 diagonally. In their 2015 release, the authors used 8-connected components and dropped those of up
-to 500 pixels. They did not fill holes, nor do we, and did not give border pixels back.
+to 500 pixels. Like us, they did not fill holes; unlike us, they did not give border pixels back.
 """
 
 import numpy as np

@@ -76,9 +76,9 @@ def of_prediction(
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
     """Estimate the peak memory in bytes of a forward pass in float32 without a backward.
 
-    At every arrow of Figure 1, add up the maps waiting to be copied across the U, the input of the
-    stage, the input and the output of the arrow, and the workspace of its fast form, part of which
-    every thread keeps.
+    It is the largest sum at any arrow of Figure 1: the maps waiting to be copied across the U, the
+    input of the stage, the input and the output of the arrow, and the workspace of its fast form,
+    part of which every thread keeps.
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
     waiting: list[int] = []

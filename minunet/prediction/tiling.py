@@ -2,7 +2,7 @@
 
 A tile of n pixels yields the segmentation of its central n - 2·margin pixels. Beyond the edge of
 the image, missing pixels are mirrored (without repeating the edge pixel). The whole image is
-mirrored, not each tile, so that no tile mirrors pixels that the image has.
+mirrored, not each tile, so that a tile sees the real pixels next to it wherever there are any.
 
 In the paper, seamless means that the outputs join edge to edge. They equal one pass over the whole
 mirrored image only if the origins of the tiles differ by multiples of 2^depth: with d poolings, the

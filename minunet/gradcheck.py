@@ -35,11 +35,11 @@ Entries: TypeAlias = tuple[int, np.random.Generator]
 def numerical_gradient(
     energy: Callable[[], float], x: Array, indices: list[tuple[int, ...]], step: float = STEP
 ) -> Array:
-    """Central differences (E(x+h) - E(x-h)) / 2h at some entries of an array.
+    """Compute central differences (E(x+h) - E(x-h)) / 2h at some entries of an array.
 
     Parameters
     ----------
-    energy : callable () -> float    reads `x`, which is changed in place and restored
+    energy : callable () -> float    depends on `x`, which is changed in place and restored
     x : array, float64
     indices : list of tuple          entries of `x` to vary
     step : float                     h

@@ -68,7 +68,7 @@ def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Arr
 def backward(p: Array, labels: Array, weight_map: Array) -> Array:
     """Compute the gradient of the energy; there is no upstream gradient, since dE/dE = 1.
 
-        dlogits[r, c, k] = w[r, c] · (p[r, c, k] - 1 where k is the label, else 0)
+        dlogits[r, c, k] = w[r, c] · (p[r, c, k] - t)        t = 1 where k is the label, else 0
 
     Parameters
     ----------

@@ -3,10 +3,10 @@
     python benchmarks/augment.py [--rounds 15]
 
 A sample is the grey values, labels and weights that `sampling.sample` cuts from a 512 x 512 image
-of noise with one channel. The step is one of the preset `laptop`, without its sample. They take
-turns in every round, so that a change in the machine's speed affects all of them; the first round
-is not counted. (Training makes samples ahead of the step, in another thread.) Prints one Markdown
-table.
+of noise with one channel. The training step is that of the preset `laptop`, not counting its
+sample. (Training makes samples in another thread, ahead of the step.) Every round times each sample
+and the step once, so that a change in the machine's speed affects all of them; the first round is
+not counted. Prints one Markdown table.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PAPER_TILE = 572
 
 
 def measure(work, rounds):
-    """Time each piece of work, in turns; return lists of seconds by name."""
+    """Time each piece of work once per round; return lists of seconds by name."""
     seconds = {name: [] for name in work}
     for _ in range(rounds + 1):
         for name, call in work.items():
@@ -41,7 +41,9 @@ def measure(work, rounds):
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15, help="rounds that count (default: 15)")
+    parser.add_argument(
+        "--rounds", type=int, default=15, help="number of timed rounds (default: 15)"
+    )
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     image, weights = rng.random((2, 512, 512), dtype=np.float32)

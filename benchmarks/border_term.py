@@ -3,9 +3,9 @@
     python benchmarks/border_term.py FOLDER --out RUNS [any option of minunet.train]
 
 Runs `minunet.train --experiment cells` on FOLDER twice, with equation (2) and with its first term
-w_c alone. All other settings are the same, including the seed and the number of steps. Both run at
-once, on a core each. Prints the scores on the slices held out as a Markdown table, each run at the
-step with its best SEG on these slices.
+w_c alone. All other settings are the same, including the seed and the number of steps. The two runs
+are started at the same time, each on one core. Prints a Markdown table of the scores on the
+held-out slices, for each run at the step with its best SEG on these slices.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SHOWN = ("seg", "iou", "cells_truth", "cells_found", "cells_missed", "cells_merg
 
 
 def main():
-    """Train with both, and print the table."""
+    """Train with both weight maps, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="data set, as for minunet.train --data")
     parser.add_argument("--out", type=Path, required=True, help="folder for both runs")
@@ -34,7 +34,7 @@ def main():
         for form in FORMS
     ]
     if any(process.wait() for process in running):
-        sys.exit("a run failed; see its message above")
+        sys.exit("a run failed; its message is above")
     scores = {form: json.loads((args.out / form / "scores.json").read_text()) for form in FORMS}
     print("\n| | " + " | ".join(scores["paper"][key]["name"] for key in SHOWN) + " |")
     print("|---" * (1 + len(SHOWN)) + "|")

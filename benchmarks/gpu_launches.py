@@ -1,11 +1,11 @@
-"""GPU work of a training step: kernels, new arrays and copies, by function.
+"""GPU work of a training step: kernel launches, new arrays and copies, by function.
 
     python benchmarks/gpu_launches.py [--presets tiny laptop]
 
-Needs no GPU: the step runs on the stand-in of the tests, which records what CuPy would do (see
-`tests/support/ledger.py` for what counts as what). Prints one Markdown table per preset. New arrays
-are results and temporaries. CuPy takes their memory from a pool and returns it when they are freed,
-so their sum measures traffic, not the memory that a step needs.
+Needs no GPU: the step runs on the tests' stand-in for CuPy, which records what CuPy would do
+(`tests/support/ledger.py` says what it counts). Prints one Markdown table per preset. New arrays
+are results and temporaries. CuPy takes their memory from a pool and returns it there when they are
+freed, so their total measures traffic, not the memory that a step needs.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def main():
         nargs="+",
         choices=PRESETS,
         default=["tiny", "laptop"],
-        help="presets to count (default: tiny laptop)",
+        help="presets whose steps are counted (default: tiny laptop)",
     )
     for preset in parser.parse_args().presets:
         table(preset)

@@ -1,17 +1,18 @@
-"""Seconds and memory of a prediction by image size: 1, 4, 16 and 64 megapixels.
+"""Time and memory of a prediction by image size: 1, 4, 16 and 64 megapixels.
 
     python benchmarks/large_images.py [--preset laptop] [--channels 16] [--rounds 3]
 
-Images are uncompressed TIFF files of noise, and `python -m minunet.predict` segments them with an
-untrained network: neither changes the cost. Each run has a process of its own, and sizes take
-turns, so that a change in the machine's speed affects all of them. Seconds are for segmenting and
-writing, after one tile to warm up; start-up and preview, which do not grow, have their own column.
-Files are in the page cache, so no disk is timed. Memory is read from /proc while a process runs
-(Linux only). Anonymous memory is the process's own. Resident memory also counts the pages of mapped
-files, which the kernel keeps in memory until it needs the space.
+`python -m minunet.predict` segments uncompressed TIFF files of noise with an untrained network;
+neither affects the cost. Each run has its own process, and the sizes take turns, so that a change
+in the machine's speed affects all of them. The seconds are those for segmenting and writing, after
+one tile to warm up; start-up and preview, whose time does not depend on the size, have their own
+column. The files are in the page cache, so disk access is not timed. Memory is read from /proc
+while a process runs (Linux only). Anonymous memory belongs to the process alone; resident memory
+also includes the pages of mapped files, which the kernel keeps until it needs the space.
 
-A first table shows the cost of the margin by tile, computed and measured for a forward pass. Prints
-Markdown tables. The defaults take about 6 minutes on 2 cores, and 700 MB of disk.
+Another table, printed first, shows the cost of the margin by tile size: computed, and measured for
+a forward pass. All tables are in Markdown. With the defaults, this takes about 6 minutes on 2 cores
+and 700 MB of disk.
 """
 
 import argparse
@@ -40,14 +41,14 @@ from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import PRESETS, from_options
 
 TILES = (204, 252, 316, 348, 444, 572, 700, 828, 1084, 1340, 1596, 2108)
-"""Tile sizes valid at depth 4, and so at any smaller depth."""
+"""Tile sizes that are valid at depth 4, and therefore at smaller depths."""
 
 POLL = 0.005
-"""Seconds between two readings of the memory of a process."""
+"""Seconds between two readings of a process's memory."""
 
 
 def write_image(path, side):
-    """Write a square image of noise band by band, never all of it in memory."""
+    """Write a square image of noise band by band, without holding all of it in memory."""
     rng = np.random.default_rng(0)
     image = tifffile.memmap(path, shape=(side, side), dtype=np.uint8, photometric="minisblack")
     for rows in bands(image.shape):
@@ -64,12 +65,12 @@ def write_model(path, settings):
 
 
 def child(*arguments):
-    """Predict; print a line of JSON: total seconds, and seconds of segmenting and writing."""
+    """Predict; print as JSON the total seconds, and those of segmenting and writing."""
     segment, seconds = predict.segment, []
 
     def timed(task, images, *given, **more):
         network = Network(task.model.params, task.model.architecture, np.float32)
-        next(tiling.windows(network, images[0], task.tiling))  # pays for imports and memory
+        next(tiling.windows(network, images[0], task.tiling))  # warm up: imports and allocates
         started = time.perf_counter()
         segment(task, images, *given, **more)
         seconds.append(time.perf_counter() - started)
@@ -95,7 +96,7 @@ def watch(process):
 
 
 def measure(model, image, out):
-    """Run one prediction; return its seconds and its memory."""
+    """Run one prediction in a new process; return its seconds and its memory."""
     command = [sys.executable, __file__, "--child", model, image, "-o", out]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = watch(process)
@@ -106,7 +107,7 @@ def measure(model, image, out):
 
 
 def measure_all(settings, sides, rounds):
-    """Run all sizes in turn, in a folder that is removed; return the results of each."""
+    """Run all sizes in turns, in a temporary folder; return the results of each."""
     results = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -122,7 +123,7 @@ def measure_all(settings, sides, rounds):
 
 
 def print_growth(settings, sides, results):
-    """Print seconds and memory by image size."""
+    """Print the table of seconds and memory by image size."""
     print("| image | tile | tiles | seconds a megapixel: median (min – max) | ÷ first ", end="")
     print("| other seconds | anonymous memory | estimated | resident memory |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -145,11 +146,11 @@ def print_growth(settings, sides, results):
 
 
 def print_overhead(settings, rounds, largest):
-    """Print the cost of the margin by tile: computed for two networks, and measured for one."""
+    """Print the table of the margin's cost: computed for two networks, measured for one."""
     arch, rng = settings.architecture, np.random.default_rng(0)
     params = initialization.gaussian(arch, rng)
     seconds = {tile: [] for tile in TILES if tile <= largest}
-    for turn in range(rounds + 1):  # the first turn also pays for fresh memory
+    for turn in range(rounds + 1):  # the first turn, which allocates memory, is not counted
         for tile, each in seconds.items():
             x = rng.random((tile, tile, 1), np.float32)
             started = time.perf_counter()
@@ -177,7 +178,12 @@ def main():
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--preset", choices=PRESETS, default="laptop", help="network (default: laptop)")
+    add(
+        "--preset",
+        choices=PRESETS,
+        default="laptop",
+        help="preset of the network (default: laptop)",
+    )
     add("--channels", type=int, help="channels of level 0 (default: the preset's)")
     add("--tile", type=int, help="tile size, pixels (default: the preset's)")
     add(
@@ -185,10 +191,15 @@ def main():
         type=int,
         nargs="+",
         default=[1, 4, 16, 64],
-        help="image sizes, in units of 1024² pixels",
+        help="image sizes, in units of 1024² pixels (default: 1 4 16 64)",
     )
     add("--rounds", type=int, default=3, help="runs of each size (default: 3)")
-    add("--largest", type=int, default=1084, help="largest tile to time by itself (default: 1084)")
+    add(
+        "--largest",
+        type=int,
+        default=1084,
+        help="largest tile whose forward pass is timed (default: 1084)",
+    )
     add("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args()
     keep_memory()  # as the commands do

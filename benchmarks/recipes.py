@@ -1,12 +1,13 @@
-"""Learning rates, momenta and other recipes, on one network with one sequence of tiles.
+"""Compare learning rates, momenta and other settings on one network and one sequence of tiles.
 
     python benchmarks/recipes.py FOLDER/isbi2012 [--only NAME …] [--steps 1000] [--channels 16]
 
-Trains the network of the laptop preset (depth 3, 16 channels, tile 348) in PyTorch, whose step is
-faster, without dropout and with uniform weights, on the first 19 of 24 slices; scores the other
-five. All recipes start from the same weights and use the same tiles in the same order; the learning
-rate falls along half a cosine. Adam is included for comparison. Writes `recipes.csv` and
-`recipes.png` into --out and prints a Markdown table. Needs the extras `test` and `oracles`.
+Trains the network of the laptop preset (depth 3, 16 channels, tile 348) in PyTorch, which is faster
+here, without dropout and with uniform weights. It trains on the first 19 of 24 slices and scores
+the other five. All recipes start from the same weights and use the same tiles in the same order;
+the learning rate falls to 0 along half a cosine. Adam is included for comparison. Writes
+`recipes.csv` and `recipes.png` into --out and prints a Markdown table. Needs the extras `test` and
+`oracles`.
 """
 
 import argparse
@@ -37,28 +38,31 @@ WARM_UP, RAMP, TILE, DEPTH = 50, 500, 348, 3
 RECIPES = {
     "Adam 1e-3": {"adam": True, "rate": 1e-3},
     "momentum 0.9, 3e-2": {"momentum": 0.9, "rate": 3e-2},
-    "momentum 0.9, 1e-1, cut at 1": {"momentum": 0.9, "rate": 1e-1, "clip": 1.0},
-    "momentum 0.9, 2e-1, cut at 0.2": {"momentum": 0.9, "rate": 2e-1, "clip": 0.2},
-    "momentum 0.9, 3e-1, cut at 0.3": {"momentum": 0.9, "rate": 3e-1, "clip": 0.3},
+    "momentum 0.9, 1e-1, clipped at 1": {"momentum": 0.9, "rate": 1e-1, "clip": 1.0},
+    "momentum 0.9, 2e-1, clipped at 0.2": {"momentum": 0.9, "rate": 2e-1, "clip": 0.2},
+    "momentum 0.9, 3e-1, clipped at 0.3": {"momentum": 0.9, "rate": 3e-1, "clip": 0.3},
     "momentum 0.99, 3e-3": {"momentum": 0.99, "rate": 3e-3},
-    "momentum 0.99, 1e-2, cut at 1": {"momentum": 0.99, "rate": 1e-2, "clip": 1.0},
-    "momentum 0.9 to 0.99, 1e-1, cut at 1": {
+    "momentum 0.99, 1e-2, clipped at 1": {"momentum": 0.99, "rate": 1e-2, "clip": 1.0},
+    "momentum 0.9 to 0.99, 1e-1, clipped at 1": {
         **{"momentum": 0.9, "last_momentum": 0.99, "rate": 1e-1, "clip": 1.0},
     },
-    "momentum 0.9, 1e-1, cut at 1, input - 0.5": {
+    "momentum 0.9, 1e-1, clipped at 1, input - 0.5": {
         **{"momentum": 0.9, "rate": 1e-1, "clip": 1.0, "shift": -0.5},
     },
     "momentum 0.9, 3e-2, standardised": {"momentum": 0.9, "rate": 3e-2, "scaling": "standard"},
-    "momentum 0.9, 2e-1, cut at 0.2, bias of the class frequencies": {
+    "momentum 0.9, 2e-1, clipped at 0.2, bias of the class frequencies": {
         **{"momentum": 0.9, "rate": 2e-1, "clip": 0.2, "bias": True},
     },
-    "momentum 0.95, 1e-1, cut at 0.2": {"momentum": 0.95, "rate": 1e-1, "clip": 0.2},
+    "momentum 0.95, 1e-1, clipped at 0.2": {"momentum": 0.95, "rate": 1e-1, "clip": 0.2},
 }
-"""Settings by name; `last_momentum` is reached after RAMP steps, at equal rate / (1 - momentum)."""
+"""Settings by name.
+
+The momentum reaches `last_momentum` after RAMP steps, while rate / (1 - momentum) stays the same.
+"""
 
 
 def schedule(recipe, step, steps):
-    """Return the learning rate and the momentum of a step."""
+    """Return the learning rate and the momentum at a step."""
     first, last = recipe.get("momentum", 0), recipe.get("last_momentum", recipe.get("momentum", 0))
     ramped = min(1, step / RAMP)
     momentum = 1 - (1 - first) ** (1 - ramped) * (1 - last) ** ramped
@@ -67,7 +71,7 @@ def schedule(recipe, step, steps):
 
 
 def train(recipe, data, channels, steps, seed):
-    """Train with one recipe; return parameters, architecture and the energies of all steps."""
+    """Train with one recipe; return the parameters, the architecture and every step's energy."""
     arch = Architecture(depth=DEPTH, channels=channels, dropout=0.0)
     start = initialization.gaussian(arch, np.random.default_rng(seed), dtype=np.float32)
     part = data.part(data.training)
@@ -104,7 +108,7 @@ def train(recipe, data, channels, steps, seed):
 
 
 def score(recipe, data, params, arch):
-    """Return energy per pixel, lowest pixel error and V_Rand of the slices held out."""
+    """Return energy per pixel, lowest pixel error and highest V_Rand of the held-out slices."""
     margin, energy, found = sizes.margin(DEPTH), [], []
     for k in data.held_out:
         image = data.images[k] + np.float32(recipe.get("shift", 0))
@@ -139,9 +143,9 @@ def draw(path, curves):
 
 
 def main():
-    """Train with each recipe; print the table, write the curves."""
+    """Train with each recipe, print the table, and write the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder of the ISBI 2012 stacks")
+    parser.add_argument("data", type=Path, help="folder with the ISBI 2012 stacks")
     parser.add_argument(
         "--only",
         nargs="*",
@@ -150,8 +154,12 @@ def main():
         metavar="NAME",
         help="recipes to train with (default: all)",
     )
-    parser.add_argument("--steps", type=int, default=1000, help="steps (default: 1000)")
-    parser.add_argument("--channels", type=int, default=16, help="channels (default: 16)")
+    parser.add_argument(
+        "--steps", type=int, default=1000, help="number of training steps (default: 1000)"
+    )
+    parser.add_argument(
+        "--channels", type=int, default=16, help="feature channels at level 0 (default: 16)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument(
         "--out", type=Path, default=Path("recipes"), help="output folder (default: recipes)"

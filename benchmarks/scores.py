@@ -2,11 +2,11 @@
 
     python benchmarks/scores.py FOLDER/isbi2012 [--slices 30] [--processes 1 2] [--rounds 3]
 
-The ground truth is the slices of train-labels.tif, repeated if there are too few. The probability
-maps are these slices shifted by two pixels and blurred, with smooth noise added. Scores are
-computed at ten thresholds. The numbers of processes take turns, so that a change in the machine's
-speed affects all of them, and their scores are asserted equal. Prints one Markdown table, and the
-scores.
+The ground truth consists of the slices of train-labels.tif, repeated if there are too few. The
+probability maps are these slices shifted by two pixels and blurred, with smooth noise added. Scores
+are computed at ten thresholds. Every round times each number of processes once, so that a change in
+the machine's speed affects all of them, and asserts that their scores are equal. Prints one
+Markdown table, and the scores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from minunet.metrics import em, segments
 
 
 def probability(cells, seed):
-    """Make a probability map from the truth, about as good as a small network's."""
+    """Make a probability map from the ground truth, about as good as a small network's."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=cells.shape), 1.5)
     moved = ndimage.gaussian_filter(np.roll(cells > 0, 2, axis=1).astype(float), 2)
     return np.clip(moved + 0.12 * noise / noise.std(), 0, 1).astype(np.float32)
@@ -33,12 +33,18 @@ def probability(cells, seed):
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder of the ISBI 2012 stacks")
-    parser.add_argument("--slices", type=int, default=30, help="slices (default: 30)")
+    parser.add_argument("data", type=Path, help="folder with the ISBI 2012 stacks")
     parser.add_argument(
-        "--processes", type=int, nargs="+", default=[1, 2], help="numbers to compare (default: 1 2)"
+        "--slices", type=int, default=30, help="number of slices to score (default: 30)"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        nargs="+",
+        default=[1, 2],
+        help="numbers of processes (default: 1 2)",
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of timed rounds (default: 3)")
     args = parser.parse_args()
     masks = image_files.read(readers.find(args.data)[1])
     truth = [segments.components(masks[k % len(masks)][..., 0]) for k in range(args.slices)]

@@ -1,13 +1,14 @@
-"""Seconds of a weight map, compared with one distance transform and with one for each cell.
+"""Time of a weight map, compared with one distance transform and with one for each cell.
 
     python benchmarks/weight_map.py [--rounds 9] [--largest 4096]
 
-The label maps contain roughly round cells, scattered at random; some of them touch. "EDT" is one
-default `scipy.ndimage.distance_transform_edt` of the label. "map" is all of `weight_map.paper`.
-"loop" is the usual code, a transform for each cell; it keeps only the two smallest distances, runs
-once, and is left out where it would take minutes. Its distances are asserted equal to ours before
-anything is timed. EDT and map take turns, so that a change in the machine's speed affects both;
-figures are medians. "peak" is the peak memory of the process so far. Prints a Markdown table.
+The label maps contain roughly round cells at random positions; some of them touch. "EDT" is one
+call of `scipy.ndimage.distance_transform_edt` on the label map, with its defaults. "map" is all of
+`weight_map.paper`. "loop" is the usual code, one transform per cell, of which it keeps only the two
+smallest distances; it runs once, and is omitted where it would take minutes. Its distances are
+asserted to equal ours before anything is timed. EDT and map take turns, so that a change in the
+machine's speed affects both; their seconds are medians. "peak" is the peak memory of the process so
+far. Prints a Markdown table.
 """
 
 import argparse
@@ -27,7 +28,7 @@ CELLS = (
 )
 W_C = np.array([1.5, 0.75], np.float32)
 LOOP = 2**28
-"""Maximum of cells times pixels for the loop."""
+"""Maximum product of cells and pixels for which the loop runs."""
 
 
 def label_map(size, n, rng):
@@ -39,7 +40,7 @@ def label_map(size, n, rng):
 
 
 def loop(instances):
-    """Compute the two smallest distances with a transform for each cell."""
+    """Compute the two smallest distances with one transform per cell."""
     d1 = d2 = np.full(instances.shape, np.inf)
     for k in np.unique(instances[instances > 0]):
         d = ndimage.distance_transform_edt(instances != k)
@@ -55,7 +56,7 @@ def seconds(run, *args):
 
 
 def measure(instances, rounds):
-    """Return median seconds of a transform and of a map, and seconds of the loop or None."""
+    """Return the median seconds of EDT and map, and the seconds of the loop or None."""
     slow = None
     if int(instances.max()) * instances.size <= LOOP:
         separated = weight_map.separate(instances)
@@ -71,8 +72,10 @@ def measure(instances, rounds):
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9, help="rounds (default: 9)")
-    parser.add_argument("--largest", type=int, default=4096, help="largest map (default: 4096)")
+    parser.add_argument("--rounds", type=int, default=9, help="number of timed rounds (default: 9)")
+    parser.add_argument(
+        "--largest", type=int, default=4096, help="side of the largest map, pixels (default: 4096)"
+    )
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     print("| pixels | cells | EDT, s | map, s | ÷ EDT | loop, s | ÷ EDT | peak, MiB |")

@@ -1,27 +1,27 @@
 """The U-Net of Ronneberger, Fischer and Brox (2015), from scratch in NumPy.
 
     model = minunet.load("runs/em/best.npz")     a trained model
-    p = model.segment(image)                     class probabilities of an array of any size
-    cells = model.cells(image)                   its cells, numbered
+    p = model.segment(image)                     class probabilities; the image may have any size
+    cells = model.cells(image)                   numbered cells; 0 is background
 
-| room            | what is in it                                                         |
+| folder          | contents                                                              |
 |-----------------|-----------------------------------------------------------------------|
 | `ops/`          | the arrows of Figure 1, forward and backward: start reading here      |
-| `fast/`         | the same on a CPU in float32                                          |
-| `network/`      | the graph, its sizes, its first weights                               |
-| `data/`         | from files to images, labels and weights                              |
-| `augmentation/` | elastic deformation and the rest                                      |
-| `training/`     | momentum SGD, one tile per step                                       |
-| `prediction/`   | the overlap-tile strategy, and cells                                  |
-| `runs/`         | settings, checkpoints and folder of a run                             |
-| `metrics/`      | a file for each score                                                 |
+| `fast/`         | faster versions of these ops, for float32 on the CPU                  |
+| `network/`      | the graph, its sizes and its initial weights                          |
+| `data/`         | from files to images, labels and weight maps                          |
+| `augmentation/` | elastic deformation and other augmentations                           |
+| `training/`     | SGD with momentum, one tile per step                                  |
+| `prediction/`   | the overlap-tile strategy, and numbered cells                         |
+| `runs/`         | the settings, the checkpoints and the folder of a run                 |
+| `metrics/`      | one file per score                                                    |
 | `report/`       | pictures and `report.html`                                            |
 
-The files next to the rooms are commands (`python -m minunet` lists them) and what they share.
+The other modules are the commands (`python -m minunet` lists them) and the code that they share.
 
-Importing minunet loads none of this. Commands do not load what they do not use either, so that
-`--help` appears at once: SciPy is imported as `import scipy`, which loads its parts on first use;
-Matplotlib, tifffile, Pillow and tqdm are imported in the functions that use them.
+Importing minunet loads none of these. The commands import a library only when they need it, so that
+`--help` appears at once: SciPy is imported as `import scipy`, which loads its submodules on first
+use; Matplotlib, tifffile, Pillow and tqdm are imported in the functions that use them.
 """
 
 from typing import TYPE_CHECKING

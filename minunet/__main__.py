@@ -1,4 +1,4 @@
-"""List the commands, or print the versions that a bug report needs.
+"""List the commands, or print the versions to include in a bug report.
 
 python -m minunet [--version]
 """
@@ -17,12 +17,12 @@ OPTIONS = ["--help", "--version"]
 
 
 def overview() -> str:
-    """Return the list of commands."""
+    """Return the text that lists the commands."""
     lines = [f"  python -m minunet.{name:<10}{text}" for name, text in COMMANDS.items()]
     head = f"minunet {__version__}: the U-Net of Ronneberger, Fischer and Brox (2015) in NumPy."
     foot = [
         "Add --help to a command to list its options.",
-        "A bug report needs the versions: python -m minunet --version",
+        "Include the versions in a bug report: python -m minunet --version",
     ]
     return "\n".join([head, "", *lines, "", *foot])
 
@@ -30,7 +30,8 @@ def overview() -> str:
 def installed(package: str) -> str:
     """Return the version of an installed package, without importing it.
 
-    The distribution is named too where its name differs: CuPy comes as `cupy-cuda12x` and others.
+    If the distribution has another name than the package, it is added: CuPy is distributed as
+    `cupy-cuda12x`, among others.
     """
     for name in metadata.packages_distributions().get(package, []):
         version = metadata.version(name)
@@ -39,19 +40,19 @@ def installed(package: str) -> str:
 
 
 def blas() -> str:
-    """Return name, version and architecture of NumPy's BLAS."""
-    import numpy as np  # loads its BLAS: threadpoolctl sees only what is loaded
+    """Return the name, the version and the architecture of NumPy's BLAS."""
+    import numpy as np  # loads its BLAS; threadpoolctl finds only loaded libraries
     from threadpoolctl import threadpool_info
 
     found = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    if not found:  # such as Apple's Accelerate
+    if not found:  # a BLAS that threadpoolctl does not know, such as Apple's Accelerate
         return f"{np.show_config(mode='dicts')['Build Dependencies']['blas']['name']}"
     parts = ((b["internal_api"], b["version"], b.get("architecture")) for b in found)
     return ", ".join(" ".join(str(part) for part in three if part) for three in parts)
 
 
 def versions() -> list[str]:
-    """Return the versions of minunet, Python, libraries and platform, one line each."""
+    """Return the versions of minunet, Python, the libraries and the platform, one per line."""
     from minunet.fast import threads
 
     items = {
@@ -68,11 +69,11 @@ def versions() -> list[str]:
 
 
 def refuse(word: str, arguments: list[str]) -> NoReturn:
-    """Print in one sentence what to type instead of `word`, and exit with 2."""
+    """Print one sentence that says what to type instead of `word`, and exit with 2."""
     near = get_close_matches(word.removeprefix("minunet."), [*COMMANDS, *OPTIONS], n=1)
     if word in COMMANDS:
         typed = shlex.join([f"minunet.{word}", *arguments])
-        advice = f"{word} is not an argument; run python -m {typed}"
+        advice = f"{word} is a command, not an argument; run python -m {typed}"
     elif word in OPTIONS:
         advice = f"{word} takes no arguments; pass it alone"
     elif near and near[0] in COMMANDS:
@@ -86,7 +87,7 @@ def refuse(word: str, arguments: list[str]) -> NoReturn:
 
 
 def main() -> None:
-    """Answer the command line."""
+    """Print the commands or the versions; refuse any other argument."""
     match sys.argv[1:]:
         case [] | ["-h" | "--help"]:
             print(overview())

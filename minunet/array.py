@@ -1,11 +1,11 @@
-"""The one array type of the project: a NumPy array, or a CuPy array that answers NumPy's calls.
+"""The array type of the project: a NumPy array, or a CuPy array passed to NumPy's functions.
 
-Ops import only NumPy and run on either device: a CuPy array handles NumPy's own functions through
-`__array_ufunc__` and `__array_function__`. That needs three rules:
+Ops import only NumPy but run on either device: given a CuPy array, a NumPy function calls CuPy's
+through `__array_ufunc__` or `__array_function__`. This works if every op follows three rules:
 
-1. a new array is made from an argument: ``np.zeros_like(x, shape=...)``, never ``np.zeros(...)``;
-2. an op never mixes host arrays and device arrays;
-3. an op uses only functions that both libraries have (`tests/support/standin.py` enforces this).
+1. create a new array from an argument: ``np.zeros_like(x, shape=...)``, never ``np.zeros(...)``;
+2. never mix host arrays and device arrays;
+3. use only functions that both libraries have (`tests/support/standin.py` enforces this).
 """
 
 from typing import Any, TypeAlias
@@ -15,4 +15,4 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, Any]
 
 Tensors: TypeAlias = dict[str, Array]
-"""Parameters, gradients, velocities, activations: arrays by name."""
+"""Arrays by name: parameters, gradients, velocities or activations."""

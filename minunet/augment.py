@@ -1,4 +1,4 @@
-"""Draw what augmentation does to a tile: its grey values, a grid laid over it, and its labels.
+"""Draw what augmentation does to the grey values and the labels of a tile, and to a grid over it.
 
 python -m minunet.augment IMAGE LABELS -o SHEET.png
 """
@@ -20,21 +20,21 @@ from minunet.image import Sample
 from minunet.report import drawing
 
 SQUARES = 8
-"""Squares of the grid along the edge of a tile."""
+"""Number of grid squares along each side of a tile."""
 
 COLOUR = (1.0, 0.75, 0.0)
 """Colour of the grid."""
 
 COLUMNS = 5
-"""Maximum number of tiles next to each other; more of them start a new row."""
+"""Maximum number of tiles per row of the picture."""
 
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("augment")
     add = parser.add_argument
-    add("image", type=Path, metavar="IMAGE", help="TIFF or PNG file; of a stack, the first slice")
-    add("labels", type=Path, metavar="LABELS", help="labels of IMAGE: classes, or numbered cells")
+    add("image", type=Path, metavar="IMAGE", help="TIFF or PNG file; only the first slice is used")
+    add("labels", type=Path, metavar="LABELS", help="labels of IMAGE: classes or numbered cells")
     add(
         *("-o", "--out"),
         type=Path,
@@ -46,13 +46,13 @@ def parse() -> argparse.Namespace:
         "--augment",
         choices=SETS,
         default="paper",
-        help="augmentation: elastic as in the paper or in the authors' later code, 8 symmetries, "
-        "none (default: paper)",
+        help="augmentation: as in the paper, as in the authors' later code, the 8 symmetries of "
+        "the square, or none (default: paper)",
     )
     for name, least, default, text in (
         ("samples", 1, 4, "number of augmented tiles"),
-        ("tile", 2, 572, "size of the tile, in pixels"),
-        ("seed", 0, 0, "random seed of the augmented tiles"),
+        ("tile", 2, 572, "tile size in pixels"),
+        ("seed", 0, 0, "random seed for the augmented tiles"),
     ):
         text = f"{text} (default: {default})"
         add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
@@ -60,18 +60,19 @@ def parse() -> argparse.Namespace:
 
 
 def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
-    """Read the first image of a file, scaled as in training (by its whole stack), and its labels.
+    """Read the first image of a file, scaled by its whole stack as in training, and its labels.
 
     Raises
     ------
     InputError
-        If the labels are a colour image, or differ in size from the image.
+        If the labels have more than one channel, or another size than the image.
     """
     image = scale(image_files.read(path), "minmax")[0]
     labels = image_files.read(labels_path)[0]
     if labels.shape[2] != 1:
         raise InputError(
-            f"{labels_path} is a colour image; labels must be grey, with one value per class"
+            f"{labels_path} has {labels.shape[2]} channels; save the labels as a greyscale image, "
+            "with one value per class or per cell"
         )
     if image.shape[:2] != labels.shape[:2]:
         raise InputError(
@@ -84,7 +85,7 @@ def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
 def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
     """Return a regular grid (H, W) float32, 1 on its lines, with a crossing at pixel `middle`.
 
-    `size` is that of the tile, in pixels.
+    `size` is the size of the tile, which determines the spacing of the lines.
     """
     step, width = max(size // SQUARES, 2), max(size // 200, 1)
     rows, columns = np.indices(shape, sparse=True)
@@ -140,7 +141,7 @@ def main() -> None:
     lines = grid(labels.shape, middle, args.tile)
     rng = np.random.default_rng(args.seed)
     tiles = [
-        # In place of a weight map, the grid: both are deformed alike.
+        # The grid takes the place of the weight map, which is deformed in the same way.
         sample(Sample(image, labels, lines), middle, args.tile, 0, augmentation, rng)
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]

@@ -1,4 +1,4 @@
-"""What the commands share: their descriptions, readable help, one sentence for invalid input.
+"""What all commands share: their descriptions, the format of their help, and error messages.
 
 Given invalid input, a command prints one sentence to standard error and exits with 2, without a
 traceback. A traceback means a bug in minunet.
@@ -16,19 +16,19 @@ from minunet.errors import InputError
 COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
     "predict": "Segment an image or a stack of any size by overlapping tiles.",
-    "evaluate": "Score a prediction against the truth: ISBI 2012 scores, or SEG.",
+    "evaluate": "Score a prediction against the ground truth: ISBI 2012 scores, or SEG.",
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
     "data": "Write a synthetic EM stack with its labels.",
 }
-"""The commands, `python -m minunet.NAME`, each with its description."""
+"""Description of each command, by its NAME in `python -m minunet.NAME`."""
 
 WIDTH = 100
 """Maximum width of a help text, in characters."""
 
 
 class Formatter(argparse.HelpFormatter):
-    """Help no wider than the terminal, and never wider than `WIDTH`."""
+    """A help formatter that is no wider than the terminal, and never wider than `WIDTH`."""
 
     def __init__(self, prog: str) -> None:
         width = min(shutil.get_terminal_size().columns - 2, WIDTH)
@@ -36,7 +36,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one sentence.
+    """An argument parser that reports a mistake in one sentence, without the usage.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print the mistake in one sentence and exit with 2."""
+        """Print the message and exit with 2."""
         self.exit(2, f"{self.prog}: {message} (see --help)\n")
 
 
@@ -66,7 +66,7 @@ class OptionGroup(Protocol):
 
 
 def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[str], float]:
-    """Return an argument type: an int or a float, at least `least` and less than `below`."""
+    """Return an argparse type for an int or a float ≥ `least` and < `below`."""
     valid = f"{'a whole number' if kind is int else 'a number'} ≥ {least}"
     valid += "" if below == inf else f" and < {below}"
 
@@ -94,7 +94,8 @@ def add_threads(parser: OptionGroup) -> None:
 
 def run(main: Callable[[], None], module: str) -> NoReturn:
     """Run a command's `main` and exit: 0 after success, 2 after invalid input, 130 after Ctrl-C."""
-    from minunet.fast.allocator import keep_memory  # loads NumPy, which a list of commands need not
+    # Imported here because it loads NumPy, which `python -m minunet` does not need.
+    from minunet.fast.allocator import keep_memory
 
     keep_memory()
     try:

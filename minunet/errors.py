@@ -2,8 +2,8 @@
 
 
 class InputError(ValueError):
-    """An input is invalid.
+    """Raised for invalid input.
 
-    The message says what is wrong, with the value; what is valid; and the nearest valid choice. A
-    command prints it as its only line and exits with 2 (see `minunet.cli`).
+    The message names the invalid value, says what is valid, and what to do. A command prints it as
+    its only line and exits with 2 (see `minunet.cli`).
     """

@@ -1,12 +1,12 @@
 """Score a prediction against the ground truth.
 
     python -m minunet.evaluate OUT train-labels.tif        a folder written by `minunet.predict`
-    python -m minunet.evaluate probability.tif truth.tif   probability of cell
+    python -m minunet.evaluate probability.tif truth.tif   probabilities of the class cell
     python -m minunet.evaluate labels.tif truth.tif        numbered cells
-    python -m minunet.evaluate OUT/01_RES 01_GT/SEG        Cell Tracking Challenge
+    python -m minunet.evaluate OUT/01_RES 01_GT/SEG        masks of the Cell Tracking Challenge
 
-Probabilities get the scores of `metrics.em`, numbered cells those of `metrics.cells`. The scores
-are printed with their conventions; `scores.json` also lists them by slice and by threshold.
+`metrics.em` scores probabilities, `metrics.cells` scores numbered cells. The command prints every
+score with its conventions; `scores.json` also lists the scores of each slice and each threshold.
 """
 
 import argparse
@@ -40,8 +40,8 @@ def parse() -> argparse.Namespace:
         type=Path,
         metavar="PREDICTION",
         help="folder written by predict; or a TIFF stack, image or folder of images: floats are "
-        "probabilities of cell, 8-bit images with one value besides 0 are masks of cell, other "
-        "integers are cell numbers; or a folder 01_RES with mask000.tif …",
+        "probabilities of the class cell, 8-bit images with one value besides 0 are masks of all "
+        "cells, other integers are cell numbers; or a folder 01_RES with mask000.tif …",
     )
     add(
         "truth",
@@ -49,28 +49,28 @@ def parse() -> argparse.Namespace:
         metavar="TRUTH",
         help="stack, image or folder of images: with one value besides 0, such as 255, each "
         "4-connected region is a cell, otherwise each number is a cell; or a folder 01_GT/SEG "
-        "with man_seg000.tif …, whose frames are scored",
+        "with man_seg000.tif …: only the frames that it contains are scored",
     )
     add(
         "-o",
         "--out",
         type=Path,
         metavar="PICTURE.png",
-        help="picture of the best and the worst slice; a new file",
+        help="picture to write, of the best and the worst slice; the file must not exist yet",
     )
     add(
         "--scores",
         type=Path,
         metavar="FILE.json",
-        help="new file for all scores, also by slice and by threshold (default: scores.json next "
-        "to the prediction)",
+        help="file to write, with the scores of each slice and each threshold; it must not exist "
+        "yet (default: scores.json next to the prediction)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
     return parser.parse_args()
 
 
 def compute(pair: Pair) -> list[Score]:
-    """Compute the scores for this kind of prediction; the slow ones show a progress bar."""
+    """Compute the scores for this kind of prediction, with a progress bar for the slow ones."""
     if not pair.thresholds:
         return cells.scores(pair.truth, pair.prediction)
     with Progress(len(pair.truth) * len(pair.thresholds), "score") as progress:

@@ -19,7 +19,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def taken(folder: Path) -> bool:
-    """Return whether `folder` is a file, or a folder that is not empty."""
+    """Return True if `folder` is a file or a folder that is not empty."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
@@ -37,31 +37,33 @@ def check_new_file(path: Path, option: str) -> None:
     if path.exists():
         raise InputError(f"{path} already exists; name another file with {option}")
     if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is not a folder; name a file in a folder with {option}")
+        raise InputError(
+            f"{path.parent} is not a folder; name a file in an existing folder with {option}"
+        )
 
 
-def check_new_folder(folder: Path, cure: str) -> None:
-    """Raise an `InputError` that ends with `cure` if `folder` is a file or is not empty."""
+def check_new_folder(folder: Path, advice: str) -> None:
+    """Raise an `InputError` that ends with `advice` if `folder` is a file or is not empty."""
     if taken(folder):
-        raise InputError(f"{folder} already exists and is not empty; {cure}")
+        raise InputError(f"{folder} already exists and is not empty; {advice}")
 
 
-def check_free_names(folder: Path, names: Iterable[str], cure: str) -> None:
+def check_free_names(folder: Path, names: Iterable[str], advice: str) -> None:
     """Raise an `InputError` if `folder`, which need not exist, already contains any of `names`.
 
     Parameters
     ----------
     folder : Path
     names : iterable of str     patterns, as in `Path.glob`
-    cure : str                  what to do instead; the end of the message
+    advice : str                what to do instead; the message ends with it
     """
     nearest = nearest_folder(folder)
     if not nearest.is_dir():
-        raise InputError(f"{nearest} is a file, not a folder; {cure}")
+        raise InputError(f"{nearest} is a file, not a folder; {advice}")
     there = [path.name for name in names for path in sorted(folder.glob(name))]
     if there:
         some = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if there[3:] else "")
-        raise InputError(f"{folder} already contains {some}; {cure}")
+        raise InputError(f"{folder} already contains {some}; {advice}")
 
 
 def nearest_folder(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Figure 1 as a table: the size and the cost of every arrow.
+"""Print Figure 1 as a table: the size and the cost of every arrow.
 
 python -m minunet.geometry 572
 """

@@ -1,4 +1,4 @@
-"""Check a hand-written gradient: central differences, and the adjoint test.
+"""Check hand-written gradients, by central differences or by the adjoint test.
 
 Three lines check your own op::
 
@@ -6,11 +6,12 @@ Three lines check your own op::
     dx, dw, db = conv2d.backward(dy, x, w)
     check_gradients(conv2d.forward, {"x": x, "w": w, "b": b}, dy, {"x": dx, "w": dw, "b": db})
 
-A wrong gradient raises an `AssertionError` with the argument, the index and both values.
+If a gradient is wrong, `check_gradients` raises an `AssertionError` that names the argument, the
+index and both values.
 
 Use float64: with h = 1e-5, the difference E(x+h) - E(x-h) loses about five digits, and float32 has
-only seven. Use a random upstream `dy`: with one of all ones, the check cannot see that a backward
-flips or transposes it. Keep inputs away from kinks (a ReLU at 0, a tie in a pooling), where no
+only seven. Use a random upstream `dy`: if it were all ones, a backward that flips or transposes it
+would pass the check. Keep inputs away from kinks (a ReLU at 0, a tie in a pooling), where no
 gradient exists.
 """
 
@@ -25,20 +26,20 @@ STEP = 1e-5
 """h: about the cube root of float64's precision, where rounding and truncation errors balance."""
 
 Output: TypeAlias = Array | float | tuple[Array, Any]
-"""What a forward returns: y alone, or y and what its backward needs."""
+"""What a forward returns: y alone, or a tuple of y and what its backward needs."""
 
 Entries: TypeAlias = tuple[int, np.random.Generator]
-"""Number of entries to check of each argument, and the generator that draws them."""
+"""Number of entries to check in each argument, and the generator that chooses them."""
 
 
 def numerical_gradient(
     energy: Callable[[], float], x: Array, indices: list[tuple[int, ...]], step: float = STEP
 ) -> Array:
-    """Central differences (E(x+h) - E(x-h)) / 2h at some entries of an array.
+    """Compute central differences (E(x+h) - E(x-h)) / 2h at some entries of an array.
 
     Parameters
     ----------
-    energy : callable () -> float    reads `x`, which is changed in place and restored
+    energy : callable () -> float    depends on `x`, which is changed in place and restored
     x : array, float64
     indices : list of tuple          entries of `x` to vary
     step : float                     h
@@ -78,8 +79,8 @@ def check_gradients(
     gradients : mapping         name → gradient to check, for some or all of the arguments
     tolerance : float           largest error allowed, relative to the larger of the two values, or
                                 to a hundredth of the gradient's largest value if that is more
-    entries : (int, Generator)  number of entries to check of each argument, and the generator that
-                                draws them; None: all entries
+    entries : (int, Generator)  number of entries to check in each argument, and the generator that
+                                chooses them; None: all entries
 
     Returns
     -------
@@ -103,7 +104,10 @@ def check_gradients(
         return float(np.sum(dy * output()))
 
     if np.shape(dy) != np.shape(output()):
-        raise ValueError(f"dy has the shape {np.shape(dy)}, the output {np.shape(output())}")
+        raise ValueError(
+            f"dy has the shape {np.shape(dy)}, but the output has {np.shape(output())}; pass a dy "
+            "of the output's shape"
+        )
     for name, gradient in gradients.items():
         _require_checkable(name, own[name], gradient)
 
@@ -126,20 +130,25 @@ def check_gradients(
 
 
 def _require_checkable(name: str, x: Array, gradient: Array) -> None:
-    """Raise a `ValueError` unless an argument is float64 and its gradient has its shape."""
+    """Raise a `ValueError` unless an argument is float64 and its gradient has the same shape."""
     if x.dtype != np.float64:
-        raise ValueError(f"{name} is {x.dtype}; central differences need float64")
+        raise ValueError(f"{name} is {x.dtype}; pass it as float64, for central differences")
     if gradient.shape != x.shape:
-        raise ValueError(f"d{name} has the shape {gradient.shape}, {name} has {x.shape}")
+        raise ValueError(
+            f"d{name} has the shape {gradient.shape}, but {name} has {x.shape}; a gradient must "
+            "have the shape of its argument"
+        )
 
 
 def _indices(shape: tuple[int, ...], entries: Entries | None) -> list[tuple[int, ...]]:
-    """List the indices of all entries of an array, or of some drawn at random."""
+    """List the indices of all entries of an array, or of entries chosen at random."""
     indices = list(np.ndindex(shape))
     if entries is None:
         return indices
     if not isinstance(entries, tuple):
-        raise ValueError(f"entries is {entries}; pass ({entries}, rng), `rng` a numpy Generator")
+        raise ValueError(
+            f"entries is {entries}; pass ({entries}, rng), where `rng` is a numpy Generator"
+        )
     n, rng = entries
     if n >= len(indices):
         return indices
@@ -147,7 +156,10 @@ def _indices(shape: tuple[int, ...], entries: Entries | None) -> list[tuple[int,
 
 
 def _relative_error(claimed: Array, numerical: Array) -> Array:
-    """Error of each entry, relative to the larger of its two values; infinite if not a number."""
+    """Return the error of each entry, relative to the larger of its two values.
+
+    It is infinite if one of the two is not finite.
+    """
     bad = ~(np.isfinite(claimed) & np.isfinite(numerical))
     claimed, numerical = np.where(bad, 0, claimed), np.where(bad, 0, numerical)
     larger = np.maximum(np.abs(claimed), np.abs(numerical))
@@ -156,7 +168,7 @@ def _relative_error(claimed: Array, numerical: Array) -> Array:
 
 
 def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) -> str:
-    """Return a hint if the slopes on the two sides of an entry differ; otherwise nothing."""
+    """Return a hint if the slopes on the two sides of an entry differ, otherwise nothing."""
     kept, here = x[index], energy()
     x[index] = kept - STEP
     left = (here - energy()) / STEP

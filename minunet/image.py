@@ -1,4 +1,4 @@
-"""What is done with whole images: cut into bands, mirrored beyond the edge, turned and flipped."""
+"""Operations on whole images: cut into bands or tiles, mirror beyond the edge, rotate, flip."""
 
 import math
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ AVERAGED: dict[Average, tuple[int, ...]] = {
 
 
 class Sample(NamedTuple):
-    """An image, or a tile of one, with what the energy needs beside it."""
+    """An image or a tile, with the labels and the weights that the energy needs."""
 
     x: Array  # (H, W, C) float32
-    labels: Array  # (H, W) integer, 0 … K-1; of a tile, of the central pixels that are segmented
+    labels: Array  # (H, W) integer, 0 … K-1; for a tile, only of its segmented central pixels
     weight_map: Array  # (H, W) float32, shaped like `labels`
 
 
 MOST = 2**20
-"""Values in a band: 8 MB once they are float64."""
+"""Default maximum number of values in a band: 8 MB in float64."""
 
 
 def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
@@ -41,7 +41,7 @@ def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
     Parameters
     ----------
     shape : tuple           (H, W, …)
-    most : int or None      values in a band, unless a single row has more; None: `MOST`
+    most : int or None      maximum number of values in a band, if a row has no more; None: `MOST`
 
     Examples
     --------
@@ -61,13 +61,13 @@ def all_finite(image: Array) -> bool:
 
 
 def mirror(first: int, count: int, size: int) -> Array:
-    """List the indices of `count` pixels of an axis that is mirrored without end.
+    """Return the image indices of pixels on an axis that is mirrored at both ends, endlessly.
 
     Parameters
     ----------
-    first : int     the first of them; may be negative, or beyond the end
-    count : int
-    size : int      of the axis
+    first : int     position of the first pixel; may be negative or beyond the end
+    count : int     number of pixels
+    size : int      length of the axis, pixels
 
     Examples
     --------
@@ -85,7 +85,7 @@ def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
     Parameters
     ----------
     image : (H, W) or (H, W, C)
-    top, left : int        origin in the coordinates of the image; may lie outside of it
+    top, left : int        origin in the coordinates of the image; may lie outside it
     rows, columns : int    size of the tile
 
     Returns
@@ -94,18 +94,18 @@ def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
     """
     down, across = mirror(top, rows, image.shape[0]), mirror(left, columns, image.shape[1])
     first, start = down.min(), across.min()
-    # What the tile sees, and no more: of a mapped image only that is read.
+    # Only what the tile shows: of a memory-mapped image, nothing else is read.
     seen = image[first : down.max() + 1, start : across.max() + 1]
     return seen.take(down - first, axis=0).take(across - start, axis=1)
 
 
 def symmetry(x: Array, which: int) -> Array:
-    """One of the eight symmetries of the square: a number of quarter turns, then perhaps a flip.
+    """Apply one of the eight symmetries of the square: quarter turns, then perhaps a flip.
 
     Parameters
     ----------
     x : (H, W) or (H, W, C)
-    which : int               0 … 7; 0 is the identity, 4 … 7 are flipped
+    which : int               0 … 7; 0 is the identity, 4 … 7 include the flip
 
     Returns
     -------

@@ -2,13 +2,14 @@
 
     python -m minunet.predict RUN/best.npz IMAGE.tif -o OUT
 
-writes `probability.tif` (float32: of class 1, or with more than two classes of each), `labels.tif`
-and `preview.png` into OUT. Labels are classes (uint8, with the values of the training labels) or,
-after training on numbered cells, cells (uint16, 0 is background, k is cell k). For the frames of a
-sequence of the Cell Tracking Challenge, SEQUENCE/t000.tif, cells are also written in its layout.
+writes `probability.tif`, `labels.tif` and `preview.png` into OUT. Probabilities are float32: of
+class 1 if there are two classes, otherwise of every class. Labels are classes (uint8, with the
+values of the training labels) or, after training on numbered cells, numbered cells (uint16, 0 is
+background, k is cell k). If IMAGE is a sequence of the Cell Tracking Challenge, a folder with
+t000.tif and so on, the cells are also written as masks in the challenge's layout.
 
-Image and results may be larger than memory: uncompressed TIFF files are mapped, results are written
-tile by tile, and every slice is freed when it is done.
+The image and the results may be larger than memory: uncompressed TIFF files are memory-mapped,
+results are written tile by tile, and every slice is freed when it is done.
 """
 
 import argparse
@@ -36,19 +37,25 @@ from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
 Needs: TypeAlias = Callable[[int, int], float]
-"""Bytes of memory for a tile of so many rows and columns."""
+"""Returns the memory that a tile needs, in bytes, from its rows and columns."""
 
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("predict")
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run")
-    add("image", type=Path, metavar="IMAGE", help="TIFF stack, TIFF or PNG image, or folder")
+    add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run, such as RUN/best.npz")
+    text = "TIFF stack, TIFF or PNG image, or folder of images"
+    add("image", type=Path, metavar="IMAGE", help=text)
     add("-o", "--out", type=Path, required=True, help="folder for the results")
     add_tiling(parser)
     add_labels(parser)
-    add("--device", choices=get_args(device.Wanted), default="auto", help="(default: auto)")
+    add(
+        "--device",
+        choices=get_args(device.Wanted),
+        default="auto",
+        help="device to run on; auto: a GPU if there is one (default: auto)",
+    )
     add_threads(parser)
     return parser.parse_args()
 
@@ -57,26 +64,28 @@ def add_tiling(parser: Parser) -> None:
     """Add the options for the tiles and the averaging."""
     group = parser.add_argument_group("tiles")
     size = group.add_mutually_exclusive_group().add_argument
-    size("--tile", type=at_least(1), metavar="N", help="size of a tile (default: as in training)")
+    text = "tile size in pixels (default: as in training)"
+    size("--tile", type=at_least(1), metavar="N", help=text)
     size(
         "--memory",
         type=memory.parse_bytes,
         metavar="SIZE",
-        help="memory limit, such as 2GB: use the tile that computes least within it; mapped files "
-        "do not count, since the system drops their pages when memory is short",
+        help="memory limit, such as 2GB: choose the tile size that needs the least computation "
+        "within it; memory-mapped files do not count, because the system can drop their pages",
     )
     group.add_argument(
         "--step",
         choices=("aligned", "paper"),
         default="aligned",
-        help="aligned: tiles join exactly as in one pass; paper: edge to edge (default: aligned)",
+        help="aligned: tiles join without seams, as in one pass over the image; paper: the outputs "
+        "are laid edge to edge, as in the paper (default: aligned)",
     )
     group.add_argument(
         "--average",
         choices=get_args(Average),
         default="none",
-        help="average of the logits over turned and flipped images: 4 flips, 4 rotations, or all 8 "
-        "symmetries; takes that many times as long; the sums are kept on disk, not in memory "
+        help="versions of the image over which the logits are averaged: 4 flips, 4 rotations or "
+        "all 8 symmetries; takes 4 or 8 times as long; the sums are kept on disk, not in memory "
         "(default: none)",
     )
 
@@ -87,14 +96,14 @@ def add_labels(parser: Parser) -> None:
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="contents of labels.tif (default: as in the training labels); cells are found in a "
-        f"whole slice at once, which takes {memory.LABELLING} bytes of memory per pixel",
+        help="contents of labels.tif (default: as in the training labels); finding cells needs "
+        f"{memory.LABELLING} bytes of memory per pixel of a slice",
     )
     add(
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability above which a pixel is cell (default: 0.5)",
+        help="probability of class 1 above which a pixel belongs to it (default: 0.5)",
     )
     add(
         "--smallest",
@@ -106,27 +115,32 @@ def add_labels(parser: Parser) -> None:
 
 
 def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, int, int]:
-    """Look at every slice to segment; return their number, height and width.
+    """Check every slice; return the number of slices, their height and their width.
 
     Raises
     ------
     InputError
-        If one cannot be read, has not the channels of training, or differs in size.
+        If a slice cannot be read, or differs in size from the others or in channels from training.
     """
     shapes = {image.shape for image in images}
     for *_, channels in sorted(shapes):
         if channels != settings.in_channels:
             raise InputError(
-                f"{path} has {channels} channels; the model was trained on {settings.in_channels}"
+                f"{path} contains {channels}-channel images, but the model was trained on "
+                f"{settings.in_channels}-channel images; convert them, or use another model"
             )
     if len(shapes) > 1:
-        raise InputError(f"{path} contains images of several sizes; segment them one by one")
+        (h, w, _), (other_h, other_w, _) = sorted(shapes)[:2]
+        raise InputError(
+            f"{path} contains images of several sizes, such as {h} x {w} and {other_h} x {other_w} "
+            "pixels; segment the images of each size separately"
+        )
     height, width, _ = shapes.pop()
     return len(images), height, width
 
 
 def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
-    """Choose how labels are made; raise an `InputError` if the classes do not allow it."""
+    """Return how to make labels; raise an `InputError` if that needs a two-class model."""
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
@@ -135,12 +149,12 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Task, Needs]:
-    """Prepare the task, and an estimate of the memory that a tile needs.
+    """Prepare the task, and a function that estimates the memory that a tile needs.
 
     Raises
     ------
     InputError
-        If model, images and options do not go together.
+        If the options do not fit the model or the images.
     """
     arch, paper_step = model.architecture, args.step == "paper"
     labels = labelling(args, model.settings)
@@ -157,7 +171,7 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Tas
 
 
 def frames(args: argparse.Namespace, cells: bool) -> list[str]:
-    """List the frame numbers, as written, of a sequence of the Cell Tracking Challenge, if any."""
+    """List the frame numbers of a Cell Tracking Challenge sequence; none for other images."""
     if not (cells and ctc.is_sequence(args.image)):
         return []
     ctc.check_out(args.out, args.image.resolve().name)
@@ -165,23 +179,23 @@ def frames(args: argparse.Namespace, cells: bool) -> list[str]:
 
 
 def plan(task: Task, needs: Needs) -> list[str]:
-    """Describe the tiles and what they cost."""
+    """Return the printed lines on the tiles, their computation and their memory."""
     arch, size = task.model.architecture, task.shape[1:]
     down, across = task.tiling.cover(size, arch.depth)
     computed = tile_choice.computation(arch, size, task.tiling)
     times = computed / (prod(size) * tile_choice.endless(arch))
     labelled = memory.format_bytes(memory.LABELLING * prod(size))
-    finding = f", of which {labelled} to find the cells of a slice" if task.labelling.cells else ""
+    finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
     return [
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
-        f"{task.tiles} per slice; their margins make it {times:.2f} times the computation",
-        f"memory    about {memory.format_bytes(needs(down.tile, across.tile))}{finding}; mapped "
-        "files do not count",
+        f"{task.tiles} per slice; the margins multiply the computation by {times:.2f}",
+        f"memory    about {memory.format_bytes(needs(down.tile, across.tile))}{finding}, "
+        "without memory-mapped files",
     ]
 
 
 def space(task: Task, files: Sequence[outputs.Layout], masks: bool) -> int:
-    """Bytes needed on disk: results without the preview, and the sums of an average."""
+    """Return the bytes needed on disk, for the results except the preview, and for averaging."""
     slices, height, width = task.shape
     size = sum(file.size for file in files)
     size += 2 * slices * height * width if masks else 0
@@ -210,7 +224,7 @@ def write(folder: Path, images: Slices, task: Task, files: Sequence[outputs.Layo
 
 
 def main() -> None:
-    """Segment the image that the command line names."""
+    """Segment the image named on the command line."""
     args = parse()
     if args.threads:
         threads.use(args.threads)

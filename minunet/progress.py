@@ -1,10 +1,10 @@
-"""A progress bar with the time left; in a log file, a plain line every ten seconds."""
+"""A progress bar with the remaining time; in a log file, a line every ten seconds instead."""
 
 import sys
 import time
 
 PLAIN_EVERY = 10.0
-"""Seconds between plain lines, which keep a log file short."""
+"""Seconds between lines in a log file, so that it stays short."""
 
 
 def duration(seconds: float) -> str:

@@ -2,9 +2,9 @@
 
     python -m minunet.train                                  on built-in synthetic EM
     python -m minunet.train --data FOLDER --preset laptop    on your own stack
-    python -m minunet.train --resume RUN                     from where it stopped
+    python -m minunet.train --resume RUN                     continue a stopped run
 
-The method is in `minunet.training`, the settings are in `minunet.runs.settings`.
+The algorithm is in `minunet.training`, the settings are in `minunet.runs.settings`.
 """
 
 import shlex
@@ -37,9 +37,9 @@ from minunet.training.validation import Validation
 
 
 def new_run(given: dict[str, Any], out: Path | None) -> Run:
-    """Prepare a run with the settings that were given."""
+    """Prepare a new run with the given settings."""
     settings = from_options(**given)
-    aligned_step(settings.tile, settings.depth)  # the tile is valid, and joins without a seam
+    aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
     data = load(settings)
     settings = replace(
@@ -77,14 +77,14 @@ def resumed_run(given: dict[str, Any], folder: Path) -> Run:
         )
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
-        raise InputError(f"the data changed since {folder} was started; start a new run on them")
+        raise InputError(f"the data of {folder} have changed; start a new run, without --resume")
     runs.rewind(folder, state.step)
     runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason)
 
 
 def load(settings: Settings) -> Dataset:
-    """Load the data that the settings name."""
+    """Load the data named in the settings."""
     return dataset.load(
         dataset.Source(settings.images, settings.labels, settings.labels_are, settings.truth),
         settings.validation,
@@ -94,19 +94,19 @@ def load(settings: Settings) -> Dataset:
 
 
 def ranking(settings: Settings, data: Dataset) -> Ranking:
-    """Return the score that chooses the best step; refuse one that the data do not have."""
+    """Return the score that chooses the best step; raise an `InputError` if the data lack it."""
     if settings.score == "auto":
         return results.DEFAULT_RANKING[results.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
-            f"--score {settings.score} needs cells, that is two classes or numbered cells; the "
-            f"labels have {len(data.label_values)} classes: leave it out, or use --score iou"
+            f"--score {settings.score} needs two classes or numbered cells, but the labels have "
+            f"{len(data.label_values)} classes; leave out --score, or pass --score iou"
         )
     return settings.score
 
 
 def source(settings: Settings) -> str:
-    """Name the data after their folder."""
+    """Return a name for the data: that of their folder, or "synthetic"."""
     if settings.images is None:
         return "synthetic"
     path = Path(settings.images)
@@ -114,32 +114,32 @@ def source(settings: Settings) -> str:
 
 
 def find(folder: Path) -> tuple[Path, ...]:
-    """Find the images and the labels in a folder; one path if the folder stands for both."""
+    """Find the images and the labels in a folder, or return the folder itself if it names both."""
     return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
 def make_parser(arguments: list[str]) -> Parser:
-    """Make the parser; its help shows the defaults of the preset in `arguments`."""
+    """Make the parser; its help lists the defaults of the preset named in `arguments`."""
     parser = Parser("train")
     groups = add_options(parser, chosen_defaults(arguments))
     groups["data"].add_argument(
         "--data",
         type=Path,
         metavar="FOLDER",
-        help="folder with train-volume.tif and train-labels.tif, or images/ and labels/ or masks/, "
-        "or 01/ and 01_GT/SEG/ or 01_ST/SEG/ (default: synthetic EM)",
+        help="folder with train-volume.tif and train-labels.tif; or with images/ and labels/ (or "
+        "masks/); or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/) (default: synthetic EM)",
     )
     groups["run"].add_argument(
         "--out",
         type=Path,
         metavar="RUN",
-        help="folder for the run, new or empty (default: the first free name in runs/)",
+        help="folder for the run, new or empty (default: the first unused name in runs/)",
     )
     groups["run"].add_argument(
         "--resume",
         type=Path,
         metavar="RUN",
-        help="resume the run in this folder exactly where it stopped; only "
+        help="folder of a run to resume exactly where it stopped; only "
         + ", ".join(flag(name) for name in CHANGEABLE)
         + " may change",
     )
@@ -148,9 +148,9 @@ def make_parser(arguments: list[str]) -> Parser:
 
 
 def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Parse the command line: the settings given, --out, --resume.
+    """Parse the command line; return the given settings, --out and --resume.
 
-    The number of threads is not a setting of the run; it takes effect at once.
+    --threads is not a setting of the run; it takes effect at once.
     """
     parsed = vars(make_parser(arguments).parse_args(arguments))
     given = {name: value for name, value in parsed.items() if value is not None}
@@ -158,9 +158,11 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
     if wanted:
         threads.use(wanted)
     if resume and (data or out):
-        raise InputError("--resume uses the folder and the data of its run; drop --data and --out")
+        raise InputError(
+            "--resume uses the folder and the data of its run; leave out --data and --out"
+        )
     if data and ("images" in given or "labels" in given):
-        raise InputError("--data replaces --images and --labels; give either")
+        raise InputError("--data replaces --images and --labels; pass one or the other")
     if data:
         given |= dict(zip(("images", "labels"), find(data), strict=False))
     for name in ("images", "labels"):
@@ -191,7 +193,7 @@ def main() -> None:
 
 
 def draw(this: Run, scores: Validation, p: list[Array]) -> None:
-    """Draw the pictures of a run after a validation."""
+    """Draw the pictures of a run after each validation."""
     title = f"step {this.state.step}: {scores.summary(this.settings.score)}"
     draw_progress(this.folder, this.data, p, title)
 
@@ -220,7 +222,7 @@ def commands(this: Run) -> list[tuple[str, str]]:
 
 
 def summary(this: Run, scores: list[Score]) -> str:
-    """Summarize a finished run: how long, how good, and what to do next."""
+    """Summarize a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
     keys = results.HEADLINES[results.kind(this.data)]
     shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)

@@ -178,7 +178,7 @@ def test_refusals(tmp_path):
     )
     colour = np.random.default_rng(0).integers(0, 256, (30, 41, 3), np.uint8)
     Image.fromarray(colour).save(tmp_path / "colour.png")
-    assert "is a colour image" in refused(call("augment", images, tmp_path / "colour.png", *new))
+    assert "has 3 channels" in refused(call("augment", images, tmp_path / "colour.png", *new))
     assert "does not exist" in refused(call("augment", images, tmp_path / "none.tif", *new))
     for wrong in (("--augment", "all"), ("--samples", 0), ("--tile", 1), ("--seed", -1)):
         refused(call("augment", images, labels, *new, *wrong))

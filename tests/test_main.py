@@ -88,10 +88,14 @@ def test_blas(monkeypatch, found, written):
         (["minunet.data"], "'minunet.data' is not a command; did you mean python -m minunet.data?"),
         (["--versoin"], "'--versoin' is not an option; did you mean --version?"),
         (["--version", "train"], "--version takes no arguments; pass it alone"),
-        (["train", "--help"], "train is not an argument; run python -m minunet.train --help"),
+        (
+            ["train", "--help"],
+            "train is a command, not an argument; run python -m minunet.train --help",
+        ),
         (
             ["predict", "my model.npz", "a.tif"],
-            "predict is not an argument; run python -m minunet.predict 'my model.npz' a.tif",
+            "predict is a command, not an argument; "
+            "run python -m minunet.predict 'my model.npz' a.tif",
         ),
         (
             ["xyz"],

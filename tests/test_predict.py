@@ -375,7 +375,7 @@ def test_the_plan_of_cells(tmp_path):
     Image.fromarray(draw((1000, 500))).save(tmp_path / "a.png")
     text, _ = said(tmp_path)
     # 100 MB of libraries, 4 kB of parameters, 28 bytes for each pixel: more than a tile takes.
-    assert "memory    about 115MB, of which 14MB to find the cells of a slice" in text
+    assert "memory    about 115MB (finding the cells of a slice takes 14MB)" in text
 
 
 @pytest.mark.parametrize(("name", "held"), [("a.png", 1240), ("a.tif", 0)])
@@ -484,7 +484,7 @@ def test_what_is_refused(setting):
         file.write(draw((20, 31)))
         file.write(draw((20, 30)))
     message = refuse(setting, "colour.png")
-    assert "3 channels" in message
+    assert "3-channel images" in message
     assert "trained on 1" in message
     assert "several sizes" in refuse(setting, "sizes.tif")
     assert "does not exist" in refuse(setting, "none.png")

@@ -354,7 +354,7 @@ def test_resume_refuses_other_data(tmp_path, name, no_pictures):
     stack[2, 3, 4] ^= 1
     tifffile.imwrite(data / name, stack, photometric="minisblack")
     message = refused(call("train", "--resume", out, "--steps", 4))
-    assert "the data changed" in message
+    assert "have changed; start a new run" in message
     (data / name).unlink()
     assert name in refused(call("train", "--resume", out, "--steps", 4))
     assert contents(out) == before

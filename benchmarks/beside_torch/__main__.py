@@ -1,29 +1,30 @@
-"""Time and memory of minunet compared with PyTorch, on the same machine.
+"""Compare the time and memory of minunet with those of PyTorch, on the same machine.
 
     python benchmarks/beside_torch [--quick] [--save FOLDER] [--only forward step] [--widths 16]
     python benchmarks/beside_torch --again FOLDER
     python benchmarks/beside_torch --precision [--tile 572] [--channels 64]
     python benchmarks/beside_torch --device cuda
 
-Measures layers, the forms of a convolution from a naive loop to the one in use, inference, and a
-training step (forward, energy, backward, update; without dropout, whose masks differ in PyTorch),
-and prints Markdown tables. All sides start from the same weights and the same tile; their results
-are compared before anything is timed (`timing.CLOSE`). Networks of 64 channels or more have the
-depth and tile of the preset `paper`, narrower ones those of `laptop`. --save writes the numbers and
-a picture; --again makes the tables and the picture from saved numbers. --precision compares float32
-with float64 instead, in minunet alone. The defaults take about 10 minutes on 2 cores, --quick one.
+Measures single layers, the forms of a convolution from a naive loop to the one in use, inference,
+and a training step (forward, energy, backward and update, without dropout, because PyTorch would
+draw other masks), and prints Markdown tables. All sides start from the same weights and the same
+tile; their results are compared before anything is timed (`timing.CLOSE`). Networks of 64 channels
+or more have the depth and tile of the preset `paper`, narrower ones those of `laptop`. --save
+writes the numbers and a picture; --again makes the tables and the picture from saved numbers.
+--precision compares float32 with float64 instead, in minunet alone. The defaults take about 10
+minutes on 2 cores, --quick about one.
 
---device cuda prints the tables of inference and training step for CuPy and PyTorch on a GPU. We
+--device cuda prints the tables of inference and the training step for CuPy and PyTorch on a GPU. We
 have never run it on a GPU.
 
-| file              | what it is                                                           |
+| file              | contents                                                             |
 |-------------------|----------------------------------------------------------------------|
 | `__main__.py`     | the command: plan, measure, save                                     |
-| `work.py`         | what is timed: products, layers, networks, and the numbers in them   |
-| `timing.py`       | a process for each side; the sides agree first, then take turns      |
-| `minunet_side.py` | the work in minunet                                                  |
+| `work.py`         | the jobs that are timed: products, layers, networks, with their data |
+| `timing.py`       | one process per side; compare their results, then time them in turns |
+| `minunet_side.py` | the jobs in minunet                                                  |
 | `forms.py`        | simple forms of a convolution                                        |
-| `torch_side.py`   | the work in PyTorch                                                  |
+| `torch_side.py`   | the jobs in PyTorch                                                  |
 | `precision.py`    | float32 compared with float64                                        |
 | `tables.py`       | the tables                                                           |
 | `picture.py`      | the picture                                                          |
@@ -64,7 +65,7 @@ WHOLE_ROAD = (
     "torch channels-last",
 )
 CORNER, CORNER_ROAD = 6, ("naive loop", "taps")
-"""Size of the map, in pixels, on which the naive loop takes less than a second; its sides."""
+"""Size in pixels of a map on which the naive loop takes under a second; the forms timed on it."""
 
 ROAD = {
     16: work.Layer("laptop, contract0 conv 2", "conv_relu", 346, 16, 16),
@@ -73,7 +74,7 @@ ROAD = {
 
 
 def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work.Job]]]:
-    """List what to measure: section, sides, and the jobs that their processes do in order."""
+    """List what to measure: section, sides, and the jobs of these sides in order."""
     found: list[tuple[str, tuple[str, ...], list[work.Job]]] = [
         ("product", SIDES[:2], [work.Product(3000)])
     ]
@@ -102,18 +103,18 @@ def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
             progress.line(f"{section}: {', '.join(sides)}")
             with ExitStack() as stack:
                 workers = [stack.enter_context(Worker(side, options)) for side in sides]
-                # A network has many layers: each gets a fifth of the patience.
+                # A network has many layers: each gets a fifth of the time.
                 each = options._replace(patience=options.patience / (5 if len(jobs) > 1 else 1))
                 for job in jobs:
                     result = take_turns(workers, job, each)
-                    if len(jobs) == 1:  # the peak of a later job would include earlier ones
+                    if len(jobs) == 1:  # the peak of a later job would include that of earlier jobs
                         for worker in workers:
                             result[worker.side]["peak"] = worker.ask("peak")
                     measured["entries"].append(
                         {"section": section, "job": work.to_json(job), "sides": result}
                     )
                     progress.advance(tables.named(job))
-            if args.save:  # after each section, so that an interruption loses only one
+            if args.save:  # so that an interruption loses only one section
                 write(args.save, measured)
     return measured
 
@@ -148,18 +149,22 @@ def check(args: argparse.Namespace) -> None:
         import torch
 
         if not torch.cuda.is_available():
-            raise InputError("PyTorch finds no CUDA GPU; install its build for CUDA")
+            raise InputError("PyTorch finds no CUDA GPU; install a CUDA build of PyTorch")
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line; --quick and --device cuda measure less."""
+    """Parse the command line; --quick and --device cuda measure less."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog="More in the docstring of benchmarks/beside_torch/__main__.py.",
+        epilog="For details, see the docstring of benchmarks/beside_torch/__main__.py.",
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="8 and 16 channels, 2 rounds: about a minute")
+    add(
+        "--quick",
+        action="store_true",
+        help="measure only 8 and 16 channels, in 2 rounds: about a minute",
+    )
     add("--only", nargs="+", choices=SECTIONS, help="sections to measure (default: all)")
     add(
         "--widths",
@@ -175,11 +180,12 @@ def parse() -> argparse.Namespace:
         metavar="N",
         help="channels of the networks whose layers are timed (default: 16 64)",
     )
-    add("--rounds", type=int, help="minimum turns of each side (default: 5)")
+    add("--rounds", type=int, help="minimum number of turns of each side (default: 5)")
     add(
         "--patience",
         type=float,
-        help="seconds for more turns, up to four times as many (default: 10)",
+        help="seconds in which a job may take more turns than --rounds, up to four times as many "
+        "(default: 10)",
     )
     add(
         "--threads",
@@ -190,20 +196,24 @@ def parse() -> argparse.Namespace:
     add(
         "--as-is",
         action="store_true",
-        help="keep OPENBLAS_*, OMP_*, MKL_* and GOTO_* as set in the shell",
+        help="keep the variables OPENBLAS_*, OMP_*, MKL_* and GOTO_* of the shell",
     )
-    add("--compile", action="store_true", help="time torch.compile, too; needs a C++ compiler")
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="device (default: cpu)")
+    add("--compile", action="store_true", help="also time torch.compile; needs a C++ compiler")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="device to run on (default: cpu)")
     add("--save", type=Path, metavar="FOLDER", help="folder for beside_torch.json and .png")
     add(
         "--again",
         type=Path,
         metavar="FOLDER",
-        help="folder written by --save: print its tables, measure nothing",
+        help="folder written by --save: print its tables without measuring",
     )
-    add("--precision", action="store_true", help="compare float32 with float64, nothing else")
+    add("--precision", action="store_true", help="only compare float32 with float64")
     add("--channels", type=int, default=64, help="channels for --precision (default: 64)")
-    add("--tile", type=int, help="tile for --precision (default: that of the preset)")
+    add(
+        "--tile",
+        type=int,
+        help="tile size for --precision, in pixels (default: that of the preset)",
+    )
     args = parser.parse_args()
     quick = {"widths": [8, 16], "layers": [16], "rounds": 2, "patience": 0.0}
     whole = {"widths": [8, 16, 32, 64], "layers": [16, 64], "rounds": 5, "patience": 10.0}

@@ -1,9 +1,9 @@
-"""Simple forms of a convolution, each equal to `minunet/ops/conv2d.py` and slower or larger.
+"""Simple forms of a convolution, which compute the same as `minunet/ops/conv2d.py`.
 
-| form         | what it does                                           | its cost                 |
+| form         | how it works                                           | what it costs            |
 |--------------|--------------------------------------------------------|--------------------------|
-| `naive_loop` | six loops, one multiplication at a time                | interpreter, per product |
-| `pixel_loop` | two loops, a small product for each output pixel       | interpreter, per pixel   |
+| `naive_loop` | six loops, one multiplication at a time                | Python calls per product |
+| `pixel_loop` | two loops, a small product for each output pixel       | Python calls per pixel   |
 | `im2col`     | copies every window into a row, then one large product | memory for kh·kw maps    |
 
 The benchmark times them next to the forms in `minunet/fast`.

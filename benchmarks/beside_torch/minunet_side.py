@@ -35,11 +35,11 @@ FORMS: dict[str, Convolution] = {
     "Winograd, one thread": winograd.forward,
     "Winograd": winograd.forward,
 }
-"""Forms of the blue arrow, from the slowest to those in use; `taps` is the definition."""
+"""Forms of the blue arrow, from the slowest to those in use; "taps" is the definition."""
 
 
 class Side:
-    """The work of a process for minunet; `torch_side.Side` has the same methods.
+    """The side of minunet: does jobs in its own process; `torch_side.Side` has the same methods.
 
     Parameters
     ----------
@@ -53,21 +53,21 @@ class Side:
         threads.use(1 if name.endswith("one thread") else count)
 
     def prepare(self, job: Job) -> Callable[[], Tensors]:
-        """Return a function that does the job, its arguments ready, and returns arrays by name."""
+        """Prepare a job; return a function that does it and returns arrays by name."""
         if isinstance(job, Product):
-            a, b = self._there(*job.arrays())
+            a, b = self._to_device(*job.arrays())
             return lambda: {"product": a @ b}
         if isinstance(job, Network):
             return self._network(job)
         return self._layer(job)
 
-    def _there(self, *arrays: Array) -> list[Array]:
+    def _to_device(self, *arrays: Array) -> list[Array]:
         """Copy arrays to the device."""
         named = {str(k): a for k, a in enumerate(arrays)}
         return list(device.to_device(named, self.where).values())
 
     def _layer(self, job: Layer) -> Callable[[], Tensors]:
-        x, w, b, dy = self._there(*job.arrays())
+        x, w, b, dy = self._to_device(*job.arrays())
         if self.name in FORMS:
             return lambda: {"y": FORMS[self.name](x, w, b)}
         op = getattr(unet.ops_for(x), job.arrow)
@@ -82,7 +82,7 @@ class Side:
         if job.arrow == "conv_relu":
             given = (dy, op.forward(x, w, b), x, w)
         names = ("dx", "dw", "db")
-        unused = {"dx"} if job.of_image else set()  # computed, but no part of the comparison
+        unused = {"dx"} if job.of_image else set()  # computed, but not compared
         return lambda: {
             name: array
             for name, array in zip(names, op.backward(*given), strict=True)
@@ -93,7 +93,7 @@ class Side:
         arch = job.architecture
         params, *others = job.arrays()
         params = device.to_device(params, self.where)
-        x, labels, weights = self._there(*others)
+        x, labels, weights = self._to_device(*others)
         if not job.step:
             return lambda: {"logits": unet.forward(params, x, arch, remember=False)[0]}
         state = params, sgd.start(params)
@@ -105,7 +105,7 @@ class Side:
             dlogits = cross_entropy.backward(p, labels, weights)
             grads = unet.backward(state[0], activations, dlogits, arch)
             state = sgd.step(state[0], grads, state[1], RATE, MOMENTUM)
-            # Training reads the energy: on a GPU, waiting for it is part of the step.
+            # Training reads the energy, so on a GPU waiting for it is part of the step.
             return {"logits": logits, "energy": np.array(float(energy)), **grads}
 
         return step
@@ -122,7 +122,7 @@ class Side:
             cupy.cuda.Device().synchronize()
 
     def device_peak(self) -> int | None:
-        """Return the peak of the GPU's memory, in bytes: the pool never frees any."""
+        """Return the peak GPU memory in bytes: the size of the pool, which never shrinks."""
         if self.where == "cpu":
             return None
         import cupy
@@ -130,7 +130,7 @@ class Side:
         return cupy.get_default_memory_pool().total_bytes()
 
     def about(self) -> dict[str, Any]:
-        """Return versions, threads, and the kernels that BLAS has chosen."""
+        """Return the versions, the number of threads, and the kernels chosen by BLAS."""
         blas = [
             f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')})"
             for pool in threadpool_info()

@@ -1,4 +1,4 @@
-"""The picture: ratios by width, and all forms of a convolution on one layer."""
+"""The picture: time and memory ratios by width, and the speed of all forms of a convolution."""
 
 import statistics
 from pathlib import Path
@@ -16,7 +16,7 @@ LABELS = {"forward": "inference", "step": "training step"}
 
 
 def draw(path: Path, measured: dict[str, Any]) -> None:
-    """Draw what was measured: networks on the left, forms of a convolution on the right."""
+    """Draw the measurements: networks on the left, forms of a convolution on the right."""
     figure = drawing.figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     if any(tables.section_of(measured, "forward")) or any(tables.section_of(measured, "step")):

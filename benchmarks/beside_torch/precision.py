@@ -1,4 +1,4 @@
-"""The error of float32 on a whole network: logits and every gradient, compared with float64."""
+"""Errors of float32 on a whole network: logits and all gradients, compared with float64."""
 
 import time
 
@@ -16,7 +16,7 @@ LOGITS, GRADIENTS = 1e-4, 1e-3
 def run(job: work.Network, dtype: type[np.floating]) -> tuple[Tensors, float]:
     """Compute logits, energy and gradients in a dtype; return them and the seconds taken.
 
-    The numbers are float32 at first for both dtypes, so that only the computation differs.
+    The arguments are drawn in float32 for both dtypes, so that only the computation differs.
     """
     params, x, labels, weights = job.arrays()
     params = {name: w.astype(dtype) for name, w in params.items()}
@@ -30,14 +30,14 @@ def run(job: work.Network, dtype: type[np.floating]) -> tuple[Tensors, float]:
 
 
 def off(found: Array, exact: Array) -> tuple[float, float]:
-    """Return largest difference over largest magnitude, and norm of the difference over norm."""
+    """Return the difference relative to `exact`, by largest magnitude and by norm."""
     difference = found - exact
     largest = np.abs(difference).max() / np.abs(exact).max()
     return float(largest), float(np.linalg.norm(difference) / np.linalg.norm(exact))
 
 
 def main(channels: int, tile: int | None) -> None:
-    """Compare, and print the tensors with the largest errors.
+    """Print the errors of the energy, the logits and the five worst gradients.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The Markdown tables of the numbers that were measured."""
+"""Format the measured numbers as Markdown tables."""
 
 import statistics
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def ratio(entry: Entry) -> float:
 
 
 def product_rate(measured: dict[str, Any]) -> float:
-    """Return operations per second of a matrix product: the best turn of either library."""
+    """Return the operations per second of a matrix product, in the best turn of either library."""
     entry = next(section_of(measured, "product"))
     least = min(min(side["seconds"]) for side in entry["sides"].values())
     return work.from_json(entry["job"]).flop / least
@@ -69,7 +69,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def text(measured: dict[str, Any]) -> str:
-    """Format all tables for which there are numbers."""
+    """Format the tables of all sections that were measured."""
     parts = [machine(measured)]
     for channels, backward, entries in _layers(measured):
         way = "backward (dx, dw, db)" if backward else "forward"
@@ -83,7 +83,7 @@ def text(measured: dict[str, Any]) -> str:
 
 
 def machine(measured: dict[str, Any]) -> str:
-    """Format a table of the machine, its libraries and its speed."""
+    """Format the table of the machine, its libraries and its speed."""
     about = measured["machine"]
     ours, theirs = about["minunet"], about["torch"]
     entry = next(section_of(measured, "product"))
@@ -114,7 +114,7 @@ def machine(measured: dict[str, Any]) -> str:
 
 
 def _layers(measured: dict[str, Any]) -> Iterator[tuple[int, bool, list[Entry]]]:
-    """Yield the layers of each network, forward and backward."""
+    """Yield the channels of each network, True if backward, and the entries of its layers."""
     found: dict[tuple[int, bool], list[Entry]] = {}
     channels = 0
     for entry in section_of(measured, "layers"):
@@ -126,7 +126,7 @@ def _layers(measured: dict[str, Any]) -> Iterator[tuple[int, bool, list[Entry]]]
 
 
 def layers(entries: list[Entry], measured: dict[str, Any]) -> str:
-    """Format the layers of a network, one row each, and their sums."""
+    """Format the layers of a network, one per row, and their sums."""
     rate, sides = product_rate(measured), list(entries[0]["sides"])
     head = ["layer", "GFLOP", *(f"{side}, ms" for side in sides)]
     head += ["GFLOP/s: minunet", "% of product", "best PyTorch", "% of product", "ratio"]
@@ -147,7 +147,7 @@ def layers(entries: list[Entry], measured: dict[str, Any]) -> str:
 
 
 def rated(flop: int, seconds: float, product: float) -> list[str]:
-    """Format GFLOP/s, and percent of the machine's matrix product."""
+    """Format GFLOP/s, absolute and as a percentage of the machine's matrix product."""
     if not flop:
         return ["–", "–"]
     rate = flop / seconds
@@ -159,7 +159,7 @@ def rated(flop: int, seconds: float, product: float) -> list[str]:
 
 
 def road(measured: dict[str, Any]) -> str:
-    """Format the forms of a convolution, each with the map that it was timed on."""
+    """Format the table of the forms of a convolution, each with the map on which it was timed."""
     head = [
         "form",
         "convolution",
@@ -184,7 +184,7 @@ def road(measured: dict[str, Any]) -> str:
 
 
 def networks(measured: dict[str, Any], section: str) -> str:
-    """Format whole networks: seconds and memory of each side."""
+    """Format the table of whole networks, with the time and the memory of each side."""
     head = ["network", "side", "seconds", "GFLOP/s", "% of product", "÷ best PyTorch", "of minima"]
     product, rows = product_rate(measured), []
     for entry in section_of(measured, section):
@@ -201,7 +201,7 @@ def networks(measured: dict[str, Any], section: str) -> str:
 
 
 def agreement(measured: dict[str, Any]) -> str:
-    """Format how well the sides agreed before they were timed."""
+    """Format the largest differences between the results of the sides."""
     worst: dict[str, float] = {}
     for entry in measured["entries"]:
         errors = [side["error"] for side in entry["sides"].values()]

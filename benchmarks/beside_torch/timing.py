@@ -1,9 +1,9 @@
-"""Sides that take turns, each in a process of its own.
+"""Time several sides in turns, each in its own process.
 
 Each process does its job once to warm up and saves the result. If the results of all sides agree,
 the sides are timed in turns, in a different order every round, so that a change in the machine's
-speed affects all of them. Processes choose kernels and threads themselves: the variables of the
-shell for OpenBLAS, OpenMP and MKL are removed from their environment, unless `Options.as_is`.
+speed affects all of them. The libraries choose their kernels and threads themselves: unless
+`Options.as_is`, the variables of OpenBLAS, OpenMP and MKL are removed from the environment.
 """
 
 import json
@@ -24,41 +24,41 @@ import work
 from minunet.fast.allocator import keep_memory
 
 TURN = 0.06
-"""Length of a turn in seconds: short calls are repeated, a long one is made once."""
+"""Minimum length of a turn in seconds: a call that is shorter is repeated."""
 
 PAUSE = 0.03
-"""Seconds between turns, since threads of BLAS and OpenMP spin for a while before they sleep."""
+"""Seconds between turns, because BLAS and OpenMP threads spin for a while before they sleep."""
 
 CLOSE = dict.fromkeys(("product", "y", "dx", "dw", "db", "logits"), 1e-4) | {"energy": 1e-5}
-"""Largest difference allowed between results, relative to their largest magnitude."""
+"""Maximum difference between results, relative to their largest magnitude."""
 
 CLOSE_GRADIENT = 1e-3
-"""Largest error allowed for a gradient of a whole network: norm of the difference over norm.
+"""Maximum error of a gradient of a whole network: the norm of the difference over the norm.
 
-Rounding moves some values past the kink of a ReLU, or makes another pixel the largest of four, and
-a few entries change by much more than the rest: PyTorch's own two layouts differ by more than 1e-3
-of the largest magnitude, but by 2e-4 in the norm.
+Rounding can move a value across the kink of a ReLU, or make another pixel the largest of four; a
+few entries then change much more than the rest. PyTorch's own two layouts differ by more than 1e-3
+of the largest magnitude, but only by 2e-4 in the norm.
 """
 
 
 class Options(NamedTuple):
     """How to measure."""
 
-    rounds: int  # minimum turns of each side
-    patience: float  # seconds for more turns, up to four times as many
+    rounds: int  # minimum number of turns of each side
+    patience: float  # seconds in which a job may take more turns, up to four times as many
     threads: int
     device: str = "cpu"
     as_is: bool = False  # keep the environment of the shell
 
 
 def environment(as_is: bool) -> dict[str, str]:
-    """Return the environment of a process, without variables that choose kernels or threads."""
+    """Return the shell's environment, without variables that choose kernels or threads."""
     chosen = () if as_is else ("OPENBLAS_", "OMP_", "MKL_", "GOTO_")
     return {name: value for name, value in os.environ.items() if not name.startswith(chosen)}
 
 
 class Worker:
-    """A process that works for one side."""
+    """A process that does the jobs of one side."""
 
     def __init__(self, side: str, options: Options) -> None:
         self.side = side
@@ -71,7 +71,7 @@ class Worker:
         )
 
     def ask(self, do: str, argument: Any = None) -> Any:
-        """Send the process a request, and wait for the answer."""
+        """Send a request to the process, and wait for the answer."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -80,7 +80,7 @@ class Worker:
             pass  # the process has ended: there is no answer to read
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the process of {self.side} ended; see its error above")
+            raise RuntimeError(f"the process of {self.side} has ended; its error is above")
         return json.loads(answer)
 
     def __enter__(self) -> "Worker":
@@ -93,7 +93,7 @@ class Worker:
 
 
 def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> dict[str, Any]:
-    """Measure all sides on a job.
+    """Time all sides on a job, after comparing their results.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
 
     Returns
     -------
-    dict : side → "seconds" of each turn, and the largest "error" of its results
+    dict : side → {"seconds": list with one entry per turn, "error": largest error of its results}
 
     Raises
     ------
@@ -120,7 +120,8 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
         errors = {side: differences(path, first) for side, path in paths.items()}
     for side, error in errors.items():
         for name, value in error.items():
-            assert value <= CLOSE.get(name, CLOSE_GRADIENT), f"{side}: {name} is {value:.1e} off"
+            allowed = CLOSE.get(name, CLOSE_GRADIENT)
+            assert value <= allowed, f"{side}: {name} is {value:.1e} off; {allowed:.0e} is allowed"
     seconds: dict[str, list[float]] = {worker.side: [] for worker in workers}
     started = time.monotonic()
     for turn in range(4 * options.rounds):
@@ -134,9 +135,9 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
 
 
 def differences(path: Path, reference: Path) -> dict[str, float]:
-    """Compare two files of results; return the error of each by name, see `CLOSE`."""
+    """Compare two files of results; return the error of each result by name."""
     with np.load(path) as found, np.load(reference) as expected:
-        assert set(found) == set(expected), f"{sorted(found)} against {sorted(expected)}"
+        assert set(found) == set(expected), f"results {sorted(found)}, expected {sorted(expected)}"
         return {
             name: difference(found[name], expected[name], np.inf if name in CLOSE else 2)
             for name in expected
@@ -144,26 +145,26 @@ def differences(path: Path, reference: Path) -> dict[str, float]:
 
 
 def difference(found: np.ndarray, expected: np.ndarray, order: float) -> float:
-    """Return the norm of the difference of two arrays, relative to that of the second.
+    """Return the norm of the difference of two arrays, relative to the norm of the second.
 
     Parameters
     ----------
     found, expected : arrays
-    order : float      order of the norm over all entries; infinite: the largest magnitude
+    order : float      order of the norm over all entries; infinity: the largest magnitude
 
     Raises
     ------
     AssertionError
         If their shapes differ. A nan makes the difference infinite.
     """
-    assert found.shape == expected.shape, f"{found.shape} against {expected.shape}"
+    assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
     norm = np.linalg.norm(expected.ravel(), order)
     value = float(np.linalg.norm((found - expected).ravel(), order) / norm)
     return value if np.isfinite(value) else float("inf")
 
 
 def once(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Return the seconds of one call; freeing its result is included."""
+    """Return the seconds that one call takes, including freeing its result."""
     started = time.perf_counter()
     call()
     wait()
@@ -171,7 +172,7 @@ def once(call: Callable[[], Any], wait: Callable[[], None]) -> float:
 
 
 def turn(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Return the median seconds of the calls in one turn; the first of several is not counted."""
+    """Return the median seconds of the calls in one turn, without the first of several."""
     seconds, started = [once(call, wait)], time.perf_counter()
     while seconds[0] < TURN and (len(seconds) < 2 or time.perf_counter() - started < TURN):
         seconds.append(once(call, wait))
@@ -179,7 +180,7 @@ def turn(call: Callable[[], Any], wait: Callable[[], None]) -> float:
 
 
 def peak() -> int:
-    """Return the peak of this process's memory, in bytes.
+    """Return the peak memory of this process, in bytes.
 
     On Linux, `getrusage` includes the peak of the process that started this one, so /proc is read
     instead.
@@ -193,9 +194,9 @@ def peak() -> int:
 
 
 def serve(name: str, device: str, threads: int) -> None:
-    """Work for a side: read requests from standard input, one per line, and answer each."""
+    """Do the jobs of a side: read requests from standard input, one per line, and answer each."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # libraries may print, too
+    os.dup2(2, 1)  # so that whatever libraries print goes to standard error
     if name.startswith("torch"):
         from torch_side import Side
     else:

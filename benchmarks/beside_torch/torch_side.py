@@ -21,11 +21,11 @@ Results = Mapping[str, torch.Tensor]
 
 
 class Side:
-    """The work of a process for PyTorch; methods as in `minunet_side.Side`.
+    """The side of PyTorch: does jobs in its own process; methods as in `minunet_side.Side`.
 
     Parameters
     ----------
-    name : str         contains "channels-last", "compiled", both or neither
+    name : str         may contain "channels-last" and "compiled"
     where : str        "cpu" or "cuda"
     count : int        threads
     """
@@ -42,7 +42,7 @@ class Side:
         torch.backends.cudnn.benchmark = True  # use the fastest kernels
 
     def prepare(self, job: Job) -> Callable[[], Results]:
-        """Return a function that does the job, its arguments ready, and returns tensors by name."""
+        """Prepare a job; return a function that does it and returns tensors by name."""
         if isinstance(job, Product):
             a, b = (torch.from_numpy(m).to(self.where) for m in job.arrays())
             return lambda: {"product": a @ b}
@@ -50,7 +50,7 @@ class Side:
             return self._network(job)
         return self._layer(job)
 
-    def _there(self, tensor: torch.Tensor, learns: bool = False) -> torch.Tensor:
+    def _to_device(self, tensor: torch.Tensor, learns: bool = False) -> torch.Tensor:
         """Copy a map or a kernel to the device, in the layout of this side."""
         tensor = tensor.detach().to(self.where)
         if tensor.ndim == 4:
@@ -59,10 +59,10 @@ class Side:
 
     def _layer(self, job: Layer) -> Callable[[], Results]:
         x, w, b, dy = job.arrays()
-        x, dy = self._there(torch_unet.map_to_torch(x)), self._there(torch_unet.map_to_torch(dy))
+        x, dy = (self._to_device(torch_unet.map_to_torch(a)) for a in (x, dy))
         kernel = ".wu" if job.arrow == "upconv" else ".w"
         params = torch_unet.to_torch({kernel: w, ".b": b})
-        w, b = (self._there(p, job.backward) for p in params.values())
+        w, b = (self._to_device(p, job.backward) for p in params.values())
         run = {
             "conv_relu": lambda: functional.relu(functional.conv2d(x, w, b)),
             "upconv": lambda: functional.conv_transpose2d(x, w, b, stride=2),
@@ -89,9 +89,9 @@ class Side:
     def _network(self, job: Network) -> Callable[[], Results]:
         arch = job.architecture
         params, x, labels, weights = job.arrays()
-        x = self._there(torch_unet.map_to_torch(x))
-        labels, weights = self._there(torch.tensor(labels)), self._there(torch.tensor(weights))
-        params = {k: self._there(p, job.step) for k, p in torch_unet.to_torch(params).items()}
+        x = self._to_device(torch_unet.map_to_torch(x))
+        labels, weights = (self._to_device(torch.tensor(a)) for a in (labels, weights))
+        params = {k: self._to_device(p, job.step) for k, p in torch_unet.to_torch(params).items()}
 
         def infer() -> Results:
             with torch.inference_mode():
@@ -114,9 +114,9 @@ class Side:
 
     def to_numpy(self, results: Results) -> Tensors:
         """Copy results to the host, in minunet's layout and with its names."""
-        return dict(self._ours(name, t.detach().cpu()) for name, t in results.items())
+        return dict(self._to_minunet(name, t.detach().cpu()) for name, t in results.items())
 
-    def _ours(self, name: str, tensor: torch.Tensor) -> tuple[str, Array]:
+    def _to_minunet(self, name: str, tensor: torch.Tensor) -> tuple[str, Array]:
         if name in ("y", "dx", "logits"):
             return name, torch_unet.map_to_numpy(tensor)
         if tensor.ndim < 4:
@@ -131,11 +131,11 @@ class Side:
             torch.cuda.synchronize()
 
     def device_peak(self) -> int | None:
-        """Return the peak of the GPU memory held by PyTorch's pool, in bytes."""
+        """Return the peak size of PyTorch's pool of GPU memory, in bytes."""
         return torch.cuda.max_memory_reserved() if self.where.type == "cuda" else None
 
     def about(self) -> dict[str, Any]:
-        """Return versions, threads, and the kernels that were chosen."""
+        """Return the version, the number of threads, and the kernels chosen by PyTorch."""
         found = {
             "PyTorch": torch.__version__,
             "kernels": torch.backends.cpu.get_cpu_capability(),

@@ -1,7 +1,7 @@
-"""What is timed: products, layers and networks, and the numbers they work on.
+"""The jobs that are timed: products, layers and networks, with their data.
 
-A job is sent to the processes as JSON. Its numbers are drawn from a seed, so that every side has
-the same ones.
+A job is sent to the processes as JSON. Its data are drawn from a fixed seed, so that all sides have
+the same.
 """
 
 import math
@@ -17,7 +17,7 @@ from minunet.runs.settings import PRESETS
 
 
 class Product(NamedTuple):
-    """A product of two square matrices: a measure of the machine."""
+    """A product of two square matrices, as a measure of the machine's speed."""
 
     size: int
 
@@ -50,7 +50,7 @@ class Layer(NamedTuple):
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of products; dx and dw each take as many as the forward."""
+        """Floating-point operations of the products; dx and dw each take as many as the forward."""
         pairs = {"upconv": 4 * self.size**2, "maxpool": 0}.get(self.arrow, 9 * self.out**2)
         times = (1 if self.of_image else 2) if self.backward else 1
         return 2 * pairs * self.channels * self.features * times
@@ -58,8 +58,8 @@ class Layer(NamedTuple):
     def arrays(self) -> tuple[Array, Array, Array, Array]:
         """Draw map, kernel, bias and upstream gradient, float32, in minunet's layout.
 
-        Sums have variance 1 and biases are 8 or -8, so that a ReLU is on or off for a whole
-        channel: rounding cannot make two forms differ at its kink.
+        The sums have variance 1 and the biases are 8 or -8, so that a ReLU is on or off for a whole
+        channel. Rounding then cannot move a value across its kink.
         """
         rng = np.random.default_rng(0)
         side = 2 if self.arrow == "upconv" else 3
@@ -74,7 +74,7 @@ class Layer(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A whole network on one tile: inference, or a training step."""
+    """A whole network on one tile: inference or a training step."""
 
     channels: int
     depth: int
@@ -83,23 +83,23 @@ class Network(NamedTuple):
 
     @classmethod
     def of_width(cls, channels: int, step: bool = False) -> "Network":
-        """Return a network of the depth and tile of `paper` from 64 channels up, else `laptop`."""
+        """Return a network with depth and tile of `paper` from 64 channels on, else of `laptop`."""
         preset = PRESETS["paper" if channels >= 64 else "laptop"]
         return cls(channels, preset["depth"], preset["tile"], step)
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture of this network, without dropout, whose masks differ in PyTorch."""
+        """Its architecture, without dropout, because PyTorch would draw other masks."""
         return Architecture(depth=self.depth, channels=self.channels, dropout=0.0)
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of products; a step takes three times those of the forward."""
+        """Floating-point operations of the products; three times those of inference for a step."""
         rows = sizes.figure1(self.architecture, self.tile)
         return sum(row.flop for row in rows) * (3 if self.step else 1)
 
     def arrays(self) -> tuple[Tensors, Array, Array, Array]:
-        """Draw parameters, tile, labels and weight map; biases are not 0, so that they matter."""
+        """Draw parameters, with biases other than 0, tile, labels and weight map."""
         rng, arch = np.random.default_rng(0), self.architecture
         params = initialization.gaussian(arch, rng)
         for w in params.values():
@@ -112,7 +112,7 @@ class Network(NamedTuple):
         return params, x, labels, weights
 
     def layers(self) -> Iterator[Layer]:
-        """Yield the layers, all but the 1x1 convolution: first forward, then backward."""
+        """Yield all layers except the 1x1 convolution, first forward, then backward."""
         for backward in (False, True):
             for layer in self._forward_layers():
                 of_image = backward and layer.name == "contract0 conv 1"

@@ -1,20 +1,20 @@
-"""The ops of `minunet.ops` for float32 on the CPU: same names, same results, less time.
+"""Faster versions of the ops in `minunet.ops`, for float32 on the CPU.
 
-| file             | what makes it fast                                                           |
+| file             | why it is faster                                                             |
 |------------------|------------------------------------------------------------------------------|
 | `conv_relu.py`   | bias, ReLU and gradients are computed while a band of the map is in cache    |
 | `direct.py`      | the tap loop without copies: a shifted window is a run of pixels             |
 | `winograd.py`    | 36 products instead of 144, for layers with many channels                    |
-| `rectified.py`   | the upstream gradient of a ReLU, laid out for both forms above               |
+| `rectified.py`   | the upstream gradient of a ReLU, laid out as both forms above need it        |
 | `upconv.py`      | four taps as one matrix product                                              |
 | `maxpool.py`     | the definition, band by band                                                 |
 | `crop_concat.py` | the definition, band by band                                                 |
-| `blas.py`        | y += a · b without a temporary for the product                               |
+| `blas.py`        | y += a · b without a temporary array for the product                         |
 | `threads.py`     | every core works on bands of rows that fit into its cache                    |
 | `allocator.py`   | freed memory is kept for the next arrays                                     |
 
-`unet.ops_for` chooses between `minunet.fast` and `minunet.ops`. The other ops, `conv2d`, `dropout`
-and `relu`, are the definitions themselves.
+`unet.ops_for` chooses between `minunet.fast` and `minunet.ops`. Functions and results are the same,
+up to rounding. The other ops, `conv2d`, `dropout` and `relu`, are imported from `minunet.ops`.
 """
 
 from minunet.fast import conv_relu, crop_concat, maxpool, upconv

@@ -1,4 +1,4 @@
-"""Settings of the C library's allocator: it keeps the memory that arrays free."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 import os
@@ -7,11 +7,11 @@ import os
 def keep_memory() -> None:
     """Keep freed memory for the next arrays instead of returning it to the system.
 
-    The maps of each training step have the same sizes, but the C library returns large blocks to
-    the system, which then provides new ones page by page, cleared: 10 to 25 % of a step. With a C
-    library other than glibc, do nothing.
+    Every training step allocates maps of the same sizes. By default, glibc returns large blocks to
+    the system when they are freed; for the next array the system clears new pages, which takes 10
+    to 25 % of a step. If the C library is not glibc, this function does nothing.
     """
-    trim_threshold, mmap_threshold = -1, -3  # from its malloc.h
+    trim_threshold, mmap_threshold = -1, -3  # from glibc's malloc.h
     library = ctypes.CDLL(None) if os.name == "posix" else None
     if library is not None and hasattr(library, "mallopt"):
         library.mallopt(trim_threshold, 2**31 - 1)

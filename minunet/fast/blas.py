@@ -1,9 +1,9 @@
-"""y += a · b in BLAS, without a temporary for the product.
+"""Compute y += a · b in BLAS, without a temporary array for the product.
 
-NumPy's `matmul` can write a product to an array but not add it. BLAS can (β = 1 in C ← AB + βC),
-which matters where nine taps add to one map. SciPy exports the address of its `sgemm` for compiled
-code (`scipy.linalg.cython_blas`); this module calls it through `ctypes`, which releases the
-interpreter's lock, so that other threads keep running.
+NumPy's `matmul` can write a product to an array but cannot add it. BLAS can (β = 1 in C ← AB + βC),
+which saves memory traffic where nine taps are added to one map. SciPy exports the address of its
+`sgemm` for compiled code (`scipy.linalg.cython_blas`); this module calls it through `ctypes`, which
+releases Python's global interpreter lock, so that other threads keep running.
 """
 
 import ctypes
@@ -13,12 +13,12 @@ from typing import Any
 
 from minunet.array import Array
 
-FLOAT = 4  # bytes of the only dtype here
+FLOAT = 4  # bytes of a float32, the only dtype supported here
 
 
 @cache
 def _sgemm() -> Callable[..., None]:
-    """Return SciPy's single-precision matrix product; as in Fortran, it takes only addresses."""
+    """Return SciPy's `sgemm`; as in Fortran, every argument is passed by address."""
     from scipy.linalg import cython_blas
 
     capsule = cython_blas.__pyx_capi__["sgemm"]
@@ -37,16 +37,19 @@ ONE = ctypes.pointer(ctypes.c_float(1))
 
 
 def _operand(a: Array) -> tuple[bytes, Any]:
-    """Return whether BLAS must transpose `a`, and the distance of its rows (or columns, if so).
+    """Return the transpose flag of `a` for BLAS, and the distance between its rows, or columns.
 
-    An axis of length 1 is ignored: NumPy may give it any stride.
+    The flag is T if the columns of `a` are contiguous, not its rows; the distance is then that
+    between columns. The stride of an axis of length 1 is ignored, since NumPy may set it freely.
     """
     (m, n), (rows, columns) = a.shape, (stride // FLOAT for stride in a.strides)
     if (columns == 1 or n == 1) and (rows >= n or m == 1):
         return b"N", _int(max(rows, n))
     if (rows == 1 or m == 1) and (columns >= m or n == 1):
         return b"T", _int(max(columns, m))
-    raise ValueError(f"BLAS cannot read a matrix {a.shape} with strides {a.strides}")
+    raise ValueError(
+        f"BLAS cannot read a matrix {a.shape} with strides {a.strides}; make it contiguous first"
+    )
 
 
 def _address(a: Array) -> int:
@@ -58,8 +61,8 @@ def add_product(y: Array, a: Array, b: Array) -> None:
 
         y += a · b
 
-    Fortran's columns are contiguous, so it reads every matrix here as its transpose and computes
-    yᵀ += bᵀ · aᵀ.
+    In Fortran columns are contiguous, so BLAS reads each of these matrices as its transpose and
+    computes yᵀ += bᵀ · aᵀ.
 
     Parameters
     ----------

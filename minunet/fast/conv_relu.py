@@ -1,8 +1,8 @@
 """Convolution and ReLU at once: `ops/conv_relu.py` for float32 on the CPU.
 
-Layers with many channels and a large map use Winograd's form, the others the tap loop in bands. The
-gradient dx is a convolution, too, of the rectified upstream gradient and the kernel turned by 180°,
-so both forms serve forward and backward.
+Layers with many channels and a large map use Winograd's algorithm, the others the tap loop in
+bands. The gradient dx is also a convolution, of the rectified upstream gradient with the kernel
+rotated by 180°, so both forms can compute the forward and the backward.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     """Compute an unpadded convolution and its ReLU; see `ops/conv_relu.py`."""
     rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     form = winograd if winograd.pays(rows, columns, w) else direct
-    return form.forward(np.ascontiguousarray(x), w, b)  # a rotated tile is a view
+    return form.forward(np.ascontiguousarray(x), w, b)  # a rotated tile is not contiguous
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:

@@ -1,14 +1,16 @@
-"""The tap loop of `ops/conv_relu.py` in bands: a window is a run of pixels, read without a copy.
+"""The tap loop of `ops/conv_relu.py` in bands, without copying the shifted windows.
 
-In memory, the pixels of a map (H, W, C) are one list, row after row. The pixels that tap (i, j)
-reads for a band of outputs begin i·W + j pixels after those of tap (0, 0) and are contiguous: a
-matrix (pixels, C) that BLAS reads without a copy. The cost is at the right edge: an output row has
-kw - 1 pixels fewer than an input row, so kw - 1 results per row, which mix the end of the row with
-the start of the next, are discarded.
+In memory, the pixels of a map (H, W, C) are one list, row after row. For a band of outputs, tap
+(i, j) reads a contiguous part of that list, which starts i·W + j pixels after the part that tap
+(0, 0) reads. It is a matrix (pixels, C), which BLAS reads without a copy. This wastes some work at
+the right edge: an output row has kw - 1 pixels fewer than an input row, so the last kw - 1 results
+of each row, which mix the end of one input row with the start of the next, are discarded.
 
-Wide products are faster than thin ones. The kw pixels that one kernel row reads are neighbours, a
-run of kw·C numbers. In a matrix such runs must not overlap, so a product takes every kw-th run, and
-kw products, each begun a pixel later, take them all: kh·kw products as before, with kw·C for C.
+Products of wide matrices are faster than products of narrow ones. The kw pixels under one row of
+the kernel are adjacent: a run of kw·C numbers, which one product can multiply by the whole row. The
+rows of a matrix must not overlap, so one product takes only every kw-th run; kw products, each
+starting one pixel later, take all of them. There are kh·kw products as before, but each is kw times
+as wide and has 1/kw of the rows.
 """
 
 import numpy as np
@@ -19,11 +21,11 @@ from minunet.fast.rectified import rectified
 from minunet.fast.threads import count, fitting, over, scratch
 
 RUN = 512
-"""Minimum number of pixels in a product; with fewer, BLAS spends its time packing the kernel."""
+"""Minimum number of pixels in a product; with fewer, BLAS mostly spends its time packing."""
 
 
 def _runs(pixels: Array, first: int, many: int, kw: int) -> Array:
-    """View every kw-th run of kw pixels, from pixel `first`, as a matrix (many, kw·C)."""
+    """View `many` adjacent runs of kw pixels, from pixel `first` on, as a matrix (many, kw·C)."""
     return pixels[first : first + kw * many].reshape(many, kw * pixels.shape[1])
 
 
@@ -47,7 +49,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     pixels = x.reshape(-1, channels)
     kernel_rows = w.reshape(kh, kw * channels, features)
     y = np.empty_like(x, shape=(rows, columns, features))
-    # A whole row of each: NumPy broadcasts long rows several times faster than a few numbers.
+    # Repeated for a whole row, because NumPy broadcasts long rows several times faster.
     bias, zero = np.zeros_like(x, shape=(2, pitch, features))
     bias += b
 
@@ -67,10 +69,10 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Compute the gradients of a rectified convolution, all while a band is in the cache.
+    """Compute all gradients of a rectified convolution while a band is in the cache.
 
-    Each pixel of dz and the kh - 1 pixels above it, side by side, make the products kh times wider
-    again: with z[q] = [dz[q], dz[q - W], …, dz[q - (kh-1)·W]],
+    Here each pixel of dz is placed next to the kh - 1 pixels above it, which makes the products kh
+    times as wide: with z[q] = [dz[q], dz[q - W], …, dz[q - (kh-1)·W]],
 
         dx[q] = Σ_j z[q - j] · w[:, j]ᵀ        dw[:, :] = Σ_q [pixels[q] … pixels[q + kw-1]] ⊗ z[q]
 
@@ -121,7 +123,7 @@ def _gradients(dy: Array, y: Array, x: Array, w: Array, dx: Array | None) -> tup
 
 
 def _side_by_side(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Place each pixel of dz and the kh - 1 pixels above it side by side.
+    """Place each pixel of dz next to the kh - 1 pixels above it.
 
     Parameters
     ----------
@@ -131,13 +133,13 @@ def _side_by_side(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tupl
 
     Returns
     -------
-    z : (kw-1 + n·pitch, kh·O)         begins kw - 1 pixels before the band's first
+    z : (kw-1 + n·pitch, kh·O)         starts kw - 1 pixels before the band
     own : (n, pitch, O)                view of the rows of dz inside the band
     """
     kh, kw, _, features = shape
     many = kw - 1 + n * pitch
     z = scratch("side by side", dz, many, kh, features)
-    # With a pixel as one item, NumPy copies several times faster than number by number.
+    # NumPy copies several times faster if each pixel is one item.
     pixel = np.dtype((np.void, features * dz.itemsize))
     source, target = dz.view(pixel)[:, 0], z.view(pixel)[..., 0]
     for i in range(kh):

@@ -1,4 +1,4 @@
-"""Max pooling of `ops/maxpool.py`, band by band, so that its passes run in the cache."""
+"""Max pooling as in `ops/maxpool.py`, band by band, so that each band stays in the cache."""
 
 import numpy as np
 

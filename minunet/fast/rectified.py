@@ -1,10 +1,11 @@
-"""The upstream gradient of a rectified convolution, band by band, laid out for its gradients.
+"""The upstream gradient of a rectified convolution, in bands, laid out for the fast backward.
 
-The ReLU passes the gradient where its output was positive: dz = dy where y > 0, else 0. At an input
-pixel, the gradient of the convolution reads dz up to kh - 1 rows and kw - 1 columns before it, and
-0 beyond the edge. So the pixels of dz are listed row by row with kw - 1 zeros between two rows,
-which serve as the right edge of one and the left edge of the next. The rows of the list are then as
-long as the input's: tap (i, j) pairs pixel q of the input with pixel q - i·pitch - j of the list.
+The ReLU passes the gradient where its output was positive: dz = dy where y > 0, else 0. To compute
+dx at a pixel, the backward reads dz at that pixel and up to kh - 1 rows above and kw - 1 columns to
+the left of it; beyond the edge, dz is 0. So the pixels of dz are listed row by row with kw - 1
+zeros between two rows, which pad the right edge of one and the left edge of the next. The rows of
+the list are then as long as those of the input: tap (i, j) pairs pixel q of the input with pixel
+q - i·pitch - j of the list, where the pitch is the length of a row.
 """
 
 import numpy as np
@@ -14,19 +15,19 @@ from minunet.fast.threads import scratch
 
 
 def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -> Array:
-    """List the pixels of dz that matter to rows `first` to `first + n` of the input.
+    """List the pixels of dz that affect rows `first` to `first + n` of the input.
 
     Parameters
     ----------
     dy, y : (H-kh+1, W-kw+1, O)    upstream gradient, and output of the forward
     shape : (kh, kw, C, O)         shape of the kernel
-    first, n : int                 first row and number of rows; some may lie below the input
+    first, n : int                 first row and number of rows; some rows may lie below the input
 
     Returns
     -------
     ((n+kh-1)·W + kw-1, O)
-        Rows first-kh+1 … first+n-1 of dz, with zeros before each and after the last, in memory of
-        this thread that the next call overwrites.
+        Rows first-kh+1 … first+n-1 of dz, with zeros before each and after the last. The next call
+        in this thread overwrites them.
     """
     kh, kw = shape[:2]
     rows, columns, features = dy.shape

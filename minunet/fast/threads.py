@@ -1,13 +1,13 @@
-"""Threads over bands: every core works on a band of rows that fits into its cache.
+"""Threads over bands: each core works on one band of rows at a time, which fits into its cache.
 
-NumPy and BLAS release the interpreter's lock while they compute, so ordinary threads are enough. A
-map is cut into bands of a few rows, and each thread works on the same number of adjacent bands.
-BLAS has threads of its own and is limited to one meanwhile: two thread pools on the same cores
-slow each other down.
+NumPy and BLAS release Python's global interpreter lock while they compute, so ordinary threads are
+enough. A map is cut into bands of a few rows, and each thread works on the same number of adjacent
+bands. Meanwhile BLAS, which has its own threads, is limited to one: two thread pools on the same
+cores slow each other down.
 
-Which thread computes which band depends only on the sizes and the number of threads, and the sums
-of the threads are added in order: the same number of threads gives the same bits. Another number
-cuts other bands, and BLAS then adds in another order, so results differ in the last bits.
+The sizes and the number of threads determine which thread computes which band, and the sums of the
+threads are added in a fixed order. Results are therefore identical for the same number of threads.
+With another number, the bands differ, BLAS adds in another order, and the last bits may change.
 """
 
 import importlib
@@ -25,7 +25,7 @@ from threadpoolctl import ThreadpoolController
 from minunet.array import Array
 
 CACHE = 2**22
-"""Approximate maximum of bytes in a band: about the second-level cache of a core."""
+"""Approximate maximum size of a band in bytes: about the second-level cache of a core."""
 
 
 def cores() -> int:
@@ -40,21 +40,21 @@ _own = threading.local()
 
 
 def use(threads: int) -> None:
-    """Set the number of threads, of this module and of BLAS, for the whole process."""
+    """Set the number of threads for this module and for BLAS, in the whole process."""
     global _wanted
     _wanted = threads
     _blas().limit(limits=threads)
 
 
 def count() -> int:
-    """Return the number of threads that share the bands."""
+    """Return the number of threads that work on the bands."""
     return _wanted
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """Find the BLAS libraries: NumPy's, and SciPy's, which `fast/blas.py` calls."""
-    importlib.import_module("scipy.linalg")  # only loaded libraries are found
+    """Return a controller of NumPy's BLAS and of SciPy's, which `fast/blas.py` calls."""
+    importlib.import_module("scipy.linalg")  # threadpoolctl finds only loaded libraries
     return ThreadpoolController()
 
 
@@ -64,12 +64,12 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 def fitting(row_bytes: int, least: int = 1) -> int:
-    """Return how many rows of `row_bytes` bytes fit into the cache, but at least `least`."""
+    """Return the number of rows of `row_bytes` bytes that fit into the cache, at least `least`."""
     return max(CACHE // row_bytes, least, 1)
 
 
 def edges(rows: int, most: int) -> list[int]:
-    """Cut rows into bands of at most `most` rows, the same number of bands for every thread.
+    """Cut rows into bands of at most `most` rows, with the same number of bands for every thread.
 
     Returns
     -------
@@ -88,8 +88,8 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
     rows : int      rows of the map
     most : int      maximum number of rows in a band
     work : callable
-        Works on rows `first` to `first + n` in thread number `thread`, 0 … count() - 1. Each thread
-        works on its bands one after the other, from the top down.
+        Processes rows `first` to `first + n` in thread number `thread`, 0 … count() - 1. Each
+        thread works on its bands one after the other, from top to bottom.
     """
     threads = min(count(), rows)
     cuts = edges(rows, most)
@@ -101,7 +101,7 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
     with _blas().limit(limits=1, user_api="blas"):
         others = [
-            _helpers(threads - 1).submit(copy_context().run, share, k)  # e.g. np.errstate
+            _helpers(threads - 1).submit(copy_context().run, share, k)  # keeps np.errstate
             for k in range(1, threads)
         ]
         share(0)
@@ -110,20 +110,20 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
 
 def scratch(name: str, like: Array, *shape: int) -> Array:
-    """Return working memory of this thread, which the next call with the same `name` reuses.
+    """Return working memory for this thread; the next call with the same `name` reuses it.
 
-    A new array can cost more than a small computation, since the system provides its memory page
-    by page.
+    Allocating a new array can take longer than a small computation, because the system provides its
+    memory page by page.
 
     Parameters
     ----------
     name : str          distinguishes arrays that are in use at the same time
-    like : array        has the dtype of the result
-    shape : ints
+    like : array        an array with the dtype of the result
+    shape : ints        shape of the result
 
     Returns
     -------
-    array of that shape, not cleared
+    array of that shape, not initialized
     """
     size = math.prod(shape)
     memory = _own.__dict__.setdefault(like.dtype.str, {})

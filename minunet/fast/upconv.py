@@ -1,9 +1,9 @@
-"""The up-convolution of `ops/upconv.py` in bands: its four taps as one matrix product.
+"""The up-convolution of `ops/upconv.py` in bands, with its four taps as one matrix product.
 
     z[r, c, (i, j), :] = x[r, c, :] · w[i, j]        y[2r+i, 2c+j, :] = z[r, c, (i, j), :] + b
 
-Every input pixel is multiplied with all four taps, so they form one matrix (C, 4·O). The four
-results are then copied to their places, with the bias, while the band is in the cache.
+Every input pixel is multiplied by all four taps, so the taps form one matrix (C, 4·O). The four
+results are then copied to their places, and the bias added, while the band is in the cache.
 """
 
 import numpy as np

@@ -1,20 +1,20 @@
-"""Winograd's form of a 3x3 convolution: 36 products for 16 outputs instead of 144.
+"""Winograd's algorithm for a 3x3 convolution: 36 products for 16 outputs instead of 144.
 
 A polynomial of degree n is determined by its values at n + 1 points, and the value of a product of
-polynomials at a point takes one multiplication. Four outputs of a kernel with three taps are
+two polynomials at a point takes one multiplication. Four outputs of a kernel with three taps are
 coefficients of such a product, and the points 0, 1, -1, 2, -2, ∞ give (Winograd 1980; Lavin and
 Gray 2016, F(4x4, 3x3))
 
     y = Aᵀ [ (G g) ∘ (Bᵀ d) ]            d: 6 neighbouring inputs, g: 3 taps, y: 4 outputs
 
-where ∘ is elementwise. In two dimensions it applies along rows and columns: the map is cut into
-blocks of 6x6 inputs, 4 pixels apart, each of which gives 4x4 outputs. A block is written as a
-vector of 36, and each matrix as its Kronecker product with itself. With C channels the elementwise
-product becomes 36 matrix products (blocks, C) · (C, O), so the whole computation, transforms
-included, consists of matrix products.
+where ∘ is the elementwise product. In two dimensions this is applied along rows and columns: the
+map is cut into blocks of 6x6 inputs, 4 pixels apart, each of which gives 4x4 outputs. A block is
+written as a vector of 36 numbers, and each matrix as its Kronecker product with itself. With C
+channels the elementwise product becomes 36 matrix products (blocks, C) · (C, O), so the whole
+computation, including the transforms, consists of matrix products.
 
-The price is rounding: the matrices have entries from 1/24 to 8, and the largest relative error in
-float32 is about 1e-5, compared with 3e-7 for the tap loop.
+The disadvantage is rounding: the matrices have entries from 1/24 to 8, and the largest relative
+error in float32 is about 1e-5, compared with 3e-7 for the tap loop.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from minunet.array import Array
 from minunet.fast.rectified import rectified
 from minunet.fast.threads import over, scratch
 
-OUT, IN = 4, 6  # pixels along a side of a block: outputs, inputs
+OUT, IN = 4, 6  # pixels along a side of a block, in the output and in the input
 
 BT = np.array(
     [
@@ -42,14 +42,14 @@ G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0
 AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 INPUTS, KERNELS, OUTPUTS = (np.kron(m, m).astype(np.float32) for m in (BT, G, AT))
-"""Transforms of a block of inputs (36, 36), of a kernel (36, 9), and to the outputs (16, 36)."""
+"""Transforms of a block of inputs (36, 36), of a kernel (36, 9), and back to outputs (16, 36)."""
 
 BLOCKS = 128
-"""Blocks at a time, which are the rows of the matrix products."""
+"""Number of blocks processed at a time: the rows of the matrix products."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
-    """Return whether this form is faster: many channels, and many pixels per kernel transform."""
+    """Return True if this form is faster: for many channels and a large map."""
     narrower = min(w.shape[2:])
     return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
 
@@ -66,10 +66,10 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def input_gradient(dy: Array, y: Array, w: Array) -> Array:
-    """Compute the gradient of a rectified convolution for its input; see `direct.backward`.
+    """Compute the gradient of a rectified convolution at its input; see `direct.backward`.
 
     dx[r, c, :] = Σ_{i,j} dz[r-i, c-j, :] · w[i, j]ᵀ is the convolution of dz, padded with two zeros
-    on each side, and the kernel turned by 180°.
+    on each side, with the kernel rotated by 180°.
     """
     rows, columns, features = dy.shape
 
@@ -92,10 +92,10 @@ def _correlate(
 
     Parameters
     ----------
-    source : callable      (first, n) -> the rows that outputs `first` to `first + n` read, or fewer
+    source : callable      (first, n) → rows of the map for outputs `first` to `first + n`, or fewer
     shape : (H, W, O)      shape of the result
     w : (3, 3, C, O)       kernel
-    finish : callable      changes blocks of outputs (4, 4, n, across, O) in place
+    finish : callable      modifies blocks of outputs (4, 4, n, across, O) in place
 
     Returns
     -------

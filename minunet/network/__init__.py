@@ -1,13 +1,13 @@
-"""The network of Figure 1: graph, architecture, sizes, initial weights, device.
+"""The network of Figure 1: its graph, architecture, sizes, initial weights and device.
 
-| file                | what it is                                                              |
+| file                | contents                                                                |
 |---------------------|-------------------------------------------------------------------------|
 | `unet.py`           | the graph, written out twice: forward, and backward as its mirror image |
-| `architecture.py`   | depth, channels, variant, …, and the shape of every parameter           |
-| `sizes.py`          | valid tiles, the margin, Figure 1 as a table                            |
+| `architecture.py`   | depth, channels, variant and so on, and the shape of every parameter    |
+| `sizes.py`          | valid tile sizes, the margin, Figure 1 as a table                       |
 | `initialization.py` | initial weights                                                         |
-| `network.py`        | a network ready to run: an architecture with its parameters             |
-| `device.py`         | NumPy or CuPy: the only file that imports CuPy                          |
+| `network.py`        | an architecture with its parameters, ready to run                       |
+| `device.py`         | the choice of NumPy or CuPy; the only file that imports CuPy            |
 """
 
 from minunet.network import device, initialization, sizes, unet

@@ -1,4 +1,4 @@
-"""The architecture of Figure 1 in six fields, and the shape of every parameter they imply."""
+"""The architecture of a U-Net in six fields, which determine the shape of every parameter."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Variant = Literal["paper", "release"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """Architecture of a U-Net; the defaults are the paper's (31,030,658 parameters).
+    """Architecture of a U-Net; the defaults are those of the paper (31,030,658 parameters).
 
     Level 0 is full resolution, and each level further down halves it. The stage below the last
     level is the bottom.
@@ -70,19 +70,22 @@ class Architecture:
 
     @property
     def dropout_stages(self) -> tuple[str, str]:
-        """Stages that end with dropout: the end of the contracting path (section 3.1)."""
+        """The stages that end with dropout, at the end of the contracting path (section 3.1)."""
         return f"contract{self.depth - 1}", "bottom"
 
     def below(self, level: int) -> str:
-        """Return the stage whose output the up-convolution of `level` takes."""
+        """Return the stage whose output is the input of the up-convolution of `level`."""
         return "bottom" if level == self.depth - 1 else f"expand{level + 1}"
 
     def width(self, level: int) -> int:
-        """Return the feature channels of a level; level `depth` is the bottom."""
+        """Return the number of feature channels at a level; level `depth` is the bottom."""
         return self.channels * 2**level
 
     def upconv_width(self, level: int) -> int:
-        """Return the output channels of a level's up-convolution: half its input's (section 2)."""
+        """Return the number of output channels of the up-convolution of a level.
+
+        It is half of its input channels (section 2), except in the last one of the release.
+        """
         keeps = self.variant == "release" and level == 0
         return self.width(1) if keeps else self.width(level)
 

@@ -1,7 +1,7 @@
-"""NumPy or CuPy: the only file that imports CuPy.
+"""The choice of NumPy or CuPy; the only file that imports CuPy.
 
-Parameters are copied to the device once. Each tile follows with
-``np.asarray(tile, like=parameter)``, and every op then runs where its arguments are.
+Parameters are copied to the device once, and each tile with ``np.asarray(tile, like=parameter)``.
+Every op then runs on the device of its arguments.
 """
 
 from typing import Literal, get_args
@@ -25,12 +25,12 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
     Returns
     -------
     name : {"cpu", "cuda"}
-    reason : str                         one line for the user
+    reason : str                         one line to print
 
     Raises
     ------
     InputError
-        If the device is unknown; or if CUDA is requested but not available: then the message says
+        If the device is unknown, or if CUDA is requested but not available. The message then says
         what to install.
     """
     if wanted not in get_args(Wanted):
@@ -49,7 +49,7 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
 
 
 def _missing() -> str | None:
-    """Return what a GPU run needs that is missing here, or None."""
+    """Return why CUDA cannot be used, and what to install; None if it can."""
     try:
         import cupy
     except ImportError:
@@ -71,5 +71,5 @@ def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:
 
 
 def to_host(array: Array) -> Array:
-    """Copy an array from its device to the host; return a host array as it is."""
+    """Copy an array from its device to the host; return a host array unchanged."""
     return array if isinstance(array, np.ndarray) else array.get()

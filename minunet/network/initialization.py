@@ -1,8 +1,8 @@
-"""Initial weights (paper, section 3): a Gaussian of standard deviation √(2/N), biases 0.
+"""Initial weights (paper, section 3): Gaussian with standard deviation √(2/N); biases are 0.
 
 N is "the number of incoming nodes of one neuron": kh·kw·C for a convolution. In an up-convolution
 every output pixel depends on one tap of every input channel, so N is C. The authors' release
-divides the size of Caffe's kernel by the length of its first axis instead, which gives 4·O.
+instead divides the size of Caffe's kernel by the length of its first axis, which gives 4·O.
 """
 
 import math
@@ -15,7 +15,7 @@ from minunet.network.architecture import Architecture
 
 
 def incoming_nodes(name: str, shape: tuple[int, ...], arch: Architecture) -> int:
-    """Return N of the kernel `name` with the shape (kh, kw, C, O)."""
+    """Return N for the kernel called `name`, of shape (kh, kw, C, O)."""
     kh, kw, c, o = shape
     if not name.endswith(".wu"):
         return kh * kw * c
@@ -35,7 +35,7 @@ def gaussian(
 
     Returns
     -------
-    params : dict            an array (kh, kw, C, O) or (O,) for each name in `arch.shapes()`
+    params : dict            float array (kh, kw, C, O) or (O,) for each name in `arch.shapes()`
     """
     params: dict[str, Array] = {}
     for name, shape in arch.shapes().items():

@@ -1,4 +1,4 @@
-"""A network that is ready to run: an architecture with its parameters."""
+"""An architecture with its parameters, ready to run."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from minunet.network.architecture import Architecture
 
 
 class Network(NamedTuple):
-    """Parameters, the architecture they belong to, and the scaling of the input.
+    """Parameters, their architecture, and the scaling of the input.
 
     Parameters
     ----------
-    params : dict           on any device, see `Architecture.shapes`
+    params : dict           arrays on any device, see `Architecture.shapes`
     arch : Architecture
-    scaled : callable       scales a tile (n, n, C) as in training; by default it is already scaled
+    scaled : callable       scales a tile (n, n, C) as in training; default: no scaling
     """
 
     params: Tensors
@@ -25,11 +25,11 @@ class Network(NamedTuple):
     scaled: Callable[[Array], Array] = np.asarray
 
     def to_device(self, array: Array) -> Array:
-        """Copy an array to the device of the parameters; if it is already there, return it."""
+        """Copy an array to the device of the parameters, unless it is already there."""
         return np.asarray(array, like=self.params["out.b"])
 
     def logits(self, tile: Array) -> Array:
-        """Run a tile through the network, keeping nothing for a backward pass.
+        """Run a tile through the network, without keeping activations for a backward pass.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Sizes along the U: valid tile sizes, the size of the output, and Figure 1 as a table.
+"""Valid tile sizes, the size of the map at every arrow, and Figure 1 as a table.
 
 A 3x3 convolution removes two pixels, a pooling halves the size, and an up-convolution doubles it.
 With d poolings and a map of m pixels at the bottom:
@@ -21,12 +21,12 @@ Stages = list[tuple[str, tuple[int, ...]]]
 
 
 def margin(depth: int) -> int:
-    """Return the pixels that a tile loses on each side: 92 for the paper's four poolings."""
+    """Return how many pixels a tile loses on each side: 92 for the paper's four poolings."""
     return 6 * 2**depth - 4
 
 
 def output_size(size: int, depth: int) -> int:
-    """Return the size of the segmentation of a tile: 388 for the paper's 572.
+    """Return the output size of a tile: 388 for the paper's 572.
 
     Raises
     ------
@@ -47,12 +47,13 @@ def stages(size: int, depth: int) -> Stages:
 
     Returns
     -------
-    list of (stage, (s0, s1, s2)) : size of the input of a stage and of its two convolutions, pixels
+    list of (stage, (s0, s1, s2))
+        Sizes of the input of a stage, and of the outputs of its two convolutions, in pixels.
 
     Raises
     ------
     InputError
-        If the size is not valid at this depth: the message names the nearest valid sizes.
+        If the size is not valid at this depth; the message names the nearest valid sizes.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def stages(size: int, depth: int) -> Stages:
 
 
 def _walk(size: int, depth: int) -> Stages | None:
-    """Return the sizes along the U, or None if a pooling meets an odd size or nothing is left."""
+    """Return the sizes along the U; None if a pooling gets an odd size or the output is empty."""
     walk: Stages = []
     s = size
     for level in range(depth):
@@ -94,7 +95,7 @@ def is_valid(size: int, depth: int) -> bool:
 
 
 def valid_sizes(depth: int) -> Iterator[int]:
-    """Yield the valid tile sizes from the smallest up, without end: they are 2^depth pixels apart.
+    """Yield all valid tile sizes, from the smallest up; they are 2^depth pixels apart.
 
     Examples
     --------
@@ -107,7 +108,7 @@ def valid_sizes(depth: int) -> Iterator[int]:
 
 
 def nearest_valid(size: int, depth: int) -> tuple[int | None, int]:
-    """Return the largest valid size ≤ `size`, or None if there is none, and the smallest ≥ `size`.
+    """Return the largest valid size ≤ `size` (None if there is none) and the smallest ≥ `size`.
 
     Examples
     --------
@@ -122,7 +123,7 @@ def nearest_valid(size: int, depth: int) -> tuple[int | None, int]:
 
 
 def check_tile(shape: tuple[int, ...], arch: Architecture) -> None:
-    """Raise an `InputError` unless a tile of this shape can enter the network."""
+    """Raise an `InputError` unless the network accepts a tile of this shape."""
     if len(shape) != 3 or shape[2] != arch.in_channels:
         raise InputError(
             f"the tile has the shape {shape}; this network needs (H, W, {arch.in_channels})"
@@ -139,7 +140,7 @@ class Row(NamedTuple):
     size: int  # size of the resulting map, pixels
     channels: int
     parameters: int
-    flop: int  # floating-point operations of the forward pass; a multiply-add is two
+    flop: int  # floating-point operations of the forward pass; a multiply-add counts as two
     memory: int  # bytes kept for the backward pass, for a float32 tile
 
 
@@ -153,7 +154,7 @@ def figure1(arch: Architecture, size: int) -> list[Row]:
 
     Returns
     -------
-    list of Row, in the order in which data passes through the U
+    list of Row, from the input to the output of the U
 
     Raises
     ------
@@ -164,7 +165,7 @@ def figure1(arch: Architecture, size: int) -> list[Row]:
 
     def conv(stage: str, name: str, arrow: str, s: int, memory: int) -> None:
         kh, kw, c, o = shapes[f"{stage}.w{name}"]
-        # An output pixel of an up-convolution sees one tap; one of a convolution sees all.
+        # An output pixel of an up-convolution uses one tap, that of a convolution all of them.
         seen = 1 if name == "u" else kh * kw
         flop = 2 * s * s * seen * c * o
         rows.append(Row(stage, arrow, s, o, kh * kw * c * o + o, flop, memory * s * s * o))

@@ -1,4 +1,4 @@
-"""The U-Net of Figure 1, written out twice: `forward` down and up the U, `backward` its mirror.
+"""The U-Net of Figure 1, written out twice: `forward`, and `backward` as its mirror image.
 
 Where the forward copies a map across the U, the backward adds the two gradients that come back.
 The stages are `contract0` … `contract3`, `bottom`, `expand3` … `expand0`; level 0 is full
@@ -29,8 +29,8 @@ __all__ = ["Architecture", "backward", "forward", "ops_for"]
 def ops_for(x: Array) -> ModuleType:
     """Return the package of ops for `x`: `minunet.fast` for float32 in NumPy, else `minunet.ops`.
 
-    Float64 is for checking, so it runs the definitions. So does a GPU: the fast forms are made for
-    the caches of a CPU. Their results equal those of the definitions up to rounding.
+    Float64 is used for checking, so it runs the definitions. So does a GPU, because the fast forms
+    are designed for the caches of a CPU. The results are equal up to rounding.
     """
     return fast if isinstance(x, np.ndarray) and x.dtype == np.float32 else ops
 
@@ -42,14 +42,14 @@ def forward(
     rng: np.random.Generator | None = None,
     remember: bool = True,
 ) -> tuple[Array, Tensors]:
-    """Compute the logits a_k of every class for the pixels at the centre of a tile.
+    """Compute the logits a_k of every class for the central pixels of a tile.
 
     Parameters
     ----------
     params : dict                  see `initialization.gaussian`
     x : (H, W, in_channels)        the tile; H and W are valid, see `sizes.is_valid`
     arch : Architecture
-    rng : numpy Generator or None  training, with dropout; None: prediction, without
+    rng : numpy Generator or None  draws the dropout masks in training; None: no dropout
     remember : bool                False frees each activation after its last use in the forward
 
     Returns
@@ -60,8 +60,8 @@ def forward(
     Raises
     ------
     InputError
-        If the tile has an invalid size, the wrong number of channels, or another dtype than the
-        parameters.
+        If the tile has an invalid size, the wrong number of channels, or a dtype that differs from
+        that of the parameters.
     """
     _check_tile(x, params, arch)
     op = ops_for(x)
@@ -104,18 +104,18 @@ def backward(
     *,
     release: bool = False,
 ) -> Tensors:
-    """Compute the gradient of the energy for every parameter: `forward`, last line first.
+    """Compute the gradient of the energy with respect to every parameter: `forward` in reverse.
 
     Parameters
     ----------
-    params, arch                   the arguments of `forward`
-    activations : dict             its result
+    params, arch                   arguments of `forward`
+    activations : dict             result of `forward`
     dlogits : (H-2m, W-2m, K)      gradient of the energy with respect to the logits
-    release : bool                 True empties `activations` along the way, to free their memory
+    release : bool                 True frees each activation after its last use in the backward
 
     Returns
     -------
-    grads : dict                   the keys and shapes of `params`
+    grads : dict                   with the keys and shapes of `params`
     """
     op = ops_for(dlogits)
     kept = activations if release else dict(activations)
@@ -141,7 +141,7 @@ def backward(
     for level in reversed(range(arch.depth)):  # contracting path, upwards
         stage = f"contract{level}"
         dx = op.maxpool.backward(dx, kept.pop(f"{stage}.argmax"))
-        dx += dskip.pop(level)  # copied, so add
+        dx += dskip.pop(level)  # the map was copied, so the gradients add
         dx, double_conv_grads = _double_conv_backward(params, stage, dx, kept)
         grads |= double_conv_grads
 
@@ -149,7 +149,7 @@ def backward(
 
 
 def _check_tile(x: Array, params: Tensors, arch: Architecture) -> None:
-    """Raise an `InputError` unless the network can take this tile."""
+    """Raise an `InputError` unless the network accepts this tile."""
     sizes.check_tile(x.shape, arch)
     dtype = params["out.w"].dtype
     if x.dtype != dtype:
@@ -175,7 +175,7 @@ def _double_conv_forward(
     a2 = op.conv_relu.forward(a1, params[f"{stage}.w2"], params[f"{stage}.b2"])
     kept = {f"{stage}.x": x, f"{stage}.a1": a1}
     if rng is not None and arch.dropout > 0 and stage in arch.dropout_stages:
-        # The backward needs only the dropped map: its da2 is 0 wherever the dropout is 0.
+        # The backward needs a2 only after dropout: where the mask is 0, the gradient is 0 anyway.
         a2, kept[f"{stage}.mask"] = op.dropout.forward(a2, arch.dropout, rng)
     kept[f"{stage}.a2"] = a2
     return a2, kept if remember else {}

@@ -10,13 +10,14 @@
 | `crop_concat.py`  | copy and crop (grey)                  |
 | `dropout.py`      | none: section 3.1, last sentence      |
 | `cross_entropy.py`| none: the energy of section 3         |
-| `taps.py`         | the loop that the spatial ops share   |
+| `taps.py`         | the loop that all spatial ops use     |
 
 A feature map is ``(H, W, C)``: one image, channels last. A backward takes the upstream gradient and
 what it needs from the forward. It returns one gradient for each array argument of the forward, in
 that order and with that argument's shape and dtype. No op writes to an argument.
 
-These are the definitions. On the CPU in float32, `minunet.fast` runs instead, equal up to rounding.
+These are the definitions. For float32 on the CPU, `minunet.fast` runs instead; its results equal
+those of the definitions up to rounding.
 """
 
 from minunet.ops import (

@@ -3,8 +3,8 @@
     y[r, c, :] = b + Σ_{i,j} x[r+i, c+j, :] · w[i, j]
 
 Every output pixel needs its whole neighbourhood, so a 3x3 kernel makes the map two pixels smaller
-each way (paper, section 2). The kernel is not flipped: as in all of deep learning, "convolution"
-here means what mathematics calls cross-correlation.
+in each direction (paper, section 2). The kernel is not flipped: as everywhere in deep learning,
+"convolution" means what mathematicians call cross-correlation.
 """
 
 import numpy as np

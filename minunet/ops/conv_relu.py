@@ -1,9 +1,9 @@
-"""The blue arrow of Figure 1: 3x3 convolution, ReLU.
+"""3x3 convolution and ReLU: the blue arrows of Figure 1.
 
     y = max(conv2d(x), 0)
 
-The paper follows every 3x3 convolution by a ReLU. Computing both at once saves a pass over the map;
-`minunet/fast/conv_relu.py` does so, and its tests compare it with this definition.
+In the paper, a ReLU follows every 3x3 convolution. Computing both at once saves a pass over the
+map: `minunet/fast/conv_relu.py` does so, and its tests compare it with this definition.
 """
 
 from minunet.array import Array

@@ -2,9 +2,9 @@
 
     y = [up, centre of skip]        along the channels, upsampled map first
 
-Unpadded convolutions make `up` smaller than `skip`, the map of the contracting path on its level,
-so `skip` is cropped to its centre. For every valid tile the difference in size is even: the centre
-is exact, and no rounding rule is needed.
+Unpadded convolutions make `up` smaller than `skip`, the map of the contracting path at the same
+level, so `skip` is cropped to its centre. For every valid tile the difference in size is even, so
+the margin is the same on both sides.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from minunet.array import Array
 
 
 def centre(shape: tuple[int, ...], inside: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the rows and columns of a window of size `shape` at the centre of a map `inside`."""
+    """Return the rows and columns of the central window of `shape` in a map of shape `inside`."""
     top, left = (inside[0] - shape[0]) // 2, (inside[1] - shape[1]) // 2
     return slice(top, top + shape[0]), slice(left, left + shape[1])
 
@@ -34,7 +34,7 @@ def forward(up: Array, skip: Array) -> Array:
 
 
 def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Compute the gradients: split the channels, and pad with zeros what was cropped away.
+    """Compute the gradients: split the channels, and fill in zeros where `skip` was cropped.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def log_softmax(logits: Array) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Class probabilities p_k.
+    """Compute the class probabilities p_k.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def softmax(logits: Array) -> Array:
 
     Returns
     -------
-    p : (H, W, K)            1 in the sum over the classes
+    p : (H, W, K)            sums to 1 over the classes
     """
     return np.exp(log_softmax(logits))
 
@@ -68,7 +68,7 @@ def forward(logits: Array, labels: Array, weight_map: Array) -> tuple[Array, Arr
 def backward(p: Array, labels: Array, weight_map: Array) -> Array:
     """Compute the gradient of the energy; there is no upstream gradient, since dE/dE = 1.
 
-        dlogits[r, c, k] = w[r, c] · (p[r, c, k] - 1 where k is the label, else 0)
+        dlogits[r, c, k] = w[r, c] · (p[r, c, k] - t)        t = 1 where k is the label, else 0
 
     Parameters
     ----------

@@ -2,8 +2,8 @@
 
     y = x ∘ mask        mask = 1/(1-rate) with probability 1-rate, else 0
 
-As in Caffe, the elements that remain are scaled up in training, so that prediction needs no
-scaling. Each element is dropped independently.
+As in Caffe, the remaining elements are scaled up in training, so that prediction needs no scaling.
+Each element is dropped independently.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
     ----------
     x : (H, W, C)
     rate : float               in [0, 1)
-    rng : numpy Generator      draws on the host: the same seed drops the same on any device
+    rng : numpy Generator      draws on the host, so a seed drops the same elements on any device
 
     Returns
     -------
@@ -31,7 +31,7 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
 
 
 def backward(dy: Array, mask: Array) -> Array:
-    """Compute the gradient of dropout: 0 for a dropped element, scaled for the others.
+    """Compute the gradient of dropout: 0 for dropped elements, scaled for the others.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
     y[r, c] = max over the four taps (i, j) of x[2r+i, 2c+j]
 
-Both sides of the map must be even; on a valid tile (`network/sizes.py`) they are at every level.
+H and W must be even; for a valid tile (`network/sizes.py`) they are even at every level.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""The idiom of every spatial op: a loop over kernel taps.
+"""The loop over kernel taps that all spatial ops use.
 
-A kernel of kh x kw taps is kh·kw small linear layers. Each is applied to a shifted window of the
-map, and the results are summed, so there is never more than one shifted copy of a map.
+A kernel of kh x kw taps is a set of kh·kw small linear layers. Each layer is applied to a shifted
+window of the map and its result added to the sum, so that only one window is in use at a time.
 """
 
 from collections.abc import Iterator

@@ -4,7 +4,7 @@
 
 Each input pixel becomes a 2x2 block of outputs, with one linear layer per tap. The blocks do not
 overlap, so every output pixel depends on exactly one tap. An up-convolution is the transpose of a
-2x2 convolution with stride 2, and its backward is that convolution.
+2x2 convolution with stride 2, so its backward is that convolution.
 """
 
 import numpy as np

@@ -1,15 +1,15 @@
 """From an image of any size to probabilities, classes and cells.
 
-| file              | what it is                                                        |
+| file              | contents                                                          |
 |-------------------|-------------------------------------------------------------------|
 | `tiling.py`       | the overlap-tile strategy of Figure 2                             |
-| `averaging.py`    | the average over turned and flipped versions of an image          |
-| `model.py`        | a trained model in a notebook: load it, segment an array          |
-| `stack.py`        | a stack, slice by slice, into files larger than memory            |
-| `instances.py`    | numbered cells from the probability of cell                       |
-| `tile_choice.py`  | which tile computes least within the memory there is              |
+| `averaging.py`    | the average over rotated and flipped versions of an image         |
+| `model.py`        | a trained model in Python: load it, segment an array              |
+| `stack.py`        | segment a stack slice by slice, into files larger than memory     |
+| `instances.py`    | from a probability map to numbered cells                          |
+| `tile_choice.py`  | the tile size with the least computation within a memory limit    |
 | `memory.py`       | how much memory a prediction takes                                |
-| `output_files.py` | the TIFF files that `predict` writes, mapped while they are made  |
+| `output_files.py` | the files that `predict` writes, memory-mapped meanwhile          |
 """
 
 from minunet.prediction.model import Model, load

@@ -1,11 +1,11 @@
-"""The average over rotated versions (paper, section 4): logits of the image turned and flipped.
+"""Averaging over rotated and flipped versions of an image (paper, section 4).
 
-The network is not equivariant to a quarter turn or a flip, so each version gives another answer.
-The whole image is turned, mirrored beyond its edges and segmented; the logits are turned back and
-averaged, before the soft-max. Turning each tile by itself would be wrong: the pixels beyond its
-edge would not turn with it.
+The network is not equivariant to rotations and flips, so each version gives a different result.
+The whole image is rotated or flipped, mirrored beyond its edges and segmented; the logits are
+transformed back and averaged, before the soft-max. Transforming each tile by itself would be wrong,
+because the pixels beyond its edge would stay where they are.
 
-The paper averages "7 rotated versions" and says no more. The release averages the 4 flips.
+The paper averages "7 rotated versions" without saying which. The release averages the 4 flips.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,17 +27,17 @@ def windows(
     total: Array | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> Iterator[Window]:
-    """Segment an image part by part, as `tiling.windows` does, but averaged over its symmetries.
+    """Segment an image window by window, as `tiling.windows` does, averaged over symmetries.
 
-    The tiles of a turned image do not coincide with those of the upright one, so no average is
-    known before the last version is done: until then, all versions are added up in one map.
+    The tiles of a rotated image do not coincide with those of the original, so no window is final
+    before the last version is done. Until then, the logits of all versions are summed in one map.
 
     Parameters
     ----------
     network : Network
     image : (H, W, C)             on the host, in memory or mapped
     tiling : Tiling
-    total : (H, W, K) or None     array to add up in, such as a mapped file; None: in memory
+    total : (H, W, K) or None     array for the sums, such as a mapped file; None: in memory
     advance : callable            called after every tile
 
     Yields
@@ -56,9 +56,9 @@ def windows(
         total = np.empty(shape, network.params["out.b"].dtype)
     total[...] = 0
     for which in versions:
-        turned, turned_total = symmetry(image, which), symmetry(total, which)  # views
-        for at, logits in tiles.windows(network, turned, tiling):
-            turned_total[at] += logits
+        version, version_total = symmetry(image, which), symmetry(total, which)  # views
+        for at, logits in tiles.windows(network, version, tiling):
+            version_total[at] += logits
             advance()
     for rows in bands(total.shape):
         yield np.s_[rows, : total.shape[1]], total[rows] / len(versions)
@@ -67,12 +67,12 @@ def windows(
 def logits(
     network: Network, image: Array, tiling: Tiling, advance: Callable[[], None] = lambda: None
 ) -> Array:
-    """Logits (H, W, K) of a whole image; the parameters are those of `windows`."""
+    """Compute the logits (H, W, K) of a whole image; the parameters are those of `windows`."""
     return tiles.assemble(windows(network, image, tiling, advance=advance), image)
 
 
 def probabilities(
     network: Network, image: Array, tiling: Tiling, advance: Callable[[], None] = lambda: None
 ) -> Array:
-    """Class probabilities (H, W, K) of a whole image; the parameters are those of `windows`."""
+    """Compute the class probabilities (H, W, K) of a whole image; parameters as in `windows`."""
     return cross_entropy.softmax(logits(network, image, tiling, advance))

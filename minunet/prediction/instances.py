@@ -1,12 +1,12 @@
-"""Number the cells in a map of the probability of cell.
+"""Find and number the cells in a probability map.
 
-Touching cells are trained with background between them (paper, section 3): in each, the pixels
-whose 3×3 neighbourhood contains the other become background. So the cells are the connected
-components where the probability is high; afterwards those border pixels are given back to them.
+In training, touching cells are separated by background (paper, section 3): each loses the pixels
+whose 3×3 neighbourhood contains the other. In prediction, the cells are therefore the connected
+components of high probability, and the lost border pixels are then given back to them.
 
-Components are 4-connected, so that a diagonal step of wrong pixels does not join two cells. In
-their 2015 release the authors used 8-connected components and dropped those of up to 500 pixels.
-They left holes open, as we do, and gave no pixels back.
+Components are 4-connected, so that two cells are not joined by wrong pixels that only touch
+diagonally. In their 2015 release, the authors used 8-connected components and dropped those of up
+to 500 pixels. Like us, they did not fill holes; unlike us, they did not give border pixels back.
 """
 
 import numpy as np
@@ -20,12 +20,12 @@ MOST = 65535
 
 
 def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border: int = 1) -> Array:
-    """Find the cells in a probability map, and number them.
+    """Find and number the cells in a probability map.
 
     Parameters
     ----------
-    p : (H, W)            probability of cell
-    threshold : float     a pixel is cell if its probability exceeds this
+    p : (H, W)            probability of the class cell
+    threshold : float     a pixel belongs to a cell if its probability exceeds this
     smallest : int        minimum size of a component, pixels; smaller ones are dropped
     border : int          pixels given back to a cell where it touches another; 0 for none
 
@@ -47,7 +47,7 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
     if in_order.size > MOST:
         raise InputError(
             f"found {in_order.size} cells of at least {smallest} pixels, but a mask holds at most "
-            f"{MOST}; raise --smallest to drop more specks"
+            f"{MOST}; raise --smallest to drop more small ones"
         )
     number = np.zeros(count + 1, np.uint16)
     number[in_order] = np.arange(1, in_order.size + 1)
@@ -59,8 +59,8 @@ def give_back(cells: Array, border: int) -> Array:
 
     A gap is background that a morphological closing with a square of 2·border + 1 pixels fills and
     that has two cells within 2·border pixels. The closing does not reach beyond the ends of a gap,
-    and a cell with no other cell nearby keeps its outline exactly. Gaps of one pixel stay: the
-    separation removes a pixel from each cell, so such a gap was there before.
+    and a cell with no other cell nearby keeps its outline exactly. Gaps of one pixel stay, because
+    separating two cells removes a pixel from each: such a gap was already in the labels.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def give_back(cells: Array, border: int) -> Array:
     (H, W), in the dtype of `cells`
     """
     background = cells == 0
-    edge = border + 1  # padded, so that no cell is closed with the edge of the image
+    edge = border + 1  # padding, so that no gap between a cell and the image edge is closed
     padded = np.pad((~background).astype(np.uint8), edge)
     closed = scipy.ndimage.grey_closing(padded, 2 * border + 1)[edge:-edge, edge:-edge] > 0
     gap = background & closed & _two_within(2 * border, cells) & ~_two_within(1, cells)
@@ -83,7 +83,7 @@ def give_back(cells: Array, border: int) -> Array:
 
 
 def _two_within(reach: int, cells: Array) -> Array:
-    """Mark the pixels that have two cells within a number of pixels, (H, W) bool."""
+    """Mark the pixels that have two cells within `reach` pixels, (H, W) bool."""
     window, none = 2 * reach + 1, np.iinfo(np.int32).max
     lowest = scipy.ndimage.minimum_filter(np.where(cells > 0, cells.astype(np.int32), none), window)
     return lowest < scipy.ndimage.maximum_filter(cells, window)

@@ -1,4 +1,4 @@
-"""Memory: amounts as people write them, and estimates of what a prediction needs."""
+"""Parse and format amounts of memory, and estimate how much a prediction needs."""
 
 import argparse
 import re
@@ -15,20 +15,20 @@ UNITS = {
 }
 
 LIBRARIES = 1e8
-"""Bytes for Python, its libraries, and everything not counted."""
+"""Bytes for Python, its libraries, and everything else that is not counted."""
 
 SPARE = 1.25
-"""Memory that a forward pass takes, relative to what it asks for: the allocator cannot reuse all of
-the memory that is freed in small pieces."""
+"""Ratio of the memory that a forward pass takes to the size of its arrays: the allocator cannot
+reuse all of the memory that is freed in small pieces."""
 
 LABELLING = 28
-"""Bytes per pixel of a slice while its cells are found (`instances.from_probability`)."""
+"""Bytes per pixel of a slice that finding its cells takes (`instances.from_probability`)."""
 
 FLOAT = 4  # bytes
 
 
 def parse_bytes(text: str) -> int:
-    """Parse an amount of memory in bytes; an argument type of the command line.
+    """Parse an amount of memory and return it in bytes; an argparse type.
 
     Examples
     --------
@@ -38,13 +38,13 @@ def parse_bytes(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
     if match is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a valid memory size; use e.g. 500MB, 2GB, 1.5GiB or 2000000000"
+            f"{text!r} is not a valid memory size; pass e.g. 500MB, 2GB, 1.5GiB or 2000000000"
         )
     return round(float(match[1]) * UNITS[match[2] or ""])
 
 
 def format_bytes(size: float) -> str:
-    """Format an amount of memory, rounded up, as `parse_bytes` reads it.
+    """Format an amount of memory in bytes, rounded up, so that `parse_bytes` can read it.
 
     Examples
     --------
@@ -59,14 +59,14 @@ def format_bytes(size: float) -> str:
 def of_prediction(
     arch: Architecture, rows: int, columns: int, held: int = 0, labelled: int = 0
 ) -> float:
-    """Estimate the peak memory of a prediction, in bytes, without mapped files.
+    """Estimate the peak memory of a prediction in bytes, without memory-mapped files.
 
     Parameters
     ----------
     arch : Architecture
     rows, columns : int     size of a tile, pixels
-    held : int              bytes of a slice that is not mapped
-    labelled : int          pixels of a slice in which cells are to be found
+    held : int              bytes of a slice, 0 if it is memory-mapped
+    labelled : int          pixels of a slice, 0 if no cells are to be found in it
     """
     # While a slice is read, the previous one may still be in memory.
     busy = max(SPARE * of_forward(arch, rows, columns), LABELLING * labelled, held)
@@ -74,11 +74,11 @@ def of_prediction(
 
 
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
-    """Estimate the peak memory of a forward pass without a backward, in bytes of float32.
+    """Estimate the peak memory in bytes of a forward pass in float32 without a backward.
 
-    Summed at every arrow of Figure 1: the maps waiting to be copied across the U, the input of the
-    stage, the input and the output of the arrow, and the workspace of its fast form, of which every
-    thread keeps a part.
+    It is the largest sum at any arrow of Figure 1: the maps waiting to be copied across the U, the
+    input of the stage, the input and the output of the arrow, and the workspace of its fast form,
+    part of which every thread keeps.
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
     waiting: list[int] = []
@@ -105,7 +105,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:
-    """Bytes of workspace of Winograd's form, where it is used: shared, and per thread."""
+    """Return the workspace of Winograd's form in bytes, shared and per thread; 0 if not used."""
     c, o = shape[2:]
     if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
         return 0, 0

@@ -1,4 +1,4 @@
-"""A trained model, as a notebook uses it: load a checkpoint, segment an array.
+"""A trained model in Python: load a checkpoint, segment an array.
 
 import minunet
 model = minunet.load("runs/em/best.npz")
@@ -35,7 +35,7 @@ class Model(NamedTuple):
 
     params: Tensors  # on any device
     settings: Settings
-    step: int  # after which they were saved
+    step: int  # training step after which the parameters were saved
 
     @property
     def architecture(self) -> Architecture:
@@ -45,13 +45,13 @@ class Model(NamedTuple):
     def segment(
         self, image: Array, tiling: Tiling | None = None, progress: OnTile | None = None
     ) -> Array:
-        """Segment an image or a stack of any size, tiled, mirrored and scaled as in training.
+        """Segment an image or a stack of any size by overlapping tiles, scaled as in training.
 
         Parameters
         ----------
-        image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. With three
-                                     axes it is a stack of greyscale slices, never a colour image
-        tiling : Tiling or None      None: the tile of the training, without averaging
+        image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. An array
+                                     with three axes is a stack of greyscale slices
+        tiling : Tiling or None      None: the tile size of training, without averaging
         progress : callable or None  called after every tile with the tiles done and their total
 
         Returns
@@ -61,9 +61,8 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            If the image has another shape or number of channels, or a value that is not a finite
-            real number; or if the tiling is not valid.
-
+            If the image has an invalid shape or number of channels, or values that are not finite
+            real numbers, or if the tiling is not valid.
         """
         image = np.asarray(image)
         stack = self._stack(image)
@@ -89,7 +88,7 @@ class Model(NamedTuple):
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float            0 ≤ t < 1; a pixel is cell where its probability exceeds this
+        threshold : float            in [0, 1): a pixel belongs to a cell if its probability exceeds this
         progress : callable or None  see `segment`
 
         Returns
@@ -118,19 +117,19 @@ class Model(NamedTuple):
         total: Array | None = None,
         advance: Callable[[], None] = lambda: None,
     ) -> Iterator[Iterator[Window]]:
-        """Segment a stack slice by slice and part by part, so that nothing needs to fit in memory.
+        """Segment a stack slice by slice and window by window, so that it need not fit in memory.
 
         Parameters
         ----------
-        images : sequence of (H, W, C)     each may be loaded when it is indexed
+        images : sequence of (H, W, C)     may load each image when it is indexed
         tiling : Tiling
         total : (H, W, K) or None          array for averages, see `averaging.windows`
         advance : callable                 called after every tile
 
         Yields
         ------
-        parts : iterator     of a slice: windows with their class probabilities (h, w, K). Use it up
-                             before the next slice
+        parts : iterator     windows of a slice, with their class probabilities (h, w, K); exhaust
+                             it before taking the next slice
         """
         scaling = self.settings.scaling
         stack = None if scaling == "image" else scale_of(images, scaling)
@@ -143,14 +142,14 @@ class Model(NamedTuple):
             del image, parts  # before the next slice is loaded
 
     def _stack(self, image: Array) -> Array:
-        """Bring an image or a stack into the shape (Z, H, W, C), and check shape and values."""
+        """Reshape an image or a stack to (Z, H, W, C); check its shape and its values."""
         channels = self.architecture.in_channels
         stack = image[np.newaxis] if image.ndim == 2 else image
         stack = stack[..., np.newaxis] if stack.ndim == 3 else stack
         if stack.ndim != 4 or stack.shape[3] != channels or 0 in stack.shape:
             valid = "(H, W) or (Z, H, W)" if channels == 1 else f"(Z, H, W, {channels})"
             raise InputError(
-                f"the image has the shape {image.shape}; this model segments {valid}"
+                f"the image has the shape {image.shape}; this model needs {valid}"
                 + ("" if channels == 1 else ": for a single image, pass image[np.newaxis]")
             )
         if image.dtype.kind not in "buif" or not all(map(all_finite, stack)):
@@ -161,14 +160,14 @@ class Model(NamedTuple):
 
 
 def check_two_classes(settings: Settings, purpose: str) -> None:
-    """Raise an `InputError` unless the model has two classes, as `purpose` needs."""
+    """Raise an `InputError` unless the model has the two classes that `purpose` needs."""
     classes = len(settings.label_values)
     if classes != 2:
         raise InputError(f"{purpose} need a two-class model; this one has {classes} classes")
 
 
 def of_checkpoint(saved: Checkpoint, name: Name) -> Model:
-    """Make a model of a checkpoint, with its parameters on a device."""
+    """Make a model from a checkpoint, with its parameters on a device."""
     params = to_device(saved.params, name)
     return Model(params, Settings.from_json(saved.settings), saved.step)
 
@@ -179,7 +178,7 @@ def load(path: str | Path, device: Wanted = "auto") -> Model:
     Parameters
     ----------
     path : str or Path                   `best.npz` or `last.npz` in the folder of a run
-    device : {"auto", "cpu", "cuda"}     auto: a GPU if there is one
+    device : {"auto", "cpu", "cuda"}     auto: a GPU if there is one, else the CPU
 
     Returns
     -------

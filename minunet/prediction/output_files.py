@@ -1,7 +1,7 @@
-"""The result files of a prediction, mapped while they are written, since they may exceed memory.
+"""The result files of a prediction, memory-mapped because they may be larger than memory.
 
-Until the last pixel is written, all of them are in a folder `unfinished-…` inside the folder for
-the results: nobody sees half a result, and if something fails that folder is removed.
+Until they are complete, they are in a folder `unfinished-…` inside the folder for the results, so
+that they cannot be mistaken for complete results. If the prediction fails, that folder is removed.
 """
 
 import math
@@ -27,7 +27,7 @@ Mapped: TypeAlias = np.memmap[Any, Any]
 OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
 
 CLASSIC = 2**32 - 2**25
-"""Maximum bytes of pixels in a classic TIFF file, such as an ImageJ hyperstack."""
+"""Maximum size in bytes of the pixels of a classic TIFF file, such as an ImageJ hyperstack."""
 
 
 class Layout(NamedTuple):
@@ -45,13 +45,13 @@ class Layout(NamedTuple):
 
 
 def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Layout, Layout]:
-    """Lay out `probability.tif` and `labels.tif`.
+    """Return the layouts of `probability.tif` and `labels.tif`.
 
     Parameters
     ----------
-    shape : (Z, H, W)     of the stack; a single slice is written without its first axis
-    classes : int         with two, the probability of class 1 is written; with more, that of each
-    cells : bool          labels number cells, in uint16; else they are classes, in uint8
+    shape : (Z, H, W)     shape of the stack; a single slice is written without its first axis
+    classes : int         if 2, only the probability of class 1 is written; otherwise that of each
+    cells : bool          True: labels are numbered cells, uint16; False: classes, uint8
     """
     slices, *plane = shape
     z, axis = ((slices,), "Z") if slices > 1 else ((), "")
@@ -73,16 +73,17 @@ def check_space(out: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if needed > free:
         raise InputError(
-            f"the results need {format_bytes(needed)} but {there} has {format_bytes(free)} free; "
+            f"the results need {format_bytes(needed)}, but {there} has {format_bytes(free)} free; "
             "name a folder on another disk with -o"
         )
 
 
 @contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
-    """Lend a folder inside `out`, which is created if needed; at the end its files move to `out`.
+    """Yield a temporary folder inside `out`; at the end of the block, move its files to `out`.
 
-    If anything is raised before, including Ctrl-C, the folder and its files are removed.
+    `out` is created if needed. After an exception, including Ctrl-C, the temporary folder and its
+    files are removed instead.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=out) as name:
@@ -124,6 +125,6 @@ def scratch(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
-    """Reserve the space of a file on disk: running out of it while writing to a map is a crash."""
+    """Reserve disk space for a file: writing to a mapped file crashes if the disk is full."""
     if sys.platform == "linux":
         os.posix_fallocate(file.fileno(), 0, size)

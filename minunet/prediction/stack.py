@@ -1,4 +1,4 @@
-"""Segment a stack into arrays that may be mapped files, slice by slice."""
+"""Segment a stack slice by slice, into arrays that may be memory-mapped files."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,19 +14,19 @@ from minunet.prediction.tiling import Tiling, Window
 from minunet.report import run_pictures
 
 SHOWN = 512
-"""Maximum side of a slice in the preview, pixels: of a larger one every n-th pixel is drawn."""
+"""Maximum side of a slice in the preview, pixels; larger ones are drawn with every n-th pixel."""
 
 
 class Labelling(NamedTuple):
     """How probabilities become labels."""
 
-    values: tuple[int, ...]  # in the label files, of the classes 0 … K-1
-    cells: bool  # labels number cells; else they are classes
-    threshold: float | None  # of class 1; None: the most probable class, for cells 0.5
+    values: tuple[int, ...]  # value in the label files of each class 0 … K-1
+    cells: bool  # True: labels are numbered cells; False: classes
+    threshold: float | None  # of class 1; None: the most probable class, or 0.5 for cells
     smallest: int  # minimum size of a cell, pixels
 
     def classes(self, p: Array) -> Array:
-        """Choose the class of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
+        """Return the label of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
         if self.threshold is None:
             which = p.argmax(axis=-1)
         else:
@@ -34,7 +34,7 @@ class Labelling(NamedTuple):
         return np.array(self.values, np.uint8)[which]
 
     def number(self, p: Array) -> Array:
-        """Find and number the cells (H, W) of a slice, by the probability of cell (H, W)."""
+        """Find and number the cells (H, W) of a slice, from the probability map (H, W)."""
         threshold = 0.5 if self.threshold is None else self.threshold
         return instances.from_probability(p, threshold, self.smallest)
 
@@ -49,14 +49,14 @@ class Task(NamedTuple):
 
     @property
     def tiles(self) -> int:
-        """Number of tiles of a slice, in all of its averaged versions."""
+        """Number of tiles of a slice, over all the versions that are averaged."""
         return self.tiling.tile_count(self.shape[1:], self.model.architecture.depth)
 
 
 class Maps(NamedTuple):
-    """Results of a stack, in memory or mapped."""
+    """Results for a stack, in memory or memory-mapped."""
 
-    p: Array  # (Z, 1, H, W): probability of class 1; with more than two classes (Z, K, H, W)
+    p: Array  # (Z, 1, H, W): probability of class 1; (Z, K, H, W) if there are more than two
     labels: Array  # (Z, H, W)
 
 
@@ -67,7 +67,7 @@ def segment(
     total: Array | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Segment a stack into `maps`, and free every slice when it is done.
+    """Segment a stack into `maps`, freeing every slice when it is done.
 
     Parameters
     ----------

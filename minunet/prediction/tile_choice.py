@@ -1,8 +1,8 @@
-"""Choose the tile size for a prediction: what the margin costs, and what fits into memory.
+"""Choose the tile size for a prediction, from the cost of the margin and the memory available.
 
-At the aligned step every tile size gives the same result (`minunet.prediction.tiling`), so it only
-affects time and memory. The computation for the margin is thrown away: the larger the tile, the
-smaller that part, and the larger the maps that are in memory at once.
+At the aligned step every tile size gives the same result (`minunet.prediction.tiling`), so the size
+affects only time and memory. Computing the margin is wasted work: a larger tile wastes a smaller
+part of its computation, but its maps take more memory.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from minunet.prediction.tiling import Tiling, aligned_step
 
 
 def flop(arch: Architecture, rows: int, columns: int) -> int:
-    """Floating-point operations of the forward pass of a tile; a multiply-add is two."""
+    """Count the floating-point operations of a forward pass; a multiply-add counts as two."""
     down, across = sizes.figure1(arch, rows), sizes.figure1(arch, columns)
     return sum(
         row.flop // row.size**2 * row.size * column.size
@@ -25,9 +25,10 @@ def flop(arch: Architecture, rows: int, columns: int) -> int:
 
 
 def endless(arch: Architecture) -> float:
-    """Floating-point operations per pixel of an infinitely large tile, which has no margin.
+    """Compute the operations per pixel for an infinitely large tile, whose margin is negligible.
 
-    For a tile of n pixels they are a polynomial a·n² + b·n + c; this is a, from three tiles.
+    The operations for a tile of n x n pixels are a polynomial a·n² + b·n + c. Three tile sizes
+    determine a, the result.
     """
     tiles = list(islice(sizes.valid_sizes(arch.depth), 3))
     first, second, third = (flop(arch, n, n) for n in tiles)
@@ -35,7 +36,7 @@ def endless(arch: Architecture) -> float:
 
 
 def overhead(arch: Architecture, tile: int) -> float:
-    """Ratio of the computation per pixel, at the aligned step, to that of an infinitely large tile.
+    """Return the computation per pixel at the aligned step, relative to an infinitely large tile.
 
     Examples
     --------
@@ -46,7 +47,7 @@ def overhead(arch: Architecture, tile: int) -> float:
 
 
 def computation(arch: Architecture, size: tuple[int, int], tiling: Tiling) -> int:
-    """Floating-point operations for an image of the size (H, W), without averaging."""
+    """Count the floating-point operations for an image of the size (H, W), without averaging."""
     down, across = tiling.cover(size, arch.depth)
     return len(down.origins) * len(across.origins) * flop(arch, down.tile, across.tile)
 
@@ -58,14 +59,14 @@ def best(
     needs: Callable[[int, int], float],
     paper_step: bool = False,
 ) -> int:
-    """Choose the tile that computes least for an image, among those that fit into memory.
+    """Choose the tile size with the least computation for an image, among those that fit in memory.
 
     Parameters
     ----------
     arch : Architecture
-    size : (H, W)         of the image, pixels
+    size : (H, W)         size of the image, pixels
     limit : int           maximum memory, bytes
-    needs : callable      bytes needed for a tile, from its rows and columns
+    needs : callable      (rows, columns) of a tile → bytes that it needs
     paper_step : bool     see `tiling.cover`
 
     Returns
@@ -80,7 +81,7 @@ def best(
     chosen, least = None, 0
     for tile in sizes.valid_sizes(arch.depth):
         if not paper_step and sizes.output_size(tile, arch.depth) < 2**arch.depth:
-            continue  # smaller than one aligned step
+            continue  # the output is smaller than one aligned step
         tiling = Tiling(tile, paper_step)
         down, across = tiling.cover(size, arch.depth)
         need = needs(down.tile, across.tile)

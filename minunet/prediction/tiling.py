@@ -1,15 +1,15 @@
 """The overlap-tile strategy (paper, section 2 and Figure 2): images of any size, without seams.
 
 A tile of n pixels yields the segmentation of its central n - 2·margin pixels. Beyond the edge of
-the image the missing data is mirrored (without repeating the edge pixel), once for the whole image,
-so that no tile mirrors what its neighbour can see.
+the image, missing pixels are mirrored (without repeating the edge pixel). The whole image is
+mirrored, not each tile, so that a tile sees the real pixels next to it wherever there are any.
 
 In the paper, seamless means that the outputs join edge to edge. They equal one pass over the whole
-mirrored image only if the origins of the tiles differ by multiples of 2^depth: d poolings make the
-network equivariant to those shifts and to no others. The output of a valid tile is such a multiple
-plus 4 pixels (388 = 24·16 + 4), so from three poolings on it is not a multiple itself. Hence two
-steps: `aligned_step`, 384 for the tile of 572, is exact and the default; the size of the output,
-388, is the paper's.
+mirrored image only if the origins of the tiles differ by multiples of 2^depth: with d poolings, the
+network is equivariant to these shifts and to no others. The output size of a valid tile is such a
+multiple plus 4 pixels (388 = 24·16 + 4), so at depth 3 or more it is not a multiple itself. There
+are therefore two steps: `aligned_step` (384 for a tile of 572) is exact, and the default; the
+paper's step is the size of the output (388).
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ Window: TypeAlias = tuple[tuple[slice, slice], Array]
 
 
 def aligned_step(tile: int, depth: int) -> int:
-    """Largest step at which tiles give exactly the result of one pass: 384 for the paper's 572.
+    """Return the largest step at which tiles give the result of one pass: 384 for a tile of 572.
 
     Raises
     ------
@@ -46,25 +46,25 @@ def aligned_step(tile: int, depth: int) -> int:
 
 
 class Axis(NamedTuple):
-    """How tiles cover one axis of an image; `origins` are those of their outputs."""
+    """How tiles cover one axis of an image."""
 
-    tile: int
-    output: int
-    origins: list[int]
+    tile: int  # size of a tile, pixels
+    output: int  # size of its output, pixels
+    origins: list[int]  # first pixels of the outputs
 
 
 def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
     """Cover an axis of an image with tiles.
 
-    At the aligned step every tile size gives the result of one pass. So without needing more tiles
-    than `tile` would, the smallest possible one is used. The paper's step uses `tile` itself.
+    At the aligned step every tile size gives the result of one pass, so the smallest tile that does
+    not increase the number of tiles is used. At the paper's step, `tile` itself is used.
 
     Parameters
     ----------
-    size : int            of the image, pixels
-    depth : int           of the network
+    size : int            size of the image along this axis, pixels
+    depth : int           depth of the network
     tile : int            maximum tile size; a smaller tile is used if it covers the axis by itself
-    paper_step : bool     lay outputs edge to edge, as the paper does; else at the aligned step
+    paper_step : bool     True: lay outputs edge to edge, as the paper does; False: aligned step
     """
     margin, unit = sizes.margin(depth), 2**depth
     _, whole = sizes.nearest_valid(size + 2 * margin, depth)
@@ -72,7 +72,7 @@ def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
         return Axis(whole, whole - 2 * margin, [0])
     output = sizes.output_size(tile, depth)
     step = output if paper_step else aligned_step(tile, depth)
-    # The last tile reaches beyond the end; what it shows there is thrown away.
+    # The last tile may reach beyond the end; its output there is discarded.
     count = 1 + -(-(size - output) // step)
     if not paper_step:
         overlap = output - step
@@ -83,7 +83,7 @@ def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
 
 
 class Tiling(NamedTuple):
-    """How an image is cut into tiles, and over which of its symmetries the logits are averaged."""
+    """How an image is cut into tiles, and over which symmetries the logits are averaged."""
 
     tile: int  # maximum tile size, pixels; valid for the depth of the network
     paper_step: bool = False  # see `cover`
@@ -103,7 +103,7 @@ class Tiling(NamedTuple):
         return down, across
 
     def tile_count(self, shape: tuple[int, ...], depth: int) -> int:
-        """Count the tiles of an image (H, W, …), in all of its averaged versions."""
+        """Count the tiles of an image (H, W, …), over all the versions that are averaged."""
         down, across = self.cover(shape, depth)
         return len(AVERAGED[self.average]) * len(down.origins) * len(across.origins)
 
@@ -133,7 +133,7 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
 
 
 def assemble(parts: Iterable[Window], image: Array) -> Array:
-    """Assemble windows to one map (H, W, K) for the whole image (H, W, C)."""
+    """Assemble windows into one map (H, W, K) of the whole image (H, W, C)."""
     whole: Array | None = None
     for window, part in parts:
         if whole is None:

@@ -130,7 +130,7 @@ def test_a_difference_is_relative_to_the_norm():
     assert timing.difference(found, expected, np.inf) == 0.25  # 1 of 4
     assert timing.difference(found, expected, 2) == 0.2  # 1 of √25
     assert timing.difference(found * np.nan, expected, np.inf) == np.inf
-    with pytest.raises(AssertionError, match="against"):
+    with pytest.raises(AssertionError, match=r"shape .* expected"):
         timing.difference(expected[:1], expected, 2)
 
 
@@ -180,7 +180,7 @@ def test_nothing_is_timed_if_sides_disagree(wrong):
     with pytest.raises(AssertionError, match=f"b: {next(iter(wrong))} is .* off"):
         timing.take_turns(workers, NETWORK, timing.Options(3, 0, 1))
     assert [worker.turns for worker in workers] == [0, 0]
-    with pytest.raises(AssertionError, match="against"):
+    with pytest.raises(AssertionError, match=r"results .* expected"):
         timing.take_turns([workers[0], Answering("c", y=y)], NETWORK, timing.Options(3, 0, 1))
 
 

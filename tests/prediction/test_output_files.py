@@ -161,7 +161,7 @@ def test_a_full_disk_is_seen_beforehand(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     out = tmp_path / "new" / "out"
     output_files.check_space(out, 10**9)
-    with pytest.raises(InputError, match=r"need 1\.01GB but .* has 1\.00GB free.*-o"):
+    with pytest.raises(InputError, match=r"need 1\.01GB, but .* has 1\.00GB free.*-o"):
         output_files.check_space(out, 10**9 + 1)
     out.mkdir(parents=True)
     output_files.check_space(out, 5)

@@ -140,7 +140,7 @@ OF_THE_PAPER = (
 
 
 def test_the_readme_says_where_everything_of_the_paper_is():
-    rows = _table("Where the paper is")
+    rows = _table("From the paper to the chapters")
     whats = [row[0] for row in rows]
     assert len(set(whats)) == len(whats)
     for what in OF_THE_PAPER:

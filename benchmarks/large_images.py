@@ -66,16 +66,16 @@ def write_model(path, settings):
 
 def child(*arguments):
     """Predict; print as JSON the total seconds, and those of segmenting and writing."""
-    segment, seconds = predict.segment, []
+    fill, seconds = predict.fill, []
 
     def timed(task, images, *given, **more):
         network = Network(task.model.params, task.model.architecture, np.float32)
         next(tiling.windows(network, images[0], task.tiling))  # warm up: imports and allocates
         started = time.perf_counter()
-        segment(task, images, *given, **more)
+        fill(task, images, *given, **more)
         seconds.append(time.perf_counter() - started)
 
-    predict.segment = timed
+    predict.fill = timed
     sys.argv = ["predict", *arguments]
     started = time.perf_counter()
     with redirect_stdout(sys.stderr):

@@ -8,7 +8,7 @@ from minunet.errors import InputError
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; at the end of the block, move the file to `path`.
 
     A crash leaves the old file or the new one, never half of one.
@@ -18,12 +18,12 @@ def whole(path: Path) -> Iterator[Path]:
     part.replace(path)
 
 
-def taken(folder: Path) -> bool:
+def is_taken(folder: Path) -> bool:
     """Return True if `folder` is a file or a folder that is not empty."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
-def free(folder: Path) -> Path:
+def free_name(folder: Path) -> Path:
     """Return the first of `folder`, `folder`-2, `folder`-3 and so on that does not exist."""
     candidate, number = folder, 1
     while candidate.exists():
@@ -44,7 +44,7 @@ def check_new_file(path: Path, option: str) -> None:
 
 def check_new_folder(folder: Path, advice: str) -> None:
     """Raise an `InputError` that ends with `advice` if `folder` is a file or is not empty."""
-    if taken(folder):
+    if is_taken(folder):
         raise InputError(f"{folder} already exists and is not empty; {advice}")
 
 

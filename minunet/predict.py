@@ -30,7 +30,7 @@ from minunet.network import device
 from minunet.prediction import memory, model, tile_choice
 from minunet.prediction import output_files as outputs
 from minunet.prediction.model import Model
-from minunet.prediction.stack import Labelling, Maps, Task, preview, segment
+from minunet.prediction.stack import Labelling, Maps, Task, fill, preview
 from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs import checkpoint
@@ -213,7 +213,7 @@ def write(folder: Path, images: Slices, task: Task, files: Sequence[outputs.Layo
         bias = task.model.params["out.b"]
         total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
     with Progress(slices * task.tiles, "tile") as progress:
-        segment(
+        fill(
             *(task, images, maps, total),
             advance=lambda: progress.advance(f"slice {progress.done // task.tiles}"),
         )

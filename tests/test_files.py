@@ -15,7 +15,7 @@ def names(folder):
 
 def test_a_new_file_appears_when_all_of_it_is_there(tmp_path):
     path = tmp_path / "scores.json"
-    with files.whole(path) as beside:
+    with files.atomic(path) as beside:
         beside.write_text("new")
         assert beside == tmp_path / "scores.json.part"
         assert not path.exists()
@@ -26,7 +26,7 @@ def test_a_new_file_appears_when_all_of_it_is_there(tmp_path):
 def test_a_file_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "last.npz"
     path.write_text("old")
-    with files.whole(path) as beside:
+    with files.atomic(path) as beside:
         beside.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -39,26 +39,26 @@ def test_an_exception_leaves_the_old_file_or_none(tmp_path, error, old):
     path = tmp_path / "last.npz"
     if old:
         path.write_text(old)
-    with pytest.raises(error), files.whole(path) as beside:
+    with pytest.raises(error), files.atomic(path) as beside:
         beside.write_text("half of the n")
         raise error
     assert (path.read_text() if path.exists() else None) == old
     # The next attempt overwrites what this one left.
-    with files.whole(path) as beside:
+    with files.atomic(path) as beside:
         beside.write_text("new")
     assert path.read_text() == "new"
     assert names(tmp_path) == ["last.npz"]
 
 
 def test_a_name_with_dots_keeps_all_of_them(tmp_path):
-    with files.whole(tmp_path / "a.b.tif") as beside:
+    with files.atomic(tmp_path / "a.b.tif") as beside:
         beside.write_text("")
         assert names(tmp_path) == ["a.b.tif.part"]
     assert names(tmp_path) == ["a.b.tif"]
 
 
 def test_two_files_of_one_stem_do_not_share_a_part(tmp_path):
-    with files.whole(tmp_path / "run.tif") as one, files.whole(tmp_path / "run.png") as other:
+    with files.atomic(tmp_path / "run.tif") as one, files.atomic(tmp_path / "run.png") as other:
         one.write_text("tif")
         other.write_text("png")
     assert (tmp_path / "run.tif").read_text() == "tif"
@@ -69,24 +69,24 @@ def test_two_files_of_one_stem_do_not_share_a_part(tmp_path):
 
 
 def test_a_folder_is_taken_if_writing_into_it_could_harm_anything(tmp_path):
-    assert not files.taken(tmp_path / "missing")
-    assert not files.taken(tmp_path)
+    assert not files.is_taken(tmp_path / "missing")
+    assert not files.is_taken(tmp_path)
     (tmp_path / "file").write_text("")
-    assert files.taken(tmp_path)
-    assert files.taken(tmp_path / "file")
+    assert files.is_taken(tmp_path)
+    assert files.is_taken(tmp_path / "file")
     (tmp_path / "folder").mkdir()
-    assert not files.taken(tmp_path / "folder")
+    assert not files.is_taken(tmp_path / "folder")
     (tmp_path / "folder" / ".hidden").write_text("")
-    assert files.taken(tmp_path / "folder")
+    assert files.is_taken(tmp_path / "folder")
 
 
 def test_the_first_free_name_is_numbered_from_2(tmp_path):
-    assert files.free(tmp_path / "run") == tmp_path / "run"
+    assert files.free_name(tmp_path / "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
-    assert files.free(tmp_path / "run") == tmp_path / "run-2"
+    assert files.free_name(tmp_path / "run") == tmp_path / "run-2"
     (tmp_path / "run-2").write_text("a file is in the way, too")
     (tmp_path / "run-4").mkdir()
-    assert files.free(tmp_path / "run") == tmp_path / "run-3"
+    assert files.free_name(tmp_path / "run") == tmp_path / "run-3"
     assert names(tmp_path) == ["run", "run-2", "run-4"]  # none is made
 
 

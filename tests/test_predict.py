@@ -409,11 +409,11 @@ def test_any_number_of_threads_gives_the_same_result(
     Image.fromarray(page).save(tmp_path / "a.png")
     seen = []
 
-    def segment(*given, **more):
+    def fill(*given, **more):
         seen.append(threads.count())
-        stack.segment(*given, **more)
+        stack.fill(*given, **more)
 
-    monkeypatch.setattr(predict, "segment", segment)
+    monkeypatch.setattr(predict, "fill", fill)
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)
     assert seen == [count]
     double = {name: w.astype(np.float64) for name, w in params.items()}

@@ -88,7 +88,7 @@ class Model(NamedTuple):
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float            in [0, 1): a pixel belongs to a cell if its probability exceeds this
+        threshold : float            a pixel is cell if its probability exceeds this; in [0, 1)
         progress : callable or None  see `segment`
 
         Returns

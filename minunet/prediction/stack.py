@@ -60,7 +60,7 @@ class Maps(NamedTuple):
     labels: Array  # (Z, H, W)
 
 
-def segment(
+def fill(
     task: Task,
     images: Slices,
     maps: Maps,

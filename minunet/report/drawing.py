@@ -44,5 +44,5 @@ def coloured(cells: Array) -> Array:
 
 def write(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG; `path` never holds an incomplete file."""
-    with files.whole(path) as beside:
+    with files.atomic(path) as beside:
         figure.savefig(beside, dpi=100, format="png")

@@ -68,7 +68,7 @@ class Report(NamedTuple):
 def write(path: Path, report: Report) -> None:
     """Write a report to an HTML file; replace the file if it exists."""
     text = "<!DOCTYPE html>\n" + tostring(page(report), encoding="unicode", method="html") + "\n"
-    with files.whole(path) as beside:
+    with files.atomic(path) as beside:
         beside.write_bytes(text.encode(errors="replace"))  # paths may contain invalid UTF-8
 
 

@@ -43,7 +43,7 @@ def save(path: Path, state: Checkpoint) -> None:
     }
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}
-    with files.whole(path) as beside, beside.open("wb") as file:
+    with files.atomic(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
         file.flush()
         os.fsync(file.fileno())

@@ -50,9 +50,9 @@ def create(wanted: Path | None, name: str) -> Path:
     InputError
         If the folder exists and is not empty.
     """
-    folder = wanted or files.free(Path("runs") / name)
+    folder = wanted or files.free_name(Path("runs") / name)
     files.check_new_folder(
-        folder, f"use --resume {folder} to resume that run, or --out {files.free(folder)}"
+        folder, f"use --resume {folder} to resume that run, or --out {files.free_name(folder)}"
     )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -87,7 +87,7 @@ def read(folder: Path) -> list[Row]:
 def rewind(folder: Path, step: int) -> None:
     """Remove the rows after `step` from `log.csv`: a resumed run repeats those steps."""
     rows = [row for row in read(folder) if row["step"] <= step]
-    with files.whole(folder / "log.csv") as path, path.open("w", newline="") as file:
+    with files.atomic(folder / "log.csv") as path, path.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(row | {"step": int(row["step"])} for row in rows)

@@ -55,7 +55,7 @@ class Watched(Slices):
 def test_a_slice_is_gone_before_the_next_is_segmented(tmp_path, scaling):
     write_stack(tmp_path / "a.tif", compression="deflate")
     images, this = Watched(tmp_path / "a.tif"), task(scaling=scaling)
-    stack.segment(this, images, maps())
+    stack.fill(this, images, maps())
     assert images.last is not None
 
 

@@ -26,8 +26,14 @@ MAY_IMPORT = {
 }
 """The core: what each of its rooms and modules may import from minunet, besides itself."""
 
-OUTSIDE_THE_CORE = {"argparse", "pathlib", "csv", "json", "tqdm", "matplotlib", "tifffile", "PIL"}
+OUTSIDE_THE_CORE = {
+    *("argparse", "pathlib", "shutil", "tempfile", "io", "csv", "json", "logging"),
+    *("tqdm", "matplotlib", "tifffile", "PIL"),
+}
 """Command lines, files, pictures and progress bars, which the core does not need."""
+
+HIDING = {"import_module", "__import__", "run_module", "run_path", "exec", "eval"}
+"""Functions that import what a syntax tree need not show."""
 
 WITHOUT_TEST_FILE = {
     "minunet.array": "two type aliases, which mypy checks",
@@ -128,8 +134,49 @@ def only_device_imports_cupy(house: House) -> list[str]:
     return [
         f"{module.name} imports {name}"
         for module, name in all_imports(house)
-        if name.split(".")[0] == "cupy" and module.name != "minunet.network.device"
+        if name.split(".")[0] in ("cupy", "cupyx") and module.name != "minunet.network.device"
     ]
+
+
+def only_the_version_is_taken_from_the_face(house: House) -> list[str]:
+    """Report uses of `minunet.load` and its like inside minunet: they hide which room is used."""
+    breaches = []
+    for module in house.modules.values():
+        for node in ast.walk(module.tree):
+            taken = []
+            if isinstance(node, ast.ImportFrom) and "minunet" in imports_of(node, module, house):
+                taken = [alias.name for alias in node.names]
+            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "minunet":
+                taken = [node.attr]
+            breaches += [
+                f"{module.name} takes {name} from the face"
+                for name in taken
+                if f"minunet.{name}" not in house.modules and name != "__version__"
+            ]
+    return breaches
+
+
+def imports_of(node: ast.ImportFrom, module: Module, house: House) -> list[str]:
+    """List the dotted names that a single import statement of a module imports."""
+    alone = ast.Module([node], [])
+    return list(imports(module._replace(tree=alone), house.modules))
+
+
+def no_import_is_hidden(house: House) -> list[str]:
+    """Report imports whose target is computed, so that no other rule sees it."""
+    return [
+        f"{module.name} hides an import: {ast.unparse(node)}"
+        for module in house.modules.values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        if ast.unparse(node.func).split(".")[-1] in HIDING and not names_its_target(node)
+    ]
+
+
+def names_its_target(call: ast.Call) -> bool:
+    """Return whether a call is `import_module("a.name")`, which `imports` reads."""
+    plain = len(call.args) == 1 and not call.keywords and isinstance(call.args[0], ast.Constant)
+    return plain and ast.unparse(call.func).endswith("import_module")
 
 
 def no_circle_of_rooms(house: House) -> list[str]:
@@ -226,6 +273,8 @@ RULES = [
     the_core_imports_only_what_is_below_it,
     the_core_has_no_files_and_no_pictures,
     only_device_imports_cupy,
+    only_the_version_is_taken_from_the_face,
+    no_import_is_hidden,
     no_circle_of_rooms,
     nothing_imports_a_command,
     rooms_are_one_level_deep,
@@ -421,3 +470,61 @@ def test_two_circles_are_reported_one_by_one(tmp_path):
 def test_a_planted_breach_is_reported(tmp_path, rule, changes, named):
     (breach,) = rule(build(tmp_path, changes))
     assert named in breach
+
+
+FACE = "def __getattr__(name):\n    from minunet.report import page\n"
+
+
+@pytest.mark.parametrize("where", ["{}\n", LAZY, TYPES])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from minunet import load",
+        "from minunet import __version__, load",
+        "from minunet import *",
+        "from .. import load",
+        "import minunet; minunet.load('m.npz')",
+    ],
+)
+def test_a_detour_through_the_face_is_reported(tmp_path, where, line):
+    changes = {
+        "minunet/__init__.py": FACE,
+        "minunet/data/readers.py": where.format(line),
+    }
+    (breach,) = only_the_version_is_taken_from_the_face(build(tmp_path, changes))
+    assert "minunet.data.readers takes" in breach
+
+
+def test_the_version_and_modules_may_be_taken_from_the_face(tmp_path):
+    allowed = "import minunet\nfrom minunet import __version__, files\nprint(minunet.__version__)\n"
+    changes = {"minunet/data/readers.py": allowed + "minunet.files.taken()\n"}
+    assert only_the_version_is_taken_from_the_face(build(tmp_path, changes)) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "importlib.import_module('minunet' + '.data')",
+        "importlib.import_module('..data', __package__)",
+        "importlib.import_module(name)",
+        "importlib.import_module(name='minunet.data')",
+        "importlib.import_module(f'minunet.{name}')",
+        "__import__('minunet.data')",
+        "runpy.run_module('minunet.predict')",
+        "exec('import argparse')",
+    ],
+)
+def test_a_hidden_import_is_reported(tmp_path, call):
+    (breach,) = no_import_is_hidden(build(tmp_path, {"minunet/ops/conv.py": call}))
+    assert call in breach
+
+
+def test_an_import_by_its_name_is_not_hidden(tmp_path):
+    changes = {"minunet/ops/conv.py": "importlib.import_module('scipy.linalg')"}
+    assert no_import_is_hidden(build(tmp_path, changes)) == []
+
+
+@pytest.mark.parametrize("name", ["cupyx", "cupyx.scipy.ndimage"])
+def test_the_second_package_of_cupy_is_cupy_too(tmp_path, name):
+    changes = {"minunet/network/unet.py": LAZY.format(f"import {name}")}
+    assert len(only_device_imports_cupy(build(tmp_path, changes))) == 1

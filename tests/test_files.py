@@ -170,3 +170,9 @@ def test_a_folder_that_is_a_file_or_lies_below_one_is_refused(tmp_path, below):
     (tmp_path / "file").write_text("")
     said = refusal(files.check_free_names, tmp_path / "file" / below, ["x.tif"], "use --out")
     assert said == f"{tmp_path / 'file'} is a file, not a folder; use --out"
+
+
+def test_a_folder_of_the_name_of_a_new_file_is_refused(tmp_path):
+    (tmp_path / "scores.json").mkdir()
+    said = refusal(files.check_new_file, tmp_path / "scores.json", "--json")
+    assert said == f"{tmp_path / 'scores.json'} already exists; name another file with --json"

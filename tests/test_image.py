@@ -199,3 +199,25 @@ def test_a_value_that_is_not_finite_is_found_in_every_band(monkeypatch, bad, at)
 def test_integers_are_finite_without_being_read(monkeypatch, dtype):
     monkeypatch.setattr("minunet.image.bands", lambda shape: pytest.fail("the image was read"))
     assert all_finite(np.ones((7, 5), dtype))
+
+
+@pytest.mark.parametrize(
+    ("top", "left", "seen"),
+    [
+        (2, 3, (slice(2, 6), slice(3, 8))),
+        (-2, -1, (slice(0, 3), slice(0, 4))),
+        (18, 28, (slice(17, 20), slice(28, 31))),
+    ],
+)
+def test_of_a_mapped_image_only_what_a_tile_sees_is_read(top, left, seen):
+    asked = []
+
+    class Mapped:
+        shape = (20, 31)
+
+        def __getitem__(self, part):
+            asked.append(part)
+            return np.zeros(self.shape)[part]
+
+    assert cut(Mapped(), top, left, 4, 5).shape == (4, 5)
+    assert asked == [seen]

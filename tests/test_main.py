@@ -118,3 +118,16 @@ def test_it_runs_as_a_module():
 def test_the_citation_names_this_version():
     citation = (Path(__file__).parents[1] / "CITATION.cff").read_text()
     assert f"\nversion: {minunet.__version__}\n" in citation
+
+
+def test_the_cores_are_those_of_the_process_and_not_those_in_use(monkeypatch):
+    monkeypatch.setattr("minunet.fast.threads.cores", lambda: 7)
+    monkeypatch.setattr("minunet.fast.threads.count", lambda: 3)
+    assert "cores     7 available to this process" in __main__.versions()
+
+
+def test_the_descriptions_of_the_commands_are_aligned():
+    lines = [line for line in __main__.overview().splitlines() if line.startswith("  python")]
+    starts = {line.index(text) for line, text in zip(lines, cli.COMMANDS.values(), strict=True)}
+    assert len(starts) == 1
+    assert all(line[min(starts) - 2 : min(starts)] == "  " for line in lines)

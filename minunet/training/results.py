@@ -52,13 +52,13 @@ def kind(data: Dataset) -> str:
 def probabilities(network: Network, data: Dataset, settings: Settings) -> list[Array]:
     """Compute class probabilities (H, W, K) of the validation slices, averaged as in `settings`."""
     tiling = Tiling(settings.tile, average=settings.average)
-    images = [data.images[k] for k in validation_slices(data)]
-    tiles = sum(tiling.tile_count(image.shape, settings.depth) for image in images)
+    slices = validation_slices(data)
+    tiles = sum(tiling.tile_count(data.images[k].shape, settings.depth) for k in slices)
     found = []
     with Progress(tiles, "tile") as progress:
-        for k, image in enumerate(images):
+        for k in slices:
             advance = partial(progress.advance, f"slice {k}")
-            found.append(averaging.probabilities(network, image, tiling, advance))
+            found.append(averaging.probabilities(network, data.images[k], tiling, advance))
     return found
 
 

@@ -275,3 +275,15 @@ def test_a_tile_of_another_dtype_than_the_parameters_is_refused():
         InputError, match="float32, but the parameters are float64: convert the tile"
     ):
         unet.forward(params, x.astype(np.float32), arch)
+
+
+@VARIANTS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_forward_that_remembers_nothing_has_the_same_logits(variant, dtype):
+    arch = small(2, variant)
+    rng = np.random.default_rng(0)
+    params = {name: w.astype(dtype) for name, w in draw_params(arch, rng).items()}
+    x = rng.standard_normal((*valid_tile(2), 2)).astype(dtype)
+    logits, activations = unet.forward(params, x, arch, remember=False)
+    assert activations == {}
+    np.testing.assert_array_equal(logits, unet.forward(params, x, arch)[0])

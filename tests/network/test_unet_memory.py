@@ -65,3 +65,25 @@ def test_a_backward_keeps_all_activations_by_default(alive_at_each_convolution):
     logits, activations = unet.forward(state.params, tile.x, arch)
     unet.backward(state.params, activations, np.ones_like(logits), arch)
     assert alive_at_each_convolution == [list(activations)] * 2 * len(STAGES)
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_the_map_from_below_is_gone_before_the_convolutions_beside_it(monkeypatch, remember):
+    from_below, alive = [], []
+    upconv, convolve = unet.fast.upconv.forward, conv_relu.forward
+
+    def watched_upconv(*given):
+        y = upconv(*given)
+        from_below.append(weakref.ref(y))
+        return y
+
+    def watched_convolution(*given):
+        alive.append(sum(reference() is not None for reference in from_below))
+        return convolve(*given)
+
+    monkeypatch.setattr(unet.fast.upconv, "forward", watched_upconv)
+    monkeypatch.setattr(conv_relu, "forward", watched_convolution)
+    state, tile, arch = start("paper")
+    unet.forward(state.params, tile.x, arch, remember=remember)
+    assert len(from_below) == 2
+    assert alive == [0] * 2 * len(STAGES)

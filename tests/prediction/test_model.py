@@ -1,9 +1,13 @@
 """A trained model in a notebook: against its network run by hand, and against `predict`."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tifffile
 from commands import call
+from standin import StandIn
 
 import minunet
 from minunet.errors import InputError
@@ -260,3 +264,67 @@ def test_the_device_of_the_training_does_not_matter(tmp_path):
     assert minunet.load(tmp_path / "m.npz", "cpu").segment(draw(20, 31)).shape == (20, 31, 2)
     with pytest.raises(InputError, match="device is 'gpu'"):
         minunet.load(tmp_path / "m.npz", "gpu")
+
+
+def test_standard_scaling_is_of_the_whole_stack(tmp_path):
+    chosen, params = write_model(tmp_path / "m.npz", scaling="standard")
+    stack = draw(3, 20, 31)
+    stack[1] += 5000  # a slice by itself would be scaled quite differently
+    grey = stack.astype(np.float64)
+    scaled = ((grey - grey.mean()) / grey.std()).astype(np.float32)[..., np.newaxis]
+    network = Network(params, chosen.architecture)
+    expected = [probabilities(network, image, Tiling(24)) for image in scaled]
+    found = minunet.load(tmp_path / "m.npz").segment(stack)
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # measured: 2e-7
+
+
+def test_without_scaling_the_grey_values_are_those_of_the_image(tmp_path):
+    chosen, params = write_model(tmp_path / "m.npz", scaling="none")
+    image = np.random.default_rng(0).random((20, 31, 1), np.float32)
+    expected = probabilities(Network(params, chosen.architecture), image, Tiling(24))
+    found = minunet.load(tmp_path / "m.npz").segment(image[..., 0])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(20, 31), (2, 20, 31)])
+def test_cells_smaller_than_those_of_the_training_are_dropped(tmp_path, shape):
+    for smallest, cells in ((20 * 31, 1), (20 * 31 + 1, 0)):
+        write_model(tmp_path / "m.npz", smallest=smallest)
+        found = minunet.load(tmp_path / "m.npz").cells(draw(*shape), 0)
+        assert (found == cells).all()
+
+
+def test_averages_are_added_up_in_the_array_that_is_passed(tmp_path):
+    write_model(tmp_path / "m.npz")
+    model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31, 1)
+    total = np.full((20, 31, 2), np.nan, np.float32)
+    tiling = Tiling(24, average="flips")
+    for parts in model.slices(list(stack), tiling, total):
+        logits = {k: part for k, (_, part) in enumerate(parts)}
+        np.testing.assert_allclose(
+            np.exp(total / 4) / np.exp(total / 4).sum(axis=-1, keepdims=True),
+            np.concatenate(list(logits.values())),
+            atol=1e-6,
+        )
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch):
+    """Pretend a GPU, whose arrays are stand-ins."""
+    cupy = SimpleNamespace(asarray=lambda array: StandIn(array.copy()))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr("minunet.prediction.model.choose", lambda wanted: ("cuda", wanted))
+
+
+def test_parameters_are_on_the_device_and_results_are_not(tmp_path, pretended_gpu):
+    write_model(tmp_path / "m.npz")
+    model, image = minunet.load(tmp_path / "m.npz", "cuda"), draw(20, 31)
+    assert all(isinstance(w, StandIn) for w in model.params.values())
+    host = minunet.Model({name: w.get() for name, w in model.params.items()}, *model[1:])
+    for average in ("none", "rotations"):
+        p = model.segment(image, Tiling(24, average=average))
+        assert type(p) is np.ndarray
+        np.testing.assert_allclose(  # there the definitions, here their fast forms
+            p, host.segment(image, Tiling(24, average=average)), atol=1e-6
+        )
+    assert type(model.cells(image)) is np.ndarray

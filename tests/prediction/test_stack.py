@@ -77,3 +77,57 @@ def test_cells_are_drawn_beside_their_slice(tmp_path, monkeypatch):
         np.testing.assert_array_equal(one.cells, found.labels[k])
     stack.preview(tmp_path / "p.png", images, found, cells=False)
     assert drawn[-1].cells is None
+
+
+def test_the_most_probable_class_and_its_value_in_the_label_files():
+    p = np.array([[[0.2, 0.5, 0.3], [0.1, 0.3, 0.6]], [[0.4, 0.3, 0.3], [0.4, 0.4, 0.2]]])
+    found = Labelling((0, 7, 255), False, None, 1).classes(p)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, [[7, 255], [0, 0]])  # equally probable: the first
+
+
+def test_class_1_is_where_its_probability_exceeds_the_threshold():
+    p = np.array([[[0.75, 0.25], [0.625, 0.375], [0.5, 0.5]]])
+    found = Labelling((0, 255), False, 0.375, 1).classes(p)
+    np.testing.assert_array_equal(found, [[0, 0, 255]])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "smallest", "found"),
+    [
+        (None, 2, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
+        (0.25, 2, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
+        (0.25, 1, [1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 3, 3]),
+        (None, 3, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]),
+        (0.75, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
+    ],
+)
+def test_cells_are_numbered_by_threshold_and_size(threshold, smallest, found):
+    p = np.array([[0.8, 0.6, 0, 0, 0, 0.4, 0, 0, 0, 0, 0.9, 0.9, 0.9]])
+    cells = Labelling((0, 1), True, threshold, smallest).number(p)
+    np.testing.assert_array_equal(cells, [found])
+
+
+def test_every_tile_is_reported_and_averages_use_the_array_that_is_passed(tmp_path):
+    images, this, calls = write_stack(tmp_path / "a.tif"), task("flips"), []
+    total = np.full((20, 31, 2), np.nan, np.float32)
+    stack.segment(this, images, maps(), total, lambda: calls.append(1))
+    assert len(calls) == 3 * this.tiles
+    assert np.isfinite(total).all()
+
+
+def test_the_preview_of_one_slice_and_of_every_nth_pixel(tmp_path, monkeypatch):
+    drawn, titles = [], []
+
+    def preview(path, slices, title):
+        drawn.extend(slices)
+        titles.append(title)
+
+    monkeypatch.setattr("minunet.report.run_pictures.preview", preview)
+    image = np.arange(6 * 1025, dtype=np.uint16).reshape(1, 6, 1025, 1)
+    p = np.random.default_rng(1).random((1, 3, 6, 1025))
+    stack.preview(tmp_path / "p.png", image, Maps(p, np.zeros((1, 6, 1025))), cells=False)
+    (one,) = drawn  # of 1025 pixels every third: 512 are the most
+    np.testing.assert_array_equal(one.image, image[0, ::3, ::3])
+    np.testing.assert_array_equal(one.p, np.moveaxis(p[0], 0, -1)[::3, ::3])
+    assert titles == ["slices 0 of 1"]

@@ -389,3 +389,11 @@ def test_a_tile_without_room_for_an_aligned_step_is_valid_at_the_step_of_the_pap
     Tiling(smallest, paper_step=True).check(depth=3)
     with pytest.raises(InputError, match="join exactly at multiples of 8"):
         Tiling(smallest).check(depth=3)
+
+
+@pytest.mark.parametrize(
+    ("average", "versions"), [("none", 1), ("flips", 4), ("rotations", 4), ("symmetries", 8)]
+)
+def test_tiles_are_counted_in_all_averaged_versions(average, versions):
+    # Outputs of 8 pixels: three for 20 rows, four for 31 columns.
+    assert Tiling(24, average=average).tile_count((20, 31), depth=1) == 12 * versions

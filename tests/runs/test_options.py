@@ -161,3 +161,22 @@ def test_the_command_line_for_the_same_settings(arguments, repeated):
 def test_flags():
     assert flag("learning_rate") == "--learning-rate"
     assert {"steps", "learning_rate", "device"} == set(CHANGEABLE)
+
+
+def test_help_shows_what_an_option_takes_and_its_default():
+    parser = Parser("train")
+    add_options(parser, usual([]))
+    text = " ".join(parser.format_help().split())
+    for shown in (
+        "--depth N number of 2x2 poolings (default: 3)",
+        "--images PATH image stack",
+        "--validation BLOCK contiguous block",
+        "--device {auto,cpu,cuda} device to compute on",
+        "or cells (touching cells) (default: none)",
+    ):
+        assert shown in text
+
+
+@pytest.mark.parametrize("arguments", [["--pre", "paper"], ["--exp", "cells"]])
+def test_an_abbreviation_selects_nothing(arguments):
+    assert usual(arguments) == from_options()

@@ -2,8 +2,10 @@
 
 import csv
 import math
+import re
 import signal
 import threading
+from types import SimpleNamespace
 
 import ledger
 import numpy as np
@@ -12,7 +14,7 @@ from commands import draw_stack
 from datasets import dataset_of
 from standin import StandIn, to_device
 
-from minunet import augmentation
+from minunet import augmentation, runs
 from minunet.data.synthetic import em_stack
 from minunet.image import Sample
 from minunet.network import initialization, unet
@@ -340,3 +342,104 @@ def test_the_first_signal_is_a_wish_and_the_second_an_end(first):
         signal.raise_signal(signal.SIGINT)
         pytest.fail("went on after the second")
     assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_a_parameter_with_one_value_that_is_not_finite_is_not_saved(tmp_path):
+    state = loop.start(SMALL, "cpu")
+    state.params["bottom.w1"].flat[5] = np.nan
+    loop.save(tmp_path / "last.npz", SMALL, state)
+    assert not (tmp_path / "last.npz").exists()
+
+
+@pytest.mark.parametrize("name", augmentation.SETS)
+def test_tiles_are_augmented_as_the_settings_say(name):
+    settings, data = from_options(**SMALL.__dict__ | {"augment": name}), small_data()
+    slices = data.part([0, 1, 2])
+    for step in range(3):
+        found = loop.tiles(settings, data)(step)
+        expected = sampling.sample(slices, 24, 1, augmentation.SETS[name], tile_rng(7, step))
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_starts_on_its_device(monkeypatch):
+    monkeypatch.setattr(loop.device, "to_device", lambda tensors, name: to_device(tensors))
+    state = loop.start(SMALL, "cuda")
+    arrays = (*state.params.values(), *state.velocity.values())
+    assert all(isinstance(array, StandIn) for array in arrays)
+
+
+@pytest.mark.parametrize("wanted", ["cpu", "cuda"])
+def test_the_device_is_passed_on(monkeypatch, wanted):
+    passed = []
+    monkeypatch.setattr(loop.device, "to_device", lambda t, name: passed.append(name) or t)
+    loop.start(SMALL, wanted)
+    assert passed == [wanted]
+
+
+def test_the_seconds_of_a_step_are_its_own(tmp_path, monkeypatch, no_pictures):
+    # Each look at the clock is a second later; so is each validation, which does not count.
+    clock = iter(range(100))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    settings = from_options(**SMALL.__dict__ | {"steps": 4, "validate_every": 2})
+    state = loop.start(settings, "cpu")
+    loop.train(tmp_path, settings, small_data(), state, lambda scores, p: next(clock))
+    assert [row["seconds"] for row in runs.read(tmp_path)] == [1, 1, 1, 1]
+
+
+def test_if_a_picture_cannot_be_drawn_the_step_is_saved(tmp_path):
+    settings = from_options(**SMALL.__dict__ | {"steps": 4, "validate_every": 2})
+
+    def fail(scores, p):
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"), fail)
+    for name in ("best", "last"):
+        assert loop.restore(tmp_path / f"{name}.npz", "cpu")[0].step == 2
+
+
+def test_the_progress_shows_the_energy_and_the_last_validation(tmp_path, monkeypatch, no_pictures):
+    begun, shown = [], []
+
+    class Watched(loop.Progress):
+        def __init__(self, *given):
+            begun.append(given)
+            super().__init__(*given)
+
+        def advance(self, text):
+            shown.append(text)
+            super().advance(text)
+
+    monkeypatch.setattr(loop, "Progress", Watched)
+    settings = from_options(**SMALL.__dict__ | {"steps": 3, "validate_every": 2})
+    state = loop.start(settings, "cpu")
+    loop.train(tmp_path, settings, small_data(), state)
+    assert "validation" not in shown[0]
+    for text in shown[1:]:
+        assert re.fullmatch(
+            r"energy \d\.\d{3}  validation pixel error 0\.\d{4}, IoU 0\.\d{3}", text
+        )
+    loop.train(tmp_path, from_options(**settings.__dict__ | {"steps": 5}), small_data(), state)
+    assert begun == [(3, "step", 0), (5, "step", 3)]
+
+
+def test_a_score_that_was_not_computed_leaves_its_column_empty(tmp_path, no_pictures):
+    settings = from_options(**SMALL.__dict__ | {"steps": 1})
+    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
+    (row,) = runs.read(tmp_path)
+    assert "validation_iou" in row
+    assert not {"validation_v_rand", "validation_seg"} & set(row)
+
+
+def test_the_first_score_is_the_best_even_if_it_is_0(tmp_path, monkeypatch, no_pictures):
+    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Validation(1.0, 1.0, 0.0), []))
+    settings = from_options(**SMALL.__dict__ | {"steps": 1})
+    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
+    assert loop.restore(tmp_path / "best.npz", "cpu")[0].best == 0.0
+
+
+def test_the_wanted_device_comes_before_that_of_the_settings(tmp_path):
+    settings = from_options(**SMALL.__dict__ | {"device": "cuda"})
+    loop.save(tmp_path / "last.npz", settings, loop.start(settings, "cpu"))
+    assert loop.restore(tmp_path / "last.npz", "cpu")[2] == "NumPy on the CPU"

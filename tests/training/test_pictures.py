@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from finished import draw, network, settings
+from matplotlib.figure import Figure
 
 from minunet import runs
 from minunet.metrics.score import Score
+from minunet.prediction import instances
 from minunet.training import pictures, results
+from minunet.training.validation import baseline_error
 
 
 @pytest.mark.parametrize("held_out", [(1, 2, 3), (2,), ()])
@@ -55,3 +58,61 @@ def test_a_single_slice_is_drawn_once():
     assert ranking.key == "seg"
     drawn = pictures.draw_best_and_worst(data, p, ranking, settings("cells"))
     assert len(drawn) == 1
+
+
+def test_the_curves_are_drawn_with_the_log_and_the_error_of_the_baseline(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("minunet.report.run_pictures.curves", lambda *given: drawn.append(given))
+    monkeypatch.setattr("minunet.report.run_pictures.preview", lambda *given: drawn.append(given))
+    runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
+    data = draw("em")
+    p = [np.full((*data.labels[k].shape, 2), 0.5) for k in (1, 3)]
+    pictures.draw_progress(tmp_path, data, p, "step 1: a score")
+    curves, preview = drawn
+    assert curves == (tmp_path / "curves.png", runs.read(tmp_path), baseline_error(data))
+    assert 0 < baseline_error(data) < 1
+    assert preview[0] == tmp_path / "preview.png"
+    assert preview[2] == "step 1: a score"
+
+
+@pytest.mark.parametrize("kind", ["em", "cells", "classes"])
+@pytest.mark.parametrize("threshold", [None, 0.25])
+def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, threshold):
+    drawn = []
+
+    def watch(name, n):
+        def draw_one(*given):
+            drawn.append(given[:n])
+            return Figure()
+
+        monkeypatch.setattr(f"minunet.report.{name}", draw_one)
+
+    watch("run_pictures.draw", 1)
+    watch("score_pictures.em_slice", 4)
+    watch("score_pictures.cells_slice", 3)
+    data = draw(kind)
+    classes = 3 if kind == "classes" else 2
+    p = [np.eye(classes, dtype=np.float32)[data.labels[k]] for k in (1, 3)]
+    data = data._replace(images=[np.concatenate([x, 3 * x], axis=-1) for x in data.images])
+    ranking = Score("key", "Name", 0.5, (0.25, 0.75), "", True, threshold)
+    made = pictures.draw_best_and_worst(data, p, ranking, settings(kind, smallest=60))
+    assert [one.caption for one in made] == [
+        "the best slice, 3: Name 0.7500",
+        "the worst slice, 1: Name 0.2500",
+    ]
+    for given, k, one in zip(drawn, (3, 1), (p[1], p[0]), strict=True):
+        if kind == "classes":
+            ((segmented,),) = given
+            assert segmented.image is data.images[k]
+            assert segmented.p is one
+            assert segmented.labels is data.labels[k]
+            continue
+        np.testing.assert_allclose(given[0], 2 * data.images[k][..., 0], rtol=1e-6)
+        assert given[1] is data.cells[k]
+        if kind == "em":
+            np.testing.assert_array_equal(given[2], one[..., 1])
+            assert given[3] == (0.5 if threshold is None else 0.25)
+        else:
+            found = instances.from_probability(one[..., 1], smallest=60)
+            np.testing.assert_array_equal(given[2], found)
+            assert (found != instances.from_probability(one[..., 1])).any()

@@ -66,3 +66,75 @@ def test_what_is_written(tmp_path, kind):
     page = (tmp_path / "report.html").read_text()
     for words in ("best.npz, step 1", "a machine", "go on", "2 slices (1, 3)", scores[0].name):
         assert words in page
+
+
+@pytest.mark.parametrize("held_out", [(1, 3), ()])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_report_is_made_from(tmp_path, monkeypatch, kind, held_out):
+    made, best = [], []
+    monkeypatch.setattr(results.report, "write", lambda path, report: made.append((path, report)))
+
+    def draw_best_and_worst(data, p, ranking, settings):
+        best.append(ranking.key)
+        return ["a picture"]
+
+    monkeypatch.setattr(results.pictures, "draw_best_and_worst", draw_best_and_worst)
+    (tmp_path / "curves.png").write_bytes(b"curves")
+    for step, seconds in ((1, 2.0), (2, 0.5)):
+        row = {"step": step, "energy": 0.5, "learning_rate": 0.1, "seconds": seconds}
+        runs.append(tmp_path, row)
+    data, given = draw(kind, held_out), settings(kind)
+    run, commands = Run(tmp_path, given, data, None, "a machine"), [("go", "go on")]
+    scores = results.finish(run, network(kind), "best.npz, step 1", commands)
+    ((path, report),) = made
+    assert path == tmp_path / "report.html"
+    assert best == [{"em": "v_rand", "cells": "seg", "classes": "pixel_error"}[kind]]
+    assert report == results.report.Report(
+        title=tmp_path.name,
+        settings=given.to_json(),
+        description=["split     in two"],
+        log=runs.read(tmp_path),
+        scores=scores,
+        headline=results.HEADLINES[kind],
+        slices=list(held_out) or [0, 1, 2, 3],
+        trained_on=not held_out,
+        checkpoint="best.npz, step 1",
+        picked=True,
+        curves=b"curves",
+        pictures=["a picture"],
+        seconds=2.5,
+        device="a machine",
+        version=results.minunet.__version__,
+        commands=commands,
+    )
+    text = (tmp_path / "scores.json").read_text()
+    assert text.endswith("}\n")
+    assert "\\u" not in text
+
+
+def test_the_score_that_chooses_the_best_step():
+    assert results.USUAL == {"em": "v_rand", "cells": "seg", "classes": "iou"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_tile_and_every_score_is_reported(monkeypatch, kind):
+    texts, totals = [], []
+
+    class Watched(results.Progress):
+        def __init__(self, total, unit):
+            totals.append((total, unit))
+            super().__init__(total, unit)
+
+        def advance(self, text):
+            texts.append(text)
+            super().advance(text)
+
+    monkeypatch.setattr(results, "Progress", Watched)
+    data = draw(kind)
+    p = results.probabilities(network(kind), data, settings(kind))
+    # Outputs of 8 pixels: four for 30 rows, six for 41 columns; four versions of a flip.
+    assert totals == [(2 * 96, "tile")]
+    assert texts == ["slice 1"] * 96 + ["slice 3"] * 96
+    results.score(data, p, settings(kind))
+    assert totals[1:] == ([(20, "score")] if kind == "em" else [])
+    assert len(texts) == sum(total for total, _ in totals)

@@ -147,3 +147,37 @@ def test_slices_without_a_cell_score_0():
         data.cells[k][:] = 0
     params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
     assert validation.validate(params, data, settings(2, score="seg"))[0].seg == 0
+
+
+def test_the_constant_answer_counts_only_annotated_pixels():
+    data = draw(classes=2)
+    for k in (1, 2):
+        data.labels[k][:] = 1
+        data.labels[k][:, :3] = 0  # 27 of 270 pixels, and 72 of 408
+        data.weight_maps[k][:] = 1
+        data.weight_maps[k][:, 4:] = 0
+    assert validation.baseline_error(data) == pytest.approx(33 / 132)
+
+
+@pytest.mark.parametrize(("smallest", "score"), [(1, 1), (4, 1), (5, 0)])
+def test_the_score_of_cells_drops_those_smaller_than_the_settings_say(smallest, score):
+    data = draw(classes=2, held_out=(1,))
+    data.cells[1][:] = 0
+    data.cells[1][2:4, 5:7] = 1
+    p = np.stack([data.cells[1] == 0, data.cells[1] == 1], axis=-1).astype(np.float32)
+    chosen = settings(2, score="seg", smallest=smallest)
+    assert validation._cell_score(data, [p], chosen) == {"seg": score}
+
+
+def test_the_summary_names_the_score_that_chooses():
+    scores = validation.Validation(1.5, 0.25, 0.5, 0.75, 0.125)
+    assert scores.summary("iou") == "pixel error 0.2500, IoU 0.500"
+    assert scores.summary("v_rand") == "pixel error 0.2500, V_Rand 0.750"
+    assert scores.summary("seg") == "pixel error 0.2500, SEG 0.125"
+
+
+def test_infinite_logits_are_no_warning_either():
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    params["out.b"][:] = np.inf
+    scores, _ = validation.validate(params, draw(), settings())
+    assert not np.isfinite(scores.energy)

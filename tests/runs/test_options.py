@@ -165,7 +165,7 @@ def test_flags():
 
 def test_help_shows_what_an_option_takes_and_its_default():
     parser = Parser("train")
-    add_options(parser, usual([]))
+    add_options(parser, chosen_defaults([]))
     text = " ".join(parser.format_help().split())
     for shown in (
         "--depth N number of 2x2 poolings (default: 3)",
@@ -179,4 +179,4 @@ def test_help_shows_what_an_option_takes_and_its_default():
 
 @pytest.mark.parametrize("arguments", [["--pre", "paper"], ["--exp", "cells"]])
 def test_an_abbreviation_selects_nothing(arguments):
-    assert usual(arguments) == from_options()
+    assert chosen_defaults(arguments) == from_options()

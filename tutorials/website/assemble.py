@@ -24,7 +24,7 @@ ORPHAN = "---\norphan: true\n---\n\n"
 """Front matter of a page that may be in no table of contents."""
 
 ASIDE = "---\norphan: true\nnosearch: true\n---\n\n"
-"""Front matter of a page that the search leaves out, too."""
+"""Front matter of a page that the search leaves out as well."""
 
 LANGUAGES = {".py": "python", ".toml": "toml", ".css": "css"}
 
@@ -118,9 +118,10 @@ class Sources:
         rooms = reference.rooms(found)
         parts = [
             "# Reference",
-            "Every module, from its docstrings. Where other projects write the type of an array, "
-            "these write [its shape](../pages/notation.md).",
-            "| room | what it is |\n|---|---|\n"
+            "This reference is made from the docstrings of all modules. Where other projects give "
+            "the type of an array, these docstrings give [its shape](../pages/notation.md). A room "
+            "is a folder of the package.",
+            "| room | contents |\n|---|---|\n"
             + "\n".join(f"| [`{room.short}`]({room.name}.md) | {room.title} |" for room in rooms),
         ]
         for room in rooms:

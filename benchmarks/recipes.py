@@ -76,7 +76,7 @@ def train(recipe, data, channels, steps, seed):
     start = initialization.gaussian(arch, np.random.default_rng(seed), dtype=np.float32)
     part = data.part(data.training)
     if recipe.get("bias"):
-        cell = np.mean([labels.mean() for labels in part[1]])
+        cell = np.mean([sample.labels.mean() for sample in part])
         start["out.b"] = np.log([1 - cell, cell]).astype(np.float32)
     params = torch_unet.to_torch(start)
     velocity = {name: torch.zeros_like(w) for name, w in params.items()}

@@ -111,7 +111,7 @@ def test_cells_are_numbered_by_threshold_and_size(threshold, smallest, found):
 def test_every_tile_is_reported_and_averages_use_the_array_that_is_passed(tmp_path):
     images, this, calls = write_stack(tmp_path / "a.tif"), task("flips"), []
     total = np.full((20, 31, 2), np.nan, np.float32)
-    stack.segment(this, images, maps(), total, lambda: calls.append(1))
+    stack.fill(this, images, maps(), total, lambda: calls.append(1))
     assert len(calls) == 3 * this.tiles
     assert np.isfinite(total).all()
 

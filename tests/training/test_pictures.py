@@ -97,8 +97,8 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
     ranking = Score("key", "Name", 0.5, (0.25, 0.75), "", True, threshold)
     made = pictures.draw_best_and_worst(data, p, ranking, settings(kind, smallest=60))
     assert [one.caption for one in made] == [
-        "the best slice, 3: Name 0.7500",
-        "the worst slice, 1: Name 0.2500",
+        "The best slice (slice 3): Name = 0.7500",
+        "The worst slice (slice 1): Name = 0.2500",
     ]
     for given, k, one in zip(drawn, (3, 1), (p[1], p[0]), strict=True):
         if kind == "classes":

@@ -21,7 +21,7 @@ have never run it on a GPU.
 |-------------------|----------------------------------------------------------------------|
 | `__main__.py`     | the command: plan, measure, save                                     |
 | `work.py`         | the jobs that are timed: products, layers, networks, with their data |
-| `timing.py`       | one process per side; compare their results, then time them in turns |
+| `timing.py`       | one process per side; compare the results, then time them alternately |
 | `minunet_side.py` | the jobs in minunet                                                  |
 | `forms.py`        | simple forms of a convolution                                        |
 | `torch_side.py`   | the jobs in PyTorch                                                  |
@@ -103,7 +103,7 @@ def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
             progress.line(f"{section}: {', '.join(sides)}")
             with ExitStack() as stack:
                 workers = [stack.enter_context(Worker(side, options)) for side in sides]
-                # A network has many layers: each gets a fifth of the time.
+                # A network has many layers: each gets a fifth of the patience.
                 each = options._replace(patience=options.patience / (5 if len(jobs) > 1 else 1))
                 for job in jobs:
                     result = take_turns(workers, job, each)

@@ -3,7 +3,7 @@
 Each process does its job once to warm up and saves the result. If the results of all sides agree,
 the sides are timed in turns, in a different order every round, so that a change in the machine's
 speed affects all of them. The libraries choose their kernels and threads themselves: unless
-`Options.as_is`, the variables of OpenBLAS, OpenMP and MKL are removed from the environment.
+`Options.as_is` is set, the environment variables of OpenBLAS, OpenMP and MKL are removed.
 """
 
 import json

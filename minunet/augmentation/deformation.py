@@ -43,7 +43,7 @@ def interpolating(size: int) -> Spline:
 
     Parameters
     ----------
-    size : int     n of the tile, pixels; 2 or more
+    size : int     side n of the tile, in pixels; 2 or more
     """
     points = np.linspace(0, size - 1, POINTS)
     through = scipy.interpolate.CubicSpline(points, np.eye(POINTS), bc_type="natural")
@@ -58,7 +58,7 @@ def b_spline(size: int) -> Spline:
 
     Parameters
     ----------
-    size : int     n of the tile, pixels
+    size : int     side n of the tile, in pixels
     """
     knots = np.arange(int(size / SPACING) + 4) - 1
     t = np.abs(np.arange(size)[:, np.newaxis] / SPACING - knots)
@@ -88,7 +88,7 @@ def source(
 
     Parameters
     ----------
-    size : int                       n of the tile, pixels
+    size : int                       side n of the tile, in pixels
     spline : Spline                  for both axes
     displacement : (2, k, k)         rows and columns, at the grid points, pixels
     motion : (2, 2)                  A, see `rigid`

@@ -44,7 +44,7 @@ def curve(rng: np.random.Generator) -> Array:
 
 
 def _between(a: float, b: float, distance: float, rng: np.random.Generator) -> float:
-    """Sample the value half-way between two values, at `distance` from both."""
+    """Sample the value of the curve halfway between two points, each `distance` away."""
     least, most = SLOPE
     low = max(a + least * distance, b - most * distance)
     high = min(a + most * distance, b - least * distance)

@@ -1,8 +1,9 @@
 """Augmented training tiles (paper, section 3.1).
 
 Rotation, flip, elastic deformation and shift are combined into one interpolation of the whole
-image. A deformed tile can therefore reach beyond its original square: there it shows real pixels,
-and mirrored ones beyond the edges of the image. Labels and weights move with the grey values.
+image. A deformed tile can therefore reach beyond its original square: there it contains the real
+pixels of the image or, beyond the edges of the image, mirrored ones. Labels and weights move with
+the grey values.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def sample(
     ----------
     whole : Sample                    the whole image (H, W, C), labels and weights (H, W)
     pixel : (row, column)             pixel n // 2 of the tile, before augmentation
-    size : int                        n of the tile, pixels
+    size : int                        side n of the tile, in pixels
     margin : int                      m: labels and weights cover the n-2m central pixels
     augmentation : Augmentation
     rng : numpy Generator             used for the motion first, then for the grey values

@@ -190,7 +190,7 @@ def read_mask(path: Path, largest: float = math.inf) -> Array:
 
 
 def _mask(path: Path, image: Array) -> tuple[Array, Array]:
-    """Read the mask of an image: cells (H, W) uint16, and pixels not annotated, (H, W) bool."""
+    """Read a mask: the cells, (H, W) uint16, and the unannotated pixels, (H, W) bool."""
     mask = read_mask(path, largest=IGNORED)
     if mask.shape != image.shape[:2]:
         raise InputError(

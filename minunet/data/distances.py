@@ -96,7 +96,7 @@ def _above(cells: Array) -> tuple[Array, Array, Array]:
 
 
 def _far(like: Array) -> int:
-    """Return a squared distance for "no cell": larger than any real one, but safe to add to it."""
+    """Return a squared distance for "no cell": any real one can be added without overflow."""
     return int(np.iinfo(like.dtype).max // 2 + 1)
 
 

@@ -90,8 +90,8 @@ def _two_values(images: Sequence[Array]) -> bool:
 def _choose(prediction: Path, numbered: bool) -> Path:
     """Choose the file to score in a folder written by predict; return other paths unchanged.
 
-    If the truth numbers cells, choose `labels.tif`, provided that it numbers cells, too: its type
-    is then uint16 (8-bit labels are classes). Otherwise choose `probability.tif`.
+    If the truth has numbered cells, choose `labels.tif`, provided that it has numbered cells as
+    well (uint16; 8-bit labels are classes). Otherwise choose `probability.tif`.
     """
     probability, labels = prediction / "probability.tif", prediction / "labels.tif"
     if not probability.is_file():

@@ -13,7 +13,11 @@ import numpy as np
 from minunet.array import Array
 
 # Cross-sections are distributed as in real data (area quartiles 280, 630, 1680 square pixels).
-RADIUS, RADIUS_SPREAD, RADIUS_MAX = 12.5, 0.5, 55.0  # median; standard deviation of its logarithm
+RADIUS, RADIUS_SPREAD, RADIUS_MAX = (
+    12.5,
+    0.5,
+    55.0,
+)  # median; standard deviation of the logarithm; maximum
 TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per attempted tube
 GAP = 10.0  # radius of the tubes that fill the remaining gaps
 MARGIN = 40.0  # width of the tissue around the stack, so that its border cuts cells
@@ -104,7 +108,7 @@ def _walk(
 
 
 def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
-    """Lower `room` around a ball, as far as it matters to tubes of `width` or narrower."""
+    """Lower `room` around a ball, out to where it affects tubes of at most `width`."""
     middle, reach = (centre + MARGIN) / NODE, (radius + 1.1 * width) / NODE + 1
     low = np.maximum(middle - reach, 0).astype(int)
     high = np.minimum(middle + reach + 1, room.shape).astype(int)

@@ -77,5 +77,5 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
 
 
 def _touches_another(neighbours: Array, number: Array) -> Array:
-    """Return which pixels (M,) have a neighbour (…, M) in another cell."""
+    """Return a mask (M,): True where one of the neighbours (…, M) is in another cell."""
     return ((neighbours > 0) & (neighbours != number)).any(axis=0)

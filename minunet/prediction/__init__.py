@@ -1,4 +1,4 @@
-"""From an image of any size to probabilities, classes and cells.
+"""Predict the probabilities, classes and cells of an image of any size.
 
 | file              | contents                                                          |
 |-------------------|-------------------------------------------------------------------|

@@ -74,7 +74,7 @@ def of_prediction(
 
 
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
-    """Estimate the peak memory in bytes of a forward pass in float32 without a backward.
+    """Estimate the peak memory, in bytes, of a float32 forward pass without a backward pass.
 
     It is the largest sum at any arrow of Figure 1: the maps waiting to be copied across the U, the
     input of the stage, the input and the output of the arrow, and the workspace of its fast form,

@@ -45,7 +45,9 @@ class Model(NamedTuple):
     def segment(
         self, image: Array, tiling: Tiling | None = None, progress: OnTile | None = None
     ) -> Array:
-        """Segment an image or a stack of any size by overlapping tiles, scaled as in training.
+        """Segment an image or a stack of any size in overlapping tiles.
+
+        Grey values are scaled as in training.
 
         Parameters
         ----------

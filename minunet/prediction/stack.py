@@ -14,7 +14,7 @@ from minunet.prediction.tiling import Tiling, Window
 from minunet.report import run_pictures
 
 SHOWN = 512
-"""Maximum side of a slice in the preview, pixels; larger ones are drawn with every n-th pixel."""
+"""Maximum side of a slice in the preview, in pixels; larger slices are subsampled."""
 
 
 class Labelling(NamedTuple):

@@ -98,7 +98,7 @@ class Tiling(NamedTuple):
         check(self.tile, depth)
 
     def cover(self, shape: tuple[int, ...], depth: int) -> tuple[Axis, Axis]:
-        """Cover the rows and the columns of an image (H, W, …)."""
+        """Cover the rows and the columns of an image (H, W, …) with tiles."""
         down, across = (cover(size, depth, self.tile, self.paper_step) for size in shape[:2])
         return down, across
 

@@ -190,7 +190,7 @@ def _picture(one: Picture) -> Element:
 
 
 def _description(lines: Sequence[str]) -> Element:
-    """List the lines about the data; the first word of each line is its term."""
+    """Format the lines about the data as a definition list; the first word is the term."""
     split = [line.split(maxsplit=1) for line in lines]
     parts = [part for term, text in split for part in (tag("dt", term), tag("dd", text))]
     return tag("dl", *parts)

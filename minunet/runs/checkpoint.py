@@ -58,7 +58,7 @@ def load(path: Path) -> Checkpoint:
         If the file does not exist, or is not a checkpoint in this format.
     """
     if not path.is_file():
-        raise InputError(f"{path} is not a file; name the best.npz or last.npz of a run")
+        raise InputError(f"{path} is not a file; pass the best.npz or last.npz of a run")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as npz:
             meta = json.loads(str(npz["meta"]))
@@ -72,7 +72,7 @@ def load(path: Path) -> Checkpoint:
             raise KeyError
     except Exception:  # damaged files and files of other programs can raise any
         raise InputError(
-            f"{path} is not a checkpoint of minunet, or is damaged; name the best.npz or last.npz "
+            f"{path} is not a checkpoint of minunet, or is damaged; pass the best.npz or last.npz "
             "of a run"
         ) from None
     if version != FORMAT:

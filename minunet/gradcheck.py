@@ -78,7 +78,7 @@ def check_gradients(
     dy : array like y           upstream gradient that the backward was given (1.0 for an energy)
     gradients : mapping         name → gradient to check, for some or all of the arguments
     tolerance : float           largest error allowed, relative to the larger of the two values, or
-                                to a hundredth of the gradient's largest value if that is more
+                                to a hundredth of the gradient's largest value if that is larger
     entries : (int, Generator)  number of entries to check in each argument, and the generator that
                                 chooses them; None: all entries
 
@@ -92,7 +92,7 @@ def check_gradients(
         If a gradient is wrong.
     ValueError
         If an argument is not float64, a gradient's shape differs from its argument's, the shape of
-        `dy` differs from the output's, or `entries` has no generator.
+        `dy` differs from the output's, or `entries` lacks a generator.
     """
     own = {name: np.array(value) for name, value in arguments.items()}
 
@@ -132,7 +132,7 @@ def check_gradients(
 def _require_checkable(name: str, x: Array, gradient: Array) -> None:
     """Raise a `ValueError` unless an argument is float64 and its gradient has the same shape."""
     if x.dtype != np.float64:
-        raise ValueError(f"{name} is {x.dtype}; pass it as float64, for central differences")
+        raise ValueError(f"{name} is {x.dtype}; pass it as float64, which central differences need")
     if gradient.shape != x.shape:
         raise ValueError(
             f"d{name} has the shape {gradient.shape}, but {name} has {x.shape}; a gradient must "
@@ -158,7 +158,7 @@ def _indices(shape: tuple[int, ...], entries: Entries | None) -> list[tuple[int,
 def _relative_error(claimed: Array, numerical: Array) -> Array:
     """Return the error of each entry, relative to the larger of its two values.
 
-    It is infinite if one of the two is not finite.
+    The error is infinite if one of the two values is not finite.
     """
     bad = ~(np.isfinite(claimed) & np.isfinite(numerical))
     claimed, numerical = np.where(bad, 0, claimed), np.where(bad, 0, numerical)
@@ -168,7 +168,7 @@ def _relative_error(claimed: Array, numerical: Array) -> Array:
 
 
 def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) -> str:
-    """Return a hint if the slopes on the two sides of an entry differ, otherwise nothing."""
+    """Return a hint if the slopes on the two sides of an entry differ, else an empty string."""
     kept, here = x[index], energy()
     x[index] = kept - STEP
     left = (here - energy()) / STEP

@@ -1,4 +1,4 @@
-"""Operations on whole images: cut into bands or tiles, mirror beyond the edge, rotate, flip."""
+"""Operations on images: cutting into bands or tiles, mirroring at the edges, rotating, flipping."""
 
 import math
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import numpy as np
 from minunet.array import Array
 
 SYMMETRIES = 8
-"""Number of symmetries of the square, see `symmetry`."""
+"""Number of symmetries of the square; see `symmetry`."""
 
 Average = Literal["none", "flips", "rotations", "symmetries"]
-"""Groups of symmetries that a prediction may be averaged over."""
+"""Groups of symmetries over which a prediction may be averaged."""
 
 AVERAGED: dict[Average, tuple[int, ...]] = {
     "none": (0,),
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
     """An image or a tile, with the labels and the weights that the energy needs."""
 
     x: Array  # (H, W, C) float32
-    labels: Array  # (H, W) integer, 0 … K-1; for a tile, only of its segmented central pixels
+    labels: Array  # (H, W) integer, 0 … K-1; a tile has labels only for its central pixels
     weight_map: Array  # (H, W) float32, shaped like `labels`
 
 
@@ -41,7 +41,7 @@ def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
     Parameters
     ----------
     shape : tuple           (H, W, …)
-    most : int or None      maximum number of values in a band, if a row has no more; None: `MOST`
+    most : int or None      maximum number of values in a band of several rows; None: `MOST`
 
     Examples
     --------
@@ -54,20 +54,20 @@ def bands(shape: tuple[int, ...], most: int | None = None) -> Iterator[slice]:
 
 
 def all_finite(image: Array) -> bool:
-    """Return whether all values of an image (H, W, …) are finite; integers are not even read."""
+    """Return whether all values of an image (H, W, …) are finite; integer images are not read."""
     if image.dtype.kind in "bui":
         return True
     return all(np.isfinite(image[rows]).all() for rows in bands(image.shape))
 
 
 def mirror(first: int, count: int, size: int) -> Array:
-    """Return the image indices of pixels on an axis that is mirrored at both ends, endlessly.
+    """Return the image indices of pixels along an axis that is mirrored repeatedly at both ends.
 
     Parameters
     ----------
     first : int     position of the first pixel; may be negative or beyond the end
     count : int     number of pixels
-    size : int      length of the axis, pixels
+    size : int      length of the axis, in pixels
 
     Examples
     --------
@@ -85,7 +85,7 @@ def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
     Parameters
     ----------
     image : (H, W) or (H, W, C)
-    top, left : int        origin in the coordinates of the image; may lie outside it
+    top, left : int        position of the tile in the image; may be negative or beyond the end
     rows, columns : int    size of the tile
 
     Returns
@@ -94,13 +94,13 @@ def cut(image: Array, top: int, left: int, rows: int, columns: int) -> Array:
     """
     down, across = mirror(top, rows, image.shape[0]), mirror(left, columns, image.shape[1])
     first, start = down.min(), across.min()
-    # Only what the tile shows: of a memory-mapped image, nothing else is read.
+    # Select only what the tile shows: nothing else is read from a memory-mapped image.
     seen = image[first : down.max() + 1, start : across.max() + 1]
     return seen.take(down - first, axis=0).take(across - start, axis=1)
 
 
 def symmetry(x: Array, which: int) -> Array:
-    """Apply one of the eight symmetries of the square: quarter turns, then perhaps a flip.
+    """Apply one of the eight symmetries of the square: quarter turns, with or without a flip.
 
     Parameters
     ----------

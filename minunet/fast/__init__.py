@@ -2,10 +2,10 @@
 
 | file             | why it is faster                                                             |
 |------------------|------------------------------------------------------------------------------|
-| `conv_relu.py`   | bias, ReLU and gradients are computed while a band of the map is in cache    |
+| `conv_relu.py`   | bias, ReLU and gradients are computed while a band of the map is cached      |
 | `direct.py`      | the tap loop without copies: a shifted window is a run of pixels             |
 | `winograd.py`    | 36 products instead of 144, for layers with many channels                    |
-| `rectified.py`   | the upstream gradient of a ReLU, laid out as both forms above need it        |
+| `rectified.py`   | the gradient passed on by a ReLU, in the layout that both forms above need   |
 | `upconv.py`      | four taps as one matrix product                                              |
 | `maxpool.py`     | the definition, band by band                                                 |
 | `crop_concat.py` | the definition, band by band                                                 |
@@ -13,8 +13,9 @@
 | `threads.py`     | every core works on bands of rows that fit into its cache                    |
 | `allocator.py`   | freed memory is kept for the next arrays                                     |
 
-`unet.ops_for` chooses between `minunet.fast` and `minunet.ops`. Functions and results are the same,
-up to rounding. The other ops, `conv2d`, `dropout` and `relu`, are imported from `minunet.ops`.
+`unet.ops_for` chooses between `minunet.fast` and `minunet.ops`. They have the same functions,
+whose results are equal up to rounding. The other ops, `conv2d`, `dropout` and `relu`, are imported
+from `minunet.ops`.
 """
 
 from minunet.fast import conv_relu, crop_concat, maxpool, upconv

@@ -8,8 +8,9 @@ def keep_memory() -> None:
     """Keep freed memory for the next arrays instead of returning it to the system.
 
     Every training step allocates maps of the same sizes. By default, glibc returns large blocks to
-    the system when they are freed; for the next array the system clears new pages, which takes 10
-    to 25 % of a step. If the C library is not glibc, this function does nothing.
+    the system when they are freed, and the system must clear new pages for the next array, which
+    accounts for 10 to 25 % of the time of a step. If the C library is not glibc, this function
+    does nothing.
     """
     trim_threshold, mmap_threshold = -1, -3  # from glibc's malloc.h
     library = ctypes.CDLL(None) if os.name == "posix" else None

@@ -37,10 +37,11 @@ ONE = ctypes.pointer(ctypes.c_float(1))
 
 
 def _operand(a: Array) -> tuple[bytes, Any]:
-    """Return the transpose flag of `a` for BLAS, and the distance between its rows, or columns.
+    """Return the transpose flag of `a` for BLAS, and its leading dimension.
 
-    The flag is T if the columns of `a` are contiguous, not its rows; the distance is then that
-    between columns. The stride of an axis of length 1 is ignored, since NumPy may set it freely.
+    If the rows of `a` are contiguous, the flag is N and the leading dimension is the distance
+    between rows, in elements. If its columns are, the flag is T and the distance is that between
+    columns. The stride of an axis of length 1 is ignored, since NumPy may set it freely.
     """
     (m, n), (rows, columns) = a.shape, (stride // FLOAT for stride in a.strides)
     if (columns == 1 or n == 1) and (rows >= n or m == 1):
@@ -48,7 +49,8 @@ def _operand(a: Array) -> tuple[bytes, Any]:
     if (rows == 1 or m == 1) and (columns >= m or n == 1):
         return b"T", _int(max(columns, m))
     raise ValueError(
-        f"BLAS cannot read a matrix {a.shape} with strides {a.strides}; make it contiguous first"
+        f"BLAS cannot read a matrix of shape {a.shape} with strides {a.strides}; "
+        "make it contiguous first"
     )
 
 
@@ -61,7 +63,7 @@ def add_product(y: Array, a: Array, b: Array) -> None:
 
         y += a · b
 
-    In Fortran columns are contiguous, so BLAS reads each of these matrices as its transpose and
+    In Fortran, columns are contiguous, so BLAS reads each of these matrices as its transpose and
     computes yᵀ += bᵀ · aᵀ.
 
     Parameters

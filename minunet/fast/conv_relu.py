@@ -1,6 +1,6 @@
 """Convolution and ReLU at once: `ops/conv_relu.py` for float32 on the CPU.
 
-Layers with many channels and a large map use Winograd's algorithm, the others the tap loop in
+Layers with many channels and a large map use Winograd's algorithm; the others use the tap loop in
 bands. The gradient dx is also a convolution, of the rectified upstream gradient with the kernel
 rotated by 180°, so both forms can compute the forward and the backward.
 """
@@ -12,7 +12,7 @@ from minunet.fast import direct, winograd
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Compute an unpadded convolution and its ReLU; see `ops/conv_relu.py`."""
+    """Compute an unpadded convolution, followed by a ReLU; see `ops/conv_relu.py`."""
     rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     form = winograd if winograd.pays(rows, columns, w) else direct
     return form.forward(np.ascontiguousarray(x), w, b)  # a rotated tile is not contiguous

@@ -1,4 +1,4 @@
-"""Crop and concatenation as in `ops/crop_concat.py`, with the copying split among threads."""
+"""Crop and concatenation as in `ops/crop_concat.py`, with the copying divided among threads."""
 
 import numpy as np
 

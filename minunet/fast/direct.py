@@ -8,9 +8,9 @@ of each row, which mix the end of one input row with the start of the next, are 
 
 Products of wide matrices are faster than products of narrow ones. The kw pixels under one row of
 the kernel are adjacent: a run of kw·C numbers, which one product can multiply by the whole row. The
-rows of a matrix must not overlap, so one product takes only every kw-th run; kw products, each
-starting one pixel later, take all of them. There are kh·kw products as before, but each is kw times
-as wide and has 1/kw of the rows.
+rows of a matrix must not overlap, so one product covers only every kw-th run; kw products, each
+starting one pixel after the previous one, cover them all. There are kh·kw products as before, but
+each is kw times as wide and has 1/kw of the rows.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ from minunet.fast.rectified import rectified
 from minunet.fast.threads import count, fitting, over, scratch
 
 RUN = 512
-"""Minimum number of pixels in a product; with fewer, BLAS mostly spends its time packing."""
+"""Minimum number of pixels in a product; with fewer, BLAS spends most of its time packing."""
 
 
 def _runs(pixels: Array, first: int, many: int, kw: int) -> Array:
@@ -30,7 +30,7 @@ def _runs(pixels: Array, first: int, many: int, kw: int) -> Array:
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Compute an unpadded convolution and its ReLU.
+    """Compute an unpadded convolution, followed by a ReLU.
 
         band[q, :] = b + Σ_i [pixels[q + i·W] … pixels[q + i·W + kw-1]] · w[i]
 
@@ -49,7 +49,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     pixels = x.reshape(-1, channels)
     kernel_rows = w.reshape(kh, kw * channels, features)
     y = np.empty_like(x, shape=(rows, columns, features))
-    # Repeated for a whole row, because NumPy broadcasts long rows several times faster.
+    # The bias is repeated for a whole row, because NumPy broadcasts long rows several times faster.
     bias, zero = np.zeros_like(x, shape=(2, pitch, features))
     bias += b
 
@@ -69,7 +69,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Compute all gradients of a rectified convolution while a band is in the cache.
+    """Compute all gradients of a convolution with ReLU, band by band, while each band is cached.
 
     Here each pixel of dz is placed next to the kh - 1 pixels above it, which makes the products kh
     times as wide: with z[q] = [dz[q], dz[q - W], …, dz[q - (kh-1)·W]],
@@ -128,7 +128,7 @@ def _side_by_side(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tupl
     Parameters
     ----------
     dz : ((n+kh-1)·pitch + kw-1, O)    result of `rectified`
-    n, pitch : int                     rows of the band, pixels per row
+    n, pitch : int                     number of rows in the band, number of pixels per row
     shape : (kh, kw, C, O)             shape of the kernel
 
     Returns

@@ -8,7 +8,7 @@ from minunet.ops import maxpool
 
 
 def forward(x: Array) -> tuple[Array, Array]:
-    """Keep the largest of every four pixels; see `ops/maxpool.py`."""
+    """Return the largest value of each 2x2 block, and its index; see `ops/maxpool.py`."""
     rows, columns, channels = x.shape[0] // 2, x.shape[1] // 2, x.shape[2]
     y = np.empty_like(x, shape=(rows, columns, channels))
     argmax = np.empty_like(x, shape=y.shape, dtype=np.uint8)

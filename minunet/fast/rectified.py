@@ -1,8 +1,8 @@
 """The upstream gradient of a rectified convolution, in bands, laid out for the fast backward.
 
 The ReLU passes the gradient where its output was positive: dz = dy where y > 0, else 0. To compute
-dx at a pixel, the backward reads dz at that pixel and up to kh - 1 rows above and kw - 1 columns to
-the left of it; beyond the edge, dz is 0. So the pixels of dz are listed row by row with kw - 1
+dx at a pixel, the backward reads dz at that pixel, up to kh - 1 rows above it and up to kw - 1
+columns to its left; beyond the edge, dz is 0. So the pixels of dz are listed row by row with kw - 1
 zeros between two rows, which pad the right edge of one and the left edge of the next. The rows of
 the list are then as long as those of the input: tap (i, j) pairs pixel q of the input with pixel
 q - i·pitch - j of the list, where the pitch is the length of a row.
@@ -15,7 +15,7 @@ from minunet.fast.threads import scratch
 
 
 def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -> Array:
-    """List the pixels of dz that affect rows `first` to `first + n` of the input.
+    """List the pixels of dz that are needed for dx in `n` rows, from row `first` on.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -
     Returns
     -------
     ((n+kh-1)·W + kw-1, O)
-        Rows first-kh+1 … first+n-1 of dz, with zeros before each and after the last. The next call
-        in this thread overwrites them.
+        Rows first-kh+1 … first+n-1 of dz, with kw-1 zeros before each row and after the last. The
+        next call in this thread overwrites the list.
     """
     kh, kw = shape[:2]
     rows, columns, features = dy.shape

@@ -1,4 +1,4 @@
-"""Threads over bands: each core works on one band of rows at a time, which fits into its cache.
+"""Threads for bands: each core works on one band of rows at a time, small enough for its cache.
 
 NumPy and BLAS release Python's global interpreter lock while they compute, so ordinary threads are
 enough. A map is cut into bands of a few rows, and each thread works on the same number of adjacent
@@ -7,7 +7,7 @@ cores slow each other down.
 
 The sizes and the number of threads determine which thread computes which band, and the sums of the
 threads are added in a fixed order. Results are therefore identical for the same number of threads.
-With another number, the bands differ, BLAS adds in another order, and the last bits may change.
+With a different number, the bands differ, BLAS adds in another order, and the last bits may change.
 """
 
 import importlib
@@ -64,7 +64,7 @@ def _helpers(count: int) -> ThreadPoolExecutor:
 
 
 def fitting(row_bytes: int, least: int = 1) -> int:
-    """Return the number of rows of `row_bytes` bytes that fit into the cache, at least `least`."""
+    """Return how many rows of `row_bytes` bytes fit into the cache, but no fewer than `least`."""
     return max(CACHE // row_bytes, least, 1)
 
 
@@ -85,11 +85,11 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
 
     Parameters
     ----------
-    rows : int      rows of the map
+    rows : int      number of rows in the map
     most : int      maximum number of rows in a band
     work : callable
-        Processes rows `first` to `first + n` in thread number `thread`, 0 … count() - 1. Each
-        thread works on its bands one after the other, from top to bottom.
+        Processes `n` rows, from row `first` on, in thread number `thread`, 0 … count() - 1. Each
+        thread works on its bands one after another, from top to bottom.
     """
     threads = min(count(), rows)
     cuts = edges(rows, most)

@@ -3,7 +3,7 @@
     z[r, c, (i, j), :] = x[r, c, :] · w[i, j]        y[2r+i, 2c+j, :] = z[r, c, (i, j), :] + b
 
 Every input pixel is multiplied by all four taps, so the taps form one matrix (C, 4·O). The four
-results are then copied to their places, and the bias added, while the band is in the cache.
+results are copied to their places, and the bias is added, while the band is in the cache.
 """
 
 import numpy as np

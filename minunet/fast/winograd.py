@@ -1,16 +1,16 @@
 """Winograd's algorithm for a 3x3 convolution: 36 products for 16 outputs instead of 144.
 
 A polynomial of degree n is determined by its values at n + 1 points, and the value of a product of
-two polynomials at a point takes one multiplication. Four outputs of a kernel with three taps are
+two polynomials at a point costs one multiplication. Four outputs of a kernel with three taps are
 coefficients of such a product, and the points 0, 1, -1, 2, -2, ∞ give (Winograd 1980; Lavin and
 Gray 2016, F(4x4, 3x3))
 
     y = Aᵀ [ (G g) ∘ (Bᵀ d) ]            d: 6 neighbouring inputs, g: 3 taps, y: 4 outputs
 
-where ∘ is the elementwise product. In two dimensions this is applied along rows and columns: the
+where ∘ is the elementwise product. In two dimensions, this is applied along rows and columns: the
 map is cut into blocks of 6x6 inputs, 4 pixels apart, each of which gives 4x4 outputs. A block is
 written as a vector of 36 numbers, and each matrix as its Kronecker product with itself. With C
-channels the elementwise product becomes 36 matrix products (blocks, C) · (C, O), so the whole
+channels, the elementwise product becomes 36 matrix products (blocks, C) · (C, O), so the whole
 computation, including the transforms, consists of matrix products.
 
 The disadvantage is rounding: the matrices have entries from 1/24 to 8, and the largest relative
@@ -45,17 +45,17 @@ INPUTS, KERNELS, OUTPUTS = (np.kron(m, m).astype(np.float32) for m in (BT, G, AT
 """Transforms of a block of inputs (36, 36), of a kernel (36, 9), and back to outputs (16, 36)."""
 
 BLOCKS = 128
-"""Number of blocks processed at a time: the rows of the matrix products."""
+"""Number of blocks processed at a time, which is the number of rows in the matrix products."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
-    """Return True if this form is faster: for many channels and a large map."""
+    """Return True if this form is faster, that is, for many channels and a large map."""
     narrower = min(w.shape[2:])
     return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Compute an unpadded 3x3 convolution and its ReLU; see `direct.forward`."""
+    """Compute an unpadded 3x3 convolution, followed by a ReLU; see `direct.forward`."""
     shape = (x.shape[0] - 2, x.shape[1] - 2, w.shape[3])
 
     def finish(blocks: Array) -> None:
@@ -66,7 +66,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def input_gradient(dy: Array, y: Array, w: Array) -> Array:
-    """Compute the gradient of a rectified convolution at its input; see `direct.backward`.
+    """Compute dx, the gradient at the input of a convolution with ReLU; see `direct.backward`.
 
     dx[r, c, :] = Σ_{i,j} dz[r-i, c-j, :] · w[i, j]ᵀ is the convolution of dz, padded with two zeros
     on each side, with the kernel rotated by 180°.
@@ -92,7 +92,9 @@ def _correlate(
 
     Parameters
     ----------
-    source : callable      (first, n) → rows of the map for outputs `first` to `first + n`, or fewer
+    source : callable
+        (first, n) → the n + 2 rows of the map, from row `first` on, that n output rows need; fewer
+        where the map ends
     shape : (H, W, O)      shape of the result
     w : (3, 3, C, O)       kernel
     finish : callable      modifies blocks of outputs (4, 4, n, across, O) in place
@@ -131,8 +133,8 @@ def _blocks(rows: Array, n: int, across: int) -> Array:
     Parameters
     ----------
     rows : (≤ 4n + 2, W, C)
-    n : int             rows of blocks
-    across : int        blocks per row
+    n : int             number of rows of blocks
+    across : int        number of blocks per row
 
     Returns
     -------

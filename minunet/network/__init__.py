@@ -3,8 +3,8 @@
 | file                | contents                                                                |
 |---------------------|-------------------------------------------------------------------------|
 | `unet.py`           | the graph, written out twice: forward, and backward as its mirror image |
-| `architecture.py`   | depth, channels, variant and so on, and the shape of every parameter    |
-| `sizes.py`          | valid tile sizes, the margin, Figure 1 as a table                       |
+| `architecture.py`   | depth, channels, variant and so on; the shape of every parameter        |
+| `sizes.py`          | valid tile sizes, the margin, and Figure 1 as a table                   |
 | `initialization.py` | initial weights                                                         |
 | `network.py`        | an architecture with its parameters, ready to run                       |
 | `device.py`         | the choice of NumPy or CuPy; the only file that imports CuPy            |

@@ -19,18 +19,18 @@ class Architecture:
     Parameters
     ----------
     depth : int
-        Number of 2x2 poolings, and of up-convolutions.
+        Number of 2x2 poolings, and also of up-convolutions.
     channels : int
-        Feature channels of level 0; they double at each level.
+        Number of feature channels at level 0; it doubles at each level below.
     in_channels : int
-        Channels of the input image.
+        Number of channels of the input image.
     classes : int
         K, the number of classes.
     dropout : float
-        Dropout rate after the two lowest contracting stages, in training.
+        Dropout rate in training, after the last two stages of the contracting path.
     variant : {"paper", "release"}
         The network of the paper, or the one its authors released in 2015. In the release, the last
-        up-convolution keeps its number of channels, a ReLU follows every up-convolution, and the
+        up-convolution keeps the number of channels, a ReLU follows every up-convolution, and the
         initialization counts incoming nodes differently (`initialization.py`).
     """
 
@@ -65,7 +65,7 @@ class Architecture:
 
     @property
     def relu_after_upconv(self) -> bool:
-        """True if a ReLU follows each up-convolution, as in the release; Figure 1 shows none."""
+        """True if a ReLU follows each up-convolution, as in the release but not in Figure 1."""
         return self.variant == "release"
 
     @property
@@ -84,7 +84,8 @@ class Architecture:
     def upconv_width(self, level: int) -> int:
         """Return the number of output channels of the up-convolution of a level.
 
-        It is half of its input channels (section 2), except in the last one of the release.
+        This is half the number of input channels (section 2), except for the last up-convolution of
+        the release.
         """
         keeps = self.variant == "release" and level == 0
         return self.width(1) if keeps else self.width(level)
@@ -93,7 +94,7 @@ class Architecture:
         """Return the shape of every parameter, in the order of `unet.forward`.
 
         Kernels are (kh, kw, C, O), biases (O,). `contract0.w1` is the first convolution at full
-        resolution, `expand0.wu` the up-convolution back to it, `out.w` the 1x1 convolution.
+        resolution, `expand0.wu` the up-convolution to full resolution, `out.w` the 1x1 convolution.
         """
         shapes: dict[str, tuple[int, ...]] = {}
 

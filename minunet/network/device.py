@@ -1,7 +1,7 @@
 """The choice of NumPy or CuPy; the only file that imports CuPy.
 
-Parameters are copied to the device once, and each tile with ``np.asarray(tile, like=parameter)``.
-Every op then runs on the device of its arguments.
+The parameters are copied to the device once; each tile is copied to it with
+``np.asarray(tile, like=parameter)``. Every op then runs on the device of its arguments.
 """
 
 from typing import Literal, get_args
@@ -49,7 +49,7 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
 
 
 def _missing() -> str | None:
-    """Return why CUDA cannot be used, and what to install; None if it can."""
+    """Return why CUDA cannot be used, and what to install; None if CUDA can be used."""
     try:
         import cupy
     except ImportError:

@@ -1,6 +1,6 @@
 """Initial weights (paper, section 3): Gaussian with standard deviation √(2/N); biases are 0.
 
-N is "the number of incoming nodes of one neuron": kh·kw·C for a convolution. In an up-convolution
+N is "the number of incoming nodes of one neuron": kh·kw·C for a convolution. In an up-convolution,
 every output pixel depends on one tap of every input channel, so N is C. The authors' release
 instead divides the size of Caffe's kernel by the length of its first axis, which gives 4·O.
 """

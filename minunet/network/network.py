@@ -17,7 +17,7 @@ class Network(NamedTuple):
     ----------
     params : dict           arrays on any device, see `Architecture.shapes`
     arch : Architecture
-    scaled : callable       scales a tile (n, n, C) as in training; default: no scaling
+    scaled : callable       scales the values of a tile as in training; default: no scaling
     """
 
     params: Tensors

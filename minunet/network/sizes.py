@@ -6,8 +6,8 @@ With d poolings and a map of m pixels at the bottom:
     input size     n = 2^d m + 4 (2^d - 1)        the size is even at every pooling
     output size    2^d (m - 8) + 4 = n - 2·margin,        margin = 6·2^d - 4
 
-For the paper's d = 4, n = 16 m + 60 and the margin is 92: the smallest tile is 188 → 4, and the
-tile of Figure 1 is 572 → 388.
+For the paper's d = 4, n = 16 m + 60 and the margin is 92: the smallest tile has a side of
+188 pixels and an output of 4; the tile of Figure 1 has a side of 572 and an output of 388.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def stages(size: int, depth: int) -> Stages:
 
     Parameters
     ----------
-    size : int      size of the input tile, pixels
+    size : int      side of the input tile, in pixels
     depth : int     number of poolings
 
     Returns
@@ -73,7 +73,7 @@ def stages(size: int, depth: int) -> Stages:
 
 
 def _walk(size: int, depth: int) -> Stages | None:
-    """Return the sizes along the U; None if a pooling gets an odd size or the output is empty."""
+    """Return the sizes along the U; None if the size is odd at a pooling or the output is empty."""
     walk: Stages = []
     s = size
     for level in range(depth):
@@ -137,7 +137,7 @@ class Row(NamedTuple):
 
     stage: str
     arrow: str
-    size: int  # size of the resulting map, pixels
+    size: int  # side of the resulting map, in pixels
     channels: int
     parameters: int
     flop: int  # floating-point operations of the forward pass; a multiply-add counts as two
@@ -150,7 +150,7 @@ def figure1(arch: Architecture, size: int) -> list[Row]:
     Parameters
     ----------
     arch : Architecture
-    size : int      size of the tile, pixels
+    size : int      side of the tile, in pixels
 
     Returns
     -------
@@ -165,7 +165,7 @@ def figure1(arch: Architecture, size: int) -> list[Row]:
 
     def conv(stage: str, name: str, arrow: str, s: int, memory: int) -> None:
         kh, kw, c, o = shapes[f"{stage}.w{name}"]
-        # An output pixel of an up-convolution uses one tap, that of a convolution all of them.
+        # An output pixel of an up-convolution uses one tap; one of a convolution uses all taps.
         seen = 1 if name == "u" else kh * kw
         flop = 2 * s * s * seen * c * o
         rows.append(Row(stage, arrow, s, o, kh * kw * c * o + o, flop, memory * s * s * o))

@@ -55,7 +55,7 @@ def forward(
     Returns
     -------
     logits : (H-2m, W-2m, K)       no ReLU, no soft-max; m is `sizes.margin(arch.depth)`
-    activations : dict             what `backward` needs; empty unless `remember`
+    activations : dict             what `backward` needs; empty if `remember` is False
 
     Raises
     ------
@@ -166,9 +166,10 @@ def _double_conv_forward(
     rng: np.random.Generator | None,
     remember: bool,
 ) -> tuple[Array, Tensors]:
-    """Return the stage's output, and the activations that its backward needs if `remember`.
+    """Return the stage's output and, if `remember` is True, what its backward needs.
 
-    Two 3x3 convolutions, each with its ReLU; dropout at the end of the contracting path.
+    A stage consists of two 3x3 convolutions, each followed by a ReLU. In training, the last
+    two stages of the contracting path end with dropout.
     """
     op = ops_for(x)
     a1 = op.conv_relu.forward(x, params[f"{stage}.w1"], params[f"{stage}.b1"])

@@ -11,7 +11,7 @@ from minunet.ops import conv2d, relu
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
-    """Compute an unpadded convolution and its ReLU.
+    """Compute an unpadded convolution, followed by a ReLU.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Compute the gradients of a rectified convolution.
+    """Compute the gradients of a convolution followed by a ReLU.
 
     Parameters
     ----------

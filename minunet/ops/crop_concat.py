@@ -13,7 +13,7 @@ from minunet.array import Array
 
 
 def centre(shape: tuple[int, ...], inside: tuple[int, ...]) -> tuple[slice, slice]:
-    """Return the rows and columns of the central window of `shape` in a map of shape `inside`."""
+    """Return the row and column slices of the central window of `shape` in a map `inside`."""
     top, left = (inside[0] - shape[0]) // 2, (inside[1] - shape[1]) // 2
     return slice(top, top + shape[0]), slice(left, left + shape[1])
 
@@ -34,7 +34,7 @@ def forward(up: Array, skip: Array) -> Array:
 
 
 def backward(dy: Array, skip_shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Compute the gradients: split the channels, and fill in zeros where `skip` was cropped.
+    """Compute the gradients: split the channels, and pad with zeros where `skip` was cropped.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@
     E      = -Σ_x w(x) log p_ℓ(x)(x)
 
 The paper prints E without the minus sign, although it minimises E; the sign is restored here. E is
-the sum over the pixels x of the output tile Ω, not their mean.
+a sum over the pixels x of the output tile Ω, not a mean.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
     ----------
     x : (H, W, C)
     rate : float               in [0, 1)
-    rng : numpy Generator      draws on the host, so a seed drops the same elements on any device
+    rng : numpy Generator      runs on the host, so a seed drops the same elements on any device
 
     Returns
     -------
@@ -31,7 +31,7 @@ def forward(x: Array, rate: float, rng: np.random.Generator) -> tuple[Array, Arr
 
 
 def backward(dy: Array, mask: Array) -> Array:
-    """Compute the gradient of dropout: 0 for dropped elements, scaled for the others.
+    """Compute the gradient of dropout: 0 for dropped elements, `dy` scaled for the others.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
     y = max(x, 0)
 
-In the paper it follows every 3x3 convolution and nothing else: the logits are not rectified.
+In the paper, a ReLU follows every 3x3 convolution and nothing else: the logits are not rectified.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""The loop over kernel taps that all spatial ops use.
+"""The loop over kernel taps, shared by `conv2d` and `upconv`.
 
 A kernel of kh x kw taps is a set of kh·kw small linear layers. Each layer is applied to a shifted
-window of the map and its result added to the sum, so that only one window is in use at a time.
+window of the map, and its result is added to the sum, so only one window is in use at a time.
 """
 
 from collections.abc import Iterator

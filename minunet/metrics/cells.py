@@ -1,8 +1,8 @@
 """Scores for numbered cells: compare proposed cells with true ones.
 
 Slices are scored one by one. A segment of the proposal matches a true cell if it covers more than
-half of it (`seg`); a segment may match several cells. All pixels with the same number are one
-segment, connected or not.
+half of the cell (`seg`); a segment may match several cells. All pixels with the same number form
+one segment, whether connected or not.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ COUNTED = {
     ),
     "cells_extra": ("extra segments", False, "Segments that match no cell, as in SEG."),
 }
-"""Name, whether higher is better, and convention of each count, by key."""
+"""For each key: the name of the count, whether higher is better, and the convention."""
 
 
 class Counts(NamedTuple):
-    """Counts of one slice, in the order of `COUNTED`."""
+    """The counts of one slice, in the order of `COUNTED`."""
 
     truth: int
     found: int
@@ -47,7 +47,7 @@ def partners(truth: Array, proposal: Array) -> Array:
 
     Returns
     -------
-    (n,) int64 : for each of the n cells, sorted by number: number of the segment, 0 if none matches
+    (n,) int64 : for each of the n cells, sorted by number: the number of its segment, or 0
 
     Examples
     --------
@@ -55,14 +55,14 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = 2 * both > np.bincount(i, both)[i]  # the match may be 0, background
+    match = 2 * both > np.bincount(i, both)[i]  # the match may be 0, the background
     found = np.zeros(i.max() + 1, np.int64)
     found[i[match]] = j[match]
     return found[np.unique(i[i > 0])]
 
 
 def count(truth: Array, proposal: Array) -> Counts:
-    """Count the cells and segments of one slice, and those without a match; see `partners`."""
+    """Count the cells and segments of one slice, matched and unmatched; see `partners`."""
     partner = partners(truth, proposal)
     found = int(np.count_nonzero(np.unique(proposal)))
     matching, cells = np.unique(partner[partner > 0], return_counts=True)
@@ -84,7 +84,7 @@ def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
 
     Returns
     -------
-    list of Score : SEG of a slice without cells is nan
+    list of Score : the SEG of a slice without cells is nan
     """
     slices = list(zip(truth, proposals, strict=True))
     columns = zip(*(count(cells, found) for cells, found in slices), strict=True)
@@ -105,8 +105,8 @@ def _seg(slices: Sequence[tuple[Array, Array]]) -> Score:
     convention = (
         "|both| / |either|, averaged over the true cells of all slices: the number of pixels in "
         "both the cell and its matching segment, divided by the number in either. A segment of the "
-        "proposal matches a cell if it covers more than half of it; a cell without a match counts "
-        "as 0."
+        "proposal matches a cell if it covers more than half of the cell; a cell without a match "
+        "counts as 0."
     )
     each = tuple(_mean(index) for index in indices)
     return Score("seg", "SEG", _mean(np.concatenate(indices)), each, convention)
@@ -117,10 +117,12 @@ def _mean(indices: Array) -> float:
 
 
 def _of_pixels(slices: Sequence[tuple[Array, Array]]) -> list[Score]:
-    """Compute IoU and Dice of the class cell, regardless of cell numbers."""
+    """Compute the IoU and Dice of the class cell, regardless of cell numbers."""
     confusions = [pixel.confusion(cells > 0, found > 0, 2) for cells, found in slices]
     whole = np.sum(confusions, axis=0)
-    counted = "of cell, regardless of cell numbers, over the pixels of all slices together."
+    counted = (
+        "of the class cell, regardless of cell numbers, over the pixels of all slices together."
+    )
     return [
         Score(key, name, ratio(whole, 1), tuple(ratio(one, 1) for one in confusions), convention)
         for key, name, ratio, convention in (

@@ -18,7 +18,7 @@ def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> 
     Parameters
     ----------
     truth, predicted : sequence of (H, W)     integer, 0 … K-1
-    classes : int                             K
+    classes : int                             number of classes, K
     """
     pairs = zip(truth, predicted, strict=True)
     each = [pixel.confusion(labels, found, classes) for labels, found in pairs]

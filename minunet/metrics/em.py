@@ -1,11 +1,11 @@
-"""Scores for electron microscopy: compare a probability of cell with the true cells.
+"""Scores for electron microscopy: compare a probability map with the true cells.
 
-Slices are scored one by one. For all scores, a pixel is proposed as cell if its probability is
-above a threshold, compared in double precision (`warping.proposed_cells`). The threshold is the
-same for the whole stack, and a score is its best value over all thresholds.
+Slices are scored one by one. For all scores, a pixel is proposed as cell if its probability of
+cell is above a threshold, compared in double precision (`warping.proposed_cells`). The threshold is
+the same for the whole stack, and each score is the best value over all thresholds.
 
-The 2012 challenge first ranked entries by warping error, Rand error and its own pixel error, later
-by V_Rand and V_Info.
+The 2012 challenge first ranked entries by the warping error, the Rand error and its own pixel
+error, and later by V_Rand and V_Info.
 """
 
 import os
@@ -23,53 +23,53 @@ from minunet.metrics.score import THRESHOLDS, Score
 from minunet.metrics.warping import Warping
 
 PIXELS_PER_PROCESS = 2**24
-"""Pixels times thresholds that justify another process: 5 s of work, against 1 s to start it."""
+"""Pixels times thresholds for each further process: 5 s of work; starting a process takes 1 s."""
 
 CONVENTIONS = {
     "v_rand": (
         "V_Rand, thinned",
         True,
         "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes, counted "
-        "inside true cells: of true segments (A), of proposed segments (B) and of their overlaps "
-        "(AB). The proposal is thinned first: its 4-connected cells grow until the lines between "
-        "them are one pixel wide. Each line pixel is a segment of its own.",
+        "inside true cells: the sizes of true segments (A), of proposed segments (B) and of their "
+        "overlaps (AB). The proposal is thinned first: its 4-connected cells grow until the lines "
+        "between them are one pixel wide. Each line pixel is a segment of its own.",
     ),
     "v_info": (
         "V_Info, thinned",
         True,
         "F = 2 I / (H(A) + H(B)), mean over slices. A and B are the segments of the truth and of "
         "the proposal that contain a random pixel of the true cells; I is their mutual "
-        "information, H their entropy. The proposal is thinned as in V_Rand.",
+        "information, and H is the entropy. The proposal is thinned as in V_Rand.",
     ),
     "adapted_rand": (
         "adapted Rand error",
         False,
         "1 - 2 AB / (A + B), mean over slices, with A, B and AB as in V_Rand, but the proposal is "
-        "not thinned. Its segments are the 4-connected cells; inside true cells, each pixel of its "
+        "not thinned. Its segments are its 4-connected cells; inside true cells, each pixel of its "
         "membrane is a segment of its own.",
     ),
     "rand_2012": (
         "Rand error of 2012",
         False,
-        "1 - 2 TP / (P + Q), each summed over slices. P, Q and TP count the pairs of pixels of "
-        "true cells that share a segment in the truth (P), in the proposal (Q) or in both (TP). "
+        "1 - 2 TP / (P + Q), each count summed over slices. P, Q and TP count the pairs of pixels "
+        "in true cells that share a segment in the truth (P), in the proposal (Q) or in both (TP). "
         "The segments of the proposal are its 4-connected cells, not thinned; the pixels of its "
         "membrane belong to no pair in Q or TP.",
     ),
     "warping_splits_mergers": (
         "warping error, splits + mergers",
         False,
-        "Pixels that split or merge cells / all pixels, both summed over slices: the part of the "
-        "warping error of all kinds that the challenge's table shows.",
+        "(pixels that split or merge cells) / (all pixels), both summed over slices. This part of "
+        "the warping error is the one that the challenge's table shows.",
     ),
     "warping": (
         "warping error, all kinds",
         False,
-        "Pixels that still differ after warping the truth / all pixels, both summed over slices. "
-        "Warping visits the pixels where truth and proposal differ, those with probability "
-        "farthest from t first. It flips a pixel in the truth if that does not change the topology "
-        "at that moment, and repeats until no pixel can be flipped (4-connected cells, 8-connected "
-        "membrane).",
+        "(pixels that still differ after warping the truth) / (all pixels), both summed over "
+        "slices. Warping visits the pixels where truth and proposal differ, starting with those "
+        "whose probability is farthest from t. It flips a pixel in the truth if the flip does not "
+        "change the topology at that moment, and repeats until no pixel can be flipped "
+        "(4-connected cells, 8-connected membrane).",
     ),
     "pixel_error": (
         "pixel error",
@@ -80,33 +80,33 @@ CONVENTIONS = {
     "challenge_pixel_error": (
         "pixel error of 2012",
         False,
-        "1 - F-score of cell = 1 - 2 TP / (2 TP + FP + FN), over the pixels of all slices "
-        "together.",
+        "1 - F-score of the class cell = 1 - 2 TP / (2 TP + FP + FN), over the pixels of all "
+        "slices together.",
     ),
     "iou": (
         "IoU of cell",
         True,
-        "TP / (TP + FP + FN) of cell, over the pixels of all slices together.",
+        "TP / (TP + FP + FN) of the class cell, over the pixels of all slices together.",
     ),
     "dice": (
         "Dice of cell",
         True,
-        "2 TP / (2 TP + FP + FN) of cell, over the pixels of all slices together.",
+        "2 TP / (2 TP + FP + FN) of the class cell, over the pixels of all slices together.",
     ),
 }
-"""Name, whether higher is better, and convention of each score, by key."""
+"""For each key: the name of the score, whether higher is better, and the convention."""
 
 RULE = {
     True: "Proposed cells: probability > t, in float64; the value is the highest over all t.",
     False: "Proposed cells: probability > t, in float64; the value is the lowest over all t.",
 }
-"""Convention of the threshold, by whether higher is better."""
+"""Convention of the threshold; the key says whether higher is better."""
 
 
 class Counts(NamedTuple):
     """Everything that the scores need from one slice at one threshold."""
 
-    confusion: Array  # (2, 2) pixels, see `pixel.confusion`; class 1 is cell
+    confusion: Array  # (2, 2) numbers of pixels, see `pixel.confusion`; class 1 is cell
     pairs: Array  # (3,) see `rand.pairs`
     remaining: Warping
     adapted_rand: float  # F
@@ -128,12 +128,12 @@ def scores(
     Parameters
     ----------
     truth : sequence of (H, W)             integer; 0 = membrane, k = cell k
-    probabilities : sequence of (H, W)     of cell
+    probabilities : sequence of (H, W)     probability of cell
     thresholds : sequence of float
     processes : int or None     number of processes; None: 1, or up to the number of cores if there
-                                is enough work. More than 1 are started with "spawn", so a script
-                                must call this under ``if __name__ == "__main__":``
-    advance : callable          called after every slice at every threshold
+                                is enough work. Several processes are started with "spawn", so a
+                                script must call this function under ``if __name__ == "__main__":``
+    advance : callable          called after each slice has been scored at one threshold
 
     Returns
     -------
@@ -215,7 +215,7 @@ def _count_all(
 
 
 def _leave_interrupts() -> None:
-    """Ignore Ctrl-C, which a terminal sends to all processes: the parent process handles it."""
+    """Ignore Ctrl-C, which a terminal sends to all processes; only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -245,7 +245,7 @@ def _best(
     slices: Sequence[Sequence[float]],
     thresholds: Sequence[float],
 ) -> Score:
-    """Return the score at the best threshold; `stack` has T values, `slices` has (T, Z)."""
+    """Return the score at the best threshold; `stack` has T values, and `slices` is (T, Z)."""
     name, higher, convention = CONVENTIONS[key]
     best = max(range(len(stack)), key=lambda t: stack[t] if higher else -stack[t])
     return Score(

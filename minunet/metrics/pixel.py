@@ -1,4 +1,4 @@
-"""Pixel-wise scores, computed from the confusion matrix of a whole set."""
+"""Pixel-wise scores, computed from a confusion matrix, which may cover many images."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
     Parameters
     ----------
     truth, predicted : (H, W)     integer, 0 … K-1
-    classes : int                 K
+    classes : int                 number of classes, K
 
     Returns
     -------
@@ -33,7 +33,7 @@ def pixel_error(matrix: Array) -> float:
 def mean_iou(matrix: Array) -> float:
     """Return intersection over union, TP / (TP + FP + FN), averaged over the classes that occur.
 
-    A constant prediction gets a low score, however common its class is.
+    A constant prediction gets a low score, however common the predicted class is.
     """
     intersection = np.diag(matrix)
     union = matrix.sum(axis=0) + matrix.sum(axis=1) - intersection
@@ -43,7 +43,7 @@ def mean_iou(matrix: Array) -> float:
 def iou(matrix: Array, k: int) -> float:
     """Return intersection over union of class k, TP / (TP + FP + FN).
 
-    It is 1 if k occurs neither in the truth nor in the prediction.
+    The value is 1 if class k occurs neither in the truth nor in the prediction.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def iou(matrix: Array, k: int) -> float:
 def dice(matrix: Array, k: int) -> float:
     """Return the Dice coefficient of class k, 2 TP / (2 TP + FP + FN).
 
-    It equals the F-score, the harmonic mean of precision and recall, and is 1 if k occurs neither
-    in the truth nor in the prediction. Parameters as in `iou`.
+    The Dice coefficient equals the F-score, the harmonic mean of precision and recall. The value is
+    1 if class k occurs neither in the truth nor in the prediction. Parameters as in `iou`.
     """
     both = matrix[k].sum() + matrix[:, k].sum()
     return float(2 * matrix[k, k] / both) if both else 1.0
@@ -68,7 +68,8 @@ def dice(matrix: Array, k: int) -> float:
 def challenge_error(matrix: Array, cell: int) -> float:
     """Return 1 - F-score of the class cell, which the ISBI 2012 challenge called pixel error.
 
-    The challenge took the minimum over its thresholds, each with the matrix of all slices.
+    The challenge took the minimum over its thresholds; at each threshold, the matrix counted the
+    pixels of all slices.
     Parameters as in `iou`.
     """
     return 1 - dice(matrix, cell)

@@ -16,16 +16,16 @@ class Score(NamedTuple):
     """A score of a whole stack, or a count; counts are integers.
 
     The value of a score that depends on a threshold is the best over all thresholds, with the same
-    threshold for all slices. If several thresholds give that value, `threshold` is the lowest.
+    threshold for all slices. If several thresholds give that value, `threshold` is the lowest one.
     """
 
     key: str  # such as v_rand
     name: str  # such as V_Rand, thinned
     value: float  # of the whole stack
-    slices: Sequence[float]  # value of each slice, at the same threshold; nan: not defined
+    slices: Sequence[float]  # value of each slice, at the same threshold; nan if undefined
     convention: str  # how it is computed, in words
-    higher_is_better: bool | None = True  # None: a count, neither is better
-    threshold: float | None = None  # the one that gives `value`; None if not needed
+    higher_is_better: bool | None = True  # None for a count: neither is better
+    threshold: float | None = None  # the one that gives `value`; None if not applicable
     by_threshold: Sequence[float] = ()  # value of the stack at each threshold tried
 
     def to_json(self) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def best_and_worst(score: Score) -> list[int]:
 
     Returns
     -------
-    list of int : indices of the best and the worst slice; only one if they are the same, none if
-        the score is not defined for any slice. If several slices tie, the best is the last of
-        them, and the worst the first.
+    list of int : indices of the best and the worst slice; only one index if they are the same, and
+        none if the score is not defined for any slice. If several slices are equally good, the best
+        is the last of them; if several are equally bad, the worst is the first of them.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def number(value: float | None) -> str:
 
 
 def table(scores: Sequence[Score]) -> list[str]:
-    """Return the lines of the table: name, value, best threshold, and convention."""
+    """Return the lines of a table: each score with its value, best threshold and convention."""
     lines = [f"{'score':31}{'value':>8}    at  how it is computed"]
     for score in scores:
         at = "" if score.threshold is None else f"{score.threshold:g}"

@@ -1,12 +1,12 @@
 """SEG, the score of the Cell Tracking Challenge: how well the true cells are outlined.
 
-    J(R, S) = |R and S| / |R or S|        of a cell R of the truth and the segment S that matches it
+    J(R, S) = |R and S| / |R or S|        for a true cell R and the segment S that matches it
 
-S matches R if it covers more than half of R, |R and S| > |R| / 2; at most one segment does. SEG is
+S matches R if it covers more than half of R: |R and S| > |R| / 2. At most one segment does. SEG is
 the mean of J over all cells of all annotated frames, with J = 0 for cells without a match. Segments
 that match no cell are not penalized. SEG is an IoU of instances, not of the mask of all cells.
 
-Source: the page on evaluation at celltrackingchallenge.net.
+Source: the evaluation page at celltrackingchallenge.net.
 """
 
 import numpy as np

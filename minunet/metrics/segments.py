@@ -3,8 +3,8 @@
 The region scores of the ISBI challenge are computed from this table. They all share two conventions
 (Arganda-Carreras et al. 2015, Front. Neuroanat. 9:142):
 
-- pixels of true background (number 0) do not count, whatever the proposal is there;
-- a pixel of a true cell that is background in the proposal is a segment of its own, of one pixel.
+- pixels of true background (number 0) do not count, whether or not they are cell in the proposal;
+- each pixel of a true cell that is background in the proposal is a segment of its own.
 """
 
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from minunet.array import Array
 
 
 def components(cells: Array) -> Array:
-    """Label the 4-connected regions of cell.
+    """Label the cells, which are the 4-connected regions.
 
     Parameters
     ----------
-    cells : (H, W)     bool, or anything that is 0 on membrane only
+    cells : (H, W)     bool, or any array that is 0 on membrane only
 
     Returns
     -------
@@ -32,7 +32,7 @@ def components(cells: Array) -> Array:
 class Table(NamedTuple):
     """Contingency table of two segmentations, as a list of its non-zero entries, row by row.
 
-    It includes background, row 0 and column 0.
+    Background is included, as row 0 and column 0.
     """
 
     truth: Array  # (N,) int64  row: number i of a true segment
@@ -59,12 +59,12 @@ def contingency(truth: Array, proposal: Array) -> Table:
 
 
 class Sizes(NamedTuple):
-    """Groups of pixels of true cells, and the sizes in pixels of the segments they lie in."""
+    """Groups of pixels of true cells, and the sizes of the segments they lie in, in pixels."""
 
     pixels: Array  # (N,) int64  number of pixels in the group
-    truth: Array  # (N,) int64  a, size of their true segment
-    proposal: Array  # (N,) int64  b, size of their proposed segment, inside true cells only
-    both: Array  # (N,) int64  n, size of the overlap of the two
+    truth: Array  # (N,) int64  a, size of the true segment they lie in
+    proposal: Array  # (N,) int64  b, size of the proposed segment, inside true cells only
+    both: Array  # (N,) int64  n, size of the overlap of these segments
 
 
 def sizes(table: Table) -> Sizes:
@@ -80,7 +80,7 @@ def sizes(table: Table) -> Sizes:
 def _totals(numbers: Array, pixels: Array) -> Array:
     """Return, for each entry, the total number of pixels of all entries with the same number."""
     _, which = np.unique(numbers, return_inverse=True)
-    return np.bincount(which, pixels)[which].astype(np.int64)  # floats below 2^53 are exact
+    return np.bincount(which, pixels)[which].astype(np.int64)  # exact below 2^53
 
 
 class Scores(NamedTuple):
@@ -88,4 +88,4 @@ class Scores(NamedTuple):
 
     precision: float  # lowered only by mergers
     recall: float  # lowered only by splits
-    f: float  # harmonic mean of the two
+    f: float  # harmonic mean of precision and recall

@@ -16,9 +16,9 @@ def thin(cells: Array) -> Array:
     """Grow cells over the membrane until only lines between them are left.
 
     All cells (4-connected regions) grow at once, by one layer of 4-neighbours at a time. A pixel
-    that touches one cell joins it; a pixel that touches two cells becomes line, and nothing grows
-    from it. Within a layer, pixels are decided in raster order: of two neighbours about to join
-    different cells, the lower or right one becomes line.
+    that touches one cell joins that cell; a pixel that touches two or more cells becomes part of a
+    line, from which nothing grows. Within a layer, pixels are decided in raster order: if two
+    neighbours are about to join different cells, the lower or right one becomes part of a line.
 
     This is a watershed by flooding of a single plateau. If a wall is an even number of pixels wide,
     its line cannot lie in the middle, and implementations place it differently: Fiji, which the
@@ -27,12 +27,12 @@ def thin(cells: Array) -> Array:
 
     Parameters
     ----------
-    cells : (H, W)     bool, or anything that is 0 on membrane only
+    cells : (H, W)     bool, or any array that is 0 on membrane only
 
     Returns
     -------
     (H, W) int32 : cells numbered as in `segments.components`; 0 on lines, and on pixels enclosed by
-        lines. Without cells all pixels are 0; without membrane all are 1.
+        lines. Without cells, all pixels are 0; without membrane, all are 1.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
     contested = _touches_another(flat[around], number)
     flat[layer] = np.where(contested, LINE, number)
     # The neighbours above and to the left may belong to this layer. If one joins another cell, the
-    # pixel becomes line, unless that neighbour itself becomes line: repeat until nothing changes.
+    # pixel joins a line, unless that neighbour itself joins a line: repeat until nothing changes.
     before = around[:2]
     rivals = np.flatnonzero(~contested & _touches_another(flat[before], number))
     layer, before, number = layer[rivals], before[:, rivals], number[rivals]
@@ -77,5 +77,5 @@ def _flood(flat: Array, layer: Array, around: Array) -> None:
 
 
 def _touches_another(neighbours: Array, number: Array) -> Array:
-    """Return a mask (M,): True where one of the neighbours (…, M) is in another cell."""
+    """Return a mask (M,): True where a neighbour (…, M) belongs to a cell other than `number`."""
     return ((neighbours > 0) & (neighbours != number)).any(axis=0)

@@ -1,7 +1,8 @@
 """Topology of a binary image: which single pixels can be flipped without changing it.
 
-Foreground (cells) is 4-connected, by sides; background (membrane) is 8-connected, by sides or
-corners. Therefore a wall one pixel wide separates two cells even where it runs diagonally.
+Foreground (cells) is 4-connected: its pixels connect through sides. Background (membrane) is
+8-connected: its pixels connect through sides or corners. Therefore, a wall one pixel wide separates
+two cells even where it runs diagonally.
 """
 
 from functools import cache
@@ -12,16 +13,16 @@ import scipy
 from minunet.array import Array
 
 NEIGHBOURS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
-"""Steps from a pixel to its eight neighbours, in raster order; k and 7-k are opposite."""
+"""Steps from a pixel to its eight neighbours, in raster order; steps k and 7-k are opposite."""
 
 
 def is_simple(patch: Array) -> bool:
     """Return whether flipping the centre preserves the topology of the image.
 
-    It does if and only if, among the eight neighbours, exactly one 4-component of foreground shares
-    a side with the centre, and there is exactly one 8-component of background. The flip then joins
-    or separates nothing, and no component appears or disappears. The value of the centre does not
-    matter.
+    It does so if and only if, among the eight neighbours, exactly one 4-component of foreground
+    shares a side with the centre, and the background forms exactly one 8-component. The flip then
+    joins or separates nothing, and no component appears or disappears. The value of the centre does
+    not matter.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def codes(image: Array) -> Array:
 
     Returns
     -------
-    (H, W) uint8 : pixels beyond the edge are background
+    (H, W) uint8 : pixels beyond the edge count as background
 
     Examples
     --------

@@ -3,12 +3,13 @@
 A wall that is slightly displaced, or thicker than the true one, separates the same cells. The
 truth is therefore first warped towards the proposal: pixels where the two differ are flipped in the
 truth as long as the flip does not change its topology (`topology.is_simple`). Pixels that still
-differ afterwards are errors. Of these the challenge counted the pixels that split a cell and those
-that merge cells. The value of a stack is
+differ afterwards are errors. Of these errors, the challenge counted only the pixels that split a
+cell and those that merge cells. The value of a stack is
 
-    (splits + mergers) / pixels        both summed over slices, minimum over the thresholds
+    (splits + mergers) / pixels        both summed over slices; minimum over the thresholds
 
-The minimum over all warpings is not known; this is the greedy search of the challenge's program.
+The minimum over all warpings is not known; `warp` follows the greedy search of the challenge's
+program.
 
 Source: Jain et al., CVPR 2010; WarpingError of Fiji's Trainable_Segmentation.
 """
@@ -23,7 +24,7 @@ from minunet.array import Array
 from minunet.metrics import topology
 
 RADIUS = 20
-"""Search radius for a path around a pixel, in pixels, as in the challenge's script."""
+"""How far from a pixel to search for a path around it, in pixels, as in the challenge's script."""
 
 
 class Kind(IntEnum):
@@ -39,7 +40,7 @@ class Kind(IntEnum):
 
 
 class Warping(NamedTuple):
-    """Numbers of pixels that still differ, by kind; add them to combine slices."""
+    """Numbers of pixels that still differ after warping, by kind; add them to combine slices."""
 
     splits: int
     mergers: int
@@ -61,7 +62,7 @@ def proposed_cells(probability: Array, threshold: float) -> Array:
 
     Parameters
     ----------
-    probability : (H, W)     of cell
+    probability : (H, W)     probability of cell
     threshold : float
 
     Returns
@@ -74,22 +75,23 @@ def proposed_cells(probability: Array, threshold: float) -> Array:
 def warp(truth: Array, probability: Array, threshold: float) -> Array:
     """Warp the truth towards a proposal without changing its topology.
 
-    Each round visits the pixels that still differ, those with probability farthest from the
-    threshold first, and flips each pixel that is simple at that moment. The search ends with the
-    first round that flips none. Pixels at equal distance are visited column by column. Distances
-    are rounded to single precision, as in Fiji, so many confident pixels are at equal distance.
+    Each round visits the pixels that still differ, starting with those whose probability is
+    farthest from the threshold, and flips each pixel that is simple at that moment. The search ends
+    after the first round without a flip. Pixels at equal distance from the threshold are visited
+    column by column. Distances are rounded to single precision, as in Fiji, so many confident
+    pixels are at equal distance.
 
     Parameters
     ----------
     truth : (H, W)            cell where above 0
-    probability : (H, W)      of cell
-    threshold : float         see `answer`
+    probability : (H, W)      probability of cell
+    threshold : float         see `proposed_cells`
 
     Returns
     -------
     (H, W) bool : True = cell; pixels beyond the edge count as membrane
     """
-    # Transpose to visit column by column. A margin of membrane keeps all neighbours inside.
+    # Transpose to visit column by column. The margin of membrane completes the neighbourhoods.
     source = np.pad(truth.T > 0, 1)
     target = np.pad(proposed_cells(probability, threshold).T, 1)
     distance = np.pad(np.abs(probability.T.astype(np.float64) - threshold).astype(np.float32), 1)
@@ -101,7 +103,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
     neighbours = [
         (row * stride + column, 1 << (7 - k)) for k, (row, column) in enumerate(topology.NEIGHBOURS)
     ]
-    # One pixel at a time: whether it can be flipped depends on earlier flips.
+    # Visit one pixel at a time: whether a pixel can be flipped depends on earlier flips.
     flipped = True
     while flipped:
         visited, remaining = remaining, []
@@ -117,7 +119,7 @@ def warp(truth: Array, probability: Array, threshold: float) -> Array:
 
 
 def _falls_apart(warped: Array, y: int, x: int) -> bool:
-    """Return whether removing the pixel (y, x) splits its cell, judged within `RADIUS`."""
+    """Return whether removing the pixel (y, x) splits its cell, as seen within `RADIUS`."""
     top, left = max(y - RADIUS, 0), max(x - RADIUS, 0)
     window = warped[top : y + RADIUS + 1, left : x + RADIUS + 1].copy()
     y, x = y - top, x - left
@@ -130,9 +132,9 @@ def _falls_apart(warped: Array, y: int, x: int) -> bool:
 def classify(warped: Array, predicted: Array) -> Array:
     """Classify the error at every pixel where warped truth and proposal differ.
 
-    The kind follows from the cells (4-connected) of the warped truth among the eight neighbours.
-    Pixels beyond the edge are membrane, as in `warp`. Fiji ignores them; for the result of `warp`
-    that makes no difference if the image is more than one pixel high and wide.
+    The kind depends on the cells (4-connected) of the warped truth among the eight neighbours.
+    Pixels beyond the edge count as membrane, as in `warp`. Fiji ignores such pixels; for the result
+    of `warp`, this makes no difference if the image is more than one pixel high and wide.
 
     ==================  ===================  ===============================================
     neighbours          proposal: cell       proposal: membrane
@@ -145,7 +147,7 @@ def classify(warped: Array, predicted: Array) -> Array:
 
     Parameters
     ----------
-    warped, predicted : (H, W) bool     see `warp` and `answer`
+    warped, predicted : (H, W) bool     see `warp` and `proposed_cells`
 
     Returns
     -------
@@ -178,7 +180,7 @@ def classify(warped: Array, predicted: Array) -> Array:
 def errors(truth: Array, probability: Array, threshold: float) -> Warping:
     """Count the topological errors of one slice; parameters as in `warp`.
 
-    For a map of the errors use `classify`: ``classify(warped, predicted) == Kind.SPLIT``.
+    For a map of the errors, use `classify`, as in ``classify(warped, predicted) == Kind.SPLIT``.
     """
     warped = warp(truth, probability, threshold)
     kinds = classify(warped, proposed_cells(probability, threshold))

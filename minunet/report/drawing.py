@@ -1,4 +1,4 @@
-"""Helpers shared by the pictures: a figure, colours for cells, and writing a PNG."""
+"""Helpers shared by the pictures: a figure, colours for cells, and a function to write a PNG."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GOLDEN = (5**0.5 - 1) / 2
-"""Step in hue from one cell number to the next: hundreds of cells get distinct colours."""
+"""Step in hue from one cell number to the next; it gives hundreds of cells distinct colours."""
 
 
 def figure(width: float, height: float) -> "Figure":
-    """Make a figure without a window, sized in inches, that arranges its panels automatically."""
+    """Make a figure of this size in inches; it has no window, and arranges its panels itself."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -31,8 +31,8 @@ def coloured(cells: Array) -> Array:
 
     Returns
     -------
-    (H, W, 3), in [0, 1] : similar numbers get clearly different colours, since such cells often
-        touch
+    (H, W, 3), in [0, 1] : similar numbers get clearly different colours, since cells with
+        similar numbers often touch
     """
     from matplotlib.colors import hsv_to_rgb
 
@@ -43,6 +43,6 @@ def coloured(cells: Array) -> Array:
 
 
 def write(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG; `path` never holds an incomplete file."""
+    """Write a figure as a PNG file; `path` never holds an incomplete file."""
     with files.atomic(path) as beside:
         figure.savefig(beside, dpi=100, format="png")

@@ -1,4 +1,4 @@
-"""Figure 3 of the paper: from touching cells to the weight map, in four panels."""
+"""Figure 3 of the paper: image, cells, label and weight map, in four panels."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from minunet.data import weight_map
 from minunet.report import drawing
 
 WIDTH = 4.5
-"""Width of a panel, in inches: wide enough to show borders of two pixels."""
+"""Width of a panel, in inches: wide enough to show borders that are two pixels wide."""
 
 
 def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
-    """Draw image, cells, separated label and weight map side by side.
+    """Draw an image, its cells, the label with cells separated, and the weight map side by side.
 
     Parameters
     ----------
-    path : Path                   PNG to write
+    path : Path                   PNG file to write
     image : (H, W) or (H, W, C)   channels are averaged
     instances : (H, W)            integer; 0 = background, k = cell k, as annotated
     weights : (H, W)              `weight_map.paper(instances, …)` or `weight_map.later(instances)`
@@ -29,7 +29,7 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
     """
     label = weight_map.separate(instances) > 0
     rows, columns = instances.shape
-    height = WIDTH * min(max(rows / columns, 0.3), 3) + 0.4  # with a title
+    height = WIDTH * min(max(rows / columns, 0.3), 3) + 0.4  # 0.4 for the titles
     figure = drawing.figure(4 * WIDTH + 0.6, height)
     panels = figure.subplots(1, 4)
     panels[0].imshow(image if image.ndim == 2 else image.mean(axis=-1), cmap="gray")

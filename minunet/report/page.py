@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("style.css")
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Content security policy: allow only the pictures and the style inside the file."""
+"""Content security policy: allow only the pictures and the style sheet inside the file."""
 
 PAGE_WIDTH = 11.0
-"""Maximum width of a picture, in inches: a little more than the 61rem of the text column."""
+"""Maximum width of a picture, in inches: slightly wider than the text column (61rem)."""
 
 
 class Picture(NamedTuple):
     """A picture with its caption."""
 
     caption: str
-    alt: str  # description for readers who cannot see it
+    alt: str  # description for readers who cannot see the picture
     png: bytes
 
 
@@ -47,7 +47,7 @@ class Report(NamedTuple):
     settings: dict[str, Any]  # JSON values, as in `Settings.to_json`
     description: Sequence[str]  # lines about the data, as in `Dataset.description`
     device: str  # in words
-    version: str  # minunet's
+    version: str  # of minunet
     commands: Sequence[tuple[str, str]]  # purpose and command line
 
     # Training
@@ -57,8 +57,8 @@ class Report(NamedTuple):
 
     # Evaluation
     checkpoint: str  # the one that was scored, such as "best.npz, step 1600"
-    picked: bool  # True: it was chosen on the scored slices
-    slices: Sequence[int]  # scored slices, by their numbers in the stack
+    picked: bool  # True: this checkpoint was chosen on the scored slices
+    slices: Sequence[int]  # numbers of the scored slices in the stack
     trained_on: bool  # True: the network was trained on the scored slices
     scores: Sequence[Score]
     headline: Sequence[str]  # keys of the most important scores
@@ -73,10 +73,10 @@ def write(path: Path, report: Report) -> None:
 
 
 def png(figure: "Figure") -> bytes:
-    """Return a figure as PNG, at print resolution.
+    """Return a figure as a PNG file, at print resolution.
 
-    A figure wider than the page is made narrower first, without scaling its text, so that the text
-    stays readable on the page.
+    A figure wider than the page is first made narrower, without scaling its text, so that the text
+    remains readable.
     """
     width, height = figure.get_size_inches()
     smaller = min(1.0, PAGE_WIDTH / width)
@@ -111,7 +111,7 @@ def page(report: Report) -> Element:
 
 
 def _head(title: str) -> Element:
-    """Build the head: encoding, security policy, title and style."""
+    """Build the head: encoding, security policy, title and style sheet."""
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -181,7 +181,7 @@ def _curves(report: Report) -> Element:
 
 
 def _picture(one: Picture) -> Element:
-    """Embed a picture, with its size, so that the text does not move when it loads."""
+    """Embed a picture with its size, so that the text does not move when the picture loads."""
     width, height = (int.from_bytes(one.png[k : k + 4], "big") for k in (16, 20))
     data = "data:image/png;base64," + b64encode(one.png).decode()
     image = tag("img", src=data, alt=one.alt, width=str(width), height=str(height))
@@ -190,7 +190,7 @@ def _picture(one: Picture) -> Element:
 
 
 def _description(lines: Sequence[str]) -> Element:
-    """Format the lines about the data as a definition list; the first word is the term."""
+    """List the lines about the data; the first word of each line names what the rest describes."""
     split = [line.split(maxsplit=1) for line in lines]
     parts = [part for term, text in split for part in (tag("dt", term), tag("dd", text))]
     return tag("dl", *parts)

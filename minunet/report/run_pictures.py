@@ -18,7 +18,7 @@ RUNNING_MEAN = 50
 """Number of steps in the running mean of the energy, which varies from tile to tile."""
 
 TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
-"""Colours of errors: red where the predicted class is below the label, blue where above."""
+"""Colours of errors: red where the predicted class is too low, blue where it is too high."""
 
 
 class Segmented(NamedTuple):
@@ -31,11 +31,11 @@ class Segmented(NamedTuple):
 
 
 def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
-    """Draw energy and validation scores against the step.
+    """Plot the energy and the validation scores against the step.
 
     Parameters
     ----------
-    path : Path               PNG to write
+    path : Path               PNG file to write
     log : sequence of Row     as in `runs.read`
     constant_error : float    pixel error of the best constant prediction, drawn as a baseline
     """
@@ -70,23 +70,24 @@ def _plot_validation(axes: "Axes", log: Sequence[Row], score: str, color: str, l
 
 
 def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
-    """Draw slices as in `draw`, and write the picture as PNG."""
+    """Draw slices as in `draw`, and write the picture to a PNG file."""
     drawing.write(draw(slices, title), path)
 
 
 def draw(slices: Sequence[Segmented], title: str) -> "Figure":
-    """Draw image, label, probability and errors side by side, one row per slice.
+    """Draw the image, label, probability and errors of each slice side by side, one slice per row.
 
     Parameters
     ----------
-    slices : sequence of Segmented    without labels, draw image, probability, and class or cells
+    slices : sequence of Segmented    without labels, each row shows image, probability, and class
+                                      or cells
     title : str
     """
     names = ["image", "label", "probability", "errors"]
     if slices[0].labels is None:
         names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
     rows, columns = slices[0].image.shape[:2]
-    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # of one row of panels, in inches
+    height = 3.2 * min(max(rows / columns, 0.3), 3) + 0.3  # height of one row of panels, in inches
     figure = drawing.figure(3.2 * len(names), height * len(slices) + 0.4)
     panels = figure.subplots(len(slices), len(names), squeeze=False)
     for axes, segmented in zip(panels, slices, strict=True):
@@ -122,7 +123,7 @@ def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
 
 
 def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
-    """Return the image with errors painted over it, (H, W, 3) in [0, 1]."""
+    """Return the image (H, W, 3), in [0, 1], with the errors painted over it."""
     spread = float(np.ptp(grey)) or 1.0
     painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
     painted[predicted < labels] = TOO_LOW

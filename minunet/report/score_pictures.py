@@ -27,16 +27,16 @@ IOU = "summer_r"
 """Colour map of the matched cells: from yellow (IoU 0) to green (IoU 1)."""
 
 FAINT = 0.4
-"""Grey value that replaces black where colours are painted on top."""
+"""Grey value of the darkest pixels of an image that colours are painted over."""
 
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 SQUARE = np.ones((3, 3), bool)
 
 TITLE, NOTE = 28, 44
-"""Characters per line above a panel, and below it."""
+"""Characters per line: in the title above a panel, and in the note below it."""
 
 INCHES = 5.0
-"""Width of a panel: about one dot per pixel for 512-pixel slices at 100 dots per inch."""
+"""Width of a panel, in inches: about one dot per pixel for 512-pixel slices at 100 dots an inch."""
 
 
 class Panel(NamedTuple):
@@ -57,7 +57,7 @@ def em_slice(image: Array | None, truth: Array, probability: Array, threshold: f
     image : (H, W) or None       grey values, if known
     truth : (H, W)               integer; 0 = membrane, k = cell k
     probability : (H, W)         probability of cell
-    threshold : float            pixels with a higher probability are cell
+    threshold : float            pixels with a higher probability count as cell
 
     Returns
     -------
@@ -82,7 +82,7 @@ def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
 
 
 def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure":
-    """Draw one row of panels per slice, with its title, if any, on the left."""
+    """Draw one row of panels per slice, with the title of the slice, if any, on the left."""
     shapes = [panels[0].pixels.shape for panels in rows]
     heights = [INCHES * min(max(shape[0] / shape[1], 0.3), 3) + 0.6 for shape in shapes]
     figure = drawing.figure(INCHES * len(rows[0]), sum(heights))
@@ -111,7 +111,7 @@ def _draw(ax: "Axes", panel: Panel) -> None:
 def em_panels(
     image: Array | None, truth: Array, probability: Array, threshold: float
 ) -> list[Panel]:
-    """Make the panels of `em_slice`; without an image, omit the first."""
+    """Make the panels of `em_slice`; without an image, omit the first panel."""
     proposal = warping.proposed_cells(probability, threshold)
     kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
     painted = _grey(probability if image is None else image, FAINT)
@@ -138,7 +138,7 @@ def em_panels(
 
 
 def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Panel]:
-    """Make the panels of `cells_slice`; without an image, omit the first."""
+    """Make the panels of `cells_slice`; without an image, omit the first panel."""
     from matplotlib import colormaps
 
     index, partner = seg.jaccard(truth, proposal), cells.partners(truth, proposal)
@@ -169,7 +169,7 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
 
 
 def _renumbered(proposal: Array, partner: Array, numbers: Array) -> Array:
-    """Renumber segments: give matches the numbers of their cells, and the others larger numbers."""
+    """Give each matching segment the number of a cell it matches, and the others larger numbers."""
     segments, which = np.unique(proposal, return_inverse=True)
     name = numbers.max(initial=0) + np.arange(segments.size)
     name[np.searchsorted(segments, partner[partner > 0])] = numbers[partner > 0]
@@ -177,7 +177,7 @@ def _renumbered(proposal: Array, partner: Array, numbers: Array) -> Array:
 
 
 def _edges(segments: Array) -> Array:
-    """Mark segment pixels that have a neighbour with another number, (H, W) bool."""
+    """Return a mask (H, W): True at pixels of segments that have a neighbour of another number."""
     lowest, highest = (
         of(segments, footprint=CROSS)
         for of in (scipy.ndimage.minimum_filter, scipy.ndimage.maximum_filter)
@@ -190,7 +190,7 @@ def _image(image: Array | None) -> list[Panel]:
 
 
 def _grey(values: Array, lowest: float = 0.0) -> Array:
-    """Scale grey values to [lowest, 1], (H, W, 3)."""
+    """Scale grey values to [lowest, 1], and return them as an RGB image (H, W, 3)."""
     values = values.astype(np.float64)
     scaled = (values - values.min()) / (np.ptp(values) or 1.0)
     return np.repeat((lowest + (1 - lowest) * scaled)[..., np.newaxis], 3, axis=-1)

@@ -8,7 +8,7 @@ from minunet.metrics.score import THRESHOLDS, Score, finite, number
 from minunet.runs.settings import from_options, groups, options
 
 ARROWS = {True: " ↑", False: " ↓", None: ""}
-"""Marks after a value, by whether higher is better."""
+"""Marks shown after a value; the key says whether higher is better."""
 
 
 def tag(name: str, /, *inside: Element | str, **attributes: str) -> Element:
@@ -41,20 +41,20 @@ def _table(heads: Sequence[str], rows: Sequence[Element]) -> Element:
 
 
 def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
-    """Tabulate the scores of the whole stack, each with its convention and a plot by threshold.
+    """Tabulate each score of the whole stack, its convention, and a plot against the threshold.
 
     Parameters
     ----------
-    scores : sequence of Score    no table if empty
+    scores : sequence of Score    if empty, no table is made
     """
     if scores:
         heads = ("score", "value", "threshold", "by threshold")
         yield _table(heads, [_score(score) for score in scores])
         yield tag(
             "p",
-            "↑ higher is better, ↓ lower is better. Each small plot shows a score against the "
+            "↑ higher is better, ↓ lower is better. Each small plot shows the score against the "
             f"threshold, from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}, scaled to its own range; "
-            "the dot marks the chosen threshold.",
+            "a dot marks the chosen threshold.",
             class_="legend",
         )
 
@@ -107,7 +107,7 @@ def by_slice_table(scores: Sequence[Score], numbers: Sequence[int]) -> Iterator[
 
     Parameters
     ----------
-    scores : sequence of Score    no table if empty
+    scores : sequence of Score    if empty, no table is made
     numbers : sequence of int     numbers of the slices in the stack
     """
     if not scores:
@@ -159,7 +159,10 @@ def settings_table(values: dict[str, Any]) -> Iterator[Element]:
     source = f"the preset {preset}"
     if experiment:
         source = f"the experiment {experiment} and {source}"
-    legend = f"Bold: set for this run. The rest are defaults of {source}, or found in the data."
+    legend = (
+        f"Settings in bold were set for this run. The others are defaults of {source}, or were "
+        "found in the data."
+    )
     yield tag("p", legend, class_="legend")
     tables = [
         tag("div", tag("h3", name.capitalize()), _group({k: values[k] for k in names}, given))

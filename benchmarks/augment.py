@@ -1,12 +1,12 @@
-"""Milliseconds per training sample for each augmentation, compared with a training step.
+"""Measure the time of a training sample by augmentation, compared with that of a training step.
 
     python benchmarks/augment.py [--rounds 15]
 
-A sample is the grey values, labels and weights that `sampling.sample` cuts from a 512 x 512 image
-of noise with one channel. The training step is that of the preset `laptop`, not counting its
-sample. (Training makes samples in another thread, ahead of the step.) Every round times each sample
-and the step once, so that a change in the machine's speed affects all of them; the first round is
-not counted. Prints one Markdown table.
+A sample consists of the grey values, labels and weights that `sampling.sample` cuts from a 512 x
+512 image of noise with one channel. The training step is that of the preset `laptop`, not counting
+the time to make its sample. (Training makes samples in another thread, ahead of the step.) Every
+round times each kind of sample and the step once, so that a change in the machine's speed affects
+all of them; the first round is not counted. Prints one Markdown table.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main():
     step = statistics.median(seconds["step"])
     print(f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}\n")
     print(f"A training step of `laptop` takes {step * 1e3:.0f} ms (median).\n")
-    heads = "".join(f" ms of {size} pixels: median (min – max) | ÷ step |" for size in sizes)
+    heads = "".join(f" {size}² pixels, ms: median (min – max) | ÷ step |" for size in sizes)
     print(f"| sample |{heads}\n|---|{'---|---|' * len(sizes)}")
     for name in sets:
         row = f"| {name} |"

@@ -1,11 +1,12 @@
-"""The effect of the border term of equation (2) on touching cells.
+"""Measure the effect of the border term of equation (2) on touching cells.
 
     python benchmarks/border_term.py FOLDER --out RUNS [any option of minunet.train]
 
-Runs `minunet.train --experiment cells` on FOLDER twice, with equation (2) and with its first term
-w_c alone. All other settings are the same, including the seed and the number of steps. The two runs
-are started at the same time, each on one core. Prints a Markdown table of the scores on the
-held-out slices, for each run at the step with its best SEG on these slices.
+Runs `minunet.train --experiment cells` on FOLDER twice: once with the weight map of equation (2),
+and once with the first term of this equation, w_c, alone. All other settings are the same,
+including the seed and the number of steps. The two runs are started at the same time, each on one
+core. Prints a Markdown table of the scores on the held-out slices. Each run is scored at the step
+with its highest SEG on these slices.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def main():
     """Train with both weight maps, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="data set, as for minunet.train --data")
-    parser.add_argument("--out", type=Path, required=True, help="folder for both runs")
+    parser.add_argument("--out", type=Path, required=True, help="output folder of both runs")
     args, more = parser.parse_known_args()
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minunet.train", "--experiment", "cells", "--data", args.data]

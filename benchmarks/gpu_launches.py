@@ -1,11 +1,11 @@
-"""GPU work of a training step: kernel launches, new arrays and copies, by function.
+"""Count the GPU work of a training step: kernel launches, new arrays and copies, by function.
 
     python benchmarks/gpu_launches.py [--presets tiny laptop]
 
 Needs no GPU: the step runs on the tests' stand-in for CuPy, which records what CuPy would do
-(`tests/support/ledger.py` says what it counts). Prints one Markdown table per preset. New arrays
-are results and temporaries. CuPy takes their memory from a pool and returns it there when they are
-freed, so their total measures traffic, not the memory that a step needs.
+(see `tests/support/ledger.py` for what it counts). Prints one Markdown table per preset. New arrays
+are results and temporaries. CuPy takes their memory from a pool and returns it to the pool when
+they are freed, so their total measures memory traffic, not the memory that a step needs.
 """
 
 import argparse
@@ -53,7 +53,8 @@ def table(preset):
     entries = step(settings)
     sent, back = ledger.of(entries, "in"), ledger.of(entries, "out")
     print(f"\n{preset}: depth {settings.depth}, {settings.channels} channels, tile {settings.tile}")
-    print(f"({len(sent)} copies in, {sum(sent):,} bytes; {len(back)} out, {sum(back)} bytes)\n")
+    print(f"(copies to the GPU: {len(sent)}, with {sum(sent):,} bytes; ", end="")
+    print(f"copies back: {len(back)}, with {sum(back)} bytes)\n")
     print("| function | kernels | new arrays | MiB |\n|---|---|---|---|")
     for place in sorted({entry.place for entry in entries}):
         print(line(f"`{place}`", [entry for entry in entries if entry.place == place]))
@@ -68,7 +69,7 @@ def main():
         nargs="+",
         choices=PRESETS,
         default=["tiny", "laptop"],
-        help="presets whose steps are counted (default: tiny laptop)",
+        help="presets; one step of each is counted (default: tiny laptop)",
     )
     for preset in parser.parse_args().presets:
         table(preset)

@@ -1,18 +1,19 @@
-"""Time and memory of a prediction by image size: 1, 4, 16 and 64 megapixels.
+"""Measure the time and memory of a prediction for images of 1, 4, 16 and 64 megapixels.
 
     python benchmarks/large_images.py [--preset laptop] [--channels 16] [--rounds 3]
 
 `python -m minunet.predict` segments uncompressed TIFF files of noise with an untrained network;
-neither affects the cost. Each run has its own process, and the sizes take turns, so that a change
-in the machine's speed affects all of them. The seconds are those for segmenting and writing, after
-one tile to warm up; start-up and preview, whose time does not depend on the size, have their own
-column. The files are in the page cache, so disk access is not timed. Memory is read from /proc
-while a process runs (Linux only). Anonymous memory belongs to the process alone; resident memory
-also includes the pages of mapped files, which the kernel keeps until it needs the space.
+neither the noise nor the weights affect the cost. Each run has its own process, and the sizes
+alternate, so that a change in the machine's speed affects all of them. The seconds per megapixel
+are those for segmenting and writing, after a warm-up tile; start-up and preview, whose time does
+not depend on the image size, have their own column. The files are in the page cache, so disk access
+is not timed. Memory is read from /proc while a process runs (Linux only). Anonymous memory belongs
+to the process alone; resident memory also includes the pages of mapped files, which the kernel
+keeps until it needs the space.
 
-Another table, printed first, shows the cost of the margin by tile size: computed, and measured for
-a forward pass. All tables are in Markdown. With the defaults, this takes about 6 minutes on 2 cores
-and 700 MB of disk.
+Another table, printed first, shows what the margin costs for each tile size, both as computed and
+as measured for a forward pass. All tables are in Markdown. With the defaults, the script needs
+about 6 minutes on 2 cores and 700 MB of disk space.
 """
 
 import argparse
@@ -65,7 +66,7 @@ def write_model(path, settings):
 
 
 def child(*arguments):
-    """Predict; print as JSON the total seconds, and those of segmenting and writing."""
+    """Predict; print as JSON the seconds in total, and those for segmenting and writing."""
     fill, seconds = predict.fill, []
 
     def timed(task, images, *given, **more):
@@ -96,7 +97,7 @@ def watch(process):
 
 
 def measure(model, image, out):
-    """Run one prediction in a new process; return its seconds and its memory."""
+    """Run one prediction in a new process; return its times and its memory peaks."""
     command = [sys.executable, __file__, "--child", model, image, "-o", out]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak = watch(process)
@@ -107,7 +108,7 @@ def measure(model, image, out):
 
 
 def measure_all(settings, sides, rounds):
-    """Run all sizes in turns, in a temporary folder; return the results of each."""
+    """Run all sizes alternately, in a temporary folder; return the results by size."""
     results = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -124,7 +125,7 @@ def measure_all(settings, sides, rounds):
 
 def print_growth(settings, sides, results):
     """Print the table of seconds and memory by image size."""
-    print("| image | tile | tiles | seconds a megapixel: median (min – max) | ÷ first ", end="")
+    print("| image | tile | tiles | seconds per megapixel: median (min – max) | ÷ first ", end="")
     print("| other seconds | anonymous memory | estimated | resident memory |")
     print("|---|---|---|---|---|---|---|---|---|")
     arch, first = settings.architecture, None
@@ -150,7 +151,7 @@ def print_overhead(settings, rounds, largest):
     arch, rng = settings.architecture, np.random.default_rng(0)
     params = initialization.gaussian(arch, rng)
     seconds = {tile: [] for tile in TILES if tile <= largest}
-    for turn in range(rounds + 1):  # the first turn, which allocates memory, is not counted
+    for turn in range(rounds + 1):  # the first round, which allocates memory, is not counted
         for tile, each in seconds.items():
             x = rng.random((tile, tile, 1), np.float32)
             started = time.perf_counter()
@@ -160,7 +161,7 @@ def print_overhead(settings, rounds, largest):
                 each.append((time.perf_counter() - started) / pixels)
     least = min(statistics.median(each) for each in seconds.values())
     presets = [from_options(preset=preset) for preset in ("paper", "laptop")]
-    print("| tile | computation, paper | computation, laptop | s a megapixel | ÷ least |")
+    print("| tile | computation, paper | computation, laptop | s per megapixel | ÷ least |")
     print("|---|---|---|---|---|")
     for tile in TILES:
         paper, laptop = (tile_choice.overhead(one.architecture, tile) for one in presets)
@@ -184,8 +185,8 @@ def main():
         default="laptop",
         help="preset of the network (default: laptop)",
     )
-    add("--channels", type=int, help="channels of level 0 (default: the preset's)")
-    add("--tile", type=int, help="tile size, pixels (default: the preset's)")
+    add("--channels", type=int, help="number of channels at level 0 (default: the preset's)")
+    add("--tile", type=int, help="tile size, in pixels (default: the preset's)")
     add(
         "--megapixels",
         type=int,
@@ -193,12 +194,12 @@ def main():
         default=[1, 4, 16, 64],
         help="image sizes, in units of 1024² pixels (default: 1 4 16 64)",
     )
-    add("--rounds", type=int, default=3, help="runs of each size (default: 3)")
+    add("--rounds", type=int, default=3, help="number of runs per size (default: 3)")
     add(
         "--largest",
         type=int,
         default=1084,
-        help="largest tile whose forward pass is timed (default: 1084)",
+        help="largest tile whose forward pass is timed, in pixels (default: 1084)",
     )
     add("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     args = parser.parse_args()

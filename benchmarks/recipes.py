@@ -2,12 +2,12 @@
 
     python benchmarks/recipes.py FOLDER/isbi2012 [--only NAME …] [--steps 1000] [--channels 16]
 
-Trains the network of the laptop preset (depth 3, 16 channels, tile 348) in PyTorch, which is faster
-here, without dropout and with uniform weights. It trains on the first 19 of 24 slices and scores
-the other five. All recipes start from the same weights and use the same tiles in the same order;
-the learning rate falls to 0 along half a cosine. Adam is included for comparison. Writes
-`recipes.csv` and `recipes.png` into --out and prints a Markdown table. Needs the extras `test` and
-`oracles`.
+Trains the network of the preset `laptop` (depth 3, 16 channels, tile 348) without dropout and with
+uniform weights, in PyTorch, which is faster for this network. The first 19 of 24 slices are used
+for training, the other five for scoring. All recipes start from the same weights and use the same
+tiles in the same order; the learning rate falls to 0 along half a cosine. Adam is included for
+comparison. Writes `recipes.csv` and `recipes.png` to the folder --out, and prints a Markdown table.
+Requires the extras `test` and `oracles`.
 """
 
 import argparse
@@ -57,7 +57,8 @@ RECIPES = {
 }
 """Settings by name.
 
-The momentum reaches `last_momentum` after RAMP steps, while rate / (1 - momentum) stays the same.
+The momentum reaches `last_momentum` after RAMP steps. The learning rate changes with it, so that
+rate / (1 - momentum) stays the same.
 """
 
 
@@ -71,7 +72,7 @@ def schedule(recipe, step, steps):
 
 
 def train(recipe, data, channels, steps, seed):
-    """Train with one recipe; return the parameters, the architecture and every step's energy."""
+    """Train with one recipe; return parameters, architecture, and the energy of each step."""
     arch = Architecture(depth=DEPTH, channels=channels, dropout=0.0)
     start = initialization.gaussian(arch, np.random.default_rng(seed), dtype=np.float32)
     part = data.part(data.training)
@@ -108,7 +109,7 @@ def train(recipe, data, channels, steps, seed):
 
 
 def score(recipe, data, params, arch):
-    """Return energy per pixel, lowest pixel error and highest V_Rand of the held-out slices."""
+    """Return energy per pixel, lowest pixel error and highest V_Rand on the held-out slices."""
     margin, energy, found = sizes.margin(DEPTH), [], []
     for k in data.held_out:
         image = data.images[k] + np.float32(recipe.get("shift", 0))
@@ -158,7 +159,7 @@ def main():
         "--steps", type=int, default=1000, help="number of training steps (default: 1000)"
     )
     parser.add_argument(
-        "--channels", type=int, default=16, help="feature channels at level 0 (default: 16)"
+        "--channels", type=int, default=16, help="number of channels at level 0 (default: 16)"
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     parser.add_argument(

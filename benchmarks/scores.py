@@ -1,12 +1,12 @@
-"""Seconds to compute all scores of a probability map, by number of processes.
+"""Measure the time to compute all scores of a stack, by number of processes.
 
     python benchmarks/scores.py FOLDER/isbi2012 [--slices 30] [--processes 1 2] [--rounds 3]
 
 The ground truth consists of the slices of train-labels.tif, repeated if there are too few. The
 probability maps are these slices shifted by two pixels and blurred, with smooth noise added. Scores
 are computed at ten thresholds. Every round times each number of processes once, so that a change in
-the machine's speed affects all of them, and asserts that their scores are equal. Prints one
-Markdown table, and the scores.
+the machine's speed affects all of them. The scores are asserted not to depend on the number of
+processes. Prints one Markdown table, and the scores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from minunet.metrics import em, segments
 
 
 def probability(cells, seed):
-    """Make a probability map from the ground truth, about as good as a small network's."""
+    """Make a probability map from the ground truth, about as good as that of a small network."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=cells.shape), 1.5)
     moved = ndimage.gaussian_filter(np.roll(cells > 0, 2, axis=1).astype(float), 2)
     return np.clip(moved + 0.12 * noise / noise.std(), 0, 1).astype(np.float32)
@@ -42,7 +42,7 @@ def main():
         type=int,
         nargs="+",
         default=[1, 2],
-        help="numbers of processes (default: 1 2)",
+        help="numbers of processes to compare (default: 1 2)",
     )
     parser.add_argument("--rounds", type=int, default=3, help="number of timed rounds (default: 3)")
     args = parser.parse_args()

@@ -1,14 +1,14 @@
-"""Time of a weight map, compared with one distance transform and with one for each cell.
+"""Compare the time of a weight map with that of one distance transform, and of one per cell.
 
     python benchmarks/weight_map.py [--rounds 9] [--largest 4096]
 
 The label maps contain roughly round cells at random positions; some of them touch. "EDT" is one
-call of `scipy.ndimage.distance_transform_edt` on the label map, with its defaults. "map" is all of
-`weight_map.paper`. "loop" is the usual code, one transform per cell, of which it keeps only the two
-smallest distances; it runs once, and is omitted where it would take minutes. Its distances are
-asserted to equal ours before anything is timed. EDT and map take turns, so that a change in the
-machine's speed affects both; their seconds are medians. "peak" is the peak memory of the process so
-far. Prints a Markdown table.
+call of `scipy.ndimage.distance_transform_edt` on the label map, with its defaults. "map" is one
+call of `weight_map.paper`. "loop" is the usual code: one transform per cell, keeping only the two
+smallest distances of each pixel. It runs once, and is omitted where it would take minutes. Its
+distances are asserted to equal ours before EDT and map are timed. These two are timed alternately,
+so that a change in the machine's speed affects both; the table shows their medians. "peak" is the
+peak memory of the process so far. Prints a Markdown table.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CELLS = (
 )
 W_C = np.array([1.5, 0.75], np.float32)
 LOOP = 2**28
-"""Maximum product of cells and pixels for which the loop runs."""
+"""Largest number of cells times number of pixels for which the loop runs."""
 
 
 def label_map(size, n, rng):
@@ -49,14 +49,14 @@ def loop(instances):
 
 
 def seconds(run, *args):
-    """Return the seconds of a call, and its result."""
+    """Return the seconds that a call takes, and its result."""
     started = time.perf_counter()
     result = run(*args)
     return time.perf_counter() - started, result
 
 
 def measure(instances, rounds):
-    """Return the median seconds of EDT and map, and the seconds of the loop or None."""
+    """Return the median seconds of EDT and map, and the seconds of the loop, or None."""
     slow = None
     if int(instances.max()) * instances.size <= LOOP:
         separated = weight_map.separate(instances)
@@ -74,7 +74,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="number of timed rounds (default: 9)")
     parser.add_argument(
-        "--largest", type=int, default=4096, help="side of the largest map, pixels (default: 4096)"
+        "--largest",
+        type=int,
+        default=4096,
+        help="side of the largest map, in pixels (default: 4096)",
     )
     args = parser.parse_args()
     rng = np.random.default_rng(0)

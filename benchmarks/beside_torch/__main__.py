@@ -5,23 +5,24 @@
     python benchmarks/beside_torch --precision [--tile 572] [--channels 64]
     python benchmarks/beside_torch --device cuda
 
-Measures single layers, the forms of a convolution from a naive loop to the one in use, inference,
-and a training step (forward, energy, backward and update, without dropout, because PyTorch would
-draw other masks), and prints Markdown tables. All sides start from the same weights and the same
-tile; their results are compared before anything is timed (`timing.CLOSE`). Networks of 64 channels
-or more have the depth and tile of the preset `paper`, narrower ones those of `laptop`. --save
-writes the numbers and a picture; --again makes the tables and the picture from saved numbers.
---precision compares float32 with float64 instead, in minunet alone. The defaults take about 10
-minutes on 2 cores, --quick about one.
+Measures single layers, several forms of a convolution (from a naive loop to the one in use),
+inference and a training step, and prints Markdown tables. A training step consists of forward pass,
+energy, backward pass and update, without dropout, because PyTorch would draw different masks. All
+sides start from the same weights and the same tile; their results are compared before anything is
+timed (see `timing.CLOSE`). Networks of 64 channels or more have the depth and tile of the preset
+`paper`, narrower networks those of `laptop`. --save writes the numbers and a picture; --again makes
+the tables and the picture from saved numbers. --precision instead compares float32 with float64, in
+minunet only. With the defaults, the benchmark takes about 10 minutes on 2 cores; with --quick,
+about one minute.
 
---device cuda prints the tables of inference and the training step for CuPy and PyTorch on a GPU. We
-have never run it on a GPU.
+With --device cuda, the tables show inference and the training step in CuPy and in PyTorch on a GPU.
+We have never run this on a GPU.
 
 | file              | contents                                                             |
 |-------------------|----------------------------------------------------------------------|
 | `__main__.py`     | the command: plan, measure, save                                     |
-| `work.py`         | the jobs that are timed: products, layers, networks, with their data |
-| `timing.py`       | one process per side; compare the results, then time them alternately |
+| `work.py`         | the jobs that are timed: products, layers, networks, and their data  |
+| `timing.py`       | one process per side: compares results, then times sides alternately |
 | `minunet_side.py` | the jobs in minunet                                                  |
 | `forms.py`        | simple forms of a convolution                                        |
 | `torch_side.py`   | the jobs in PyTorch                                                  |
@@ -65,7 +66,7 @@ WHOLE_ROAD = (
     "torch channels-last",
 )
 CORNER, CORNER_ROAD = 6, ("naive loop", "taps")
-"""Size in pixels of a map on which the naive loop takes under a second; the forms timed on it."""
+"""Side, in pixels, of a map small enough for the naive loop, and the forms that are timed on it."""
 
 ROAD = {
     16: work.Layer("laptop, contract0 conv 2", "conv_relu", 346, 16, 16),
@@ -74,7 +75,7 @@ ROAD = {
 
 
 def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work.Job]]]:
-    """List what to measure: section, sides, and the jobs of these sides in order."""
+    """Return what to measure, in order: sections, their sides, and the jobs of these sides."""
     found: list[tuple[str, tuple[str, ...], list[work.Job]]] = [
         ("product", SIDES[:2], [work.Product(3000)])
     ]
@@ -95,7 +96,7 @@ def plan(args: argparse.Namespace) -> list[tuple[str, tuple[str, ...], list[work
 
 
 def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
-    """Measure everything in the plan; return it as JSON values."""
+    """Measure everything in the plan; return the results as JSON values."""
     planned = plan(args)
     measured: dict[str, Any] = {"machine": machine(options), "entries": []}
     with Progress(sum(len(jobs) for *_, jobs in planned), "job") as progress:
@@ -120,7 +121,7 @@ def measure(args: argparse.Namespace, options: Options) -> dict[str, Any]:
 
 
 def machine(options: Options) -> dict[str, Any]:
-    """Describe the machine as its processes see it."""
+    """Describe the machine as the processes of the benchmark see it."""
     found: dict[str, Any] = {"cores": threads.cores(), "Python": platform.python_version()}
     found["CPU"] = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -135,7 +136,7 @@ def machine(options: Options) -> dict[str, Any]:
 
 
 def write(folder: Path, measured: dict[str, Any]) -> None:
-    """Write the numbers to `beside_torch.json`."""
+    """Write the measured numbers to `beside_torch.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "beside_torch.json").write_text(json.dumps(measured, indent=1) + "\n")
 
@@ -153,7 +154,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def parse() -> argparse.Namespace:
-    """Parse the command line; --quick and --device cuda measure less."""
+    """Parse the command line; --quick and --device cuda reduce what is measured."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         epilog="For details, see the docstring of benchmarks/beside_torch/__main__.py.",
@@ -171,44 +172,44 @@ def parse() -> argparse.Namespace:
         nargs="+",
         type=int,
         metavar="N",
-        help="channels of the networks (default: 8 16 32 64)",
+        help="numbers of channels of the networks (default: 8 16 32 64)",
     )
     add(
         "--layers",
         nargs="+",
         type=int,
         metavar="N",
-        help="channels of the networks whose layers are timed (default: 16 64)",
+        help="numbers of channels of the networks whose layers are timed (default: 16 64)",
     )
-    add("--rounds", type=int, help="minimum number of turns of each side (default: 5)")
+    add("--rounds", type=int, help="minimum number of turns per side (default: 5)")
     add(
         "--patience",
         type=float,
-        help="seconds in which a job may take more turns than --rounds, up to four times as many "
-        "(default: 10)",
+        help="seconds after which a job ends once it has had --rounds turns; it ends in any case "
+        "after four times as many turns (default: 10)",
     )
     add(
         "--threads",
         type=int,
         default=threads.cores(),
-        help="threads of each side (default: all cores)",
+        help="number of threads per side (default: all cores)",
     )
     add(
         "--as-is",
         action="store_true",
-        help="keep the variables OPENBLAS_*, OMP_*, MKL_* and GOTO_* of the shell",
+        help="keep the shell's variables OPENBLAS_*, OMP_*, MKL_* and GOTO_*",
     )
     add("--compile", action="store_true", help="also time torch.compile; needs a C++ compiler")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="device to run on (default: cpu)")
-    add("--save", type=Path, metavar="FOLDER", help="folder for beside_torch.json and .png")
+    add("--save", type=Path, metavar="FOLDER", help="output folder for beside_torch.json and .png")
     add(
         "--again",
         type=Path,
         metavar="FOLDER",
-        help="folder written by --save: print its tables without measuring",
+        help="folder written by --save: print its tables and redraw its picture without measuring",
     )
     add("--precision", action="store_true", help="only compare float32 with float64")
-    add("--channels", type=int, default=64, help="channels for --precision (default: 64)")
+    add("--channels", type=int, default=64, help="number of channels for --precision (default: 64)")
     add(
         "--tile",
         type=int,

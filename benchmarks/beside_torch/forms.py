@@ -1,12 +1,12 @@
-"""Simple forms of a convolution, which compute the same as `minunet/ops/conv2d.py`.
+"""Simple forms of a convolution, with the same result as `minunet/ops/conv2d.py`.
 
 | form         | how it works                                           | what it costs            |
 |--------------|--------------------------------------------------------|--------------------------|
 | `naive_loop` | six loops, one multiplication at a time                | Python calls per product |
 | `pixel_loop` | two loops, a small product for each output pixel       | Python calls per pixel   |
-| `im2col`     | copies every window into a row, then one large product | memory for kh·kw maps    |
+| `im2col`     | each window becomes a row; then one large product      | memory for kh·kw maps    |
 
-The benchmark times them next to the forms in `minunet/fast`.
+The benchmark times them together with the forms in `minunet/fast`.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ def pixel_loop(x: Array, w: Array, b: Array) -> Array:
 
 
 def im2col(x: Array, w: Array, b: Array) -> Array:
-    """Compute an unpadded convolution as one product of all windows; arrays as in `naive_loop`."""
+    """Compute an unpadded convolution as one matrix product; arrays as in `naive_loop`."""
     kh, kw, channels, features = w.shape
     windows = sliding_window_view(x, (kh, kw), axis=(0, 1))  # (rows, columns, C, kh, kw)
     rows, columns = windows.shape[:2]

@@ -35,17 +35,17 @@ FORMS: dict[str, Convolution] = {
     "Winograd, one thread": winograd.forward,
     "Winograd": winograd.forward,
 }
-"""Forms of the blue arrow, from the slowest to those in use; "taps" is the definition."""
+"""Forms of Figure 1's blue arrow, from the slowest to those in use; "taps" is the definition."""
 
 
 class Side:
-    """The side of minunet: does jobs in its own process; `torch_side.Side` has the same methods.
+    """The minunet side, which does jobs in its own process, with the methods of `torch_side.Side`.
 
     Parameters
     ----------
     name : str         "minunet", or one of `FORMS`
     where : str        "cpu" or "cuda"
-    count : int        threads
+    count : int        number of threads
     """
 
     def __init__(self, name: str, where: device.Name, count: int) -> None:
@@ -105,7 +105,7 @@ class Side:
             dlogits = cross_entropy.backward(p, labels, weights)
             grads = unet.backward(state[0], activations, dlogits, arch)
             state = sgd.step(state[0], grads, state[1], RATE, MOMENTUM)
-            # Training reads the energy, so on a GPU waiting for it is part of the step.
+            # Training reads the energy, so waiting for it on a GPU is part of the step.
             return {"logits": logits, "energy": np.array(float(energy)), **grads}
 
         return step

@@ -27,7 +27,7 @@ def draw(path: Path, measured: dict[str, Any]) -> None:
 
 
 def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
-    """Draw seconds and memory of minunet over those of PyTorch's fastest form, by width."""
+    """Draw minunet's seconds and memory divided by those of the fastest PyTorch, by width."""
     ticks: set[int] = set()
     for color, (section, label) in zip(("C0", "C3"), LABELS.items(), strict=True):
         entries = sorted(tables.section_of(measured, section), key=lambda e: e["job"]["channels"])
@@ -48,7 +48,7 @@ def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
 
 
 def _road(axes: "Axes", measured: dict[str, Any]) -> None:
-    """Draw GFLOP/s of every form, for each layer."""
+    """Draw the GFLOP/s of every form, for each layer."""
     rates: dict[int, dict[str, float]] = {}
     for entry in tables.section_of(measured, "road"):
         job = work.from_json(entry["job"])

@@ -1,4 +1,4 @@
-"""Errors of float32 on a whole network: logits and all gradients, compared with float64."""
+"""Measure the errors of float32 in the energy, logits and gradients, compared with float64."""
 
 import time
 
@@ -30,14 +30,14 @@ def run(job: work.Network, dtype: type[np.floating]) -> tuple[Tensors, float]:
 
 
 def off(found: Array, exact: Array) -> tuple[float, float]:
-    """Return the difference relative to `exact`, by largest magnitude and by norm."""
+    """Return the difference relative to `exact`, by the largest magnitude and by the norm."""
     difference = found - exact
     largest = np.abs(difference).max() / np.abs(exact).max()
     return float(largest), float(np.linalg.norm(difference) / np.linalg.norm(exact))
 
 
 def main(channels: int, tile: int | None) -> None:
-    """Print the errors of the energy, the logits and the five worst gradients.
+    """Print the errors of the energy, the logits and the five least exact gradients.
 
     Raises
     ------

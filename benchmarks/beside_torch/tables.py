@@ -25,7 +25,7 @@ def torch_sides(entry: Entry) -> list[str]:
 
 
 def ratio(entry: Entry) -> float:
-    """Return the seconds of minunet over those of PyTorch's fastest form."""
+    """Return minunet's seconds divided by those of PyTorch's fastest form."""
     return median(entry, "minunet") / median(entry, best_torch(entry))
 
 
@@ -75,7 +75,7 @@ def text(measured: dict[str, Any]) -> str:
         way = "backward (dx, dw, db)" if backward else "forward"
         parts += [f"### Layers, {channels} channels, {way}", layers(entries, measured)]
     if any(section_of(measured, "road")):
-        parts += ["### From a naive loop to the form in use", road(measured)]
+        parts += ["### Forms of a convolution, from a naive loop to the one in use", road(measured)]
     for section, title in (("forward", "Inference"), ("step", "A training step")):
         if any(section_of(measured, section)):
             parts += [f"### {title}", networks(measured, section)]
@@ -114,7 +114,7 @@ def machine(measured: dict[str, Any]) -> str:
 
 
 def _layers(measured: dict[str, Any]) -> Iterator[tuple[int, bool, list[Entry]]]:
-    """Yield the channels of each network, True if backward, and the entries of its layers."""
+    """Yield, for each network and direction: channels, True if backward, entries of the layers."""
     found: dict[tuple[int, bool], list[Entry]] = {}
     channels = 0
     for entry in section_of(measured, "layers"):
@@ -185,7 +185,8 @@ def road(measured: dict[str, Any]) -> str:
 
 def networks(measured: dict[str, Any], section: str) -> str:
     """Format the table of whole networks, with the time and the memory of each side."""
-    head = ["network", "side", "seconds", "GFLOP/s", "% of product", "÷ best PyTorch", "of minima"]
+    head = ["network", "side", "seconds", "GFLOP/s", "% of product"]
+    head += ["÷ best PyTorch", "ratio of minima", "peak, MiB", "peak ÷ best PyTorch's"]
     product, rows = product_rate(measured), []
     for entry in section_of(measured, section):
         job, best = work.from_json(entry["job"]), best_torch(entry)
@@ -197,7 +198,7 @@ def networks(measured: dict[str, Any], section: str) -> str:
             row += [f"{min(found['seconds']) / least:.2f}"]
             memory = found["peak"] / entry["sides"][best]["peak"]
             rows.append([*row, f"{found['peak'] / 2**20:.0f}", f"{memory:.2f}"])
-    return table([*head, "peak MiB", "÷ that of the best"], rows)
+    return table(head, rows)
 
 
 def agreement(measured: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""Time several sides in turns, each in its own process.
+"""Time several sides alternately, each in its own process.
 
 Each process does its job once to warm up and saves the result. If the results of all sides agree,
-the sides are timed in turns, in a different order every round, so that a change in the machine's
-speed affects all of them. The libraries choose their kernels and threads themselves: unless
-`Options.as_is` is set, the environment variables of OpenBLAS, OpenMP and MKL are removed.
+the sides are timed alternately, in a different order every round, so that a change in the machine's
+speed affects all of them. The shell does not choose the kernels and threads of the libraries:
+unless `Options.as_is` is True, the variables of OpenBLAS, OpenMP and MKL are removed from the
+environment.
 """
 
 import json
@@ -24,16 +25,16 @@ import work
 from minunet.fast.allocator import keep_memory
 
 TURN = 0.06
-"""Minimum length of a turn in seconds: a call that is shorter is repeated."""
+"""Minimum length of a turn, in seconds; shorter calls are repeated."""
 
 PAUSE = 0.03
 """Seconds between turns, because BLAS and OpenMP threads spin for a while before they sleep."""
 
 CLOSE = dict.fromkeys(("product", "y", "dx", "dw", "db", "logits"), 1e-4) | {"energy": 1e-5}
-"""Maximum difference between results, relative to their largest magnitude."""
+"""Maximum allowed difference between results, relative to their largest magnitude."""
 
 CLOSE_GRADIENT = 1e-3
-"""Maximum error of a gradient of a whole network: the norm of the difference over the norm.
+"""Maximum allowed error of a gradient of a whole network, by norm, relative to its norm.
 
 Rounding can move a value across the kink of a ReLU, or make another pixel the largest of four; a
 few entries then change much more than the rest. PyTorch's own two layouts differ by more than 1e-3
@@ -44,11 +45,11 @@ of the largest magnitude, but only by 2e-4 in the norm.
 class Options(NamedTuple):
     """How to measure."""
 
-    rounds: int  # minimum number of turns of each side
-    patience: float  # seconds in which a job may take more turns, up to four times as many
+    rounds: int  # minimum number of turns per side
+    patience: float  # seconds after which no turns are added to `rounds`; at most 4 · `rounds`
     threads: int
     device: str = "cpu"
-    as_is: bool = False  # keep the environment of the shell
+    as_is: bool = False  # keep all variables of the shell
 
 
 def environment(as_is: bool) -> dict[str, str]:
@@ -97,7 +98,7 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
 
     Parameters
     ----------
-    workers : iterable of Worker     the results of the first are the reference
+    workers : iterable of Worker     the first one's results are the reference
     job : Job
     options : Options
 
@@ -108,7 +109,7 @@ def take_turns(workers: Iterable[Worker], job: work.Job, options: Options) -> di
     Raises
     ------
     AssertionError
-        If two sides disagree.
+        If the results of two sides disagree.
     """
     workers = list(workers)
     with tempfile.TemporaryDirectory() as folder:
@@ -147,15 +148,17 @@ def differences(path: Path, reference: Path) -> dict[str, float]:
 def difference(found: np.ndarray, expected: np.ndarray, order: float) -> float:
     """Return the norm of the difference of two arrays, relative to the norm of the second.
 
+    A nan makes the difference infinite.
+
     Parameters
     ----------
     found, expected : arrays
-    order : float      order of the norm over all entries; infinity: the largest magnitude
+    order : float      order of the norm over all entries; for infinity, the largest magnitude
 
     Raises
     ------
     AssertionError
-        If their shapes differ. A nan makes the difference infinite.
+        If the shapes differ.
     """
     assert found.shape == expected.shape, f"shape {found.shape}, expected {expected.shape}"
     norm = np.linalg.norm(expected.ravel(), order)
@@ -172,7 +175,7 @@ def once(call: Callable[[], Any], wait: Callable[[], None]) -> float:
 
 
 def turn(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Return the median seconds of the calls in one turn, without the first of several."""
+    """Return the median seconds of the calls in one turn; if there are several, omit the first."""
     seconds, started = [once(call, wait)], time.perf_counter()
     while seconds[0] < TURN and (len(seconds) < 2 or time.perf_counter() - started < TURN):
         seconds.append(once(call, wait))

@@ -21,13 +21,13 @@ Results = Mapping[str, torch.Tensor]
 
 
 class Side:
-    """The side of PyTorch: does jobs in its own process; methods as in `minunet_side.Side`.
+    """The PyTorch side, which does jobs in its own process, with `minunet_side.Side`'s methods.
 
     Parameters
     ----------
     name : str         may contain "channels-last" and "compiled"
     where : str        "cpu" or "cuda"
-    count : int        threads
+    count : int        number of threads
     """
 
     def __init__(self, name: str, where: str, count: int) -> None:

@@ -1,7 +1,7 @@
 """The jobs that are timed: products, layers and networks, with their data.
 
-A job is sent to the processes as JSON. Its data are drawn from a fixed seed, so that all sides have
-the same.
+A job is sent to the processes as JSON. Its data are drawn with a fixed seed, so that all sides have
+the same data.
 """
 
 import math
@@ -37,7 +37,7 @@ class Layer(NamedTuple):
 
     name: str
     arrow: str  # conv_relu, upconv or maxpool
-    size: int  # size of the input map, pixels
+    size: int  # side of the input map, in pixels
     channels: int  # channels of the input map
     features: int  # channels of the output map
     backward: bool = False
@@ -45,21 +45,21 @@ class Layer(NamedTuple):
 
     @property
     def out(self) -> int:
-        """Size of the output map, pixels."""
+        """Side of the output map, in pixels."""
         return {"upconv": 2 * self.size, "maxpool": self.size // 2}.get(self.arrow, self.size - 2)
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of the products; dx and dw each take as many as the forward."""
+        """Floating-point operations of the products; dx and dw each need as many as forward."""
         pairs = {"upconv": 4 * self.size**2, "maxpool": 0}.get(self.arrow, 9 * self.out**2)
         times = (1 if self.of_image else 2) if self.backward else 1
         return 2 * pairs * self.channels * self.features * times
 
     def arrays(self) -> tuple[Array, Array, Array, Array]:
-        """Draw map, kernel, bias and upstream gradient, float32, in minunet's layout.
+        """Draw a map, kernel, bias and upstream gradient as float32, in minunet's layout.
 
         The sums have variance 1 and the biases are 8 or -8, so that a ReLU is on or off for a whole
-        channel. Rounding then cannot move a value across its kink.
+        channel. Rounding then cannot move a value across the kink.
         """
         rng = np.random.default_rng(0)
         side = 2 if self.arrow == "upconv" else 3
@@ -83,23 +83,23 @@ class Network(NamedTuple):
 
     @classmethod
     def of_width(cls, channels: int, step: bool = False) -> "Network":
-        """Return a network with depth and tile of `paper` from 64 channels on, else of `laptop`."""
+        """Return a network, with depth and tile of `paper` if channels >= 64, else of `laptop`."""
         preset = PRESETS["paper" if channels >= 64 else "laptop"]
         return cls(channels, preset["depth"], preset["tile"], step)
 
     @property
     def architecture(self) -> Architecture:
-        """Its architecture, without dropout, because PyTorch would draw other masks."""
+        """The architecture, without dropout, because PyTorch would draw other masks."""
         return Architecture(depth=self.depth, channels=self.channels, dropout=0.0)
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of the products; three times those of inference for a step."""
+        """Floating-point operations of the products; a step needs three times as many."""
         rows = sizes.figure1(self.architecture, self.tile)
         return sum(row.flop for row in rows) * (3 if self.step else 1)
 
     def arrays(self) -> tuple[Tensors, Array, Array, Array]:
-        """Draw parameters, with biases other than 0, tile, labels and weight map."""
+        """Draw the parameters (with nonzero biases), a tile, its labels and its weight map."""
         rng, arch = np.random.default_rng(0), self.architecture
         params = initialization.gaussian(arch, rng)
         for w in params.values():

@@ -1,4 +1,4 @@
-"""Settings of every test: no window is opened, and hypothesis draws the same shapes each time."""
+"""Settings for all tests: Matplotlib opens no window, and Hypothesis is deterministic."""
 
 import os
 
@@ -12,13 +12,13 @@ os.environ["MPLBACKEND"] = "Agg"
 settings.register_profile("minunet", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("minunet")
 
-# A helper, not a test; collected for doctests it would fail where PyTorch is not installed.
+# A helper that imports PyTorch; doctest collection would fail where PyTorch is not installed.
 collect_ignore = ["support/torch_unet.py"]
 
 
 @pytest.fixture
 def torch():
-    """Lend PyTorch with one thread: on maps this small, threads wait for one another."""
+    """Return PyTorch limited to one thread; more threads slow down maps this small."""
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -28,7 +28,7 @@ def torch():
 
 @pytest.fixture
 def threads_as_before():
-    """Let a test set the number of threads, for itself."""
+    """Restore the number of threads after the test."""
     before = threads.count()
     yield
     threads.use(before)

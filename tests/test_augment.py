@@ -1,4 +1,4 @@
-"""The command augment: its grid and colours by hand, its panels, and the sheet that it writes."""
+"""`python -m minunet.augment` writes a sheet with the right grid, colours and panels."""
 
 import numpy as np
 import pytest
@@ -40,10 +40,10 @@ def test_colour_images_are_shown_in_grey():
     [
         ([[0, 1]], [[0, 1]]),
         ([[0, 255]], [[0, 1]]),
-        ([[0, 1, 2]], drawing.coloured(np.array([[0, 1, 2]]))),  # numbered cells, or classes
+        ([[0, 1, 2]], drawing.coloured(np.array([[0, 1, 2]]))),  # numbered cells or classes
     ],
 )
-def test_two_labels_are_black_and_white_and_more_have_colours(tmp_path, figures, labels, shown):
+def test_two_labels_are_black_and_white_and_more_are_coloured(tmp_path, figures, labels, shown):
     labels = np.array(labels, np.uint8)
     x = np.zeros((*labels.shape, 1))
     augment.draw(tmp_path / "sheet.png", [(x, labels, np.zeros(labels.shape))], "")
@@ -54,7 +54,7 @@ def test_two_labels_are_black_and_white_and_more_have_colours(tmp_path, figures,
 @pytest.mark.parametrize(
     ("samples", "columns", "rows"), [(1, 1, 1), (5, 5, 1), (6, 5, 2), (11, 5, 3)]
 )
-def test_panels(tmp_path, figures, samples, columns, rows):
+def test_layout_and_titles_of_the_panels(tmp_path, figures, samples, columns, rows):
     maps = [
         (np.full((4, 4, 1), k / 16), np.full((4, 4), k), np.zeros((4, 4))) for k in range(samples)
     ]
@@ -100,11 +100,11 @@ def test_the_command_draws_the_first_slice_and_samples_of_it(tmp_path, monkeypat
     assert title == "tile of 24 pixels, --augment paper"
     assert len(tiles) == 4
     x, label, lines = tiles[0]
-    # 30 x 41 pixels: rows 15 - 12 … 15 + 12, columns 20 - 12 … 20 + 12; scaled by the whole stack.
+    # Of 30 x 41 pixels, rows 15 ± 12 and columns 20 ± 12, scaled with the whole stack.
     scaled = (images[0, 3:27, 8:32].astype(float) - images.min()) / np.ptp(images)
     np.testing.assert_allclose(x[..., 0], scaled, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(label, labels[0, 3:27, 8:32])
-    crossing = np.arange(24) % 3 == 0  # a line every 24 // 8 pixels, one of them through pixel 12
+    crossing = np.arange(24) % 3 == 0  # a line every 24 // 8 pixels, one of them at pixel 12
     np.testing.assert_array_equal(lines, crossing[:, None] | crossing)
     for k, (sample, label, lines) in enumerate(tiles):
         assert sample.shape == (24, 24, 1)
@@ -114,7 +114,7 @@ def test_the_command_draws_the_first_slice_and_samples_of_it(tmp_path, monkeypat
 
 
 def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
-    # The image is the grid itself: both must be deformed alike.
+    # The image is the grid itself, so both must be deformed in the same way.
     image = augment.grid((60, 71), (30, 35), 48)
     tifffile.imwrite(tmp_path / "x.tif", image)
     tifffile.imwrite(tmp_path / "y.tif", (image > 0).astype(np.uint8))
@@ -129,7 +129,7 @@ def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
 
 
 def test_a_grid_by_hand():
-    # Every 600 // 8 = 75 pixels, 600 // 200 = 3 pixels wide, starting at the middle.
+    # Lines every 600 // 8 = 75 pixels, 600 // 200 = 3 pixels wide, starting at the centre.
     lines = augment.grid((180, 100), (90, 20), 600)
     assert lines.dtype == np.float32
     np.testing.assert_array_equal(np.flatnonzero(lines[0]), [20, 21, 22, 95, 96, 97])
@@ -152,7 +152,7 @@ def test_every_set_and_numbered_cells_and_colour(tmp_path, name):
         assert sheet.size == (5 * 360, 2 * 720 + 40)
 
 
-def test_the_seed_decides(tmp_path):
+def test_the_seed_determines_the_samples(tmp_path):
     folder, sheets = write_stack(tmp_path / "data"), []
     for k, seed in enumerate((1, 1, 2)):
         out = tmp_path / f"{k}.png"
@@ -162,7 +162,7 @@ def test_the_seed_decides(tmp_path):
     assert sheets[0] == sheets[1] != sheets[2]
 
 
-def test_refusals(tmp_path):
+def test_an_existing_sheet_is_refused(tmp_path):
     folder, out = write_stack(tmp_path / "data"), tmp_path / "sheet.png"
     images, labels = folder / "train-volume.tif", folder / "train-labels.tif"
     out.write_text("mine")

@@ -1,4 +1,4 @@
-"""What the commands share: types of arguments, their help, and how a command ends."""
+"""Commands share their argument types, help format and exit codes."""
 
 import argparse
 
@@ -19,7 +19,7 @@ from minunet.fast import allocator
         (cli.at_least(0, float, below=1), "0.999", 0.999),
     ],
 )
-def test_numbers(type_, text, value):
+def test_valid_numbers(type_, text, value):
     assert type_(text) == value
     assert type(type_(text)) is type(value)
 
@@ -32,14 +32,14 @@ def test_numbers(type_, text, value):
         *[(cli.at_least(0, float, below=1), t, "a number ≥ 0 and < 1") for t in ("1", "-1", "nan")],
     ],
 )
-def test_numbers_that_are_refused(type_, text, valid):
+def test_invalid_numbers_are_refused(type_, text, valid):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         type_(text)
     assert str(refused.value) == f"{text!r} is not {valid}"
 
 
 @pytest.mark.parametrize("arguments", [["--wrong"], ["--step", "3"], ["--steps"], ["extra"]])
-def test_a_mistake_is_one_line_that_names_the_help(arguments, capsys):
+def test_a_usage_error_is_one_line_that_mentions_help(arguments, capsys):
     parser = cli.Parser("train", "Train.")
     parser.add_argument("--steps", type=int)
     with pytest.raises(SystemExit) as end:
@@ -69,7 +69,7 @@ def test_a_parser_is_described_by_the_table_of_commands():
 
 
 def end_of(main, capsys):
-    with pytest.raises(BaseException) as end:  # a KeyboardInterrupt, too, would end the tests
+    with pytest.raises(BaseException) as end:  # a KeyboardInterrupt would also end the test session
         cli.run(main, "some")
     assert isinstance(end.value, SystemExit)
     return end.value.code, *capsys.readouterr()
@@ -82,7 +82,7 @@ def raising(error):
     return main
 
 
-def test_ends(capsys):
+def test_exit_codes_and_output(capsys):
     assert end_of(lambda: print("done"), capsys) == (0, "done\n", "")
     wrong = InputError("a tile of 25 is not valid")
     expected = (2, "", "python -m minunet.some: a tile of 25 is not valid\n")
@@ -103,7 +103,7 @@ def test_ctrl_c_prints_no_traceback(capsys):
 def test_a_bug_prints_a_traceback():
     with pytest.raises(ZeroDivisionError):
         cli.run(raising(ZeroDivisionError()), "some")
-    with pytest.raises(ValueError, match="ours"):  # not an InputError: not from the user
+    with pytest.raises(ValueError, match="ours"):  # not an InputError, so not the user's mistake
         cli.run(raising(ValueError("ours")), "some")
 
 

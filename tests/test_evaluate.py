@@ -1,4 +1,4 @@
-"""`python -m minunet.evaluate`: printed, written and drawn results, and refusals."""
+"""`python -m minunet.evaluate` prints, writes and draws scores, and refuses unsuitable files."""
 
 import json
 from math import isnan
@@ -17,7 +17,7 @@ from minunet.report import score_pictures
 
 
 def draw_stack(slices=3, shape=(20, 31), seed=0):
-    """Make cells between walls (0 and 1), and probabilities that get worse slice by slice."""
+    """Make masks of cells (0 and 1), and probabilities that get worse from slice to slice."""
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.normal(size=(slices, *shape)), (0, 2, 2))
     truth = (np.abs(noise) > np.quantile(np.abs(noise), 0.3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def as_json(scores):
 
 @pytest.fixture
 def out(tmp_path):
-    """Make a folder as written by predict; its truth is truth.tif in the folder above."""
+    """Make a folder like those of predict; its truth is truth.tif in the parent folder."""
     truth, p = draw_stack()
     write(tmp_path / "truth.tif", 255 * truth)
     write(tmp_path / "out" / "probability.tif", p)
@@ -131,7 +131,7 @@ def test_images_of_several_sizes(tmp_path):
             assert image.format == "PNG"
 
 
-def test_frames_of_the_challenge(tmp_path):
+def test_frames_of_the_cell_tracking_challenge(tmp_path):
     truth = [one.astype(np.uint16) for one in numbered(draw_stack(4)[0])]
     ctc.write(tmp_path, "01", truth, ["000", "001", "002", "003"])
     for k in (1, 3):
@@ -231,7 +231,7 @@ def test_unsuitable_files_are_refused(out):
     assert "slice 0 of" in refuse(out, out / "small.tif", truth)
     write(out / "probability.tif", draw_stack()[1] * 3)
     assert "a probability must be from 0 to 1" in refuse(out, out, truth)
-    # Of more classes there is a probability of each.
+    # With more than two classes, there is a probability of each class.
     tifffile.imwrite(
         out / "probability.tif",
         np.zeros((3, 4, 20, 31), np.float32),

@@ -1,4 +1,4 @@
-"""Files: nothing is lost in a crash, and what is already there is refused with a way out."""
+"""No file is lost in a crash, and existing files are refused with a suggestion."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def names(folder):
 # Whole files
 
 
-def test_a_new_file_appears_when_all_of_it_is_there(tmp_path):
+def test_a_new_file_appears_only_when_complete(tmp_path):
     path = tmp_path / "scores.json"
     with files.atomic(path) as beside:
         beside.write_text("new")
@@ -23,7 +23,7 @@ def test_a_new_file_appears_when_all_of_it_is_there(tmp_path):
     assert names(tmp_path) == ["scores.json"]
 
 
-def test_a_file_is_replaced_as_a_whole(tmp_path):
+def test_a_file_is_replaced_only_when_complete(tmp_path):
     path = tmp_path / "last.npz"
     path.write_text("old")
     with files.atomic(path) as beside:
@@ -43,21 +43,21 @@ def test_an_exception_leaves_the_old_file_or_none(tmp_path, error, old):
         beside.write_text("half of the n")
         raise error
     assert (path.read_text() if path.exists() else None) == old
-    # The next attempt overwrites what this one left.
+    # The next attempt overwrites what this one left behind.
     with files.atomic(path) as beside:
         beside.write_text("new")
     assert path.read_text() == "new"
     assert names(tmp_path) == ["last.npz"]
 
 
-def test_a_name_with_dots_keeps_all_of_them(tmp_path):
+def test_a_name_with_several_dots_is_kept(tmp_path):
     with files.atomic(tmp_path / "a.b.tif") as beside:
         beside.write_text("")
         assert names(tmp_path) == ["a.b.tif.part"]
     assert names(tmp_path) == ["a.b.tif"]
 
 
-def test_two_files_of_one_stem_do_not_share_a_part(tmp_path):
+def test_files_with_the_same_stem_have_different_part_files(tmp_path):
     with files.atomic(tmp_path / "run.tif") as one, files.atomic(tmp_path / "run.png") as other:
         one.write_text("tif")
         other.write_text("png")
@@ -68,7 +68,7 @@ def test_two_files_of_one_stem_do_not_share_a_part(tmp_path):
 # Folders
 
 
-def test_a_folder_is_taken_if_writing_into_it_could_harm_anything(tmp_path):
+def test_files_and_nonempty_folders_are_taken(tmp_path):
     assert not files.is_taken(tmp_path / "missing")
     assert not files.is_taken(tmp_path)
     (tmp_path / "file").write_text("")
@@ -80,17 +80,17 @@ def test_a_folder_is_taken_if_writing_into_it_could_harm_anything(tmp_path):
     assert files.is_taken(tmp_path / "folder")
 
 
-def test_the_first_free_name_is_numbered_from_2(tmp_path):
+def test_free_names_are_numbered_from_2(tmp_path):
     assert files.free_name(tmp_path / "run") == tmp_path / "run"
     (tmp_path / "run").mkdir()
     assert files.free_name(tmp_path / "run") == tmp_path / "run-2"
     (tmp_path / "run-2").write_text("a file is in the way, too")
     (tmp_path / "run-4").mkdir()
     assert files.free_name(tmp_path / "run") == tmp_path / "run-3"
-    assert names(tmp_path) == ["run", "run-2", "run-4"]  # none is made
+    assert names(tmp_path) == ["run", "run-2", "run-4"]  # no folder is made
 
 
-def test_the_nearest_folder_above_a_path_that_exists(tmp_path, monkeypatch):
+def test_the_nearest_existing_folder_above_a_path(tmp_path, monkeypatch):
     assert files.nearest_folder(tmp_path) == tmp_path
     assert files.nearest_folder(tmp_path / "a" / "b" / "c") == tmp_path
     (tmp_path / "a").mkdir()
@@ -121,7 +121,7 @@ def test_a_file_that_exists_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [lambda parent: None, lambda parent: parent.write_text("")])
-def test_a_file_without_a_folder_around_it_is_refused(tmp_path, make):
+def test_a_file_in_a_missing_folder_is_refused(tmp_path, make):
     make(tmp_path / "folder")
     said = refusal(files.check_new_file, tmp_path / "folder" / "scores.json", "--json")
     assert f"{tmp_path / 'folder'} is not a folder" in said
@@ -139,7 +139,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
     refusal(files.check_new_folder, tmp_path / "log.csv", "use --out")
 
 
-def test_only_the_names_that_would_be_written_are_refused(tmp_path):
+def test_only_files_that_would_be_overwritten_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     files.check_free_names(tmp_path, ["labels.tif", "p*.tif"], "use --out")
     files.check_free_names(tmp_path / "a" / "missing", ["labels.tif"], "use --out")
@@ -158,7 +158,7 @@ def test_only_the_names_that_would_be_written_are_refused(tmp_path):
         (6, "p0.tif, p1.tif, p2.tif and 3 more;"),
     ],
 )
-def test_of_many_files_three_are_listed(tmp_path, count, listed):
+def test_at_most_three_existing_files_are_listed(tmp_path, count, listed):
     for k in reversed(range(count)):
         (tmp_path / f"p{k}.tif").write_text("")
     said = refusal(files.check_free_names, tmp_path, ["p*.tif"], "use --out")
@@ -166,13 +166,13 @@ def test_of_many_files_three_are_listed(tmp_path, count, listed):
 
 
 @pytest.mark.parametrize("below", ["", "a", "a/b"])
-def test_a_folder_that_is_a_file_or_lies_below_one_is_refused(tmp_path, below):
+def test_a_folder_that_is_or_lies_below_a_file_is_refused(tmp_path, below):
     (tmp_path / "file").write_text("")
     said = refusal(files.check_free_names, tmp_path / "file" / below, ["x.tif"], "use --out")
     assert said == f"{tmp_path / 'file'} is a file, not a folder; use --out"
 
 
-def test_a_folder_of_the_name_of_a_new_file_is_refused(tmp_path):
+def test_a_folder_with_the_name_of_a_new_file_is_refused(tmp_path):
     (tmp_path / "scores.json").mkdir()
     said = refusal(files.check_new_file, tmp_path / "scores.json", "--json")
     assert said == f"{tmp_path / 'scores.json'} already exists; name another file with --json"

@@ -1,4 +1,4 @@
-"""The command `geometry`: its table, its summary, and its answer to bad input."""
+"""`python -m minunet.geometry` prints a table and a summary, and refuses invalid input."""
 
 import re
 import subprocess
@@ -49,7 +49,7 @@ def test_prints_other_networks():
         (["572", "--variant", "keras"], "keras.*paper.*release"),
     ],
 )
-def test_bad_input_ends_in_one_sentence(arguments, named):
+def test_invalid_input_is_refused_in_one_sentence(arguments, named):
     result = command(*arguments)
     assert result.returncode == 2
     assert result.stdout == ""

@@ -1,4 +1,4 @@
-"""The gradient check itself: correct gradients pass, and every planted fault is caught."""
+"""The gradient check passes correct gradients and catches every planted fault."""
 
 import re
 
@@ -23,10 +23,10 @@ def convolution(kernel=(3, 3, 2, 2)):
     return {"x": x, "w": w, "b": b}, dy, gradients
 
 
-# Right gradients ---------------------------------------------------------------------------------
+# Correct gradients --------------------------------------------------------------------------------
 
 
-def test_an_op_is_checked_in_three_lines():
+def test_checking_an_op_takes_three_lines():
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(shape) for shape in [(6, 7, 2), (3, 2, 2, 4), (4,)])
 
@@ -36,13 +36,13 @@ def test_an_op_is_checked_in_three_lines():
 
 
 @pytest.mark.parametrize("kernel", [(2, 3, 4, 5), (3, 3, 2, 2)])
-def test_right_gradients_pass_and_the_largest_error_is_returned(kernel):
+def test_correct_gradients_pass_and_the_largest_error_is_returned(kernel):
     arguments, dy, gradients = convolution(kernel)
     error = check_gradients(conv2d.forward, arguments, dy, gradients)
     assert 0 < error < 1e-7  # measured: 6e-9
 
 
-def test_an_energy_is_checked_with_an_upstream_of_1():
+def test_an_energy_is_checked_with_an_upstream_gradient_of_1():
     x = np.array([[1.0, -2.0, 0.5]])
     check_gradients(lambda x: np.sum(x**3), {"x": x}, 1.0, {"x": 3 * x**2})
 
@@ -53,12 +53,12 @@ def test_of_several_results_the_first_is_the_output():
 
 
 def test_rounding_next_to_a_large_gradient_is_ignored():
-    # Differences are exact to about 1e-11 of the energy, so this small entry looks like 0.
+    # Central differences have an error of about 1e-11 of the energy, so this entry looks like 0.
     x, dy = np.array([[1.0, 2.0, 3.0]]), np.array([[1.3, 1e-13, -0.7]])
     check_gradients(relu.forward, {"x": x}, dy, {"x": dy})
 
 
-def test_a_gradient_of_zeros_passes_where_nothing_depends_on_the_argument():
+def test_a_zero_gradient_passes_for_an_unused_argument():
     x, b = np.array([[-1.0, -2.0, -3.0]]), np.array([5.0])
     assert check_gradients(lambda x, b: relu.forward(x), {"x": x, "b": b}, x, {"b": 0 * b}) == 0
 
@@ -124,8 +124,8 @@ def test_a_bias_gradient_that_is_not_summed_over_the_pixels_is_caught():
             check_gradients(conv2d.forward, arguments, dy, gradients)
 
 
-def test_an_add_forgotten_where_the_forward_copies_is_caught():
-    # y holds x twice, so dx is the sum of both parts; this backward forgets one.
+def test_a_missing_sum_over_copies_is_caught():
+    # y contains x twice, so dx is the sum of two parts; this backward forgets one of them.
     x = np.random.default_rng(0).standard_normal((2, 3, 4))
     dy = np.random.default_rng(1).standard_normal((2, 3, 8))
     dup, dskip = crop_concat.backward(dy, x.shape)
@@ -138,7 +138,7 @@ def test_an_add_forgotten_where_the_forward_copies_is_caught():
         check_gradients(forward, {"x": x}, dy, {"x": dup})
 
 
-def test_one_wrong_entry_is_named_with_both_its_values():
+def test_a_wrong_entry_is_reported_with_both_values():
     arguments, dy, gradients = convolution()
     right = gradients["w"][2, 0, 1, 0]
     gradients["w"][2, 0, 1, 0] = wrong = right + 0.5
@@ -151,7 +151,7 @@ def test_one_wrong_entry_is_named_with_both_its_values():
     assert "kink" not in str(error.value)
 
 
-def test_the_worst_of_two_wrong_entries_is_named():
+def test_the_worst_of_two_wrong_entries_is_reported():
     arguments, dy, gradients = convolution()
     gradients["x"][1, 2, 0] += 1e-3
     gradients["x"][3, 4, 1] += 10
@@ -159,8 +159,8 @@ def test_the_worst_of_two_wrong_entries_is_named():
         check_gradients(conv2d.forward, arguments, dy, gradients)
 
 
-def test_a_wrong_entry_where_nothing_flows_is_caught():
-    # An error cannot be relative to a correct value of 0; the largest value serves instead.
+def test_a_wrong_entry_whose_correct_value_is_0_is_caught():
+    # An error cannot be relative to a correct value of 0, so it is relative to the largest value.
     x, dy = np.array([[-1.0, 2.0, 3.0]]), np.array([[0.3, -1.2, 0.7]])
     dx = relu.backward(dy, relu.forward(x))
     dx[0, 0] = 1e-3
@@ -169,15 +169,15 @@ def test_a_wrong_entry_where_nothing_flows_is_caught():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_a_number_is_caught_and_named(bad):
+def test_entries_that_are_not_finite_are_caught_and_reported(bad):
     arguments, dy, gradients = convolution()
     gradients["x"][3, 4, 1] = bad
     with pytest.raises(AssertionError, match=rf"^dx\[3, 4, 1\]: backward gives {bad}, "):
         check_gradients(conv2d.forward, arguments, dy, gradients)
 
 
-def test_an_upstream_of_ones_is_blind_where_a_random_one_is_not():
-    # Why the module advises a random upstream: this backward flips dy.
+def test_a_random_upstream_gradient_catches_what_ones_miss():
+    # This is why the module advises a random upstream gradient: this backward flips dy.
     arguments, dy, gradients = convolution()
     x, w = arguments["x"], arguments["w"]
     ones = np.ones_like(dy)
@@ -191,14 +191,14 @@ def test_an_upstream_of_ones_is_blind_where_a_random_one_is_not():
 
 
 @pytest.mark.parametrize("near", [0.0, 3e-6, -3e-6])
-def test_a_relu_at_0_is_called_a_kink(near):
+def test_a_relu_at_0_is_reported_as_a_kink(near):
     x, dy = np.array([[1.0, near, -2.0]]), np.array([[0.3, -1.2, 0.7]])
     dx = relu.backward(dy, relu.forward(x))
     with pytest.raises(AssertionError, match=r"^dx\[0, 1\]: .*kink \(a ReLU at 0"):
         check_gradients(relu.forward, {"x": x}, dy, {"x": dx})
 
 
-def test_a_tie_in_a_pooling_is_called_a_kink():
+def test_a_tie_in_a_pooling_is_reported_as_a_kink():
     x, dy = np.array([[[5.0], [5]], [[2], [1]]]), np.array([[[-1.7]]])
     dx = maxpool.backward(dy, maxpool.forward(x)[1])
     with pytest.raises(AssertionError, match=r"^dx\[0, [01], 0\]: .*kink .*a tie in a pooling"):
@@ -239,7 +239,7 @@ def test_entries_without_a_generator_are_refused():
 # Some entries only -------------------------------------------------------------------------------
 
 
-def test_entries_are_drawn_without_repetition_from_each_argument():
+def test_entries_of_each_argument_are_sampled_without_repetition():
     x, w = np.arange(1.0, 13.0).reshape(3, 4), np.ones((5, 2))
     calls = []
 
@@ -313,7 +313,7 @@ def adjoint_in_x(adjoint, kernel=(3, 3, 2, 2)):
 
 
 @pytest.mark.parametrize("kernel", [(2, 3, 4, 5), (3, 3, 2, 2)])
-def test_the_gap_of_a_right_adjoint_is_rounding(kernel):
+def test_the_gap_of_a_correct_adjoint_is_rounding_error(kernel):
     assert adjoint_in_x(lambda dx: dx, kernel) < 1e-14  # measured: 1e-16
 
 

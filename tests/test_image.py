@@ -18,18 +18,18 @@ PAGE = np.array([[1, 2, 3], [4, 5, 6]])
 
 @pytest.mark.parametrize("height", [0, 1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize(("width", "rows"), [(5, 3), (7, 2), (11, 1), (40, 1)])
-def test_every_row_once_in_the_longest_bands_of_whole_rows(height, width, rows):
+def test_bands_are_as_long_as_possible_and_cover_every_row_once(height, width, rows):
     cut = list(bands((height, width), most=15))
     assert [row for band in cut for row in range(band.start, band.stop)] == list(range(height))
     assert all(band.stop - band.start == rows for band in cut[:-1])
     assert all(1 <= band.stop - band.start <= rows for band in cut)
 
 
-def test_the_values_of_all_channels_count():
+def test_band_sizes_count_all_channels():
     assert list(bands((4, 5, 3), most=30)) == [slice(0, 2), slice(2, 4)]
 
 
-def test_by_default_a_band_has_a_million_values(monkeypatch):
+def test_a_band_has_a_million_values_by_default(monkeypatch):
     assert [band.stop for band in bands((2500, 1024))] == [1024, 2048, 2500]
     monkeypatch.setattr("minunet.image.MOST", 10 * 1024)
     assert [band.stop for band in bands((25, 1024))] == [10, 20, 25]
@@ -39,8 +39,8 @@ def test_by_default_a_band_has_a_million_values(monkeypatch):
 
 
 @given(size=st.integers(1, 9), first=st.integers(-80, 80), count=st.integers(0, 40))
-def test_mirrored_indices_walk_up_and_down(size, first, count):
-    # The triangle wave, step by step: one pixel on, and back where the axis ends.
+def test_mirrored_indices_form_a_triangle_wave(size, first, count):
+    # Step through the triangle wave, turning around at both ends of the axis.
     up_and_down = [*range(size), *range(size - 2, 0, -1)]
     expected = [up_and_down[k % len(up_and_down)] for k in range(first, first + count)]
     np.testing.assert_array_equal(mirror(first, count, size), expected)
@@ -50,7 +50,7 @@ def test_the_edge_pixel_is_not_repeated():
     np.testing.assert_array_equal(mirror(-2, 9, size=5), [2, 1, 0, 1, 2, 3, 4, 3, 2])
 
 
-def test_a_tile_by_hand():
+def test_cut_by_hand():
     image = np.array([[1, 2, 3], [4, 5, 6]])
     np.testing.assert_array_equal(cut(image, 0, 1, 2, 2), [[2, 3], [5, 6]])
     np.testing.assert_array_equal(
@@ -60,7 +60,7 @@ def test_a_tile_by_hand():
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
-def test_a_tile_is_a_copy_with_the_dtype_and_channels_of_the_image(shape):
+def test_cut_copies_and_keeps_dtype_and_channels(shape):
     image = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     image.flags.writeable = False
     tile = cut(image, 0, 0, 5, 7)
@@ -77,8 +77,8 @@ def test_a_symmetry_pixel_by_pixel(height, width, which):
     image = np.arange(height * width * 2).reshape(height, width, 2)
     turned = symmetry(image, which)
     for (r, c), _ in np.ndenumerate(turned[..., 0]):
-        k = turned.shape[1] - 1 - c if which >= 4 else c  # column before the flip
-        row, column = [  # a quarter turn counter-clockwise: the last column becomes the first row
+        k = turned.shape[1] - 1 - c if which >= 4 else c  # the column before the flip
+        row, column = [  # counter-clockwise quarter turn: the last column becomes the first row
             (r, k),
             (k, width - 1 - r),
             (height - 1 - r, width - 1 - k),
@@ -95,7 +95,7 @@ def permutation(*applied):
     return tuple(square.ravel())
 
 
-def test_groups_that_a_prediction_may_be_averaged_over():
+def test_members_of_the_groups_for_averaging():
     assert tuple(AVERAGED) == get_args(Average)
     assert {name: len(numbers) for name, numbers in AVERAGED.items()} == {
         "none": 1,
@@ -111,7 +111,7 @@ def test_groups_that_a_prediction_may_be_averaged_over():
 
 
 @pytest.mark.parametrize("average", AVERAGED)
-def test_each_of_them_is_a_group(average):
+def test_symmetries_for_averaging_form_a_group(average):
     group = {permutation(which) for which in AVERAGED[average]}
     assert len(group) == len(AVERAGED[average])
     assert permutation(0) in group
@@ -144,7 +144,7 @@ def test_symmetries_are_the_group_of_the_square():
     for first, second in product(ALL, ALL):
         both = symmetry(symmetry(square, first), second)
         assert tuple(both.ravel()) in group
-    for first in ALL:  # each has an inverse among them
+    for first in ALL:  # each has an inverse in the group
         assert any(
             np.array_equal(symmetry(symmetry(square, first), second), square) for second in ALL
         )
@@ -196,7 +196,7 @@ def test_a_value_that_is_not_finite_is_found_in_every_band(monkeypatch, bad, at)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, ">u2", bool])
-def test_integers_are_finite_without_being_read(monkeypatch, dtype):
+def test_integers_are_not_read_to_check_that_they_are_finite(monkeypatch, dtype):
     monkeypatch.setattr("minunet.image.bands", lambda shape: pytest.fail("the image was read"))
     assert all_finite(np.ones((7, 5), dtype))
 
@@ -209,7 +209,7 @@ def test_integers_are_finite_without_being_read(monkeypatch, dtype):
         (18, 28, (slice(17, 20), slice(28, 31))),
     ],
 )
-def test_of_a_mapped_image_only_what_a_tile_sees_is_read(top, left, seen):
+def test_only_the_part_that_a_tile_needs_is_read(top, left, seen):
     asked = []
 
     class Mapped:

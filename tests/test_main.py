@@ -28,7 +28,7 @@ def test_the_commands_are_listed(arguments):
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
-def test_the_help_of_a_command_has_the_description_of_the_list(command):
+def test_help_and_list_describe_a_command_alike(command):
     module = "data.__main__" if command == "data" else command
     result = call(module, "--help")
     assert result.code == 0
@@ -49,7 +49,7 @@ def test_versions():
     assert int(items["cores"].split()[0]) >= 1
 
 
-def test_versions_of_what_may_be_installed_under_another_name(monkeypatch):
+def test_versions_of_packages_with_other_distribution_names(monkeypatch):
     found = {"cupy": ["cupy-cuda12x"], "scipy": ["SciPy"]}
     numbers = {"cupy-cuda12x": "14.2.0", "SciPy": "1.17.1"}
     monkeypatch.setattr(metadata, "packages_distributions", lambda: found)
@@ -108,7 +108,7 @@ def test_refusals(arguments, message):
     assert refused(call("__main__", *arguments)) == f"python -m minunet: {message}"
 
 
-def test_it_runs_as_a_module():
+def test_minunet_runs_as_a_module():
     command = [sys.executable, "-m", "minunet", "evalute"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
@@ -120,7 +120,7 @@ def test_the_citation_names_this_version():
     assert f"\nversion: {minunet.__version__}\n" in citation
 
 
-def test_the_cores_are_those_of_the_process_and_not_those_in_use(monkeypatch):
+def test_cores_are_those_available_to_the_process(monkeypatch):
     monkeypatch.setattr("minunet.fast.threads.cores", lambda: 7)
     monkeypatch.setattr("minunet.fast.threads.count", lambda: 3)
     assert "cores     7 available to this process" in __main__.versions()

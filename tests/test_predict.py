@@ -1,4 +1,4 @@
-"""`python -m minunet.predict`: what is written, beside `averaging.probabilities`, and refusals."""
+"""`python -m minunet.predict` writes the probabilities of `averaging`, or refuses its input."""
 
 import argparse
 import os
@@ -31,14 +31,14 @@ OUTPUTS = {"probability.tif", "labels.tif", "preview.png"}
 
 
 @pytest.fixture(autouse=True)
-def undrawn(monkeypatch):
-    """Spare the time, and the memory, of drawing a preview, where it is not what is tested."""
+def no_preview(monkeypatch):
+    """Save the time and memory of drawing a preview in tests that do not check it."""
     pixel = Image.new("L", (1, 1))
     monkeypatch.setattr(run_pictures, "preview", lambda path, *given: pixel.save(path))
 
 
 def write_model(path, values=(0, 1), in_channels=1, seed=0, **settings):
-    """Write a checkpoint of a network nobody trained; return it with its parameters."""
+    """Write a checkpoint of an untrained network; return its settings and its parameters."""
     given = {"depth": 1, "channels": 3, "tile": 24, "device": "cpu"} | settings
     config = from_options(**given, label_values=values, in_channels=in_channels)
     params = initialization.gaussian(config.architecture, np.random.default_rng(seed))
@@ -52,7 +52,7 @@ def draw(shape, dtype=np.uint8, seed=0):
 
 
 def expected(images, config, params, paper_step=False):
-    """Class probabilities of a stack (Z, H, W) or (Z, H, W, C), scaled here."""
+    """Scale a stack (Z, H, W) or (Z, H, W, C) and return its class probabilities."""
     images = np.reshape(images, (*images.shape[:3], -1)).astype(np.float64)
     scaled = ((images - images.min()) / np.ptp(images)).astype(np.float32)
     return np.stack(
@@ -92,7 +92,7 @@ def test_a_stack_with_the_values_of_the_training_labels(tmp_path):
         with tifffile.TiffFile(tmp_path / "out" / f"{name}.tif") as tiff:
             assert tiff.series[0].axes == "ZYX"
             assert tiff.is_imagej
-    with Image.open(tmp_path / "out" / "labels.tif") as image:  # other software reads it, too
+    with Image.open(tmp_path / "out" / "labels.tif") as image:  # other software can read it, too
         for k in range(3):
             image.seek(k)
             np.testing.assert_array_equal(np.array(image), labels[k])
@@ -135,7 +135,7 @@ def test_a_single_slice_of_any_size(tmp_path, name, shape):
 
 
 @pytest.mark.parametrize("shape", [(2, 20, 3), (2, 20, 4), (3, 1, 9)])
-def test_narrow_stacks_are_not_taken_for_colour(tmp_path, shape):
+def test_narrow_stacks_are_not_treated_as_colour(tmp_path, shape):
     config, params = write_model(tmp_path / "m.npz")
     stack = draw(shape)
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
@@ -170,7 +170,7 @@ def test_colour_and_a_folder(tmp_path):
 
 
 def test_the_papers_step_and_another_tile(tmp_path):
-    # At depth 3 the outputs of 12 pixels do not join at multiples of 8: that is another answer.
+    # At depth 3, a step of 12 pixels is not a multiple of 8, so the result differs.
     config, params = write_model(tmp_path / "m.npz", depth=3, channels=2, tile=100)
     page = draw((1, 20, 31))
     tifffile.imwrite(tmp_path / "a.tif", page[0])
@@ -197,7 +197,7 @@ def test_the_image_is_scaled_as_in_training(tmp_path, scaling):
     np.testing.assert_allclose(probability, p[..., 1], atol=1e-4)  # measured: 0
 
 
-def test_scores_are_averaged_over_symmetries(tmp_path):
+def test_logits_are_averaged_over_symmetries(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     page = draw((20, 31))
     Image.fromarray(page).save(tmp_path / "a.png")
@@ -221,7 +221,7 @@ def test_a_threshold_of_the_probability(tmp_path):
 
 
 def cells_of(tmp_path, *options):
-    """Predict `a.png` where cells are wanted; return the probability and the cells."""
+    """Predict the cells of `a.png`; return the probability and the cells."""
     out = tmp_path / "out"
     result = call("predict", tmp_path / "m.npz", tmp_path / "a.png", "-o", out, *options)
     assert result.code == 0, result.err
@@ -239,7 +239,7 @@ def test_cells_are_numbered(tmp_path, trained_on_cells):
     assert cells.max() > 1
 
 
-def test_cells_as_they_are_asked_for(tmp_path):
+def test_threshold_and_smallest_override_the_model(tmp_path):
     write_model(tmp_path / "m.npz", cells=True, smallest=2)
     Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
     p, cells = cells_of(tmp_path, "--threshold", 0.52, "--smallest", 9)
@@ -251,7 +251,7 @@ def test_cells_as_they_are_asked_for(tmp_path):
         assert (cells != other).any()
 
 
-def test_classes_of_a_model_of_cells(tmp_path):
+def test_a_model_of_cells_can_write_classes(tmp_path):
     write_model(tmp_path / "m.npz", cells=True)
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--labels", "classes")
@@ -282,7 +282,7 @@ def test_a_sequence_of_the_cell_tracking_challenge(tmp_path):
 
 
 def write_as(path, stack, kind):
-    """Write a stack as one block that can be mapped, page by page, or compressed."""
+    """Write a stack as one contiguous block, page by page, or compressed."""
     if kind == "pages":
         with tifffile.TiffWriter(path) as file:
             for page in stack:
@@ -295,7 +295,7 @@ def write_as(path, stack, kind):
 @pytest.mark.parametrize("kind", ["block", "pages", "deflate"])
 @pytest.mark.parametrize("average", ["none", "rotations"])
 @pytest.mark.parametrize("scaling", ["minmax", "image"])
-def test_however_the_file_is_read(tmp_path, kind, average, scaling):
+def test_mapped_and_compressed_files_give_the_same_result(tmp_path, kind, average, scaling):
     config, params = write_model(tmp_path / "m.npz", scaling=scaling)
     stack = draw((3, 20, 31), np.uint16)
     stack[1] *= 7
@@ -311,7 +311,7 @@ def test_however_the_file_is_read(tmp_path, kind, average, scaling):
 
 
 def peak_of_prediction(tmp_path, side, *options):
-    """Return the memory of arrays, without mapped ones, while a square image is segmented."""
+    """Segment a square image; return the peak memory of arrays that are not mapped."""
     image = tmp_path / f"{side}.tif"
     tifffile.imwrite(image, draw((side, side)))
     arguments = (tmp_path / "m.npz", image, "-o", tmp_path / f"out{side}", *options)
@@ -325,11 +325,11 @@ def peak_of_prediction(tmp_path, side, *options):
 
 @pytest.mark.parametrize("average", ["none", "flips"])
 def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average):
-    # Tiles that segment 240 pixels: one, four and sixteen.
+    # A tile segments 240 pixels: the images need one, four and sixteen tiles.
     monkeypatch.setattr("minunet.image.MOST", 2**14)
     write_model(tmp_path / "m.npz", channels=6, tile=256)
     options = ("--average", average)
-    peak_of_prediction(tmp_path, 240, *options)  # imports what it needs
+    peak_of_prediction(tmp_path, 240, *options)  # triggers lazy imports
     small, large = (peak_of_prediction(tmp_path, side, *options) for side in (480, 960))
     assert large < 1.02 * small  # measured: 1.00
 
@@ -344,37 +344,37 @@ def test_a_large_slice_is_drawn_from_every_nth_pixel(tmp_path, monkeypatch):
     Image.fromarray(page).save(tmp_path / "a.png")
     p, cells = cells_of(tmp_path)
     (one,) = seen
-    assert one.image.shape == (14, 367, 1)  # every third
+    assert one.image.shape == (14, 367, 1)  # every third pixel
     np.testing.assert_array_equal(one.image[..., 0], page[::3, ::3])
     np.testing.assert_array_equal(one.p[..., 1], p[::3, ::3])
     np.testing.assert_allclose(one.p.sum(axis=-1), 1)
     np.testing.assert_array_equal(one.cells, cells[::3, ::3])
 
 
-def said(tmp_path, *options):
-    """Predict `a.png`; return what is printed, and the probability."""
+def predict_and_print(tmp_path, *options):
+    """Predict `a.png`; return the printed text and the probability."""
     out = tmp_path / "out"
     result = call("predict", tmp_path / "m.npz", tmp_path / "a.png", "-o", out, *options)
     assert result.code == 0, result.err
     return result.out, tifffile.imread(out / "probability.tif")
 
 
-def test_the_plan(tmp_path):
+def test_the_printed_plan(tmp_path):
     write_model(tmp_path / "m.npz")
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
-    text, _ = said(tmp_path, "--average", "flips")
-    # Three tiles of 8 pixels down, four across, four versions.
+    text, _ = predict_and_print(tmp_path, "--average", "flips")
+    # Outputs of 8 pixels: three for 20 rows, four for 31 columns; `flips` has four versions.
     assert "a.png: 1 slice of 20 x 31 pixels\n" in text
     assert "tile      24 x 24 → 8 x 8 pixels, 48 per slice" in text
-    assert "memory    about 10" in text  # 100 MB of libraries, and threads to work in
+    assert "memory    about 10" in text  # 100 MB for libraries, plus scratch memory of threads
     assert "cells" not in text
 
 
-def test_the_plan_of_cells(tmp_path):
+def test_the_printed_plan_for_cells(tmp_path):
     write_model(tmp_path / "m.npz", cells=True, tile=120)
     Image.fromarray(draw((1000, 500))).save(tmp_path / "a.png")
-    text, _ = said(tmp_path)
-    # 100 MB of libraries, 4 kB of parameters, 28 bytes for each pixel: more than a tile takes.
+    text, _ = predict_and_print(tmp_path)
+    # 100 MB for libraries, 4 kB for parameters, and 28 bytes per pixel, more than a tile needs.
     assert "memory    about 115MB (finding the cells of a slice takes 14MB)" in text
 
 
@@ -390,11 +390,11 @@ def test_a_slice_that_is_not_mapped_is_held_in_memory(tmp_path, name, held):
     assert needs(24, 24) == memory.of_prediction(config.architecture, 24, 24) + held
 
 
-def test_the_best_tile_for_a_memory(tmp_path):
+def test_the_best_tile_for_a_memory_size(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     page = draw((20, 31))
     Image.fromarray(page).save(tmp_path / "a.png")
-    text, probability = said(tmp_path, "--memory", "2GB")
+    text, probability = predict_and_print(tmp_path, "--memory", "2GB")
     assert "tile      36 x 48 → 20 x 32 pixels, 1 per slice" in text
     p = expected(page[np.newaxis], config, params)[0, ..., 1]
     np.testing.assert_allclose(probability, p, rtol=1e-5)  # measured: 4e-7
@@ -433,7 +433,7 @@ def test_from_a_shell(tmp_path):
     assert result.code == 0
     for words in ("2 slices of 20 x 31 pixels", "m.npz, step 5, 944 parameters", str(out)):
         assert words in result.out
-    # No terminal: no bar, but a line at the end of all 2 · 3 · 4 tiles.
+    # Without a terminal there is no bar, but one line after all 2 · 3 · 4 tiles.
     assert result.err == "tile 24/24  slice 1  0 s left\n"
     probability = tifffile.imread(out / "probability.tif")
     np.testing.assert_array_equal(probability, expected(stack, config, params)[..., 1])
@@ -444,14 +444,14 @@ def test_from_a_shell(tmp_path):
 
 @pytest.fixture
 def setting(tmp_path):
-    """Lend a folder with a model m.npz, an image a.png, and no results."""
+    """Make a folder with a model m.npz, an image a.png and no results."""
     write_model(tmp_path / "m.npz")
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
     return tmp_path
 
 
 def refuse(folder, image="a.png", *options, model="m.npz", out="out"):
-    """Return why a prediction is refused, having seen that nothing was written."""
+    """Return the message of a refusal, after checking that nothing was written."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     arguments = (folder / model, folder / image, "-o", folder / out, "--device", "cpu", *options)
     message = refused(call("predict", *arguments))
@@ -470,7 +470,7 @@ def test_nothing_is_overwritten(setting, name):
     assert "is a file" in refuse(setting, out="a.png/b/c")
 
 
-def test_other_files_in_the_folder_are_no_matter(setting):
+def test_other_files_in_the_folder_do_not_matter(setting):
     (setting / "out").mkdir()
     (setting / "out" / "notes.txt").write_text("mine")
     result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
@@ -478,7 +478,7 @@ def test_other_files_in_the_folder_are_no_matter(setting):
     assert {path.name for path in (setting / "out").iterdir()} == OUTPUTS | {"notes.txt"}
 
 
-def test_what_is_refused(setting):
+def test_invalid_images_models_and_options_are_refused(setting):
     Image.fromarray(draw((20, 31, 3))).save(setting / "colour.png")
     with tifffile.TiffWriter(setting / "sizes.tif") as file:
         file.write(draw((20, 31)))
@@ -517,13 +517,13 @@ def test_masks_are_not_overwritten(setting):
     assert "mask000.tif" in refuse(setting, "01")
 
 
-def test_memory_that_is_refused(setting):
+def test_invalid_and_insufficient_memory_is_refused(setting):
     message = refuse(setting, "a.png", "--memory", "3MB")
     assert (
         message.count("3MB is not enough memory for the smallest valid tile, 18 x 18 pixels") == 1
     )
     enough = message.split("--memory ")[1].split()[0]
-    said(setting, "--memory", enough)
+    predict_and_print(setting, "--memory", enough)
     assert "'much' is not a valid memory size" in refuse(
         setting, "a.png", "--memory", "much", out="new"
     )
@@ -536,7 +536,7 @@ def test_memory_that_is_refused(setting):
     assert "--memory" in message
 
 
-def test_a_tile_without_room_for_a_step_is_refused_before_the_plan(setting):
+def test_a_tile_too_small_for_a_step_is_refused_before_the_plan(setting):
     write_model(setting / "m.npz", depth=3, channels=1, tile=100)
     arguments = (setting / "m.npz", setting / "a.png", "-o", setting / "out", "--tile", 92)
     result = call("predict", *arguments)
@@ -558,22 +558,22 @@ def test_a_full_disk_is_refused(setting, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 5 - 1))
     assert "free" in refuse(setting)  # float32 and uint8
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 13 - 1))
-    assert "free" in refuse(setting, "a.png", "--average", "flips")  # and two scores in float32
-    said(setting)
+    assert "free" in refuse(setting, "a.png", "--average", "flips")  # plus two logits in float32
+    predict_and_print(setting)
 
 
-def test_masks_need_space_too(setting, monkeypatch):
+def test_masks_count_towards_the_disk_space(setting, monkeypatch):
     write_model(setting / "m.npz", cells=True)
     (setting / "01").mkdir()
     tifffile.imwrite(setting / "01" / "t000.tif", draw((20, 31)))
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 20 * 31 * 8 - 1))
-    assert "free" in refuse(setting, "01")  # float32, and uint16 twice
+    assert "free" in refuse(setting, "01")  # one float32 and two uint16 per pixel
 
 
-def test_a_folder_that_cannot_be_made_or_written(setting):
+def test_a_folder_that_cannot_be_created_or_written_is_refused(setting):
     assert "a.png" in refuse(setting, out="a.png/out")
-    if hasattr(os, "geteuid") and os.geteuid() != 0:  # nothing is forbidden to root
+    if hasattr(os, "geteuid") and os.geteuid() != 0:  # root may write anywhere
         (setting / "locked").mkdir(mode=0o500)
         assert "locked" in refuse(setting, out="locked")
 
@@ -596,7 +596,7 @@ def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, co
     assert list((setting / "out").iterdir()) == []
 
 
-def test_the_help_tells_what_memory_cells_and_averages_take():
+def test_help_states_the_memory_for_cells_and_averages():
     text = " ".join(call("predict", "--help").out.split())
     assert "28 bytes of memory per pixel" in text
     assert "the sums are kept on disk, not in memory" in text

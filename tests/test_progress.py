@@ -1,4 +1,4 @@
-"""Progress: durations in words, the bar on a terminal, and the lines in a log file."""
+"""Progress is shown as a bar on a terminal and as lines in a log file."""
 
 import io
 import sys
@@ -30,14 +30,14 @@ def clock(monkeypatch):
     return clock
 
 
-def test_a_log_file_gets_a_plain_line_now_and_then(clock, capsys):
+def test_a_log_file_gets_a_plain_line_from_time_to_time(clock, capsys):
     with progress.Progress(8, "step") as bar:
         seen = []
         for energy in range(8):
             clock.now += 4
             bar.advance(f"energy {energy}")
             seen.append(capsys.readouterr().err)
-    # At 4 s a step: after 12 s and 24 s, more than ten apart, and at the end.
+    # At 4 s per step, a line after 12 s and 24 s (more than 10 s apart), and one at the end.
     assert seen == [
         *["", "", "step 3/8  energy 2  20 s left\n", "", ""],
         *["step 6/8  energy 5  8 s left\n", "", "step 8/8  energy 7  0 s left\n"],
@@ -63,4 +63,4 @@ def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch):
     written = terminal.getvalue()
     assert "0/2" in written
     assert "a line in between\n" in written
-    assert "tile 2/2" not in written  # and no plain line
+    assert "tile 2/2" not in written  # no plain line

@@ -1,4 +1,4 @@
-"""README and pages: their examples run; their commands, options and links exist."""
+"""Examples in the README and pages run; their commands, options and links exist."""
 
 import importlib.util
 import re
@@ -20,7 +20,7 @@ LINKING = [*GUIDES, ROOT / "tutorials" / "README.md", ROOT / "benchmarks" / "REA
 
 
 def named(path):
-    """Name a file in the report of the tests."""
+    """Return the path of a file as a test ID."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -78,7 +78,7 @@ def test_example_of_the_readme_runs(tmp_path):
     ],
     ids=["README", "files"],
 )
-def test_commands_are_there(text, least):
+def test_the_important_commands_are_shown(text, least):
     assert {f"minunet.{name}" for name in least} <= set(modules(text))
 
 
@@ -98,7 +98,7 @@ def test_options_exist(path):
 
 
 def _without_shell(text):
-    """Leave out the lines of shell commands that are not minunet's, such as pip's."""
+    """Remove lines with options of other commands, such as pip."""
     return "\n".join(line for line in text.splitlines() if "pip install --quiet" not in line)
 
 
@@ -115,7 +115,7 @@ def test_links_lead_somewhere(path):
 
 
 def _headings(path):
-    """Anchors of the headings of a Markdown file."""
+    """Return the anchors of the headings of a Markdown file."""
     lines = path.read_text("utf-8").splitlines()
     titles = (line.lstrip("# ").lower() for line in lines if line.startswith("#"))
     return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
@@ -129,19 +129,19 @@ def test_readme_links_to_every_page():
 @pytest.mark.parametrize(
     ("arch", "count"), [(Architecture(), "31,030,658"), (Architecture.release(), "31,100,354")]
 )
-def test_parameter_counts_are_true(arch, count):
+def test_parameter_counts_are_correct(arch, count):
     assert f"{arch.parameters():,}" == count
     assert count in page("departures.md")
 
 
 def _rows(text):
-    """Cells of the first table below a text."""
+    """Return the head and the rows of the first table in a text."""
     lines = text[text.index("\n|") :].strip().split("\n\n")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     return rows[0], rows[2:]
 
 
-def test_table_of_presets_is_that_of_the_code():
+def test_table_of_presets_matches_the_code():
     part = page("departures.md").split("## What the presets and experiments change\n")[1]
     head, rows = _rows(part)
     chosen = [dict([column.strip("`-").split()]) for column in head[1:]]
@@ -163,11 +163,11 @@ def test_table_of_presets_is_that_of_the_code():
     assert {row[0].strip("`"): row[1:] for row in rows} == wrote
 
 
-def test_architecture_is_that_of_the_preset_paper():
+def test_default_architecture_matches_the_preset_paper():
     assert from_options(preset="paper").architecture == Architecture()
 
 
-def test_command_of_the_tests_is_the_one_that_ci_runs():
+def test_ci_finds_exactly_one_test_command_in_the_readme():
     pattern = re.search(r"sed -n '(s/.*?/p)'", (ROOT / ".ci" / "run").read_text())[1]
     expression = re.match(r"s/(.*)/\\1/p", pattern)[1].replace(r"\(", "(").replace(r"\)", ")")
     commands = [line for line in README.splitlines() if re.search(expression, line)]

@@ -1,4 +1,4 @@
-"""Start-up is quick: neither `--help` nor `import minunet` loads a library that is needed later."""
+"""Start-up is quick: `--help` and `import minunet` load no library that is needed only later."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 LATER = {
     *("matplotlib", "tifffile", "PIL", "tqdm", "cupy"),
-    # `import scipy` does not load these; `from scipy import ndimage` and its like would.
+    # `import scipy` does not load these, but `from scipy import ndimage` would.
     *("scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
     *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
 }
@@ -18,11 +18,11 @@ atexit.register(lambda: print(*sys.modules, file=sys.stderr))
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__")
 """
-"""Run a command as `python -m` does; at the end, print what is loaded."""
+"""Code that runs a command as `python -m` does and prints the loaded modules at exit."""
 
 
 @pytest.mark.parametrize("command", ["augment", "data", "evaluate", "geometry", "predict", "train"])
-def test_help_loads_no_library_that_is_used_later(command):
+def test_help_loads_no_library_that_is_needed_later(command):
     arguments = [sys.executable, "-c", WATCHED, f"minunet.{command}", "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.startswith(f"usage: python -m minunet.{command} ")
@@ -39,18 +39,18 @@ def packages(code):
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-def test_the_package_alone_loads_numpy_at_most():
+def test_importing_the_package_loads_only_numpy():
     loaded = packages("import minunet")
     assert "minunet" in loaded
     assert loaded - sys.stdlib_module_names <= {"minunet", "numpy"}
 
 
-def test_the_list_of_commands_loads_no_more_libraries_than_the_package_alone():
+def test_listing_the_commands_loads_no_further_libraries():
     listed = packages("from minunet import __main__; __main__.overview()")
     assert listed - sys.stdlib_module_names == packages("import minunet") - sys.stdlib_module_names
 
 
-def test_a_model_is_imported_when_it_is_used_and_loads_no_pictures():
+def test_the_model_is_imported_lazily_and_without_plotting_libraries():
     loaded = packages("import minunet; minunet.load")
     assert "numpy" in loaded
     assert not loaded & {"matplotlib", "tifffile", "PIL", "tqdm", "cupy"}

@@ -1,4 +1,4 @@
-"""`python -m minunet.train`: a run and its files, exact continuation, and refusals."""
+"""`python -m minunet.train` writes a run, resumes it exactly and refuses invalid input."""
 
 import json
 import math
@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    """Draw and report nothing: it takes longer than the steps."""
+    """Write no pictures and no report, which would take longer than the steps."""
     for name in ("curves", "preview"):
         monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
     monkeypatch.setattr(results, "finish", lambda *args: [])
@@ -36,7 +36,7 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Lend a folder with a stack and its labels."""
+    """Make a folder with a stack and its labels."""
     return write_stack(tmp_path_factory.mktemp("data"))
 
 
@@ -68,7 +68,8 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     result = finish(start("train", *options(data, out, 6)))
     assert result.code == 0, result.err
     assert {path.name for path in out.iterdir()} == FILES
-    said = result.err.splitlines()  # no terminal: no bars, but a line at the end of each
+    # Without a terminal there are no bars, but a line at the end of each.
+    said = result.err.splitlines()
     assert [line.split("  ")[0] for line in said] == ["step 6/6", "tile 24/24", "score 10/10"]
     images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
     ones = labels[3].mean()  # the last of four slices is held out
@@ -105,7 +106,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
             assert image.format == "PNG"
 
 
-def test_without_arguments_there_is_something_to_do(tmp_path, monkeypatch, no_pictures):
+def test_without_arguments_it_trains_on_synthetic_data(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train.dataset, "SYNTHETIC_SHAPE", (3, 32, 48))
     result = call("train", *TINY, "--steps", 1)
@@ -197,15 +198,15 @@ def test_files_named_one_by_one(tmp_path, data, no_pictures, monkeypatch):
     one, other = (checkpoint.load(tmp_path / name / "last.npz") for name in ("run", "same"))
     assert one.settings["fingerprint"] == other.settings["fingerprint"]
     paths = [str(data.resolve() / f"train-{name}.tif") for name in ("volume", "labels")]
-    for saved in (one, other):  # in full, so that a run can be continued from anywhere
+    for saved in (one, other):  # absolute, so that a run can be resumed from anywhere
         assert [saved.settings["images"], saved.settings["labels"]] == paths
 
 
-# Going on
+# Resuming
 
 
 def assert_same_run(one, other):
-    """Compare two runs bit by bit: checkpoints, and the log but for its seconds."""
+    """Compare the checkpoints and logs of two runs bit by bit, except for the seconds."""
     for name in ("last.npz", "best.npz"):
         mine, theirs = (checkpoint.load(folder / name) for folder in (one, other))
         assert mine.step == theirs.step
@@ -228,13 +229,13 @@ def assert_same_run(one, other):
 
 @contextmanager
 def interruption_after(steps):
-    """Wish to stop when so many steps are taken."""
+    """Request a stop after a number of steps."""
     asked = count()
     yield lambda: next(asked) == steps
 
 
-def test_resumed_is_bit_for_bit_the_uninterrupted_run(tmp_path, data, monkeypatch):
-    # Dropout is on, and no random number may be drawn twice or left out.
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, monkeypatch):
+    # With dropout on, no random number may be drawn twice or skipped.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
         patch.setattr(loop, "interruption", lambda: interruption_after(8))
@@ -307,7 +308,7 @@ def test_killed_between_two_checkpoints(tmp_path, data, no_pictures):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, data):
-    """Lend a run of four steps, to be left as it is."""
+    """Make a run of four steps; tests must not change it."""
     out = tmp_path_factory.mktemp("finished") / "run"
     run(data, out, 4)
     return out
@@ -331,13 +332,13 @@ def contents(folder):
         (("--data", "elsewhere"), "--resume uses the folder and the data of its run"),
     ],
 )
-def test_resume_refuses(finished, more, said):
+def test_resume_refuses_settings_that_cannot_change(finished, more, said):
     before = contents(finished)
     assert said in refused(call("train", "--resume", finished, *more))
     assert contents(finished) == before
 
 
-def test_resume_refuses_what_is_no_run(tmp_path):
+def test_resume_refuses_folders_without_a_run(tmp_path):
     message = refused(call("train", "--resume", tmp_path / "none", "--steps", 9))
     assert str(tmp_path / "none" / "last.npz") in message
     (tmp_path / "last.npz").write_bytes(b"PK")
@@ -346,7 +347,7 @@ def test_resume_refuses_what_is_no_run(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["train-volume.tif", "train-labels.tif"])
-def test_resume_refuses_other_data(tmp_path, name, no_pictures):
+def test_resume_refuses_changed_or_missing_data(tmp_path, name, no_pictures):
     data, out = write_stack(tmp_path / "data"), tmp_path / "run"
     run(data, out, 2)
     before = contents(out)
@@ -365,16 +366,16 @@ def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
     resume(tmp_path / "run", "--steps", 6, "--learning-rate", 0.125)
     rates = [row["learning_rate"] for row in runs.read(tmp_path / "run")]
     first = [0.01 / 3, 0.02 / 3 * (2 + 2**0.5) / 4, 0.01 / 2, 0.01 * (2 - 2**0.5) / 4]
-    then = [0.125 / 4, 0.125 * (2 - 3**0.5) / 4]  # a sixth and two of half a cosine are left
+    then = [0.125 / 4, 0.125 * (2 - 3**0.5) / 4]  # at 4/6 and 5/6 of half a cosine
     assert rates == pytest.approx([*first, *then], rel=1e-12)
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert (settings["learning_rate"], settings["steps"]) == (0.125, 6)
     resume(tmp_path / "run", "--steps", 9)
     rate = runs.read(tmp_path / "run")[6]["learning_rate"]
-    assert rate == pytest.approx(0.125 / 4)  # and stays changed: cos 120°
+    assert rate == pytest.approx(0.125 / 4)  # the new rate stays: cos 120°
 
 
-def test_the_run_goes_on_where_it_ran(tmp_path, data, no_pictures, monkeypatch):
+def test_resume_uses_the_device_of_the_run(tmp_path, data, no_pictures, monkeypatch):
     run(data, tmp_path / "run", 1)
     wanted, choose = [], train.device.choose
     monkeypatch.setattr(
@@ -385,7 +386,7 @@ def test_the_run_goes_on_where_it_ran(tmp_path, data, no_pictures, monkeypatch):
     assert wanted == ["cpu", "auto"]
 
 
-def test_the_score_that_picks_the_best_step(tmp_path, data, no_pictures):
+def test_the_score_that_selects_the_best_step(tmp_path, data, no_pictures):
     cells = write_cells(tmp_path / "cells")
     three = write_stack(tmp_path / "three", classes=3)
     for name, folder, chosen in (("a", data, "v_rand"), ("b", cells, "seg"), ("c", three, "iou")):
@@ -426,7 +427,7 @@ def test_an_experiment_from_data_to_report(tmp_path, data, experiment):
 # When it diverges
 
 
-def test_a_run_that_diverges_says_where_and_how_to_go_on(tmp_path, data, no_pictures):
+def test_a_diverging_run_says_where_and_how_to_continue(tmp_path, data, no_pictures):
     out = tmp_path / "run"
     result = call("train", *options(data, out, 40, validate_every=50), "--learning-rate", 1e30)
     assert result.code == 1
@@ -451,8 +452,8 @@ def test_a_run_that_diverges_says_where_and_how_to_go_on(tmp_path, data, no_pict
     assert [row["step"] for row in runs.read(out)] == list(range(1, 41))
 
 
-def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictures):
-    # Its weights are finite numbers, but the energy is none: already the plan's trial finds out.
+def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_pictures):
+    # The weights are finite but the energy is not, as the trial step of the plan detects.
     run(data, tmp_path / "run", 2)
     path = tmp_path / "run" / "last.npz"
     saved = checkpoint.load(path)
@@ -464,7 +465,7 @@ def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictu
     assert "first occur in stage contract0" in one_line(result.err)
 
 
-# Refusals: one line, and nothing on the disk
+# Refusals print one line and write no files
 
 
 @pytest.mark.parametrize(
@@ -472,7 +473,10 @@ def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictu
     [
         (("--tile", 25), "24 and 26"),
         (("--tile", 10), "the smallest valid size is 18"),
-        (("--depth", 3, "--tile", 92), "100"),  # legal, but its outputs of 4 never join
+        (
+            ("--depth", 3, "--tile", 92),
+            "100",
+        ),  # valid, but an output of 4 pixels is too small for a step
         (("--wrong", 1), "--wrong"),
         (("--learning", 1), "--learning"),  # no abbreviations
         (("--steps", 0), "'0' is not a whole number ≥ 1"),
@@ -482,14 +486,14 @@ def test_a_checkpoint_that_diverges_at_once_says_so_too(tmp_path, data, no_pictu
         (("--preset", "huge"), "huge"),
     ],
 )
-def test_refusals(tmp_path, data, more, said):
-    result = call("train", *options(data, tmp_path / "run", 1), *more)  # the last one counts
+def test_invalid_options_are_refused(tmp_path, data, more, said):
+    result = call("train", *options(data, tmp_path / "run", 1), *more)  # the last value counts
     assert said in refused(result)
     assert result.out == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_that_is_refused_leaves_nothing_either(tmp_path, data, monkeypatch):
+def test_refused_data_leaves_no_files(tmp_path, data, monkeypatch):
     monkeypatch.chdir(tmp_path)
     volume = data / "train-volume.tif"
     for arguments, said in (
@@ -504,7 +508,7 @@ def test_data_that_is_refused_leaves_nothing_either(tmp_path, data, monkeypatch)
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, data):
+def test_a_folder_that_is_not_empty_is_refused(tmp_path, data):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
     before = contents(tmp_path)
@@ -514,7 +518,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, data):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_cuda_where_there_is_none(tmp_path, data, monkeypatch):
+def test_cuda_without_a_gpu_is_refused(tmp_path, data, monkeypatch):
     def choose(wanted):
         raise InputError(f"device {wanted} cannot be had")
 

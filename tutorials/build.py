@@ -30,14 +30,14 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
-"""Metadata of every notebook; nothing about the machine that ran it."""
+"""Metadata of every notebook, without anything about the machine that ran it."""
 
 CELL_SECONDS = 600
 """Time limit of a cell, in seconds."""
 
 
 class ChapterError(Exception):
-    """The exception for a chapter that does not run to its end; the message names the cell."""
+    """The exception raised when a chapter fails; the message names the cell."""
 
 
 def sources() -> list[Path]:
@@ -46,9 +46,9 @@ def sources() -> list[Path]:
 
 
 def chosen(names: list[str]) -> list[Path]:
-    """Find chapters by number, name or file; without any, return all.
+    """Find chapters by number, name or file; return all chapters if `names` is empty.
 
-    Raises a `ValueError` for a name that no chapter has.
+    Raises a `ValueError` for an unknown name.
     """
     known = {}
     for path in sources():
@@ -70,7 +70,7 @@ def chosen(names: list[str]) -> list[Path]:
 
 
 def read(source: Path) -> NotebookNode:
-    """Read a source as a notebook without outputs; the IDs of cells are hashes of their text."""
+    """Read a source as a notebook without outputs; cell IDs are hashes of the cell's text."""
     import jupytext
     import nbformat
 
@@ -95,7 +95,7 @@ def execute(
     Parameters
     ----------
     source : the `.py` file
-    each : called before each cell with the number of cells done and of all cells
+    each : called before each cell with the number of finished cells and the total
 
     Raises a `ChapterError` that names the cell if one raises an exception or writes a warning.
     """
@@ -121,7 +121,7 @@ def execute(
         on_cell_start=started,
     )
     wrong = ""
-    with tempfile.TemporaryDirectory() as profile:  # without startup files of the user
+    with tempfile.TemporaryDirectory() as profile:  # without the user's startup files
         try:
             client.execute(env=os.environ | {"IPYTHONDIR": profile})
         except nbclient.exceptions.CellExecutionError as error:
@@ -145,7 +145,7 @@ def execute(
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook, replacing the old one in a single move."""
+    """Write a notebook, replacing an old one atomically."""
     import nbformat
 
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".tmp") as file:
@@ -155,7 +155,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def run(names: list[str]) -> int:
-    """Execute chapters and write their notebooks; return how many failed."""
+    """Execute chapters and write their notebooks; return the number of failures."""
     took, failures = {}, []
     terminal = sys.stdout.isatty()
     for source in chosen(names):
@@ -182,7 +182,7 @@ def run(names: list[str]) -> int:
 
 
 def site(out: Path) -> int:
-    """Build the static site in place of an earlier one; treat every warning as an error."""
+    """Build the static site, replacing an earlier one; treat warnings as errors."""
     from sphinx.cmd.build import main as sphinx
     from website.assemble import Sources
 

@@ -1,4 +1,4 @@
-"""Source positions of a deformed tile: by hand, and compared with SciPy's splines."""
+"""Source positions of a deformed tile match hand-computed values and SciPy's splines."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def field(size, spline, moved):
     return deformation.source(size, spline, moved, STILL, middle(size)) - np.indices((size, size))
 
 
-def test_interpolating_by_hand():
+def test_interpolating_spline_by_hand():
     # Natural spline through y0, y1, y2 at 0, 2, 4: its curvature at 2 is c = 3/8 (y0 - 2 y1 + y2).
     # At 1 its value is (y0 + y1)/2 - c/4 = 13/32 y0 + 22/32 y1 - 3/32 y2.
     weights, points = deformation.interpolating(5)
@@ -34,7 +34,7 @@ def test_interpolating_by_hand():
 
 
 @given(size=st.integers(2, 70), seed=st.integers(0, 99))
-def test_interpolating_matches_scipy(size, seed):
+def test_interpolating_spline_matches_scipy(size, seed):
     spline = deformation.interpolating(size)
     moved = displacement(3, seed)
     at = np.linspace(0, size - 1, 3)
@@ -44,7 +44,7 @@ def test_interpolating_matches_scipy(size, seed):
         np.testing.assert_allclose(found, both, rtol=0, atol=1e-12)  # measured: 4e-14
 
 
-def test_interpolating_passes_through_the_vectors_of_its_grid():
+def test_interpolating_spline_passes_through_its_grid_vectors():
     moved = displacement(3, seed=1)
     found = field(61, deformation.interpolating(61), moved)
     np.testing.assert_allclose(found[:, ::30, ::30], moved, rtol=0, atol=1e-12)  # measured: 1e-14
@@ -62,7 +62,7 @@ def test_b_spline_by_hand():
 @pytest.mark.parametrize(
     ("size", "points"), [(24, 4), (149, 4), (150, 5), (540, 7), (572, 7), (750, 9)]
 )
-def test_the_control_grid_of_the_b_spline(size, points):
+def test_b_spline_control_grid_size(size, points):
     spline = deformation.b_spline(size)  # ⌊n / 150⌋ + 4
     assert spline.points.shape == (points,)
     assert spline.weights.shape == (size, points)
@@ -89,8 +89,8 @@ def test_a_spline_reproduces_constants_and_straight_lines(bend, size):
     np.testing.assert_allclose(weights @ points, np.arange(size), rtol=0, atol=1e-12)  # 6e-14
 
 
-def test_rigid_by_hand():
-    # Counter-clockwise, as np.rot90: the pixel right of the middle then shows the one below it.
+def test_rigid_motion_by_hand():
+    # Counter-clockwise, like np.rot90: the pixel right of the middle shows the one below it.
     for quarters, flipped, expected in [
         (0, False, [[1, 0], [0, 1]]),
         (1, False, [[0, 1], [-1, 0]]),
@@ -105,7 +105,7 @@ def test_rigid_by_hand():
     np.testing.assert_allclose(deformation.rigid(np.pi / 4, False), eighth, rtol=0, atol=1e-15)
 
 
-def test_source_by_hand():
+def test_source_positions_by_hand():
     # A tile of 3 pixels, rotated by a quarter turn, with its middle at (10, 20.5).
     spline, motion = deformation.interpolating(3), deformation.rigid(np.pi / 2, False)
     at = deformation.source(3, spline, np.zeros((2, 3, 3)), motion, (10, 20.5))
@@ -121,7 +121,7 @@ def test_source_by_hand():
     smooth=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_elastic_first_then_rigid(size, angle, flipped, smooth, seed):
+def test_elastic_deformation_then_rigid_motion(size, angle, flipped, smooth, seed):
     spline = (deformation.b_spline if smooth else deformation.interpolating)(size)
     moved = displacement(len(spline.points), seed)
     motion = deformation.rigid(angle, flipped)

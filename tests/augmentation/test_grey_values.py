@@ -1,4 +1,4 @@
-"""Grey-value variation: smooth rising curves, sampled within their bounds, over any range."""
+"""Grey-value variation uses smooth rising curves, sampled within bounds, over any range."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,7 @@ from minunet.augmentation import grey_values
 
 
 def fixed(fraction):
-    """Make a generator whose samples all lie at the same fraction of their interval."""
+    """Make a generator whose samples all lie at one fraction of their interval."""
     return SimpleNamespace(
         uniform=lambda low, high: low + fraction * (high - low), random=lambda: fraction
     )
@@ -66,7 +66,7 @@ RANGES = st.tuples(st.floats(-5, 5), st.floats(0.01, 20))
 
 
 @given(where=RANGES, seed=st.integers(0, 99))
-def test_vary_looks_up_the_curve_over_the_given_range(where, seed):
+def test_vary_applies_the_curve_over_the_given_range(where, seed):
     low, high = where[0], sum(where)
     x = np.random.default_rng(seed).uniform(low, high, (23, 6, 2))
     found = grey_values.vary(x, low, high, np.random.default_rng(seed))
@@ -80,11 +80,11 @@ def test_vary_looks_up_the_curve_over_the_given_range(where, seed):
         assert (np.diff(found[..., c].ravel()[order]) >= 0).all()
 
 
-def test_ends_of_the_range_and_beyond():
+def test_values_at_and_beyond_the_ends_of_the_range():
     x = np.array([[[-1.0], [-0.5], [0.0], [255.0], [255.5], [256.0]]])
     y = grey_values.vary(x, 0.0, 255.0, fixed(0.0))[0, :, 0]
     np.testing.assert_allclose(y[2:4], [0, 0.9 * 255], rtol=0, atol=1e-4)  # measured: 5e-5
-    # Nothing is clipped: the slopes of 0.8 and 1.2 continue.
+    # Values beyond the range are not clipped: the slopes of 0.8 and 1.2 continue.
     np.testing.assert_allclose(np.diff(y), [0.4, 0.4, y[3] - y[2], 0.6, 0.6], rtol=0, atol=1e-4)
 
 

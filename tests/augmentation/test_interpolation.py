@@ -1,4 +1,4 @@
-"""Interpolation between pixels and beyond edges: by hand, and compared with SciPy and np.pad."""
+"""Interpolation between pixels and beyond edges matches hand-computed values, SciPy and np.pad."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_linear_beyond_the_edges_by_hand():
 
 def test_nearest_by_hand():
     labels = np.array([[7, 8, 9], [1, 2, 3]], np.uint16)
-    # Half-way, the later pixel; -0.5 is half-way between 0 and -1, which mirrors to 1.
+    # Half-way positions take the later pixel; -0.5 is between 0 and -1, which mirrors to 1.
     at = np.array([[[0.49, 0.5, 0.2, -0.6, -0.5]], [[0, 1.49, 1.5, 3, 0.5]]])
     np.testing.assert_array_equal(interpolation.nearest(labels, at), [[7, 2, 9, 2, 8]])
 
@@ -99,7 +99,7 @@ def test_cubic_is_closer_to_a_smooth_image_than_linear():
 
 
 @pytest.mark.parametrize("read", [interpolation.linear, interpolation.cubic])
-def test_every_channel_is_interpolated_alike(read):
+def test_every_channel_is_interpolated_the_same_way(read):
     image = np.random.default_rng(0).random((7, 9, 3)).astype(np.float32)
     at = positions((7, 9), (21, 5), seed=3, reach=4)
     together = read(image, at)

@@ -1,4 +1,4 @@
-"""Augmented tiles: image, labels and weights move together, in every set; each motion by itself."""
+"""Image, labels and weights of an augmented tile move together; each motion is correct alone."""
 
 from dataclasses import replace
 from itertools import product
@@ -20,8 +20,8 @@ MOVING = [
 def coordinates(height, width):
     """Return an image, labels and weights that encode the coordinates of their pixels.
 
-    A linear interpolation between coordinates is the coordinate there, and between mirrored ones
-    the mirrored one.
+    Linear interpolation of coordinates gives the coordinate of the position, mirrored beyond an
+    edge.
     """
     rows, columns = np.indices((height, width))
     image = np.stack([rows, columns], axis=-1).astype(np.float32)
@@ -59,7 +59,7 @@ def test_labels_and_weights_go_where_the_grey_values_go(name, shape):
 
 @pytest.mark.parametrize("which", ALL)
 @pytest.mark.parametrize("size", [24, 25])
-def test_quarter_turns_without_a_deformation_are_the_symmetries_of_a_cut(which, size):
+def test_undeformed_quarter_turns_are_symmetries_of_a_cut(which, size):
     image = np.random.default_rng(0).random((30, 41, 2)).astype(np.float32)
     labels = np.arange(30 * 41).reshape(30, 41)
     top, left = -5, 20
@@ -77,7 +77,7 @@ def test_quarter_turns_without_a_deformation_are_the_symmetries_of_a_cut(which, 
 
 
 @pytest.mark.parametrize(("shape", "pixel"), [((40, 51), (0, 50)), ((6, 5), (3, 0))])
-def test_none_is_a_cut_of_the_mirrored_image(shape, pixel):
+def test_the_set_none_cuts_from_the_mirrored_image(shape, pixel):
     rng = np.random.default_rng(0)
     image = rng.random((*shape, 3)).astype(np.float32)
     labels, weights = rng.integers(0, 3, shape), rng.random(shape).astype(np.float32)
@@ -90,7 +90,7 @@ def test_none_is_a_cut_of_the_mirrored_image(shape, pixel):
         np.testing.assert_array_equal(found, padded)
 
 
-def test_symmetries_are_all_drawn_and_exact():
+def test_all_eight_symmetries_are_drawn_and_exact():
     rng = np.random.default_rng(0)
     image = rng.random((40, 51, 1)).astype(np.float32)
     cut = image[10:30, 20:40]  # around pixel (20, 30)
@@ -114,7 +114,7 @@ def rigid_part(x):
     return matrix, centre, np.abs(residual).max()
 
 
-def test_any_rotation_any_shift_and_half_of_them_flipped():
+def test_rotations_and_shifts_are_uniform_and_half_are_flipped():
     whole = coordinates(60, 80)
     turning = Augmentation(rotation="any", flip=True)
     angles, flips, shifts = [], [], []
@@ -169,7 +169,7 @@ def test_displacements_have_the_standard_deviation_of_the_set(augmentation, fact
         assert np.abs(both).max() < 4 / 600**0.5 + 0.01  # measured: 0.11
 
 
-def test_the_sets():
+def test_fields_of_the_augmentation_sets():
     paper, later = SETS["paper"], SETS["later"]
     assert list(SETS) == ["paper", "later", "symmetries", "none"]
     assert (paper.sigma, paper.spline, paper.rotation, paper.flip) == (
@@ -187,7 +187,7 @@ def test_the_sets():
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("shape", [(40, 51, 1), (8, 5, 3)])
-def test_the_contract_of_a_tile(name, shape):
+def test_tile_contract(name, shape):
     rng = np.random.default_rng(0)
     image = rng.random(shape).astype(np.float32)
     labels = rng.choice(np.array([0, 3, 200], np.uint8), shape[:2])
@@ -211,7 +211,7 @@ def test_the_contract_of_a_tile(name, shape):
 def test_grey_values_vary_over_the_range_of_the_whole_image(scale):
     low, high = scale
     image = np.random.default_rng(0).random((50, 60, 2)).astype(np.float32) * 0.2 + 0.4
-    image[0, 0], image[0, 1] = 0, 1  # far from the tile, whose own range must not count
+    image[0, 0], image[0, 1] = 0, 1  # far from the tile; its own range must not be used
     image = (low + (high - low) * image).astype(np.float32)
     whole, farthest = (image, image[..., 0], image[..., 0]), []
     for seed in range(5):

@@ -1,4 +1,4 @@
-"""Make the parts of benchmarks/beside_torch importable by name, as they are when it runs."""
+"""Make the parts of benchmarks/beside_torch importable by name, as when it runs."""
 
 import sys
 from pathlib import Path

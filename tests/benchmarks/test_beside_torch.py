@@ -1,4 +1,4 @@
-"""The benchmark against PyTorch: both sides do the same work, the tables show what was measured.
+"""In the benchmark against PyTorch both sides compute the same, and the tables are correct.
 
 No time is asserted.
 """
@@ -61,14 +61,14 @@ def test_both_sides_compute_the_same(torch_side, name, job):
 
 
 @pytest.mark.parametrize("name", minunet_side.FORMS)
-def test_the_forms_of_the_road_compute_the_same(name):
+def test_all_forms_of_a_convolution_compute_the_same(name):
     job = work.Layer("d", "conv_relu", 11, 3, 5)
     expected = results(minunet_side.Side("taps", "cpu", 2), job)["y"]
     found = results(minunet_side.Side(name, "cpu", 2), job)["y"]
     assert timing.difference(found, expected, np.inf) < 2e-5  # Winograd 3e-6
 
 
-def test_a_form_on_one_thread_has_one():
+def test_a_single_threaded_form_uses_one_thread():
     minunet_side.Side("bands", "cpu", 3)
     assert threads.count() == 3
     minunet_side.Side("bands, one thread", "cpu", 3)
@@ -86,7 +86,7 @@ def test_both_sides_take_the_same_steps(torch_side):
         np.testing.assert_allclose(theirs, ours, rtol=1e-5)
 
 
-def test_the_gpus_side_on_the_stand_in(monkeypatch):
+def test_the_gpu_side_runs_on_the_stand_in(monkeypatch):
     waited = []
     cupy = SimpleNamespace(
         asarray=lambda array: StandIn(array.copy()),
@@ -107,7 +107,7 @@ def test_the_gpus_side_on_the_stand_in(monkeypatch):
         waited.clear()
 
 
-def test_operations_are_counted_as_figure_1_counts_them():
+def test_operation_counts_match_figure_1():
     network = work.Network.of_width(64)
     rows = [row for row in sizes.figure1(Architecture(), 572) if row.arrow != "conv 1x1"]
     forward = [layer for layer in network.layers() if not layer.backward]
@@ -119,7 +119,7 @@ def test_operations_are_counted_as_figure_1_counts_them():
     assert work.Network.of_width(16, step=True) == work.Network(16, 3, 348, True)
 
 
-def test_a_job_survives_json():
+def test_job_json_round_trip():
     for job in JOBS:
         assert work.from_json(work.to_json(job)) == job
 
@@ -134,7 +134,7 @@ def test_a_difference_is_relative_to_the_norm():
         timing.difference(expected[:1], expected, 2)
 
 
-def test_the_shell_does_not_choose_the_kernels_of_a_process(monkeypatch):
+def test_shell_variables_do_not_reach_the_workers(monkeypatch):
     for name in ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
     assert set(os.environ) - set(timing.environment(as_is=False)) >= {"OPENBLAS_CORETYPE"}
@@ -143,13 +143,13 @@ def test_the_shell_does_not_choose_the_kernels_of_a_process(monkeypatch):
 
 
 class Answering:
-    """A worker without a process: it saves the arrays it was made with, and counts its turns."""
+    """A worker without a process: it saves the given arrays and counts its turns."""
 
     def __init__(self, side, **arrays):
         self.side, self.arrays, self.turns = side, arrays, 0
 
     def ask(self, do, argument=None):
-        """Answer like a process."""
+        """Answer like a worker process."""
         if do == "save":
             np.savez(argument, **self.arrays)
         if do == "turn":

@@ -1,4 +1,4 @@
-"""The simple forms of a convolution compute what SciPy computes, for any shape."""
+"""The simple forms of a convolution match SciPy for any shape."""
 
 import forms
 import numpy as np
@@ -32,7 +32,7 @@ def test_by_hand(form):
     features=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-def test_is_what_scipy_computes(form, extent, kernel, features, seed):
+def test_matches_scipy(form, extent, kernel, features, seed):
     x, w, b = draw(extent, kernel, features, seed=seed)
     channels = [correlate(x, w[..., o], mode="valid")[..., 0] + b[o] for o in range(features)]
     y = form(x, w, b)
@@ -41,7 +41,7 @@ def test_is_what_scipy_computes(form, extent, kernel, features, seed):
 
 
 @FORMS
-def test_keeps_the_dtype_and_writes_to_no_argument(form):
+def test_keeps_the_dtype_and_does_not_write_to_its_arguments(form):
     arguments = draw((6, 5, 2), (3, 3), 3, np.float32)
     for array in arguments:
         array.flags.writeable = False
@@ -49,6 +49,6 @@ def test_keeps_the_dtype_and_writes_to_no_argument(form):
 
 
 @FORMS
-def test_takes_a_view(form):
+def test_accepts_a_view(form):
     x, w, b = draw((6, 5, 2), (3, 3), 3)
     np.testing.assert_array_equal(form(x[::-1, 1:], w, b), form(x[::-1, 1:].copy(), w, b))

@@ -1,4 +1,4 @@
-"""The layout of the Cell Tracking Challenge: reading its data, writing results for it."""
+"""Data of the Cell Tracking Challenge is read, and results are written in its layout."""
 
 import numpy as np
 import pytest
@@ -20,18 +20,18 @@ def save(path, page):
 
 
 def challenge(root, frames, gold=(), silver=(), sequence="01", digits=3):
-    """Write frames and masks with these numbers; every file has different values."""
+    """Write frames and masks with the given numbers; every file has different values."""
     for k in frames:
         save(root / sequence / f"t{k:0{digits}}.tif", draw(CELLS.shape, seed=k))
     for kind, masks in (("GT", gold), ("ST", silver)):
         for k in masks:
             number = f"{k:0{digits}}"
-            save(root / f"{sequence}_{kind}" / "SEG" / f"man_seg{number}.tif", made(k, kind))
+            save(root / f"{sequence}_{kind}" / "SEG" / f"man_seg{number}.tif", mask_of(k, kind))
     return root
 
 
-def made(k, kind):
-    """Cells of the mask that `challenge` writes for frame k."""
+def mask_of(k, kind):
+    """Return the mask that `challenge` writes for frame k."""
     return np.where(CELLS == 0, 0, CELLS + k + (100 if kind == "ST" else 0)).astype(np.uint16)
 
 
@@ -56,7 +56,7 @@ def test_frames_with_a_mask_are_read(tmp_path, truth, expected):
     assert frames.names == [f"01/t{k:03}" for k, _ in expected]
     for (k, kind), image, cells, ignored in zip(expected, *frames[:3], strict=True):
         np.testing.assert_array_equal(image, draw(CELLS.shape, seed=k)[..., np.newaxis])
-        np.testing.assert_array_equal(cells, made(k, kind))
+        np.testing.assert_array_equal(cells, mask_of(k, kind))
         assert (cells.dtype, ignored.dtype) == (np.uint16, bool)
         assert not ignored.any()
 
@@ -67,10 +67,10 @@ def test_both_is_the_default(tmp_path):
 
 
 @pytest.mark.parametrize("digits", [3, 4])
-def test_sequences_come_one_after_the_other_in_the_order_of_time(tmp_path, digits):
+def test_sequences_are_read_in_order_and_frames_by_time(tmp_path, digits):
     challenge(tmp_path, (998, 999, 1000), gold=(998, 1000), sequence="02", digits=digits)
     challenge(tmp_path, (0, 1), silver=(0, 1), digits=digits)
-    challenge(tmp_path, (5,), sequence="03")  # to segment: no truth
+    challenge(tmp_path, (5,), sequence="03")  # no truth
     assert ctc.find(tmp_path) == ["01", "02"]
     names = ctc.read(tmp_path).names
     zero = "0" * (digits - 1)
@@ -78,7 +78,7 @@ def test_sequences_come_one_after_the_other_in_the_order_of_time(tmp_path, digit
     assert names == [f"01/t{zero}0", f"01/t{zero}1", f"02/t{last}998", "02/t1000"]
 
 
-def test_other_files_are_passed_over(tmp_path):
+def test_other_files_are_ignored(tmp_path):
     challenge(tmp_path, frames=[0], gold=[0])
     for name in ("._t001.tif", "t001.tif.txt", "notes.tif", "t001_old.tif", "old_t001.tif"):
         (tmp_path / IMAGES / name).write_text("no image")
@@ -99,7 +99,7 @@ def test_masks_of_other_integer_types_and_suffixes(tmp_path):
     np.testing.assert_array_equal(frames.instances[1], CELLS * 300)
 
 
-def test_another_layout_is_not_found(tmp_path):
+def test_other_layouts_are_not_found(tmp_path):
     for name in ("01", "images", "01_GT/TRA", "1_GT/SEG", "1"):
         (tmp_path / name).mkdir(parents=True)
     assert ctc.find(tmp_path) == []
@@ -112,7 +112,7 @@ def test_another_layout_is_not_found(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["GT", "ST"])
-def test_65535_is_ignored(tmp_path, kind):
+def test_pixels_marked_65535_are_ignored(tmp_path, kind):
     challenge(tmp_path, frames=[0])
     mask = np.array([[3, 65535, 0], [3, 65534, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
@@ -123,8 +123,8 @@ def test_65535_is_ignored(tmp_path, kind):
 
 
 def test_cells_that_only_silver_has_are_ignored(tmp_path):
-    # Silver 5 is gold 1, with another outline. Gold covers 2 of the 4 pixels of silver 6, which is
-    # half: not ignored. It covers 1 of the 4 pixels of silver 9: the 3 others are ignored.
+    # Silver 5 is gold 1 with another outline. Gold covers half of silver 6 (2 of 4 pixels), so
+    # silver 6 is not ignored. Gold covers 1 of 4 pixels of silver 9, so the other 3 are ignored.
     silver = np.array([[5, 5, 5, 0, 6, 6], [5, 5, 0, 0, 6, 6], [0, 9, 9, 9, 9, 0]], np.uint16)
     gold = np.array([[1, 1, 0, 0, 0, 2], [1, 1, 0, 0, 0, 2], [1, 1, 0, 0, 0, 2]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
@@ -138,7 +138,7 @@ def test_cells_that_only_silver_has_are_ignored(tmp_path):
         assert not ctc.read(tmp_path, truth).ignored[0].any()
 
 
-def test_what_gold_leaves_out_is_ignored_and_so_is_what_it_marks(tmp_path):
+def test_cells_missing_from_gold_and_marked_pixels_are_ignored(tmp_path):
     gold = np.array([[65535, 0, 0, 0, 4]], np.uint16)
     silver = np.array([[0, 0, 8, 0, 9]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
@@ -149,7 +149,7 @@ def test_what_gold_leaves_out_is_ignored_and_so_is_what_it_marks(tmp_path):
     np.testing.assert_array_equal(ignored, [[1, 0, 1, 0, 0]])
 
 
-# What is refused
+# Refusals
 
 
 def test_a_folder_without_masks_is_refused(tmp_path):
@@ -204,7 +204,7 @@ def test_a_damaged_mask_is_refused(tmp_path):
 
 
 def results(count, shape=(4, 3)):
-    """Masks with the whole range of numbers; 4 x 3 could be mistaken for colour."""
+    """Make masks with the full range of numbers; a shape of 4 x 3 could be mistaken for colour."""
     masks = [draw(shape, np.uint16, seed=k) for k in range(count)]
     masks[0][0, :2] = 0, 65535
     return masks
@@ -212,7 +212,7 @@ def results(count, shape=(4, 3)):
 
 @pytest.mark.parametrize("digits", [["000", "001", "002"], ["0007", "0998", "1000"]])
 @pytest.mark.parametrize("shape", [(4, 3), (3, 17), (1, 6)])
-def test_masks_are_written_bit_by_bit_under_the_numbers_of_the_frames(tmp_path, digits, shape):
+def test_masks_are_written_exactly_and_numbered_like_their_frames(tmp_path, digits, shape):
     masks = results(3, shape)
     ctc.write(tmp_path / "new", "02", masks, digits)
     written = sorted((tmp_path / "new").rglob("*.tif"))
@@ -230,7 +230,7 @@ def test_masks_are_written_bit_by_bit_under_the_numbers_of_the_frames(tmp_path, 
             np.testing.assert_array_equal(back, mask)
 
 
-def test_from_frames_to_results_and_back_as_truth(tmp_path):
+def test_written_results_can_be_read_back_as_truth(tmp_path):
     challenge(tmp_path, frames=(3, 4, 9), digits=4)
     digits = ctc.numbers(tmp_path / IMAGES)
     assert digits == ["0003", "0004", "0009"]
@@ -247,7 +247,7 @@ def test_from_frames_to_results_and_back_as_truth(tmp_path):
         np.testing.assert_array_equal(image[..., 0], cells)
 
 
-def test_numbers_of_files_that_are_not_frames(tmp_path):
+def test_files_not_named_like_frames_are_refused(tmp_path):
     challenge(tmp_path, frames=[0])
     for name in ("t00.tif", "t000_old.tif", "tile000.tif"):
         save(tmp_path / IMAGES / name, CELLS)
@@ -255,7 +255,7 @@ def test_numbers_of_files_that_are_not_frames(tmp_path):
         (tmp_path / IMAGES / name).unlink()
 
 
-def test_what_is_a_sequence(tmp_path):
+def test_is_sequence(tmp_path):
     for path in ("01/t000.tif", "02/a.tif", "03/man_seg000.tif", "frames/t000.tif", "x/04"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
@@ -267,7 +267,7 @@ def test_nothing_is_overwritten(tmp_path):
     assert ctc.check_out(tmp_path, "01") == tmp_path / "01_RES"
     ctc.write(tmp_path, "01", results(2), ["000", "001"])
     before = (tmp_path / "01_RES" / "mask001.tif").read_bytes()
-    # Masks of two runs are not mixed either: a scorer reads all masks in the folder.
+    # Masks of two runs must not be mixed either: a scorer reads all masks in the folder.
     for number in ("001", "002"):
         with pytest.raises(InputError, match=r"01_RES already contains mask000\.tif, mask001\.tif"):
             ctc.write(tmp_path, "01", [CELLS], [number])
@@ -276,26 +276,27 @@ def test_nothing_is_overwritten(tmp_path):
     ctc.write(tmp_path, "02", [CELLS], ["001"])
 
 
-def test_a_file_in_the_place_of_the_results(tmp_path):
+def test_a_file_in_place_of_the_results_folder_is_refused(tmp_path):
     (tmp_path / "01_RES").touch()
     with pytest.raises(InputError, match="01_RES is a file"):
         ctc.check_out(tmp_path, "01")
 
 
-def test_masks_and_frames_must_be_as_many(tmp_path):
+def test_the_number_of_masks_must_match_the_number_of_frames(tmp_path):
     with pytest.raises(InputError, match="2 masks for the 3 frames of 01"):
         ctc.write(tmp_path, "01", results(2), ["000", "001", "002"])
     assert not list(tmp_path.iterdir())
 
 
-def test_numbers_are_not_cut_off(tmp_path):
+def test_cell_numbers_above_16_bits_are_refused(tmp_path):
     with pytest.raises(TypeError):
         ctc.write(tmp_path, "01", [np.array([[0, 65536]])], ["000"])
 
 
-def test_the_challenges_scorer_reads_what_is_written(tmp_path, capsys):
-    # Cell 1 lost one of its three pixels, cell 2 its only one, cell 7 gained one: J is 2/3, 0 and
-    # 3/4. For SEG alone the scorer needs no res_track.txt, but as many masks as TRA has.
+def test_the_challenge_scorer_reads_the_written_masks(tmp_path, capsys):
+    # Cell 1 lost one of three pixels, cell 2 its only pixel, and cell 7 gained one: the Jaccard
+    # indices are 2/3, 0 and 3/4. For SEG alone the scorer needs no res_track.txt, but it needs
+    # as many masks as TRA has.
     evaluate = pytest.importorskip("ctc_metrics.scripts.evaluate").evaluate_sequence
     challenge(tmp_path, frames=(0, 1), gold=())
     save(tmp_path / GOLD / "man_seg001.tif", CELLS)
@@ -310,7 +311,7 @@ def test_the_challenges_scorer_reads_what_is_written(tmp_path, capsys):
 # Real frames
 
 
-def test_hela():
+def test_real_hela_frames():
     at = folder("DIC-C2DH-HeLa")
     assert ctc.find(at) == ["01"]
     gold, silver, both = (ctc.read(at, truth) for truth in ("gold", "silver", "both"))

@@ -1,4 +1,4 @@
-"""A data set to train on: what is held out, how it is described, when it counts as changed."""
+"""A data set is split, described and fingerprinted correctly."""
 
 import numpy as np
 import pytest
@@ -25,16 +25,16 @@ def load(folder, validation="none", scaling="minmax", form="balance"):
         ("0", 7, []),
         ("0.2", 10, [8, 9]),
         ("0.2", 24, [19, 20, 21, 22, 23]),
-        ("0.2", 2, [1]),  # at least one of several
+        ("0.2", 2, [1]),  # at least one if there are several
         ("0.01", 30, [29]),
-        ("0.2", 1, []),  # a single slice is for training
+        ("0.2", 1, []),  # a single slice is used for training
         ("0.75", 4, [1, 2, 3]),
         ("0:3", 7, [0, 1, 2]),
         ("2:4", 7, [2, 3]),
         ("6:7", 7, [6]),
     ],
 )
-def test_blocks(block, count, held_out):
+def test_split_into_training_and_validation(block, count, held_out):
     training, validation = dataset.split(block, count)
     assert validation == held_out
     assert training == [k for k in range(count) if k not in held_out]
@@ -55,13 +55,13 @@ def test_a_fraction_is_one_contiguous_block_at_the_end(count, percent):
     "block",
     ["1", "1.5", "-0.1", "nan", "all", "", "3", "2:2", "4:2", "-1:2", "5:8", "1:2:3", "a:b"],
 )
-def test_blocks_that_are_refused(block):
+def test_invalid_validation_blocks_are_refused(block):
     with pytest.raises(InputError, match=r"FIRST:END within 0:7, a fraction.*none") as refused:
         dataset.split(block, 7)
     assert f"validation is {block};" in str(refused.value)
 
 
-def test_something_must_be_left_to_train_on():
+def test_at_least_one_slice_is_left_for_training():
     for block, count in (("0:7", 7), ("0:1", 1)):
         with pytest.raises(InputError, match=f"{block} leaves none of the {count} slices"):
             dataset.split(block, count)
@@ -72,7 +72,7 @@ def test_something_must_be_left_to_train_on():
 # Loading
 
 
-def test_images_labels_and_what_was_found(tmp_path):
+def test_images_labels_and_their_description(tmp_path):
     images, labels = draw_stack()
     data = load(write_stack(tmp_path), validation="1:3")
     low, high = float(images.min()), float(images.max())
@@ -101,7 +101,7 @@ def test_part_keeps_images_labels_and_weights_together(tmp_path):
         assert all(one is whole[k] for one, whole in zip(found, wanted, strict=True))
 
 
-def test_images_of_one_bit_can_be_described(tmp_path):
+def test_one_bit_images_can_be_described(tmp_path):
     folder = write_stack(tmp_path)
     page = draw_stack()[1].astype(bool)
     tifffile.imwrite(folder / "train-volume.tif", page, photometric="minisblack")
@@ -109,7 +109,7 @@ def test_images_of_one_bit_can_be_described(tmp_path):
     np.testing.assert_array_equal(np.stack(data.images)[..., 0], page)
 
 
-def test_the_fingerprint_is_of_pixels_and_labels(tmp_path):
+def test_the_fingerprint_covers_pixels_and_labels(tmp_path):
     images, labels = draw_stack()
     first = load(write_stack(tmp_path / "a")).fingerprint
     same = write_stack(tmp_path / "b")
@@ -157,7 +157,7 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     assert (data.weight_maps[0] == 0).sum() == 5
 
 
-def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
+def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
     assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
     monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
     source = dataset.Source(None, None)
@@ -170,6 +170,6 @@ def test_without_paths_it_is_synthetic_and_the_same_each_time(monkeypatch):
 
 
 @pytest.mark.parametrize("paths", [("somewhere", None), (None, "a.tif")])
-def test_images_and_labels_belong_together(paths):
+def test_images_without_labels_are_refused_and_vice_versa(paths):
     with pytest.raises(InputError, match="give --images and --labels together"):
         dataset.load(dataset.Source(*paths), "none", "minmax")

@@ -1,4 +1,4 @@
-"""Distances to the two nearest cells: by hand, and against one distance transform per cell."""
+"""Distances to the two nearest cells match hand-computed ones and a transform for each cell."""
 
 import numpy as np
 import pytest
@@ -14,17 +14,17 @@ from minunet.metrics import segments
 def assert_exact(instances):
     d1, d2 = distances.two_nearest(instances)
     expected = brute_force(instances)
-    np.testing.assert_array_equal(d1, expected[0])  # not a bit less: roots of whole numbers
+    np.testing.assert_array_equal(d1, expected[0])  # bit for bit: both are roots of integers
     np.testing.assert_array_equal(d2, expected[1])
     assert d1.dtype == d2.dtype == np.float64
 
 
 def test_by_hand():
-    # Along the row: cells at columns 0 - 1, 5, 7.
+    # One row, with cells at columns 0 - 1, 5 and 7.
     d1, d2 = distances.two_nearest(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]))
     np.testing.assert_array_equal(d1, [[0, 0, 1, 2, 1, 0, 1, 0]])
     np.testing.assert_array_equal(d2, [[5, 4, 3, 2, 3, 2, 1, 2]])
-    # Euclidean: from the corner, 3 rows and 4 columns away.
+    # Euclidean: the second cell is 3 rows and 4 columns away from the corner.
     instances = np.zeros((4, 6), np.uint8)
     instances[0, 1] = 5
     instances[3, 4] = 9
@@ -33,8 +33,8 @@ def test_by_hand():
     assert d1[3, 1] == d2[3, 1] == 3
 
 
-def test_are_to_the_second_cell_not_pixel():
-    # Two pixels of one cell are one cell, even where they do not touch.
+def test_d2_is_the_distance_to_a_second_cell_not_a_second_pixel():
+    # Two pixels with the same number are one cell, even if they do not touch.
     d1, d2 = distances.two_nearest(np.array([[3, 0, 0, 3, 0, 0, 0, 0, 8]]))
     np.testing.assert_array_equal(d1, [[0, 1, 1, 0, 1, 2, 2, 1, 0]])
     np.testing.assert_array_equal(d2, [[8, 7, 6, 5, 4, 3, 3, 4, 5]])
@@ -50,7 +50,7 @@ def test_no_cell_and_one_cell():
     assert np.isinf(d2).all()
 
 
-def test_what_is_not_positive_is_background():
+def test_numbers_that_are_not_positive_are_background():
     d1, d2 = distances.two_nearest(np.array([[-1, 4, -1, -5, 9, 0]]))
     np.testing.assert_array_equal(d1, [[1, 0, 1, 1, 0, 1]])
     np.testing.assert_array_equal(d2, [[4, 3, 2, 2, 3, 4]])
@@ -63,8 +63,8 @@ def test_a_map_full_of_cells():
     np.testing.assert_array_equal(d2, [[2, 1, 1, 1], [2, 1, 1, 1]])
 
 
-def test_numbers_that_no_float_can_tell_apart():
-    # 64-bit numbers of segments, as large volumes have them.
+def test_64_bit_numbers_too_close_for_a_float():
+    # Large volumes have 64-bit segment numbers.
     a, b = 2**60, 2**60 + 1
     for dtype in (np.int64, np.uint64):
         d1, d2 = distances.two_nearest(np.array([[a, a, a, b, b, b, 0, a]], dtype))
@@ -73,12 +73,12 @@ def test_numbers_that_no_float_can_tell_apart():
 
 
 @given(label_maps())
-def test_equal_brute_force(instances):
+def test_against_brute_force(instances):
     assert_exact(instances)
 
 
 @given(label_maps(), st.sampled_from([0, 1, 1.5, 2, 3, 5, 8]))
-def test_a_second_cell_beyond_reach_is_none(instances, reach):
+def test_d2_beyond_reach_is_infinite(instances, reach):
     d1, d2 = distances.two_nearest(instances, reach)
     expected = brute_force(instances)
     np.testing.assert_array_equal(d1, expected[0])
@@ -86,7 +86,7 @@ def test_a_second_cell_beyond_reach_is_none(instances, reach):
 
 
 @pytest.mark.parametrize("n", [2, 5, 12, 40, 130])
-def test_of_scattered_pixels(n):
+def test_scattered_pixels(n):
     rng = np.random.default_rng(n)
     instances = np.zeros((23, 31), np.uint16)
     instances.flat[rng.permutation(instances.size)[:n]] = rng.permutation(np.arange(1, n + 1) * 500)
@@ -94,7 +94,7 @@ def test_of_scattered_pixels(n):
 
 
 def nested():
-    # A ring around a cell, beyond it a third, and a fourth at the border of the map.
+    # A ring around a cell, a third cell outside the ring, and a fourth at the border of the map.
     instances = np.zeros((50, 64), np.int32)
     instances[disc((50, 64), 25, 24, 20)] = 6
     instances[disc((50, 64), 25, 24, 14)] = 0
@@ -105,7 +105,7 @@ def nested():
 
 
 def lines():
-    # Long thin cells: their boxes overlap, and each goes through the whole map.
+    # Long thin cells that cross the whole map and whose bounding boxes overlap.
     instances = np.zeros((40, 57), np.uint8)
     for k, column in enumerate(range(-40, 57, 6), start=1):
         rows = np.arange(40)
@@ -116,13 +116,13 @@ def lines():
 
 @pytest.mark.parametrize("draw", [nested, lines, discs])
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_shapes(draw, turned):
+def test_shapes(draw, turned):
     instances = draw().T if turned else draw()  # turned: not contiguous
     assert_exact(instances)
     assert_exact(weight_map.separate(instances))
 
 
-def test_whose_squares_need_64_bits():
+def test_distances_whose_squares_need_64_bits():
     instances = np.zeros((50_000, 2), np.uint8)
     instances[1, 0], instances[-1, 1] = 7, 3
     rows, columns = np.indices(instances.shape)
@@ -143,7 +143,7 @@ def test_turning_the_map_turns_the_distances(instances):
     np.testing.assert_array_equal(turned2, np.rot90(d2))
 
 
-def test_the_map_stays_as_it_is():
+def test_the_map_is_not_modified():
     instances = discs()
     before = instances.copy()
     instances.flags.writeable = False

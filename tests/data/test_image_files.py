@@ -1,4 +1,4 @@
-"""Reading images: every supported format, and a clear one-sentence error for anything else."""
+"""Images of every supported format are read; anything else is refused in one sentence."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ def test_a_stack(tmp_path, dtype, compression):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits"])
-def test_a_stack_as_libtiff_compresses_it(tmp_path, dtype, compression):
+def test_a_stack_compressed_by_libtiff(tmp_path, dtype, compression):
     stack = draw((3, 20, 31), dtype)
     first, *others = (Image.fromarray(page) for page in stack)
     path = tmp_path / "stack.TIF"
@@ -66,19 +66,19 @@ def test_time_counts_as_slices(tmp_path, axes):
 
 
 @pytest.mark.parametrize(("shape", "axes"), [((2, 20, 31), "CYX"), ((3, 2, 20, 31), "ZCYX")])
-def test_channels_are_refused_and_not_read_as_slices(tmp_path, shape, axes):
+def test_channels_are_refused_instead_of_read_as_slices(tmp_path, shape, axes):
     tifffile.imwrite(tmp_path / "c.tif", draw(shape), imagej=True, metadata={"axes": axes})
     assert axes in sentence(tmp_path / "c.tif")
 
 
-def test_colour_in_separate_planes_is_refused_and_not_read_as_slices(tmp_path):
+def test_planar_colour_is_refused_instead_of_read_as_slices(tmp_path):
     path = tmp_path / "planar.tif"
     tifffile.imwrite(path, draw((3, 20, 31)), photometric="rgb", planarconfig="separate")
     assert "axes SYX" in sentence(path)
     assert "minisblack" in sentence(path)  # the file may have been meant as three slices
 
 
-def test_pages_of_different_size(tmp_path):
+def test_pages_of_different_sizes(tmp_path):
     pages = [draw((20, 31)), draw((12, 9)), draw((20, 31), seed=1)]
     with tifffile.TiffWriter(tmp_path / "pages.tif") as file:
         for page in pages:
@@ -93,7 +93,7 @@ def test_a_single_page(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
-def test_one_pixel_wide(tmp_path, shape):
+def test_images_one_pixel_wide(tmp_path, shape):
     page = draw(shape)
     tifffile.imwrite(tmp_path / "page.tif", page)
     Image.fromarray(page).save(tmp_path / "page.png")
@@ -150,13 +150,13 @@ def test_a_palette_is_looked_up(tmp_path):
         ("a.tif", {"compression": "tiff_lzw"}),
     ],
 )
-def test_one_bit_is_0_and_1(tmp_path, name, how):
+def test_one_bit_images_are_read_as_0_and_1(tmp_path, name, how):
     page = draw((20, 31)) > 99
     Image.fromarray(page).save(tmp_path / name, **how)
     assert_slices(image_files.read(tmp_path / name), [page.astype(np.uint8)])
 
 
-def test_a_folder_in_the_order_of_names(tmp_path):
+def test_a_folder_is_read_in_order_of_names(tmp_path):
     pages = {name: draw((5, 6), seed=k) for k, name in enumerate(["b.png", "a.tif", "c.tiff"])}
     for name, page in pages.items():
         Image.fromarray(page).save(tmp_path / name)
@@ -166,7 +166,7 @@ def test_a_folder_in_the_order_of_names(tmp_path):
     assert_slices(found, [pages["a.tif"], pages["b.png"], pages["c.tiff"]])
 
 
-def test_a_file_of_several_pages_in_a_folder(tmp_path):
+def test_a_folder_with_a_multi_page_file(tmp_path):
     stack, page = draw((2, 5, 6)), draw((7, 8))
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
     Image.fromarray(page).save(tmp_path / "b.png")
@@ -200,10 +200,10 @@ def test_an_uncompressed_stack_is_mapped(tmp_path, dtype, byteorder, kind):
     big, imagej = kind == "bigtiff", kind in ("imagej", "one table")
     with tifffile.TiffWriter(path, byteorder=byteorder, imagej=imagej, bigtiff=big) as file:
         if kind == "page by page":
-            for page in stack:  # each with its own table before the pixels of the next
+            for page in stack:  # each page has its own table before the pixels of the next
                 file.write(page, contiguous=False, metadata=None)
         else:
-            truncate = kind == "one table"  # as ImageJ writes more than 4 GB
+            truncate = kind == "one table"  # as ImageJ writes files above 4 GB
             file.write(stack, photometric="minisblack", metadata={"axes": "ZYX"}, truncate=truncate)
     slices = Slices(path)
     assert slices.mapped
@@ -226,14 +226,14 @@ def test_colour_is_mapped(tmp_path):
         np.testing.assert_array_equal(found, page[..., :3])
 
 
-def test_a_folder_is_mapped_if_all_of_it_is(tmp_path):
+def test_a_folder_is_mapped_if_all_its_files_are(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", draw((2, 20, 31)), photometric="minisblack")
     assert Slices(tmp_path).mapped
     Image.fromarray(draw((20, 31))).save(tmp_path / "b.png")
     assert not Slices(tmp_path).mapped
 
 
-def test_what_is_compressed_is_read_slice_by_slice(tmp_path):
+def test_compressed_files_are_read_slice_by_slice(tmp_path):
     stack = np.zeros((8, 400, 500), np.uint8)
     stack += np.arange(8, dtype=np.uint8)[:, np.newaxis, np.newaxis]
     first, *others = (Image.fromarray(page) for page in stack)
@@ -247,17 +247,17 @@ def test_what_is_compressed_is_read_slice_by_slice(tmp_path):
         assert (slices[k] == k % 8).all()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * stack[0].nbytes  # of 16; measured: 4.1, including what decoding needs
+    assert peak < 5 * stack[0].nbytes  # 16 slices in all; measured: 4.1, including decoding
 
 
-def test_several_slices_in_a_page(tmp_path):
+def test_a_page_with_several_slices(tmp_path):
     stack = draw((16, 32, 48))
     tifffile.imwrite(tmp_path / "a.tif", stack, volumetric=True, tile=(16, 16, 16))
     assert_slices(image_files.read(tmp_path / "a.tif"), stack)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no /proc elsewhere")
-def test_slices_hold_no_file_open(tmp_path):
+def test_slices_keep_no_file_open(tmp_path):
     for k in range(5):
         tifffile.imwrite(tmp_path / f"{k}.tif", draw((2, 20, 31)), photometric="minisblack")
     before = len(os.listdir("/proc/self/fd"))
@@ -266,7 +266,7 @@ def test_slices_hold_no_file_open(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_file_that_shrinks_is_refused_in_a_sentence(tmp_path):
+def test_a_file_that_shrinks_is_refused(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, draw((3, 20, 31)), photometric="minisblack")
     slices = Slices(path)
@@ -275,8 +275,8 @@ def test_a_file_that_shrinks_is_refused_in_a_sentence(tmp_path):
         slices[2]
 
 
-def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
-    # In bands of two rows, the fault is in the last band.
+def test_every_band_of_an_image_is_checked(tmp_path, monkeypatch):
+    # The bands have two rows, and the fault is in the last band.
     monkeypatch.setattr("minunet.image.MOST", 24)
     page = np.ones((7, 4), np.float32)
     page[6, 3] = np.nan
@@ -289,7 +289,7 @@ def test_all_of_an_image_is_looked_at(tmp_path, monkeypatch):
     np.testing.assert_array_equal(image, colour)
 
 
-def test_slices_by_number_and_by_range(tmp_path):
+def test_slices_can_be_indexed_and_sliced(tmp_path):
     stack = draw((5, 4, 6))
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
     slices = Slices(tmp_path / "a.tif")
@@ -304,14 +304,14 @@ def test_slices_by_number_and_by_range(tmp_path):
 # What cannot be read
 
 
-def test_nothing_there(tmp_path):
+def test_missing_files_and_empty_folders_are_refused(tmp_path):
     assert "does not exist" in sentence(tmp_path / "nothing.tif")
     text = sentence(tmp_path)
     assert "no image" in text
     assert all(kind in text for kind in (".tif", ".tiff", "PNG"))
 
 
-def test_other_formats(tmp_path):
+def test_other_formats_are_refused(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.jpg")
     text = sentence(tmp_path / "a.jpg")
     assert "TIFF" in text
@@ -320,7 +320,7 @@ def test_other_formats(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"II*\0", b"II*\0\x08\0\0\0"])
-def test_a_file_that_is_not_an_image(tmp_path, suffix, content, capfd):
+def test_a_file_that_is_not_an_image_is_refused(tmp_path, suffix, content, capfd):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(content)
     sentence(path)
@@ -328,7 +328,7 @@ def test_a_file_that_is_not_an_image(tmp_path, suffix, content, capfd):
 
 
 def contents(kind, tmp_path):
-    """Return the bytes of an intact file of three slices, or one."""
+    """Return the bytes of an intact file of three slices (PNG: of one)."""
     path = tmp_path / "intact.tif"
     stack = draw((3, 20, 31))
     if kind == "png":
@@ -360,7 +360,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, kind, capfd):
 
 @pytest.mark.parametrize("kind", ["plain", "deflate", "imagej", "png"])
 def test_a_damaged_file_is_read_or_refused(tmp_path, kind):
-    # Random bytes are changed: the file is read or refused, but no other exception is raised.
+    # After random bytes change, the file is read or refused, but no other exception is raised.
     whole = contents(kind, tmp_path)
     path = tmp_path / ("damaged.png" if kind == "png" else "damaged.tif")
     rng, noticed = np.random.default_rng(0), 0
@@ -378,19 +378,19 @@ def test_a_damaged_file_is_read_or_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_numbers(tmp_path, value):
+def test_values_that_are_not_finite_are_refused(tmp_path, value):
     page = np.ones((4, 5), np.float32)
     page[1, 2] = value
     tifffile.imwrite(tmp_path / "a.tif", page)
     assert "finite" in sentence(tmp_path / "a.tif")
 
 
-def test_complex_numbers(tmp_path):
+def test_complex_numbers_are_refused(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.ones((4, 5), np.complex64))
     assert "real" in sentence(tmp_path / "a.tif")
 
 
-def test_grey_and_colour_together(tmp_path):
+def test_grey_and_colour_together_are_refused(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "b.png")
     assert "have 1 or 3 channels; convert all of them" in sentence(tmp_path)

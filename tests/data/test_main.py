@@ -1,4 +1,4 @@
-"""`python -m minunet.data`: a stack that is ready for training."""
+"""`python -m minunet.data` writes a stack that is ready for training."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_nothing_is_overwritten(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [("--slices", 0), ("--width", "wide"), ("--height", 15)])
-def test_invalid_sizes(tmp_path, wrong):
+def test_invalid_sizes_are_refused(tmp_path, wrong):
     message = refused(call("data.__main__", tmp_path / "em", *wrong))
     assert str(wrong[1]) in message
     assert not (tmp_path / "em").exists()

@@ -1,4 +1,4 @@
-"""Reading a prediction with its truth: how files are interpreted, and what is refused."""
+"""A prediction and its truth are read and interpreted correctly, or refused."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SIZES = [(5, 8), (7, 4), (6, 9)]
 
 
 def write(path, stack):
-    """Write a stack as TIFF, or one image as its suffix says; return the path."""
+    """Write a stack as TIFF or an image as PNG, according to the suffix; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         Image.fromarray(stack).save(path)
@@ -63,7 +63,7 @@ def test_a_probability_against_walls(tmp_path, value, dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.uint64])
 def test_numbered_cells_against_numbered_cells(tmp_path, dtype):
-    # Numbers may be large and consecutive; in the truth, up to 2³¹ - 1.
+    # Numbers may be consecutive and as large as the dtype allows; in the truth, up to 2³¹ - 1.
     largest = np.iinfo(dtype).max
     found = np.where(
         CELLS == 7, dtype(largest), np.where(CELLS == 8, dtype(largest - 1), CELLS.astype(dtype))
@@ -85,7 +85,7 @@ def test_two_values_other_than_0_are_cells(tmp_path):
     assert pair.thresholds == ()
 
 
-def test_8_bit_is_cells_if_there_are_more_values(tmp_path):
+def test_8_bit_files_with_more_values_number_cells(tmp_path):
     truth = write(tmp_path / "t.tif", CELLS.astype(np.uint8))
     pair = predictions.read(truth, truth)
     assert pair.thresholds == ()
@@ -93,7 +93,7 @@ def test_8_bit_is_cells_if_there_are_more_values(tmp_path):
 
 
 @pytest.mark.parametrize("value", [1, 255])
-def test_cell_or_not_is_a_probability(tmp_path, value):
+def test_a_binary_prediction_is_read_as_a_probability(tmp_path, value):
     prediction = write(tmp_path / "p.tif", WALLS * np.uint8(value))
     pair = predictions.read(prediction, write(tmp_path / "t.tif", CELLS))
     assert pair.thresholds == (0.5,)
@@ -102,7 +102,7 @@ def test_cell_or_not_is_a_probability(tmp_path, value):
     assert all(map(same_cells, pair.truth, CELLS))
 
 
-def test_no_cell_found_is_not_an_error(tmp_path):
+def test_a_prediction_without_cells_is_valid(tmp_path):
     nothing = write(tmp_path / "p.tif", np.zeros_like(CELLS))
     pair = predictions.read(nothing, write(tmp_path / "t.tif", CELLS))
     assert pair.thresholds == ()
@@ -161,7 +161,7 @@ def test_frames_of_the_challenge_are_matched_by_number(tmp_path, prediction, tru
         assert same_cells(expected, cells[k])
 
 
-def test_of_the_challenge_pixels_that_are_not_annotated_are_background_in_both(tmp_path):
+def test_unannotated_challenge_pixels_are_background_in_both(tmp_path):
     results, cells = write_ctc(tmp_path, frames=(3,))
     cells[3, :, :2] = ctc.IGNORED
     write(tmp_path / "01_GT" / "SEG" / "man_seg003.tif", cells[3])
@@ -184,7 +184,7 @@ def refused(prediction, truth):
     return message
 
 
-def test_numbers_and_sizes_that_do_not_match(tmp_path):
+def test_mismatched_slice_counts_and_sizes_are_refused(tmp_path):
     p, t = tmp_path / "p.tif", tmp_path / "t.tif"
     assert (
         refused(write(p, P[:2]), write(t, WALLS))
@@ -194,7 +194,7 @@ def test_numbers_and_sizes_that_do_not_match(tmp_path):
     assert message == f"slice 0 of {p} is 5 x 7 pixels, but {t} has 5 x 8; they must match"
 
 
-def test_names_that_do_not_match(tmp_path):
+def test_mismatched_names_are_refused(tmp_path):
     for k in range(3):
         write(tmp_path / "p" / f"{k}.tif", CELLS[k])
         write(tmp_path / "t" / f"{k + k // 2}.tif", CELLS[k])
@@ -202,7 +202,7 @@ def test_names_that_do_not_match(tmp_path):
     assert message.startswith(f"{tmp_path / 'p'} has 2 where {tmp_path / 't'} has 3")
 
 
-def test_values_that_stand_for_nothing(tmp_path):
+def test_values_without_a_meaning_are_refused(tmp_path):
     p, t = tmp_path / "p.tif", write(tmp_path / "t.tif", CELLS)
     assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 120).reshape(3, 5, 8)), t)
     assert "holds -1" in refused(write(p, CELLS.astype(np.int16) - 1), t)
@@ -218,7 +218,7 @@ def test_values_that_stand_for_nothing(tmp_path):
     assert "does not exist" in refused(p, tmp_path / "none.tif")
 
 
-def test_frames_that_do_not_match(tmp_path):
+def test_mismatched_challenge_frames_are_refused(tmp_path):
     write_ctc(tmp_path)
     result, truth = tmp_path / "out" / "01_RES", tmp_path / "01_GT"
     man_seg = truth / "SEG" / "man_seg002.tif"

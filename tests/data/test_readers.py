@@ -1,4 +1,4 @@
-"""Readers: every supported layout, and a clear one-sentence error for anything else."""
+"""Labels and pairs of every supported layout are read; anything else is refused clearly."""
 
 import numpy as np
 import pytest
@@ -40,8 +40,8 @@ def test_label_values_become_classes(values, dtype):
     np.testing.assert_allclose(found.fractions, fractions, rtol=1e-12)
 
 
-def test_values_are_those_of_the_whole_stack():
-    # The first slice alone would be refused, as it has a single value.
+def test_label_values_are_collected_over_the_whole_stack():
+    # The first slice alone would be refused because it has a single value.
     labels, found = readers.classes(as_masks([[0, 0, 0]], [[255, 255, 0]]), "somewhere")
     np.testing.assert_array_equal(labels[0], [[0, 0, 0]])
     np.testing.assert_array_equal(labels[1], [[1, 1, 0]])
@@ -78,7 +78,7 @@ def test_labels_in_colour_are_refused(tmp_path):
 # Numbered cells
 
 
-def test_the_numbers_of_cells():
+def test_numbered_cells():
     found = readers.annotate(as_masks([[0, 3, 3]], [[700, 0, 1]]), "cells", "somewhere")
     for cells, expected in zip(found.cells, ([[0, 3, 3]], [[700, 0, 1]]), strict=True):
         assert cells.dtype == np.int32
@@ -109,7 +109,7 @@ def test_an_image_is_not_treated_as_cells():
         readers.annotate(as_masks(draw((40, 50))), "auto", "mask.tif")
 
 
-def test_few_numbers_are_cells_where_asked_for():
+def test_few_numbers_are_cells_on_request():
     found = readers.annotate(as_masks([[0, 1, 2]]), "cells", "somewhere")
     np.testing.assert_array_equal(found.labels[0], [[0, 1, 1]])
     assert len(readers.annotate(as_masks([[0, 1, 2]]), "auto", "somewhere").values.values) == 3
@@ -123,7 +123,7 @@ def test_few_numbers_are_cells_where_asked_for():
         ([[0, 0, 0]], "0 everywhere"),
     ],
 )
-def test_numbers_that_are_refused(page, message):
+def test_invalid_cell_numbers_are_refused(page, message):
     with pytest.raises(InputError, match=rf"mask\.tif.*{message}"):
         readers.annotate(as_masks(page), "cells", "mask.tif")
 
@@ -143,7 +143,7 @@ def test_cells_in_colour_are_refused():
 
 
 def write(folder, **pages):
-    """Write pages as PNG, or with a name that ends in _tif as TIFF; return the folder."""
+    """Write pages as PNG, or as TIFF if the name ends in _tif; return the folder."""
     folder.mkdir(parents=True)
     for name, page in pages.items():
         stem, _, suffix = name.partition("_")
@@ -152,7 +152,7 @@ def write(folder, **pages):
 
 
 def halves(shape):
-    """Labels whose left half is 0 and whose right half 1."""
+    """Make labels whose left half is 0 and whose right half is 1."""
     return np.repeat([np.arange(shape[1]) >= shape[1] // 2], shape[0], axis=0).astype(np.uint8)
 
 
@@ -167,9 +167,9 @@ def test_a_pair_of_stacks(tmp_path):
     assert annotation.cells is None
 
 
-def test_a_pair_of_folders_goes_by_stem(tmp_path):
-    # ".TIF" sorts before ".b.TIF", but ".tif" after it. If whole names were sorted, the labels of
-    # "a" would be paired with the image of "a.b".
+def test_a_pair_of_folders_is_matched_by_stem(tmp_path):
+    # ".TIF" sorts before ".b.TIF", but ".tif" sorts after it. If whole names were sorted, the
+    # labels of "a" would be paired with the image of "a.b".
     small, large = (4, 6), (8, 10)
     images = write(tmp_path / "i", a_TIF=draw(small), a0b_TIF=draw(large))
     labels = write(tmp_path / "l", a_tif=halves(small), a0b_tif=halves(large))
@@ -178,7 +178,7 @@ def test_a_pair_of_folders_goes_by_stem(tmp_path):
     assert [image.shape[:2] for image in x] == sizes == [small, large]
 
 
-def test_pairs_that_do_not_match(tmp_path):
+def test_mismatched_pairs_are_refused(tmp_path):
     page, mask = draw((6, 8)), halves((6, 8))
     images = write(tmp_path / "i", a=page, b=page, c=page)
     one_less = write(tmp_path / "less", a=mask, b=mask)
@@ -201,7 +201,7 @@ def test_pairs_that_do_not_match(tmp_path):
         assert message in str(refused.value)
 
 
-# Finding them
+# Finding pairs
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_find(tmp_path, images, labels):
     assert readers.find(tmp_path) == (tmp_path / images, tmp_path / labels)
 
 
-def test_of_two_layouts_the_stack_is_read(tmp_path):
+def test_find_prefers_the_stack_layout(tmp_path):
     for name in ("images", "labels", "masks"):
         (tmp_path / name).mkdir()
     assert readers.find(tmp_path) == (tmp_path / "images", tmp_path / "labels")
@@ -232,7 +232,7 @@ def test_of_two_layouts_the_stack_is_read(tmp_path):
     assert found == (tmp_path / "train-volume.tif", tmp_path / "train-labels.tif")
 
 
-def test_find_nothing(tmp_path):
+def test_find_names_the_layouts_it_looked_for(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "train-labels.tif").touch()
     for words in ("train-volume.tif", "images/", "masks/", "01_GT/SEG", "--images and --labels"):

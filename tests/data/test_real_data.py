@@ -1,4 +1,4 @@
-"""Real data, where available: it is read as its READMEs say, and can be trained on."""
+"""Real data, where available, is read as its READMEs say and can be trained on."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_isbi2012():
 
 
 def test_two_steps_on_isbi2012(tmp_path):
-    # Hold out only one slice: validation with tiles that segment 148 pixels is slow.
+    # Hold out only one slice, because validation with tiles that segment 148 pixels is slow.
     result = call(
         *("train", "--data", folder("isbi2012"), "--out", tmp_path / "run", *TINY),
         *("--tile", 164, "--steps", 2, "--validation", "23:24"),
@@ -39,7 +39,7 @@ def test_membranes_of_vnc_sstem():
     assert len(images) == len(labels) == 16
     assert {image.shape for image in images} == {(1024, 1024, 1)}
     assert values.values == (0, 255)
-    assert values.fractions[1] == pytest.approx(0.207, abs=0.001)  # 255 is membrane here
+    assert values.fractions[1] == pytest.approx(0.207, abs=0.001)  # here, 255 is membrane
 
 
 def test_nuclei():

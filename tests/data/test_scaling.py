@@ -1,4 +1,4 @@
-"""Scaling: one pair of numbers for the whole stack, checked by hand and in integers."""
+"""Images are scaled with one offset and one spread for the whole stack."""
 
 import tracemalloc
 
@@ -31,7 +31,7 @@ def test_standard_by_hand():
     assert_scaled(scale(STACK, "standard"), expected, atol=2e-7)  # measured: 3e-8
 
 
-def test_none_leaves_the_values():
+def test_none_does_not_change_the_values():
     assert_scaled(scale(STACK, "none"), STACK)
 
 
@@ -52,7 +52,7 @@ def test_channels_are_scaled_together():
     [(np.uint16, 65000, 1), (np.int32, 2**30, 1), (np.float32, 2.0**20, 0.125), (float, 1e12, 1)],
 )
 @pytest.mark.parametrize("how", ["minmax", "standard"])
-def test_an_offset_that_leaves_float32_no_digits(dtype, offset, unit, how):
+def test_a_large_offset_loses_no_precision(dtype, offset, unit, how):
     # 0 … 100 units above the offset; for the larger offsets, most are equal in float32.
     steps = np.arange(101).reshape(1, 101, 1)
     expected = steps / 100 if how == "minmax" else (steps - 50) / 850**0.5  # (101² - 1) / 12
@@ -62,7 +62,7 @@ def test_an_offset_that_leaves_float32_no_digits(dtype, offset, unit, how):
 
 @pytest.mark.parametrize("how", ["minmax", "standard", "none"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
-def test_the_arguments_are_not_written(how, dtype):
+def test_the_arguments_are_not_modified(how, dtype):
     stack = [image.astype(dtype) for image in STACK]
     for image in stack:
         image.flags.writeable = False
@@ -75,7 +75,7 @@ def test_the_arguments_are_not_written(how, dtype):
 
 
 def whole(images, how):
-    """Scale each image in one piece, in float64; bands must give the same bits."""
+    """Scale each image in one piece, in float64."""
     if how == "image":
         return [whole([image], "minmax")[0] for image in images]
     stacked = np.concatenate([image.astype(np.float64).ravel() for image in images])
@@ -92,7 +92,7 @@ def whole(images, how):
 @pytest.mark.parametrize("most", [1, 50, 2**20])
 @pytest.mark.parametrize("how", ["minmax", "standard", "image", "none"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, ">u2", np.int16, np.float32])
-def test_bands_change_no_bit(monkeypatch, dtype, how, most):
+def test_scaling_in_bands_gives_the_same_bits(monkeypatch, dtype, how, most):
     monkeypatch.setattr("minunet.image.MOST", most)
     rng = np.random.default_rng(0)
     stack = [(rng.random(shape) * 255).astype(dtype) for shape in ((23, 17, 1), (9, 31, 1))]
@@ -102,7 +102,7 @@ def test_bands_change_no_bit(monkeypatch, dtype, how, most):
 
 
 @pytest.mark.parametrize("how", ["minmax", "standard", "none"])
-def test_a_part_is_scaled_as_the_whole_is(how):
+def test_a_part_is_scaled_like_the_whole(how):
     rng = np.random.default_rng(1)
     stack = [rng.random((19, 23, 2)), rng.random((11, 13, 2))]
     found = scale_of(stack, how)
@@ -118,10 +118,10 @@ def test_the_scale_by_hand():
 
 
 @pytest.mark.parametrize("how", ["minmax", "standard"])
-def test_the_scale_of_a_large_image_takes_no_copy_of_it(how):
+def test_finding_the_scale_does_not_copy_the_image(how):
     image = np.zeros((4096, 1500, 1), np.uint8)
     tracemalloc.start()
     scale_of([image], how)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 0.7 * 8 * image.size  # one copy in float64; measured: 0.34 of it
+    assert peak < 0.7 * 8 * image.size  # of a copy in float64; measured: 0.34

@@ -1,6 +1,6 @@
-"""Synthetic EM stacks: exact labels, and as difficult as real ones.
+"""Synthetic EM stacks have exact labels and are as difficult as real ones.
 
-Where a bound is a measured quantity, the comment gives its range over seeds 0-19 for this shape and
+Where a measured quantity is bounded, a comment gives its range over seeds 0-19 for this shape and
 its value for the ISBI 2012 training stack.
 """
 
@@ -24,12 +24,12 @@ def smoothed(images: np.ndarray) -> np.ndarray:
 
 
 def touching(a: np.ndarray, b: np.ndarray) -> int:
-    """Count the neighbours `a`, `b` that are pixels of different cells."""
+    """Count the pairs of neighbouring pixels that belong to different cells."""
     return int(np.count_nonzero((a != b) & (a > 0) & (b > 0)))
 
 
 def best_threshold_error(grey: np.ndarray, cell: np.ndarray) -> float:
-    """Return the smallest fraction of wrong pixels if all above some grey level is cell."""
+    """Return the smallest error of any grey-level threshold, as a fraction of the pixels."""
     errors = [np.mean((grey > level) != cell) for level in range(256)]
     return float(min(errors))
 
@@ -42,7 +42,7 @@ def test_same_seed_same_stack_bit_for_bit() -> None:
     assert (first.labels != other.labels).any()
 
 
-def test_takes_its_random_numbers_from_the_generator_alone() -> None:
+def test_the_generator_is_the_only_source_of_randomness() -> None:
     rng = np.random.default_rng(5)
     first, second = (em_stack((1, 48, 64), rng) for _ in range(2))
     assert (first.images != second.images).any()
@@ -56,14 +56,14 @@ def test_shape_dtype_and_values(shape: tuple[int, int, int], seed: int) -> None:
     assert images.dtype == labels.dtype == np.uint8
     assert instances.dtype == np.uint16
     assert set(np.unique(labels)) <= {0, 1}
-    assert images.std() > 10  # a picture, not a blank
+    assert images.std() > 10  # not a blank image
 
 
 def test_labels_are_one_exactly_where_there_is_an_instance(stack: EMStack) -> None:
     np.testing.assert_array_equal(stack.labels, stack.instances > 0)
 
 
-def test_instances_never_touch_not_even_by_a_corner(stack: EMStack) -> None:
+def test_instances_never_touch_even_at_a_corner(stack: EMStack) -> None:
     i = stack.instances
     assert touching(i[:, 1:], i[:, :-1]) == 0
     assert touching(i[:, :, 1:], i[:, :, :-1]) == 0
@@ -71,11 +71,11 @@ def test_instances_never_touch_not_even_by_a_corner(stack: EMStack) -> None:
     assert touching(i[:, 1:, :-1], i[:, :-1, 1:]) == 0
 
 
-def test_membrane_fraction_is_that_of_real_tissue(stack: EMStack) -> None:
+def test_membrane_fraction_matches_real_tissue(stack: EMStack) -> None:
     assert 0.15 < np.mean(stack.labels == 0) < 0.33  # 0.20-0.31; ISBI 0.225
 
 
-def test_connected_components_are_about_the_cells(stack: EMStack) -> None:
+def test_connected_components_roughly_match_the_cells(stack: EMStack) -> None:
     for labels, instances in zip(stack.labels, stack.instances, strict=True):
         _, components = ndimage.label(labels)
         cells = np.unique(instances[instances > 0]).size
@@ -86,7 +86,7 @@ def test_connected_components_are_about_the_cells(stack: EMStack) -> None:
 def test_cells_come_in_many_sizes(stack: EMStack) -> None:
     areas = np.concatenate([np.bincount(ndimage.label(m)[0].ravel())[1:] for m in stack.labels])
     middling, large = np.percentile(areas, [50, 97])
-    # 4-21, for this seed 10, and 3-5 when every tube is equally wide; ISBI 18.
+    # 4-21; 10 for this seed, and 3-5 if all tubes are equally wide; ISBI 18.
     assert large > 6 * middling
 
 
@@ -110,7 +110,7 @@ def test_membrane_is_darker_but_grey_alone_does_not_find_it(stack: EMStack) -> N
     cell = stack.labels == 1
     darker = stack.images[cell].mean() - stack.images[~cell].mean()
     assert darker > 30  # 41-61; ISBI 52
-    # For scale: to call every pixel cell is wrong on 0.20-0.31 of them.
+    # For comparison: labelling every pixel as cell has an error of 0.20-0.31.
     assert best_threshold_error(stack.images, cell) > 0.12  # 0.147-0.199; ISBI 0.186
     assert best_threshold_error(smoothed(stack.images), cell) > 0.11  # 0.128-0.200; ISBI 0.180
 
@@ -119,7 +119,7 @@ def test_cells_hold_organelles_as_dark_as_membrane(stack: EMStack) -> None:
     grey = smoothed(stack.images)
     membrane = np.median(grey[stack.labels == 0])
     deep = np.stack([ndimage.distance_transform_edt(m) for m in stack.labels]) > 8
-    # 0.01-0.17, for this seed 0.090, and 0.002 without organelles; ISBI 0.074 (slices 0-7).
+    # 0.01-0.17; 0.090 for this seed, and 0.002 without organelles; ISBI 0.074 (slices 0-7).
     assert np.mean(grey[deep] < membrane) > 0.03
 
 
@@ -141,9 +141,7 @@ def test_some_membranes_are_faint(stack: EMStack) -> None:
         ((10**6, 10**4, 10**4), "several smaller stacks"),
     ],
 )
-def test_impossible_shapes_are_refused_in_one_sentence(
-    shape: tuple[int, int, int], message: str
-) -> None:
+def test_impossible_shapes_are_refused(shape: tuple[int, int, int], message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         em_stack(shape, np.random.default_rng(0))
     assert "\n" not in str(error.value)

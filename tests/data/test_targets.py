@@ -1,4 +1,4 @@
-"""Training targets: separated labels and weights, against sums written out here."""
+"""Training targets have separated labels and the weights computed here by hand."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from minunet.data.targets import Weighting, targets
 
 
 def two_touching_cells():
-    """Cells 5 and 9 touch in columns 4 | 5; nothing else is near."""
+    """Make cells 5 and 9, which touch between columns 4 and 5."""
     cells = np.zeros((12, 20), np.int32)
     cells[2:9, 2:5], cells[2:9, 5:9] = 5, 9
     return cells
@@ -19,25 +19,25 @@ def plain(labels, classes=2):
 
 
 @pytest.mark.parametrize("form", ["paper", "later", "balance", "none"])
-def test_numbered_cells_are_separated_whatever_the_weights(form):
+def test_numbered_cells_are_separated_with_any_weights(form):
     cells = two_touching_cells()
     made = targets(of_cells([cells]), [0], Weighting(form))
     expected = (cells > 0).astype(np.uint8)
-    expected[2:9, 4:6] = 0  # one pixel of each
+    expected[2:9, 4:6] = 0  # each cell loses one column
     np.testing.assert_array_equal(made.labels[0], expected)
     assert made.labels[0].dtype == np.uint8
     np.testing.assert_array_equal(made.cells[0], cells)
 
 
 @pytest.mark.parametrize("form", ["balance", "none"])
-def test_without_a_border_term_plain_labels_stay_as_they_are(form):
+def test_without_a_border_term_plain_labels_do_not_change(form):
     labels = np.eye(4, 6, dtype=np.uint8)  # four pixels that touch at corners
     made = targets(plain([labels]), [0], Weighting(form))
     np.testing.assert_array_equal(made.labels[0], labels)
     assert made.cells[0].max() == 4
 
 
-def test_with_it_components_that_touch_at_corners_are_separated():
+def test_with_a_border_term_components_touching_at_corners_are_separated():
     labels = np.zeros((9, 12), np.uint8)
     labels[1:4, 1:4] = labels[4:8, 4:9] = 1
     made = targets(plain([labels]), [0], Weighting())
@@ -61,26 +61,26 @@ def test_the_border_term_by_hand():
 
 
 @pytest.mark.parametrize(("form", "distinct"), [("none", 1), ("balance", 2)])
-def test_the_simple_forms(form, distinct):
+def test_weight_maps_of_the_forms_none_and_balance(form, distinct):
     labels = [np.array([[0, 0, 0, 1]], np.uint8), np.array([[0, 1, 1, 1]], np.uint8)]
-    made = targets(plain(labels), [0], Weighting(form))  # balanced over the first one
+    made = targets(plain(labels), [0], Weighting(form))  # balanced over the first image
     assert len(np.unique(made.weight_maps)) == distinct
     w_c = np.array([4 / 6, 4 / 2] if form == "balance" else [1, 1])
     for w, label in zip(made.weight_maps, labels, strict=True):
         np.testing.assert_allclose(w, w_c[label], rtol=1e-6)
 
 
-def test_the_later_form_is_another():
+def test_the_later_form_differs_from_the_papers():
     paper, later = (
         targets(of_cells([two_touching_cells()]), [0], Weighting(form)).weight_maps[0]
         for form in ("paper", "later")
     )
     assert later[5, 2] == 1  # cell
-    assert later[5, 4] > 45  # in a gap of no width, 50
+    assert later[5, 4] > 45  # about 50 where the cells touch
     assert paper[5, 4] < 12
 
 
-def test_many_classes_have_no_cells():
+def test_more_than_two_classes_have_no_cells():
     labels = [np.array([[0, 1, 2], [2, 1, 0]], np.uint8)]
     made = targets(plain(labels, 3), [0], Weighting())
     assert made.cells is None
@@ -89,7 +89,7 @@ def test_many_classes_have_no_cells():
 
 
 @pytest.mark.parametrize("form", ["paper", "later", "balance", "none"])
-def test_what_is_not_annotated_weighs_nothing_and_is_not_counted(form):
+def test_pixels_that_are_not_annotated_have_no_weight(form):
     cells = two_touching_cells()
     ignored = np.zeros(cells.shape, bool)
     ignored[9:] = True

@@ -1,4 +1,4 @@
-"""Synthetic tissue: noise and planes against plain loops, and the rules of growing tubes."""
+"""Noise and planes of synthetic tissue match plain loops, and tubes grow by their rules."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_noise_is_one_volume():
 
 
 def brute_force(tubes, depth, y, x):
-    """Cell and signed gap between the two nearest cells of every pixel, by a loop over cells."""
+    """Find the cell of every pixel and its signed gap to the second nearest cell by a loop."""
     cells, gap = np.zeros(y.shape, int), np.zeros(y.shape)
     for at in np.ndindex(y.shape):
         nearest = {0: 2 * tissue.REACH}  # no cell within reach
@@ -72,16 +72,16 @@ def brute_force(tubes, depth, y, x):
 
 
 def test_two_equal_balls_by_hand():
-    # In a row 21 pixels apart: each owns its half, and pixel 10.5 is the middle of the membrane.
+    # The balls are 21 pixels apart in a row: each owns half of it, and the membrane is at 10.5.
     cells, distance = tissue.divide(balls((0, 2, 0, 6, 1), (0, 2, 21, 6, 2)), 0, *grid(5, 22))
     np.testing.assert_array_equal(cells[2], [1] * 11 + [2] * 11)
     expected = np.abs(np.arange(22) - 10.5)
-    expected[[10, 11]] = 1  # the gap of 1 pixel over the least slope, since it has a kink here
+    expected[[10, 11]] = 1  # a gap of 1 pixel divided by the least slope, because of the kink
     np.testing.assert_allclose(distance[2, 1:-1], expected[1:-1], rtol=1e-6)  # float32
 
 
 def test_the_larger_ball_takes_more():
-    # Surfaces at columns 9 and 16 of row 2: the middle is 12.5, not half-way between the centres.
+    # The surfaces are at columns 9 and 16 of row 2, so the middle is 12.5, not 10.
     cells, _ = tissue.divide(balls((0, 2, 0, 9, 5), (0, 2, 20, 4, 8)), 0, *grid(5, 21))
     np.testing.assert_array_equal(cells[2], [5] * 13 + [8] * 8)
 
@@ -93,8 +93,8 @@ def test_balls_of_one_cell_have_no_membrane_between_them():
     assert distance[2, :12].min() > 8
 
 
-def test_a_ball_at_another_depth_is_smaller_and_out_of_reach_is_gone():
-    # Radius 10 at depth 0; from depth 32 on nothing of it is within REACH = 22.
+def test_a_ball_shrinks_with_depth_and_vanishes_out_of_reach():
+    # The radius is 10 at depth 0; from depth 32 on, no part of the ball is within REACH = 22.
     tubes = balls((0, 20, 20, 10, 3))
     owned = [
         np.count_nonzero(tissue.divide(tubes, depth, *grid(41, 41))[0]) for depth in (0, 20, 31, 32)
@@ -103,13 +103,13 @@ def test_a_ball_at_another_depth_is_smaller_and_out_of_reach_is_gone():
 
 
 def test_a_ball_outside_the_plane_reaches_into_it():
-    # Its surface is at row -14, and REACH = 22 pixels from there is row 8.
+    # The surface is at row -14, and REACH = 22 pixels from it is row 8.
     cells, _ = tissue.divide(balls((0, -20, 10, 6, 1)), 0, *grid(16, 21))
     assert (cells[:9, 10] == 1).all()
     assert (cells[11:] == 0).all()
 
 
-def test_a_warped_plane_is_read_where_its_pixels_were():
+def test_a_warped_plane_is_sampled_at_its_own_positions():
     tubes = balls((0, 9, 4, 6, 1), (3, 12, 25, 8, 2))
     y, x = grid(20, 30)
     cells, distance = tissue.divide(tubes, 0, y, x)
@@ -120,7 +120,7 @@ def test_a_warped_plane_is_read_where_its_pixels_were():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_planes_equal_brute_force(seed):
+def test_planes_against_brute_force(seed):
     rng = np.random.default_rng(seed)
     n, shape = 12, (33, 38)
     centres = rng.uniform((-8, -5, -5), (8, 38, 43), (n, 3))
@@ -130,7 +130,7 @@ def test_planes_equal_brute_force(seed):
     cells, distance = tissue.divide(tubes, 1.5, y, x)
     expected, gap = brute_force(tubes, 1.5, y, x)
     assert len(np.unique(expected)) > 2
-    sure = gap > 1e-3  # where two cells are equally near, either is right
+    sure = gap > 1e-3  # where two cells are equally near, either is correct
     np.testing.assert_array_equal(cells[sure], expected[sure])
     slope = np.hypot(*np.gradient(gap)).clip(1, 2)
     np.testing.assert_allclose(distance, gap / slope, rtol=0, atol=1e-3)
@@ -165,7 +165,7 @@ def test_the_balls_of_a_tube_are_a_chain(grown):
         centres = grown.centres[grown.cells == cell]
         width = grown.radii[grown.cells == cell][0]  # the first ball is as wide as the tube
         for k in range(1, len(centres)):
-            # From the ball before it, or from the first, where the tube grows the other way.
+            # From the previous ball, or from the first one, where the tube grows the other way.
             steps = np.linalg.norm(centres[[k - 1, 0]] - centres[k], axis=1)
             assert np.abs(steps - 0.6 * width).min() < 1e-9
 

@@ -1,6 +1,6 @@
-"""The weight map: class frequencies, separation of touching cells, and both maps.
+"""Class weights, the separation of touching cells and both weight maps match their definitions.
 
-Distances to the two nearest cells are compared with brute force in `test_distances.py`.
+`test_distances.py` compares the distances to the two nearest cells with brute force.
 """
 
 from itertools import pairwise
@@ -25,7 +25,7 @@ def separated_naively(instances):
     return result
 
 
-def test_by_hand():
+def test_class_weights_by_hand():
     # 12 pixels: nine of class 0, two of class 1, one of class 2. 12/(3·9), 12/(3·2), 12/(3·1).
     labels = np.array([[0, 0, 1, 0], [0, 2, 1, 0], [0, 0, 0, 0]])
     weights = weight_map.class_weights([labels], classes=3)
@@ -34,8 +34,8 @@ def test_by_hand():
     assert weights.shape == (3,)
 
 
-def test_counts_over_the_set_not_image_by_image():
-    # Together 4 + 6 pixels, three of class 1; one image alone has nearly none, the other half.
+def test_class_weights_count_over_the_whole_set():
+    # 4 + 6 pixels, three of them of class 1; its share differs between the two images.
     images = [np.array([[0, 0, 0, 1]]), np.array([[0, 1, 0], [0, 0, 1]])]
     weights = weight_map.class_weights(images, classes=2)
     np.testing.assert_allclose(weights, [10 / 14, 10 / 6], rtol=1e-6)
@@ -75,7 +75,7 @@ def test_a_set_of_one_class():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint16])
-def test_takes_labels_of_any_integer_type_and_does_not_write_them(dtype):
+def test_accepts_labels_of_any_integer_type_and_does_not_modify_them(dtype):
     labels = np.array([[0, 1, 1], [1, 1, 1]], dtype)
     labels.flags.writeable = False
     np.testing.assert_allclose(
@@ -105,7 +105,7 @@ def test_separation_by_hand():
 
 
 @given(label_maps())
-def test_separation_equals_the_naive_loop(instances):
+def test_separation_against_a_loop(instances):
     separated = weight_map.separate(instances)
     np.testing.assert_array_equal(separated, separated_naively(instances))
     assert separated.dtype == instances.dtype
@@ -113,7 +113,7 @@ def test_separation_equals_the_naive_loop(instances):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint16, np.int64])
-def test_separation_of_the_smallest_and_the_largest_number(dtype):
+def test_separation_of_the_extreme_numbers_of_a_dtype(dtype):
     info = np.iinfo(dtype)
     most = info.max
     instances = np.array([[1, 1, 1, most, most, most, info.min, info.min]], dtype)
@@ -122,8 +122,8 @@ def test_separation_of_the_smallest_and_the_largest_number(dtype):
     assert separated.dtype == dtype
 
 
-def test_numbers_that_no_float_can_tell_apart():
-    # 64-bit numbers of segments, as large volumes have them.
+def test_64_bit_numbers_too_close_for_a_float():
+    # Large volumes have 64-bit segment numbers.
     a, b = 2**60, 2**60 + 1
     for dtype in (np.int64, np.uint64):
         instances = np.array([[a, a, a, b, b, b, 0, a]], dtype)
@@ -131,13 +131,13 @@ def test_numbers_that_no_float_can_tell_apart():
         np.testing.assert_array_equal(separated, [[a, a, 0, 0, b, b, 0, a]])
 
 
-def test_what_is_not_positive_is_background():
+def test_numbers_that_are_not_positive_are_background():
     instances = np.array([[-1, 4, -1, -5, 9, 0]])
     np.testing.assert_array_equal(weight_map.separate(instances), [[0, 4, 0, 0, 9, 0]])
 
 
 def test_paper_by_hand():
-    # The gaps hold 3 pixels, of d1 + d2 = 4, and 1 pixel, of d1 + d2 = 2; σ = 5, 2σ² = 50.
+    # A gap of 3 pixels has d1 + d2 = 4, a gap of 1 pixel has d1 + d2 = 2; σ = 5, 2σ² = 50.
     weights = weight_map.paper(np.array([[1, 1, 0, 0, 0, 2, 0, 7]]), W_C)
     wide, narrow = 1.75 + 10 * np.exp(-16 / 50), 1.75 + 10 * np.exp(-4 / 50)
     expected = [[0.5, 0.5, wide, wide, wide, 0.5, narrow, 0.5]]
@@ -145,16 +145,16 @@ def test_paper_by_hand():
     assert weights.dtype == np.float32
 
 
-def test_paper_separates_first_and_measures_to_what_is_left():
-    # Touching at columns 2 and 3, which become background: d1 + d2 = 1 + 2.
+def test_paper_separates_first_and_measures_to_the_remaining_pixels():
+    # The cells touch at columns 2 and 3, which become background: d1 + d2 = 1 + 2.
     weights = weight_map.paper(np.array([[1, 1, 1, 2, 2, 2]]), W_C, w0=3, sigma=2)
     border = 1.75 + 3 * np.exp(-9 / 8)
     np.testing.assert_allclose(weights, [[0.5, 0.5, border, border, 0.5, 0.5]], rtol=1e-7)
 
 
 def test_later_by_hand():
-    # Columns 2 and 3 become background, of d1 = 0 and d2 = 1 to the cells as they were.
-    # Column 6 lies 1 from one cell and 4 from the other, column 7 2 and 5.
+    # Columns 2 and 3 become background, with d1 = 0 and d2 = 1 to the cells before separation.
+    # Column 6 is 1 and 4 pixels away from the two cells, column 7 is 2 and 5 pixels away.
     weights = weight_map.later(np.array([[1, 1, 1, 2, 2, 2, 0, 0]]))
     expected = [
         *(1, 1),
@@ -174,7 +174,7 @@ def test_later_with_other_constants_by_hand():
 
 
 @given(label_maps())
-def test_maps_equal_the_equations_pixel_by_pixel(instances):
+def test_maps_against_the_equations_pixel_by_pixel(instances):
     separated = separated_naively(instances)
     d1, d2 = brute_force(separated)
     expected = np.where(separated > 0, 0.5, 1.75 + 4 * np.exp(-((d1 + d2) ** 2) / (2 * 3.0**2)))
@@ -188,10 +188,10 @@ def test_maps_equal_the_equations_pixel_by_pixel(instances):
 
 
 @given(label_maps())
-def test_the_border_term_is_left_out_only_where_it_is_nothing(instances):
+def test_the_border_term_is_left_out_only_where_it_is_negligible(instances):
     separated = separated_naively(instances)
     d1, d2 = brute_force(separated)
-    border = 1e6 * np.exp(-((d1 + d2) ** 2) / (2 * 0.7**2))  # from 6 pixels on below 1e-9
+    border = 1e6 * np.exp(-((d1 + d2) ** 2) / (2 * 0.7**2))  # below 1e-9 from 6 pixels on
     expected = np.where(separated > 0, 0.5, 1.75 + border)
     paper = weight_map.paper(instances, W_C, w0=1e6, sigma=0.7)
     np.testing.assert_allclose(paper, expected, rtol=1e-7)  # float32; measured: 4e-8
@@ -207,19 +207,19 @@ def test_fewer_than_two_cells_have_no_border_term():
     np.testing.assert_allclose(weight_map.later(one), [[near, 1, 1], [far, near, 1]], rtol=1e-7)
 
 
-def test_the_narrower_the_gap_the_more_it_weighs():
+def test_narrower_gaps_weigh_more():
     highest = [
         weight_map.paper(np.array([[1] * 4 + [0] * gap + [2] * 4]), W_C).max()
         for gap in range(1, 30)
     ]
     assert all(narrow > wide for narrow, wide in pairwise(highest))
-    # A border between touching cells weighs as a gap of its two pixels.
+    # A border between touching cells weighs as much as a gap of two pixels.
     touching = weight_map.paper(np.array([[1] * 5 + [2] * 5]), W_C).max()
     assert touching == highest[1]
 
 
 @pytest.mark.parametrize("draw", [lambda *a, **k: weight_map.paper(*a, W_C, **k), weight_map.later])
-def test_ignored_pixels_weigh_nothing_and_change_no_other(draw):
+def test_ignored_pixels_weigh_0_and_do_not_affect_others(draw):
     instances = discs()
     ignore = np.random.default_rng(1).random(instances.shape) < 0.3
     assert (instances[ignore] > 0).any()
@@ -229,7 +229,7 @@ def test_ignored_pixels_weigh_nothing_and_change_no_other(draw):
     np.testing.assert_array_equal(weights, np.where(ignore, 0, draw(instances)))
 
 
-def test_arguments_stay_as_they_are():
+def test_arguments_are_not_modified():
     instances, ignore, w_c = discs(), np.zeros((60, 83), bool), W_C.copy()
     before = instances.copy()
     for a in (instances, ignore, w_c):
@@ -244,7 +244,7 @@ def test_arguments_stay_as_they_are():
 @pytest.mark.parametrize(
     "bad", [np.zeros((3, 4)), np.zeros((3, 4), bool), np.zeros((3, 4, 1), int)]
 )
-def test_instances_that_are_no_map_of_integers_are_refused(map_, bad):
+def test_instances_that_are_not_a_map_of_integers_are_refused(map_, bad):
     with pytest.raises(InputError, match=r"must be integers of shape \(H, W\)") as error:
         map_(bad)
     assert str(bad.dtype) in str(error.value)

@@ -1,4 +1,4 @@
-"""Fixtures of the fast ops: every number of threads, and bands that small maps need several of."""
+"""Fixtures for the tests of fast ops: one to three threads, and small bands."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def thread_count(request, threads_as_before):
 
 @pytest.fixture
 def small_bands(monkeypatch):
-    """Make bands so small that the maps of the tests are cut into several."""
+    """Make bands so small that the test maps are cut into several."""
     monkeypatch.setattr(threads, "CACHE", 4000)
     monkeypatch.setattr(direct, "RUN", 1)
     monkeypatch.setattr(winograd, "BLOCKS", 3)

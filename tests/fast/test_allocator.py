@@ -1,4 +1,4 @@
-"""Memory that arrays free is kept for the next."""
+"""Memory freed by arrays is kept for later arrays."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""The matrix product that is added in place, by hand and against NumPy."""
+"""The in-place sum with a matrix product matches hand-computed values and NumPy."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_add_product_by_hand():
 
 
 @given(m=SIZES, k=SIZES, n=SIZES, turned=st.tuples(st.booleans(), st.booleans()))
-def test_add_product_equals_numpys_product_with_operands_transposed_or_not(m, k, n, turned):
+def test_add_product_matches_numpy_for_any_transposition(m, k, n, turned):
     rng = np.random.default_rng(0)
     y, a, b = (rng.standard_normal(s).astype(np.float32) for s in ((m, n), (m, k), (k, n)))
     exact_y, exact_a, exact_b = doubled([y, a, b])

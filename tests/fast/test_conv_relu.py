@@ -1,4 +1,4 @@
-"""The fast rectified convolution equals the definition, whatever the shape and the threads."""
+"""The fast rectified convolution equals the definition for any shape and number of threads."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, feat
         assert_equal_up_to_rounding(found, definition, 3e-5)  # sums whose terms cancel: 6e-6
 
 
-def test_a_map_that_is_a_view_of_another():
+def test_a_map_that_is_a_view():
     x, w, b, _ = draw((17, 21, 2), 3)
     turned = np.rot90(np.repeat(x, 2, axis=2)[..., ::2])
     y = conv_relu.forward(turned, w, b)
@@ -44,7 +44,7 @@ def test_a_map_that_is_a_view_of_another():
     assert_equal_up_to_rounding(conv_relu.forward(grey, w, b), expected, 3e-6)
 
 
-def test_the_gradients_of_a_map_that_is_a_view_of_another():
+def test_the_gradients_of_a_map_that_is_a_view():
     x, w, b, _ = draw((17, 21, 2), 3)
     turned = np.rot90(np.repeat(x, 2, axis=2)[..., ::2])
     y = conv_relu.forward(turned, w, b)
@@ -73,7 +73,7 @@ def test_a_wide_layer_uses_winograds_form_both_ways(monkeypatch):
     y = conv_relu.forward(x, w, b)
     dx, *_ = conv_relu.backward(dy, y, x, w)
     assert len(used) == 2
-    # Some rows by the definition: all of them would take long in float64.
+    # Check only some rows: the definition takes too long in float64 for all of them.
     rows = ops.conv_relu.forward(*doubled([x[60:70], w, b]))
     assert_equal_up_to_rounding(y[60:68], rows, 2e-5)
     dz = np.where(y > 0, dy, 0)[58:70].astype(np.float64)
@@ -81,7 +81,7 @@ def test_a_wide_layer_uses_winograds_form_both_ways(monkeypatch):
     assert_equal_up_to_rounding(dx[60:70], expected[2:12], 2e-5)
 
 
-def test_no_argument_is_written_to():
+def test_the_arguments_are_not_modified():
     x, w, b, dy = draw((16, 13, 3), 4)
     y = conv_relu.forward(x, w, b)
     read_only(x, w, b, dy, y)

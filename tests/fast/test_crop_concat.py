@@ -1,4 +1,4 @@
-"""The fast crop and concatenation equals the definition bit for bit."""
+"""The fast crop and concatenation equals its definition bit for bit."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_forward_and_backward_equal_the_definition(larger):
         np.testing.assert_array_equal(one, other)
 
 
-def test_no_argument_is_written_to():
+def test_the_arguments_are_not_modified():
     x = np.random.default_rng(0).standard_normal((16, 13, 3)).astype(np.float32)
     up = x[2:-2, 2:-1]
     read_only(x, up)

@@ -1,4 +1,4 @@
-"""The tap loop in bands against the definition."""
+"""The tap loop in bands equals the definition up to rounding."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_the_input_gradient_equals_the_definition(shape):
     assert_equal_up_to_rounding(direct.backward(dy, y, x, w)[0], expected, ROUNDING)
 
 
-def test_the_parameter_gradients_alone_equal_those_of_backward():
+def test_parameter_gradients_alone_match_backward():
     x, w, b, dy = draw((9, 12, 2), 3)
     y = direct.forward(x, w, b)
     dw, db = direct.parameter_gradients(dy, y, x, w)

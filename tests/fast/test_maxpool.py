@@ -1,4 +1,4 @@
-"""The fast max pooling equals the definition bit for bit, whatever the shape and the threads."""
+"""The fast max pooling equals the definition bit for bit, for any shape and number of threads."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, seed
     assert (argmax.dtype, dx.dtype) == (np.uint8, np.float32)
 
 
-def test_no_argument_is_written_to():
+def test_the_arguments_are_not_modified():
     x = np.random.default_rng(0).standard_normal((16, 12, 3)).astype(np.float32)
     read_only(x)
     y, argmax = maxpool.forward(x)

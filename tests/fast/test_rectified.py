@@ -1,4 +1,4 @@
-"""The rectified upstream gradient, band by band."""
+"""A band of the rectified upstream gradient has the right values and zeros around it."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("thread_count", "small_bands")
 
 @pytest.mark.parametrize("kernel", [(3, 3), (2, 4), (1, 1)])
 @pytest.mark.parametrize(("first", "n"), [(0, 3), (2, 4), (5, 6), (9, 5)])
-def test_zeros_lie_wherever_a_tap_can_reach(monkeypatch, kernel, first, n):
+def test_zeros_surround_the_band_as_far_as_a_tap_reaches(monkeypatch, kernel, first, n):
     _, w, _, dy = draw((9 + kernel[0] - 1, 7 + kernel[1] - 1, 2), 3, kernel)  # dy: (9, 7, 3)
     y = np.maximum(dy[::-1], 0)
     (kh, kw), dz = kernel, np.where(y > 0, dy, 0)

@@ -1,4 +1,4 @@
-"""Threads over bands: every row once, reproducible bits, and one BLAS thread meanwhile."""
+"""Threads process every row once, with reproducible bits and single-threaded BLAS."""
 
 import threading
 
@@ -46,7 +46,7 @@ def test_the_threads_share_the_work():
     threads.over(3, 1, lambda first, n, thread: meeting.wait())
 
 
-def test_blas_has_one_thread_meanwhile_and_its_own_number_afterwards():
+def test_blas_runs_on_one_thread_during_the_work_only():
     threads.use(2)
 
     def blas():

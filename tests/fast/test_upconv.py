@@ -1,4 +1,4 @@
-"""The fast up-convolution equals the definition, whatever the shape and the threads."""
+"""The fast up-convolution equals the definition for any shape and number of threads."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def draw(height, width, channels, features, seed):
     rng = np.random.default_rng(seed)
     shapes = (height, width, channels), (2, 2, channels, features), (features,)
     x, w, b = (rng.standard_normal(s).astype(np.float32) for s in shapes)
-    # As in the network: one half of the channels of a concatenated map.
+    # As in the network, the gradient is half of the channels of a concatenated map.
     dy = rng.standard_normal((2 * height, 2 * width, 2 * features)).astype(np.float32)
     return x, w, b, dy[..., :features]
 
@@ -33,7 +33,7 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, feat
         assert_equal_up_to_rounding(found, definition, 3e-5)  # sums whose terms cancel: 6e-6
 
 
-def test_no_argument_is_written_to():
+def test_the_arguments_are_not_modified():
     x, w, b, dy = draw(8, 13, 3, 4, seed=0)
     read_only(x, w, b, dy)
     upconv.forward(x, w, b)

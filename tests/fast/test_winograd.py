@@ -1,4 +1,4 @@
-"""Winograd's form of a convolution against the definition."""
+"""Winograd's form of a convolution equals the definition up to rounding."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_the_input_gradient_equals_the_definition(shape):
     assert_equal_up_to_rounding(winograd.input_gradient(dy, y, w), expected, ROUNDING)
 
 
-def test_what_lies_beyond_the_edge_of_a_block_does_not_count(monkeypatch):
+def test_values_beyond_the_edge_of_a_block_do_not_count(monkeypatch):
     x, w, b, _ = draw((12, 13, 2), 3)
     expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
     scratch = winograd.scratch
@@ -46,7 +46,7 @@ def test_what_lies_beyond_the_edge_of_a_block_does_not_count(monkeypatch):
         (344, 344, 16, 16, False),  #    narrow
     ],
 )
-def test_where_this_form_pays(rows, columns, channels, features, pays):
+def test_layers_for_which_this_form_is_chosen(rows, columns, channels, features, pays):
     assert winograd.pays(rows, columns, np.empty((3, 3, channels, features))) == pays
 
 

@@ -1,4 +1,4 @@
-"""Scores of numbered cells: by hand, recomputed with loops, and invariances."""
+"""Scores of numbered cells match hand-computed values and loops over cells."""
 
 import json
 from math import isnan
@@ -15,7 +15,7 @@ COUNTS = ("cells_truth", "cells_found", "cells_missed", "cells_merged", "cells_e
 
 
 def picture(rows):
-    """Read a picture of digits: . is background, a digit its cell."""
+    """Read a map: a dot is background, a digit is the number of a cell."""
     return np.array([[0 if p == "." else int(p) for p in row] for row in rows.split()], np.uint16)
 
 
@@ -29,12 +29,13 @@ def by_key(scores):
 
 
 def test_by_hand():
-    # Cell 1: 5 of 6 pixels in segment 2 of 5; 3: 4 of 4 in 4 of 5; 7: 1 of 3 in 9. 5: 2 of 4.
+    # Cell 1: IoU 5/6 with segment 2; cell 3: 4/5 with segment 4; cell 7: no match, as only 1 of its
+    # 3 pixels is in segment 9. Cell 5, in the second slice: 2/4.
     found = by_key(cells.scores(TRUTH, PROPOSALS))
     assert found["seg"].value == pytest.approx((5 / 6 + 4 / 5 + 0 + 2 / 4) / 4)
     assert found["seg"].slices[:2] == pytest.approx(((5 / 6 + 4 / 5) / 3, 1 / 2))
     assert isnan(found["seg"].slices[2])
-    # Pixels of cell in both, either: 10 and 15, 2 and 4, 0 and 1.
+    # Pixels of cell in both maps and in either, by slice: 10 and 15, 2 and 4, 0 and 1.
     assert found["iou"].value == pytest.approx(12 / 20)
     assert found["iou"].slices == pytest.approx((10 / 15, 2 / 4, 0))
     assert found["dice"].value == pytest.approx(24 / 32)
@@ -55,7 +56,7 @@ def test_by_hand():
 def test_merged_cells_share_a_segment():
     truth, proposal = picture("11.22.33.4.5"), picture("6666677.888.")
     found = by_key(cells.scores([truth], [proposal]))
-    # 6 matches 1 and 2; 3 has just half in 7; 8 matches 4 and only 4.
+    # 6 matches 1 and 2; exactly half of 3 is in 7, which is no match; 8 matches only 4.
     assert found["cells_merged"].value == 2
     assert found["cells_missed"].value == 2
     assert found["cells_extra"].value == 1
@@ -117,7 +118,7 @@ def test_recomputed_by_loops(seed, stack):
         assert sum(result[key].slices) == result[key].value
 
 
-def test_a_perfect_answer_whatever_its_numbers():
+def test_a_perfect_answer_with_other_numbers():
     renamed = [np.array([0, 9, 0, 4, 0, 1, 0, 300])[truth] for truth in TRUTH]
     found = by_key(cells.scores(TRUTH, renamed))
     assert [found[key].value for key in (*KEYS, *COUNTS)] == [1, 1, 1, 4, 4, 0, 0, 0]

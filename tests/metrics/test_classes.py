@@ -1,4 +1,4 @@
-"""Scores of several classes: by hand, and against loops over pixels."""
+"""Scores of several classes match hand-computed values and loops over pixels."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def by_key(truth, predicted, k=3):
 
 
 def test_by_hand():
-    # 10 pixels, 3 wrong. Class 0: 4 of 4 + 1 + 2, class 1: 2 of 2 + 1 + 2, class 2: 1 of 1.
+    # 3 of 10 pixels are wrong. IoU of class 0: 4/(4 + 1 + 2); class 1: 2/(2 + 1 + 2); class 2: 1/1.
     scores = by_key(TRUTH, PREDICTED)
     assert list(scores) == ["pixel_error", "mean_iou", "iou_0", "iou_1", "iou_2"]
     expected = {
@@ -24,7 +24,7 @@ def test_by_hand():
         "iou_0": (4 / 7, (1 / 3, 3 / 4)),
         "iou_1": (2 / 5, (2 / 4, 0)),
         "iou_2": (1, (1, 1)),  # neither in the truth nor predicted in the second slice
-        # Averaged over the classes that occur: over two in the second slice.
+        # The mean is over the classes that occur: two of them in the second slice.
         "mean_iou": ((4 / 7 + 2 / 5 + 1) / 3, ((1 / 3 + 2 / 4 + 1) / 3, (3 / 4 + 0) / 2)),
     }
     for key, (value, slices) in expected.items():
@@ -37,7 +37,7 @@ def test_a_perfect_segmentation():
         assert score.value == (0 if key == "pixel_error" else 1)
 
 
-def test_only_the_error_is_better_for_being_low():
+def test_lower_is_better_for_the_error_only():
     for key, score in by_key(TRUTH, PREDICTED).items():
         assert score.higher_is_better == (key != "pixel_error")
         assert score.threshold is None
@@ -66,7 +66,7 @@ def looped(truth, predicted, k):
 
 
 @given(count=st.integers(2, 5), slices=st.integers(1, 3), seed=st.integers(0, 2**32))
-def test_equals_loops_over_pixels(count, slices, seed):
+def test_scores_against_loops_over_pixels(count, slices, seed):
     rng = np.random.default_rng(seed)
     shapes = [(int(rng.integers(1, 5)), int(rng.integers(5, 9))) for _ in range(slices)]
     truth = [rng.integers(count, size=shape).astype(np.uint8) for shape in shapes]
@@ -85,6 +85,6 @@ def test_equals_loops_over_pixels(count, slices, seed):
     assert scores["mean_iou"].value == pytest.approx(np.mean(ious), abs=1e-12)
 
 
-def test_two_stacks_of_different_length_are_refused():
+def test_stacks_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match="shorter"):
         classes.scores(TRUTH, PREDICTED[:1], 3)

@@ -1,4 +1,4 @@
-"""Scores of electron microscopy: by hand, and each recomputed from its convention."""
+"""EM scores match hand-computed values and loops that follow each score's convention."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ def by_key(scores):
 
 
 def wall_with_a_gap():
-    """Two cells of 9 pixels; one pixel of the wall between them looks more like cell."""
+    """Make two cells of 9 pixels; one pixel of the wall between them looks more like cell."""
     truth = np.array([[1, 1, 1, 0, 2, 2, 2]] * 3)
     p = np.where(truth > 0, 0.95, 0.05)
     p[1, 3] = 0.45
@@ -33,7 +33,7 @@ def wall_with_a_gap():
 
 
 def cell_with_a_wall():
-    """One cell of 10 pixels; the two in its middle look more like wall."""
+    """Make one cell of 10 pixels; the two in its middle look more like wall."""
     p = np.full((2, 5), 0.95)
     p[:, 2] = 0.35
     return np.full((2, 5), 4), p
@@ -43,14 +43,14 @@ def tiny():
     return tuple(zip(wall_with_a_gap(), cell_with_a_wall(), strict=True))
 
 
-# At 0.2 the first two cells merge, at 0.5 the third is split, at 0.97 all is membrane: the cells
-# are warped to a pixel each before it deletes them.
+# At 0.2 the first two cells merge; at 0.5 the third is split; at 0.97 everything is membrane, and
+# warping shrinks each cell to one pixel, which counts as deleted.
 BY_HAND = {
     "pixel_error": (1 / 31, 2 / 31, 28 / 31),
     "challenge_pixel_error": (1 / 57, 2 / 54, 1),  # TP, FP, FN: 28, 1, 0; 26, 0, 2; 0, 0, 28
     "iou": (28 / 29, 26 / 28, 0),
     "dice": (56 / 57, 52 / 54, 0),
-    # Pairs: 36 + 36 in the truth, 153 if merged; 45 in the truth, 6 + 6 if split.
+    # Pairs in the first slice: 36 + 36 in the truth, 153 if merged; second: 45, 6 + 6 if split.
     "rand_2012": (
         1 - 2 * (72 + 45) / (72 + 45 + 153 + 45),
         1 - 2 * (72 + 12) / (72 + 45 + 72 + 12),
@@ -58,14 +58,14 @@ BY_HAND = {
     ),
     # Squares: 81 + 81 of 324; 16 + 16 + 1 + 1 of 100; 18 and 10 single pixels.
     "adapted_rand": (1 / 6, 1 - (1 + 68 / 134) / 2, 1 - (36 / 180 + 20 / 110) / 2),
-    # Thinning leaves one-pixel walls unchanged, and closes no gap.
+    # Thinning does not change one-pixel walls and closes no gaps.
     "v_rand": (5 / 6, (1 + 68 / 134) / 2, (36 / 180 + 20 / 110) / 2),
-    # One segment has no information about two cells, nor two about one; single pixels have ln 2.
+    # One segment says nothing about two cells, nor do two about one; single pixels give ln 2.
     "v_info": (1 / 2, 1 / 2, (2 * log(2) / (log(2) + log(18)) + 0) / 2),
     "warping": (1 / 31, 1 / 31, 3 / 31),
     "warping_splits_mergers": (1 / 31, 1 / 31, 0),
 }
-SLICES = {  # at the best of the three thresholds, the lowest of equal ones
+SLICES = {  # at the best of the three thresholds; the lowest if several are equal
     "pixel_error": (0.2, (1 / 21, 0)),
     "challenge_pixel_error": (0.2, (1 / 37, 0)),
     "iou": (0.2, (18 / 19, 1)),
@@ -100,7 +100,7 @@ def regions(cells):
 
 
 def grown(cells):
-    """Cells grown until lines are left, pixel by pixel in raster order within each layer."""
+    """Grow cells until only lines are left, pixel by pixel in raster order within each layer."""
     basins = {at: int(n) for at, n in np.ndenumerate(regions(cells)) if n}
     lines, grown_from = set(), list(basins)
     inside = set(np.ndindex(cells.shape))
@@ -123,13 +123,13 @@ def grown(cells):
 
 
 def segments_of(truth, proposal):
-    """Look up both segments of every pixel of true cells; proposed membrane is single pixels."""
+    """List the segments of all true cell pixels; proposed membrane counts as single pixels."""
     here = [at for at in np.ndindex(truth.shape) if truth[at]]
     return [truth[at] for at in here], [(int(proposal[at]) or ("alone", at)) for at in here]
 
 
 def sums(a, b, of):
-    """Sum over the segments of both, of the truth and of the proposal."""
+    """Sum a function of the size over the segments of the overlap, the truth and the proposal."""
     groups = (Counter(zip(a, b, strict=True)), Counter(a), Counter(b))
     return np.array([sum(of(n) for n in group.values()) for group in groups])
 
@@ -156,7 +156,7 @@ def is_simple(patch):
 
 
 def warped(truth, p, t):
-    """Flip what can be flipped, farthest from t first, column by column among equals."""
+    """Flip all flippable pixels, farthest from t first and column by column among equals."""
     source, target = np.pad(truth > 0, 1), np.pad(p > t, 1)
     distance = np.pad(np.abs(p - t).astype(np.float32), 1)
     while True:
@@ -171,7 +171,7 @@ def warped(truth, p, t):
 
 
 def splits_and_mergers(source, target):
-    """Count the pixels that split or merge cells, by the definition."""
+    """Count the pixels that split or merge cells, directly from the definition."""
     ids = np.pad(regions(source), 1)
     count = 0
     for y, x in zip(*np.nonzero(source != target), strict=True):
@@ -234,7 +234,7 @@ def draw(seed, shape, dtype=np.float32):
     truth, _ = ndimage.label(cells)
     noise = ndimage.gaussian_filter(rng.normal(size=shape), 0.7)
     p = ndimage.gaussian_filter(np.roll(cells, 1, axis=1).astype(float), 0.8) + 0.3 * noise
-    # The float32 of 0.1 is above 0.1, that of 0.7 below 0.7: thresholds are hit exactly.
+    # Rounded values hit thresholds: float32(0.1) is above 0.1, and float32(0.7) is below 0.7.
     return truth, np.clip(p.round(1), 0, 1).astype(dtype)
 
 
@@ -263,7 +263,7 @@ def test_every_score_recomputed(seed):
         assert score.threshold == THRESHOLDS[best] == best / 10
         each = [expected([one])[key] for one in rows[best]]
         np.testing.assert_allclose(score.slices, each, rtol=0, atol=1e-12)
-    # The answer is neither perfect nor useless, so that the comparison means something.
+    # The answer is neither perfect nor useless; otherwise the comparison would prove little.
     assert 0 < found["warping_splits_mergers"].value < found["warping"].value < 0.2
     assert 0.2 < found["v_rand"].value < 1
     assert found["v_rand"].value != pytest.approx(1 - found["adapted_rand"].value, rel=1e-3)
@@ -282,7 +282,7 @@ def test_a_perfect_answer():
         assert score.threshold == 0
 
 
-def test_numbers_of_cells_do_not_matter():
+def test_scores_do_not_depend_on_cell_numbers():
     truth, probabilities = draw_stack()
     rng = np.random.default_rng(0)
     renamed = []
@@ -299,15 +299,15 @@ def test_numbers_of_cells_do_not_matter():
         assert one.threshold == other.threshold
 
 
-def test_cells_are_those_that_were_numbered():
-    # Two cells that touch: joining them is a merger for the Rand scores, but not for the others.
+def test_touching_cells_with_different_numbers_stay_separate():
+    # For two touching cells, one common segment is a merger in Rand scores but not in the others.
     scores = by_key(em.scores([np.array([[1, 1, 2, 2, 2]])], [np.ones((1, 5))], (0.5,)))
     assert scores["v_rand"].value == pytest.approx(2 * 13 / (13 + 25))
     assert scores["warping"].value == scores["pixel_error"].value == 0
 
 
-def test_what_is_just_above_a_threshold_in_double_precision():
-    # The float32 nearest to 0.1 is above 0.1, that nearest to 0.7 is below 0.7.
+def test_thresholds_are_compared_in_double_precision():
+    # float32(0.1) is above 0.1, and float32(0.7) is below 0.7.
     truth, p = np.array([[1, 1, 1, 0, 2]]), np.full((1, 5), 0.1, np.float32)
     score = by_key(em.scores([truth], [p], (0.1,)))["pixel_error"]
     assert score.value == pytest.approx(1 / 5)
@@ -316,7 +316,7 @@ def test_what_is_just_above_a_threshold_in_double_precision():
     assert score.value == pytest.approx(4 / 5)
 
 
-def test_v_rand_alone_is_that_of_the_table():
+def test_v_rand_alone_matches_the_full_scores():
     truth, probabilities = draw_stack()
     assert em.v_rand(truth, probabilities) == by_key(em.scores(truth, probabilities))["v_rand"]
     assert em.v_rand(truth, probabilities, (0.3, 0.6)).by_threshold == (
@@ -325,7 +325,7 @@ def test_v_rand_alone_is_that_of_the_table():
     )
 
 
-def test_json_and_back():
+def test_json_round_trip():
     for score in em.scores(*tiny()):
         read = json.loads(json.dumps(score.to_json(), allow_nan=False))
         assert (
@@ -337,7 +337,7 @@ def test_json_and_back():
         assert all(type(x) is float for x in (score.value, *score.slices, *score.by_threshold))
 
 
-def test_conventions_are_sentences_and_say_which_thresholds():
+def test_conventions_say_how_the_threshold_is_chosen():
     for score in em.scores(*tiny()):
         assert score.convention.endswith(
             f"; the value is the {'highest' if score.higher_is_better else 'lowest'} over all t."
@@ -357,7 +357,7 @@ def test_the_number_of_processes_does_not_matter():
     assert here == there
 
 
-def test_a_failure_in_another_process_is_one_here():
+def test_an_error_in_another_process_is_raised_here():
     truth, probabilities = draw_stack()
     probabilities = (*probabilities[:2], np.array([["no", "numbers"]]))
     with pytest.raises(ValueError, match="could not convert string"):
@@ -386,7 +386,7 @@ class Pool:
     ("worth", "cores", "asked"),
     [(10**9, 8, None), (2000, 8, (3, "spawn")), (2000, 2, (2, "spawn")), (1, 1, None)],
 )
-def test_processes_are_started_where_there_is_work(worth, cores, asked):
+def test_processes_are_started_only_when_there_is_enough_work(worth, cores, asked):
     truth, probabilities = draw_stack()  # of 1227 pixels, at four thresholds
     Pool.asked = None
     with (

@@ -1,4 +1,4 @@
-"""Information scores: by hand, against the paper's formulas and scikit-image, by properties."""
+"""Information scores match hand-computed values, the paper's formulas and scikit-image."""
 
 from decimal import Decimal, localcontext
 from math import log
@@ -17,7 +17,7 @@ def v_info(truth, proposal):
 
 
 def test_a_row_by_hand():
-    # Of four pixels the truth has two and two, the proposal three and one.
+    # Of four pixels, the truth has two and two, and the proposal has three and one.
     truth, proposal = [[1, 1, 2, 2]], [[5, 5, 5, 6]]
     h_a, h_b = log(2), 3 / 4 * log(4 / 3) + 1 / 4 * log(4)
     a_given_b = 2 / 4 * log(3 / 2) + 1 / 4 * log(3)
@@ -29,7 +29,7 @@ def test_a_row_by_hand():
 
 
 def test_background_by_hand():
-    # True background is dropped: four pixels are left, of which one is alone and two are together.
+    # Four pixels are left without true background: one in segment 3, one alone, two in segment 4.
     truth, proposal = [[1, 0, 1, 2, 0, 2]], [[3, 3, 0, 4, 4, 4]]
     # H(A) = ln 2. Proposed segments of 1, 1 and 2 pixels: H(B) = 2/4 ln 4 + 2/4 ln 2 = 3/2 ln 2.
     # No segment spans two cells; cell 1 is split in half: H(B|A) = 1/2 ln 2.
@@ -37,7 +37,7 @@ def test_background_by_hand():
 
 
 def as_printed(truth, proposal):
-    """I / H(A) and I / H(B) from the probabilities p_ij, term by term (Arganda-Carreras 2015)."""
+    """Compute I / H(A), I / H(B) and F from the p_ij term by term (Arganda-Carreras 2015)."""
     n = np.count_nonzero(truth)
     p = np.zeros((truth.max() + 1, proposal.max() + 1))
     np.add.at(p, (truth.ravel(), proposal.ravel()), 1 / n)
@@ -67,7 +67,7 @@ def test_against_scikit_image(seed):
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(seed)
     truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
-    # scikit-image treats proposed background as one segment: break it up into single pixels.
+    # scikit-image treats proposed background as one segment, so split it into single pixels.
     singles = np.where(
         proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
     )
@@ -89,7 +89,7 @@ def test_a_perfect_proposal_scores_exactly_1(maps):
 
 
 @given(two_maps(), st.integers(0, 2**32 - 1))
-def test_numbers_do_not_matter(maps, seed):
+def test_scores_do_not_depend_on_the_numbers(maps, seed):
     rng = np.random.default_rng(seed)
     names = [np.concatenate([[0], 1 + rng.permutation(40)[:6]]) for _ in maps]
     renamed = [name[labels] for name, labels in zip(names, maps, strict=True)]
@@ -103,7 +103,7 @@ def test_swapping_truth_and_proposal_swaps_the_scores_without_background(maps):
 
 
 @given(two_maps())
-def test_scores_lie_between_0_and_1_and_f_between_the_others(maps):
+def test_scores_are_in_0_to_1_and_f_is_between_the_others(maps):
     precision, recall, f = v_info(*maps)
     assert 0 <= min(precision, recall) <= f + 1e-14
     assert f - 1e-14 <= max(precision, recall) <= 1
@@ -120,8 +120,8 @@ def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
     assert scores.recall == 1 > scores.precision > 0
 
 
-def test_independent_segmentations_tell_nothing():
-    # Every true cell has the same mixture of segments. Exactly 0: rounding must not make it < 0.
+def test_independent_segmentations_score_0():
+    # All true cells have the same mixture of segments. Rounding must not make the scores negative.
     rows, columns = np.indices((3, 7))
     assert v_info(rows + 1, columns + 1) == (0, 0, 0)
     assert v_info(rows // 2 + 1, columns // 3 + 1) == (0, 0, 0)
@@ -135,7 +135,7 @@ def test_one_cell():
 
 
 def test_a_cell_of_nearly_all_pixels():
-    # Entropies of 3e-6 are accurate to the last digits, although that of a whole cell would be 0.
+    # Entropies of 3e-6 are accurate to the last digits.
     n = 12_345_679
     table = segments.Table(*np.array([[1, 2, 3], [1, 1, 3], [n - 2, 1, 1]], np.int64))
     with localcontext(
@@ -149,7 +149,7 @@ def test_a_cell_of_nearly_all_pixels():
     assert precision == pytest.approx(expected, rel=1e-14)  # measured: 0
 
 
-def test_only_background_proposed_is_every_pixel_alone():
+def test_a_proposal_of_only_background_is_single_pixels():
     # H(A|B) = 0, H(B) = ln 13, H(B|A) = mean of ln a over 6, 4 and 3 pixels.
     left_open = (6 * log(6) + 4 * log(4) + 3 * log(3)) / 13
     scores = v_info(TRUTH, np.zeros_like(TRUTH))

@@ -1,4 +1,4 @@
-"""Scores of single pixels: by hand, against a loop, and what a constant answer gets."""
+"""Pixel scores match hand-computed values and loops; a constant answer scores as expected."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_by_hand():
     matrix = pixel.confusion(TRUTH, PREDICTED, classes=3)
     np.testing.assert_array_equal(matrix, [[1, 1, 0], [1, 2, 0], [0, 1, 0]])
     assert pixel.pixel_error(matrix) == pytest.approx(3 / 6)
-    # Class 0: 1 of 3, class 1: 2 of 5, class 2: none of 1.
+    # IoU of class 0: 1/3; class 1: 2/5; class 2: 0/1.
     assert pixel.mean_iou(matrix) == pytest.approx((1 / 3 + 2 / 5 + 0) / 3)
 
 
@@ -53,7 +53,7 @@ def test_a_perfect_answer():
     assert pixel.mean_iou(matrix) == 1
 
 
-def test_a_constant_answer_scores_low_however_common_its_class():
+def test_a_constant_answer_has_a_low_iou_even_for_a_common_class():
     truth = np.zeros((10, 10), int)
     truth[0, :5] = 1
     matrix = pixel.confusion(truth, np.zeros_like(truth), classes=2)
@@ -65,7 +65,7 @@ def test_a_class_that_does_not_occur_does_not_count():
     truth = np.array([[0, 0, 1, 1]])
     matrix = pixel.confusion(truth, truth, classes=5)
     assert pixel.mean_iou(matrix) == 1
-    # A class that is only predicted does count: 0 of 1; class 1 then has 1 of 2.
+    # A class that is only predicted does count, with an IoU of 0; class 1 then has 1/2.
     matrix = pixel.confusion(truth, np.array([[0, 0, 1, 4]]), classes=5)
     assert pixel.mean_iou(matrix) == pytest.approx((1 + 1 / 2 + 0) / 3)
 
@@ -80,13 +80,14 @@ def test_matrices_add_up():
 
 
 def test_iou_and_dice_of_a_class_by_hand():
-    # Class 0: 2 true, 2 predicted, 1 both. Class 1: 3, 4, 2. Class 2: 1, 0, 0.
+    # Pixels in the truth, the prediction and both: class 0: 2, 2, 1; class 1: 3, 4, 2;
+    # class 2: 1, 0, 0.
     matrix = pixel.confusion(TRUTH, PREDICTED, classes=3)
     assert [pixel.iou(matrix, k) for k in range(3)] == pytest.approx([1 / 3, 2 / 5, 0])
     assert [pixel.dice(matrix, k) for k in range(3)] == pytest.approx([2 / 4, 4 / 7, 0])
 
 
-def test_iou_and_dice_against_masks_and_precision_and_recall():
+def test_iou_and_dice_against_masks_precision_and_recall():
     rng = np.random.default_rng(3)
     truth, predicted = rng.choice(3, (2, 31, 17), p=[0.6, 0.3, 0.1])
     predicted[:20] = truth[:20]
@@ -101,18 +102,18 @@ def test_iou_and_dice_against_masks_and_precision_and_recall():
         assert pixel.iou(matrix, k) == pytest.approx(hits / either, rel=1e-14)
 
 
-def test_a_class_that_nobody_sees_is_answered_perfectly():
+def test_a_class_absent_from_truth_and_answer_scores_perfectly():
     matrix = pixel.confusion(TRUTH, TRUTH, classes=5)
     assert (pixel.iou(matrix, 4), pixel.dice(matrix, 4)) == (1, 1)
     assert pixel.challenge_error(matrix, 4) == 0
-    # A class that is only predicted, or only true, is not.
+    # A class that is only predicted, or only in the truth, scores 0.
     matrix = pixel.confusion(np.array([[0, 0, 1]]), np.array([[0, 0, 2]]), classes=3)
     assert [pixel.iou(matrix, k) for k in range(3)] == [1, 0, 0]
     assert [pixel.dice(matrix, k) for k in range(3)] == [1, 0, 0]
 
 
 def test_the_challenges_error_is_not_the_misclassification_rate():
-    # 6 pixels of cell, 4 predicted, 3 of these correct: precision 3/4, recall 1/2, F-score 3/5.
+    # 6 cell pixels, 4 predicted, 3 of them correct: precision 3/4, recall 1/2, F-score 3/5.
     truth = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
     predicted = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 0, 0]])
     matrix = pixel.confusion(truth, predicted, classes=2)

@@ -1,4 +1,4 @@
-"""Rand scores: by hand, against loops over all pairs of pixels and scikit-image, by properties."""
+"""Rand scores match hand-computed values, loops over all pairs of pixels and scikit-image."""
 
 from fractions import Fraction
 
@@ -21,8 +21,8 @@ def table(truth, proposal):
 
 
 def test_a_row_by_hand():
-    # True cells of 3 and 2 pixels. Inside them segment 1 has 2 pixels, and 2 one in each cell: its
-    # third lies on true background. The pixel of proposed background is a segment of its own.
+    # True cells of 3 and 2 pixels. Segment 1 has 2 pixels in them; segment 2 has one pixel in each
+    # cell and one on true background. The pixel of proposed background is a segment of its own.
     counts = rand.pairs(table(*ROW))
     assert counts.tolist() == [1, 3 + 1, 1 + 1]
     assert counts.dtype == np.int64
@@ -32,7 +32,8 @@ def test_a_row_by_hand():
 
 
 def test_a_map_by_hand():
-    # Cells of 6, 4, 3 pixels; 7 is 4 pixels of the first, 4 is 3 + 3 of the others, 3 are alone.
+    # Cells of 6, 4 and 3 pixels. Segment 7 has 4 pixels of the first, segment 4 has 3 + 3 of the
+    # others, and 3 pixels are segments of their own.
     assert rand.pairs(table(TRUTH, PROPOSAL)).tolist() == [6 + 3 + 3, 15 + 6 + 3, 6 + 15]
     together, truth, proposal = 16 + 9 + 9 + 3, 36 + 16 + 9, 16 + 36 + 3
     assert rand.adapted(table(TRUTH, PROPOSAL)) == (
@@ -43,7 +44,7 @@ def test_a_map_by_hand():
 
 
 def every_pair(truth, proposal, itself):
-    """Pairs of pixels of true cells that share both, the true, the proposed segment, by a loop."""
+    """Count the pairs of true cell pixels in the same segment of both maps and of each map."""
     pixels = [(t, p) for t, p in zip(truth.flat, proposal.flat, strict=True) if t]
     counts = np.zeros(3, int)
     for k, (t, p) in enumerate(pixels):
@@ -61,7 +62,7 @@ def test_pairs_are_all_pairs_of_pixels(maps):
 
 
 @given(two_maps())
-def test_adapted_is_all_ordered_pairs_with_each_pixel_and_itself(maps):
+def test_adapted_counts_ordered_pairs_including_a_pixel_with_itself(maps):
     both, truth, proposal = (int(count) for count in every_pair(*maps, itself=True))
     assume(truth)
     expected = (
@@ -77,7 +78,7 @@ def test_pairs_against_scikit_image(seed):
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(seed)
     truth, proposal = rng.integers(0, 9, (2, 31, 43)).repeat(2, axis=1)
-    # scikit-image treats proposed background as one segment: break it up into single pixels.
+    # scikit-image treats proposed background as one segment, so split it into single pixels.
     singles = np.where(
         proposal > 0, proposal, 10 + np.arange(proposal.size).reshape(proposal.shape)
     )
@@ -88,7 +89,7 @@ def test_pairs_against_scikit_image(seed):
     assert sorted([precision, recall]) == pytest.approx(sorted(others), rel=1e-12)
 
 
-def test_scores_of_several_slices_are_those_of_one_with_all_their_cells():
+def test_slices_score_like_one_slice_with_all_their_cells():
     rng = np.random.default_rng(0)
     truth, proposal = rng.integers(0, 4, (2, 3, 6, 5))
     counts = sum(rand.pairs(table(t, p)) for t, p in zip(truth, proposal, strict=True))
@@ -106,12 +107,12 @@ def both_forms(maps):
 @given(two_maps())
 def test_a_perfect_proposal_scores_exactly_1(maps):
     truth, anywhere = maps
-    proposal = np.where(truth > 0, truth + 3, anywhere)  # other numbers; on background anything
+    proposal = np.where(truth > 0, truth + 3, anywhere)  # other numbers, and anything on background
     assert both_forms((truth, proposal)) == ((1, 1, 1), (1, 1, 1))
 
 
 @given(two_maps(), st.integers(0, 2**32 - 1))
-def test_numbers_do_not_matter(maps, seed):
+def test_scores_do_not_depend_on_the_numbers(maps, seed):
     rng = np.random.default_rng(seed)
     names = [np.concatenate([[0], 1 + rng.permutation(40)[:6]]) for _ in maps]
     renamed = [name[labels] for name, labels in zip(names, maps, strict=True)]
@@ -132,15 +133,15 @@ def test_a_split_lowers_recall_alone_and_a_merger_precision_alone():
         assert scores.recall == 1 > scores.precision
 
 
-def test_only_background_proposed_is_every_pixel_alone():
-    # 13 single pixels: no pair, so none is wrong; as squares, 13 of 13 and of 36 + 16 + 9.
+def test_a_proposal_of_only_background_is_single_pixels():
+    # 13 single pixels form no pair, so no pair is wrong; as squares, 13 of 13 and of 36 + 16 + 9.
     nothing = np.zeros_like(TRUTH)
     pairs, squares = both_forms((TRUTH, nothing))
     assert pairs == (1, 0, 0)
     assert squares == (1, 13 / 61, 26 / 74)
 
 
-def test_no_pair_to_get_wrong():
+def test_maps_without_pairs():
     nothing = np.zeros_like(TRUTH)
     assert both_forms((nothing, PROPOSAL)) == ((1, 1, 1), (1, 1, 1))
     one_pixel = nothing.copy()

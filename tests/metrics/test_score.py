@@ -1,4 +1,4 @@
-"""The printed table of scores, and the best and the worst slice."""
+"""Scores are printed in aligned tables, and the best and the worst slice are found."""
 
 from math import inf, nan
 
@@ -16,10 +16,10 @@ SCORES = [
 ]
 
 
-def test_a_table():
+def test_the_table_of_scores():
     lines = score.table(SCORES)
     assert max(map(len, lines)) <= score.WIDTH
-    # Points and digits of all values are below one another.
+    # The decimal points of all values are aligned.
     assert [line[:47] for line in lines] == [
         "score                             value    at  ",
         "V_Rand, thinned                  0.9877   0.8  ",
@@ -32,7 +32,7 @@ def test_a_table():
     assert " ".join(line[47:] for line in lines[1:3]) == LONG
 
 
-def test_a_table_of_slices():
+def test_the_table_of_slices():
     assert score.slices_table(SCORES, ["0", "frame 17"]) == [
         "           V_Rand,   warping  cells in",
         "slice      thinned     error the truth       SEG",
@@ -46,10 +46,14 @@ def test_a_table_of_slices():
     [
         ((0.5, 0.2, 0.9, 0.4), True, [2, 1]),
         ((0.5, 0.2, 0.9, 0.4), False, [1, 2]),
-        ((5, 2, 9, 4), None, [1, 2]),  # a count: fewer come first
+        ((5, 2, 9, 4), None, [1, 2]),  # a count: lower values come first
         ((nan, 0.2, nan, 0.9), True, [3, 1]),
         ((nan, 0.2, nan, 0.9), False, [1, 3]),
-        ((0.9, 0.2, 0.9, 0.2), True, [2, 1]),  # the last of equally good, the first of equally bad
+        (
+            (0.9, 0.2, 0.9, 0.2),
+            True,
+            [2, 1],
+        ),  # the last of the equally good and the first of the equally bad
         ((0.9, 0.2, 0.9, 0.2), False, [3, 0]),
         ((0.7, 0.7), True, [1, 0]),
         ((0.0, -0.0), False, [1, 0]),

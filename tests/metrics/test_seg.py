@@ -1,4 +1,4 @@
-"""SEG: by hand, against a loop, and against the challenge's own program."""
+"""SEG matches hand-computed values, a loop and the challenge's own program."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from minunet.metrics import seg
 
 
 def picture(rows):
-    """Read a picture of digits: . is background, a digit its cell."""
+    """Read a map: a dot is background, a digit is the number of a cell."""
     return np.array([[0 if p == "." else int(p) for p in row] for row in rows.split()], np.uint16)
 
 
@@ -20,24 +20,24 @@ PROPOSAL = picture("2222.44 222..4. ...5... ....8..")
 
 def test_by_hand():
     # Cell 1: 6 of its 9 pixels are in segment 2, which has 7. Cell 3: 3 of 4 in 4, which has 3.
-    # Cell 7: 1 of 3 in 8, not more than half. Segment 5 lies in no cell and is not penalized.
+    # Cell 7: only 1 of 3 in 8, so no match. Segment 5 lies in no cell and is not penalized.
     np.testing.assert_allclose(seg.jaccard(TRUTH, PROPOSAL), [6 / 10, 3 / 4, 0], rtol=1e-15)
 
 
 def test_half_of_a_cell_does_not_match():
-    # 2 of 4 pixels; 3 of 4 would do.
+    # 2 of 4 pixels do not match; 3 of 4 would.
     assert seg.jaccard(picture("1111"), picture("22..")).tolist() == [0]
     assert seg.jaccard(picture("1111"), picture("222.")).tolist() == [3 / 4]
 
 
 def test_the_matching_segment_may_be_far_too_large():
-    # Half refers to the cell, not the segment: 2 of 2 pixels, in a segment of 8; both match it.
+    # More than half of the cell must be covered, not of the segment: both cells match the segment.
     np.testing.assert_allclose(
         seg.jaccard(picture("11..2222"), picture("33333333")), [1 / 4, 1 / 2]
     )
 
 
-def test_a_perfect_answer_whatever_its_numbers():
+def test_a_perfect_answer_with_other_numbers():
     renamed = np.array([0, 500, 0, 7, 0, 0, 0, 1])[TRUTH]
     assert seg.jaccard(TRUTH, renamed).tolist() == [1, 1, 1]
     assert seg.jaccard(renamed, TRUTH).tolist() == [1, 1, 1]
@@ -48,7 +48,7 @@ def test_background_is_neither_a_cell_nor_a_segment():
     assert seg.jaccard(TRUTH, nothing).tolist() == [0, 0, 0]
     assert seg.jaccard(nothing, PROPOSAL).shape == (0,)
     assert seg.jaccard(nothing, nothing).shape == (0,)
-    # Nor need it occur.
+    # Background does not have to occur.
     assert seg.jaccard(picture("1122"), picture("3344")).tolist() == [1, 1]
 
 

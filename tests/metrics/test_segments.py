@@ -1,4 +1,4 @@
-"""Regions, and the table of two segmentations: by hand, and against loops over single pixels."""
+"""Regions and the table of two segmentations match hand-computed values and loops over pixels."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from minunet.metrics import segments
 
 @st.composite
 def two_maps(draw):
-    """Two label maps of one shape, never square, with background in both."""
+    """Draw two label maps of the same non-square shape, with background in both."""
     height, width = draw(
         st.tuples(st.integers(1, 7), st.integers(1, 9)).filter(lambda s: s[0] != s[1])
     )
@@ -24,7 +24,7 @@ def two_maps(draw):
 def test_components_by_hand():
     cells = np.array([[1, 1, 0, 1, 0], [0, 1, 0, 1, 0], [0, 0, 1, 0, 1]], bool)
     numbers = segments.components(cells)
-    # Corners do not connect.
+    # Pixels that touch only at a corner are not connected.
     np.testing.assert_array_equal(numbers, [[1, 1, 0, 2, 0], [0, 1, 0, 2, 0], [0, 0, 3, 0, 4]])
     assert numbers.dtype == np.int32
     np.testing.assert_array_equal(segments.components(cells * 255), numbers)
@@ -66,7 +66,7 @@ def test_large_numbers_do_not_wrap_around():
         [2**31 - 1, 0, 2**31 - 1],
         [1, 1, 1],
     ]
-    # Numbers do not have to follow one another, and a table of them takes no room for the gaps.
+    # Numbers need not be consecutive, and gaps take no space in the table.
     assert segments.sizes(table).truth.tolist() == [1, 2, 2]
 
 
@@ -74,8 +74,8 @@ def test_sizes_by_hand():
     truth = np.array([[1, 1, 1, 1, 2, 0, 0]])
     proposal = np.array([[5, 5, 0, 0, 5, 5, 4]])
     sizes = segments.sizes(segments.contingency(truth, proposal))
-    # Two pixels of cell 1 each alone, two in segment 5, and the pixel of cell 2. Segment 5 has
-    # three pixels inside true cells, of which two and one lie in the same cell.
+    # Cell 1 has two single pixels and two pixels in segment 5; cell 2 has one pixel. Segment 5 has
+    # three pixels inside true cells: two in one cell and one in the other.
     np.testing.assert_array_equal(sizes.pixels, [2, 2, 1])
     np.testing.assert_array_equal(sizes.truth, [4, 4, 1])
     np.testing.assert_array_equal(sizes.proposal, [1, 3, 3])
@@ -100,7 +100,7 @@ def test_sizes_against_a_loop_over_pixels(maps):
     assert found == expected
 
 
-def test_the_arguments_are_not_written():
+def test_the_arguments_are_not_modified():
     truth, proposal = np.random.default_rng(0).integers(0, 4, (2, 5, 7))
     for array in (truth, proposal):
         array.flags.writeable = False

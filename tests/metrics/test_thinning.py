@@ -1,8 +1,8 @@
-"""Border thinning: by hand, against a loop that takes one pixel after the other, and by properties.
+"""Thinned borders match hand-computed ones, a loop over single pixels and scikit-image.
 
-scikit-image's watershed cannot be matched pixel for pixel: where a wall is an even number of pixels
-wide, its line lies on the side that the heap happens to serve last, and that changed with releases.
-It has to agree on all that does not depend on it: which cell a pixel falls to, and the scores.
+scikit-image's watershed cannot be matched pixel for pixel: in a wall of an even number of pixels,
+the side of its line depends on the order of a heap, which differs between releases. It has to agree
+on everything else: which cell a pixel belongs to, and the scores.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from minunet.metrics import information, rand, segments, thinning
 
 
 def picture(height, width, density, blur, seed):
-    """Cells on a share `density` of the pixels: noise for a blur of 0, thick and round above."""
+    """Draw cells on the fraction `density` of the pixels: noise if `blur` is 0, else blobs."""
     noise = np.random.default_rng(seed).random((height, width))
     smooth = ndimage.gaussian_filter(noise, blur) if blur else noise
     return smooth > np.quantile(smooth, 1 - density)
@@ -36,13 +36,13 @@ pictures = st.builds(
 @pytest.mark.parametrize(
     "cells, expected",
     [
-        # Walls of one to five pixels: of an even wall, the right half yields the line.
+        # Walls of one to five pixels; in an even wall, the line is in the right half.
         ("1.1", "1.2"),
         ("1..1", "11.2"),
         ("1...1", "11.22"),
         ("1....1", "111.22"),
         ("1.....1", "111.222"),
-        ("..1..", "11111"),  # the edge is not a cell
+        ("..1..", "11111"),  # the edge does not count as a cell
     ],
 )
 def test_a_wall_by_hand(cells, expected):
@@ -61,8 +61,9 @@ def test_a_map_by_hand():
             [1, 0, 0, 0, 0],
         ]
     )
-    # Two layers; / is line. Ties go to the upper or left one, so (1, 2) yields to (0, 2); (2, 2)
-    # joins 2, as those above and to the left of it are line by then.
+    # Two layers are grown; / is a line. The upper or left pixel comes first, so (0, 2) joins a cell
+    # before (1, 2), which becomes a line; (2, 2) joins 2 because the pixels above and to the left
+    # of it are lines by then.
     #
     #   1 . . . .        1 1 . . 2        1 1 1 / 2
     #   . . . . 2        1 . . 2 2        1 1 / 2 2
@@ -80,15 +81,16 @@ def test_a_map_by_hand():
     np.testing.assert_array_equal(thinning.thin(cells.astype(bool)), expected)
 
 
-def test_a_line_is_not_a_rival():
-    # The middle row, of one layer: 1 comes first, 3 yields to it, so 2 has no rival, 4 yields to 2.
+def test_a_pixel_next_to_a_line_still_joins_its_only_cell():
+    # The middle row is one layer: its first pixel joins 1, so the second, next to 1 and 3, is a
+    # line. The third has only 2 as a neighbour and joins it, so the fourth is a line.
     cells = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 1]])
     expected = [[1, 0, 2, 2], [1, 0, 2, 0], [0, 3, 0, 4]]
     np.testing.assert_array_equal(thinning.thin(cells), expected)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5)])
-def test_nothing_to_do(shape):
+def test_maps_with_nothing_to_thin(shape):
     np.testing.assert_array_equal(thinning.thin(np.zeros(shape, bool)), np.zeros(shape))
     np.testing.assert_array_equal(thinning.thin(np.ones(shape, bool)), np.ones(shape))
 
@@ -125,7 +127,7 @@ def test_against_a_loop_over_single_pixels(cells):
 
 
 def distances(cells):
-    """City-block distance of every pixel to every cell, (K, H, W), without any flooding."""
+    """Return the city-block distance of every pixel to every cell, (K, H, W)."""
     numbers = segments.components(cells)
     return np.array(
         [
@@ -136,24 +138,25 @@ def distances(cells):
 
 
 @given(pictures)
-def test_a_pixel_falls_to_the_cell_it_is_clearly_nearest_to(cells):
+def test_a_pixel_joins_its_clearly_nearest_cell(cells):
     distance = distances(cells[:, :13])
     if len(distance) < 2:
         return
     nearest, second = np.sort(distance, axis=0)[:2]
-    clear = second - nearest >= 2  # at one step of difference an even wall may leave its line
+    # With a difference of 1, the pixel may be the line of an even wall.
+    clear = second - nearest >= 2
     numbers = thinning.thin(cells[:, :13])
     np.testing.assert_array_equal(numbers[clear], 1 + distance.argmin(axis=0)[clear])
 
 
 @given(pictures)
-def test_lines_are_one_pixel_wide_and_all_needed(cells):
+def test_lines_are_one_pixel_wide_and_all_necessary(cells):
     numbers = thinning.thin(cells)
     ring = np.pad(numbers, 1)
     sides = np.array([ring[:-2, 1:-1], ring[1:-1, :-2], ring[1:-1, 2:], ring[2:, 1:-1]])
     # Two basins never touch.
     assert not ((sides > 0) & (numbers > 0) & (sides != numbers)).any()
-    # What belongs to none lies between two of them, or lines enclose it: it touches none at all.
+    # A pixel without a basin lies between two basins, or touches none because lines enclose it.
     highest = sides.max(axis=0)
     lowest = np.where(sides > 0, sides, np.iinfo(np.int32).max).min(axis=0)
     free = numbers == 0
@@ -171,18 +174,18 @@ def test_a_thinned_picture_is_thin(cells):
 
 
 @given(pictures)
-def test_rows_and_columns_are_treated_alike(cells):
+def test_transposing_the_cells_transposes_the_result(cells):
     np.testing.assert_array_equal(thinning.thin(cells.T) > 0, thinning.thin(cells).T > 0)
 
 
 @given(pictures)
 def test_a_perfect_proposal_stays_perfect(cells):
-    # True background is dropped, so what the cells gain there does not count.
+    # True background is ignored, so it does not matter that cells grow into it.
     table = segments.contingency(segments.components(cells), thinning.thin(cells))
     assert rand.adapted(table) == information.v_info(table) == (1, 1, 1)
 
 
-def test_a_wall_may_be_drawn_thick_but_not_broken():
+def test_a_thick_wall_scores_perfectly_but_a_broken_one_does_not():
     truth = np.ones((20, 31), bool)
     truth[:, 15] = False
     thick = truth.copy()
@@ -199,7 +202,7 @@ def test_a_wall_may_be_drawn_thick_but_not_broken():
 
 
 def watershed(cells):
-    """Thin by scikit-image: the same but for the side of a line in an even wall."""
+    """Thin with scikit-image, which differs only in the side of the line in an even wall."""
     segmentation = pytest.importorskip("skimage.segmentation")
     seeds = segments.components(cells)
     return segmentation.watershed(~cells, seeds, connectivity=1, watershed_line=True)
@@ -214,7 +217,7 @@ def test_odd_walls_against_scikit_image():
 
 
 def compare_with_scikit_image(truth, cells):
-    """Share of pixels that both number, but differently, and the differences of the scores."""
+    """Return the fraction of pixels in different cells, and the differences of the scores."""
     ours, theirs = thinning.thin(cells), watershed(cells)
     tables = [segments.contingency(segments.components(truth), each) for each in (ours, theirs)]
     v_rand, v_info = (
@@ -224,7 +227,7 @@ def compare_with_scikit_image(truth, cells):
 
 
 def mosaic(height, width, count, wall, seed):
-    """Cells around `count` random points, with walls of about `wall` pixels between them."""
+    """Draw cells around `count` random points, with walls of about `wall` pixels between them."""
     rng = np.random.default_rng(seed)
     points = spatial.KDTree(rng.uniform(0, (height, width), (count, 2)))
     distance, _ = points.query(np.moveaxis(np.indices((height, width)), 0, -1), k=2)
@@ -255,7 +258,7 @@ def test_isbi2012_against_scikit_image():
         assert v_info < 2e-4  # measured: 1.1e-4
 
 
-def test_the_argument_is_not_written():
+def test_the_argument_is_not_modified():
     cells = picture(9, 31, 0.5, 0.7, seed=0)
     cells.flags.writeable = False
     thinning.thin(cells)

@@ -1,4 +1,4 @@
-"""Simple points: all 512 patches against two other definitions, and the codes of the neighbours."""
+"""Simple points match two other definitions for all 512 patches; neighbour codes are correct."""
 
 from itertools import product
 
@@ -16,27 +16,27 @@ PATCHES = [np.reshape(bits, (3, 3)) for bits in product([0, 1], repeat=9)]
     "rows, expected",
     [
         ("... ##. ...", True),  # the end of a line
-        ("... ### ...", False),  # its middle: the line would part
-        ("... #.# ...", False),  # a gap in it: it would close
+        ("... ### ...", False),  # the middle of a line: the line would break
+        ("... #.# ...", False),  # a gap in a line: it would close
         ("#.. ##. ...", True),  # the neighbours are one piece
-        ("..# ##. ...", True),  # the piece at the corner is not touched
-        ("#.. .#. ...", False),  # nor here, and so a cell of one pixel would go
-        ("... ... ...", False),  # one would come to be
-        ("### ### ###", False),  # a hole would
-        ("### #.# ###", False),  # one would go
+        ("..# ##. ...", True),  # the piece at the corner is not affected
+        ("#.. .#. ...", False),  # a cell of one pixel would vanish
+        ("... ... ...", False),  # a new cell would appear
+        ("### ### ###", False),  # a hole would appear
+        ("### #.# ###", False),  # a hole would vanish
         ("### ### #.#", True),  # membrane would grow by a side
-        ("### ### ##.", True),  # or by a corner, which is enough for membrane
+        ("### ### ##.", True),  # or by a corner, which connects membrane
         (".## ### ##.", False),  # two pieces of membrane would join
         ("##. ##. .##", False),
     ],
 )
-def test_by_hand(rows, expected):
+def test_simple_points_by_hand(rows, expected):
     patch = np.array([[pixel == "#" for pixel in row] for row in rows.split()])
     assert topology.is_simple(patch) == expected
 
 
 def count_pieces(pixels, adjacent):
-    """Count the connected pieces of a set of pixels: flood from each that was not reached yet."""
+    """Count the connected pieces of a set of pixels by flooding."""
     pixels, pieces = set(pixels), 0
     while pixels:
         pieces += 1
@@ -62,7 +62,7 @@ def topology_of(patch):
 
 
 def crossings(patch):
-    """Count the cells that a flip of the centre joins or parts, less 1 (Yokoi et al. 1975)."""
+    """Count the crossings around the centre (Yokoi et al. 1975); a simple point has one."""
     ring = patch[[1, 0, 0, 0, 1, 2, 2, 2], [2, 2, 1, 0, 0, 0, 1, 2]].astype(int)
     return sum(ring[k] * (1 - ring[k + 1] * ring[(k + 2) % 8]) for k in (0, 2, 4, 6))
 
@@ -74,7 +74,7 @@ def test_a_flip_of_a_simple_centre_keeps_the_number_of_pieces_in_all_512_patches
         flipped[1, 1] = 1 - flipped[1, 1]
         assert topology.is_simple(patch) == (topology_of(patch) == topology_of(flipped)), patch
         simple += topology.is_simple(patch)
-    assert simple == 232  # as many as by Fiji's test
+    assert simple == 232  # the same number as in Fiji's test
 
 
 def test_against_the_number_of_crossings():
@@ -82,7 +82,7 @@ def test_against_the_number_of_crossings():
         assert topology.is_simple(patch) == (crossings(patch) == 1), patch
 
 
-def test_the_table_answers_what_the_definition_does():
+def test_the_table_matches_the_definition():
     table = topology.simple_codes()
     assert len(table) == 256
     for patch in PATCHES:

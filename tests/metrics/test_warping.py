@@ -1,4 +1,4 @@
-"""The warping error: worked out by hand, against the search written out, and what it ignores."""
+"""The warping error matches hand-computed values and a search written out step by step."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,12 @@ THRESHOLDS = np.arange(10) / 10
 
 
 def cells(rows):
-    """Read a picture: # is membrane, anything else a cell."""
+    """Read a map: # is membrane, anything else is a cell."""
     return np.array([[pixel != "#" for pixel in row] for row in rows.split()])
 
 
 def wrong(truth, answer):
-    """Count the errors of a certain answer; kinds that do not occur are left out."""
+    """Count the errors of a binary answer by kind; leave out kinds that do not occur."""
     result = warping.errors(cells(truth), cells(answer).astype(float), 0.5)
     counts = {name: count for name, count in result._asdict().items() if count}
     assert result.mismatches == sum(counts.values())
@@ -42,21 +42,21 @@ def test_a_perfect_answer():
 
 @pytest.mark.parametrize("first, last", [(1, 2), (2, 3), (1, 4), (0, 1), (0, 5)])
 def test_each_pixel_of_a_gap_in_a_thin_wall_merges(first, last):
-    # Without any one of them, the adjacent cells would touch: none can be flipped.
+    # Without any one of these pixels the two cells would touch, so none can be flipped.
     rows = TWO_CELLS.split()
     rows[first:last] = ["......."] * (last - first)
     assert wrong(TWO_CELLS, " ".join(rows)) == {"mergers": last - first}
 
 
 def test_a_gap_in_a_thick_wall_counts_by_its_length():
-    # The wall of the truth may be thinned to one pixel along the gap: 3 remain of 6.
+    # The true wall can be thinned to one pixel along the gap, so 3 of 6 pixels remain.
     truth = TWO_CELLS.replace("...#", "..##")
     answer = "..##... ....... ....... ....... ..##..."
     assert wrong(truth, answer) == {"mergers": 3}
 
 
-def test_a_wall_through_a_cell_counts_by_its_thickness_however_long():
-    # Membrane may grow into the cell from the edge, until one row holds the halves together.
+def test_a_wall_through_a_cell_counts_by_its_thickness_not_its_length():
+    # Membrane can grow into the cell from the edge, until one row connects the halves.
     assert wrong(ONE_CELL, TWO_CELLS) == {"splits": 1}
     assert wrong(ONE_CELL, TWO_CELLS.replace(".#.", "###")) == {"splits": 3}
 
@@ -69,23 +69,23 @@ def test_a_wall_through_a_cell_counts_by_its_thickness_however_long():
         "..#.... ..#.... ...#... ....#.. ....#..",  # crooked
     ],
 )
-def test_a_wall_elsewhere_or_thicker_costs_nothing(answer):
+def test_a_displaced_or_thicker_wall_costs_nothing(answer):
     assert wrong(TWO_CELLS, answer) == {}
     assert wrong(answer, TWO_CELLS) == {}
 
 
-def test_beyond_the_edge_is_membrane():
+def test_beyond_the_edge_counts_as_membrane():
     assert wrong(".....", "..#..") == {"splits": 1}
     assert wrong("..#..", ".....") == {"mergers": 1}
     assert wrong("#####", "..#..") == {"objects_added": 4}
-    # A cell may leave the edge, and come to it.
+    # A cell may retreat from the edge or grow up to it.
     assert wrong(".... .... ....", ".... .... .##.") == {}
     assert wrong(".... .... .##.", ".... .... ....") == {}
 
 
 def test_the_search_is_greedy():
-    # The wall moves to the left in the rows 0 and 3 first. In the rows 1 and 2 it then has a cell's
-    # last bridge to its left, and the other cell to its right.
+    # The wall first moves to the left in rows 0 and 3. In rows 1 and 2, the last bridge of one cell
+    # is then to its left and the other cell to its right.
     answer = "..#.... .#..... .#..... ..#.... ...#..."
     assert count_pieces(cells(answer)) == count_pieces(cells(TWO_CELLS))
     assert wrong(TWO_CELLS, answer) == {"mergers": 2, "splits": 1}
@@ -96,9 +96,9 @@ DOT = "##### ##.## ##### #####"
 BLOCK = "##### #..## #..## #####"
 
 
-def test_cells_of_their_own():
+def test_isolated_cells():
     assert wrong(NOTHING, DOT) == {"objects_added": 1}
-    # No pixel of it may be the first, so that all count.
+    # No pixel of the block can be flipped first, so all of them count.
     assert wrong(NOTHING, BLOCK) == {"objects_added": 4}
     assert wrong(DOT, NOTHING) == {"objects_deleted": 1}
     assert wrong(BLOCK, NOTHING) == {"objects_deleted": 1}  # shrinks to one pixel
@@ -126,7 +126,7 @@ def test_a_ring_that_opens_or_closes():
     [(20, 20, "holes_deleted"), (21, 20, "splits"), (20, 21, "splits"), (40, 2, "splits")],
 )
 @pytest.mark.parametrize("transposed", [False, True])
-def test_a_way_around_is_looked_for_within_20_pixels(before, after, expected, transposed):
+def test_a_detour_is_found_only_within_20_pixels(before, after, expected, transposed):
     truth = np.ones((3, before + 1 + after), bool)
     truth[1, 1:-1] = False
     answer = truth.copy()
@@ -137,17 +137,17 @@ def test_a_way_around_is_looked_for_within_20_pixels(before, after, expected, tr
     assert (getattr(result, expected), result.mismatches) == (1, 1)
 
 
-def test_a_pixel_beside_a_cell_at_a_corner():
-    # In the middle, one cell bends and another shares a corner with it: two cells among the eight.
+def test_a_pixel_touching_a_cell_at_a_corner():
+    # Two cells are among the eight neighbours; one of them touches the pixel only at a corner.
     truth = "##### ##.## #..## ###.# #####"
     assert wrong(truth, "##### ##.## #.### ###.# #####") == {"splits": 1}
-    # The dot is not its own neighbour: one cell and membrane, and that cell stays in one piece.
+    # A pixel is not its own neighbour: around the dot are membrane and one cell, in one piece.
     truth = "##### ##### ##.## ###.# #####"
     assert wrong(truth, "##### ##### ##### ###.# #####") == {"holes_deleted": 1}
 
 
-def test_one_pixel_of_membrane_among_the_eight():
-    # Not what a warping leaves, as the pixel is simple; but so the table says.
+def test_one_membrane_pixel_among_the_eight_neighbours():
+    # Warping never leaves such a pixel, because it is simple; the definition still covers it.
     warped, predicted = cells("..... .#... ..... ....."), cells("..... .#... ..#.. .....")
     assert warping.classify(warped, predicted)[2, 2] == Kind.HOLE_DELETED
     warped, predicted = cells("..... .#... ..#.. ....."), cells("..... .#... ..... .....")
@@ -155,24 +155,24 @@ def test_one_pixel_of_membrane_among_the_eight():
 
 
 def remaining(probability, threshold):
-    """Return the rows where a wall, the middle column of a cell, is missing after warping."""
+    """Return the rows in which the wall in the middle column is missing after warping."""
     truth = np.ones_like(probability, bool)
     warped = warping.warp(truth, probability, threshold)
     assert warped[:, :3].all() and warped[:, 4:].all()
     return np.flatnonzero(warped[:, 3]).tolist()
 
 
-def test_the_surest_pixels_are_flipped_first():
+def test_the_most_certain_pixels_are_flipped_first():
     probability = np.ones((5, 7))
     probability[:, 3] = 0.1
-    assert remaining(probability, 0.5) == [4]  # down the column, as all are equal
-    # Rows 0, 1, 4 and then 2 are flipped. Row 3 was inside the cell when it was its turn.
+    assert remaining(probability, 0.5) == [4]  # down the column, because all are equal
+    # Rows 0, 1, 4 and then 2 are flipped. Row 3 was still inside the cell at its turn.
     probability[2, 3] = 0.4
     assert remaining(probability, 0.5) == [3]
 
 
-def test_distances_are_single():
-    # In double precision row 0 would be the last of them, and row 3 remain.
+def test_distances_are_compared_in_single_precision():
+    # In double precision row 0 would be flipped last, and row 3 would remain.
     probability = np.ones((5, 7))
     probability[:, 3] = 0
     probability[0, 3] = 1e-9
@@ -181,7 +181,7 @@ def test_distances_are_single():
     assert remaining(probability, 0.9) == [3]
 
 
-def test_the_threshold_is_double():
+def test_the_threshold_is_compared_in_double_precision():
     tenth = np.float32(0.1)  # is 0.100000001
     assert warping.proposed_cells(np.array([[tenth]]), 0.1).tolist() == [[True]]
     assert warping.proposed_cells(np.array([[0.1]]), 0.1).tolist() == [[False]]
@@ -196,13 +196,13 @@ def crossings(patch):
 
 
 def count_pieces(image):
-    """Count the cells, and the membranes with what lies beyond the edge."""
+    """Count the cells and the pieces of membrane; beyond the edge is membrane."""
     image = np.pad(image, 1)
     return ndimage.label(image)[1], ndimage.label(~image, np.ones((3, 3)))[1]
 
 
 def search(truth, probability, threshold):
-    """Do the search as described, step by step; return the pixels in the order of their flips."""
+    """Search step by step, as described; return the pixels in the order of their flips."""
     height, width = truth.shape
     source = np.pad(truth > 0, 1)
     target = np.pad(probability, 1, constant_values=-1) > threshold
@@ -225,7 +225,7 @@ def search(truth, probability, threshold):
 
 
 def draw(seed, shape, blur):
-    """Draw cells, and an answer that moves them, blurs them, errs, and often repeats a value."""
+    """Draw cells and a shifted, blurred and noisy answer, often with repeated values."""
     rng = np.random.default_rng(seed)
     truth = ndimage.gaussian_filter(rng.normal(size=shape), blur) < 0.1
     answer = ndimage.gaussian_filter(np.roll(truth, 1, axis=1).astype(float), blur)
@@ -240,7 +240,7 @@ thresholds = st.sampled_from(THRESHOLDS)
 
 
 @given(shapes, seeds, blurs, thresholds)
-def test_against_the_search_written_out(shape, seed, blur, threshold):
+def test_against_a_step_by_step_search(shape, seed, blur, threshold):
     truth, probability = draw(seed, shape, blur)
     expected = truth.copy()
     for y, x in search(truth, probability, threshold):
@@ -254,7 +254,7 @@ def test_the_warped_truth_has_the_topology_of_the_truth(shape, seed, blur, thres
     truth, probability = draw(seed, shape, blur)
     warped = warping.warp(truth, probability, threshold)
     assert count_pieces(warped) == count_pieces(truth)
-    # It was only ever flipped towards the answer.
+    # Pixels are flipped only towards the answer.
     answer = probability > threshold
     np.testing.assert_array_equal(warped[truth == answer], truth[truth == answer])
 
@@ -305,7 +305,7 @@ def test_all_kinds_against_their_description_in_an_image_larger_than_the_window(
     assert np.all(np.sum(counts, axis=0) > 0)
 
 
-def test_a_part_of_isbi2012_against_the_search_written_out():
+def test_a_part_of_isbi2012_against_a_step_by_step_search():
     if not (DATA / "isbi2012").is_dir():
         pytest.skip(f"{DATA / 'isbi2012'} is not there")
     truth = tifffile.imread(DATA / "isbi2012" / "train-labels.tif")[7, 100:220, 50:210]

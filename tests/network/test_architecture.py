@@ -1,4 +1,4 @@
-"""The default architecture is the paper's, number for number; every field can be changed."""
+"""The default architecture is exactly the paper's, and every field can be changed."""
 
 import dataclasses
 import math
@@ -59,7 +59,7 @@ def test_every_kernel_is_followed_by_its_bias():
         assert b == w[3:]
 
 
-def test_keys_are_in_the_order_of_the_forward():
+def test_parameters_are_listed_in_forward_order():
     assert list(Architecture(depth=2).shapes()) == [
         *["contract0.w1", "contract0.b1", "contract0.w2", "contract0.b2"],
         *["contract1.w1", "contract1.b1", "contract1.w2", "contract1.b2"],
@@ -72,7 +72,7 @@ def test_keys_are_in_the_order_of_the_forward():
     ]
 
 
-def test_the_paper_is_the_default():
+def test_the_defaults_are_the_papers():
     assert dataclasses.asdict(Architecture()) == {
         "depth": 4,
         "channels": 64,

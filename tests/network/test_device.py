@@ -1,4 +1,4 @@
-"""The choice of a device and its reason; on a machine with a GPU, the network in real CuPy."""
+"""A device is chosen for a stated reason; with a GPU, the network runs in real CuPy."""
 
 import sys
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def no_cupy(monkeypatch):
 
 @pytest.fixture(params=["counts none", "raises"])
 def no_gpu(monkeypatch, request):
-    """Pretend CuPy without a GPU, or without a driver, where counting devices raises."""
+    """Pretend CuPy without a GPU, or without a driver, so that counting devices raises."""
 
     class CUDARuntimeError(RuntimeError):
         pass
@@ -40,7 +40,7 @@ def no_gpu(monkeypatch, request):
 
 @pytest.fixture
 def pretended_gpu(monkeypatch):
-    """Pretend CuPy and a GPU; its arrays are stand-ins."""
+    """Pretend CuPy with a GPU; its arrays are stand-ins."""
     runtime = SimpleNamespace(
         getDeviceCount=lambda: 1,
         getDeviceProperties=lambda number: {"name": b"Pretended 1000"},
@@ -119,7 +119,7 @@ def test_this_machine_without_a_gpu():
         device.choose("cuda")
 
 
-def test_a_dict_is_copied_to_the_device_and_back(pretended_gpu):
+def test_parameters_are_copied_to_the_device_and_back(pretended_gpu):
     tensors = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(4, dtype=np.float32)}
     assert device.to_device(tensors, "cpu") is tensors
     moved = device.to_device(tensors, "cuda")
@@ -133,11 +133,11 @@ def test_a_dict_is_copied_to_the_device_and_back(pretended_gpu):
 
 # On a GPU
 
-CLOSE = 1e-10  # relative, float64; cuBLAS adds in another order than a CPU's BLAS
+CLOSE = 1e-10  # relative, in float64; cuBLAS and a CPU's BLAS sum in different orders
 
 
 def found_gpu(cupy):
-    """Look for a GPU by using it; `device.choose` is under test here."""
+    """Look for a GPU by using it, without `device.choose`, which is being tested."""
     try:
         return float(cupy.arange(3.0).sum()) == 3
     except Exception:

@@ -1,4 +1,4 @@
-"""Initial weights: the right Gaussian for every kernel, and activations of constant size."""
+"""Initial weights have the right Gaussian in every kernel and keep activations the same size."""
 
 import math
 
@@ -8,7 +8,7 @@ import pytest
 from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
 
-# Every kernel has at least 1600 entries, so that its standard deviation can be measured.
+# Every kernel has at least 1600 entries, enough to measure its standard deviation.
 PAPER = Architecture(depth=2, channels=32, in_channels=7, classes=50)
 RELEASE = Architecture.release(depth=2, channels=32, in_channels=7, classes=50)
 
@@ -43,16 +43,16 @@ def test_spread_of_every_kernel(arch, nodes):
     for name, w in kernels.items():
         std = math.sqrt(2 / nodes[name])
         # Over n draws, the standard deviation has a relative error of 1/√(2n), the mean of 1/√n.
-        # With five times that, a correct kernel fails once in a million. Measured: at most 2.0, 1.8
+        # At five times that, a correct kernel fails once in a million. Measured: at most 2.0, 1.8
         # and 3.2 times.
         assert abs(w.std() / std - 1) < 5 / math.sqrt(2 * w.size), name
         assert abs(w.mean() / std) < 5 / math.sqrt(w.size), name
-        # A Gaussian has a kurtosis of 3, give or take √(24/n); a uniform distribution 1.8.
+        # A Gaussian has a kurtosis of 3 ± √(24/n); a uniform distribution has 1.8.
         kurtosis = np.mean((w / w.std()) ** 4)
         assert abs(kurtosis - 3) < 5 * math.sqrt(24 / w.size), name
 
 
-def test_incoming_nodes_of_the_papers_first_and_last_kernels():
+def test_incoming_nodes_of_some_kernels():
     paper, release = Architecture(), Architecture.release()
     for arch, name, nodes in [
         (paper, "contract0.w1", 9),
@@ -107,11 +107,11 @@ def test_no_two_kernels_are_equal():
 
 
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_activations_keep_their_size_through_the_net(variant):
-    # Section 3.2: "each feature map in the network has approximately unit variance". Only
-    # approximately: a pooling keeps the largest of four, and the paper's up-convolution doubles the
-    # mean square without a ReLU to halve it. After these 14 convolutions, 1/N in place of 2/N would
-    # leave a hundredth, and C in place of 9·C would give a million times as much.
+def test_activations_keep_their_size_through_the_network(variant):
+    # Section 3.2: "each feature map in the network has approximately unit variance". It is only
+    # approximate: a pooling keeps the largest of four, and the paper's up-convolution doubles the
+    # mean square without a ReLU to halve it. After these 14 convolutions, 1/N instead of 2/N would
+    # leave a hundredth, and C instead of 9·C would give a million times as much.
     arch = Architecture(depth=3, channels=16, variant=variant)
     x = np.random.default_rng(3).standard_normal((92, 100, 1))
     stages = ["contract0", "contract1", "contract2", "bottom", "expand2", "expand1", "expand0"]

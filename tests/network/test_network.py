@@ -1,4 +1,4 @@
-"""A network ready to run: what it computes from a tile, and on which device."""
+"""A network computes the logits of a tile on the device of its parameters."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def draw(dtype=np.float32):
     return initialization.gaussian(ARCH, rng, dtype), rng.random((24, 28, 3)).astype(dtype)
 
 
-def test_logits_are_those_of_the_unet():
+def test_logits_match_the_unet():
     params, tile = draw()
     expected, _ = unet.forward(params, tile, ARCH)
     np.testing.assert_array_equal(Network(params, ARCH).logits(tile), expected)

@@ -1,4 +1,4 @@
-"""Sizes along the U: the numbers of Figure 1, any depth against brute force, and the cost."""
+"""Sizes and costs along the U match Figure 1, and brute force at any depth."""
 
 from itertools import islice
 
@@ -56,7 +56,7 @@ def test_margins():
     assert sizes.output_size(348, depth=3) == 260
 
 
-def test_what_is_cropped_from_each_skip():
+def test_crop_of_each_skip_connection():
     walk = dict(sizes.stages(572, depth=4))
     offsets = []
     for level in (3, 2, 1, 0):
@@ -72,7 +72,7 @@ def test_what_is_cropped_from_each_skip():
 
 
 def brute_force(size, depth):
-    """Output size of a tile: shrink, halve and double one number; None where that fails."""
+    """Compute the output size of a tile step by step; return None if the tile is not valid."""
     s = size
     for _ in range(depth):
         s = s - 2 - 2
@@ -87,7 +87,7 @@ def brute_force(size, depth):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
-def test_the_rule_is_brute_force_at_every_depth(depth):
+def test_sizes_against_brute_force_at_every_depth(depth):
     valid = [size for size in range(1, 700) if brute_force(size, depth)]
     assert list(islice(sizes.valid_sizes(depth), len(valid))) == valid
     for size in range(-3, 700):
@@ -129,7 +129,7 @@ def test_both_sides_and_the_channels_of_a_tile_are_checked():
 
 # The cost of every arrow
 
-# (side of the result, taps that each pixel of it sees, channels in, channels out): Figure 1, by eye
+# (side of the result, taps for each of its pixels, channels in, channels out), read off Figure 1
 LAYERS = [
     *[(570, 9, 1, 64), (568, 9, 64, 64)],
     *[(282, 9, 64, 128), (280, 9, 128, 128)],
@@ -159,8 +159,8 @@ def test_the_table_of_figure_1(arch):
     assert sum(row.parameters for row in rows) == arch.parameters()
     assert sum(row.parameters > 0 for row in rows) == 23
     printed = [size for _, sizes in FIGURE1 for size in sizes]
-    # A stage's first size is that of the tile, of the pooled map or of the up-convolution, which
-    # the concatenation repeats.
+    # The first size of a stage is that of the tile, the pooled map or the up-convolution; the
+    # concatenation repeats it.
     repeats = [row for row in rows if row.arrow.startswith("copy")]
     assert [row.size for row in repeats] == [56, 104, 200, 392]
     assert [row.size for row in rows if row not in repeats] == [*printed, 388]
@@ -188,12 +188,12 @@ def test_channels_of_figure_1():
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_memory_is_what_a_training_pass_keeps(arch):
+def test_memory_matches_what_a_training_pass_keeps(arch):
     size = list(islice(sizes.valid_sizes(arch.depth), 2))[1]
     rng = np.random.default_rng(0)
     x = rng.random((size, size, arch.in_channels), dtype=np.float32)
     _, activations = unet.forward(initialization.gaussian(arch, rng), x, arch, rng=rng)
-    # A map that two names share, or a window of another, keeps the memory of its owner, once.
+    # Views and maps with two names share the memory of their owner, which counts once.
     owners = [a if a.base is None else a.base for a in activations.values()]
     kept = sum(owner.nbytes for owner in {id(owner): owner for owner in owners}.values())
     assert sum(row.memory for row in sizes.figure1(arch, size)) == kept
@@ -209,7 +209,7 @@ def test_flop_and_parameters_of_any_network(arch):
         assert row.stage == name.split(".")[0]
         assert row.channels == w[3]
         assert row.parameters == np.prod(w) + w[3]
-        # Convolution or up-convolution: each weight is used at each pixel of the smaller map.
+        # In both kinds of convolution, each weight is used once per pixel of the smaller map.
         pixels = row.size**2 // (4 if w[0] == 2 else 1)
         assert row.flop == 2 * np.prod(w) * pixels
 

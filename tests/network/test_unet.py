@@ -1,4 +1,4 @@
-"""The whole network: PyTorch as oracle, dropout, the graph, equivariance, invalid input."""
+"""The whole network agrees with PyTorch, and its dropout, graph and equivariance are correct."""
 
 from itertools import islice
 
@@ -85,14 +85,14 @@ def test_dropout_acts_only_at_the_end_of_the_contracting_path(depth, variant):
     a2, mask = whole[f"contract{depth - 1}.a2"], dropped[f"contract{depth - 1}.mask"]
     np.testing.assert_array_equal(dropped[f"contract{depth - 1}.a2"], a2 * mask)
     assert set(np.unique(mask)) == {0, 2}
-    # Half are dropped, within five standard deviations.
+    # Half of the values are dropped, within five standard deviations.
     assert abs(np.mean(mask == 0) - 0.5) < 5 * 0.5 / np.sqrt(mask.size)
     # Each channel has its own mask.
     assert not np.array_equal(mask[..., 0], mask[..., 1])
 
 
 @VARIANTS
-def test_the_skip_carries_the_dropped_map_across_and_down(variant):
+def test_the_dropped_map_goes_both_across_and_down(variant):
     arch = small(2, variant)
     problem = Problem(arch, seed=7)
     _, _, activations = problem.forward(problem.params)
@@ -128,7 +128,7 @@ def test_dropout_needs_both_a_generator_and_a_rate():
 
 
 @VARIANTS
-def test_the_activations_are_those_documented(variant):
+def test_the_activations_match_the_documentation(variant):
     _, activations = unet.forward(*tile_of(small(2, variant)))
     ups = [["expand1.up"], ["expand0.up"]] if variant == "release" else [[], []]
     assert set(activations) == {
@@ -279,7 +279,7 @@ def test_a_tile_of_another_dtype_than_the_parameters_is_refused():
 
 @VARIANTS
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_forward_that_remembers_nothing_has_the_same_logits(variant, dtype):
+def test_forward_without_activations_has_the_same_logits(variant, dtype):
     arch = small(2, variant)
     rng = np.random.default_rng(0)
     params = {name: w.astype(dtype) for name, w in draw_params(arch, rng).items()}

@@ -1,4 +1,4 @@
-"""Gradients of the whole network, tensor by tensor; the check must find planted faults."""
+"""All gradients of the network are correct, and the check finds planted faults."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, re
 
 
 def pieces(activations):
-    """Identify a piece of the piecewise smooth energy: the choice of every ReLU and pooling."""
+    """Return the choices of all ReLUs and poolings; while they do not change, E is smooth."""
     return [
         a if name.endswith("argmax") else a > 0
         for name, a in activations.items()
@@ -20,10 +20,10 @@ def pieces(activations):
 
 
 def directional_derivative(problem, name, direction):
-    """Compute the energy's central difference along a direction of one parameter, off kinks.
+    """Compute a central difference of the energy along a direction of one parameter.
 
     Some of the hundred thousand ReLUs are closer to their kink than any fixed step, so the step
-    shrinks until both ends lie on one smooth piece.
+    shrinks until both ends lie on the same smooth piece.
     """
     for step in (1e-5, 1e-6, 1e-7):
         energies, ends = [], []
@@ -70,7 +70,7 @@ def test_every_gradient_of_unusual_networks():
     assert_gradients(Problem(Architecture.release(depth=1, channels=5, dropout=0.2), seed=3))
 
 
-# The check itself: faults as in real backwards must fail
+# The check itself: realistic faults in a backward pass must fail
 
 conv, up = conv2d.backward, upconv.backward
 crop, pool, entropy = crop_concat.backward, maxpool.backward, cross_entropy.backward

@@ -1,4 +1,4 @@
-"""What the activations of a tile cost: a training step frees them stage by stage."""
+"""A training step frees the activations of a tile stage by stage."""
 
 import weakref
 
@@ -17,7 +17,7 @@ STAGES = ["expand0", "expand1", "bottom", "contract1", "contract0"]  # in the ba
 
 @pytest.fixture
 def alive_at_each_convolution(monkeypatch):
-    """List, for each backward of a convolution, the names of the activations that are in memory."""
+    """List the activations in memory at each backward pass of a convolution."""
     forward, backward = unet.forward, conv_relu.backward
     references, found = {}, []
 
@@ -36,7 +36,7 @@ def alive_at_each_convolution(monkeypatch):
 
 
 def start(variant):
-    """Make the state and the tile of a training step in float32."""
+    """Make the state and the tile for a training step in float32."""
     arch = Architecture(depth=2, channels=3, variant=variant)
     rng = np.random.default_rng(0)
     params = initialization.gaussian(arch, rng)
@@ -52,9 +52,7 @@ def stages(names):
 
 
 @VARIANTS
-def test_a_training_step_frees_each_stage_once_its_gradients_are_known(
-    variant, alive_at_each_convolution
-):
+def test_a_training_step_frees_each_stage_after_its_gradients(variant, alive_at_each_convolution):
     loop.step(*start(variant), learning_rate=0.01, momentum=0.9)
     each_stage = alive_at_each_convolution[::2]  # a stage has two convolutions
     assert [stages(names) for names in each_stage] == [STAGES[k:] for k in range(len(STAGES))]
@@ -68,7 +66,7 @@ def test_a_backward_keeps_all_activations_by_default(alive_at_each_convolution):
 
 
 @pytest.mark.parametrize("remember", [True, False])
-def test_the_map_from_below_is_gone_before_the_convolutions_beside_it(monkeypatch, remember):
+def test_the_map_from_below_is_freed_before_the_convolutions_above_it(monkeypatch, remember):
     from_below, alive = [], []
     upconv, convolve = unet.fast.upconv.forward, conv_relu.forward
 

@@ -1,4 +1,4 @@
-"""Unpadded convolution: the five tests of every op, and its memory."""
+"""Unpadded convolution passes the five tests of every op and needs little memory."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ KERNELS = st.sampled_from([(1, 1), (2, 2), (3, 3), (2, 3), (3, 1)])
 
 @st.composite
 def convolutions(draw):
-    """Draw x, w, b and an upstream gradient; the sizes of x all differ, and so do those of y."""
+    """Draw x, w, b and an upstream gradient; the sizes of x are distinct, as are those of y."""
     (rows, columns, c, o), (kh, kw) = draw(sizes(4)), draw(KERNELS)
     height, width = rows + kh - 1, columns + kw - 1
     assume(len({height, width, c, o}) == 4)
@@ -53,7 +53,7 @@ def test_forward_by_hand():
 
 
 def test_forward_by_hand_with_channels():
-    x = np.array([[[1, 10], [2, 20], [3, 30]]], float)  # one row, three pixels, two channels
+    x = np.array([[[1, 10], [2, 20], [3, 30]]], float)  # one row of three pixels with two channels
     w = np.array([[[[1, 0, 1], [0, 1, 1]], [[0, 0, 5], [0, 0, 0]]]], float)  # (1, 2, 2, 3)
     b = np.array([0.0, 0.0, 1000.0])
     # Features: the first channel; the second; their sum and five times the next pixel's first.
@@ -65,9 +65,9 @@ def test_backward_by_hand():
     w = np.array([[1, 0, -1], [2, 0, 3]], float)[..., np.newaxis, np.newaxis]
     dy = np.array([[1, 0], [0, 10]], float)[..., np.newaxis]
     dx, dw, db = conv2d.backward(dy, x, w)
-    # The kernel, added where each of the two pixels read its input; ten times for the second.
+    # The kernel is added at the window of each of the two pixels, ten times for the second.
     np.testing.assert_array_equal(dx[..., 0], [[1, 0, -1, 0], [2, 10, 3, -10], [0, 20, 0, 30]])
-    # The window of the first pixel, and ten times the window of the second.
+    # The window of the first pixel plus ten times the window of the second.
     np.testing.assert_array_equal(dw[..., 0, 0], [[61, 72, 83], [105, 116, 127]])
     np.testing.assert_array_equal(db, [11])
 
@@ -76,7 +76,7 @@ def test_backward_by_hand():
 
 
 @given(convolutions())
-def test_forward_is_the_naive_loop(arrays):
+def test_forward_against_a_loop(arrays):
     x, w, b, dy = arrays
     kh, kw, _, _ = w.shape
     y = np.zeros_like(dy)
@@ -86,7 +86,7 @@ def test_forward_is_the_naive_loop(arrays):
 
 
 @given(convolutions())
-def test_forward_and_backward_are_scipy_correlations(arrays):
+def test_forward_and_backward_against_scipy(arrays):
     x, w, b, dy = arrays
     y, dx, dw = np.zeros_like(dy) + b, np.zeros_like(x), np.zeros_like(w)
     for c, o in np.ndindex(w.shape[2:]):
@@ -99,7 +99,7 @@ def test_forward_and_backward_are_scipy_correlations(arrays):
 
 
 @given(convolutions())
-def test_forward_and_backward_are_pytorch(arrays):
+def test_forward_and_backward_against_pytorch(arrays):
     torch = pytest.importorskip("torch")
     x, w, b, dy = arrays
     tx, tw, tb = (torch.tensor(array, requires_grad=True) for array in (x, w, b))
@@ -169,9 +169,9 @@ def test_contract(dtype):
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_only_one_tap_at_a_time_needs_memory():
-    # A copy of the map for each of nine taps would be 9 maps. Measured, in maps: 0.9 forward, 1.0
-    # backward.
+def test_memory_is_needed_for_one_tap_at_a_time():
+    # A copy of the map for each of the nine taps would be 9 maps. Measured, in maps: 0.9 forward,
+    # 1.0 backward.
     x, w, b, dy = random_arrays((602, 23, 12, 12), (3, 3), seed=0)
     assert extra_memory(lambda: conv2d.forward(x, w, b)) < 1.5 * x.nbytes
     assert extra_memory(lambda: conv2d.backward(dy, x, w)) < 1.5 * x.nbytes

@@ -1,4 +1,4 @@
-"""Rectified convolution: the tests of every op, without the adjoint (it is not linear)."""
+"""Rectified convolution passes the tests of every op but the adjoint, as it is not linear."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ KINK = 1e-3
 
 @st.composite
 def convolutions(draw):
-    """Draw x, w, b and an upstream gradient; the sizes of x all differ, and so do those of y."""
+    """Draw x, w, b and an upstream gradient; the sizes of x are distinct, as are those of y."""
     (rows, columns, c, o), (kh, kw) = draw(sizes(4)), draw(KERNELS)
     height, width = rows + kh - 1, columns + kw - 1
     assume(len({height, width, c, o}) == 4)
@@ -60,10 +60,10 @@ def test_backward_by_hand():
     y = np.array([[5, 0], [0, 7]], float)[..., np.newaxis]
     dy = np.array([[1, 1000], [1000, 10]], float)[..., np.newaxis]
     dx, dw, db = conv_relu.backward(dy, y, x, w)
-    # Where y is 0 the upstream gradient stops. The kernel, added where the other two pixels read
-    # their input; ten times for the second.
+    # The upstream gradient stops where y is 0. The kernel is added at the windows of the other two
+    # pixels, ten times for the second.
     np.testing.assert_array_equal(dx[..., 0], [[1, 0, -1, 0], [2, 10, 3, -10], [0, 20, 0, 30]])
-    # The window of the first pixel, and ten times the window of the second.
+    # The window of the first pixel plus ten times the window of the second.
     np.testing.assert_array_equal(dw[..., 0, 0], [[61, 72, 83], [105, 116, 127]])
     np.testing.assert_array_equal(db, [11])
 
@@ -72,14 +72,14 @@ def test_backward_by_hand():
 
 
 @given(convolutions())
-def test_forward_is_the_naive_loop(arrays):
+def test_forward_against_a_loop(arrays):
     x, w, b, _ = arrays
     z = naive(x, w, b)
     assert_close(conv_relu.forward(x, w, b), np.where(z > 0, z, 0))
 
 
 @given(convolutions())
-def test_forward_and_backward_are_scipy_correlations(arrays):
+def test_forward_and_backward_against_scipy(arrays):
     x, w, b, dy = arrays
     z, dx, dw = np.zeros_like(dy) + b, np.zeros_like(x), np.zeros_like(w)
     for c, o in np.ndindex(w.shape[2:]):
@@ -96,7 +96,7 @@ def test_forward_and_backward_are_scipy_correlations(arrays):
 
 
 @given(convolutions())
-def test_forward_and_backward_are_pytorch(arrays):
+def test_forward_and_backward_against_pytorch(arrays):
     torch = pytest.importorskip("torch")
     x, w, b, dy = arrays
     tx, tw, tb = (torch.tensor(array, requires_grad=True) for array in (x, w, b))

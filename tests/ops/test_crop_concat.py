@@ -1,4 +1,4 @@
-"""Copy and crop, then concatenate: the tests of every op."""
+"""Copy, crop and concatenate pass the tests of every op."""
 
 import itertools
 
@@ -20,7 +20,7 @@ from minunet.gradcheck import adjoint_gap, check_gradients
 from minunet.ops import crop_concat
 
 SIZES = sizes(4)  # height and width of `up`, channels of `up` and of `skip`
-MARGINS = st.sampled_from(list(itertools.permutations(range(5), 2)))  # cut at the top; on the left
+MARGINS = st.sampled_from(list(itertools.permutations(range(5), 2)))  # cropped rows, columns
 
 
 def draw(size, margins, seed):
@@ -45,7 +45,7 @@ def test_forward_by_hand():
         ],
         float,
     )[..., np.newaxis]
-    # One row is cut at the top and bottom, two columns on the left and right; `up` comes first.
+    # One row is cropped at the top and bottom, two columns at the left and right; `up` comes first.
     np.testing.assert_array_equal(crop_concat.forward(up, skip), [[[1, 22], [2, 23], [3, 24]]])
 
 
@@ -62,7 +62,7 @@ def test_backward_by_hand():
 
 
 @given(SIZES, MARGINS, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(size, margins, seed):
+def test_forward_and_backward_against_a_loop(size, margins, seed):
     up, skip, dy = draw(size, margins, seed)
     (_, _, c_up, _), (top, left) = size, margins
     y, dup, dskip = np.zeros_like(dy), np.zeros_like(up), np.zeros_like(skip)
@@ -79,7 +79,7 @@ def test_forward_and_backward_are_the_naive_loop(size, margins, seed):
 
 
 @given(SIZES, MARGINS, SEEDS)
-def test_forward_and_backward_are_pytorch(size, margins, seed):
+def test_forward_and_backward_against_pytorch(size, margins, seed):
     torch = pytest.importorskip("torch")
     up, skip, dy = draw(size, margins, seed)
     (height, width, _, _), (top, left) = size, margins

@@ -1,4 +1,4 @@
-"""The energy: the tests of every op, its sign, its weights, and activations of ±1e4."""
+"""The energy passes the tests of every op, has the right sign and weights, and is stable."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def draw(size, seed):
 
 # By hand -----------------------------------------------------------------------------------------
 
-# Two classes: activations (0, 0) give p = (1/2, 1/2), activations (0, ln 3) give p = (1/4, 3/4).
+# Two classes: logits (0, 0) give p = (1/2, 1/2), logits (0, ln 3) give p = (1/4, 3/4).
 LOGITS = np.array([[[0, 0], [0, LN3], [0, LN3]], [[7, 7], [LN3, 0], [0, 0]]])
 LABELS = np.array([[0, 0, 1], [1, 1, 0]])
 WEIGHTS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 0.0]])
@@ -101,7 +101,7 @@ def test_a_pixel_of_weight_0_does_not_count():
 
 
 @PRECISIONS
-def test_activations_of_1e4_reach_their_limits_exactly(dtype):
+def test_logits_of_1e4_reach_their_limits_exactly(dtype):
     logits = np.array([[[1e4, -1e4], [1e4, -1e4], [-1e4, 1e4]]], dtype)
     labels = np.array([[0, 1, 1]])
     log_p = cross_entropy.log_softmax(logits)
@@ -119,7 +119,7 @@ def test_activations_of_1e4_reach_their_limits_exactly(dtype):
 @PRECISIONS
 @pytest.mark.parametrize("activation", [1e4, -1e4])
 @pytest.mark.parametrize("classes", [2, 5])
-def test_equal_activations_of_1e4_give_the_same_as_zeros(dtype, activation, classes):
+def test_equal_logits_of_1e4_give_the_same_result_as_zeros(dtype, activation, classes):
     logits, labels = np.full((1, 2, classes), activation, dtype), np.array([[0, classes - 1]])
     energy, p = cross_entropy.forward(logits, labels, np.ones((1, 2), dtype))
     assert energy == pytest.approx(2 * np.log(classes), rel=1e-6)  # measured: 4e-8, float32
@@ -127,7 +127,7 @@ def test_equal_activations_of_1e4_give_the_same_as_zeros(dtype, activation, clas
 
 
 @given(SIZES, SEEDS)
-def test_adding_a_constant_to_every_activation_of_a_pixel_changes_nothing(size, seed):
+def test_adding_a_constant_to_all_logits_of_a_pixel_changes_nothing(size, seed):
     logits, _, weights = draw(size, seed)
     shifted = logits + 1000 * weights[..., np.newaxis]
     np.testing.assert_allclose(
@@ -141,7 +141,7 @@ def test_adding_a_constant_to_every_activation_of_a_pixel_changes_nothing(size, 
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(size, seed):
+def test_forward_and_backward_against_a_loop(size, seed):
     logits, labels, weights = draw(size, seed)
     energy, p, dlogits = 0.0, np.zeros_like(logits), np.zeros_like(logits)
     for r, c in np.ndindex(labels.shape):
@@ -157,13 +157,13 @@ def test_forward_and_backward_are_the_naive_loop(size, seed):
 
 
 @given(SIZES, SEEDS)
-def test_log_softmax_is_scipy(size, seed):
+def test_log_softmax_against_scipy(size, seed):
     logits, _, _ = draw(size, seed)
     assert_close(cross_entropy.log_softmax(logits), special.log_softmax(logits, axis=-1))
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_pytorch(size, seed):
+def test_forward_and_backward_against_pytorch(size, seed):
     torch = pytest.importorskip("torch")
     logits, labels, weights = draw(size, seed)
     tlogits = torch.tensor(logits, requires_grad=True)
@@ -210,7 +210,7 @@ def test_contract(dtype, integer):
     assert_like(dlogits, logits)
 
 
-def test_a_weight_map_in_float64_leaves_the_gradient_in_float32():
+def test_the_gradient_stays_float32_with_a_float64_weight_map():
     logits, labels, weights = draw(((3, 4), 5), seed=0)
     logits = logits.astype(np.float32)
     _, p = cross_entropy.forward(logits, labels, weights)

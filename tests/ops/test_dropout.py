@@ -1,4 +1,4 @@
-"""Dropout: the tests of every op, and the statistics of its mask."""
+"""Dropout passes the tests of every op, and its mask has the right statistics."""
 
 import numpy as np
 import pytest
@@ -28,13 +28,13 @@ def draw(size, seed):
 
 
 class Draws:
-    """A generator with prescribed draws."""
+    """A generator that returns prescribed numbers."""
 
     def __init__(self, values):
         self.values = np.array(values)
 
     def random(self, shape, dtype=np.float64):
-        """Return the prescribed numbers in place of `Generator.random`'s."""
+        """Return the prescribed numbers instead of random ones."""
         return self.values.astype(dtype).reshape(shape)
 
 
@@ -54,7 +54,7 @@ def test_forward_and_backward_by_hand():
 # The mask ----------------------------------------------------------------------------------------
 
 
-def test_the_same_seed_draws_the_same_mask_in_either_precision():
+def test_the_same_seed_draws_the_same_mask_in_both_precisions():
     x = np.ones((7, 5, 3))
     masks = [
         dropout.forward(x.astype(dtype), 0.5, np.random.default_rng(seed))[1]
@@ -95,7 +95,7 @@ def test_the_rate_is_the_fraction_dropped(rate):
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.75])
 def test_the_expectation_is_preserved(rate):
-    # The mean over n draws has a standard deviation of √(rate / (1-rate) / n); five are allowed.
+    # The mean over n draws has a standard deviation of √(rate / (1-rate) / n); allow five of them.
     n = 40 * 50 * 30
     y, _ = dropout.forward(np.ones((40, 50, 30)), rate, np.random.default_rng(0))
     assert abs(y.mean() - 1) <= 5 * np.sqrt(rate / (1 - rate) / n)
@@ -112,7 +112,7 @@ def test_elements_are_dropped_independently():
 
 
 @given(SIZES, RATES, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(size, rate, seed):
+def test_forward_and_backward_against_a_loop(size, rate, seed):
     x, dy, rng = draw(size, seed)
     y, mask = dropout.forward(x, rate, rng)
     dx = dropout.backward(dy, mask)
@@ -123,7 +123,7 @@ def test_forward_and_backward_are_the_naive_loop(size, rate, seed):
 
 
 @given(SIZES, RATES, SEEDS)
-def test_backward_is_pytorch_under_its_mask(size, rate, seed):
+def test_backward_against_pytorch_with_its_mask(size, rate, seed):
     torch = pytest.importorskip("torch")
     torch.manual_seed(seed)
     x, dy, _ = draw(size, seed)
@@ -139,7 +139,7 @@ def test_backward_is_pytorch_under_its_mask(size, rate, seed):
 
 
 @given(SIZES, SEEDS)
-def test_backward_is_the_adjoint_under_a_fixed_mask(size, seed):
+def test_backward_is_the_adjoint_for_a_fixed_mask(size, seed):
     x, u, _ = draw(size, seed)
     mask = dropout.forward(x, 0.2, np.random.default_rng(seed))[1]
     if not np.any(mask):  # a small map can lose every element

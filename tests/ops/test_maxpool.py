@@ -1,4 +1,4 @@
-"""2x2 max pooling: ties, and the tests of every op, without the adjoint (it is not linear)."""
+"""2x2 max pooling resolves ties and passes the tests of every op but the adjoint (not linear)."""
 
 import itertools
 
@@ -42,7 +42,7 @@ def test_forward_and_backward_by_hand():
     )
 
 
-def test_channels_are_pooled_on_their_own_by_hand():
+def test_channels_are_pooled_independently():
     x = np.array([[[1, 40], [2, 30]], [[3, 20], [4, 10]]], float)
     y, argmax = maxpool.forward(x)
     np.testing.assert_array_equal(y, [[[4, 40]]])
@@ -73,7 +73,7 @@ def test_the_first_of_the_four_wins_every_tie():
 
 
 @given(HALVES, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(half, seed):
+def test_forward_and_backward_against_a_loop(half, seed):
     x, dy = draw(half, seed)
     y, dx = np.zeros_like(dy), np.zeros_like(x)
     for r, c, channel in np.ndindex(half):
@@ -87,7 +87,7 @@ def test_forward_and_backward_are_the_naive_loop(half, seed):
 
 
 @given(HALVES, SEEDS)
-def test_forward_and_backward_are_pytorch(half, seed):
+def test_forward_and_backward_against_pytorch(half, seed):
     torch = pytest.importorskip("torch")
     x, dy = draw(half, seed)
     tx = torch.tensor(x, requires_grad=True)

@@ -1,4 +1,4 @@
-"""Rectified linear unit: the tests of every op, without the adjoint (it is not linear)."""
+"""The rectified linear unit passes the tests of every op but the adjoint, as it is not linear."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_forward_and_backward_by_hand():
     dy = np.array([[10, 20, 30], [-40, -50, -60]], float)[..., np.newaxis]
     y = relu.forward(x)
     np.testing.assert_array_equal(y[..., 0], [[0, 4, 0], [5, 0, 7]])
-    # At the kink the gradient is 0; a negative gradient passes like any other.
+    # The gradient is 0 at the kink; negative upstream gradients pass like positive ones.
     np.testing.assert_array_equal(relu.backward(dy, y)[..., 0], [[0, 20, 0], [-40, 0, -60]])
 
 
@@ -41,7 +41,7 @@ def test_forward_and_backward_by_hand():
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(size, seed):
+def test_forward_and_backward_against_a_loop(size, seed):
     x, dy = draw(size, seed)
     y, dx = np.zeros_like(x), np.zeros_like(x)
     for index in np.ndindex(size):
@@ -52,7 +52,7 @@ def test_forward_and_backward_are_the_naive_loop(size, seed):
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_pytorch(size, seed):
+def test_forward_and_backward_against_pytorch(size, seed):
     torch = pytest.importorskip("torch")
     x, dy = draw(size, seed)
     tx = torch.tensor(x, requires_grad=True)

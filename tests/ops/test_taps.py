@@ -1,4 +1,4 @@
-"""Taps: the loop in every spatial op."""
+"""Taps are listed in order, and sums over pixels are correct."""
 
 import numpy as np
 from checks import SEEDS, assert_close, sizes

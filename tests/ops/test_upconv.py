@@ -1,4 +1,4 @@
-"""2x2 up-convolution: the tests of every op, and one tap per output pixel."""
+"""2x2 up-convolution passes the tests of every op and uses one tap per output pixel."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_backward_by_hand():
     np.testing.assert_array_equal(db, [10])
 
 
-# One tap a pixel ---------------------------------------------------------------------------------
+# One tap per pixel --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tap", [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -75,7 +75,7 @@ def test_every_output_pixel_depends_on_one_tap(tap):
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_the_naive_loop(size, seed):
+def test_forward_and_backward_against_a_loop(size, seed):
     x, w, b, dy = draw(size, seed)
     y, dx, dw = np.zeros_like(dy), np.zeros_like(x), np.zeros_like(w)
     for r, c, o in np.ndindex(y.shape):
@@ -89,7 +89,7 @@ def test_forward_and_backward_are_the_naive_loop(size, seed):
 
 
 @given(SIZES, SEEDS)
-def test_forward_is_a_scipy_convolution_of_the_map_spread_out(size, seed):
+def test_forward_against_scipy_on_the_map_with_zeros_inserted(size, seed):
     x, w, b, dy = draw(size, seed)
     spread = np.zeros((dy.shape[0] - 1, dy.shape[1] - 1, x.shape[2]))
     spread[::2, ::2] = x  # zeros between the pixels
@@ -100,7 +100,7 @@ def test_forward_is_a_scipy_convolution_of_the_map_spread_out(size, seed):
 
 
 @given(SIZES, SEEDS)
-def test_forward_and_backward_are_pytorch(size, seed):
+def test_forward_and_backward_against_pytorch(size, seed):
     torch = pytest.importorskip("torch")
     x, w, b, dy = draw(size, seed)
     tx, tw, tb = (torch.tensor(array, requires_grad=True) for array in (x, w, b))
@@ -168,7 +168,7 @@ def test_contract(dtype):
 
 
 def test_the_upstream_gradient_may_be_a_view():
-    # In the network it is a view: `crop_concat.backward` returns one.
+    # In the network it is a view, which `crop_concat.backward` returns.
     x, w, _, dy = draw((5, 3, 2, 4), seed=0)
     view = np.concatenate([dy, dy], axis=-1)[..., : dy.shape[-1]]
     for actual, expected in zip(
@@ -180,7 +180,7 @@ def test_the_upstream_gradient_may_be_a_view():
 # Memory ------------------------------------------------------------------------------------------
 
 
-def test_only_one_tap_at_a_time_needs_memory():
+def test_memory_is_needed_for_one_tap_at_a_time():
     # All four taps at once would be 4 maps. Measured, in maps: 1.1 forward, 1.0 backward.
     x, w, b, dy = draw((602, 23, 12, 12), seed=0)
     assert extra_memory(lambda: upconv.forward(x, w, b)) < 1.5 * x.nbytes

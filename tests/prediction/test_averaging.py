@@ -1,4 +1,4 @@
-"""The average of turned and flipped versions, beside an image turned and flipped by hand."""
+"""The average over turned and flipped versions equals one computed by hand."""
 
 import numpy as np
 import pytest
@@ -52,8 +52,8 @@ def test_logits_are_averaged_over_versions_of_the_whole_image(average):
     np.testing.assert_allclose(found, np.mean(versions, axis=0), atol=1e-6)  # measured: 2e-7
 
 
-def test_the_average_is_that_of_the_versions_bit_for_bit():
-    # As if all versions were kept and stacked, which takes as much memory as there are versions.
+def test_the_average_equals_np_mean_of_the_versions_bit_for_bit():
+    # np.mean keeps all versions in memory; `averaging` does not, but gives the same bits.
     params, image = draw()
     versions = [np.rot90(whole(params, np.rot90(image, k)), -k) for k in range(4)]
     found = averaging.logits(Network(params, ARCH), image, Tiling(24, average="rotations"))
@@ -61,7 +61,7 @@ def test_the_average_is_that_of_the_versions_bit_for_bit():
 
 
 @pytest.mark.parametrize("average", ["none", "rotations", "symmetries"])
-def test_parts_fill_the_image(monkeypatch, average):
+def test_windows_cover_the_image_once(monkeypatch, average):
     monkeypatch.setattr("minunet.image.MOST", 100)  # 2 of the 13 rows
     params, image = draw()
     seen, found = np.zeros((13, 22), int), np.zeros((13, 22, 2), np.float32)
@@ -79,7 +79,7 @@ def test_sums_may_be_kept_in_a_file(tmp_path):
     params, image = draw()
     expected = averaging.logits(Network(params, ARCH), image, Tiling(24, average="symmetries"))
     total = np.memmap(tmp_path / "total", np.float32, "w+", shape=(13, 22, 2))
-    total[...] = 99  # what another slice has left
+    total[...] = 99  # left over from another slice
     for _ in range(2):
         parts = averaging.windows(
             Network(params, ARCH), image, Tiling(24, average="symmetries"), total=total
@@ -87,7 +87,7 @@ def test_sums_may_be_kept_in_a_file(tmp_path):
         np.testing.assert_array_equal(tiling.assemble(parts, image), expected)
 
 
-def test_nothing_is_waited_for_where_nothing_is_averaged():
+def test_without_averaging_the_first_window_needs_one_tile():
     params, image = draw()
     counted = []
     parts = averaging.windows(
@@ -98,7 +98,7 @@ def test_nothing_is_waited_for_where_nothing_is_averaged():
 
 
 @pytest.mark.parametrize("average", ["flips", "rotations", "symmetries"])
-def test_a_version_changes_what_is_averaged(average):
+def test_averaging_changes_the_logits(average):
     params, image = draw()
     assert (
         np.abs(
@@ -111,7 +111,7 @@ def test_a_version_changes_what_is_averaged(average):
 
 @pytest.mark.parametrize("average", ["rotations", "symmetries"])
 def test_the_average_turns_with_the_image(average):
-    # Over a whole group of symmetries the average is equivariant to each of them.
+    # The average over a group of symmetries is equivariant to each of them.
     params, image = draw()
     straight = averaging.logits(Network(params, ARCH), image, Tiling(24, average=average))
     turned = averaging.logits(Network(params, ARCH), np.rot90(image), Tiling(24, average=average))
@@ -119,7 +119,7 @@ def test_the_average_turns_with_the_image(average):
 
 
 @pytest.mark.parametrize(("average", "versions"), [("none", 1), ("flips", 4), ("symmetries", 8)])
-def test_every_tile_is_counted(average, versions):
+def test_progress_counts_every_tile(average, versions):
     params, image = draw()
     counted = []
     averaging.logits(
@@ -129,8 +129,8 @@ def test_every_tile_is_counted(average, versions):
     assert len(counted) == tiles == versions * Tiling(24).tile_count(image.shape, ARCH.depth)
 
 
-def test_the_papers_step_is_handed_on():
-    arch = Architecture(depth=3, channels=2)  # from depth 3 on the two steps differ
+def test_the_papers_step_is_passed_on():
+    arch = Architecture(depth=3, channels=2)  # the two steps differ from depth 3 on
     rng = np.random.default_rng(0)
     params, image = initialization.gaussian(arch, rng), rng.standard_normal((40, 31, 1), np.float32)
     aligned, paper = (

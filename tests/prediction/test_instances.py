@@ -1,4 +1,4 @@
-"""Cells from a probability map: numbered, apart, and with the border that training took."""
+"""Cells of a probability map are separated and numbered, and get their borders back."""
 
 import numpy as np
 import pytest
@@ -14,17 +14,17 @@ from minunet.prediction import instances
 
 
 def drawn(*rows):
-    """Read a map of cells: a digit is a cell, a point is background."""
+    """Read a map of cells: a digit is the number of a cell, a dot is background."""
     return np.array([[0 if c == "." else int(c) for c in row.replace(" ", "")] for row in rows])
 
 
 def probability(cells):
-    """Be sure of all but the border between touching cells."""
+    """Make a probability map that misses only the borders between touching cells."""
     return np.where(separate(cells) > 0, np.float32(0.9), np.float32(0.2))
 
 
 def jaccard(truth, found):
-    """Intersection over union of every true cell and the one that holds more than half of it."""
+    """Return the IoU of every true cell with the found cell that covers more than half of it."""
     pixels = np.zeros((truth.max() + 1, found.max() + 1), int)
     np.add.at(pixels, (truth, found), 1)
     whole = pixels.sum(axis=1)
@@ -37,9 +37,9 @@ def jaccard(truth, found):
 # Components
 
 
-def test_by_hand():
-    # 0.5 is not cell; the two on a diagonal are two; of the hole nothing is filled; 2 pixels are
-    # too few. In raster order the second cell begins above the first one's left part.
+def test_components_by_hand():
+    # 0.5 is not cell; diagonal neighbours are two cells; holes are not filled; 2 pixels are too
+    # few. Cell 1 comes first in raster order because its top row is above that of cell 2.
     p = np.array(
         [
             [0.0, 0.0, 0.0, 0.0, 0.6, 0.9, 0.0, 0.0],
@@ -65,7 +65,8 @@ def test_threshold():
 
 
 def test_defaults():
-    # 0.51 is cell, 0.5 is not; specks of four pixels go, five stay; the border is given back.
+    # 0.51 is cell, 0.5 is not; specks of four pixels are dropped, specks of five are kept; the
+    # border is given back.
     p = np.array(
         [
             [0.9, 0.9, 0.9, 0.5, 0.5, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0],
@@ -130,7 +131,7 @@ def test_no_cell(p):
     assert cells.dtype == np.uint16
 
 
-def test_as_many_cells_as_a_mask_can_number():
+def test_more_cells_than_a_mask_can_number_are_refused():
     p = np.zeros((510, 516))
     p[::2, :514:2] = 1  # 255 rows of 257: 65535 cells
     cells = instances.from_probability(p, smallest=1, border=0)
@@ -150,10 +151,10 @@ def test_as_many_cells_as_a_mask_can_number():
     ("border", "before", "after"),
     [
         (1, "11..22", "111222"),
-        (1, "11.22", "11.22"),  # separation takes two pixels: this one was background before
+        (1, "11.22", "11.22"),  # separation removes two pixels, so this one was background before
         (1, "11...22", "11...22"),
-        (1, ".11..2.", ".11122."),  # not outwards
-        (1, "11..11", "11..11"),  # a bay of one cell is its own
+        (1, ".11..2.", ".11122."),  # cells do not grow outwards
+        (1, "11..11", "11..11"),  # an indentation within one cell stays open
         (0, "11..22", "11..22"),
         (2, "11....22", "11112222"),
         (2, "11..22", "111222"),
@@ -187,7 +188,7 @@ def test_a_bay_of_one_cell_far_from_others_stays_open():
 
 
 def test_numbers_are_in_raster_order_with_the_border():
-    # The cell at the bottom left begins last, but with its border before the one on the right.
+    # The bottom left cell comes last, but with its border it comes before the one on the right.
     p = drawn("9..", "...", "..9", "9.9") / 10
     for border, expected in (
         (0, drawn("1..", "...", "..2", "3.2")),
@@ -200,7 +201,7 @@ def test_numbers_are_in_raster_order_with_the_border():
 @pytest.mark.parametrize(
     ("dtype", "large"), [(np.uint8, 255), (np.uint16, 65535), (np.int64, 2**31 - 2)]
 )
-def test_numbers_of_any_size(dtype, large):
+def test_large_cell_numbers_and_dtypes_are_kept(dtype, large):
     cells = drawn("11..22", "11..22")
     before, after = (
         np.where(m == 2, large, np.where(m == 1, large - 1, 0)).astype(dtype)
@@ -217,9 +218,9 @@ def around(r, c, reach):
 
 
 def is_gap(cells, r, c, border):
-    """Say if a pixel is given back, as the docstring defines it."""
-    numbers = {tuple(q): cells[tuple(q)] for q in np.argwhere(cells)}  # beyond the image is none
-    # A closing fills what every window over it finds a cell in.
+    """Return whether a pixel is given back, according to the docstring of `give_back`."""
+    numbers = {tuple(q): cells[tuple(q)] for q in np.argwhere(cells)}  # no cells beyond the image
+    # A closing fills a pixel if every window that contains it contains a cell.
     closed = all(
         any(q in numbers for q in around(*centre, border)) for centre in around(r, c, border)
     )
@@ -246,7 +247,7 @@ def test_gaps_against_their_definition(height, wider, border, seed):
         assert found[r, c] in cells[tuple(nearest.T)]
 
 
-# There and back
+# Round trips
 
 
 @given(
@@ -255,8 +256,9 @@ def test_gaps_against_their_definition(height, wider, border, seed):
     margin=st.integers(0, 3),
 )
 @settings(deadline=None)
-def test_bricks_come_back_exactly(rows, columns, margin):
-    # Every cell touches its neighbours, four meet in a corner; background all round, or none.
+def test_touching_bricks_are_restored_exactly(rows, columns, margin):
+    # Every cell touches its neighbours, and four meet at corners, with or without background
+    # around them.
     number = np.arange(1, len(rows) * len(columns) + 1).reshape(len(rows), -1)
     cells = np.pad(np.repeat(np.repeat(number, rows, axis=0), columns, axis=1), margin)
     p = probability(cells)
@@ -266,8 +268,8 @@ def test_bricks_come_back_exactly(rows, columns, margin):
     np.testing.assert_array_equal(without, separate(cells))
 
 
-def test_cells_that_do_not_touch_come_back_exactly():
-    # One pixel of background between them, or many.
+def test_cells_that_do_not_touch_are_restored_exactly():
+    # There are one or more pixels of background between the cells.
     rows, columns = np.indices((60, 91))
     cells = np.zeros((60, 91), int)
     for k, (r, c, radius) in enumerate([(20, 15, 9), (20, 35, 9), (41, 40, 9), (44, 70, 12)], 1):
@@ -276,7 +278,7 @@ def test_cells_that_do_not_touch_come_back_exactly():
     np.testing.assert_array_equal(instances.from_probability(probability(cells)), cells)
 
 
-def test_touching_discs_come_back_touching():
+def test_touching_discs_are_restored_and_still_touch():
     # Measured: 0.970 and 0.962 without the border, 0.994 and 0.991 with it.
     rows, columns = np.indices((50, 71))
     cells = ((rows - 25) ** 2 + (columns - 22) ** 2 <= 16**2).astype(int)
@@ -295,8 +297,8 @@ def touching(cells):
     return np.isin(np.unique(cells[cells > 0]), cells[separate(cells) != cells])
 
 
-def test_nuclei_come_back():
-    # 2456 nuclei, 807 of them touching others.
+def test_real_nuclei_are_restored():
+    # 807 of the 2456 nuclei touch others.
     masks = image_files.read(folder("nuclei-dsb2018") / "masks")
     scores = {0: [], 1: []}
     touches = []
@@ -316,7 +318,7 @@ def test_nuclei_come_back():
     assert with_border.min() > 0.5  # none lost
 
 
-def test_hela_cells_come_back():
+def test_real_hela_cells_are_restored():
     frames = ctc.read(folder("DIC-C2DH-HeLa"), "gold")
     for cells in frames.instances:
         found = instances.from_probability(probability(cells), smallest=500)

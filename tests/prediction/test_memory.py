@@ -1,4 +1,4 @@
-"""Amounts of memory, and how much a prediction takes: estimated, and traced while it runs."""
+"""Memory sizes are parsed and printed, and estimates match the memory that is traced."""
 
 import argparse
 import subprocess
@@ -15,7 +15,7 @@ from minunet.network.architecture import Architecture
 from minunet.prediction import instances, memory
 from minunet.runs.settings import from_options
 
-# Amounts
+# Memory sizes
 
 
 @pytest.mark.parametrize(
@@ -26,24 +26,24 @@ from minunet.runs.settings import from_options
         *[("1KiB", 1024), ("1MiB", 1048576), ("1.5GiB", 1610612736), (" 2 GiB ", 2147483648)],
     ],
 )
-def test_amounts_by_hand(text, size):
+def test_valid_memory_sizes(text, size):
     assert memory.parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "2G", "-2GB", "2.GB", "2 giga", "1e9", "2GBs", "iB"])
-def test_what_is_no_amount(text):
+def test_invalid_memory_sizes(text):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         memory.parse_bytes(text)
     assert repr(text) in str(refused.value)
     assert "2GB" in str(refused.value)
 
 
-def test_nothing_is_said_without_a_sign():
+def test_zero_has_no_sign():
     assert memory.format_bytes(0) == "0MB"
 
 
 @given(st.floats(1, 1e15))
-def test_what_is_said_is_enough_and_can_be_given(size):
+def test_a_printed_memory_size_can_be_parsed_and_is_large_enough(size):
     assert size <= memory.parse_bytes(memory.format_bytes(size)) <= 1.011 * size + 1e6
 
 
@@ -68,17 +68,15 @@ for channels, rows, columns in ((1, 100, 100), (channels, rows, columns)):
     tracemalloc.stop()
 print(peak)
 """
-"""The small network comes first and pays for what is imported."""
+"""The small network runs first, so that imports are not measured."""
 
 
 @pytest.mark.parametrize(
     ("depth", "channels", "classes", "rows", "columns"),
     [(3, 16, 2, 348, 260), (2, 40, 3, 316, 340), (3, 128, 2, 140, 156)],
 )
-def test_the_estimate_of_a_forward_pass_is_about_what_it_takes(
-    depth, channels, classes, rows, columns
-):
-    # In a process of its own: a thread keeps the memory it has worked in.
+def test_the_forward_estimate_matches_the_traced_memory(depth, channels, classes, rows, columns):
+    # Measure in a new process, because threads keep their scratch memory.
     given = map(str, (depth, channels, classes, rows, columns))
     command = [sys.executable, "-c", MEASURE, *given]
     peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -86,11 +84,11 @@ def test_the_estimate_of_a_forward_pass_is_about_what_it_takes(
     assert 0.9 < estimate / peak < 1.1
 
 
-def test_finding_cells_takes_what_is_said():
-    # Blobs of a few pixels, as noise that is blurred by a box has them.
+def test_the_labelling_estimate_matches_the_traced_memory():
+    # Box-blurred noise has many blobs of a few pixels.
     noise = np.random.default_rng(0).random((604, 703))
     p = np.lib.stride_tricks.sliding_window_view(noise, (5, 5)).mean((2, 3)).astype(np.float32)
-    instances.from_probability(p[:9])  # imports what it needs
+    instances.from_probability(p[:9])  # triggers lazy imports
     tracemalloc.start()
     instances.from_probability(p)
     peak = tracemalloc.get_traced_memory()[1]
@@ -98,23 +96,23 @@ def test_finding_cells_takes_what_is_said():
     assert 0.95 < memory.LABELLING * p.size / peak < 1.05  # measured: 1.00
 
 
-def test_a_prediction_is_parameters_and_the_larger_of_its_parts():
+def test_a_prediction_needs_its_parameters_and_its_largest_part():
     arch = from_options(preset="tiny").architecture
     forward, params = 1.25 * memory.of_forward(arch, 196, 148), 4 * arch.parameters()
     base = memory.LIBRARIES + params
     assert memory.of_prediction(arch, 196, 148) == base + forward
     assert memory.of_prediction(arch, 196, 148, held=1000) == base + forward + 1000
-    pixels = 10**8  # 2.8 GB to find cells in: more than a tile takes
+    pixels = 10**8  # finding cells needs 2.8 GB, more than a tile does
     assert memory.of_prediction(arch, 196, 148, labelled=pixels) == base + 28 * pixels
-    # A slice of 5 GB that is read while the one before it is still there.
+    # A slice of 5 GB is read while the previous one is still in memory.
     assert memory.of_prediction(arch, 196, 148, held=5 * 10**9) == base + 10**10
 
 
-def test_every_thread_has_a_band_but_all_bands_are_no_more_than_the_map(threads_as_before):
+def test_each_thread_adds_a_band_up_to_the_size_of_the_map(threads_as_before):
     estimates = []
     for count in (1, 2, 3):
         threads.use(count)
         estimates.append(memory.of_forward(Architecture(3, 16), 380, 348))
-    largest = 4 * 16 * 378 * 346  # bytes of the first map, 8.4 MB: two bands and no third
+    largest = 4 * 16 * 378 * 346  # bytes of the first map, 8.4 MB: less than three bands
     bands = [2**22, min(2 * 2**22, largest), largest]
     np.testing.assert_array_equal(np.diff(estimates), np.diff(bands))

@@ -1,4 +1,4 @@
-"""A trained model in a notebook: against its network run by hand, and against `predict`."""
+"""A loaded model matches its network run by hand and the command `predict`."""
 
 import sys
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def draw(*shape, dtype=np.uint16):
 
 
 def by_hand(stack, chosen, params, average="none"):
-    """Class probabilities of a stack (Z, H, W, C), scaled here."""
+    """Scale a stack (Z, H, W, C) and return its class probabilities."""
     grey = stack.astype(np.float64)
     whole = (0, 1, 2, 3) if chosen.scaling == "minmax" else (1, 2, 3)
     low, high = grey.min(axis=whole, keepdims=True), grey.max(axis=whole, keepdims=True)
@@ -44,7 +44,7 @@ def by_hand(stack, chosen, params, average="none"):
     return np.stack([probabilities(network, image, tiling) for image in scaled])
 
 
-def test_what_a_model_is(tmp_path):
+def test_load_restores_settings_and_parameters(tmp_path):
     chosen, params = write_model(tmp_path / "best.npz")
     for path in (tmp_path / "best.npz", str(tmp_path / "best.npz")):
         model = minunet.load(path)
@@ -145,12 +145,12 @@ def test_three_classes_have_no_cells(tmp_path):
         minunet.load(tmp_path / "m.npz").cells(draw(20, 31))
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path):
+def test_a_missing_checkpoint_is_refused(tmp_path):
     with pytest.raises(InputError, match="is not a file"):
         minunet.load(tmp_path / "none.npz")
 
 
-def test_cuda_where_there_is_none(tmp_path, monkeypatch):
+def test_cuda_without_a_gpu_is_refused(tmp_path, monkeypatch):
     write_model(tmp_path / "m.npz")
     monkeypatch.setattr("minunet.network.device._missing", lambda: "no GPU here")
     with pytest.raises(InputError, match="no GPU here"):
@@ -158,7 +158,7 @@ def test_cuda_where_there_is_none(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("scaling", ["minmax", "image", "standard"])
-def test_predict_writes_the_same(tmp_path, scaling):
+def test_model_and_predict_give_the_same_results(tmp_path, scaling):
     write_model(tmp_path / "m.npz", cells=True, scaling=scaling)
     stack, out = draw(3, 40, 31), tmp_path / "out"
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
@@ -170,7 +170,7 @@ def test_predict_writes_the_same(tmp_path, scaling):
     np.testing.assert_array_equal(model.cells(stack), tifffile.imread(out / "labels.tif"))
 
 
-def test_the_face_is_listed():
+def test_public_names_are_listed():
     assert {"load", "Model", "Tiling", "__version__"} <= set(dir(minunet))
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         minunet.lod  # noqa: B018
@@ -189,13 +189,13 @@ def test_values_that_are_not_finite_are_refused(tmp_path, bad, work):
 
 
 @pytest.mark.parametrize("dtype", [complex, object, str, "S3", "M8[s]", [("grey", "u1")]])
-def test_what_is_no_real_number_is_refused(tmp_path, dtype):
+def test_dtypes_that_are_not_real_numbers_are_refused(tmp_path, dtype):
     write_model(tmp_path / "m.npz")
     with pytest.raises(InputError, match="contains values that are not finite real numbers"):
         minunet.load(tmp_path / "m.npz").segment(np.ones((20, 31), np.uint8).astype(dtype))
 
 
-def test_other_arrays_of_the_same_values(tmp_path):
+def test_other_dtypes_and_layouts_give_the_same_result(tmp_path):
     write_model(tmp_path / "m.npz")
     model, image = minunet.load(tmp_path / "m.npz"), draw(20, 31)
     p, cells, before = model.segment(image), model.cells(image), image.copy()
@@ -210,14 +210,14 @@ def test_other_arrays_of_the_same_values(tmp_path):
     np.testing.assert_array_equal(image, before)
 
 
-def test_a_mask_of_booleans_is_an_image_of_0_and_1(tmp_path):
+def test_a_boolean_image_counts_as_0_and_1(tmp_path):
     write_model(tmp_path / "m.npz")
     model, mask = minunet.load(tmp_path / "m.npz"), draw(20, 31) > 200
     np.testing.assert_array_equal(model.segment(mask), model.segment(mask.astype(np.uint8)))
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1, 1.5, np.nan, np.inf])
-def test_a_threshold_that_is_no_probability_is_refused(tmp_path, threshold):
+def test_a_threshold_outside_0_to_1_is_refused(tmp_path, threshold):
     write_model(tmp_path / "m.npz")
     with pytest.raises(InputError, match=f"threshold is {threshold}; it must be at least 0 and"):
         minunet.load(tmp_path / "m.npz").cells(draw(20, 31), threshold)
@@ -228,7 +228,7 @@ def test_at_threshold_0_everything_is_one_cell(tmp_path):
     assert (minunet.load(tmp_path / "m.npz").cells(draw(20, 31), 0) == 1).all()
 
 
-def test_a_tiling_is_checked_however_small_the_image(tmp_path):
+def test_a_tiling_is_checked_for_images_of_any_size(tmp_path):
     write_model(tmp_path / "m.npz")
     model = minunet.load(tmp_path / "m.npz")
     with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
@@ -237,7 +237,7 @@ def test_a_tiling_is_checked_however_small_the_image(tmp_path):
         model.segment(draw(1, 1), minunet.Tiling(24, average="turns"))
 
 
-def test_after_a_progress_callback_that_raises_the_model_works_as_before(tmp_path):
+def test_the_model_still_works_after_a_progress_callback_raises(tmp_path):
     write_model(tmp_path / "m.npz")
     model, image = minunet.load(tmp_path / "m.npz"), draw(20, 31)
     before = model.segment(image)
@@ -250,7 +250,7 @@ def test_after_a_progress_callback_that_raises_the_model_works_as_before(tmp_pat
     np.testing.assert_array_equal(model.segment(image), before)
 
 
-def test_cells_report_the_progress_too(tmp_path):
+def test_cells_also_report_progress(tmp_path):
     write_model(tmp_path / "m.npz")
     calls = []
     minunet.load(tmp_path / "m.npz").cells(
@@ -259,17 +259,17 @@ def test_cells_report_the_progress_too(tmp_path):
     assert calls == [(k, 24) for k in range(1, 25)]
 
 
-def test_the_device_of_the_training_does_not_matter(tmp_path):
+def test_the_training_device_does_not_matter(tmp_path):
     write_model(tmp_path / "m.npz", device="cuda")
     assert minunet.load(tmp_path / "m.npz", "cpu").segment(draw(20, 31)).shape == (20, 31, 2)
     with pytest.raises(InputError, match="device is 'gpu'"):
         minunet.load(tmp_path / "m.npz", "gpu")
 
 
-def test_standard_scaling_is_of_the_whole_stack(tmp_path):
+def test_standard_scaling_uses_the_whole_stack(tmp_path):
     chosen, params = write_model(tmp_path / "m.npz", scaling="standard")
     stack = draw(3, 20, 31)
-    stack[1] += 5000  # a slice by itself would be scaled quite differently
+    stack[1] += 5000  # a slice scaled by itself would be quite different
     grey = stack.astype(np.float64)
     scaled = ((grey - grey.mean()) / grey.std()).astype(np.float32)[..., np.newaxis]
     network = Network(params, chosen.architecture)
@@ -278,7 +278,7 @@ def test_standard_scaling_is_of_the_whole_stack(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-6)  # measured: 2e-7
 
 
-def test_without_scaling_the_grey_values_are_those_of_the_image(tmp_path):
+def test_without_scaling_the_grey_values_do_not_change(tmp_path):
     chosen, params = write_model(tmp_path / "m.npz", scaling="none")
     image = np.random.default_rng(0).random((20, 31, 1), np.float32)
     expected = probabilities(Network(params, chosen.architecture), image, Tiling(24))
@@ -287,14 +287,14 @@ def test_without_scaling_the_grey_values_are_those_of_the_image(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(20, 31), (2, 20, 31)])
-def test_cells_smaller_than_those_of_the_training_are_dropped(tmp_path, shape):
+def test_cells_below_the_smallest_size_of_the_settings_are_dropped(tmp_path, shape):
     for smallest, cells in ((20 * 31, 1), (20 * 31 + 1, 0)):
         write_model(tmp_path / "m.npz", smallest=smallest)
         found = minunet.load(tmp_path / "m.npz").cells(draw(*shape), 0)
         assert (found == cells).all()
 
 
-def test_averages_are_added_up_in_the_array_that_is_passed(tmp_path):
+def test_averages_accumulate_in_the_given_array(tmp_path):
     write_model(tmp_path / "m.npz")
     model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31, 1)
     total = np.full((20, 31, 2), np.nan, np.float32)
@@ -310,13 +310,13 @@ def test_averages_are_added_up_in_the_array_that_is_passed(tmp_path):
 
 @pytest.fixture
 def pretended_gpu(monkeypatch):
-    """Pretend a GPU, whose arrays are stand-ins."""
+    """Pretend that there is a GPU; its arrays are stand-ins."""
     cupy = SimpleNamespace(asarray=lambda array: StandIn(array.copy()))
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr("minunet.prediction.model.choose", lambda wanted: ("cuda", wanted))
 
 
-def test_parameters_are_on_the_device_and_results_are_not(tmp_path, pretended_gpu):
+def test_parameters_are_on_the_device_and_results_on_the_host(tmp_path, pretended_gpu):
     write_model(tmp_path / "m.npz")
     model, image = minunet.load(tmp_path / "m.npz", "cuda"), draw(20, 31)
     assert all(isinstance(w, StandIn) for w in model.params.values())

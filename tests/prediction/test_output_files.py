@@ -1,4 +1,4 @@
-"""The files of a prediction: their layout, and that nobody ever sees half of one."""
+"""Files of a prediction have the right layout and appear only when they are complete."""
 
 import shutil
 from collections import namedtuple
@@ -49,7 +49,7 @@ def drawn(shape, dtype):
 
 
 @CREATED
-def test_a_file_is_the_imagej_hyperstack_that_one_write_makes(tmp_path, shape, axes, dtype):
+def test_a_created_file_equals_an_imagej_hyperstack_by_tifffile(tmp_path, shape, axes, dtype):
     array = drawn(shape, dtype)
     tifffile.imwrite(tmp_path / "b.tif", array, imagej=True, metadata={"axes": axes})
     mapped = output_files.create(tmp_path, Layout("a.tif", shape, axes, dtype))
@@ -62,13 +62,13 @@ def test_a_file_is_the_imagej_hyperstack_that_one_write_makes(tmp_path, shape, a
         assert a.series[0].axes == b.series[0].axes == axes
         assert a.series[0].dtype == dtype
         np.testing.assert_array_equal(a.asarray(), array)
-    with Image.open(tmp_path / "a.tif") as image:  # other software reads it, too
+    with Image.open(tmp_path / "a.tif") as image:  # other software can read it, too
         image.seek(image.n_frames - 1)
         np.testing.assert_array_equal(np.array(image), array.reshape(-1, *shape[-2:])[-1])
 
 
 @CREATED
-def test_what_is_too_large_for_that_is_a_bigtiff(tmp_path, monkeypatch, shape, axes, dtype):
+def test_larger_files_are_bigtiff(tmp_path, monkeypatch, shape, axes, dtype):
     layout = Layout("a.tif", shape, axes, dtype)
     monkeypatch.setattr(output_files, "CLASSIC", layout.size - 1)
     mapped = output_files.create(tmp_path, layout)
@@ -86,17 +86,17 @@ def test_what_is_too_large_for_that_is_a_bigtiff(tmp_path, monkeypatch, shape, a
         assert tiff.is_imagej
 
 
-def test_a_classic_file_holds_less_than_4_gib_with_its_tables():
+def test_a_classic_file_leaves_room_for_its_tables_below_4_gib():
     assert 2**32 - 2**26 < output_files.CLASSIC < 2**32 - 2**24
 
 
-def test_space_is_taken_at_once(tmp_path):
+def test_disk_space_is_allocated_at_once(tmp_path):
     layout = Layout("a.tif", (300, 1000, 10), "ZYX", np.float32)
     output_files.create(tmp_path, layout)
     assert 512 * (tmp_path / "a.tif").stat().st_blocks >= layout.size
 
 
-def test_scratch_is_zeros_that_leave_no_file(tmp_path):
+def test_scratch_starts_at_zero_and_leaves_no_file(tmp_path):
     array = output_files.scratch(tmp_path, (20, 31, 2), np.dtype(np.float32))
     assert array.dtype == np.float32
     assert (array == np.zeros((20, 31, 2))).all()
@@ -112,7 +112,7 @@ def tree(folder):
     return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_what_is_finished_moves_to_the_folder(tmp_path):
+def test_finished_files_move_to_the_folder(tmp_path):
     out = tmp_path / "new" / "out"
     with output_files.unfinished(out) as folder:
         assert folder.parent == out
@@ -125,7 +125,7 @@ def test_what_is_finished_moves_to_the_folder(tmp_path):
     assert not folder.exists()
 
 
-def test_what_was_there_stays(tmp_path):
+def test_existing_files_are_kept(tmp_path):
     (tmp_path / "01_RES").mkdir()
     (tmp_path / "01_RES" / "log.txt").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
@@ -137,7 +137,7 @@ def test_what_was_there_stays(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, InputError])
-def test_what_fails_leaves_nothing(tmp_path, error):
+def test_a_failure_leaves_no_files(tmp_path, error):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(error), output_files.unfinished(tmp_path) as folder:
         (folder / "a.tif").write_text("a")
@@ -150,7 +150,7 @@ def test_what_fails_leaves_nothing(tmp_path, error):
 # The disk
 
 
-def test_a_full_disk_is_seen_beforehand(tmp_path, monkeypatch):
+def test_a_full_disk_is_detected_in_advance(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     asked = []
 
@@ -165,4 +165,4 @@ def test_a_full_disk_is_seen_beforehand(tmp_path, monkeypatch):
         output_files.check_space(out, 10**9 + 1)
     out.mkdir(parents=True)
     output_files.check_space(out, 5)
-    assert asked == [tmp_path, tmp_path, out]  # the disk of the folder, or where it will be
+    assert asked == [tmp_path, tmp_path, out]  # the folder, or its nearest existing parent

@@ -1,4 +1,4 @@
-"""A stack slice by slice: nothing is kept of a slice, and which slices are drawn how."""
+"""A stack is segmented slice by slice, each slice is freed, and the right ones are drawn."""
 
 import weakref
 
@@ -35,14 +35,14 @@ def maps(labels=np.uint8):
 
 
 class Watched(Slices):
-    """Slices that see to it that the one before is gone when one is asked for."""
+    """Slices that check that the previous slice has been freed when the next is loaded."""
 
     def __init__(self, path):
         super().__init__(path)
         self.last = None
 
     def __getitem__(self, k):
-        """Load a slice, and tell whether the last one is still there."""
+        """Load a slice, and check that the previous one has been freed."""
         image = super().__getitem__(k)
         owner = image if image.base is None else image.base
         if self.last is not None:
@@ -52,7 +52,7 @@ class Watched(Slices):
 
 
 @pytest.mark.parametrize("scaling", ["none", "image"])
-def test_a_slice_is_gone_before_the_next_is_segmented(tmp_path, scaling):
+def test_a_slice_is_freed_before_the_next_is_loaded(tmp_path, scaling):
     write_stack(tmp_path / "a.tif", compression="deflate")
     images, this = Watched(tmp_path / "a.tif"), task(scaling=scaling)
     stack.fill(this, images, maps())
@@ -60,12 +60,12 @@ def test_a_slice_is_gone_before_the_next_is_segmented(tmp_path, scaling):
 
 
 def test_tiles_by_hand():
-    # Outputs of 8 pixels: three for 20, four for 31; four versions of a flip.
+    # Outputs of 8 pixels: three for 20 rows, four for 31 columns; `flips` has four versions.
     assert task().tiles == 12
     assert task("flips").tiles == 48
 
 
-def test_cells_are_drawn_beside_their_slice(tmp_path, monkeypatch):
+def test_the_preview_shows_slices_with_their_own_cells(tmp_path, monkeypatch):
     images, drawn = write_stack(tmp_path / "a.tif"), []
     monkeypatch.setattr("minunet.report.run_pictures.preview", lambda p, s, t: drawn.extend(s))
     rng = np.random.default_rng(1)
@@ -79,14 +79,14 @@ def test_cells_are_drawn_beside_their_slice(tmp_path, monkeypatch):
     assert drawn[-1].cells is None
 
 
-def test_the_most_probable_class_and_its_value_in_the_label_files():
+def test_labels_are_the_values_of_the_most_probable_class():
     p = np.array([[[0.2, 0.5, 0.3], [0.1, 0.3, 0.6]], [[0.4, 0.3, 0.3], [0.4, 0.4, 0.2]]])
     found = Labelling((0, 7, 255), False, None, 1).classes(p)
     assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, [[7, 255], [0, 0]])  # equally probable: the first
+    np.testing.assert_array_equal(found, [[7, 255], [0, 0]])  # equal: the first class
 
 
-def test_class_1_is_where_its_probability_exceeds_the_threshold():
+def test_class_1_needs_a_probability_above_the_threshold():
     p = np.array([[[0.75, 0.25], [0.625, 0.375], [0.5, 0.5]]])
     found = Labelling((0, 255), False, 0.375, 1).classes(p)
     np.testing.assert_array_equal(found, [[0, 0, 255]])
@@ -102,13 +102,13 @@ def test_class_1_is_where_its_probability_exceeds_the_threshold():
         (0.75, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
     ],
 )
-def test_cells_are_numbered_by_threshold_and_size(threshold, smallest, found):
+def test_cells_depend_on_threshold_and_smallest_size(threshold, smallest, found):
     p = np.array([[0.8, 0.6, 0, 0, 0, 0.4, 0, 0, 0, 0, 0.9, 0.9, 0.9]])
     cells = Labelling((0, 1), True, threshold, smallest).number(p)
     np.testing.assert_array_equal(cells, [found])
 
 
-def test_every_tile_is_reported_and_averages_use_the_array_that_is_passed(tmp_path):
+def test_every_tile_is_reported_and_averages_use_the_given_array(tmp_path):
     images, this, calls = write_stack(tmp_path / "a.tif"), task("flips"), []
     total = np.full((20, 31, 2), np.nan, np.float32)
     stack.fill(this, images, maps(), total, lambda: calls.append(1))
@@ -127,7 +127,7 @@ def test_the_preview_of_one_slice_and_of_every_nth_pixel(tmp_path, monkeypatch):
     image = np.arange(6 * 1025, dtype=np.uint16).reshape(1, 6, 1025, 1)
     p = np.random.default_rng(1).random((1, 3, 6, 1025))
     stack.preview(tmp_path / "p.png", image, Maps(p, np.zeros((1, 6, 1025))), cells=False)
-    (one,) = drawn  # of 1025 pixels every third: 512 are the most
+    (one,) = drawn  # every third of 1025 pixels, because 512 are the maximum
     np.testing.assert_array_equal(one.image, image[0, ::3, ::3])
     np.testing.assert_array_equal(one.p, np.moveaxis(p[0], 0, -1)[::3, ::3])
     assert titles == ["slices 0 of 1"]

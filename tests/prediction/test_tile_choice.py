@@ -1,4 +1,4 @@
-"""Choosing a tile: what a margin costs by hand, and the best tile against trying all of them."""
+"""The cost of a tile matches hand counts, and the best tile is found as by trying all."""
 
 from itertools import islice, pairwise
 
@@ -23,27 +23,27 @@ def test_operations_by_hand(rows, columns):
     assert tile_choice.flop(SMALL, rows, columns) == by_hand(rows, columns)
 
 
-def test_the_papers_tile():
+def test_operations_of_the_papers_tile():
     assert tile_choice.flop(Architecture(), 572, 572) == pytest.approx(301e9, rel=0.005)
 
 
-def test_a_tile_without_end_by_hand():
-    # For each pixel of the output: 9·2 + 9·4 weights down, 4·2 + 9·8 + 9·4 + 4 up; at the bottom
-    # 9·8 + 9·16, shared by four pixels.
+def test_operations_of_an_infinitely_large_tile_by_hand():
+    # Weights per output pixel: 9·2 + 9·4 on the way down, 4·2 + 9·8 + 9·4 + 4 on the way up, and
+    # 9·8 + 9·16 at the bottom, shared by four pixels.
     assert tile_choice.endless(SMALL) == 2 * (54 + 120 + 216 / 4)
 
 
 @DEPTHS
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_a_tile_without_end_is_what_large_tiles_come_to(depth, variant):
+def test_an_infinitely_large_tile_is_the_limit_of_large_tiles(depth, variant):
     arch = Architecture(depth=depth, channels=3, variant=variant)
     _, large = sizes.nearest_valid(10**6, depth)
     each = tile_choice.flop(arch, large, large) / large**2
     assert tile_choice.endless(arch) == pytest.approx(each, rel=1e-3)
 
 
-def test_the_overhead_by_hand_and_falling():
-    # A tile of 24 pixels segments 8, and 8 is a multiple of 2.
+def test_the_overhead_by_hand_and_decreasing():
+    # A tile of 24 pixels segments 8 pixels, a multiple of 2.
     assert tile_choice.overhead(SMALL, 24) == by_hand(24, 24) / 64 / 456
     tiles = list(islice(sizes.valid_sizes(4), 1, 60))
     overheads = [tile_choice.overhead(Architecture(channels=2), tile) for tile in tiles]
@@ -51,9 +51,9 @@ def test_the_overhead_by_hand_and_falling():
 
 
 def test_computation_by_hand():
-    # Outputs of 8 pixels: two for 13, three for 21; the smallest that do are 8 and 8.
+    # Outputs of 8 pixels: two for 13 rows, three for 21 columns; no smaller outputs suffice.
     assert tile_choice.computation(SMALL, (13, 21), Tiling(24)) == 6 * by_hand(24, 24)
-    # One output of 14 for 13; two of 12 for 21.
+    # One output of 14 pixels for 13 rows; two of 12 for 21 columns.
     assert tile_choice.computation(SMALL, (13, 21), Tiling(30)) == 2 * by_hand(30, 28)
     assert tile_choice.computation(SMALL, (13, 21), Tiling(30, paper_step=True)) == 2 * by_hand(
         30, 30
@@ -67,7 +67,7 @@ def test_computation_by_hand():
     st.booleans(),
     st.integers(1, 300),
 )
-def test_the_best_tile_against_all(height, width, depth, paper_step, largest):
+def test_the_best_tile_against_trying_all(height, width, depth, paper_step, largest):
     arch, size = Architecture(depth=depth, channels=2), (height, width)
 
     def needs(rows, columns):
@@ -91,7 +91,7 @@ def test_the_best_tile_against_all(height, width, depth, paper_step, largest):
 
 
 @pytest.mark.parametrize("paper_step", [False, True])
-def test_too_little_memory_is_refused_with_what_is_enough(paper_step):
+def test_too_little_memory_is_refused_with_a_sufficient_amount(paper_step):
     arch = Architecture()
     size = (3000, 5000)
 

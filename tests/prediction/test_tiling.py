@@ -1,4 +1,4 @@
-"""The overlap-tile strategy: a mirrored image, covered without a gap, joined without a seam."""
+"""Tiles cover the mirrored image without gaps, and their results join without seams."""
 
 from itertools import islice
 
@@ -19,9 +19,9 @@ from minunet.prediction.tiling import Tiling
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 9])
-def test_mirror_is_numpys_reflect_however_far(size):
+def test_mirror_matches_numpy_reflect_at_any_distance(size):
     axis = np.arange(size)
-    far = np.pad(axis, 60, mode="reflect")  # goes back and forth as often as it takes
+    far = np.pad(axis, 60, mode="reflect")  # goes back and forth as often as necessary
     for first, count in [(0, size), (-3, 5), (-60, 20), (-41, 90), (size - 1, 7), (size + 30, 11)]:
         expected = far[60 + first : 60 + first + count]
         np.testing.assert_array_equal(mirror(first, count, size), expected)
@@ -54,24 +54,24 @@ def test_cut_is_a_window_of_the_padded_image(shape):
         [lambda x: x, lambda x: np.rot90(x), lambda x: x[::-1, ::2], np.asfortranarray]
     ),
 )
-def test_cut_pixel_by_pixel_whatever_the_memory_layout(height, width, top, left, view):
+def test_cut_pixel_by_pixel_for_any_memory_layout(height, width, top, left, view):
     image = view(np.random.default_rng(0).integers(0, 99, (height, width, 2)))
     rows, columns = mirror(top, 7, len(image)), mirror(left, 5, image.shape[1])
     tile = cut(image, top, left, 7, 5)
-    assert tile.flags.c_contiguous  # as the ops read fastest
+    assert tile.flags.c_contiguous  # the layout that ops read fastest
     for r in range(7):
         for c in range(5):
             np.testing.assert_array_equal(tile[r, c], image[rows[r], columns[c]])
 
 
 class Mapped:
-    """An image of which is told what was asked for."""
+    """An image that records which parts are read."""
 
     def __init__(self, shape):
         self.pixels, self.shape, self.asked = np.zeros(shape), shape, []
 
     def __getitem__(self, key):
-        """Hand out what is asked for, and note it down."""
+        """Return a part and record it."""
         self.asked.append(key)
         return self.pixels[key]
 
@@ -80,8 +80,8 @@ class Mapped:
     ("top", "left", "rows", "columns"),
     [(20, 30, slice(20, 30), slice(30, 42)), (-4, 55, slice(0, 6), slice(52, 60))],
 )
-def test_cut_touches_no_more_than_the_tile_sees(top, left, rows, columns):
-    # The second one: 4 rows mirrored above, 7 of the 12 columns mirrored behind the 60th.
+def test_cut_reads_only_the_part_that_the_tile_needs(top, left, rows, columns):
+    # The second case mirrors 4 rows at the top, and 7 of the 12 columns beyond the 60th.
     image = Mapped((50, 60, 1))
     cut(image, top, left, 10, 12)
     assert image.asked == [(rows, columns)]
@@ -91,7 +91,7 @@ def test_cut_touches_no_more_than_the_tile_sees(top, left, rows, columns):
 
 
 def test_aligned_step():
-    assert tiling.aligned_step(572, depth=4) == 384  # 388 less 4
+    assert tiling.aligned_step(572, depth=4) == 384  # 388 - 4
     assert tiling.aligned_step(204, depth=4) == 16
     assert tiling.aligned_step(700, depth=4) == 512
     assert tiling.aligned_step(24, depth=1) == 8
@@ -140,8 +140,8 @@ def test_cover_leaves_no_gap_and_no_idle_tile(depth, paper_step):
 
 
 def test_cover_by_hand():
-    # An image of the ISBI challenge, 512 pixels: two outputs of 260 at a step of 256, as many as
-    # of 388; or one tile that shows all. The paper's step keeps to the tile.
+    # An image of the ISBI challenge has 512 pixels: two outputs of 260 at a step of 256 suffice, as
+    # would two of 388; or one large tile. The paper's step uses the given tile.
     assert tiling.cover(512, depth=4, tile=572) == (444, 260, [0, 256])
     assert tiling.cover(512, depth=4, tile=572, paper_step=True) == (572, 388, [0, 388])
     assert tiling.cover(512, depth=4, tile=700) == (700, 516, [0])
@@ -149,13 +149,13 @@ def test_cover_by_hand():
     assert tiling.cover(388, depth=4, tile=572) == (572, 388, [0])
     assert tiling.cover(389, depth=4, tile=572) == (396, 212, [0, 208])
     assert tiling.cover(1, depth=4, tile=572) == (188, 4, [0])
-    assert tiling.cover(4, depth=4, tile=188) == (188, 4, [0])  # no step to take, so none to align
+    assert tiling.cover(4, depth=4, tile=188) == (188, 4, [0])  # one tile needs no step
     assert tiling.cover(772, depth=4, tile=572) == (572, 388, [0, 384])
     assert tiling.cover(773, depth=4, tile=572) == (460, 276, [0, 272, 544])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_cover_takes_the_smallest_tile_of_which_as_many_do(depth):
+def test_cover_takes_the_smallest_tile_for_the_same_count(depth):
     margin = 6 * 2**depth - 4
 
     def reach(tile, count):
@@ -176,14 +176,14 @@ def test_an_invalid_tile_is_refused(paper_step):
         tiling.cover(600, depth=4, tile=512, paper_step=paper_step)
 
 
-# The proof: tiles at the aligned step are one pass over the whole mirrored image
+# The proof: tiles at the aligned step equal one pass over the whole mirrored image
 #
-# BLAS may sum in another order for another shape of map, and then floats differ in their last bits.
-# So parameters and image are small integers: no sum is ever rounded, and equal means equal.
+# BLAS may sum in a different order for each map shape, which changes the last bits of floats. Here
+# parameters and image are small integers, so no sum is rounded and results must be identical.
 
 
 def integer_network(arch, rng):
-    """Parameters from {-1, 0, 1}, about five of a neuron's not 0, so that sums stay small."""
+    """Draw parameters from {-1, 0, 1}, about five nonzero per neuron, so that sums stay small."""
     params = {}
     for name, shape in arch.shapes().items():
         nodes = np.prod(shape[:3]) if len(shape) == 4 else 1
@@ -193,7 +193,7 @@ def integer_network(arch, rng):
 
 
 def assert_exact(params, image_range, arch):
-    """No sum of the network can leave the integers that float64 has: |w| and |x| bound them all."""
+    """Check with |w| and a bound of |x| that all sums are integers that float64 holds exactly."""
     bound = {name: np.abs(w) for name, w in params.items()}
     tile = next(sizes.valid_sizes(arch.depth))
     x = np.full((tile, tile, arch.in_channels), float(image_range))
@@ -202,7 +202,7 @@ def assert_exact(params, image_range, arch):
 
 
 def one_pass(params, image, arch):
-    """Logits of the whole image, mirrored once by NumPy, as a single tile."""
+    """Compute the logits of the whole image, mirrored by NumPy, as a single tile."""
     margin = sizes.margin(arch.depth)
     pads = []
     for size in image.shape[:2]:
@@ -214,7 +214,7 @@ def one_pass(params, image, arch):
 
 
 def stitched(params, image, arch, tile, paper_step=False):
-    """Logits of the whole image, tile by tile."""
+    """Compute the logits of the whole image tile by tile."""
     whole = np.full((*image.shape[:2], arch.classes), np.nan)
     for window, logits in tiling.windows(Network(params, arch), image, Tiling(tile, paper_step)):
         whole[window] = logits
@@ -234,7 +234,7 @@ CASES = pytest.mark.parametrize(
 
 @CASES
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_aligned_tiles_are_one_pass_bit_for_bit(depth, channels, tile, shape, variant):
+def test_aligned_tiles_equal_one_pass_bit_for_bit(depth, channels, tile, shape, variant):
     arch = Architecture(depth, channels, in_channels=2, classes=3, variant=variant)
     rng = np.random.default_rng(0)
     params = integer_network(arch, rng)
@@ -242,17 +242,17 @@ def test_aligned_tiles_are_one_pass_bit_for_bit(depth, channels, tile, shape, va
     assert_exact(params, 9, arch)
 
     whole = one_pass(params, image, arch)
-    assert np.unique(whole).size > 100  # measured: 109 at least; the network is no constant
+    assert np.unique(whole).size > 100  # measured: at least 109; the output is not constant
     assert np.array_equal(stitched(params, image, arch, tile), whole)
 
 
 @CASES
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_the_papers_step_is_one_pass_only_where_it_is_aligned(
+def test_the_papers_step_equals_one_pass_only_where_it_is_aligned(
     depth, channels, tile, shape, variant
 ):
-    # An output is 4 pixels more than a multiple of 2^depth: nothing to one or two poolings, but
-    # half a period to three, and a quarter of one to the paper's four.
+    # An output is 4 pixels more than a multiple of 2^depth. For one or two poolings that is a whole
+    # number of periods, for three it is half a period, for the paper's four a quarter.
     arch = Architecture(depth, channels, in_channels=2, classes=3, variant=variant)
     rng = np.random.default_rng(0)
     params = integer_network(arch, rng)
@@ -263,13 +263,13 @@ def test_the_papers_step_is_one_pass_only_where_it_is_aligned(
         assert same.all()
     else:
         assert same.mean() < 0.7  # measured: 0.40 … 0.52
-        # What it gets right is what its first tile shows.
+        # The result is right where the first tile is.
         output = tile - 2 * sizes.margin(depth)
         assert same[:output, :output].all()
 
 
 @CASES
-def test_probabilities_are_those_of_one_pass(depth, channels, tile, shape):
+def test_probabilities_equal_those_of_one_pass(depth, channels, tile, shape):
     arch = Architecture(depth, channels, in_channels=2, classes=3)
     rng = np.random.default_rng(10 + depth)
     params = initialization.gaussian(arch, rng, np.float64)
@@ -298,7 +298,7 @@ def test_images_smaller_than_a_tile_or_one_pixel_wide(shape, paper_step):
         np.testing.assert_allclose(p, softmax(one_pass(params, image, arch)), atol=1e-12)
 
 
-def test_windows_fill_the_image_exactly():
+def test_windows_cover_the_image_once():
     arch = Architecture(depth=1, channels=2, classes=2)
     params = initialization.gaussian(arch, np.random.default_rng(22), np.float64)
     image = np.random.default_rng(23).random((13, 21, 1))
@@ -308,11 +308,11 @@ def test_windows_fill_the_image_exactly():
         assert scores.shape == (*seen[window].shape, 2)
         seen[window] += 1
     assert seen.min() == 1
-    # Outputs of 8 pixels: two of them for 13, three for 21.
+    # Outputs of 8 pixels: two for 13 rows, three for 21 columns.
     assert len(windows) == Tiling(24).tile_count((13, 21, 1), depth=1) == 6
 
 
-def test_tiles_are_scaled_as_the_whole_image_is():
+def test_tiles_are_scaled_like_the_whole_image():
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(27)
     params = initialization.gaussian(arch, rng)
@@ -329,7 +329,7 @@ def test_tiles_are_scaled_as_the_whole_image_is():
         np.testing.assert_array_equal(scores, theirs)
 
 
-def test_nothing_of_a_tile_is_remembered(monkeypatch):
+def test_no_activations_of_a_tile_are_kept(monkeypatch):
     arch = Architecture(depth=2, channels=2)
     params = initialization.gaussian(arch, np.random.default_rng(28))
     forward, kept = unet.forward, []
@@ -344,14 +344,14 @@ def test_nothing_of_a_tile_is_remembered(monkeypatch):
     assert kept == [{}] * Tiling(56).tile_count((13, 21), depth=2)
 
 
-def test_number_of_tiles_of_a_known_image():
+def test_tile_counts_by_hand():
     assert Tiling(572).tile_count((512, 512, 1), depth=4) == 4
     assert Tiling(572).tile_count((773, 388, 1), depth=4) == 3
     assert Tiling(572, paper_step=True).tile_count((773, 388, 1), depth=4) == 2
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_keeps_the_dtype_and_the_image(dtype):
+def test_keeps_the_dtype_and_does_not_modify_the_image(dtype):
     arch = Architecture(depth=1, channels=2, in_channels=3, classes=4)
     params = initialization.gaussian(arch, np.random.default_rng(24), dtype)
     image = np.random.default_rng(25).random((13, 21, 3)).astype(dtype)
@@ -363,7 +363,7 @@ def test_keeps_the_dtype_and_the_image(dtype):
     np.testing.assert_array_equal(image, copy)
 
 
-def test_refuses_what_the_network_does_not_take():
+def test_wrong_channels_and_tiles_are_refused():
     arch = Architecture(depth=1, channels=2, in_channels=3)
     params = initialization.gaussian(arch, np.random.default_rng(26))
     with pytest.raises(InputError, match=r"\(H, W, 3\)"):
@@ -383,7 +383,7 @@ def test_a_tiling_is_checked():
         Tiling(24, average="turns").check(depth=1)
 
 
-def test_a_tile_without_room_for_an_aligned_step_is_valid_at_the_step_of_the_paper():
+def test_a_tile_too_small_for_an_aligned_step_is_valid_with_the_papers_step():
     smallest = next(sizes.valid_sizes(3))
     assert sizes.output_size(smallest, 3) < 2**3
     Tiling(smallest, paper_step=True).check(depth=3)
@@ -394,6 +394,6 @@ def test_a_tile_without_room_for_an_aligned_step_is_valid_at_the_step_of_the_pap
 @pytest.mark.parametrize(
     ("average", "versions"), [("none", 1), ("flips", 4), ("rotations", 4), ("symmetries", 8)]
 )
-def test_tiles_are_counted_in_all_averaged_versions(average, versions):
+def test_tile_count_covers_all_averaged_versions(average, versions):
     # Outputs of 8 pixels: three for 20 rows, four for 31 columns.
     assert Tiling(24, average=average).tile_count((20, 31), depth=1) == 12 * versions

@@ -1,4 +1,4 @@
-"""Helpers shared by the pictures: size and layout, colours of cells, complete files only."""
+"""Shared drawing helpers give the right size, layout and colours, and write complete files."""
 
 import numpy as np
 import pytest
@@ -31,10 +31,10 @@ def test_cells_are_coloured_by_number_on_black(dtype):
     np.testing.assert_array_equal(drawing.coloured(np.array([[-1]]))[0, 0], 0)
 
 
-def test_similar_numbers_differ_clearly_and_hundreds_are_distinct():
+def test_hundreds_of_colours_are_distinct_and_nearby_ones_differ_clearly():
     colours = drawing.coloured(np.arange(1, 400)[np.newaxis])[0]
     assert len(np.unique(colours, axis=0)) == 399
-    assert colours.max(axis=1).min() > 0.5  # none is as dark as the background
+    assert colours.max(axis=1).min() > 0.5  # no colour is as dark as the background
     assert np.linalg.norm(np.diff(colours, axis=0), axis=1).min() > 0.3
     assert ((colours >= 0) & (colours <= 1)).all()
 

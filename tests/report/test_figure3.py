@@ -1,4 +1,4 @@
-"""Figure 3: the file, and the contents of every panel."""
+"""Figure 3 is written with the right contents in every panel."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_the_four_panels(tmp_path, drawn):
     figure3.figure3(tmp_path / "figure3.png", image(), INSTANCES, WEIGHTS)
     with Image.open(tmp_path / "figure3.png") as picture:
         assert picture.format == "PNG"
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # not a blank page
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 10  # not blank
     assert [p.name for p in tmp_path.iterdir()] == ["figure3.png"]
     *panels, bar = drawn[0].axes
     titles = ["(a) image", "(b) cells", "(c) label, cells separated", "(d) weight map"]
@@ -64,13 +64,13 @@ def test_every_cell_has_its_own_colour_and_background_is_black(tmp_path, drawn):
     colours = shown(drawn[0].axes[1]).reshape(-1, 3)
     np.testing.assert_array_equal(colours[:2], 0)
     assert len(np.unique(colours, axis=0)) == 300
-    assert colours[2:].max(axis=1).min() > 0.5  # none is as dark as the background
+    assert colours[2:].max(axis=1).min() > 0.5  # no colour is as dark as the background
     # Cells with consecutive numbers often touch: their colours differ clearly.
     assert np.linalg.norm(np.diff(colours[2:], axis=0), axis=1).min() > 0.3
     assert ((colours >= 0) & (colours <= 1)).all()
 
 
-def test_pixels_of_a_cell_share_a_colour(tmp_path, drawn):
+def test_all_pixels_of_a_cell_have_the_same_colour(tmp_path, drawn):
     figure3.figure3(tmp_path / "figure3.png", image(), INSTANCES, WEIGHTS)
     colours = shown(drawn[0].axes[1])
     for k in (0, 7, 40_000):

@@ -1,4 +1,4 @@
-"""The report: its contents, that any text in it is safe, and that a browser shows it."""
+"""The report has the right contents, is safe for any text and opens in a browser."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ REPORT = Report(
 
 
 class Strict(HTMLParser):
-    """Parser of HTML that requires every element to be closed, in reverse order of opening."""
+    """HTML parser that requires elements to be closed in reverse order of opening."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Strict(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         """Open an element."""
-        assert len(dict(attrs)) == len(attrs)  # no attribute twice
+        assert len(dict(attrs)) == len(attrs)  # no attribute occurs twice
         self.tree.start(tag, dict(attrs))
         self.open.append(tag)
         if tag in ("meta", "img"):  # void elements
@@ -102,12 +102,12 @@ def made(tmp_path):
     return make
 
 
-def test_one_file_that_loads_nothing(made):
+def test_the_page_is_one_file_that_loads_nothing(made):
     page = made()
     allowed = {"meta", "title", "style", "img", "a", "svg", "line", "polyline", "circle"}
     allowed |= set("html head body header h1 main nav section h2 h3 footer p span small".split())
     allowed |= set("div table thead tbody tr th td ul li dl dt dd figure figcaption pre".split())
-    assert {element.tag for element in page.iter()} <= allowed | {"code"}  # and no script
+    assert {element.tag for element in page.iter()} <= allowed | {"code"}  # no scripts
     for element in page.iter():
         assert not [name for name in element.attrib if name.startswith("on")]
         assert element.get("src", "data:image/png;base64,").startswith("data:image/png;base64,")
@@ -119,7 +119,7 @@ def test_one_file_that_loads_nothing(made):
     assert policy.get("content").startswith("default-src 'none';")
 
 
-def test_what_a_page_needs(made):
+def test_title_headings_links_and_scopes(made):
     page = made()
     assert page.get("lang") == "en"
     assert page.find("head/meta").get("charset") == "utf-8"  # the first element
@@ -208,13 +208,13 @@ def test_empty_sections_are_left_out(made):
         ),
     ],
 )
-def test_the_slices_that_were_scored(made, replaced, expected):
+def test_the_sentence_about_the_scored_slices(made, replaced, expected):
     where = text(made(scores=[], **replaced).find(".//p[@class='where']"))
     assert where.startswith(expected)
     assert ("not used for training" in where) != ("no slices were held out" in where)
 
 
-def test_choices_made_on_the_scored_slices(made):
+def test_the_caveat_about_choices_made_on_the_scored_slices(made):
     def limits(**replaced):
         return text(made(**replaced).findall("body/main/p")[1])
 
@@ -259,8 +259,8 @@ def test_no_text_can_break_the_page(made):
     assert text(hostile.find("head/title")) == NASTY
     assert hostile.findall(".//img")[1].get("alt") == NASTY
     assert hostile.find(".//svg").get("aria-label").startswith(f"{NASTY}: ")
-    # Title and h1, device, checkpoint, caption, headline, name twice, convention, data, two
-    # settings, command and its purpose, version: each one exactly as given.
+    # Title, h1, device, checkpoint, caption, headline, name (twice), convention, data, two
+    # settings, command, its purpose and the version: each appears exactly as given.
     assert text(hostile).count(NASTY) == 15
 
 
@@ -306,7 +306,7 @@ def test_a_figure_as_png_is_no_wider_than_the_page():
         assert height == pytest.approx(200 * (4 * smaller + 0.2), abs=4)
 
 
-def test_nothing_of_a_figure_is_cut_off():
+def test_a_figure_is_not_cut_off():
     figure = Figure(figsize=(3, 2))
     figure.text(0.9, 0.5, "a line of text that does not end here", color=(1, 0, 0))
     with Image.open(BytesIO(report.png(figure))) as image:
@@ -330,7 +330,7 @@ onload = () => {
 };
 </script>
 """
-"""A page that opens the report at two widths, and puts what it measures into its own title."""
+"""A page that opens the report at two widths and writes its measurements to its own title."""
 
 
 @pytest.fixture
@@ -377,7 +377,7 @@ def test_a_browser_parses_the_page_as_written(tmp_path, browse):
         assert page["too_wide"] == 0
 
 
-def test_a_browser_shows_the_page(tmp_path, browse):
+def test_a_browser_renders_the_page(tmp_path, browse):
     report.write(tmp_path / "report.html", REPORT)
     shot = tmp_path / "shot.png"
     browse("report.html", f"--screenshot={shot}", "--window-size=1200,3500")

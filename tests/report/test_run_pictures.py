@@ -1,4 +1,4 @@
-"""Pictures of a run: the files, the contents of every panel, and the colours of errors."""
+"""Pictures of a run have the right panels, contents and colours of errors."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def assert_png(path):
     with Image.open(path) as image:
         assert image.format == "PNG"
         assert min(image.size) > 100
-        assert len(np.unique(np.asarray(image.convert("L")))) > 10  # not a blank page
+        assert len(np.unique(np.asarray(image.convert("L")))) > 10  # not blank
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -111,7 +111,7 @@ def test_more_classes_and_a_colour_image(tmp_path, drawn):
     assert errors.get_xlabel() == "red: class too low, blue: class too high"
 
 
-def test_errors_are_red_where_the_class_is_too_low_and_blue_where_too_high(tmp_path, drawn):
+def test_errors_are_red_for_too_low_a_class_and_blue_for_too_high(tmp_path, drawn):
     labels = np.array([[0, 0, 1, 1]])
     predicted = np.array([[0, 1, 0, 1]])
     p = np.stack([predicted == 0, predicted == 1], axis=-1).astype(np.float32)
@@ -129,7 +129,7 @@ def test_errors_are_red_where_the_class_is_too_low_and_blue_where_too_high(tmp_p
     assert errors.get_xlabel() == "red: 0 instead of 1, blue: 1 instead of 0"
 
 
-def test_a_constant_image_can_be_painted(tmp_path, drawn):
+def test_a_constant_image_can_be_drawn(tmp_path, drawn):
     one = segmented()
     run_pictures.preview(tmp_path / "preview.png", [one._replace(image=np.ones((6, 9, 1)))], "")
     assert np.isfinite(shown(drawn[0].axes[3])).all()
@@ -158,6 +158,6 @@ def test_a_preview_has_the_proportions_of_its_image(tmp_path):
         with Image.open(tmp_path / "preview.png") as picture:
             assert picture.width == 960  # three panels of 3.2 inches at 100 dots per inch
             heights.append(picture.height)
-    # A panel is 320 dots wide and as high as its image: no empty space between rows.
+    # A panel is 320 dots wide and as high as its image, without empty space between rows.
     for height, panel in zip(heights, (320 / 3, 320, 320 * 3), strict=True):
         assert 2 * panel <= height <= 2 * panel + 120

@@ -1,4 +1,4 @@
-"""Pictures of splits, mergers and cells: colours worked out by hand, panels, any size."""
+"""Pictures of splits, mergers and cells have the right colours and panels at any size."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ RED, BLUE = score_pictures.SPLIT, score_pictures.MERGER
 
 
 def two_cells():
-    """Make two cells; the prediction has a gap in their wall, and a wall in the right cell."""
+    """Make two cells; the prediction has a gap in the wall and an extra wall in the right cell."""
     truth = np.ones((9, 13), int)
     truth[:, 4], truth[:, 5:] = 0, 2
     p = np.where(truth > 0, 0.9, 0.2)
@@ -30,11 +30,11 @@ def test_splits_are_red_and_mergers_blue():
     *_, panel = score_pictures.em_panels(None, truth, p, 0.5)
     colours = panel.pixels.reshape(-1, 3)
     red, blue = (np.all(panel.pixels == colour, axis=-1) for colour in (RED, BLUE))
-    # The wall grows from above until one pixel still connects the cell. Errors are thickened.
+    # The wall grows from above until only one pixel connects the cell. Errors are drawn thicker.
     expected = np.zeros((2, 9, 13), bool)
     expected[0, 7:9, 8:11] = expected[1, 6:9, 3:6] = True
     np.testing.assert_array_equal([red, blue], expected)
-    # Elsewhere it shows the probability, from FAINT to white.
+    # The rest shows the probability, from FAINT to white.
     assert len(np.unique(colours, axis=0)) == 2 + len(np.unique(p[~red & ~blue]))
     np.testing.assert_allclose(panel.pixels[0, 9], score_pictures.FAINT)
     np.testing.assert_allclose(panel.pixels[0, 0], 1)
@@ -50,7 +50,7 @@ def test_splits_are_red_and_mergers_blue():
     assert panel.title == "splits and mergers at threshold 0.5"
 
 
-def test_another_threshold_gives_other_errors():
+def test_errors_depend_on_the_threshold():
     truth, p = two_cells()
     assert "splits (red): 0 px in 0 places; mergers (blue): 9" in (
         score_pictures.em_panels(None, truth, p, 0.05)[-1].note
@@ -60,7 +60,7 @@ def test_another_threshold_gives_other_errors():
     assert all(places.shape == (0, 2) for places, _ in perfect.rings)
 
 
-def test_cells_by_iou():
+def test_cells_are_coloured_by_iou():
     # Cell 1 and segment 5 share 4 of 5 pixels; cell 2 is missed; segment 6 matches no cell.
     truth = np.array([[1, 1, 1, 1, 0, 2, 2, 0, 0, 0, 0]])
     proposal = np.array([[5, 5, 5, 5, 5, 0, 0, 0, 6, 6, 6]])
@@ -143,13 +143,13 @@ def test_errors_are_painted_over_the_image_if_given():
 @pytest.mark.parametrize(
     ("shapes", "height"),
     [
-        # 5 inches for a square image, limited to 0.3 … 3 times that, and 0.6 for text.
+        # 5 inches for a square image, limited to 0.3 … 3 times that, plus 0.6 for text.
         ([(9, 13)], 5 * 9 / 13 + 0.6),
         ([(9, 13), (30, 8)], 5 * 9 / 13 + 0.6 + 15.6),
         ([(2, 2), (1, 40), (40, 2)], 5.6 + 2.1 + 15.6),
     ],
 )
-def test_rows_of_any_size_are_written(tmp_path, shapes, height):
+def test_pictures_with_slices_of_any_size_are_written(tmp_path, shapes, height):
     rng = np.random.default_rng(0)
     for k, panels in enumerate((score_pictures.em_panels, score_pictures.cells_panels)):
         rows = [

@@ -1,4 +1,4 @@
-"""The tables of a report: cells, shades, small plots, and which settings are bold."""
+"""Tables of a report have the right cells, shades, small plots and bold settings."""
 
 from math import inf, nan
 from xml.etree.ElementTree import tostring
@@ -29,12 +29,12 @@ def settings_table(chosen):
 
 
 def rows(section):
-    """List the rows of the table in a section, each as its cells."""
+    """List the rows of the table in a section, each as a list of cells."""
     return [list(row) for row in section.findall(".//tbody/tr")]
 
 
 def words(section):
-    """List the rows of the table in a section, each as the texts of its cells."""
+    """List the rows of the table in a section, each as a list of texts."""
     return [[text(cell) for cell in row] for row in rows(section)]
 
 
@@ -51,22 +51,22 @@ def test_without_scores_there_are_no_tables():
     assert list(tables.by_slice_table([], NUMBERS)) == []
 
 
-def test_a_small_plot_by_threshold():
+def test_the_small_plot_of_a_score_by_threshold():
     by_threshold = (0.2, 0.4, nan, 0.6, 0.2, 0.2, 0.2, 0.2, 0.2, 0.3)
     section = scores_table(V_RAND._replace(by_threshold=by_threshold, threshold=0.3))
     (plot,) = section.iter("svg")
-    # From 4 to 124 for 0.0 … 0.9, and from 32, the lowest value, up to 4, the highest.
+    # x is 4 … 124 for thresholds 0.0 … 0.9; y is 32 for the lowest value and 4 for the highest.
     points = [tuple(map(float, p.split(","))) for p in plot.find("polyline").get("points").split()]
     assert points[:3] == [(4, 32), (17.3, 18), (44, 4)]
     assert points[-1] == (124, 25)
-    assert len(points) == 9  # none for nan
+    assert len(points) == 9  # nan has no point
     circle = plot.find("circle")
     assert (float(circle.get("cx")), float(circle.get("cy"))) == (44, 4)
     values = "V_Rand, thinned: 0.2000 at 0, 0.4000 at 0.1, 0.6000 at 0.3, 0.2000 at 0.4,"
     assert plot.get("aria-label").startswith(values)
 
 
-def test_a_flat_plot():
+def test_the_small_plot_of_a_constant_score():
     section = scores_table(V_RAND._replace(by_threshold=(0.5,) * 9 + (nan,), threshold=0.9))
     points = section.find(".//svg/polyline").get("points").split()
     assert {point.split(",")[1] for point in points} == {"32.0"}
@@ -170,7 +170,7 @@ def test_the_defaults_of_an_experiment_are_not_bold():
 def test_small_numbers_have_three_digits(value):
     shown = number(value)
     assert "e" not in shown
-    # Half of the last of three digits is at most 1/200 of the number.
+    # With three digits, the rounding error is at most 1/200 of the number.
     assert abs(float(shown) - value) <= value / 200 * (1 + 1e-9)
     assert 3 <= len(shown.replace(".", "").lstrip("0")) <= 4  # 0.0099999 is 0.01000
 

@@ -1,4 +1,4 @@
-"""Checkpoints: exact, without pickle, safe against interruptions; other files are refused."""
+"""Checkpoints are exact, need no pickle and survive interruptions; other files are refused."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from minunet.runs.checkpoint import Checkpoint
 
 
 def make(seed=0):
-    """Make a random state, with numbers that a text format would not preserve."""
+    """Make a random state with numbers that a text format would not preserve."""
     rng = np.random.default_rng(seed)
     tensors = [
         {"contract0.w1": rng.standard_normal((3, 3, 1, 2), np.float32), "out.b": rng.random(2)}
@@ -52,7 +52,7 @@ def test_a_generator_continues_where_it_stopped(tmp_path):
     np.testing.assert_array_equal(rng.random(9, np.float32), again.random(9, np.float32))
 
 
-def test_numpy_alone_can_read_it_without_pickle(tmp_path):
+def test_numpy_alone_can_read_a_checkpoint_without_pickle(tmp_path):
     state = make()
     checkpoint.save(tmp_path / "last.npz", state)
     with np.load(tmp_path / "last.npz", allow_pickle=False) as npz:
@@ -83,7 +83,7 @@ def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):
     assert_same(checkpoint.load(tmp_path / "old.npz"), state)
 
 
-def test_an_object_is_not_pickled(tmp_path):
+def test_an_object_array_is_refused(tmp_path):
     state = make()
     state.params["out.b"] = np.array([{}])
     with pytest.raises(ValueError, match="allow_pickle"):
@@ -111,7 +111,7 @@ def test_a_crash_while_saving_leaves_the_old_one(tmp_path, monkeypatch, moment):
         patched.setattr(np, "savez", crash)
         checkpoint.save(path, make(seed=1))
     assert_same(checkpoint.load(path), old)
-    checkpoint.save(path, make(seed=2))  # the rest of the interrupted file does not matter
+    checkpoint.save(path, make(seed=2))  # what is left of the interrupted file does not matter
     assert_same(checkpoint.load(path), make(seed=2))
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
 
@@ -140,12 +140,12 @@ def sentence(path):
     return text
 
 
-def test_no_file(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     for path in (tmp_path / "last.npz", tmp_path):
         assert "best.npz or last.npz" in sentence(path)
 
 
-def test_foreign_files(tmp_path):
+def test_other_files_are_refused(tmp_path):
     path = tmp_path / "other.npz"
     path.write_bytes(b"")
     sentence(path)
@@ -170,7 +170,7 @@ def test_foreign_files(tmp_path):
         assert "not a checkpoint" in sentence(path)
 
 
-def test_truncated_or_damaged(tmp_path):
+def test_truncated_and_damaged_files_are_refused(tmp_path):
     path = tmp_path / "last.npz"
     checkpoint.save(path, make())
     whole = path.read_bytes()
@@ -186,7 +186,7 @@ def test_truncated_or_damaged(tmp_path):
             read = checkpoint.load(path)
         except InputError:
             noticed += 1
-        else:  # in bytes that do not matter, such as dates
+        else:  # the damage is in a byte that does not matter, such as a date
             assert_same(read, make())
     assert noticed > 100  # measured: 179
 
@@ -202,7 +202,7 @@ def test_a_pickle_in_disguise_is_not_executed(tmp_path):
 
 
 @pytest.mark.parametrize("lost", ["params/out.b", "velocity/out.b"])
-def test_an_array_is_missing(tmp_path, lost):
+def test_a_missing_array_is_refused(tmp_path, lost):
     path = tmp_path / "last.npz"
     checkpoint.save(path, make())
     with np.load(path) as npz:
@@ -211,7 +211,7 @@ def test_an_array_is_missing(tmp_path, lost):
     assert "damaged" in sentence(path)
 
 
-def test_another_format(tmp_path, monkeypatch):
+def test_another_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", 7)
     checkpoint.save(tmp_path / "last.npz", make())
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""The folder of a run: nothing is overwritten, and `log.csv` holds every step exactly once."""
+"""The folder of a run is never overwritten, and `log.csv` holds every step exactly once."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ def test_a_new_folder_and_an_empty_one(tmp_path):
     assert runs.create(wanted, "name") == wanted
 
 
-def test_an_existing_folder_is_left_alone(tmp_path):
+def test_a_folder_with_files_is_refused(tmp_path):
     taken = tmp_path / "taken"
     taken.mkdir()
     (taken / "mine.txt").write_text("mine")
@@ -32,7 +32,7 @@ def test_an_existing_folder_is_left_alone(tmp_path):
     assert not (tmp_path / "taken-3").exists()
 
 
-def test_by_default_the_next_free_number(tmp_path, monkeypatch):
+def test_the_default_name_takes_the_next_free_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for expected in ("em-tiny", "em-tiny-2", "em-tiny-3"):
         assert runs.create(None, "em-tiny") == Path("runs") / expected
@@ -57,7 +57,7 @@ VALIDATED = {
 }
 
 
-def test_log(tmp_path):
+def test_log_round_trip(tmp_path):
     assert runs.read(tmp_path) == []
     runs.append(tmp_path, PLAIN)
     runs.append(tmp_path, VALIDATED)
@@ -72,7 +72,7 @@ def test_log(tmp_path):
         assert [row["validation_energy"] for row in csv.DictReader(file)] == ["", "0.75"]
 
 
-def test_a_zero_is_not_an_empty_cell(tmp_path):
+def test_a_score_of_zero_is_not_read_as_missing(tmp_path):
     runs.append(tmp_path, VALIDATED | {"validation_pixel_error": 0.0})
     assert runs.read(tmp_path)[0]["validation_pixel_error"] == 0.0
 

@@ -1,4 +1,4 @@
-"""The settings of a run as options on the command line, and their help."""
+"""Settings of a run are parsed from command-line options, which have clear help texts."""
 
 from dataclasses import asdict, fields
 from itertools import pairwise
@@ -30,7 +30,7 @@ def test_the_default_is_the_tiny_preset():
     assert asdict(from_options()).items() >= PRESETS["tiny"].items()
 
 
-def test_the_papers_preset_is_the_papers_network():
+def test_the_preset_paper_is_the_papers_network():
     settings = from_options(**typed("--preset", "paper"))
     assert settings.architecture.parameters() == 31_030_658
     assert (settings.tile, settings.momentum, settings.dropout) == (572, 0.99, 0.5)
@@ -163,7 +163,7 @@ def test_flags():
     assert {"steps", "learning_rate", "device"} == set(CHANGEABLE)
 
 
-def test_help_shows_what_an_option_takes_and_its_default():
+def test_help_shows_the_type_and_the_default_of_an_option():
     parser = Parser("train")
     add_options(parser, chosen_defaults([]))
     text = " ".join(parser.format_help().split())

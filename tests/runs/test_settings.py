@@ -1,4 +1,4 @@
-"""The settings of a run: presets, groups, and the JSON round trip."""
+"""Settings of a run have valid presets and groups and survive a JSON round trip."""
 
 import json
 from dataclasses import FrozenInstanceError, fields
@@ -62,6 +62,6 @@ def test_the_architecture_of_the_settings():
     assert (arch.dropout, arch.variant) == (0.25, "release")
 
 
-def test_settings_do_not_change():
+def test_settings_are_immutable():
     with pytest.raises(FrozenInstanceError):
         from_options().steps = 3

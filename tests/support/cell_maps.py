@@ -1,4 +1,4 @@
-"""Label maps for the tests of distances, weights and scores; the distances by brute force."""
+"""Label maps for the tests of distances, weights and scores, and distances by brute force."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def label_maps(draw, dtype=np.uint16):
 
 @st.composite
 def two_maps(draw, background=0):
-    """Draw two label maps of one shape, never square; numbers from `background` on."""
+    """Draw two label maps of the same non-square shape, with numbers from `background` up."""
     height, width = draw(
         st.tuples(st.integers(1, 6), st.integers(1, 8)).filter(lambda s: s[0] != s[1])
     )
@@ -48,7 +48,7 @@ def disc(shape, row, column, radius):
 
 
 def discs():
-    """Draw 30 discs one over the other, on 60 x 83 pixels."""
+    """Draw 30 overlapping discs on 60 x 83 pixels."""
     rng = np.random.default_rng(0)
     instances = np.zeros((60, 83), np.uint16)
     for k in range(1, 31):

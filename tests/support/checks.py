@@ -1,4 +1,4 @@
-"""Shared by the tests of all ops: shapes and values to draw, and checks of results."""
+"""Helpers for the tests of all ops: shapes and values to draw, and checks of results."""
 
 import itertools
 import tracemalloc
@@ -20,18 +20,18 @@ PRECISIONS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def sizes(n: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Draw n small sizes, no two of them equal."""
+    """Draw n small, distinct sizes."""
     return st.sampled_from(list(itertools.permutations(range(1, 8), n)))
 
 
 def separated(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Shuffle values 0.1 apart and at least 0.05 from 0, so that no kink lies within a step."""
+    """Shuffle values 0.1 apart and at least 0.05 from 0, so that no step crosses a kink."""
     values = np.arange(np.prod(shape)) - np.prod(shape) // 2 + 0.5
     return rng.permutation(values * 0.1).reshape(shape)
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float = EXACT) -> None:
-    """Compare the largest difference of two arrays of one shape, relative to the largest value."""
+    """Check the largest difference of two equally shaped arrays, relative to the largest value."""
     assert actual.shape == expected.shape
     error = np.max(np.abs(actual - expected))
     largest = np.max(np.abs(expected))

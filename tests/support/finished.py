@@ -1,4 +1,4 @@
-"""Small runs of every kind of data, as if they were finished."""
+"""Helpers for the tests of finished runs: settings, data and networks of every kind."""
 
 import numpy as np
 from commands import draw_stack
@@ -18,7 +18,7 @@ def settings(kind, **changed):
 
 
 def draw(kind, held_out=(1, 3)):
-    """Draw four slices: classes, components of class 1, or numbered cells."""
+    """Draw a data set of four slices with classes, components or numbered cells."""
     images, labels = draw_stack(classes=3 if kind == "classes" else 2)
     labels = [np.repeat(np.repeat(one[::6, ::6], 6, 0), 6, 1)[:30, :41] for one in labels]
     x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]

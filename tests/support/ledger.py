@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 SIZED_BY_VALUES = ("nonzero", "argwhere", "flatnonzero", "unique", "extract", "compress")
-"""Functions whose result has a size that depends on values: the host waits for it."""
+"""Functions whose result size depends on values, so that the host waits for it."""
 
 
 class Entry(NamedTuple):
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     nbytes: int
 
 
-_open = []  # the ledgers that are kept now
+_open = []  # the ledgers being kept
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def of(entries, kind):
 
 
 def answer(name, args, kwargs, results):
-    """Note the cost of the result of a function or method; a view costs nothing."""
+    """Record the cost of a function's or method's result; a view costs nothing."""
     given, found = arrays((args, kwargs)), arrays(results)
     new = [one for one in found if not any(np.may_share_memory(one, other) for other in given)]
     for one in new:
@@ -63,13 +63,13 @@ def answer(name, args, kwargs, results):
         note("out", np.intp().nbytes)
     if name in ("item", "tolist", "tobytes"):
         note("out", given[0].nbytes)
-    written = results is None or "out" in kwargs  # to an argument, as by copyto
+    written = results is None or "out" in kwargs  # to an argument, as in np.copyto
     if (new or written) and not name.startswith("empty"):
         note("launch")
 
 
 def product(a, b):
-    """Note what CuPy 14 does before it multiplies matrices.
+    """Record what CuPy 14 does before it multiplies matrices.
 
     It copies an operand that is not contiguous; in a product of two single matrices, a transposed
     one counts as contiguous. For a stack of matrices with a single one, three kernels list the

@@ -1,4 +1,4 @@
-"""Small networks, and everything that a training step on one needs."""
+"""Helpers for tests with small networks, and everything that a training step needs."""
 
 from itertools import islice
 
@@ -33,8 +33,9 @@ def draw_params(arch, rng):
 
 
 def flop_by_hand(rows, columns):
-    """Count the operations at depth 1 with 2 channels: two per weight and pixel it applies to."""
-    down, across = rows // 2, columns // 2  # at the bottom: (n - 4) / 2, then 2 and 4 less
+    """Count the operations at depth 1 with 2 channels: two per weight and pixel."""
+    # The bottom: (n - 4) / 2, minus 2 and 4 after its convolutions.
+    down, across = rows // 2, columns // 2
     return 2 * (
         (rows - 2) * (columns - 2) * 9 * 1 * 2
         + (rows - 4) * (columns - 4) * 9 * 2 * 2
@@ -61,7 +62,7 @@ class Problem:
         self.weight_map = rng.uniform(0.5, 2, self.labels.shape)
 
     def forward(self, params, training=True):
-        """Compute the energy; every call has the same seed and so the same dropout."""
+        """Compute the energy; every call uses the same seed and therefore the same dropout."""
         rng = np.random.default_rng(self.seed) if training else None
         logits, activations = unet.forward(params, self.x, self.arch, rng)
         energy, p = cross_entropy.forward(logits, self.labels, self.weight_map)

@@ -1,4 +1,4 @@
-"""Helpers for the tests of reports: example scores, and reading text and settings from HTML."""
+"""Helpers for the tests of reports: example scores, and text and settings read from HTML."""
 
 from minunet.metrics.score import Score
 

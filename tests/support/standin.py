@@ -67,7 +67,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         return outward(results)
 
     def __array_function__(self, func, types, args, kwargs):
-        """Compute any other function of NumPy."""
+        """Compute any other NumPy function."""
         path = ".".join([*func.__module__.split(".")[1:], func.__name__])
         require(counterpart(path), f"np.{path}", args, kwargs)
         if func is np.asarray and not isinstance(args[0], StandIn):
@@ -160,7 +160,7 @@ def inward(argument):
 
 
 def outward(result):
-    """Wrap the arrays of a result; as in CuPy a scalar is an array without axes."""
+    """Wrap the arrays of a result; as in CuPy, a scalar is a zero-dimensional array."""
     if isinstance(result, (np.ndarray, np.generic)):
         return StandIn(result)
     if isinstance(result, (tuple, list)):
@@ -169,12 +169,12 @@ def outward(result):
 
 
 def same(a, b):
-    """Return whether two arrays are the same elements of the same memory."""
+    """Return whether two arrays are the same view of the same memory."""
     return a.__array_interface__ == b.__array_interface__
 
 
 def note_index(index, counted=True):
-    """Note the cost of an index, and return whether it selects single elements.
+    """Record the cost of an index, and return whether it selects single elements.
 
     If a mask must be `counted`, the number of elements it selects sets a shape, and the host waits.
     """

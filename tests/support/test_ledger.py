@@ -1,4 +1,4 @@
-"""The ledger of the stand-in, by hand: launches, new arrays, copies to and from the host."""
+"""The ledger of the stand-in matches launches, new arrays and copies counted by hand."""
 
 import ledger
 import numpy as np
@@ -46,7 +46,7 @@ WORK = {
     "copy": (lambda: X[:, 1:].copy(), 1, [128]),
     "picked elements": (lambda: X[StandIn(np.array([0, 2]))], 1, [96]),
     "shape": (lambda: np.shape(X), 0, []),
-    # A stack of matrices with a single one: three lists of four pointers, and the product.
+    # A stack of matrices times a single one: three lists of four pointers, and the product.
     "product": (lambda: X @ W, 4, [32, 32, 32, 480]),
     "product of a window": (lambda: X[:, 1:] @ W, 5, [128, 32, 32, 32, 320]),
     "product with a transposed": (lambda: X @ W[:, :2].copy().T, 6, [32, 32, 32, 32, 32, 192]),
@@ -57,7 +57,7 @@ WORK = {
 
 
 @pytest.mark.parametrize(("call", "launches", "nbytes"), WORK.values(), ids=WORK.keys())
-def test_work_by_hand(call, launches, nbytes):
+def test_launches_and_new_arrays_by_hand(call, launches, nbytes):
     entries = entries_of(call)
     assert len(ledger.of(entries, "launch")) == launches
     assert ledger.of(entries, "array") == nbytes
@@ -69,13 +69,13 @@ def test_work_by_hand(call, launches, nbytes):
     [
         (lambda y: y.__setitem__(0, 1.0), 1),
         (lambda y: y.__setitem__(0, X[1]), 1),
-        (lambda y: y.__setitem__(MASK, 1.0), 1),  # does not need the number of elements
+        (lambda y: y.__setitem__(MASK, 1.0), 1),  # the number of elements is not needed
         (lambda y: y.__setitem__(np.s_[1:], y[1:]), 0),  # onto itself
         (lambda y: y.__setitem__(np.s_[1:], y[:-1]), 1),
         (lambda y: y.__setitem__(np.s_[1:], y[1:] + 1), 2),
     ],
 )
-def test_writing_by_hand(write, launches):
+def test_launches_of_assignments_by_hand(write, launches):
     y = X.copy()
     entries = entries_of(lambda: write(y))
     assert len(ledger.of(entries, "launch")) == launches

@@ -32,10 +32,10 @@ def device():
     return StandIn(HOST.copy())
 
 
-# What it allows
+# Allowed operations
 
 
-def test_answers_like_numpy(device):
+def test_results_match_numpy(device):
     other = StandIn(OTHER)
     for ours, numpys in [
         (device + other, HOST + OTHER),
@@ -56,7 +56,7 @@ def test_answers_like_numpy(device):
         np.testing.assert_array_equal(ours.get(), numpys)
 
 
-def test_a_sum_is_an_array_without_axes_that_float_reads(device):
+def test_a_sum_is_a_zero_dimensional_array_that_float_reads(device):
     total = device.sum()
     assert isinstance(total, StandIn)
     assert total.shape == ()
@@ -64,7 +64,7 @@ def test_a_sum_is_an_array_without_axes_that_float_reads(device):
     assert bool(total > 14)
 
 
-def test_a_window_is_a_view_and_an_operator_in_place_writes_through_it(device):
+def test_in_place_operators_write_through_a_view(device):
     device[:, 1:] += 10
     device[0, 0] = -1
     np.testing.assert_array_equal(device.get(), [[-1, 11, 12], [3, 14, 15]])
@@ -77,7 +77,7 @@ def test_asarray_copies_to_the_device(device):
     assert OTHER.sum() == 28
 
 
-# What it refuses with any CuPy, or none
+# Refused with any CuPy, or without CuPy
 
 
 def op_with_zeros(x):
@@ -113,7 +113,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("broken", REFUSED.values(), ids=REFUSED.keys())
-def test_refuses(device, broken):
+def test_refuses_what_every_cupy_refuses(device, broken):
     with pytest.raises(TypeError):
         broken(device)
     np.testing.assert_array_equal(device.get(), HOST)
@@ -131,7 +131,7 @@ def test_a_host_array_among_results_is_refused():
         to_host((StandIn(HOST), HOST))
 
 
-# What it refuses because the installed CuPy does not have it
+# Refused because the installed CuPy does not have it
 
 LACKING = {
     "np.insert": lambda x: np.insert(x, 1, 0.0, axis=0),
@@ -243,7 +243,7 @@ def training_step(params, x, labels, weight_map, arch):
     energy, p = cross_entropy.forward(logits, labels, weight_map)
     dlogits = cross_entropy.backward(p, labels, weight_map)
     grads = unet.backward(params, activations, dlogits, arch)
-    cut = sgd.clip(grads, 0.5)  # shorter than these
+    cut = sgd.clip(grads, 0.5)  # shorter than these gradients
     stepped, velocity = sgd.step(params, cut, sgd.start(params), learning_rate=0.01)
     return energy, p, logits, activations, grads, stepped, velocity
 
@@ -260,7 +260,7 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
     labels = rng.integers(0, 3, (rows - lost, columns - lost))
     weight_map = rng.random(labels.shape).astype(dtype)
 
-    monkeypatch.setattr(unet, "ops_for", lambda x: ops)  # a GPU takes the definitions
+    monkeypatch.setattr(unet, "ops_for", lambda x: ops)  # as on a GPU
     ours = training_step(params, x, labels, weight_map, arch)
     monkeypatch.undo()
     theirs = to_host(training_step(*to_device((params, x, labels, weight_map)), arch))
@@ -273,14 +273,14 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
 def test_prediction_moves_tiles_in_and_probabilities_out():
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(7)
-    # In float64 both sides run the definitions.
+    # In float64, both sides use the definitions.
     params, image = initialization.gaussian(arch, rng, dtype=np.float64), rng.random((9, 14, 1))
     ours = probabilities(Network(params, arch), image, Tiling(24))
     theirs = probabilities(Network(to_device(params), arch), image, Tiling(24))
     assert_same_bits(ours, theirs)
 
 
-# Rule breaks planted in the network
+# Breaches planted in the network
 
 BREAKS = {
     "np.zeros": (relu, lambda x: np.where(x > 0, x, np.zeros(x.shape))),
@@ -299,14 +299,14 @@ def run_broken(monkeypatch, op, broken):
     rng = np.random.default_rng(3)
     params = to_device(initialization.gaussian(arch, rng))
     x = to_device(rng.random((18, 24, 1), dtype=np.float32))
-    unet.forward(params, x, arch)  # as it stands it runs
+    unet.forward(params, x, arch)  # runs without the breach
     monkeypatch.setattr(op, "forward", broken)
     with pytest.raises(TypeError, match=r"CuPy|host array"):
         unet.forward(params, x, arch)
 
 
 @pytest.mark.parametrize(("op", "broken"), BREAKS.values(), ids=BREAKS.keys())
-def test_a_planted_rule_break_stops_the_network(monkeypatch, op, broken):
+def test_a_planted_breach_stops_the_network(monkeypatch, op, broken):
     run_broken(monkeypatch, op, broken)
 
 

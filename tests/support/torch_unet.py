@@ -1,7 +1,7 @@
-"""The same U-Net in PyTorch: the oracle of tests and benchmarks.
+"""The same U-Net in PyTorch, the reference for tests and benchmarks.
 
-It shares no line with `network/unet.py`: PyTorch has its own convolutions and derives the backward
-by autograd. The layouts differ, and the helpers convert them: here a feature map is (1, C, H, W), a
+It shares no code with `network/unet.py`: PyTorch has its own convolutions, and its autograd derives
+the backward pass. The helpers convert between the layouts: here a feature map is (1, C, H, W), a
 kernel (O, C, kh, kw), and the kernel of an up-convolution (C, O, 2, 2).
 """
 

@@ -1,4 +1,4 @@
-"""Training: steps by hand, a tile learnt by heart, and a clean end when it diverges."""
+"""Training matches steps by hand, overfits one tile, and ends cleanly when it diverges."""
 
 import csv
 import math
@@ -42,7 +42,7 @@ SMALL = from_options(
 
 @pytest.fixture
 def no_pictures(monkeypatch):
-    """Draw nothing: it takes longer than the steps."""
+    """Draw no pictures, which would take longer than the steps."""
     for name in ("curves", "preview"):
         monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
 
@@ -101,7 +101,7 @@ def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures, clip):
         w = {name: w[name] + v[name] for name in w}
         energies.append((float(energy), rate))
 
-    assert min(lengths) < 0.125 < max(lengths)  # some are cut, some are not
+    assert min(lengths) < 0.125 < max(lengths)  # some gradients are clipped and some are not
     with (tmp_path / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(float(row["energy"]), float(row["learning_rate"])) for row in rows] == energies
@@ -115,16 +115,16 @@ def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures, clip):
     assert state.step == 10
 
 
-# What a step asks of a GPU
+# The cost of a step on a GPU
 
 SENT = [52 * 52 * 4, 12 * 12, 12 * 12 * 4]  # image, labels, weight map
 DROPPED = [20 * 20 * 6, 6 * 6 * 12]  # a byte for each value of the two lowest contracting stages
 
 
-@pytest.mark.parametrize("clip", [0.0, 1e-3, 1e3])  # off; every gradient is cut; none
+@pytest.mark.parametrize("clip", [0.0, 1e-3, 1e3])  # off; clips every gradient; clips none
 @pytest.mark.parametrize(("dropout", "bits"), [(0.0, []), (0.5, DROPPED)])
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_a_step_sends_one_tile_and_brings_one_number_back(variant, dropout, bits, clip):
+def test_a_step_copies_one_tile_in_and_one_number_out(variant, dropout, bits, clip):
     arch = Architecture(depth=2, channels=3, variant=variant, dropout=dropout)
     state, rng = device_state(arch), np.random.default_rng(1)
     for _ in range(2):
@@ -137,7 +137,7 @@ def test_a_step_sends_one_tile_and_brings_one_number_back(variant, dropout, bits
     assert all(isinstance(w, StandIn) for w in (*state.params.values(), *state.velocity.values()))
 
 
-def test_a_larger_tile_takes_no_more_kernels_and_no_array_larger_than_a_map():
+def test_a_larger_tile_needs_no_more_kernels_and_no_array_above_a_map():
     arch = Architecture(depth=2, channels=3)
     launches = set()
     for size in (52, 76, 116):
@@ -146,7 +146,7 @@ def test_a_larger_tile_takes_no_more_kernels_and_no_array_larger_than_a_map():
         with ledger.kept() as entries:
             loop.step(state, tile, arch, 0.1, 0.9, clip=1.0)
         launches.add(len(ledger.of(entries, "launch")))
-        assert max(ledger.of(entries, "array")) == (size - 2) ** 2 * 3 * 4  # the first map is
+        assert max(ledger.of(entries, "array")) == (size - 2) ** 2 * 3 * 4  # the first map
     assert len(launches) == 1
 
 
@@ -155,7 +155,7 @@ def device_state(arch):
     return State(params, sgd.start(params), np.random.default_rng(2))
 
 
-def test_the_next_tile_is_being_made_before_a_step_begins(tmp_path, monkeypatch, no_pictures):
+def test_the_next_tile_is_started_before_a_step_begins(tmp_path, monkeypatch, no_pictures):
     begun = [threading.Event() for _ in range(5)]
     settings = from_options(**SMALL.__dict__ | {"steps": 5})
     data, step, sample = small_data(), loop.step, sampling.sample
@@ -165,7 +165,7 @@ def test_the_next_tile_is_being_made_before_a_step_begins(tmp_path, monkeypatch,
         return sample(data.part(data.training), 24, 1, augmentation.SETS["none"], tile_rng(7, k))
 
     def checked(state, *args):
-        # The energy is what ends a step: by now nobody has asked a GPU for it.
+        # A GPU step ends when the energy is read, which has not happened yet.
         assert state.step == 4 or begun[state.step + 1].wait(10)
         return step(state, *args)
 
@@ -176,7 +176,7 @@ def test_the_next_tile_is_being_made_before_a_step_begins(tmp_path, monkeypatch,
     assert state.step == 5
 
 
-def test_without_knowledge_the_energy_is_that_of_guessing():
+def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
     # An output layer of zeros makes all K classes equally likely: E = mean(w) · ln K.
     arch = Architecture(depth=2, channels=3, classes=5)
     rng = np.random.default_rng(0)
@@ -189,8 +189,8 @@ def test_without_knowledge_the_energy_is_that_of_guessing():
     assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
 
 
-def test_the_class_weights_make_that_ln_2_whatever_the_balance(tmp_path, no_pictures):
-    # mean(w) over the whole set is 1 however rare a class; so it is on tiles that show all of it.
+def test_balanced_class_weights_make_that_energy_ln_2(tmp_path, no_pictures):
+    # With class weights, mean(w) over the whole set is 1 for any class balance.
     settings = from_options(**SMALL.__dict__ | {"steps": 1, "tile": 24})
     images = [np.zeros((8, 8, 1), np.float32)]
     labels = [np.zeros((8, 8), np.uint8)]
@@ -201,11 +201,11 @@ def test_the_class_weights_make_that_ln_2_whatever_the_balance(tmp_path, no_pict
     loop.train(tmp_path, settings, data, state)
     with (tmp_path / "log.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    # All 64 pixels are validated: there the mean is over the set.
+    # Validation uses all 64 pixels, so its mean is over the whole set.
     assert float(row["validation_energy"]) == pytest.approx(math.log(2), rel=1e-6)  # measured: 3e-9
 
 
-def test_learns_one_tile_by_heart():
+def test_overfits_one_tile():
     stack = em_stack((1, 64, 64), np.random.default_rng(1))
     arch = Architecture(depth=2, channels=8, dropout=0)
     rng = np.random.default_rng(0)
@@ -216,7 +216,7 @@ def test_learns_one_tile_by_heart():
     assert 0.1 < labels.mean() < 0.9
     tile = Sample(x, labels, np.ones(labels.shape, np.float32))
     energies = [loop.step(state, tile, arch, 0.02, 0.9) for _ in range(150)]
-    assert energies[0] > 0.4  # measured: 0.70, ln 2 and a little
+    assert energies[0] > 0.4  # measured: 0.70, slightly more than ln 2
     assert energies[-1] < 0.01  # measured: 9e-5
     assert state.step == 150
 
@@ -250,7 +250,7 @@ STAGES = ["contract0", "contract1", "bottom", "expand1", "expand0", "out"]
     [(name, name.split(".")[0]) for name in DEPTH_2.shapes() if ".w" in name],
 )
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_number_that_is_none_is_traced_to_its_stage(name, stage, value):
+def test_nonfinite_weights_are_traced_to_their_stage(name, stage, value):
     assert stage in STAGES
     rng = np.random.default_rng(0)
     params = initialization.gaussian(DEPTH_2, rng)
@@ -259,7 +259,7 @@ def test_a_number_that_is_none_is_traced_to_its_stage(name, stage, value):
     state = State(params, velocity, rng, step=3)
     before = copies(state)
     tile = draw_tile(DEPTH_2, 52, rng)
-    tile.x[:] = np.abs(tile.x)  # a dead ReLU would hide what feeds it
+    tile.x[:] = np.abs(tile.x)  # a dead ReLU would hide the value before it
     with pytest.raises(DivergedError) as diverged:
         loop.step(state, tile, DEPTH_2, 0.1, 0.9)
     assert str(diverged.value).endswith(f"first occur in stage {stage}")
@@ -293,7 +293,7 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
         assert (tmp_path / "last.npz").read_bytes() == before
 
 
-# Keeping
+# Saving
 
 
 def test_save_and_restore(tmp_path):
@@ -304,7 +304,7 @@ def test_save_and_restore(tmp_path):
     loop.save(tmp_path / "last.npz", SMALL, state)
     again, settings, reason = loop.restore(tmp_path / "last.npz", None)
     assert settings == SMALL
-    assert reason == "NumPy on the CPU"  # as the settings say, though nothing was wanted
+    assert reason == "NumPy on the CPU"  # from the settings, as no device was requested
     assert (again.step, again.best) == (12, 0.625)
     for mine, saved in ((state.params, again.params), (state.velocity, again.velocity)):
         for name, array in mine.items():
@@ -312,7 +312,7 @@ def test_save_and_restore(tmp_path):
     assert state.rng.random() == again.rng.random()
 
 
-def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
+def test_the_best_checkpoint_is_kept(tmp_path, monkeypatch, no_pictures):
     ious = iter([0.5, 0.75, 0.75, 0.25])
     monkeypatch.setattr(loop, "validate", lambda *args: (loop.Validation(1.0, 0.5, next(ious)), []))
     settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
@@ -322,9 +322,9 @@ def test_the_best_is_kept_and_not_the_last(tmp_path, monkeypatch, no_pictures):
     assert (last.step, last.best) == (8, 0.75)
 
 
-def test_the_best_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
-    # Killed between the two, the run goes on from an older last and comes to its best again;
-    # the other way round it would remember a score whose weights were never written.
+def test_the_best_checkpoint_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
+    # If killed between the two, the run resumes from an older last checkpoint and finds its best
+    # again. In the opposite order it would remember a score whose weights were never written.
     order = []
     monkeypatch.setattr(loop, "save", lambda path, *args: order.append(path.name))
     settings = from_options(**SMALL.__dict__ | {"steps": 1})
@@ -333,7 +333,7 @@ def test_the_best_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
 
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_a_wish_and_the_second_an_end(first):
+def test_the_first_signal_is_recorded_and_the_second_interrupts(first):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.raises(KeyboardInterrupt), loop.interruption() as interrupted:
         assert not interrupted()
@@ -352,7 +352,7 @@ def test_a_parameter_with_one_value_that_is_not_finite_is_not_saved(tmp_path):
 
 
 @pytest.mark.parametrize("name", augmentation.SETS)
-def test_tiles_are_augmented_as_the_settings_say(name):
+def test_tiles_are_augmented_according_to_the_settings(name):
     settings, data = from_options(**SMALL.__dict__ | {"augment": name}), small_data()
     slices = data.part([0, 1, 2])
     for step in range(3):
@@ -377,8 +377,8 @@ def test_the_device_is_passed_on(monkeypatch, wanted):
     assert passed == [wanted]
 
 
-def test_the_seconds_of_a_step_are_its_own(tmp_path, monkeypatch, no_pictures):
-    # Each look at the clock is a second later; so is each validation, which does not count.
+def test_the_seconds_of_a_step_exclude_validation(tmp_path, monkeypatch, no_pictures):
+    # Each reading of the clock adds a second. So does each validation, which must not count.
     clock = iter(range(100))
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     settings = from_options(**SMALL.__dict__ | {"steps": 4, "validate_every": 2})
@@ -387,7 +387,7 @@ def test_the_seconds_of_a_step_are_its_own(tmp_path, monkeypatch, no_pictures):
     assert [row["seconds"] for row in runs.read(tmp_path)] == [1, 1, 1, 1]
 
 
-def test_if_a_picture_cannot_be_drawn_the_step_is_saved(tmp_path):
+def test_the_step_is_saved_even_if_a_picture_cannot_be_drawn(tmp_path):
     settings = from_options(**SMALL.__dict__ | {"steps": 4, "validate_every": 2})
 
     def fail(scores, p):
@@ -439,7 +439,7 @@ def test_the_first_score_is_the_best_even_if_it_is_0(tmp_path, monkeypatch, no_p
     assert loop.restore(tmp_path / "best.npz", "cpu")[0].best == 0.0
 
 
-def test_the_wanted_device_comes_before_that_of_the_settings(tmp_path):
+def test_the_requested_device_overrides_that_of_the_settings(tmp_path):
     settings = from_options(**SMALL.__dict__ | {"device": "cuda"})
     loop.save(tmp_path / "last.npz", settings, loop.start(settings, "cpu"))
     assert loop.restore(tmp_path / "last.npz", "cpu")[2] == "NumPy on the CPU"

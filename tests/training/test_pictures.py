@@ -1,4 +1,4 @@
-"""The pictures of a run: which slices are drawn, and what is written."""
+"""The right slices of a run are drawn and written."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from minunet.training.validation import baseline_error
 
 
 @pytest.mark.parametrize("held_out", [(1, 2, 3), (2,), ()])
-def test_the_first_and_the_last_slice_are_drawn_as_training_goes(tmp_path, monkeypatch, held_out):
+def test_the_first_and_the_last_slice_are_drawn_during_training(tmp_path, monkeypatch, held_out):
     shown = []
     monkeypatch.setattr(
         "minunet.report.run_pictures.preview", lambda path, slices, title: shown.extend(slices)

@@ -1,4 +1,4 @@
-"""The plan of a run: what it says, that it changes nothing, and that its memory is about right."""
+"""The plan of a run states the right numbers, estimates memory well and changes nothing."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def small_data():
     return dataset_of(images, labels, [0, 1], [2], ["data      a line of its own"])
 
 
-def test_lines():
+def test_the_lines_of_the_plan():
     data = small_data()
     state = training.start(SETTINGS, "cpu")
     lines = plan.plan(SETTINGS, data, state, "a device in words")
@@ -52,24 +52,24 @@ def test_the_434_parameters_by_hand():
     assert contract + bottom + expand + conv(1, 2, 2) == 434
 
 
-def test_going_on_counts_what_is_left():
+def test_resuming_counts_only_the_remaining_steps():
     state = training.start(SETTINGS, "cpu")
     state.step = 12
     (line,) = [x for x in plan.plan(SETTINGS, small_data(), state, "") if x.startswith("time")]
     assert "steps 13 … 25 and 2 validations" in line
 
 
-def test_the_time_is_that_of_steps_and_validations(monkeypatch):
-    # 2 s a step and 3 s a tile: 25 steps, and 3 times the 4 · 6 tiles of a slice of 30 x 41.
+def test_the_time_covers_steps_and_validations(monkeypatch):
+    # 2 s per step and 3 s per tile: 25 steps, and 3 validations of 4 · 6 tiles (30 x 41 pixels).
     monkeypatch.setattr(plan, "_measure", lambda *args: (2.0, 3.0))
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
     assert re.match(r"time      2\.00 s per step; .* about 4 min 26 s, until ", line)
 
 
-def test_a_validation_is_of_smaller_tiles_where_as_many_do(monkeypatch):
-    # A tile of 40 pixels segments 24; two of 16 rows cover 30, two of 22 columns 41. A tile that is
-    # tried takes as many seconds as it has operations, so this is one validation of four tiles.
+def test_validation_uses_smaller_tiles_if_no_more_are_needed(monkeypatch):
+    # A tile of 40 pixels segments 24; two outputs of 16 rows cover 30, and two of 22 columns cover
+    # 41. One second per operation is pretended, so the time is that of these four smaller tiles.
     tried = flop_by_hand(40, 40)
     monkeypatch.setattr(plan, "_measure", lambda *args: (0.0, tried))
     monkeypatch.setattr(plan, "duration", lambda seconds: f"<{round(seconds)}>")
@@ -110,7 +110,7 @@ print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").rea
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no /proc elsewhere")
-def test_the_memory_is_about_what_two_steps_take():
+def test_the_memory_estimate_matches_two_steps():
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The end of a run: what is scored, on which slices, which are drawn, and what is written."""
+"""At the end of a run, the right slices are scored and drawn, and the results are written."""
 
 import json
 
@@ -49,11 +49,11 @@ def test_every_kind_of_data_has_its_scores(kind):
         ]
         error = next(one for one in found if one.key == "pixel_error")
         np.testing.assert_allclose(error.slices, wrong, rtol=1e-12)
-        assert error.value == pytest.approx(np.mean(wrong), rel=1e-12)  # slices of one size
+        assert error.value == pytest.approx(np.mean(wrong), rel=1e-12)  # equally large slices
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_written(tmp_path, kind):
+def test_scores_and_report_are_written(tmp_path, kind):
     (tmp_path / "curves.png").write_bytes(results.report.png(Figure()))
     runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
     data, given = draw(kind), settings(kind)
@@ -70,7 +70,7 @@ def test_what_is_written(tmp_path, kind):
 
 @pytest.mark.parametrize("held_out", [(1, 3), ()])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_the_report_is_made_from(tmp_path, monkeypatch, kind, held_out):
+def test_contents_of_the_report(tmp_path, monkeypatch, kind, held_out):
     made, best = [], []
     monkeypatch.setattr(results.report, "write", lambda path, report: made.append((path, report)))
 
@@ -132,7 +132,7 @@ def test_every_tile_and_every_score_is_reported(monkeypatch, kind):
     monkeypatch.setattr(results, "Progress", Watched)
     data = draw(kind)
     p = results.probabilities(network(kind), data, settings(kind))
-    # Outputs of 8 pixels: four for 30 rows, six for 41 columns; four versions of a flip.
+    # Outputs of 8 pixels: four for 30 rows, six for 41 columns; `flips` has four versions.
     assert totals == [(2 * 96, "tile")]
     assert texts == ["slice 1"] * 96 + ["slice 3"] * 96
     results.score(data, p, settings(kind))

@@ -1,4 +1,4 @@
-"""Tiles to train on: what belongs together stays together, every pixel has its chance, a thread."""
+"""Training tiles are consistent, sampled uniformly and made ahead by one thread."""
 
 import threading
 import time
@@ -18,14 +18,14 @@ NONE, SYMMETRIES, PAPER = (augmentation.SETS[name] for name in ("none", "symmetr
 
 
 def positions(height, width, first=0):
-    """Make an image that tells where its pixels are, and labels that count them from `first`."""
+    """Make an image of pixel coordinates, and labels that number the pixels from `first`."""
     rows, columns = np.indices((height, width))
     number = first + np.arange(height * width).reshape(height, width)
     return np.stack([rows, columns, number], axis=-1).astype(np.float32), number
 
 
 def several(*shapes):
-    """Make images of several shapes; labels, and weights as float, count through all of them."""
+    """Make images of several shapes; labels and weights number the pixels of all of them."""
     images, labels, first = [], [], 0
     for shape in shapes:
         image, number = positions(*shape, first)
@@ -38,7 +38,7 @@ def several(*shapes):
 
 @pytest.mark.parametrize(("depth", "size"), [(1, 24), (2, 52)])
 @pytest.mark.parametrize("shapes", [[(30, 41)], [(5, 7), (1, 6), (9, 2)]])
-def test_image_labels_and_weights_belong_together(depth, size, shapes):
+def test_image_labels_and_weights_show_the_same_pixels(depth, size, shapes):
     data = several(*shapes)
     margin = {1: 8, 2: 20}[depth]  # 6·2^d - 4
     output = size - 2 * margin
@@ -53,7 +53,7 @@ def test_image_labels_and_weights_belong_together(depth, size, shapes):
         np.testing.assert_array_equal(weight_map, middle)
 
 
-def test_an_augmented_tile_belongs_together():
+def test_labels_and_weights_of_an_augmented_tile_agree():
     image = np.zeros((30, 41, 1), np.float32)
     ((_, labels, _),) = several((30, 41))
     rows, columns = np.divmod(labels, 41)
@@ -64,16 +64,16 @@ def test_an_augmented_tile_belongs_together():
         assert tile.x.shape == (52, 52, 1)
         assert tile.labels.shape == tile.weight_map.shape == (12, 12)
         row, column = np.divmod(tile.labels, 41)
-        # Weights are interpolated, labels are those of the nearest pixel: half a pixel, at most.
+        # Weights are interpolated and labels are not, so they differ by at most half a pixel.
         assert np.abs(tile.weight_map - row - column / 1024).max() < 0.5 + 0.5 / 1024 + 1e-4
 
 
 def test_a_tile_is_a_window_of_the_mirrored_image_in_one_of_eight_symmetries():
     image, labels = positions(9, 13)
     padded = np.pad(image, [(30, 30), (30, 30), (0, 0)], mode="reflect")
-    windows = defaultdict(set)  # by their bytes: all windows, turned and flipped by hand
+    windows = defaultdict(set)  # all windows, turned and flipped by hand, by their bytes
     for row, column in product(range(9), range(13)):
-        top, left = 30 + row - 2 - 8, 30 + column - 2 - 8  # the output of 20 is 4
+        top, left = 30 + row - 2 - 8, 30 + column - 2 - 8  # a tile of 20 pixels segments 4
         window = padded[top : top + 20, left : left + 20]
         for symmetry, view in enumerate(symmetries(window)):
             windows[view.tobytes()].add(symmetry)
@@ -82,7 +82,7 @@ def test_a_tile_is_a_window_of_the_mirrored_image_in_one_of_eight_symmetries():
         x = sampling.sample([Sample(image, labels, labels)], 20, 1, SYMMETRIES, rng).x
         key = np.ascontiguousarray(x).tobytes()
         assert key in windows
-        if len(windows[key]) == 1:  # near an edge, one window may be the mirror image of another
+        if len(windows[key]) == 1:  # near an edge, windows may be mirror images of each other
             seen |= windows[key]
     assert seen == set(range(8))
 
@@ -99,16 +99,16 @@ def test_every_pixel_of_every_image_is_a_centre_equally_often():
     rng = np.random.default_rng(0)
     for _ in range(draws):
         label = sampling.sample(data, 18, 1, NONE, rng).labels
-        counts[label[1, 1]] += 1  # of an output of 2 pixels, the one with the centre's number
+        counts[label[1, 1]] += 1  # the output has 2 x 2 pixels; this one is the centre
     expected = draws / 45
     chi_square = np.sum((counts - expected) ** 2) / expected
-    # 44 degrees of freedom: mean 44, standard deviation √88 = 9.4. Images drawn equally often
-    # instead would give 10 000 and more.
+    # 44 degrees of freedom: mean 44, standard deviation √88 = 9.4. Drawing images instead of pixels
+    # equally often would give more than 10 000.
     assert chi_square < 44 + 4 * 9.4  # measured: 51
 
 
-def test_the_augmented_centre_is_that_pixel():
-    # All that is random is the pixel and a shift within it.
+def test_an_augmented_tile_is_centred_on_a_uniformly_drawn_pixel():
+    # Apart from the rotation, only the pixel and a shift within it are random.
     turning = augmentation.Augmentation(rotation="any")
     image, labels = positions(40, 51)
     rng, centres = np.random.default_rng(0), []
@@ -118,7 +118,7 @@ def test_the_augmented_centre_is_that_pixel():
     for centre, size in zip(np.transpose(centres), (40, 51), strict=True):
         assert 0 <= centre.min() < size / 50
         assert size - 1 - size / 50 < centre.max() <= size - 1
-        # Uniform: standard deviation n/√12, known to 1/√800 of it.
+        # Uniform: standard deviation n/√12, with a relative error of 1/√800.
         assert centre.std() == pytest.approx(size / 12**0.5, rel=4 / 800**0.5)  # measured: 4 %
 
 
@@ -140,7 +140,7 @@ def test_the_same_generator_draws_the_same_tile(name):
 
 
 @pytest.mark.parametrize("name", augmentation.SETS)
-def test_the_arguments_are_not_written(name):
+def test_the_arguments_are_not_modified(name):
     data = several((30, 41))
     given = [array for part in data for array in part]
     for array in given:
@@ -150,8 +150,8 @@ def test_the_arguments_are_not_written(name):
         assert not any(np.shares_memory(array, other) for other in given)
 
 
-def test_the_generator_of_a_step():
-    # The same as the children of the seed, which NumPy makes to be independent of it.
+def test_each_step_has_its_own_generator():
+    # The generators are those of the seed's children, which are independent of it.
     children = np.random.SeedSequence(7).spawn(4)
     for step, child in enumerate(children):
         expected = np.random.default_rng(child).random(5)
@@ -190,7 +190,7 @@ def test_a_run_resumed_at_any_step_sees_the_same_tiles():
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (3, 3), (4, 2)])
-def test_nothing_is_made_where_there_are_no_steps(first, last):
+def test_without_steps_nothing_is_made(first, last):
     made = []
     assert list(sampling.ahead(made.append, first, last)) == []
     assert made == []
@@ -207,7 +207,7 @@ def test_one_thread_makes_one_thing_ahead():
 
     for step in sampling.ahead(make, 0, 5):
         if step < 4:
-            assert started[step + 1].wait(10)  # without a thread it would not start by itself
+            assert started[step + 1].wait(10)  # without a thread it would not have started
         time.sleep(0.01)
         assert [s for s, _ in made] == list(range(min(step + 2, 5)))
         assert threading.active_count() <= before + 1
@@ -215,7 +215,7 @@ def test_one_thread_makes_one_thing_ahead():
     assert threading.active_count() == before
 
 
-def test_what_make_raises_is_raised_at_its_turn():
+def test_an_error_of_make_is_raised_at_its_step():
     before = threading.active_count()
 
     def make(step):

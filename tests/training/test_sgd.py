@@ -1,4 +1,4 @@
-"""Gradient descent with momentum: three steps by hand, and twenty beside PyTorch's."""
+"""Gradient descent with momentum matches three steps by hand and twenty of PyTorch."""
 
 import ledger
 import numpy as np
@@ -24,8 +24,8 @@ def test_three_steps_by_hand():
         assert w["w"] == position
 
 
-def test_a_changed_rate_leaves_the_velocity_gathered_so_far():
-    # η = 1, then 0: the second step moves by μ v alone. With η outside of v it would not move.
+def test_a_changed_rate_does_not_rescale_the_velocity():
+    # η = 1, then 0: the second step moves by μ v. If η multiplied v, it would not move at all.
     w, v = {"w": np.array([0.0])}, {"w": np.array([0.0])}
     w, v = sgd.step(w, {"w": np.array([8.0])}, v, learning_rate=1.0, momentum=0.75)
     w, v = sgd.step(w, {"w": np.array([8.0])}, v, learning_rate=0.0, momentum=0.75)
@@ -40,16 +40,16 @@ def test_the_papers_momentum_is_the_default():
     np.testing.assert_allclose(w["w"], [99.0, -0.99], rtol=1e-15)
 
 
-def test_a_constant_gradient_ends_up_moving_w_by_a_hundred_rates():
+def test_a_constant_gradient_reaches_a_hundred_times_the_rate():
     w, v = {"w": np.array([0.0])}, {"w": np.array([0.0])}
     for _ in range(3000):
         before, (w, v) = w, sgd.step(w, {"w": np.array([2.0])}, v, learning_rate=0.01)
-    # 0.99³⁰⁰⁰ = 8e-14 of the way is left.
+    # The relative distance from the limit is 0.99³⁰⁰⁰ = 8e-14.
     assert w["w"] - before["w"] == pytest.approx(-100 * 0.01 * 2, rel=1e-12)
 
 
-def test_a_long_gradient_is_cut_and_keeps_its_direction():
-    grads = {"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}  # 5 long, all together
+def test_a_long_gradient_is_clipped_in_its_direction():
+    grads = {"a": np.array([[3.0, 0.0]]), "b": np.array([4.0])}  # the norm of both is 5
     cut = sgd.clip(grads, 2.5)
     np.testing.assert_allclose(cut["a"], [[1.5, 0.0]], rtol=1e-15)
     np.testing.assert_allclose(cut["b"], [2.0], rtol=1e-15)
@@ -59,27 +59,27 @@ def test_a_long_gradient_is_cut_and_keeps_its_direction():
 @pytest.mark.parametrize("longest", [5.0, 5.1, 7.3, 1e9])
 @pytest.mark.parametrize("third", [0.0, -1e-30, 0.1])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_short_gradient_stays_as_it_is(longest, third, dtype):
+def test_a_short_gradient_is_not_clipped(longest, third, dtype):
     grads = {"a": np.array([[3.0, third]], dtype), "b": np.array([4.0], dtype)}
-    grads["a"][0, 0] -= third  # 5 long, or less
+    grads["a"][0, 0] -= third  # the norm is 5 or less
     cut = sgd.clip(grads, longest)
     for name, g in grads.items():
         np.testing.assert_array_equal(cut[name], g)
 
 
-def test_a_gradient_of_zeros_stays_one():
+def test_a_gradient_of_zeros_stays_zero():
     np.testing.assert_array_equal(sgd.clip({"a": np.zeros(3)}, 0.5)["a"], np.zeros(3))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_gradient_that_is_none_does_not_become_one(value):
+def test_a_gradient_that_is_not_finite_stays_not_finite(value):
     with np.errstate(invalid="ignore"):
         cut = sgd.clip({"a": np.array([1.0, value])}, 0.5)
     assert not np.isfinite(cut["a"]).all()
 
 
 @pytest.mark.parametrize("longest", [1e-3, 0.2, 30.0])
-def test_clipping_asks_the_device_for_nothing(longest):
+def test_clipping_copies_nothing_to_or_from_the_device(longest):
     grads = to_device({"a": np.ones((3, 2), np.float32), "b": np.full(4, 2, np.float32)})
     with ledger.kept() as entries:
         cut = sgd.clip(grads, longest)
@@ -90,11 +90,11 @@ def test_clipping_asks_the_device_for_nothing(longest):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_cut_gradient_keeps_its_dtype(dtype):
+def test_a_clipped_gradient_keeps_its_dtype(dtype):
     assert sgd.clip({"a": np.ones((3, 2), dtype)}, 0.1)["a"].dtype == dtype
 
 
-def test_starts_at_rest():
+def test_velocity_starts_at_zero():
     params = {"a": np.ones((2, 3), np.float32), "b": np.ones(4, np.float64)}
     velocity = sgd.start(params)
     assert velocity.keys() == params.keys()
@@ -115,7 +115,7 @@ def test_contract(dtype):
     for tensors in given:
         for array in tensors.values():
             array.flags.writeable = False
-    # A rate that comes from NumPy must not make float64 of float32.
+    # A rate computed with NumPy must not turn float32 into float64.
     params, velocity = sgd.step(*given, learning_rate=float(np.float64(0.1)))
     for name, shape in (("w", (3, 2, 5)), ("b", (4,))):
         assert params[name].dtype == velocity[name].dtype == dtype
@@ -127,7 +127,7 @@ def test_contract(dtype):
     assert list(params) == list(given[0])
 
 
-def test_parameters_go_by_name_not_by_order():
+def test_parameters_are_matched_by_name_not_by_order():
     params = {"a": np.array([1.0]), "b": np.array([2.0])}
     grads = {"b": np.array([10.0]), "a": np.array([1.0])}
     velocity = {"b": np.array([0.0]), "a": np.array([0.0])}
@@ -138,7 +138,7 @@ def test_parameters_go_by_name_not_by_order():
 
 
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_twenty_training_steps_beside_pytorch(torch, variant):
+def test_twenty_training_steps_against_pytorch(torch, variant):
     import torch_unet
 
     arch = Architecture(depth=1, channels=4, in_channels=2, classes=3, variant=variant)
@@ -168,6 +168,6 @@ def test_twenty_training_steps_beside_pytorch(torch, variant):
         optimizer.step()
         pytorchs.append(energy.item())
     np.testing.assert_allclose(ours, pytorchs, rtol=1e-9)  # measured: 4e-16
-    assert ours[-1] < 0.8 * ours[0]  # measured: 0.67 and 0.54: the steps did move something
+    assert ours[-1] < 0.8 * ours[0]  # measured: 0.67 and 0.54; the steps made progress
     for name, w in torch_unet.to_numpy(theirs).items():
         np.testing.assert_allclose(params[name], w, rtol=1e-9, atol=1e-12)

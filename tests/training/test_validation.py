@@ -1,4 +1,4 @@
-"""Validation: scores of whole slices beside masks and logarithms written out here."""
+"""Validation scores match those computed here from masks and logarithms."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_scores_and_probabilities(held_out):
         np.testing.assert_array_equal(one, other)
 
 
-def test_nothing_is_dropped_and_nothing_changes():
+def test_validation_uses_no_dropout_and_modifies_nothing():
     data = draw()
     dropped = settings(dropout=0.9)
     params = initialization.gaussian(dropped.architecture, np.random.default_rng(1))
@@ -70,7 +70,7 @@ def test_nothing_is_dropped_and_nothing_changes():
     assert first == again
 
 
-def test_an_overflow_is_no_warning_but_an_energy_that_is_not_finite():
+def test_an_overflow_gives_a_nonfinite_energy_and_no_warning():
     data = draw()
     params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
     huge = {name: array * np.float32(1e30) for name, array in params.items()}
@@ -78,18 +78,18 @@ def test_an_overflow_is_no_warning_but_an_energy_that_is_not_finite():
     assert not np.isfinite(scores.energy)
 
 
-def test_the_constant_answer():
+def test_baseline_error():
     data = draw(classes=2)
-    for k, ones in ((1, 200), (2, 100)):  # of 270 and of 408 pixels
+    for k, ones in ((1, 200), (2, 100)):  # the slices have 270 and 408 pixels
         data.labels[k].ravel()[:] = np.arange(data.labels[k].size) < ones
     data.labels[0][:] = 1
     assert validation.baseline_error(data) == pytest.approx(300 / 678)
-    # With none held out, all slices count: 573 of 951 are 1.
+    # Without held-out slices, all slices count: 573 of 951 pixels are 1.
     everything = data._replace(training=[0, 1, 2], held_out=[])
     assert validation.baseline_error(everything) == pytest.approx(378 / 951)
 
 
-def test_pixels_that_nobody_annotated_do_not_count():
+def test_pixels_that_are_not_annotated_do_not_count():
     data = draw()
     params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
     data.weight_maps[1][:, 5:] = 0
@@ -110,7 +110,7 @@ def test_pixels_that_nobody_annotated_do_not_count():
     assert after.pixel_error == pytest.approx(wrong, rel=1e-12)
 
 
-def test_only_the_score_that_picks_is_computed():
+def test_only_the_selecting_score_is_computed():
     data = draw(classes=2)
     params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
     p = [
@@ -149,7 +149,7 @@ def test_slices_without_a_cell_score_0():
     assert validation.validate(params, data, settings(2, score="seg"))[0].seg == 0
 
 
-def test_the_constant_answer_counts_only_annotated_pixels():
+def test_baseline_error_counts_only_annotated_pixels():
     data = draw(classes=2)
     for k in (1, 2):
         data.labels[k][:] = 1
@@ -160,7 +160,7 @@ def test_the_constant_answer_counts_only_annotated_pixels():
 
 
 @pytest.mark.parametrize(("smallest", "score"), [(1, 1), (4, 1), (5, 0)])
-def test_the_score_of_cells_drops_those_smaller_than_the_settings_say(smallest, score):
+def test_seg_ignores_cells_below_the_smallest_size_of_the_settings(smallest, score):
     data = draw(classes=2, held_out=(1,))
     data.cells[1][:] = 0
     data.cells[1][2:4, 5:7] = 1
@@ -176,7 +176,7 @@ def test_the_summary_names_the_score_that_chooses():
     assert scores.summary("seg") == "pixel error 0.2500, SEG 0.125"
 
 
-def test_infinite_logits_are_no_warning_either():
+def test_infinite_logits_give_no_warning():
     params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
     params["out.b"][:] = np.inf
     scores, _ = validation.validate(params, draw(), settings())

@@ -1,4 +1,4 @@
-"""What the tests of the tutorials share: the chapters, and their cells."""
+"""Helpers for the tests of the tutorials: the chapters, and parts of their notebooks."""
 
 import json
 import re
@@ -24,22 +24,22 @@ CHAPTERS = (
 
 
 def cells(chapter):
-    """Cells of a committed notebook."""
+    """Return the cells of a committed notebook."""
     return json.loads((TUTORIALS / f"{chapter}.ipynb").read_text("utf-8"))["cells"]
 
 
 def source(cell):
-    """Text of a cell."""
+    """Return the text of a cell."""
     return "".join(cell["source"])
 
 
 def outputs(chapter):
-    """All outputs of a committed notebook, in their order."""
+    """List all outputs of a committed notebook in order."""
     return [output for cell in cells(chapter) for output in cell.get("outputs", [])]
 
 
 def figures(some):
-    """Alternative text of each figure among outputs; None where there is none."""
+    """List the alternative text of each figure among outputs, or None if it is missing."""
     return [
         output.get("metadata", {}).get("image/png", {}).get("alt")
         for output in some
@@ -48,7 +48,7 @@ def figures(some):
 
 
 def text(some):
-    """Everything that outputs print."""
+    """Return all text in outputs."""
     found = []
     for output in some:
         found += output.get("text", []), output.get("data", {}).get("text/plain", [])
@@ -56,5 +56,5 @@ def text(some):
 
 
 def links(markdown):
-    """Target of each link of a Markdown text that is no address of the web."""
+    """List the targets of all links of a Markdown text except web addresses."""
     return re.findall(r"\]\((?!https?:|#)([^()\s#]+)(?:#[^()\s]*)?\)", markdown)

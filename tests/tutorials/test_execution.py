@@ -1,4 +1,4 @@
-"""Every chapter runs from top to bottom in a fresh kernel, and shows what is committed."""
+"""Every chapter runs from top to bottom in a fresh kernel and reproduces its outputs."""
 
 import re
 
@@ -11,7 +11,7 @@ for module in ("nbclient", "jupytext", "ipykernel"):
 
 
 def shown(some):
-    """Tell what each cell shows: kinds of output, alternative texts, words; numbers may vary."""
+    """Return each cell's output types, alternative texts and words; numbers are replaced by #."""
     number = re.compile(r"[-+]?\b\d[\w.]*([-+]\d+)?|\b(nan|inf)\b")
     return [
         (
@@ -25,7 +25,7 @@ def shown(some):
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_it_runs_and_shows_what_is_committed(chapter):
+def test_the_chapter_reproduces_its_committed_outputs(chapter):
     fresh = build.execute(TUTORIALS / f"{chapter}.py").cells
     for at, (now, then) in enumerate(zip(shown(fresh), shown(cells(chapter)), strict=True), 1):
         assert now == then, f"cell {at}: python tutorials/build.py run {chapter}"
@@ -46,7 +46,7 @@ np.arange(3)
 
 @pytest.fixture
 def chapter(tmp_path, monkeypatch):
-    """Lend a folder of chapters, and a function that writes one of them."""
+    """Make a folder for chapters; return a function that writes a chapter."""
     monkeypatch.setattr(build, "HERE", tmp_path)
 
     def write(name, *more):
@@ -78,7 +78,7 @@ def test_run_writes_the_same_notebook_every_time(chapter, capsys):
         ("print(", "SyntaxError"),
     ],
 )
-def test_run_leaves_the_old_notebook_where_a_cell_fails(chapter, capsys, cell, words):
+def test_run_keeps_the_old_notebook_if_a_cell_fails(chapter, capsys, cell, words):
     path = chapter("01_good").with_suffix(".ipynb")
     chapter("02_bad")
     assert build.run([]) == 0
@@ -93,7 +93,7 @@ def test_run_leaves_the_old_notebook_where_a_cell_fails(chapter, capsys, cell, w
     assert re.search(r"^02_bad +\d+\.\d s   failed", said.out, re.MULTILINE)
 
 
-def test_a_cell_that_hangs_is_ended(chapter, monkeypatch):
+def test_a_cell_that_hangs_times_out(chapter, monkeypatch):
     monkeypatch.setattr(build, "CELL_SECONDS", 1)
     with pytest.raises(build.ChapterError, match=r"01_slow: cell 4 of 4 \(import time.* over 1 s"):
         build.execute(chapter("01_slow", "import time; time.sleep(60)"))
@@ -109,13 +109,13 @@ def test_a_cell_that_hangs_is_ended(chapter, monkeypatch):
         ("02_second.py", "02_second"),
     ],
 )
-def test_a_chapter_is_named_by_number_slug_or_file(chapter, name, stem):
+def test_a_chapter_can_be_named_by_number_slug_or_file(chapter, name, stem):
     chapter("01_first"), chapter("02_second")
     assert [path.stem for path in build.chosen([name])] == [stem]
     assert [path.stem for path in build.chosen([])] == ["01_first", "02_second"]
 
 
-def test_a_wrong_name_is_answered_with_the_nearest(chapter, capsys, monkeypatch):
+def test_the_error_for_a_wrong_name_suggests_the_nearest(chapter, capsys, monkeypatch):
     chapter("01_first"), chapter("02_second")
     monkeypatch.setattr("sys.argv", ["build.py", "run", "secnd"])
     with pytest.raises(SystemExit) as left:

@@ -1,4 +1,4 @@
-"""Exercises: solutions pass, plausible slips fail with words that help, empty answers are open."""
+"""Solutions pass, typical mistakes get a helpful message, and empty answers stay open."""
 
 import importlib
 import inspect
@@ -14,7 +14,7 @@ SLUGS = [chapter.split("_", 1)[1] for chapter in CHAPTERS]
 
 
 def checks(slug):
-    """Check of each exercise of a chapter, by the name of the exercise."""
+    """Return the check of each exercise of a chapter by name."""
     module = importlib.import_module(f"exercises.{slug}")
     return {
         name.removeprefix("check_"): function
@@ -24,12 +24,12 @@ def checks(slug):
 
 
 def solution(slug, name):
-    """Answer of the book."""
+    """Return the solution of an exercise."""
     return getattr(importlib.import_module(f"solutions.{slug}"), name)
 
 
 def wrong(slug):
-    """Wrong answers of a chapter: of each exercise those to slips, with words of the message."""
+    """Return wrong answers to each exercise of a chapter, with words of the expected message."""
     return runpy.run_path(str(Path(__file__).parent / "wrong" / f"{slug}.py"))["WRONG"]
 
 
@@ -53,7 +53,7 @@ def test_the_solutions_are_right(slug):
 
 
 @every
-def test_slips_are_found_and_told(slug):
+def test_typical_mistakes_are_recognized_and_explained(slug):
     for name, slips in wrong(slug).items():
         for slip, (answer, words) in slips.items():
             verdict = checks(slug)[name](answer)
@@ -77,7 +77,7 @@ def test_empty_answers_are_open(slug):
 
 
 @every
-def test_an_answer_may_fail_in_any_way(slug):
+def test_an_answer_may_raise_or_have_any_type(slug):
     def fails(*arguments, **options):
         raise ZeroDivisionError("of the answer")
 
@@ -89,7 +89,7 @@ def test_an_answer_may_fail_in_any_way(slug):
 
 
 @every
-def test_a_check_says_the_same_every_time(slug):
+def test_a_check_is_deterministic(slug):
     for name, check in checks(slug).items():
         assert check(solution(slug, name)) == check(solution(slug, name))
 
@@ -100,7 +100,7 @@ def check_double(answer):
     return difference("y", ask(answer, x), 2 * x)
 
 
-def test_a_verdict_says_what_it_is():
+def test_verdicts_of_right_open_and_missing_answers():
     assert repr(check_double(lambda x: 2 * x)) == "Right. So it is."
     assert check_double(lambda x: 2 * x) == Verdict(True, "Right. So it is.")
     assert repr(check_double(...)).startswith("Open")
@@ -122,6 +122,6 @@ def test_a_verdict_says_what_it_is():
         (lambda x: 0 * x, "y[1, 2] is 0, and should be 10."),
     ],
 )
-def test_a_difference_names_the_likeliest_slip(answer, words):
+def test_a_difference_names_the_likeliest_mistake(answer, words):
     assert words in repr(check_double(answer))
     assert repr(check_double(answer)).startswith("Not yet: ")

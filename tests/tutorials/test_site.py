@@ -1,4 +1,4 @@
-"""The site of the tutorials: build it once, follow its links, open it in a browser."""
+"""The site of the tutorials builds, its links work, and a browser displays it."""
 
 import functools
 import re
@@ -89,24 +89,24 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """Build the site with the command; lend its folder."""
+    """Build the site with the command; return its folder."""
     out = tmp_path_factory.mktemp("site") / "pages"
     command = [sys.executable, str(TUTORIALS / "build.py"), "site", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr  # any warning of Sphinx is an error
+    assert done.returncode == 0, done.stderr  # Sphinx warnings are errors
     assert f"open {out / 'index.html'}" in done.stdout
     return out
 
 
 @functools.cache
 def parsed(path):
-    """Read a page once."""
+    """Parse a page; results are cached."""
     return Page(path)
 
 
 @pytest.fixture(scope="module")
 def measure(site, tmp_path_factory):
-    """Lend a function that opens a page in a browser and measures it; skip if there is none."""
+    """Return a function that measures a page in a browser; skip the test without a browser."""
     if browser.found() is None:
         pytest.skip(f"none of {', '.join(browser.BROWSERS)} is installed")
     opened = browser.Browser(tmp_path_factory.mktemp("profile"))
@@ -141,7 +141,7 @@ def test_every_link_leads_somewhere(site):
     assert broken == []
 
 
-def test_nothing_comes_from_the_network(site):
+def test_nothing_is_loaded_from_the_network(site):
     for path in site.rglob("*.html"):
         for load in parsed(path).loads:
             assert not urlsplit(load).scheme and not load.startswith("//"), (path, load)
@@ -150,20 +150,20 @@ def test_nothing_comes_from_the_network(site):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_page_has_all_of_its_chapter(site, chapter):
+def test_a_page_has_all_figures_and_equations_of_its_chapter(site, chapter):
     page = parsed(site / f"{chapter}.html")
     assert page.images == figures(outputs(chapter))
     prose = "\n\n".join(source(c) for c in cells(chapter) if c["cell_type"] == "markdown")
     assert page.math.count("div") == len(re.findall(r"\$\$.+?\$\$", prose, re.DOTALL))
 
 
-def test_a_file_is_shown_where_a_chapter_names_it(site):
+def test_a_file_named_in_a_chapter_is_linked(site):
     links = parsed(site / "01_convolution.html").links
     assert "_modules/minunet/ops/conv2d.html" in links
     assert any(link.startswith("files/tutorials/solutions/convolution.py") for link in links)
 
 
-def test_the_reference_is_that_of_the_docstrings(site):
+def test_the_reference_contains_the_docstrings(site):
     page = (site / "reference" / "minunet.ops.conv2d.html").read_text("utf-8")
     assert {"minunet.ops.conv2d.forward", "minunet.ops.conv2d.backward"} <= parsed(
         site / "reference" / "minunet.ops.conv2d.html"
@@ -190,7 +190,7 @@ def test_the_reference_is_grouped_by_room(site):
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_browser_shows_it(site, measure, page, width):
+def test_a_browser_renders_every_page(site, measure, page, width):
     found, meant = measure(page, width), parsed(site / page)
     assert found["too_wide"] <= 0
     assert found["outside"] == 0
@@ -214,7 +214,7 @@ def _brightness(colour):
 @pytest.mark.parametrize(
     "page", ["index.html", "05_energy.html", "reference/minunet.network.unet.html"]
 )
-def test_it_is_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
+def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
     found = measure(page, width, "dark")
     assert _brightness(found["ground"]) < 60 < 150 < _brightness(found["ink"])
 
@@ -227,7 +227,7 @@ def test_it_is_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
         ("check_gradients", "minunet.gradcheck.check_gradients"),
     ],
 )
-def test_the_search_finds(measure, words, title):
+def test_the_search_finds_chapters_and_modules(measure, words, title):
     assert title in measure(f"search.html?q={words}", 1280)["results"]
 
 
@@ -238,6 +238,6 @@ def test_a_dead_link_is_an_error(tmp_path):
             sources.linked(f"[see]({link})", TUTORIALS, PurePosixPath("index.md"))
 
 
-def test_code_stays_code(tmp_path):
+def test_code_is_not_rewritten(tmp_path):
     code = "see\n\n```sh\n[x](nothing.md) `minunet/network/unet.py`\n```\n`no/such.py` `[a](b.md)`"
     assert Sources(tmp_path).linked(code, TUTORIALS, PurePosixPath("index.md")) == code

@@ -1,4 +1,4 @@
-"""The chapters as they are committed: whole, in order, with outputs, and no kernel is started."""
+"""Committed notebooks are complete and match their sources; no kernel is started."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ def test_there_are_no_other_chapters():
 
 
 @every
-def test_the_notebook_has_the_cells_of_the_source(chapter):
+def test_the_notebook_has_the_cells_of_its_source(chapter):
     pytest.importorskip("jupytext")
     import build
 
@@ -29,7 +29,7 @@ def test_the_notebook_has_the_cells_of_the_source(chapter):
 
 
 @every
-def test_it_ran_once_from_top_to_bottom(chapter):
+def test_the_notebook_ran_once_from_top_to_bottom(chapter):
     code = [cell for cell in cells(chapter) if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
     for cell in code:
@@ -40,13 +40,13 @@ def test_it_ran_once_from_top_to_bottom(chapter):
 
 
 @every
-def test_it_is_of_the_agreed_size(chapter):
+def test_the_notebook_is_not_too_long_or_too_large(chapter):
     assert len(cells(chapter)) < 25
     assert (TUTORIALS / f"{chapter}.ipynb").stat().st_size < 1e6
 
 
 @every
-def test_it_begins_with_its_question_and_its_imports(chapter):
+def test_the_chapter_begins_with_its_question_and_its_imports(chapter):
     begins = (TUTORIALS / f"{chapter}.py").read_text("utf-8")
     assert begins.startswith(f"# %% [markdown]\n# # {int(chapter[:2])}. ")
     question, imports = cells(chapter)[:2]
@@ -61,7 +61,7 @@ def test_it_begins_with_its_question_and_its_imports(chapter):
 
 
 @every
-def test_every_figure_is_there_and_is_told_in_words(chapter):
+def test_every_figure_is_shown_and_has_alternative_text(chapter):
     assert figures(outputs(chapter))
     for cell in cells(chapter):
         called = len(re.findall(r"^\s*show\(", source(cell), re.MULTILINE))
@@ -73,13 +73,13 @@ def test_every_figure_is_there_and_is_told_in_words(chapter):
 
 
 @every
-def test_it_tells_nothing_of_the_machine_it_ran_on(chapter):
+def test_the_notebook_does_not_reveal_the_machine_it_ran_on(chapter):
     said = text(outputs(chapter)) + "".join(source(cell) for cell in cells(chapter))
     assert not re.findall(r" at 0x[0-9a-f]{6}|/tmp/|/home/|/root/|/work/|site-packages", said)
 
 
 @every
-def test_it_ends_with_exercises_that_are_open(chapter):
+def test_the_chapter_ends_with_open_exercises(chapter):
     page = [source(cell) for cell in cells(chapter)]
     at = next(i for i, cell in enumerate(page) if cell.startswith("## Exercises"))
     imports = [node for node in ast.parse(page[1]).body if isinstance(node, ast.ImportFrom)]
@@ -94,14 +94,14 @@ def test_it_ends_with_exercises_that_are_open(chapter):
 
 
 @every
-def test_it_asserts_more_than_it_shows(chapter):
+def test_the_chapter_has_at_least_as_many_asserts_as_figures(chapter):
     trees = [ast.parse(source(c)) for c in cells(chapter) if c["cell_type"] == "code"]
     asserts = sum(isinstance(node, ast.Assert) for tree in trees for node in ast.walk(tree))
     assert asserts >= len(figures(outputs(chapter)))
 
 
 @every
-def test_its_links_lead_to_files(chapter):
+def test_links_of_the_chapter_lead_to_files(chapter):
     for cell in cells(chapter):
         if cell["cell_type"] == "markdown":
             for target in links(source(cell)):
@@ -109,14 +109,14 @@ def test_its_links_lead_to_files(chapter):
 
 
 @every
-def test_it_leads_to_its_neighbours(chapter):
+def test_the_chapter_links_to_its_neighbours(chapter):
     at, there = CHAPTERS.index(chapter), links(source(cells(chapter)[0]))
     for neighbour in (*CHAPTERS[max(at - 1, 0) : at], *CHAPTERS[at + 1 : at + 2]):
         assert f"{neighbour}.ipynb" in there
 
 
 def _table(title):
-    """Rows of the table below a heading of the README."""
+    """Return the rows of the table below a heading of the README."""
     readme = (TUTORIALS / "README.md").read_text("utf-8")
     part = readme.split(f"## {title}\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split(" | ") for line in part.splitlines() if line.startswith("|")]
@@ -139,7 +139,7 @@ OF_THE_PAPER = (
 )
 
 
-def test_the_readme_says_where_everything_of_the_paper_is():
+def test_the_readme_locates_every_part_of_the_paper():
     rows = _table("From the paper to the chapters")
     whats = [row[0] for row in rows]
     assert len(set(whats)) == len(whats)
@@ -157,7 +157,7 @@ def test_the_readme_says_where_everything_of_the_paper_is():
             assert (TUTORIALS / file).is_file(), file
 
 
-def test_the_readme_links_to_what_exists():
+def test_links_of_the_readme_lead_to_files():
     for target in links((TUTORIALS / "README.md").read_text("utf-8")):
         assert (TUTORIALS / target).exists(), target
 

@@ -1,4 +1,4 @@
-"""Write the sources of the site: chapters, pages, reference, and every file they link to."""
+"""Write the sources of the site: chapters, pages, the reference and all linked files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MENTION = re.compile(r"\[[^\]]*\]\([^)]*\)|(?<!`)`([\w.-]+/[\w./-]*|\w+\.py)`(?!
 FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`[^`\n]+`)")
 ORPHAN = "---\norphan: true\n---\n\n"
-"""Front matter of a page that may be in no table of contents."""
+"""Front matter of a page that need not be in a table of contents."""
 
 ASIDE = "---\norphan: true\nnosearch: true\n---\n\n"
 """Front matter of a page that the search leaves out as well."""
@@ -49,7 +49,7 @@ reference/index
 
 
 def toctree(names: list[str]) -> str:
-    """Write a hidden table of contents, or nothing if it is empty."""
+    """Return a hidden table of contents, or an empty string without names."""
     listed = "\n".join(names)
     return f"\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n" if names else ""
 
@@ -67,7 +67,7 @@ class Sources:
         self.modules = {m.path: m.name for m in reference.modules(ROOT / "minunet")}
         counts = Counter(path.name for path in self.modules)
         self.once = {name for name, count in counts.items() if count == 1}
-        """File names that only one module has: a text may use them without their folder."""
+        """File names that occur only once in the package, so that texts may omit the folder."""
         self.written: set[PurePosixPath] = set()
         self.alternatives: dict[str, str] = {}
         """Alternative text of each figure, by the SHA-256 of its PNG."""
@@ -80,7 +80,8 @@ class Sources:
         readme = (TUTORIALS / "README.md").read_text("utf-8")
         text = self.linked(readme, TUTORIALS, PurePosixPath("index.md"))
         names = "\n".join(path.name for path in chapters)
-        pages = dict.fromkeys(re.findall(r"\]\((pages/[\w.]+)\)", readme))  # in its order
+        # In the order of the README.
+        pages = dict.fromkeys(re.findall(r"\]\((pages/[\w.]+)\)", readme))
         self.write("index.md", text + START.format(chapters=names, pages="\n".join(pages)))
         self.file(ROOT / "README.md")
         self.file(ROOT / "benchmarks" / "README.md")
@@ -94,7 +95,7 @@ class Sources:
         path.write_text(text, "utf-8")
 
     def chapter(self, path: Path) -> None:
-        """Copy a notebook with links into the site; keep the descriptions of its figures."""
+        """Copy a notebook, rewriting its links; remember the alternative texts of its figures."""
         notebook = json.loads(path.read_text("utf-8"))
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
@@ -108,7 +109,7 @@ class Sources:
         self.write(path.name, json.dumps(notebook))
 
     def reference(self) -> None:
-        """Write the pages of the modules, and their list by room."""
+        """Write a page for each module, and a list of modules by room."""
         found = reference.modules(ROOT / "minunet")
         known = reference.names(found)
         for module in found:
@@ -131,13 +132,13 @@ class Sources:
         )
 
     def linked(self, text: str, home: Path, page: PurePosixPath) -> str:
-        """Rewrite the links of Markdown: to pages of the site instead of files of the repository.
+        """Rewrite Markdown links to files of the repository so that they lead to pages of the site.
 
         Parameters
         ----------
         text : the Markdown
         home : the folder that its links are relative to
-        page : its place in the site
+        page : path of its page in the site
         """
 
         def replace(match: re.Match[str]) -> str:
@@ -151,7 +152,7 @@ class Sources:
             return f"{up}{target}{match[2] or ''}"
 
         def mention(match: re.Match[str]) -> str:
-            if match[1] is None:  # a link already
+            if match[1] is None:  # already a link
                 return match[0]
             homes = [ROOT / match[1], ROOT / "minunet" / match[1], home / match[1]]
             homes += (
@@ -161,7 +162,7 @@ class Sources:
             here = path and os.path.relpath(path, home)
             return f"[{match[0]}]({here})" if path and path.is_relative_to(ROOT) else match[0]
 
-        blocks = FENCE.split(text)  # every second block is code
+        blocks = FENCE.split(text)  # code blocks have odd indices
         for i in range(0, len(blocks), 2):
             parts = CODE.split(MENTION.sub(mention, blocks[i]))
             parts[::2] = [LINK.sub(replace, part) for part in parts[::2]]
@@ -169,7 +170,7 @@ class Sources:
         return "".join(blocks)
 
     def target(self, path: Path) -> PurePosixPath:
-        """Return the page of a file or folder of the repository; write it if it is missing."""
+        """Return the page for a file or folder of the repository; write it if necessary."""
         if path.is_dir():
             fronts = [path / name for name in ("__init__.py", "README.md")]
             if not any(front.exists() for front in fronts) or path.name == "exercises":
@@ -188,7 +189,7 @@ class Sources:
         return self.file(path)
 
     def file(self, path: Path) -> PurePosixPath:
-        """Write the page of a file: Markdown as it is, a picture as a copy, code in a block."""
+        """Write the page of a file: Markdown with rewritten links, a picture or a code block."""
         inside = PurePosixPath(path.relative_to(ROOT).as_posix())
         picture = path.suffix in (".png", ".svg", ".jpg")
         ending = "" if picture or path.suffix == ".md" else ".md"

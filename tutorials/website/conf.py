@@ -1,4 +1,4 @@
-"""Sphinx settings of the site that `tutorials/build.py site` builds."""
+"""Sphinx settings for the site built by `tutorials/build.py site`."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ python_maximum_signature_line_length = 72
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
-smartquotes_action = "q"  # no dashes: `--` is part of a command
+smartquotes_action = "q"  # quotes only, because `--` is part of commands
 pygments_style = "default"
 
 viewcode_follow_imported_members = False
@@ -37,7 +37,7 @@ html_show_sphinx = False
 pygments_dark_style = "github-dark"
 html_theme_options = {"navigation_with_keys": True}
 
-# MathJax with its glyphs in one file: a browser may not load fonts for a page opened from a folder.
+# MathJax with its glyphs in one file, because browsers may not load fonts for local pages.
 offline = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations[0]
 html_static_path = [
     str(Path(__file__).parent / "static"),
@@ -51,12 +51,12 @@ html_js_files = [("site.js", {"priority": 600})]
 
 
 def describe(app, doctree) -> None:
-    """Give the figures of notebooks their alternative text; MyST-NB names them by their SHA-256."""
+    """Set the alternative text of notebook figures, which MyST-NB names by their SHA-256."""
     texts = json.loads(Path(app.srcdir, "alternatives.json").read_text("utf-8"))
     for image in doctree.findall(nodes.image):
         image["alt"] = texts.get(Path(image["uri"]).stem, image.get("alt", ""))
 
 
 def setup(app) -> None:
-    """Connect `describe` to Sphinx."""
+    """Register `describe` with Sphinx."""
     app.connect("doctree-read", describe)

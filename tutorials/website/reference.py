@@ -1,7 +1,7 @@
 """The reference: a page in MyST Markdown for each module of minunet, from its docstrings.
 
-The modules are parsed, not imported. Their docstrings are Markdown, except for the numpydoc
-sections, in which an array has its shape where other projects write its type:
+The modules are parsed, not imported. Their docstrings are Markdown with numpydoc sections, which
+give the shape of an array where other projects write its type:
 
     x : (H, W, C)          feature map
 """
@@ -19,13 +19,13 @@ ORDER = (
     *("minunet", "ops", "fast", "network", "data", "augmentation", "training", "prediction"),
     *("runs", "metrics", "report"),
 )
-"""The rooms in the order of reading."""
+"""Rooms in the order in which to read them."""
 
 Definition = ast.FunctionDef | ast.ClassDef
 
 
 class Module(NamedTuple):
-    """A module: its name, its file and its tree."""
+    """A module with its name, its file and its syntax tree."""
 
     name: str
     path: Path
@@ -43,12 +43,12 @@ class Module(NamedTuple):
 
     @property
     def is_room(self) -> bool:
-        """Whether it is a folder of modules."""
+        """Whether the module is a package (a room or minunet itself)."""
         return self.path.name == "__init__.py"
 
 
 class Scope(NamedTuple):
-    """Where a docstring is, to find what its names refer to."""
+    """The place of a docstring, which determines what its names refer to."""
 
     module: str
     names: set[str]
@@ -74,18 +74,18 @@ class Scope(NamedTuple):
 
 
 class Full(ast.NodeTransformer):
-    """Annotations with full names, which Sphinx links and shows short."""
+    """Replace names in annotations by full names, which Sphinx links and shortens."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
-        """Replace the name of something public by its full name."""
+        """Replace a public name by its full name."""
         full = self.scope.imported.get(node.id, f"{self.scope.module}.{node.id}")
         return ast.Name(full) if full in self.scope.names else node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        """Read an annotation that is a string; leave the values of a `Literal` as they are."""
+        """Resolve an annotation written as a string; keep the values of a `Literal`."""
         if isinstance(node.value, str) and node.value.isidentifier() and node.value.istitle():
             return self.visit_Name(ast.Name(node.value))
         return node
@@ -107,22 +107,22 @@ def modules(package: Path) -> list[Module]:
 
 
 def rooms(found: list[Module]) -> list[Module]:
-    """List the packages: first minunet itself, then its rooms in the order of reading."""
+    """List minunet itself and then its rooms in reading order."""
     places = {name: place for place, name in enumerate(ORDER)}
     packages = [module for module in found if module.is_room]
     return sorted(packages, key=lambda room: places.get(room.short, len(places)))
 
 
 def inside(room: Module, found: list[Module]) -> list[Module]:
-    """List the modules of a room; of anything else, none."""
+    """List the modules of a room; return an empty list for any other module."""
     beside = [module for module in found if module.path.parent == room.path.parent]
     return [module for module in beside if not module.is_room] if room.is_room else []
 
 
 def listing(room: Module, found: list[Module], known: set[str]) -> list[str]:
-    """List the modules of a room: its own table of files, then every module it leaves out."""
+    """Return the room's own table of files, then a list of modules missing from it."""
     doc = ast.get_docstring(room.tree) or ""
-    lines = doc.splitlines() if room.name != room.short else []  # minunet's table is of rooms
+    lines = doc.splitlines() if room.name != room.short else []  # minunet's own table lists rooms
     table = "\n".join(line for line in lines if line.startswith("|"))
     rest = [m for m in inside(room, found) if f"`{m.path.name}`" not in table]
     parts = [NAME.sub(Scope(room.name, known, {}).link, table)] if table else []
@@ -236,7 +236,7 @@ def _linked(text: str, scope: Scope) -> str:
     """Turn the names in backticks into links, except in equations and examples."""
     lines = text.split("\n")
     code = re.compile(r"    |>>>|\.\.\.")
-    section = re.compile(r" {4,}\w+ : |    (?! )")  # within a section, an indented line is prose
+    section = re.compile(r" {4,}\w+ : |    (?! )")  # indented lines in sections are prose
     at = next(iter(SECTION.finditer(text)), None)
     first = text[: at.start()].count("\n") if at else len(lines)
     for i, line in enumerate(lines):
@@ -246,7 +246,7 @@ def _linked(text: str, scope: Scope) -> str:
 
 
 def _fenced(text: str) -> str:
-    """Put examples and equations between fences."""
+    """Put examples and equations into fenced blocks."""
     parts: list[str] = []
     for part in re.split(r"\n{2,}", text.strip("\n")):
         if part.startswith(">>>"):
@@ -274,7 +274,7 @@ def _entries(text: str) -> str:
 
 
 def _typed(rest: str) -> str:
-    """Put a shape or type in italics, followed by its meaning."""
+    """Put a shape or type in italics before its meaning."""
     shape, _, meaning = (part.strip() for part in re.split(r"( {2,}|$)", rest, maxsplit=1))
     if meaning:
         return f"*{shape}* — {meaning}"

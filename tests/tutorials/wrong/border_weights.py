@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 6, and what the reader should be told."""
+"""Plausible wrong answers to the exercises of chapter 6, each with words of its message."""
 
 import numpy as np
 import scipy

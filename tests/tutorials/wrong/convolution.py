@@ -1,10 +1,10 @@
-"""Plausible wrong answers to the exercises of chapter 1, and what each must be told."""
+"""Plausible wrong answers to the exercises of chapter 1, each with words of its message."""
 
 import numpy as np
 
 
 def windows(x, w):
-    """Taps (i, j) of a kernel, each with its window of the map."""
+    """List the taps (i, j) of a kernel, each with its window of the map."""
     oh, ow = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     for i, j in np.ndindex(w.shape[:2]):
         yield i, j, x[i : i + oh, j : j + ow]

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 9, and what the reader should be told."""
+"""Plausible wrong answers to the exercises of chapter 9, each with words of its message."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 5, and a word of what the check must say to each."""
+"""Plausible wrong answers to the exercises of chapter 5, each with words of its message."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to the exercises of chapter 2, and what each must be told."""
+"""Plausible wrong answers to the exercises of chapter 2, each with words of its message."""
 
 import numpy as np
 
@@ -6,23 +6,23 @@ from minunet.ops import conv2d
 
 
 def taps(dy, x, w):
-    """Taps (i, j) of a kernel, each with the slice of its window."""
+    """List the taps (i, j) of a kernel, each with the slices of its window."""
     for i, j in np.ndindex(w.shape[:2]):
         yield i, j, np.s_[i : i + dy.shape[0], j : j + dy.shape[1]]
 
 
 def rows(array):
-    """Pixels of a map, as the rows of a matrix."""
+    """Return the pixels of a map as the rows of a matrix."""
     return array.reshape(-1, array.shape[-1])
 
 
 def with_dx(rule):
-    """Make a backward whose dx alone is changed."""
+    """Make a backward that is wrong only in dx."""
     return lambda dy, x, w: (rule(dy, x, w), *conv2d.backward(dy, x, w)[1:])
 
 
 def with_dw(rule):
-    """Make a backward of which each dw[i, j] is a rule of its window and dy."""
+    """Make a backward that computes each dw[i, j] by a rule from its window and dy."""
 
     def backward(dy, x, w):
         dx, _, db = conv2d.backward(dy, x, w)
@@ -35,7 +35,7 @@ def with_dw(rule):
 
 
 def with_db(rule):
-    """Make a backward whose db alone is changed."""
+    """Make a backward that is wrong only in db."""
     return lambda dy, x, w: (*conv2d.backward(dy, x, w)[:2], rule(dy))
 
 
@@ -91,7 +91,7 @@ def dx_last_pixel(dy, x, w):
 
 
 def dx_gathered(sign, least):
-    """Make a dx by its formula, with a sign of i and j and the least place of dy that is asked."""
+    """Make a dx from its formula, with a sign for i and j and a lowest index of dy."""
 
     def gathered(dy, x, w):
         dx = np.zeros_like(x)
@@ -180,7 +180,7 @@ def only_3x3(dy, x, w):
 
 
 def square_maps(dy, x, w):
-    columns, lines, _ = dy.shape  # the slip
+    columns, lines, _ = dy.shape  # the mistake
     dx, dw = np.zeros_like(x), np.zeros_like(w)
     for i, j in np.ndindex(w.shape[:2]):
         dx[i : i + lines, j : j + columns] += dy @ w[i, j].T
@@ -227,7 +227,7 @@ def missing_border(dy, x, w):
 
 
 def as_convolution(rule):
-    """Make a dx of a border and a kernel, both made by a rule of the kernel."""
+    """Make a dx from a border and a kernel that a rule derives from the kernel."""
 
     def dx_as_convolution(dy, w):
         (rows, columns), kernel = rule(w)

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 11, and what the reader should be told."""
+"""Plausible wrong answers to the exercises of chapter 11, each with words of its message."""
 
 import numpy as np
 import scipy

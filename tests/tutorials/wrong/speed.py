@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 12, and what the reader should be told."""
+"""Plausible wrong answers to the exercises of chapter 12, each with words of its message."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to the exercises of chapter 7, and what the check must say."""
+"""Plausible wrong answers to the exercises of chapter 7, each with words of its message."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to the exercises of chapter 8, and what the check must say."""
+"""Plausible wrong answers to the exercises of chapter 8, each with words of its message."""
 
 import numpy as np
 

@@ -1,10 +1,10 @@
-"""Plausible wrong answers to chapter 10, and a word of what the check must say to each."""
+"""Plausible wrong answers to the exercises of chapter 10, each with words of its message."""
 
 import numpy as np
 
 
 def _step(velocity_of, weight_of=lambda w, v, old: w + v):
-    """A step made of a rule for v from (v, g, η, μ), and one for w from (w, new v, old v)."""
+    """Make a step from a rule for v(v, g, η, μ) and a rule for w(w, new v, old v)."""
 
     def step(params, grads, velocity, learning_rate, momentum):
         v = {k: velocity_of(velocity[k], grads[k], learning_rate, momentum) for k in params}

@@ -1,4 +1,4 @@
-"""Plausible wrong answers to chapter 13, and a word of what the check must say to each."""
+"""Plausible wrong answers to the exercises of chapter 13, each with words of its message."""
 
 import numpy as np
 

@@ -2,7 +2,7 @@
 
 Layers with many channels and a large map use Winograd's algorithm; the others use the tap loop in
 bands. The gradient dx is also a convolution, of the rectified upstream gradient with the kernel
-rotated by 180°, so both forms can compute the forward and the backward.
+rotated by 180°, so both forms can compute the forward and the backward pass.
 """
 
 import numpy as np

@@ -103,11 +103,9 @@ def check_gradients(
     def energy() -> float:
         return float(np.sum(dy * output()))
 
-    if np.shape(dy) != np.shape(output()):
-        raise ValueError(
-            f"dy has the shape {np.shape(dy)}, but the output has {np.shape(output())}; pass a dy "
-            "of the output's shape"
-        )
+    shape = np.shape(output())
+    if np.shape(dy) != shape:
+        raise ValueError(f"dy has the shape {np.shape(dy)}, but needs that of the output, {shape}")
     for name, gradient in gradients.items():
         _require_checkable(name, own[name], gradient)
 

@@ -9,10 +9,10 @@
 | `ops/`          | the arrows of Figure 1, forward and backward: start reading here      |
 | `fast/`         | faster versions of these ops, for float32 on the CPU                  |
 | `network/`      | the graph, its sizes and its initial weights                          |
-| `data/`         | from files to images, labels and weight maps                          |
+| `data/`         | images and labels from files or synthetic; weight maps                |
 | `augmentation/` | elastic deformation and other augmentations                           |
 | `training/`     | SGD with momentum, one tile per step                                  |
-| `prediction/`   | the overlap-tile strategy, and numbered cells                         |
+| `prediction/`   | the overlap-tile strategy and the numbering of cells                  |
 | `runs/`         | the settings, the checkpoints and the folder of a run                 |
 | `metrics/`      | one file per score                                                    |
 | `report/`       | pictures and `report.html`                                            |

@@ -30,8 +30,8 @@ def overview() -> str:
 def installed(package: str) -> str:
     """Return the version of an installed package, without importing it.
 
-    If the distribution has another name than the package, it is added: CuPy is distributed as
-    `cupy-cuda12x`, among others.
+    If the name of the distribution differs from that of the package, it is added: CuPy is
+    distributed as `cupy-cuda12x`, among others.
     """
     for name in metadata.packages_distributions().get(package, []):
         version = metadata.version(name)

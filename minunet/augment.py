@@ -1,4 +1,4 @@
-"""Draw what augmentation does to the grey values and the labels of a tile, and to a grid over it.
+"""Draw what augmentation does to the grey values and the labels of a tile, and to a regular grid.
 
 python -m minunet.augment IMAGE LABELS -o SHEET.png
 """
@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
         type=Path,
         required=True,
         metavar="SHEET.png",
-        help="picture to write; the file must not exist yet",
+        help="PNG file to write; it must not exist yet",
     )
     add(
         "--augment",
@@ -60,12 +60,12 @@ def parse() -> argparse.Namespace:
 
 
 def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
-    """Read the first image of a file, scaled by its whole stack as in training, and its labels.
+    """Read the first image of a file, scaled with its whole stack as in training, and its labels.
 
     Raises
     ------
     InputError
-        If the labels have more than one channel, or another size than the image.
+        If the labels have more than one channel, or differ in size from the image.
     """
     image = scale(image_files.read(path), "minmax")[0]
     labels = image_files.read(labels_path)[0]
@@ -83,7 +83,7 @@ def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
 
 
 def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
-    """Return a regular grid (H, W) float32, 1 on its lines, with a crossing at pixel `middle`.
+    """Return a regular grid (H, W) float32: 1 on its lines, two of which cross at pixel `middle`.
 
     `size` is the size of the tile, which determines the spacing of the lines.
     """

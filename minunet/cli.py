@@ -15,7 +15,7 @@ from minunet.errors import InputError
 
 COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
-    "predict": "Segment an image or a stack of any size by overlapping tiles.",
+    "predict": "Segment an image or a stack of any size in overlapping tiles.",
     "evaluate": "Score a prediction against the ground truth: ISBI 2012 scores, or SEG.",
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
@@ -36,7 +36,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one sentence, without the usage.
+    """An argument parser that reports a mistake in one sentence, without the usage message.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def at_least(least: float, kind: type = int, below: float = inf) -> Callable[[st
 
 
 def add_threads(parser: OptionGroup) -> None:
-    """Add the option --threads, whose value `threads.use` takes."""
+    """Add the option --threads, whose value is passed to `threads.use`."""
     parser.add_argument(
         "--threads",
         type=at_least(1),

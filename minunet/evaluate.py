@@ -5,8 +5,8 @@
     python -m minunet.evaluate labels.tif truth.tif        numbered cells
     python -m minunet.evaluate OUT/01_RES 01_GT/SEG        masks of the Cell Tracking Challenge
 
-`metrics.em` scores probabilities, `metrics.cells` scores numbered cells. The command prints every
-score with its conventions; `scores.json` also lists the scores of each slice and each threshold.
+`metrics.em` scores probabilities, and `metrics.cells` scores numbered cells. The command prints
+every score with its conventions; `scores.json` also lists the scores of each slice and threshold.
 """
 
 import argparse
@@ -47,23 +47,23 @@ def parse() -> argparse.Namespace:
         "truth",
         type=Path,
         metavar="TRUTH",
-        help="stack, image or folder of images: with one value besides 0, such as 255, each "
-        "4-connected region is a cell, otherwise each number is a cell; or a folder 01_GT/SEG "
-        "with man_seg000.tif …: only the frames that it contains are scored",
+        help="stack, image or folder of images: if there is only one value besides 0, such as 255, "
+        "each 4-connected region is a cell, otherwise each number is a cell; or a folder 01_GT/SEG "
+        "with man_seg000.tif …, in which case only the frames that it contains are scored",
     )
     add(
         "-o",
         "--out",
         type=Path,
         metavar="PICTURE.png",
-        help="picture to write, of the best and the worst slice; the file must not exist yet",
+        help="PNG file for a picture of the best and the worst slice; it must not exist yet",
     )
     add(
         "--scores",
         type=Path,
         metavar="FILE.json",
-        help="file to write, with the scores of each slice and each threshold; it must not exist "
-        "yet (default: scores.json next to the prediction)",
+        help="file for the scores of each slice and each threshold; it must not exist yet "
+        "(default: scores.json next to the prediction)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
     return parser.parse_args()
@@ -120,7 +120,7 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
 
 
 def main() -> None:
-    """Score the prediction named on the command line."""
+    """Score the prediction given on the command line."""
     args = parse()
     pair = predictions.read(args.prediction, args.truth)
     path = args.scores or pair.source.parent / "scores.json"

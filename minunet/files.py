@@ -11,7 +11,7 @@ from minunet.errors import InputError
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; at the end of the block, move the file to `path`.
 
-    A crash leaves the old file or the new one, never half of one.
+    A crash leaves the old file or the new one, never a part of one.
     """
     part = path.with_name(path.name + ".part")
     yield part
@@ -35,10 +35,10 @@ def free_name(folder: Path) -> Path:
 def check_new_file(path: Path, option: str) -> None:
     """Raise an `InputError` unless a new file can be created at `path`, the value of `option`."""
     if path.exists():
-        raise InputError(f"{path} already exists; name another file with {option}")
+        raise InputError(f"{path} already exists; pass another file with {option}")
     if not path.parent.is_dir():
         raise InputError(
-            f"{path.parent} is not a folder; name a file in an existing folder with {option}"
+            f"{path.parent} is not a folder; pass a file in an existing folder with {option}"
         )
 
 

@@ -2,11 +2,11 @@
 
     python -m minunet.predict RUN/best.npz IMAGE.tif -o OUT
 
-writes `probability.tif`, `labels.tif` and `preview.png` into OUT. Probabilities are float32: of
-class 1 if there are two classes, otherwise of every class. Labels are classes (uint8, with the
-values of the training labels) or, after training on numbered cells, numbered cells (uint16, 0 is
-background, k is cell k). If IMAGE is a sequence of the Cell Tracking Challenge, a folder with
-t000.tif and so on, the cells are also written as masks in the challenge's layout.
+writes `probability.tif`, `labels.tif` and `preview.png` into OUT. Probabilities are float32:
+those of class 1 if there are two classes, otherwise those of all classes. Labels are classes
+(uint8, with the values of the training labels) or, after training on numbered cells, numbered cells
+(uint16, 0 is background, k is cell k). If IMAGE is a sequence of the Cell Tracking Challenge, that
+is, a folder with t000.tif and so on, the cells are also written as masks in the challenge's layout.
 
 The image and the results may be larger than memory: uncompressed TIFF files are memory-mapped,
 results are written tile by tile, and every slice is freed when it is done.
@@ -37,7 +37,7 @@ from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
 Needs: TypeAlias = Callable[[int, int], float]
-"""Returns the memory that a tile needs, in bytes, from its rows and columns."""
+"""Returns the memory that a tile needs, in bytes, given its rows and columns."""
 
 
 def parse() -> argparse.Namespace:
@@ -70,8 +70,9 @@ def add_tiling(parser: Parser) -> None:
         "--memory",
         type=memory.parse_bytes,
         metavar="SIZE",
-        help="memory limit, such as 2GB: choose the tile size that needs the least computation "
-        "within it; memory-mapped files do not count, because the system can drop their pages",
+        help="memory limit, such as 2GB; the tile size that needs the least computation within "
+        "this limit is used; memory-mapped files do not count, because the system can drop their "
+        "pages",
     )
     group.add_argument(
         "--step",
@@ -85,8 +86,8 @@ def add_tiling(parser: Parser) -> None:
         choices=get_args(Average),
         default="none",
         help="versions of the image over which the logits are averaged: 4 flips, 4 rotations or "
-        "all 8 symmetries; takes 4 or 8 times as long; the sums are kept on disk, not in memory "
-        "(default: none)",
+        "all 8 symmetries; a prediction takes 4 or 8 times as long; the sums are kept on disk, "
+        "not in memory (default: none)",
     )
 
 
@@ -96,8 +97,8 @@ def add_labels(parser: Parser) -> None:
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="contents of labels.tif (default: as in the training labels); finding cells needs "
-        f"{memory.LABELLING} bytes of memory per pixel of a slice",
+        help="contents of labels.tif (default: the same as in the training labels); finding "
+        f"cells needs {memory.LABELLING} bytes of memory per pixel of a slice",
     )
     add(
         "--threshold",
@@ -120,7 +121,8 @@ def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, i
     Raises
     ------
     InputError
-        If a slice cannot be read, or differs in size from the others or in channels from training.
+        If a slice cannot be read, differs in size from the others, or does not have the channels of
+        the training images.
     """
     shapes = {image.shape for image in images}
     for *_, channels in sorted(shapes):
@@ -171,7 +173,7 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Tas
 
 
 def frames(args: argparse.Namespace, cells: bool) -> list[str]:
-    """List the frame numbers of a Cell Tracking Challenge sequence; none for other images."""
+    """List the frame numbers of a Cell Tracking Challenge sequence; return [] for other images."""
     if not (cells and ctc.is_sequence(args.image)):
         return []
     ctc.check_out(args.out, args.image.resolve().name)
@@ -179,7 +181,7 @@ def frames(args: argparse.Namespace, cells: bool) -> list[str]:
 
 
 def plan(task: Task, needs: Needs) -> list[str]:
-    """Return the printed lines on the tiles, their computation and their memory."""
+    """Return the lines to print about the tiles, their computation and their memory."""
     arch, size = task.model.architecture, task.shape[1:]
     down, across = task.tiling.cover(size, arch.depth)
     computed = tile_choice.computation(arch, size, task.tiling)
@@ -190,12 +192,12 @@ def plan(task: Task, needs: Needs) -> list[str]:
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
         f"{task.tiles} per slice; the margins multiply the computation by {times:.2f}",
         f"memory    about {memory.format_bytes(needs(down.tile, across.tile))}{finding}, "
-        "without memory-mapped files",
+        "not counting memory-mapped files",
     ]
 
 
 def space(task: Task, files: Sequence[outputs.Layout], masks: bool) -> int:
-    """Return the bytes needed on disk, for the results except the preview, and for averaging."""
+    """Return the bytes needed on disk for averaging and for the results except the preview."""
     slices, height, width = task.shape
     size = sum(file.size for file in files)
     size += 2 * slices * height * width if masks else 0
@@ -224,7 +226,7 @@ def write(folder: Path, images: Slices, task: Task, files: Sequence[outputs.Layo
 
 
 def main() -> None:
-    """Segment the image named on the command line."""
+    """Segment the image given on the command line."""
     args = parse()
     if args.threads:
         threads.use(args.threads)

@@ -114,7 +114,7 @@ def source(settings: Settings) -> str:
 
 
 def find(folder: Path) -> tuple[Path, ...]:
-    """Find the images and the labels in a folder, or return the folder itself if it names both."""
+    """Find the images and labels in a folder; return a Cell Tracking Challenge folder itself."""
     return (folder,) if ctc.find(folder) else readers.find(folder)
 
 
@@ -187,7 +187,7 @@ def main() -> None:
             f"Try a lower rate: {again} --learning-rate {rate / 3:.2g}"
         )
     if this.state.step < this.settings.steps:
-        print(f"stopped after step {this.state.step}, everything is saved; to continue: {again}")
+        print(f"stopped after step {this.state.step}; everything is saved. To continue: {again}")
         sys.exit(130)
     print(summary(this, finish(this)))
 

@@ -167,7 +167,7 @@ def test_an_existing_sheet_is_refused(tmp_path):
     images, labels = folder / "train-volume.tif", folder / "train-labels.tif"
     out.write_text("mine")
     message = refused(call("augment", images, labels, "-o", out))
-    assert message.endswith(f"{out} already exists; name another file with -o")
+    assert message.endswith(f"{out} already exists; pass another file with -o")
     assert out.read_text() == "mine"
     new = ("-o", tmp_path / "new.png")
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((30, 40), np.uint8))

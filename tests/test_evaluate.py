@@ -211,10 +211,10 @@ def test_nothing_is_overwritten(out):
     truth = out.parent / "truth.tif"
     (out / "scores.json").write_text("mine")
     message = refuse(out, out, truth)
-    assert message == f"{out / 'scores.json'} already exists; name another file with --scores"
+    assert message == f"{out / 'scores.json'} already exists; pass another file with --scores"
     other = ("--scores", out / "other.json")
     message = refuse(out, out, truth, *other, "-o", truth)
-    assert message == f"{truth} already exists; name another file with -o"
+    assert message == f"{truth} already exists; pass another file with -o"
     nowhere = out / "none" / "file"
     assert f"{nowhere.parent} is not a folder" in refuse(out, out, truth, "--scores", nowhere)
     assert f"{nowhere.parent} is not a folder" in refuse(out, out, truth, *other, "-o", nowhere)

@@ -175,4 +175,4 @@ def test_a_folder_that_is_or_lies_below_a_file_is_refused(tmp_path, below):
 def test_a_folder_with_the_name_of_a_new_file_is_refused(tmp_path):
     (tmp_path / "scores.json").mkdir()
     said = refusal(files.check_new_file, tmp_path / "scores.json", "--json")
-    assert said == f"{tmp_path / 'scores.json'} already exists; name another file with --json"
+    assert said == f"{tmp_path / 'scores.json'} already exists; pass another file with --json"

@@ -277,7 +277,7 @@ def test_interrupted_with_ctrl_c(tmp_path, data, no_pictures):
     assert result.code == 130
     assert "Traceback" not in result.err
     found = re.search(
-        r"stopped after step (\d+), everything is saved; to continue: "
+        r"stopped after step (\d+); everything is saved\. To continue: "
         r"python -m minunet\.train --resume (\S+)\n$",
         result.out,
     )

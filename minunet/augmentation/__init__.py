@@ -4,7 +4,7 @@
 |--------------------|-----------------------------------------------------------------|
 | `tile.py`          | an augmented tile: rotated, flipped, deformed and shifted       |
 | `deformation.py`   | the smooth displacement field                                   |
-| `interpolation.py` | interpolation between pixels, with mirroring at the edges       |
+| `interpolation.py` | interpolation between pixels, with mirroring beyond the edges   |
 | `grey_values.py`   | a random smooth, monotone curve for the grey values             |
 """
 

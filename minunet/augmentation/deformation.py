@@ -8,7 +8,7 @@ elastic displacement comes before the rigid motion, as in the authors' later cod
 (`CreateDeformation` of caffe_unet).
 
 u is a spline through, or near, random vectors g on a coarse grid. Along an axis of n pixels with k
-grid points, the spline is one matrix S (n, k), so the field takes two small products: u = S g Sᵀ.
+grid points, the spline is one matrix S (n, k), so the field needs two small products: u = S g Sᵀ.
 Both splines reproduce straight lines. The rigid motion is therefore applied to the grid points
 only, and costs nothing per pixel.
 """
@@ -21,14 +21,14 @@ import scipy
 from minunet.array import Array
 
 POINTS = 3
-"""Grid points along an axis of the interpolating spline: the paper's "coarse 3 by 3 grid"."""
+"""Grid points of the interpolating spline along an axis: the paper's "coarse 3 by 3 grid"."""
 
 SPACING = 150.0
 """Spacing of the grid points of the B-spline, in pixels, from the authors' later code."""
 
 
 class Spline(NamedTuple):
-    """Linear map from values at the grid points of an axis to values at its pixels."""
+    """Linear map from values at the grid points along an axis to values at the pixels along it."""
 
     weights: Array  # (n, k): weight of grid point k at pixel n; every row sums to 1
     points: Array  # (k,): positions of the grid points, in pixels of the tile
@@ -38,8 +38,9 @@ def interpolating(size: int) -> Spline:
     """Return the cubic spline through 3 grid points: the ends and the middle of the tile.
 
     The grid spans the whole input tile, from corner pixel to corner pixel, whatever its size: a
-    196-pixel tile is bent three times as sharply as the paper's 572. The spline is the natural one,
-    with no curvature at its ends: of all curves through the points, it bends least.
+    196-pixel tile is bent three times as sharply as the paper's 572-pixel tile. The spline is the
+    natural one, which has no curvature at its ends: of all smooth curves through the points, it
+    bends least.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ def interpolating(size: int) -> Spline:
 def b_spline(size: int) -> Spline:
     """Return the uniform cubic B-spline, which passes near its ⌊n/150⌋ + 4 grid points.
 
-    Grid point 1 lies at pixel 0. If displacements at the grid points have standard deviation σ, the
-    spline has σ/2 at those points, and 0.46 σ half-way between them.
+    Grid point 1 lies at pixel 0. If the random vectors at the grid points have standard
+    deviation σ, the displacement has σ/2 at those points and 0.46 σ half-way between them.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def b_spline(size: int) -> Spline:
 def rigid(angle: float, flipped: bool) -> Array:
     """Return the matrix (2, 2) that rotates and flips vectors (row, column).
 
-    For quarter turns, the result is that of `image.symmetry`: the tile is first rotated
+    For quarter turns, the result is the same as with `image.symmetry`: the tile is first rotated
     counter-clockwise, then flipped left to right.
 
     Parameters
@@ -89,8 +90,8 @@ def source(
     Parameters
     ----------
     size : int                       side n of the tile, in pixels
-    spline : Spline                  for both axes
-    displacement : (2, k, k)         rows and columns, at the grid points, pixels
+    spline : Spline                  the same for both axes
+    displacement : (2, k, k)         g, in rows and columns, at the grid points
     motion : (2, 2)                  A, see `rigid`
     centre : (row, column)           may lie between pixels
 

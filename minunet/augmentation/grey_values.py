@@ -1,7 +1,7 @@
 """Grey-value variation (paper, section 3.1): brightness, contrast, and a smooth curve.
 
 The paper mentions grey-value variation but gives no details. This is `ValueAugmentation` of the
-authors' later code, with their constants, but over the grey-value range of the image, not [0, 1].
+authors' later code, with their constants, but for the grey-value range of the image, not [0, 1].
 """
 
 from itertools import pairwise
@@ -24,10 +24,10 @@ ENTRIES = 256
 def curve(rng: np.random.Generator) -> Array:
     """Sample a curve that rises smoothly from black to white.
 
-    The curve is a polyline through five points 1/4 apart. Black and white are sampled first, then
-    the middle, then the points at 1/4 and 3/4, each uniformly from the values that keep the slopes
-    on both sides within `SLOPE`. A Gaussian, with a standard deviation of 1/4 of the distance
-    between points, smooths the polyline.
+    The curve is a polyline through five points 1/4 apart. The values at black and white are sampled
+    first, then the middle one, then those at 1/4 and 3/4; the last three are each sampled uniformly
+    from the values that keep the slopes on both sides within `SLOPE`. A Gaussian, with a standard
+    deviation of 1/4 of the distance between points, smooths the polyline.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def curve(rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    (256,) float64 : values at 0, 1/255, …, 1; both in fractions of the range
+    (256,) float64 : new grey values for 0, 1/255, …, 1; all are fractions of the range
     """
     y = np.array([rng.uniform(*BLACK), rng.uniform(*WHITE)])
     for distance in (1 / 2, 1 / 4):
@@ -67,7 +67,7 @@ def _smooth(y: Array, x: Array) -> Array:
 
 
 def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
-    """Apply a random curve to the grey values, a different one for every channel.
+    """Apply a random curve to the grey values; every channel gets its own curve.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def vary(x: Array, low: float, high: float, rng: np.random.Generator) -> Array:
 
 
 def _look_up(table: Array, x: Array) -> Array:
-    """Interpolate linearly in a table over [0, 1]; extrapolate its first and last segment."""
+    """Interpolate linearly in a table over [0, 1]; extrapolate its first and last segments."""
     x = x * (len(table) - 1)
     i = np.clip(x.astype(np.intp), 0, len(table) - 2)
     start = table[i]

@@ -1,7 +1,8 @@
 """Interpolation between the pixels of an image, with mirroring beyond its edges.
 
-A position is (row, column) in pixels of the image and may lie anywhere. Mirroring is the same as in
-`image.mirror`: the edge pixel is not repeated, and the reflection continues indefinitely.
+A position is (row, column), in pixels, and may lie anywhere, even outside the image. Mirroring is
+the same as in `image.mirror`: the edge pixel is not repeated, and the reflection continues
+indefinitely.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from minunet.array import Array
 from minunet.image import bands, mirror
 
 CACHED = 2**14
-"""Number of positions per band, small enough that temporary arrays stay in the cache."""
+"""Number of positions per band, small enough for temporary arrays to stay in the cache."""
 
 
 def linear(image: Array, at: Array) -> Array:
@@ -45,7 +46,7 @@ def linear(image: Array, at: Array) -> Array:
 
 
 def nearest(labels: Array, at: Array) -> Array:
-    """Read the pixel nearest to each position; in a tie, the one below or to the right.
+    """Read the pixel nearest to each position; of two equally near, the lower or the right one.
 
     Parameters
     ----------
@@ -86,12 +87,12 @@ def cubic(image: Array, at: Array) -> Array:
 
 
 def _mirrors(at: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
-    """Tabulate the mirrored rows and columns for the range of the positions.
+    """Tabulate the mirrored rows and columns over the range that the positions cover.
 
     Returns
     -------
     first : (2, 1, 1)      row and column of the first entry of the tables
-    rows, columns : (n,)   their contributions to the index of a pixel in the flat image (H·W,)
+    rows, columns : 1D     what each row and column adds to the index of a pixel in the flat image
     """
     first = np.floor(at.min(axis=(1, 2))).astype(int)
     top, left = map(int, first)

@@ -20,7 +20,7 @@ from minunet.image import Sample, cut, symmetry
 class Augmentation:
     """Random changes applied to a tile; the default is a shift only."""
 
-    sigma: float = 0.0  # standard deviation of the displacement at the grid points, pixels
+    sigma: float = 0.0  # standard deviation of the displacement at the grid points, in pixels
     spline: Literal["interpolating", "b-spline"] = "interpolating"  # see `deformation`
     rotation: Literal["none", "quarter", "any"] = "none"  # any: any angle
     flip: bool = False
@@ -60,10 +60,10 @@ def sample(
 
     Parameters
     ----------
-    whole : Sample                    the whole image (H, W, C), labels and weights (H, W)
-    pixel : (row, column)             pixel n // 2 of the tile, before augmentation
+    whole : Sample                    the whole image (H, W, C), its labels and its weights (H, W)
+    pixel : (row, column)             place of the tile's pixel (n // 2, n // 2) before augmentation
     size : int                        side n of the tile, in pixels
-    margin : int                      m: labels and weights cover the n-2m central pixels
+    margin : int                      m; labels and weights cover the central square of side n-2m
     augmentation : Augmentation
     rng : numpy Generator             used for the motion first, then for the grey values
 
@@ -92,7 +92,7 @@ def sample(
 
 
 def _sample_turns(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:
-    """Sample the rotation, in quarter turns (may be a fraction), and then the flip."""
+    """Sample the rotation, in quarter turns (not always whole ones), and then the flip."""
     turns = 0.0
     if augmentation.rotation == "quarter":
         turns = float(rng.integers(4))
@@ -102,7 +102,7 @@ def _sample_turns(augmentation: Augmentation, rng: np.random.Generator) -> tuple
 
 
 def _cut_around(pixel: tuple[int, int], array: Array, size: int) -> Array:
-    """Cut a tile whose pixel n // 2 is the given one."""
+    """Cut a tile around a pixel, which becomes pixel (`size` // 2, `size` // 2) of the tile."""
     return cut(array, pixel[0] - size // 2, pixel[1] - size // 2, size, size)
 
 

@@ -8,7 +8,7 @@
 | `image_files.py` | TIFF and PNG files, stacks and folders of them, slice by slice               |
 | `scaling.py`     | scaling of grey values                                                       |
 | `targets.py`     | training targets: labels and weight maps                                     |
-| `weight_map.py`  | equation (2): class weights, separation of touching cells, the border term   |
+| `weight_map.py`  | equation (2): class weights, separation of touching cells, and border term   |
 | `distances.py`   | d1 and d2: distances to the nearest and the second nearest cell              |
 | `predictions.py` | a prediction paired with its ground truth, for scoring                       |
 | `synthetic.py`   | synthetic EM stacks                                                          |

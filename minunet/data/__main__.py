@@ -2,8 +2,8 @@
 
     python -m minunet.data FOLDER
 
-FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 membrane, 255 cell) and
-`instances.tif` (0 membrane, k cell k). Use them to try out training and prediction.
+FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 = membrane, 255 = cell) and
+`instances.tif` (0 = membrane, k = cell k). Use these files to try out training and prediction.
 """
 
 import argparse

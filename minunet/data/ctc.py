@@ -1,6 +1,6 @@
-"""The layout of the Cell Tracking Challenge: ground truth to train on, results to submit.
+"""The layout of the Cell Tracking Challenge: ground truth for training, and results to submit.
 
-    FOLDER/01/t000.tif                   frames of sequence 01; three or four digits
+    FOLDER/01/t000.tif                   frames of sequence 01, with three- or four-digit numbers
     FOLDER/01_GT/SEG/man_seg000.tif      gold truth: drawn by hand, for some of the frames
     FOLDER/01_ST/SEG/man_seg000.tif      silver truth: fused from the results of several algorithms
     FOLDER/01_RES/mask000.tif            a result
@@ -47,7 +47,7 @@ class Frames(NamedTuple):
 
 
 def find(folder: Path) -> list[str]:
-    """Find the sequences in a folder that have ground truth.
+    """Find the sequences with ground truth in a folder.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def find(folder: Path) -> list[str]:
 def read(folder: Path, truth: Truth = "both") -> Frames:
     """Read the frames that have a mask, and their masks.
 
-    With "both", a frame that has two masks gets the cells of the gold one, whose outlines are
+    With "both", if a frame has two masks, its cells are those of the gold mask, whose outlines are
     better. If more than half of a silver cell is background in the gold mask, the gold truth may
-    have omitted that cell; the part of it that is background in the gold mask is then ignored.
+    have omitted that cell; the part of that cell that is gold background is then ignored.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
     Raises
     ------
     InputError
-        If there is no mask, a mask does not match its frame, or frames are not 2D.
+        If there is no mask, if a mask does not match its frame, or if the frames are not 2D.
     """
     frames = Frames([], [], [], [])
     for sequence in find(folder):
@@ -119,7 +119,7 @@ def _check(frames: Frames, folder: Path, truth: Truth) -> None:
 
 
 def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Find the TIFF files of a folder whose stems match a pattern.
+    """Find those TIFF files in a folder whose stems match a pattern.
 
     Parameters
     ----------
@@ -128,12 +128,12 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
 
     Returns
     -------
-    dict of int to Path : by number, in the order of the file names
+    dict of int to Path : the file with each number, in the order of the file names
 
     Raises
     ------
     InputError
-        If a file is a slice of a 3D mask, or two have the same number.
+        If a file is a slice of a 3D mask, or two files have the same number.
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -202,7 +202,7 @@ def _mask(path: Path, image: Array) -> tuple[Array, Array]:
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Take the cells of the first mask; ignore those found only in the second, see `read`."""
+    """Return the cells of the first mask, and which pixels to ignore (H, W) bool; see `read`."""
     cells, ignored = masks[0]
     for others, _ in masks[1:]:
         free = (cells == 0) & (others > 0)
@@ -219,7 +219,7 @@ def is_sequence(path: Path) -> bool:
 
 
 def numbers(frames: Path) -> list[str]:
-    """Return the digits in the names of frames, in the order of `image_files.read`.
+    """Return the digits in the names of frames, in the order that `image_files.read` uses.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def numbers(frames: Path) -> list[str]:
 
 
 def check_out(folder: Path, sequence: str) -> Path:
-    """Return the folder for the masks of a sequence; raise an `InputError` if it has any."""
+    """Return the folder for the masks of a sequence; raise an `InputError` if it contains masks."""
     out = folder / f"{sequence}_RES"
     files.check_free_names(out, ["mask*"], "move it away: the masks go into this folder")
     return out
@@ -265,7 +265,7 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
     Raises
     ------
     InputError
-        If the folder already has masks, or the numbers of masks and frames differ.
+        If the folder already contains masks, or if there are not as many masks as frames.
     """
     import tifffile
 
@@ -276,5 +276,5 @@ def write(folder: Path, sequence: str, masks: Sequence[Array], digits: Sequence[
         )
     out.mkdir(parents=True, exist_ok=True)
     for mask, number in zip(masks, digits, strict=True):
-        safe = mask.astype(np.uint16, casting="safe")  # raise, do not let numbers wrap around
+        safe = mask.astype(np.uint16, casting="safe")  # raise instead of wrapping around
         tifffile.imwrite(out / f"mask{number}.tif", safe, metadata=None)

@@ -36,11 +36,11 @@ class Dataset(NamedTuple):
     labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
     weight_maps: list[Array]  # (H, W) float32; 0 where nothing is annotated
     cells: list[Array] | None  # (H, W) int32 as annotated, 0 = background, k = cell k
-    numbered: bool  # whether the label files number the cells
+    numbered: bool  # whether the label files contain cell numbers
     training: list[int]  # slices used for training
     held_out: list[int]  # slices used for validation; may be empty
     label_values: tuple[int, ...]  # grey values of the classes 0 … K-1 in the label files
-    fingerprint: str  # SHA-256 of images and annotation
+    fingerprint: str  # SHA-256 of the images and their annotation
     description: list[str]  # lines to print
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
@@ -111,11 +111,12 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
 def split(block: str, count: int) -> tuple[list[int], list[int]]:
     """Hold out a contiguous block of slices for validation.
 
-    A random split would put near-identical neighbouring slices on both sides.
+    A random split would put near-identical neighbouring slices into both parts.
 
     Parameters
     ----------
-    block : str     "FIRST:END", a fraction taken from the end of the stack, or "none"
+    block : str     "FIRST:END", without END itself; a fraction of the slices, taken from the end
+                    of the stack; or "none"
     count : int     number of slices
 
     Returns
@@ -165,7 +166,7 @@ def _block(block: str, count: int) -> range:
 
 
 def _describe(name: str, raw: Sequence[Array], scaling: Scaling, values: LabelValues) -> list[str]:
-    """Describe images and labels: size, type, range of values, classes."""
+    """Describe the images and labels: their size, type, range of values, and classes."""
     sizes = sorted({image.shape[:2] for image in raw})
     extent = " and ".join(f"{h} x {w}" for h, w in sizes[:3]) + (" and others" if sizes[3:] else "")
     channels = "" if raw[0].shape[2] == 1 else f", {raw[0].shape[2]} channels"

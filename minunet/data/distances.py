@@ -1,6 +1,6 @@
 """Distances to the nearest and to the second nearest cell: d1 and d2 of equation (2).
 
-One distance transform per cell would also compute them, but would be slow for many cells.
+One distance transform per cell would give the same result, but would be slow for many cells.
 """
 
 import numpy as np
@@ -14,9 +14,10 @@ def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
     """Compute exact distances to the nearest and to the second nearest cell.
 
     A distance transform gives d1 and the nearest cell A(x). A squared distance is the sum of a row
-    part and a column part, so d2 takes two steps. The first finds, for every pixel, the nearest
-    cell in its column and the nearest different one; at least one of them is not A(x). The second
-    searches the row of the pixel outwards, until columns farther away cannot hold a nearer cell:
+    part and a column part, so d2 can be computed in two steps. The first step finds, for every
+    pixel, the two nearest cells in its column; at least one of them is not A(x). The second step
+    searches outwards along the row of the pixel, until columns farther away cannot contain a nearer
+    cell:
 
         d2(x)² = min over k of  k² + (distance within column x ± k to a cell other than A(x))²
 
@@ -30,7 +31,7 @@ def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
 
     Returns
     -------
-    d1, d2 : (H, W) float64     pixels; inf where there is no such cell. Inside a cell d1 is 0
+    d1, d2 : (H, W) float64     in pixels; inf where there is no such cell. Inside a cell, d1 is 0
 
     Raises
     ------
@@ -42,7 +43,7 @@ def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
     none = np.full(instances.shape, np.inf)
     if len(numbers) == 0:
         return none, none.copy()
-    # Cells 1 … n, background 0, in a dtype wide enough for squared distances.
+    # Renumber the cells 1 … n, in a dtype wide enough for squared distances; background is 0.
     cells = np.searchsorted(numbers, instances, side="right")
     cells = cells.astype(np.int32 if np.hypot(*cells.shape) < 2**15 else np.int64)
     d1, at = scipy.ndimage.distance_transform_edt(cells == 0, return_indices=True)
@@ -64,12 +65,12 @@ def two_nearest(instances: Array, reach: float = np.inf) -> tuple[Array, Array]:
 
 
 def _in_columns(cells: Array) -> tuple[Array, Array, Array]:
-    """Find the nearest cell and the nearest different one within every column.
+    """Find, for every pixel, the two nearest cells in its column.
 
     Returns
     -------
-    number, first, other : (H, W)     number of the nearest cell, its squared distance, and that of
-                                      the nearest different cell
+    number, first, other : (H, W)     number of the nearest cell, squared distance to it, and
+                                      squared distance to the second nearest cell
     """
     above, first_above, second_above = _above(cells)
     below, first_below, second_below = (x[::-1] for x in _above(cells[::-1]))
@@ -81,7 +82,7 @@ def _in_columns(cells: Array) -> tuple[Array, Array, Array]:
 
 
 def _above(cells: Array) -> tuple[Array, Array, Array]:
-    """Do the same as `_in_columns`, but look only upwards."""
+    """Do the same as `_in_columns`, but search only upwards."""
     rows = np.arange(len(cells), dtype=cells.dtype)[:, np.newaxis]
     first = np.maximum.accumulate(np.where(cells > 0, rows, -1), axis=0)
     number = np.take_along_axis(cells, first, axis=0)  # arbitrary where no cell is above

@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
 
 class Slices(Sequence[Array]):
-    """The slices of a stack, an image, or a folder of them sorted by name, loaded on access.
+    """The slices of a stack, an image, or a folder of such files sorted by name, loaded on access.
 
     A slice is (H, W, C), in the dtype and the byte order of its file; treat it as read-only. Slices
     of uncompressed TIFF files are memory-mapped and may be larger than memory; others are read
@@ -50,7 +50,7 @@ class Slices(Sequence[Array]):
     Raises
     ------
     InputError
-        If there is no readable image; on access, if a slice cannot be read or contains a value
+        If there is no readable image. On access, if a slice cannot be read or contains a value
         that is not a finite number.
     """
 
@@ -91,7 +91,7 @@ def _load(page: Page) -> Array:
 
 
 def read(path: Path) -> list[Array]:
-    """Read a stack, an image, or a folder of them sorted by name.
+    """Read a stack, an image, or a folder of such files sorted by name.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read(path: Path) -> list[Array]:
 
 
 def either(numbers: Iterable[int]) -> str:
-    """List different numbers in words, such as "1 or 3"."""
+    """Join different numbers with "or", such as "1 or 3"."""
     return " or ".join(map(str, sorted(numbers)))
 
 
@@ -127,7 +127,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     Parameters
     ----------
     images : sequence of (H, W, 1)
-    source : Path or str               where they come from, for error messages
+    source : Path or str               where the images come from, for error messages
 
     Returns
     -------
@@ -136,7 +136,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     Raises
     ------
     InputError
-        If the images are in colour.
+        If an image is in colour.
     """
     if any(image.shape[2] != 1 for image in images):
         raise InputError(
@@ -147,14 +147,15 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
 
 
 def files(path: Path) -> list[Path]:
-    """List the image files of a folder, sorted by name; if `path` is a file, list only that."""
+    """List the image files of a folder, sorted by name; if `path` is a file, list only this one."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_file():
         return [path]
     found = sorted(
         (p for p in path.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith(".")),
-        key=lambda p: (p.stem, p.name),  # stem first: a.TIF, a.b.TIF match a.tif, a.b.tif
+        # By stem first, so that a.TIF and a.b.TIF are in the same order as a.tif and a.b.tif.
+        key=lambda p: (p.stem, p.name),
     )
     if not found:
         raise InputError(f"{path} contains no images; minunet reads TIFF (.tif, .tiff) and PNG")
@@ -185,7 +186,7 @@ def _reading(path: Path) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
+    except Exception as error:  # a damaged file can raise any exception: zlib.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
         raise InputError(f"{path} is damaged: {errors[0]}")
@@ -195,7 +196,7 @@ def _reading(path: Path) -> Iterator[None]:
 def _logged_errors() -> Iterator[list[str]]:
     """Collect the errors that tifffile logs instead of raising, such as missing last pages.
 
-    Print neither these errors nor any warnings.
+    Neither these errors nor any warnings are printed.
     """
     errors: list[str] = []
 
@@ -216,7 +217,7 @@ def _logged_errors() -> Iterator[list[str]]:
 
 
 def _pages_of_tiff(path: Path) -> list[Page]:
-    """List the slices of a TIFF file; Pillow reads compressions outside `DECODED`, such as LZW."""
+    """List the slices of a TIFF file; if its compression is not in `DECODED`, Pillow reads it."""
     import tifffile
 
     decoded = {tifffile.COMPRESSION[name] for name in DECODED}
@@ -295,7 +296,7 @@ def _read_png(path: Path) -> Array:
 
 
 def _colour(page: Array, path: Path) -> Array:
-    """Drop an alpha channel; reduce three equal channels to one."""
+    """Drop the alpha channel, if there is one; reduce three equal channels to one."""
     if page.ndim != 3 or page.shape[2] not in (2, 3, 4):
         raise InputError(
             f"{path} has pages of shape {page.shape}; valid shapes are (H, W) and (H, W, C) with 2 "

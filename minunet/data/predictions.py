@@ -2,15 +2,16 @@
 
 A prediction is either a probability of cell or a map of numbered cells:
 
-    probability.tif, any floats         probability of cell, from 0 to 1
-    8-bit, one value other than 0       cell or not: probability 1 or 0
-    labels.tif, other integers          0 = background, k = cell k
+    probability.tif, or any floats      the probability of cell, from 0 to 1
+    8 bits, one value other than 0      cell or background: probability 1 or 0
+    labels.tif, or other integers       0 = background, k = cell k
     OUT                                 a folder written by `minunet.predict`
-    01_RES/mask000.tif …                numbered cells, Cell Tracking Challenge
+    01_RES/mask000.tif …                numbered cells, as in the Cell Tracking Challenge
 
 If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
-that value; otherwise every value is a cell. The truth may also be a folder 01_GT with
-SEG/man_seg000.tif …. Both prediction and truth may be stacks, images, or folders of images.
+that value; otherwise every value other than 0 is a cell. The truth may also be a folder 01_GT that
+contains SEG/man_seg000.tif …. Prediction and truth may each be a stack, an image, or a folder of
+images.
 """
 
 import re
@@ -34,10 +35,10 @@ class Pair(NamedTuple):
     """A prediction and the ground truth, slice by slice."""
 
     source: Path  # file or folder that the prediction was read from
-    prediction: list[Array]  # (H, W) probability of cell; or integer, like `truth`
+    prediction: list[Array]  # (H, W) probability of cell, or cell numbers as in `truth`
     truth: list[Array]  # (H, W) integer, 0 = background, k = cell k
-    names: list[str]  # of the slices
-    thresholds: tuple[float, ...]  # to try on a probability; empty for numbered cells
+    names: list[str]  # names of the slices
+    thresholds: tuple[float, ...]  # thresholds to try; empty for numbered cells
 
 
 def read(prediction: Path, truth: Path) -> Pair:
@@ -46,7 +47,7 @@ def read(prediction: Path, truth: Path) -> Pair:
     Raises
     ------
     InputError
-        If the names, number or sizes of their slices do not match, or a value is not valid.
+        If their slices differ in names, number or size, or if a value is not valid.
     """
     frames = truth / "SEG" if (truth / "SEG").is_dir() else truth
     if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
@@ -59,7 +60,7 @@ def read(prediction: Path, truth: Path) -> Pair:
 
 
 def _read_images(prediction: Path, truth: Path) -> Pair:
-    """Read stacks, images or folders of them, matched by their order."""
+    """Read stacks, images or folders of them; match their slices by order."""
     masks = image_files.read(truth)
     regions = _two_values(masks)
     prediction = _choose(prediction, numbered=not regions)
@@ -83,7 +84,7 @@ def _read_images(prediction: Path, truth: Path) -> Pair:
 
 
 def _two_values(images: Sequence[Array]) -> bool:
-    """Return whether there is at most one value other than 0."""
+    """Return whether the images contain at most one value other than 0."""
     return len({value for image in images for value in np.unique(image).tolist()} - {0}) < 2
 
 
@@ -100,7 +101,7 @@ def _choose(prediction: Path, numbered: bool) -> Path:
 
 
 def _same_names(prediction: Path, truth: Path) -> list[str]:
-    """Return the file names of two folders without suffix; raise unless they are the same."""
+    """Return the file stems in the first of two folders; raise unless the second has the same."""
     names, others = ([p.stem for p in image_files.files(folder)] for folder in (prediction, truth))
     for name, other in zip(names, others, strict=False):
         if name != other:
@@ -117,16 +118,17 @@ def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
 
 
 def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[float, ...]]:
-    """Interpret images as probability or numbered cells; return them and the thresholds to try."""
+    """Interpret images as probability or numbered cells; return these and the thresholds to try."""
     types = {image.dtype for image in images}
     lowest, highest = min(one.min() for one in images), max(one.max() for one in images)
     if types == {np.dtype(np.uint8)} and _two_values(images):
-        return [(one > 0).astype(np.float32) for one in images], (0.5,)  # all give the same cells
+        # All thresholds give the same cells, so one is enough.
+        return [(one > 0).astype(np.float32) for one in images], (0.5,)
     if any(dtype.kind == "f" for dtype in types):
         if not 0 <= lowest <= highest <= 1:
             raise InputError(
                 f"{source} holds floats from {lowest:g} to {highest:g}; a probability must be from "
-                "0 to 1, and cells must be numbered by integers"
+                "0 to 1, and cell numbers must be integers"
             )
         return images, THRESHOLDS
     if lowest < 0:
@@ -137,19 +139,19 @@ def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[fl
 
 
 def _renumbered(numbered: Array) -> Array:
-    """Renumber cells 1 … n, because the memory for scoring grows with the largest number."""
+    """Renumber the cells as 1 … n, because the memory for scoring grows with the largest number."""
     return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
 
 
 def _read_frames(prediction: Path, truth: Path) -> Pair:
-    """Read Cell Tracking Challenge frames that have ground truth, matched by number."""
+    """Read Cell Tracking Challenge results and ground truth; match the frames by number."""
     inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
     folder = inside if inside.is_dir() else prediction
     results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
     if not results:
         raise InputError(
-            f"{folder} does not contain mask000.tif …; to score against {truth}, name a "
-            "folder such as 01_RES that does"
+            f"{folder} does not contain mask000.tif …; to score against {truth}, pass a "
+            "folder that does, such as 01_RES"
         )
     pair = Pair(folder, [], [], [], ())
     for number, path in ctc.numbered(truth, ctc.MASK).items():

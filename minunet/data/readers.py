@@ -4,9 +4,10 @@ Labels give every pixel either its class, 0 … K-1, or its cell: 0 = background
 recognizes these layouts:
 
     FOLDER/train-volume.tif, FOLDER/train-labels.tif       the ISBI 2012 challenge
-    FOLDER/images/NAME.png, FOLDER/labels/NAME.png         same stem; masks/ and TIFF also work
+    FOLDER/images/NAME.png, FOLDER/labels/NAME.png         with the same stems
 
-For the layout of the Cell Tracking Challenge see `ctc`.
+In the second layout, `labels` may also be called `masks`, and the files may also be TIFF. For the
+layout of the Cell Tracking Challenge, see `ctc`.
 """
 
 from collections.abc import Sequence
@@ -20,17 +21,17 @@ from minunet.data import image_files
 from minunet.errors import InputError
 
 MOST_CLASSES = 16
-"""Maximum number of classes; if there are more label values, they are cell numbers."""
+"""Maximum number of classes; labels with more values can only be cell numbers."""
 
 Kind = Literal["auto", "classes", "cells"]
-"""Meaning of the values in a label file; auto: cells if there are many, in uniform regions."""
+"""Meaning of the values in label files; auto: cells if the values are many, in uniform regions."""
 
 
 class LabelValues(NamedTuple):
     """Grey values of the classes 0 … K-1 in the label files."""
 
     values: tuple[int, ...]
-    fractions: tuple[float, ...]  # of all pixels
+    fractions: tuple[float, ...]  # fraction of the pixels in each class
 
 
 class Annotation(NamedTuple):
@@ -48,7 +49,7 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
     Parameters
     ----------
     masks : sequence of (H, W, 1)     see `image_files.read`
-    source : Path or str              where they come from, for error messages
+    source : Path or str              where the masks come from, for error messages
 
     Returns
     -------
@@ -58,7 +59,7 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
     Raises
     ------
     InputError
-        Unless the values are {0, 255}, {0, 1} or 0 … K-1.
+        If the values are not {0, 255}, {0, 1} or 0 … K-1.
     """
     counted: dict[float, int] = {}
     maps = image_files.grey(masks, source)
@@ -94,7 +95,7 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
     Parameters
     ----------
     masks : sequence of (H, W, 1)     see `image_files.read`
-    source : Path or str              where they come from, for error messages
+    source : Path or str              where the masks come from, for error messages
 
     Returns
     -------
@@ -111,8 +112,8 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
         wrong = map_[(cell != map_) | (cell < 0)]
         if wrong.size:
             raise InputError(
-                f"{source} does not number cells: it contains {wrong[0]:g}; valid values are whole "
-                "numbers, 0 for background and k for cell k"
+                f"{source} is not a map of numbered cells: it contains {wrong[0]:g}; valid values "
+                "are whole numbers: 0 for background, k for cell k"
             )
     if not any(cell.any() for cell in cells):
         raise InputError(f"{source} is 0 everywhere: training needs at least one cell")
@@ -126,7 +127,7 @@ def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotati
     ----------
     masks : sequence of (H, W, 1)     see `image_files.read`
     kind : {"auto", "classes", "cells"}
-    source : Path or str              where they come from, for error messages
+    source : Path or str              where the masks come from, for error messages
 
     Raises
     ------
@@ -139,11 +140,11 @@ def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotati
 
 
 def _number_cells(masks: Sequence[Array]) -> bool:
-    """Guess whether label files number cells.
+    """Guess whether the values of label files are cell numbers.
 
-    They do if there are more than `MOST_CLASSES` values, all whole numbers, and more than 80 % of
-    the pixels equal the pixel to their left. The last condition rules out images that were passed
-    as labels by mistake.
+    They are if there are more than `MOST_CLASSES` values, if all values are whole numbers, and if
+    more than 80 % of the pixels equal the pixel to their left. The last condition rules out images
+    that were passed as labels by mistake.
     """
     values = set[float]()
     for mask in masks:
@@ -154,14 +155,14 @@ def _number_cells(masks: Sequence[Array]) -> bool:
 
 
 def of_cells(cells: list[Array], ignored: list[Array] | None = None) -> Annotation:
-    """Make an annotation from numbered cells: class 1 is cell, class 0 background."""
+    """Make an annotation from numbered cells: class 1 is cell, and class 0 is background."""
     labels = [(cell > 0).astype(np.uint8) for cell in cells]
     fraction = sum(int(label.sum()) for label in labels) / sum(label.size for label in labels)
     return Annotation(labels, LabelValues((0, 1), (1 - fraction, fraction)), cells, ignored)
 
 
 def find(folder: Path) -> tuple[Path, Path]:
-    """Find the images and labels of a folder by their usual names.
+    """Find images and labels in a folder by their usual names.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def find(folder: Path) -> tuple[Path, Path]:
     Raises
     ------
     InputError
-        If the folder has neither layout.
+        If the folder has neither of the two layouts.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; pass files with --images and --labels instead")
@@ -206,7 +207,7 @@ def read_pair(images: Path, labels: Path, kind: Kind = "auto") -> tuple[list[Arr
     Raises
     ------
     InputError
-        If the names, number or sizes of images and labels do not match.
+        If images and labels differ in names, number or size.
     """
     if images.is_dir() != labels.is_dir():
         raise InputError(f"{images} and {labels} must both be files or both be folders")

@@ -1,7 +1,7 @@
 """Scale grey values: the whole stack at once, so that slices stay comparable, or image by image.
 
-A scale is two numbers. For images larger than memory, they are computed band by band and applied
-tile by tile.
+A scale consists of two numbers. For images larger than memory, these are computed band by band and
+applied tile by tile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,7 @@ def scale_of(images: Sequence[Array], how: Scaling) -> Scale:
 
 
 def _bands(images: Sequence[Array]) -> Iterator[Array]:
-    """Yield a stack band by band; every slice is accessed only once."""
+    """Yield the bands of all images of a stack, accessing every image only once."""
     for image in images:
         for rows in bands(image.shape):
             yield image[rows]
@@ -68,7 +68,7 @@ def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
     how : {"minmax", "standard", "image", "none"}
         minmax: the smallest value of the stack becomes 0, the largest 1; standard: mean 0 and
         standard deviation 1; image: minmax for every image separately; none: unchanged.
-        Constant images become 0, except with none.
+        Constant images become 0, unless `how` is "none".
 
     Returns
     -------

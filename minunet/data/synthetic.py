@@ -2,12 +2,13 @@
 
 Neurites grow as tubes that avoid one another, and an additively weighted Voronoi diagram divides
 the space between them. Each image is the projection of a 50 nm section, as in the microscope. This
-reproduces what makes real stacks hard: obliquely cut membranes are wide and pale, and outlines
-move from slice to slice. The cells contain organelles, which look like membrane but are labelled
-as cell.
+reproduces what makes real stacks hard to segment: obliquely cut membranes are wide and pale, and
+outlines move from slice to slice. The cells contain organelles, which look like membrane but are
+labelled as cell.
 
-Only general statistics are taken from real data, the ISBI 2012 stack of a Drosophila ventral nerve
-cord with 4 x 4 x 50 nm voxels (Cardona et al. 2010, doi:10.1371/journal.pbio.1000502).
+Only general statistics are taken from real data, namely from the ISBI 2012 stack of a Drosophila
+ventral nerve cord with 4 x 4 x 50 nm voxels (Cardona et al. 2010,
+doi:10.1371/journal.pbio.1000502).
 """
 
 from collections.abc import Iterator
@@ -20,17 +21,17 @@ from minunet.array import Array
 from minunet.data.tissue import Balls, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
-MIN_SIDE = 16  # pixels: half a typical neurite
+MIN_SIDE = 16  # pixels: about half the width of a typical neurite
 MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps cell numbers well below the limit of uint16
 SECTION = 12.5  # pixels of depth per slice: 50 nm sections, 4 nm pixels
 PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
-WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of membrane waviness, pixels
+WARP = ((9.0, 45.0), (2.5, 14.0))  # amplitude and scale of membrane waviness, in pixels
 JITTER = (1.5, 60.0)  # the same, sampled for each section: distortion from cutting
-MEMBRANE = 2.9  # pixels from its middle to 1/e of its stain; bilayers and cleft: about 25 nm
-LABEL_DISTANCE = 2.7  # pixels are labelled membrane if closer to its middle than this ...
-LABEL_STAIN = 0.42  # ... or stained more than this fraction of an edge-on membrane
-FRAGMENT = 25  # square pixels; smaller pieces of cell are labelled membrane
+MEMBRANE = 2.9  # pixels from its middle to where the stain is 1/e; bilayers and cleft: about 25 nm
+LABEL_DISTANCE = 2.7  # pixels are labelled as membrane if closer to its middle than this ...
+LABEL_STAIN = 0.42  # ... or if stained more than this, relative to an edge-on membrane
+FRAGMENT = 25  # square pixels; smaller pieces of cells are labelled as membrane
 
 # Stain: 0 = bare resin, 1 = black. `*_SPREAD` are standard deviations.
 RESIN = 210.0  # grey level of bare resin
@@ -39,7 +40,7 @@ BILAYERS, SYNAPSE = 0.56, 0.12  # edge-on membrane; added at synapses
 MATRIX, CRISTAE, RIM = 0.60, 0.10, 0.13  # mitochondria
 VESICLE, TUBULE = 0.36, 0.15
 VESICLES = ((0.8, 14e-4), (2.6, 22e-4), (3.6, 22e-4), (4.8, 12e-4))  # radius, number per pixel
-PSF = 0.7  # standard deviation of the blur, pixels
+PSF = 0.7  # standard deviation of the blur, in pixels
 SHOT = 1.6  # noise as a multiple of the square root of the grey level
 SLICE_SPREAD, CONTRAST_SPREAD = 0.07, 0.07  # relative; brightness and contrast of a slice
 LIGHT_SPREAD = 0.06  # relative; brightness within a slice
@@ -166,11 +167,11 @@ class _Painter:
         return np.rint(grey).clip(0, 255).astype(np.uint8)
 
     def _dense(self, depth: float) -> Array:
-        """Return the membrane density (H, W), 0 … 1: membranes are thick and dark at synapses."""
+        """Return how dense membranes are (H, W), from 0 to 1: thick and dark at synapses."""
         return (self.synapses.plane(depth) - 1.6).clip(0, 1)
 
     def _specks(self, abundance: Array, inner: Array) -> Array:
-        """Return the stain (H, W) of vesicles and microtubules: rings and dots in one section."""
+        """Return the stain (H, W) of vesicles and microtubules: the rings and dots of a section."""
         stain = np.zeros_like(inner, np.float32)
         t = np.arange(-8, 9)
         for radius, density in VESICLES:
@@ -202,7 +203,10 @@ class _Painter:
 def _mitochondria(
     balls: Balls, rng: np.random.Generator
 ) -> Iterator[tuple[int, Array, Array, Array]]:
-    """Yield ellipsoids (cell, centre, axes as rows, radii) along the wider tubes, in pixels."""
+    """Yield mitochondria: ellipsoids along the wider tubes.
+
+    Each is (cell, centre, axes as rows, radii), with lengths in pixels.
+    """
     for i in np.flatnonzero(balls.radii[:-1] > 18):
         if balls.cells[i + 1] != balls.cells[i] or rng.random() > 0.08:
             continue

@@ -11,7 +11,7 @@ from minunet.data.readers import Annotation
 from minunet.metrics import segments
 
 Form = Literal["paper", "later", "balance", "none"]
-"""Weight map: equation (2), the authors' later form, only the first term w_c, or 1 everywhere."""
+"""Weight map: equation (2), the authors' later form, only w_c of equation (2), or 1 everywhere."""
 
 
 class Weighting(NamedTuple):
@@ -19,7 +19,7 @@ class Weighting(NamedTuple):
 
     form: Form = "paper"
     w0: float = 10.0  # of equation (2)
-    sigma: float = 5.0  # of equation (2), pixels
+    sigma: float = 5.0  # of equation (2), in pixels
 
 
 PAPER = Weighting()
@@ -40,13 +40,13 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
     """Separate touching cells, and compute the weight of every pixel.
 
     Cells are the numbered cells or, with two classes, the 4-connected components of class 1. With
-    more classes there are no cells, and equation (2) reduces to w_c. Components touch only at
+    more classes, no cells are defined, and equation (2) reduces to w_c. Components touch only at
     corners; they are separated there only if the weight map has a border term.
 
     Parameters
     ----------
     annotation : Annotation
-    training : sequence of int     slices whose class frequencies determine w_c
+    training : sequence of int     indices of the slices whose class frequencies determine w_c
     weighting : Weighting
     """
     classes, cells = len(annotation.values.values), annotation.cells

@@ -12,7 +12,7 @@ import numpy as np
 
 from minunet.array import Array
 
-# Cross-sections are distributed as in real data (area quartiles 280, 630, 1680 square pixels).
+# Areas of cross-sections are as in real data (quartiles: 280, 630 and 1680 square pixels).
 RADIUS, RADIUS_SPREAD, RADIUS_MAX = (
     12.5,
     0.5,
@@ -20,7 +20,7 @@ RADIUS, RADIUS_SPREAD, RADIUS_MAX = (
 )  # median; standard deviation of the logarithm; maximum
 TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per attempted tube
 GAP = 10.0  # radius of the tubes that fill the remaining gaps
-MARGIN = 40.0  # width of the tissue around the stack, so that its border cuts cells
+MARGIN = 40.0  # width of the tissue around the stack, so that the edges of the stack cut cells
 NODE = 5.0  # distance between the grid nodes at which free space is tracked
 REACH = 22.0  # a ball competes for space up to this distance from its surface; > 2 GAP
 
@@ -61,9 +61,10 @@ class Balls(NamedTuple):
 
 
 def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
-    """Fill a box of size `extent` and a margin around it with tubes that avoid one another."""
+    """Fill a box of size `extent`, plus a margin around it, with tubes that avoid one another."""
     nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
-    room = np.full(nodes, RADIUS_MAX, np.float32)  # distance to the nearest tube; negative inside
+    # Distance to the nearest tube; negative inside a tube.
+    room = np.full(nodes, RADIUS_MAX, np.float32)
     count = int(np.prod(nodes * NODE) / TUBE_VOLUME)
     widths = np.exp(rng.normal(np.log(RADIUS), RADIUS_SPREAD, count)).clip(GAP, RADIUS_MAX)
     # Widest first: wide tubes would not fit between narrow ones.
@@ -124,15 +125,15 @@ class Cut(NamedTuple):
     depth: float
     y: Array  # row of each pixel before warping
     x: Array  # column of each pixel before warping
-    cells: Array  # number of its cell
+    cells: Array  # number of the cell at each pixel
     distance: Array  # approximate distance to the middle of the membrane
 
 
 def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array]:
     """Divide the plane at `depth` among the cells: return `cells` and `distance` of a `Cut`.
 
-    A pixel belongs to the cell with the nearest surface (additively weighted Voronoi diagram; all
-    balls of a cell count as one), so only the nearest and the second nearest cell are kept.
+    A pixel belongs to the cell with the nearest surface (additively weighted Voronoi diagram). All
+    balls of a cell count as one; only the nearest and the second nearest cell matter.
     """
     cells = np.zeros(y.shape, np.int32)
     nearest = np.full(y.shape, 2 * REACH, np.float32)

@@ -15,9 +15,9 @@
   the two nearest pixels. Their sum is about the width of the gap: narrower gaps get larger weights.
   The border term applies to background only, as in Figure 3d, and is 0 with fewer than two cells.
 
-`paper` computes this equation, `later` the variant in the authors' later plugin. Both take the
-cells as annotated, touching or not, and separate them. For binary labels, number the cells with
-`metrics.segments.components`; these touch only at corners, if at all.
+`paper` computes this equation, `later` the variant in the authors' later plugin. Both expect
+the cells as annotated, touching or not, and separate them. For binary labels, number the cells with
+`metrics.segments.components`; such cells touch only at corners, if at all.
 """
 
 from collections.abc import Sequence
@@ -97,8 +97,8 @@ def paper(
     ----------
     instances : (H, W)      integer, k > 0 = cell k, background otherwise; cells may touch
     w_c : (2,)              class weights of background and cell, see `class_weights`
-    w0 : float              border term in a gap of width 0
-    sigma : float           pixels
+    w0 : float              value of the border term in a gap of width 0
+    sigma : float           σ, in pixels
     ignore : (H, W) bool    True where nothing is annotated; the weight there is 0
 
     Returns
@@ -133,13 +133,13 @@ def later(
 
     Here d1 and d2 are measured to the cells as annotated, *before* `separate`: pixels of the
     border between touching cells have d1 = 0. Source: `TrainingSample.addLabelsAndWeightsToBlobs`
-    of the plugin (2019) and its defaults; only `separate` is ours.
+    of the plugin (2019), with its default values; only `separate` is ours.
 
     Parameters
     ----------
     instances, w0, sigma, ignore : see `paper`
     ratio : float       r, weight of background far from any cell
-    sigma1 : float      pixels
+    sigma1 : float      σ1, in pixels
 
     Returns
     -------

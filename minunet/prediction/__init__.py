@@ -4,12 +4,12 @@
 |-------------------|-------------------------------------------------------------------|
 | `tiling.py`       | the overlap-tile strategy of Figure 2                             |
 | `averaging.py`    | the average over rotated and flipped versions of an image         |
-| `model.py`        | a trained model in Python: load it, segment an array              |
+| `model.py`        | a trained model in Python: load it and segment arrays             |
 | `stack.py`        | segment a stack slice by slice, into files larger than memory     |
-| `instances.py`    | from a probability map to numbered cells                          |
+| `instances.py`    | find and number the cells in a probability map                    |
 | `tile_choice.py`  | the tile size with the least computation within a memory limit    |
-| `memory.py`       | how much memory a prediction takes                                |
-| `output_files.py` | the files that `predict` writes, memory-mapped meanwhile          |
+| `memory.py`       | how much memory a prediction needs                                |
+| `output_files.py` | the result files of `predict`, memory-mapped while it runs        |
 """
 
 from minunet.prediction.model import Model, load

@@ -1,9 +1,9 @@
 """Averaging over rotated and flipped versions of an image (paper, section 4).
 
 The network is not equivariant to rotations and flips, so each version gives a different result.
-The whole image is rotated or flipped, mirrored beyond its edges and segmented; the logits are
-transformed back and averaged, before the soft-max. Transforming each tile by itself would be wrong,
-because the pixels beyond its edge would stay where they are.
+The whole image is rotated or flipped, extended by mirroring and segmented; the logits are
+transformed back and averaged before the soft-max. Transforming each tile by itself would be wrong,
+because the pixels around it would not be transformed with it.
 
 The paper averages "7 rotated versions" without saying which. The release averages the 4 flips.
 """
@@ -37,13 +37,13 @@ def windows(
     network : Network
     image : (H, W, C)             on the host, in memory or mapped
     tiling : Tiling
-    total : (H, W, K) or None     array for the sums, such as a mapped file; None: in memory
+    total : (H, W, K) or None     array for the sums, such as a mapped file; None: a new array
     advance : callable            called after every tile
 
     Yields
     ------
     window : (slice, slice)       rows and columns of the image
-    logits : (h, w, K)            averaged activations a_k there, before the soft-max
+    logits : (h, w, K)            averaged activations a_k in the window, before the soft-max
     """
     versions = AVERAGED[tiling.average]
     if len(versions) == 1:

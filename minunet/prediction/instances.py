@@ -1,12 +1,13 @@
 """Find and number the cells in a probability map.
 
 In training, touching cells are separated by background (paper, section 3): each loses the pixels
-whose 3×3 neighbourhood contains the other. In prediction, the cells are therefore the connected
-components of high probability, and the lost border pixels are then given back to them.
+whose 3×3 neighbourhood contains a pixel of the other. In prediction, the cells are therefore the
+connected components of high probability, and the lost border pixels are then given back to them.
 
-Components are 4-connected, so that two cells are not joined by wrong pixels that only touch
-diagonally. In their 2015 release, the authors used 8-connected components and dropped those of up
-to 500 pixels. Like us, they did not fill holes; unlike us, they did not give border pixels back.
+Components are 4-connected, so that two cells are not joined by misclassified pixels that only
+touch diagonally. In their 2015 release, the authors used 8-connected components and dropped those
+of 500 pixels or fewer. Like us, they did not fill holes; unlike us, they did not give border pixels
+back.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
     ----------
     p : (H, W)            probability of the class cell
     threshold : float     a pixel belongs to a cell if its probability exceeds this
-    smallest : int        minimum size of a component, pixels; smaller ones are dropped
+    smallest : int        minimum size of a component, in pixels; smaller ones are dropped
     border : int          pixels given back to a cell where it touches another; 0 for none
 
     Returns
@@ -55,9 +56,9 @@ def from_probability(p: Array, threshold: float = 0.5, smallest: int = 5, border
 
 
 def give_back(cells: Array, border: int) -> Array:
-    """Close gaps of 2 to 2·border pixels between cells, half to each cell.
+    """Close gaps of 2 to 2·border pixels between cells; each cell gets half of a gap.
 
-    A gap is background that a morphological closing with a square of 2·border + 1 pixels fills and
+    A gap is background that a morphological closing with a square of side 2·border + 1 fills and
     that has two cells within 2·border pixels. The closing does not reach beyond the ends of a gap,
     and a cell with no other cell nearby keeps its outline exactly. Gaps of one pixel stay, because
     separating two cells removes a pixel from each: such a gap was already in the labels.
@@ -83,7 +84,7 @@ def give_back(cells: Array, border: int) -> Array:
 
 
 def _two_within(reach: int, cells: Array) -> Array:
-    """Mark the pixels that have two cells within `reach` pixels, (H, W) bool."""
+    """Return a mask (H, W): True where two cells lie within `reach` pixels of the pixel."""
     window, none = 2 * reach + 1, np.iinfo(np.int32).max
     lowest = scipy.ndimage.minimum_filter(np.where(cells > 0, cells.astype(np.int32), none), window)
     return lowest < scipy.ndimage.maximum_filter(cells, window)

@@ -18,11 +18,11 @@ LIBRARIES = 1e8
 """Bytes for Python, its libraries, and everything else that is not counted."""
 
 SPARE = 1.25
-"""Ratio of the memory that a forward pass takes to the size of its arrays: the allocator cannot
+"""Ratio of the memory that a forward pass uses to the size of its arrays: the allocator cannot
 reuse all of the memory that is freed in small pieces."""
 
 LABELLING = 28
-"""Bytes per pixel of a slice that finding its cells takes (`instances.from_probability`)."""
+"""Bytes per pixel that finding the cells of a slice needs (`instances.from_probability`)."""
 
 FLOAT = 4  # bytes
 
@@ -44,7 +44,7 @@ def parse_bytes(text: str) -> int:
 
 
 def format_bytes(size: float) -> str:
-    """Format an amount of memory in bytes, rounded up, so that `parse_bytes` can read it.
+    """Format a number of bytes, rounded up, in a form that `parse_bytes` can read.
 
     Examples
     --------
@@ -59,14 +59,14 @@ def format_bytes(size: float) -> str:
 def of_prediction(
     arch: Architecture, rows: int, columns: int, held: int = 0, labelled: int = 0
 ) -> float:
-    """Estimate the peak memory of a prediction in bytes, without memory-mapped files.
+    """Estimate the peak memory of a prediction in bytes, not counting memory-mapped files.
 
     Parameters
     ----------
     arch : Architecture
-    rows, columns : int     size of a tile, pixels
-    held : int              bytes of a slice, 0 if it is memory-mapped
-    labelled : int          pixels of a slice, 0 if no cells are to be found in it
+    rows, columns : int     size of a tile, in pixels
+    held : int              size of a slice in bytes; 0 if it is memory-mapped
+    labelled : int          number of pixels of a slice; 0 if its cells are not numbered
     """
     # While a slice is read, the previous one may still be in memory.
     busy = max(SPARE * of_forward(arch, rows, columns), LABELLING * labelled, held)
@@ -76,9 +76,9 @@ def of_prediction(
 def of_forward(arch: Architecture, rows: int, columns: int) -> float:
     """Estimate the peak memory, in bytes, of a float32 forward pass without a backward pass.
 
-    It is the largest sum at any arrow of Figure 1: the maps waiting to be copied across the U, the
-    input of the stage, the input and the output of the arrow, and the workspace of its fast form,
-    part of which every thread keeps.
+    This is the maximum over the arrows of Figure 1 of the following sum: the maps waiting to be
+    copied across the U, the input of the stage, the input and the output of the arrow, and the
+    workspace of its fast form, part of which every thread keeps.
     """
     shapes = iter(shape for shape in arch.shapes().values() if shape[:2] == (3, 3))
     waiting: list[int] = []
@@ -92,7 +92,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
             kept, largest = max(kept, thread), max(largest, out)
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
-        if first:  # the input of the previous stage is free
+        if first:  # the input of the previous stage is no longer needed
             stage, began = row.stage, 0
         peak = max(peak, sum(waiting) + began + into + out + working)
         if first:
@@ -105,7 +105,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:
-    """Return the workspace of Winograd's form in bytes, shared and per thread; 0 if not used."""
+    """Return the size in bytes of Winograd's workspace, shared and per thread; 0 if not used."""
     c, o = shape[2:]
     if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
         return 0, 0

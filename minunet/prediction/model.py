@@ -1,4 +1,4 @@
-"""A trained model in Python: load a checkpoint, segment an array.
+"""A trained model in Python: load a checkpoint and segment an array.
 
 import minunet
 model = minunet.load("runs/em/best.npz")
@@ -27,7 +27,7 @@ from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings
 
 OnTile = Callable[[int, int], object]
-"""Called after every tile with the number of tiles done and their total."""
+"""Called after every tile with the number of tiles done and the total number."""
 
 
 class Model(NamedTuple):
@@ -53,8 +53,8 @@ class Model(NamedTuple):
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. An array
                                      with three axes is a stack of greyscale slices
-        tiling : Tiling or None      None: the tile size of training, without averaging
-        progress : callable or None  called after every tile with the tiles done and their total
+        tiling : Tiling or None      None: the tile size used in training, without averaging
+        progress : callable or None  called after every tile, see `OnTile`
 
         Returns
         -------
@@ -63,8 +63,8 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            If the image has an invalid shape or number of channels, or values that are not finite
-            real numbers, or if the tiling is not valid.
+            If the image has an invalid shape or number of channels, if it contains values that are
+            not finite real numbers, or if the tiling is not valid.
         """
         image = np.asarray(image)
         stack = self._stack(image)
@@ -100,7 +100,8 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            As in `segment`, or if the model has more than two classes, or for another threshold.
+            As in `segment`; also if the model has more than two classes, or if the threshold is
+            not in [0, 1).
         """
         check_two_classes(self.settings, "cells")
         if not 0 <= threshold < 1:
@@ -125,7 +126,7 @@ class Model(NamedTuple):
         ----------
         images : sequence of (H, W, C)     may load each image when it is indexed
         tiling : Tiling
-        total : (H, W, K) or None          array for averages, see `averaging.windows`
+        total : (H, W, K) or None          array for the sums, see `averaging.windows`
         advance : callable                 called after every tile
 
         Yields
@@ -169,7 +170,7 @@ def check_two_classes(settings: Settings, purpose: str) -> None:
 
 
 def of_checkpoint(saved: Checkpoint, name: Name) -> Model:
-    """Make a model from a checkpoint, with its parameters on a device."""
+    """Make a model from a checkpoint, and put its parameters on a device."""
     params = to_device(saved.params, name)
     return Model(params, Settings.from_json(saved.settings), saved.step)
 

@@ -1,7 +1,7 @@
 """The result files of a prediction, memory-mapped because they may be larger than memory.
 
-Until they are complete, they are in a folder `unfinished-…` inside the folder for the results, so
-that they cannot be mistaken for complete results. If the prediction fails, that folder is removed.
+Until the files are complete, they are in a folder `unfinished-…` inside the output folder, so that
+they cannot be mistaken for complete results. If the prediction fails, that folder is removed.
 """
 
 import math
@@ -50,7 +50,7 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
     Parameters
     ----------
     shape : (Z, H, W)     shape of the stack; a single slice is written without its first axis
-    classes : int         if 2, only the probability of class 1 is written; otherwise that of each
+    classes : int         2: only the probability of class 1 is written; more: that of every class
     cells : bool          True: labels are numbered cells, uint16; False: classes, uint8
     """
     slices, *plane = shape
@@ -64,17 +64,17 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
 
 def check_out(out: Path) -> None:
     """Raise an `InputError` if anything in the folder `out` would be overwritten."""
-    files.check_free_names(out, OUTPUTS, "name another folder with -o")
+    files.check_free_names(out, OUTPUTS, "pass another folder with -o")
 
 
 def check_space(out: Path, needed: int) -> None:
-    """Raise an `InputError` if the disk of the folder `out`, which need not exist, is too full."""
+    """Raise an `InputError` unless the disk of `out`, which need not exist, has enough space."""
     there = files.nearest_folder(out)
     free = shutil.disk_usage(there).free
     if needed > free:
         raise InputError(
             f"the results need {format_bytes(needed)}, but {there} has {format_bytes(free)} free; "
-            "name a folder on another disk with -o"
+            "pass a folder on another disk with -o"
         )
 
 
@@ -98,7 +98,7 @@ def unfinished(out: Path) -> Iterator[Path]:
 def create(folder: Path, layout: Layout) -> Mapped:
     """Create a TIFF file, and map its pixels for writing.
 
-    It is an ImageJ hyperstack if it is small enough, otherwise a BigTIFF.
+    The file is an ImageJ hyperstack if it is small enough, otherwise a BigTIFF.
     """
     import tifffile
 

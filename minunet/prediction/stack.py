@@ -20,10 +20,10 @@ SHOWN = 512
 class Labelling(NamedTuple):
     """How probabilities become labels."""
 
-    values: tuple[int, ...]  # value in the label files of each class 0 … K-1
+    values: tuple[int, ...]  # value of each class 0 … K-1 in the label files
     cells: bool  # True: labels are numbered cells; False: classes
-    threshold: float | None  # of class 1; None: the most probable class, or 0.5 for cells
-    smallest: int  # minimum size of a cell, pixels
+    threshold: float | None  # for class 1; None: the most probable class, or 0.5 for cells
+    smallest: int  # minimum size of a cell, in pixels
 
     def classes(self, p: Array) -> Array:
         """Return the label of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
@@ -56,7 +56,7 @@ class Task(NamedTuple):
 class Maps(NamedTuple):
     """Results for a stack, in memory or memory-mapped."""
 
-    p: Array  # (Z, 1, H, W): probability of class 1; (Z, K, H, W) if there are more than two
+    p: Array  # (Z, 1, H, W): probability of class 1; (Z, K, H, W) for more than two classes
     labels: Array  # (Z, H, W)
 
 
@@ -74,7 +74,7 @@ def fill(
     task : Task
     images : Slices
     maps : Maps
-    total : (H, W, K) or None   array for averages, see `averaging.windows`
+    total : (H, W, K) or None   array for the sums, see `averaging.windows`
     advance : callable          called after every tile
     """
     slices = task.model.slices(images, task.tiling, total, advance)

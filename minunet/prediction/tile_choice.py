@@ -1,8 +1,8 @@
 """Choose the tile size for a prediction, from the cost of the margin and the memory available.
 
-At the aligned step every tile size gives the same result (`minunet.prediction.tiling`), so the size
-affects only time and memory. Computing the margin is wasted work: a larger tile wastes a smaller
-part of its computation, but its maps take more memory.
+At the aligned step, every tile size gives the same result (see `minunet.prediction.tiling`), so the
+size affects only time and memory. Computing the margin is wasted work: a larger tile wastes a
+smaller part of its computation, but its maps need more memory.
 """
 
 from collections.abc import Callable
@@ -25,10 +25,10 @@ def flop(arch: Architecture, rows: int, columns: int) -> int:
 
 
 def endless(arch: Architecture) -> float:
-    """Compute the operations per pixel for an infinitely large tile, whose margin is negligible.
+    """Compute the operations per pixel of an infinitely large tile, whose margin is negligible.
 
-    The operations for a tile of n x n pixels are a polynomial a·n² + b·n + c. Three tile sizes
-    determine a, the result.
+    The operations for a tile of n x n pixels are a polynomial a·n² + b·n + c. The result
+    is `a`, which three tile sizes determine.
     """
     tiles = list(islice(sizes.valid_sizes(arch.depth), 3))
     first, second, third = (flop(arch, n, n) for n in tiles)
@@ -36,7 +36,7 @@ def endless(arch: Architecture) -> float:
 
 
 def overhead(arch: Architecture, tile: int) -> float:
-    """Return the computation per pixel at the aligned step, relative to an infinitely large tile.
+    """Return the cost per pixel at the aligned step, relative to that of an infinitely large tile.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def overhead(arch: Architecture, tile: int) -> float:
 
 
 def computation(arch: Architecture, size: tuple[int, int], tiling: Tiling) -> int:
-    """Count the floating-point operations for an image of the size (H, W), without averaging."""
+    """Count the floating-point operations for an image of size (H, W), without averaging."""
     down, across = tiling.cover(size, arch.depth)
     return len(down.origins) * len(across.origins) * flop(arch, down.tile, across.tile)
 
@@ -64,19 +64,19 @@ def best(
     Parameters
     ----------
     arch : Architecture
-    size : (H, W)         size of the image, pixels
-    limit : int           maximum memory, bytes
+    size : (H, W)         size of the image, in pixels
+    limit : int           maximum memory, in bytes
     needs : callable      (rows, columns) of a tile → bytes that it needs
     paper_step : bool     see `tiling.cover`
 
     Returns
     -------
-    int : a valid tile size, pixels
+    int : a valid tile size, in pixels
 
     Raises
     ------
     InputError
-        If even the smallest tile does not fit; the message gives the memory it needs.
+        If even the smallest tile does not fit; the message gives the memory that it needs.
     """
     chosen, least = None, 0
     for tile in sizes.valid_sizes(arch.depth):

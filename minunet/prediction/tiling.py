@@ -1,15 +1,15 @@
 """The overlap-tile strategy (paper, section 2 and Figure 2): images of any size, without seams.
 
-A tile of n pixels yields the segmentation of its central n - 2·margin pixels. Beyond the edge of
-the image, missing pixels are mirrored (without repeating the edge pixel). The whole image is
-mirrored, not each tile, so that a tile sees the real pixels next to it wherever there are any.
+A tile of n pixels yields the segmentation of its central n - 2·margin pixels. Pixels missing
+beyond the edge of the image are filled by mirroring (without repeating the edge pixel). The whole
+image is mirrored, not each tile, so that a tile sees real pixels wherever the image has any.
 
 In the paper, seamless means that the outputs join edge to edge. They equal one pass over the whole
-mirrored image only if the origins of the tiles differ by multiples of 2^depth: with d poolings, the
-network is equivariant to these shifts and to no others. The output size of a valid tile is such a
-multiple plus 4 pixels (388 = 24·16 + 4), so at depth 3 or more it is not a multiple itself. There
-are therefore two steps: `aligned_step` (384 for a tile of 572) is exact, and the default; the
-paper's step is the size of the output (388).
+mirrored image only if the origins of the tiles differ by multiples of 2^depth: with `depth`
+poolings, the network is equivariant to these shifts and to no others. The output size of a valid
+tile is such a multiple plus 4 pixels (388 = 24·16 + 4), so at depth 3 or more it is not a multiple
+itself. There is therefore a choice of two steps: `aligned_step` (384 for a tile of 572) is exact
+and the default; the paper's step is the size of the output (388).
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from minunet.image import AVERAGED, Average, cut
 from minunet.network import Network, sizes
 
 Window: TypeAlias = tuple[tuple[slice, slice], Array]
-"""Rows and columns of an image, and the values (h, w, K) there: logits or probabilities."""
+"""A window: rows and columns of an image, and their values (h, w, K), logits or probabilities."""
 
 
 def aligned_step(tile: int, depth: int) -> int:
@@ -39,8 +39,8 @@ def aligned_step(tile: int, depth: int) -> int:
     if step == 0:
         _, least = sizes.nearest_valid(2 * sizes.margin(depth) + unit, depth)
         raise InputError(
-            f"a tile of {tile} pixels segments only {output}, but tiles join exactly at multiples "
-            f"of {unit}; use a tile of {least} pixels or more"
+            f"a tile of {tile} pixels segments only {output}, but tiles join exactly only at "
+            f"multiples of {unit}; use a tile of {least} pixels or more"
         )
     return step
 
@@ -48,20 +48,20 @@ def aligned_step(tile: int, depth: int) -> int:
 class Axis(NamedTuple):
     """How tiles cover one axis of an image."""
 
-    tile: int  # size of a tile, pixels
-    output: int  # size of its output, pixels
-    origins: list[int]  # first pixels of the outputs
+    tile: int  # size of a tile, in pixels
+    output: int  # size of its output, in pixels
+    origins: list[int]  # first pixel of each output
 
 
 def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
     """Cover an axis of an image with tiles.
 
-    At the aligned step every tile size gives the result of one pass, so the smallest tile that does
-    not increase the number of tiles is used. At the paper's step, `tile` itself is used.
+    At the aligned step, every tile size gives the result of one pass, so the smallest tile that
+    does not increase the number of tiles is used. At the paper's step, `tile` itself is used.
 
     Parameters
     ----------
-    size : int            size of the image along this axis, pixels
+    size : int            size of the image along this axis, in pixels
     depth : int           depth of the network
     tile : int            maximum tile size; a smaller tile is used if it covers the axis by itself
     paper_step : bool     True: lay outputs edge to edge, as the paper does; False: aligned step
@@ -85,7 +85,7 @@ def cover(size: int, depth: int, tile: int, paper_step: bool = False) -> Axis:
 class Tiling(NamedTuple):
     """How an image is cut into tiles, and over which symmetries the logits are averaged."""
 
-    tile: int  # maximum tile size, pixels; valid for the depth of the network
+    tile: int  # maximum tile size, in pixels; valid for the depth of the network
     paper_step: bool = False  # see `cover`
     average: Average = "none"  # see `minunet.prediction.averaging`
 
@@ -120,7 +120,7 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     Yields
     ------
     window : (slice, slice)     rows and columns of the image
-    logits : (h, w, K)          activations a_k there, before the soft-max, on the host
+    logits : (h, w, K)          activations a_k in the window, before the soft-max, on the host
     """
     height, width = image.shape[:2]
     margin = sizes.margin(network.arch.depth)

@@ -70,15 +70,15 @@ def load(path: Path) -> Checkpoint:
         )
         if not params or params.keys() != velocity.keys():
             raise KeyError
-    except Exception:  # damaged files and files of other programs can raise any
+    except Exception:  # damaged files and files of other programs can raise any exception
         raise InputError(
             f"{path} is not a checkpoint of minunet, or is damaged; pass the best.npz or last.npz "
             "of a run"
         ) from None
     if version != FORMAT:
         raise InputError(
-            f"{path} has format {version}, but this version of minunet reads {FORMAT}; use the "
-            "version that wrote it"
+            f"{path} has format {version}, but this version of minunet reads format {FORMAT}; use "
+            "the version that wrote it"
         )
     return Checkpoint(
         params, velocity, meta["step"], meta["random_state"], meta["best"], meta["config"]

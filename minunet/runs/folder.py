@@ -1,6 +1,6 @@
 """The folder of a run.
 
-A new run needs a new or empty folder. minunet never deletes a file in it.
+A new run needs a new or empty folder. minunet never deletes a file in the folder of a run.
 
     settings.json                             the settings
     log.csv                                   one row per step
@@ -28,7 +28,7 @@ COLUMNS = (
     "validation_v_rand",
     "validation_seg",
 )
-"""Columns of `log.csv`. Energies are means per pixel; the last five are empty if not computed."""
+"""Columns of `log.csv`. Energies are means per pixel; values not computed are left empty."""
 
 Row = dict[str, float]
 

@@ -20,7 +20,7 @@ def flag(name: str) -> str:
 
 
 def choices(annotation: object) -> tuple[str, ...] | None:
-    """List the values that a `Literal`, or a union with one, allows; None for any other type.
+    """List the values that a `Literal`, or a union with one, allows; return None for other types.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def chosen_defaults(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--experiment", choices=EXPERIMENTS)
     try:
         given = vars(parser.parse_known_args(arguments)[0])
-    except argparse.ArgumentError:  # the command's own parser reports it
+    except argparse.ArgumentError:  # the command's own parser reports the error
         given = {}
     return from_options(**{name: value for name, value in given.items() if value is not None})
 

@@ -91,7 +91,7 @@ CHANGEABLE = ("steps", "learning_rate", "device")
 """Settings that may change when a run is resumed; changing any other makes it a different run."""
 
 RENAMED = {("augment", "authors"): "later"}
-"""Current names of values in older checkpoints, by setting and old name."""
+"""Current names of values that have another name in older checkpoints, by setting and old name."""
 
 
 def setting(default: Any, group: Group, text: str, **option: Any) -> Any:
@@ -145,7 +145,7 @@ class Settings:
         "0.2",
         "data",
         "contiguous block of slices to hold out: FIRST:END (counted from 0, END excluded), a "
-        "fraction from the end of the stack, or none",
+        "fraction of the stack, taken from its end, or none",
         metavar="BLOCK",
     )
     scaling: Scaling = setting(
@@ -169,7 +169,7 @@ class Settings:
     weight_map: Form = setting(
         "paper",
         "training",
-        "pixel weights: equation (2), the authors' later form, class balance w_c only, or 1",
+        "pixel weights: equation (2), the authors' later form, class balance w_c only, or all 1",
     )
     w0: float = setting(
         10.0, "training", "height of the border term in equation (2)", type=at_least(0, float)
@@ -238,7 +238,7 @@ class Settings:
     device: Wanted = setting("auto", "run", "device to compute on; cuda needs CuPy and a GPU")
 
     label_values: tuple[int, ...] = found((0, 1), "data")
-    cells: bool = found(False, "data")  # True: the labels number cells
+    cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
     in_channels: int = found(1, "network")
 
@@ -260,7 +260,7 @@ class Settings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Settings":
-        """Restore settings from the result of `to_json`, in this version or an earlier one."""
+        """Restore settings from the result of `to_json`, of this version or an earlier one."""
         renamed = {k: RENAMED.get((k, v), v) for k, v in values.items() if k != "label_values"}
         return cls(**renamed, label_values=tuple(values["label_values"]))
 
@@ -283,7 +283,7 @@ def from_options(**given: Any) -> Settings:
 
     Parameters
     ----------
-    **given : JSON values     by the names of the fields of `Settings`
+    **given : JSON values     the keys are names of fields of `Settings`
     """
     given = EXPERIMENTS.get(given.get("experiment", ""), {}) | given
     return Settings(**PRESETS[given.get("preset", "tiny")] | given)

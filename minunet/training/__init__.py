@@ -1,8 +1,8 @@
-"""Training: from sampling a tile to scoring a finished run.
+"""Train a network and score the finished run.
 
 | file            | what it is                                                       |
 |-----------------|------------------------------------------------------------------|
-| `loop.py`       | `step`, one update; `train`, which repeats it, validates, saves  |
+| `loop.py`       | `step`: one update; `train`: many steps, validations and saving  |
 | `sgd.py`        | gradient descent with momentum                                   |
 | `sampling.py`   | random tiles; the next one is made in the background             |
 | `validation.py` | scores on the held-out slices during training                    |

@@ -70,7 +70,7 @@ def step(
 
     Parameters
     ----------
-    state : State                      gets new parameters and velocities, and the next step number
+    state : State                      its parameters, velocities and step number are replaced
     tile : Sample                      on the host
     arch : Architecture
     learning_rate, momentum : float    see `sgd.step`
@@ -86,7 +86,7 @@ def step(
         If that energy is not finite; parameters and velocities are then unchanged.
     """
     x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
-    weight_map = weight_map / labels.size  # so the same learning rate suits all tile sizes
+    weight_map = weight_map / labels.size  # so that the same learning rate suits all tile sizes
     logits, activations = unet.forward(state.params, x, arch, state.rng)
     e, p = cross_entropy.forward(logits, labels, weight_map)
     energy = float(e)  # the only number that a step copies back from a GPU
@@ -183,7 +183,7 @@ def tiles(settings: Settings, data: Dataset) -> Callable[[int], Sample]:
 
 
 def _keep(folder: Path, settings: Settings, state: State, scores: Validation) -> None:
-    """Save the state as the last and, if it has the best score so far, as the best."""
+    """Save the state as `last.npz` and, if its score is the best so far, as `best.npz`."""
     value = getattr(scores, settings.score)
     best = value > state.best
     state.best = max(state.best, value)

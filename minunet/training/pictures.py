@@ -15,7 +15,7 @@ from minunet.training.validation import baseline_error, validation_slices
 
 
 def draw_progress(folder: Path, data: Dataset, p: Sequence[Array], title: str) -> None:
-    """Draw the log so far as `curves.png`, and the first and the last slice as `preview.png`.
+    """Draw the log so far as `curves.png`, and the first and last slices as `preview.png`.
 
     Parameters
     ----------

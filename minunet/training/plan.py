@@ -65,12 +65,12 @@ def _tiles_per_validation(settings: Settings, data: Dataset) -> float:
 
 
 def memory(settings: Settings) -> float:
-    """Estimate the peak memory of a training step, in bytes of float32.
+    """Estimate the peak memory of a training step in float32, in bytes.
 
     This is the sum of the activations that the backward pass needs, the gradients of the skip
-    connections, twice the largest map for the layer being computed, parameters, velocities and
-    gradients, and 100 MB for Python and its libraries. The new parameters and velocities of the
-    update do not count, because the activations have been freed by then.
+    connections, twice the largest map for the layer being computed, the parameters, velocities
+    and gradients, and 100 MB for Python and its libraries. The new parameters and velocities of the
+    update are not counted, because the activations have been freed by then.
     """
     arch = settings.architecture
     rows = sizes.figure1(arch, settings.tile)
@@ -85,7 +85,7 @@ def memory(settings: Settings) -> float:
 
 
 def _measure(settings: Settings, data: Dataset, state: State) -> tuple[float, float]:
-    """Time a step, and a tile of a validation, in seconds, on a copy of the state."""
+    """Time a training step and a validation tile, in seconds, on a copy of the state."""
     draw = loop.tiles(settings, data)
     trial = State(state.params, state.velocity, deepcopy(state.rng))
     arch = settings.architecture

@@ -86,7 +86,7 @@ def finish(
     Parameters
     ----------
     run : Run
-    network : Network              of the step to score, on any device
+    network : Network              network of the step to score, on any device
     scored : str                   which step that is, in words
     commands : sequence            pairs (purpose, command line)
     """

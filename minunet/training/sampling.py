@@ -21,8 +21,8 @@ def tile_rng(seed: int, step: int) -> np.random.Generator:
 
     Parameters
     ----------
-    seed : int     of the run
-    step : int     from 0
+    seed : int     seed of the run
+    step : int     number of the step, from 0
     """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step,)))
 
@@ -34,7 +34,7 @@ def sample(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Sample:
-    """Sample a tile centred on a random pixel of all slices, and augment it.
+    """Sample a tile centred on a pixel drawn at random from all slices, and augment it.
 
     All pixels are equally likely, even those at the edge, beyond which image and labels are
     mirrored. The network therefore learns the corners of an image as well as its middle.
@@ -42,10 +42,10 @@ def sample(
     Parameters
     ----------
     slices : sequence of Sample    whole images with their labels and weights
-    size : int                     n, valid for `depth`
-    depth : int                    of the network
+    size : int                     side n of the tile, in pixels; valid for `depth`
+    depth : int                    depth of the network
     augmentation : Augmentation
-    rng : numpy Generator          used for the pixel, then by `augmentation.sample`
+    rng : numpy Generator          draws the pixel, then the augmentation
 
     Returns
     -------
@@ -66,7 +66,7 @@ def sample(
 
 
 def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None, None]:
-    """Yield ``make(step)`` for every step, made in the background during the step before.
+    """Yield ``make(step)`` for every step, made in the background during the previous step.
 
     A thread makes one item in advance, and ends with the loop. If the loop may end early, close the
     generator with `contextlib.closing`.

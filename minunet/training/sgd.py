@@ -24,13 +24,13 @@ def clip(grads: Tensors, maximum: float) -> Tensors:
         g ← g · maximum / max(|g|, maximum)
 
     A single unusual tile then cannot move the parameters far, so larger rates are stable. (Not in
-    the paper; Pascanu et al. 2013.) There is no `if`, which would make the CPU wait for |g| on a
-    GPU. A smaller gradient is multiplied by maximum / maximum, which is exactly 1.
+    the paper; Pascanu et al. 2013.) There is no `if`, because it would make the CPU wait for |g|
+    on a GPU. A smaller gradient is multiplied by maximum / maximum, which is exactly 1.
 
     Parameters
     ----------
     grads : dict
-    maximum : float     Euclidean norm over all entries
+    maximum : float     maximum Euclidean norm, over all entries
 
     Returns
     -------
@@ -52,13 +52,13 @@ def step(
 
     Parameters
     ----------
-    params, grads, velocity : dict     the same names and shapes
+    params, grads, velocity : dict     all with the same names and shapes
     learning_rate : float              η
     momentum : float                   μ
 
     Returns
     -------
-    params, velocity : dict            new arrays; the arguments stay as they are
+    params, velocity : dict            new arrays; the arguments are not changed
     """
     velocity = {name: momentum * v - learning_rate * grads[name] for name, v in velocity.items()}
     params = {name: w + velocity[name] for name, w in params.items()}

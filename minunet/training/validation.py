@@ -34,7 +34,7 @@ NAMES = {"iou": "IoU", "v_rand": "V_Rand", "seg": "SEG"}
 
 
 def validation_slices(data: Dataset) -> Sequence[int]:
-    """List the slices to validate on: the held-out slices or, without any, all training slices."""
+    """List the validation slices: the held-out slices, or all training slices if there are none."""
     return data.held_out or data.training
 
 

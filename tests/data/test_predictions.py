@@ -207,7 +207,7 @@ def test_values_without_a_meaning_are_refused(tmp_path):
     assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 120).reshape(3, 5, 8)), t)
     assert "holds -1" in refused(write(p, CELLS.astype(np.int16) - 1), t)
     write(p, P)
-    assert "does not number cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
+    assert "is not a map of numbered cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
     assert "scoring needs at least one cell" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
     colour = tmp_path / "colour.png"
     Image.fromarray(RNG.integers(0, 256, (5, 8, 3), np.uint8)).save(colour)

@@ -118,8 +118,8 @@ def test_few_numbers_are_cells_on_request():
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ([[0.5, 1, 0]], "does not number cells"),
-        ([[-1, 1, 0]], "does not number cells"),
+        ([[0.5, 1, 0]], "is not a map of numbered cells"),
+        ([[-1, 1, 0]], "is not a map of numbered cells"),
         ([[0, 0, 0]], "0 everywhere"),
     ],
 )

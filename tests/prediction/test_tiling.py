@@ -387,7 +387,7 @@ def test_a_tile_too_small_for_an_aligned_step_is_valid_with_the_papers_step():
     smallest = next(sizes.valid_sizes(3))
     assert sizes.output_size(smallest, 3) < 2**3
     Tiling(smallest, paper_step=True).check(depth=3)
-    with pytest.raises(InputError, match="join exactly at multiples of 8"):
+    with pytest.raises(InputError, match="join exactly only at multiples of 8"):
         Tiling(smallest).check(depth=3)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from minunet import runs, training
 from minunet.array import Array
 from minunet.cli import Parser, add_threads, run
-from minunet.data import ctc, dataset, readers, targets
+from minunet.data import ctc, dataset, pairs, targets
 from minunet.data.dataset import Dataset
 from minunet.errors import InputError
 from minunet.fast import threads
@@ -115,7 +115,7 @@ def source(settings: Settings) -> str:
 
 def find(folder: Path) -> tuple[Path, ...]:
     """Find the images and labels in a folder; return a Cell Tracking Challenge folder itself."""
-    return (folder,) if ctc.find(folder) else readers.find(folder)
+    return (folder,) if ctc.find(folder) else pairs.find(folder)
 
 
 def make_parser(arguments: list[str]) -> Parser:

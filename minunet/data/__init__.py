@@ -3,7 +3,9 @@
 | file             | what it is                                                                   |
 |------------------|------------------------------------------------------------------------------|
 | `dataset.py`     | a data set to train on: `load` reads, scales and splits it                   |
-| `readers.py`     | images with their labels: classes or numbered cells, in two folder layouts   |
+| `pairs.py`       | images with their labels, in two folder layouts                              |
+| `label_files.py` | label files: classes or numbered cells                                       |
+| `split.py`       | which slices are held out for validation                                     |
 | `ctc.py`         | reading and writing the layout of the Cell Tracking Challenge                |
 | `image_files.py` | TIFF and PNG files, stacks and folders of them, slice by slice               |
 | `scaling.py`     | scaling of grey values                                                       |

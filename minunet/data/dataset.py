@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import ctc, readers, synthetic
+from minunet.data import ctc, label_files, pairs, split, synthetic
 from minunet.data.ctc import Truth
-from minunet.data.readers import Annotation, Kind, LabelValues
+from minunet.data.label_files import Annotation, Kind, LabelValues
 from minunet.data.scaling import Scaling, scale
 from minunet.data.targets import PAPER, Weighting, targets
 from minunet.errors import InputError
@@ -25,7 +25,7 @@ class Source(NamedTuple):
 
     images: str | None  # path; None: the built-in synthetic EM
     labels: str | None  # path; None: `images` is in the layout of the Cell Tracking Challenge
-    kind: Kind = "auto"  # meaning of the label values, see `readers.annotate`
+    kind: Kind = "auto"  # meaning of the label values, see `label_files.annotate`
     truth: Truth = "both"  # see `ctc.read`
 
 
@@ -56,7 +56,7 @@ def load(
     Parameters
     ----------
     source : Source
-    validation : str          see `split`
+    validation : str          see `split.split`
     scaling : str             see `scaling.scale`
     weighting : Weighting     form and constants of the weight maps
 
@@ -66,7 +66,7 @@ def load(
         If the data cannot be read, or images and labels do not match.
     """
     raw, annotation = _read(source)
-    training, held_out = split(validation, len(raw))
+    training, held_out = split.split(validation, len(raw))
     made = targets(annotation, training, weighting)
     digest = hashlib.sha256()
     for array in (*raw, *annotation.labels, *(annotation.cells or ())):
@@ -94,10 +94,10 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
             raise InputError(f"give --images and --labels together; got only --labels {labels}")
         stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
         masks = [mask[..., np.newaxis] for mask in stack.labels]
-        annotation = readers.annotate(masks, "classes", "synthetic EM")
+        annotation = label_files.annotate(masks, "classes", "synthetic EM")
         return [image[..., np.newaxis] for image in stack.images], annotation
     if labels is not None:
-        return readers.read_pair(Path(images), Path(labels), kind)
+        return pairs.read_pair(Path(images), Path(labels), kind)
     if not ctc.find(Path(images)):
         raise InputError(
             f"give --images and --labels together; got only --images {images}, which is not a "
@@ -105,64 +105,7 @@ def _read(source: Source) -> tuple[list[Array], Annotation]:
         )
     frames = ctc.read(Path(images), truth)
     cells = [cell.astype(np.int32) for cell in frames.instances]
-    return frames.images, readers.of_cells(cells, frames.ignored)
-
-
-def split(block: str, count: int) -> tuple[list[int], list[int]]:
-    """Hold out a contiguous block of slices for validation.
-
-    A random split would put near-identical neighbouring slices into both parts.
-
-    Parameters
-    ----------
-    block : str     "FIRST:END", without END itself; a fraction of the slices, taken from the end
-                    of the stack; or "none"
-    count : int     number of slices
-
-    Returns
-    -------
-    training, held_out : list of int
-
-    Raises
-    ------
-    InputError
-        If the block is not valid, or leaves nothing to train on.
-
-    Examples
-    --------
-    >>> split("2:4", 5)
-    ([0, 1, 4], [2, 3])
-    >>> split("0.2", 5)
-    ([0, 1, 2, 3], [4])
-    """
-    held_out = _block(block, count)
-    training = [k for k in range(count) if k not in held_out]
-    if not training:
-        raise InputError(
-            f"validation {block} leaves none of the {count} slices for training; hold out fewer"
-        )
-    return training, list(held_out)
-
-
-def _block(block: str, count: int) -> range:
-    """Return the slices that a validation block selects."""
-    valid = f"FIRST:END within 0:{count}, a fraction (at least 0, less than 1), or none"
-    if block == "none":
-        return range(0)
-    try:
-        if ":" in block:
-            first, end = (int(part) for part in block.split(":"))
-            if not 0 <= first < end <= count:
-                raise ValueError
-            return range(first, end)
-        fraction = float(block)
-        if not 0 <= fraction < 1:
-            raise ValueError
-    except ValueError:
-        raise InputError(f"validation is {block}; valid values are {valid}") from None
-    # With two or more slices, hold out at least one and leave at least one for training.
-    slices = min(max(round(fraction * count), 1), count - 1) if fraction else 0
-    return range(count - slices, count)
+    return frames.images, label_files.of_cells(cells, frames.ignored)
 
 
 def _describe(name: str, raw: Sequence[Array], scaling: Scaling, values: LabelValues) -> list[str]:

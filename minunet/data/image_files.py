@@ -3,6 +3,7 @@
 An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for colour.
 """
 
+import argparse
 import logging
 import math
 import warnings
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -26,6 +27,27 @@ TIFF = (".tif", ".tiff")
 READABLE = (*TIFF, ".png")
 DECODED = ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")
 """Compression schemes that tifffile decodes on its own; Pillow decodes the others."""
+
+
+Channel = int | Literal["grey"] | None
+"""Channel to read, counted from 0; grey: convert colours to grey values; None: all channels."""
+
+
+class Reading(NamedTuple):
+    """Which pixels of a file to read, if it offers a choice."""
+
+    channel: Channel = None
+    series: int | None = None  # of a TIFF file, counted from 0; None: the largest
+    indices: bool = False  # of the palette, if the file has one, rather than its colours
+
+
+def parse_channel(text: str) -> Channel:
+    """Parse a channel on the command line: a number from 0, or "grey"."""
+    if text == "grey":
+        return "grey"
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
+    return int(text)
 
 
 class Page(NamedTuple):

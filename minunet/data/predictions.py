@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import ctc, image_files, readers
+from minunet.data import ctc, image_files, label_files
 from minunet.errors import InputError
 from minunet.metrics import segments
 from minunet.metrics.score import THRESHOLDS
@@ -77,7 +77,7 @@ def _read_images(prediction: Path, truth: Path) -> Pair:
     if regions:
         of_truth = [segments.components(one) for one in image_files.grey(masks, truth)]
     else:
-        of_truth = [_renumbered(one) for one in readers.numbered_cells(masks, truth)]
+        of_truth = [_renumbered(one) for one in label_files.numbered_cells(masks, truth)]
     for one, other, name in zip(found, of_truth, names, strict=False):
         _same_size(one, other, f"slice {name} of {prediction}", str(truth))
     return Pair(prediction, found, of_truth, names, thresholds)

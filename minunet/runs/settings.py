@@ -7,8 +7,9 @@ from typing import Any, Literal, get_args
 
 from minunet.augmentation import Set
 from minunet.cli import at_least
+from minunet.data import image_files
 from minunet.data.ctc import Truth
-from minunet.data.readers import Kind
+from minunet.data.label_files import Kind
 from minunet.data.scaling import Scaling
 from minunet.data.targets import Form
 from minunet.image import Average
@@ -136,6 +137,34 @@ class Settings:
         "data",
         "meaning of the label values; auto: numbered cells if there are more than 16 values",
     )
+    label_threshold: float | None = setting(
+        None,
+        "data",
+        "smallest label value of class 1, for masks with soft edges and for probabilities",
+        type=float,
+        metavar="VALUE",
+    )
+    ignore: float | None = setting(
+        None,
+        "data",
+        "label value of pixels that are not annotated, such as 255, -1 or 65535",
+        type=float,
+        metavar="VALUE",
+    )
+    channel: image_files.Channel = setting(
+        None,
+        "data",
+        "channel of the images to read, counted from 0; or grey, to convert colours",
+        type=image_files.parse_channel,
+        metavar="N",
+    )
+    series: int | None = setting(
+        None,
+        "data",
+        "series of the TIFF files to read, counted from 0, if they contain several",
+        type=at_least(0),
+        metavar="N",
+    )
     truth: Truth = setting(
         "both",
         "data",
@@ -238,6 +267,7 @@ class Settings:
     device: Wanted = setting("auto", "run", "device to compute on; cuda needs CuPy and a GPU")
 
     label_values: tuple[int, ...] = found((0, 1), "data")
+    label_colours: tuple[tuple[int, int, int], ...] = found((), "data")  # of the classes; or empty
     cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
     in_channels: int = found(1, "network")
@@ -256,13 +286,18 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return asdict(self) | {"label_values": list(self.label_values)}
+        return {name: _nested(list, value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Settings":
-        """Restore settings from the result of `to_json`, of this version or an earlier one."""
-        renamed = {k: RENAMED.get((k, v), v) for k, v in values.items() if k != "label_values"}
-        return cls(**renamed, label_values=tuple(values["label_values"]))
+        """Restore settings from the result of `to_json`, in this version or an earlier one."""
+        kept = {name: _nested(tuple, value) for name, value in values.items()}
+        return cls(**{name: RENAMED.get((name, value), value) for name, value in kept.items()})
+
+
+def _nested(kind: type[list[Any]] | type[tuple[Any, ...]], value: Any) -> Any:
+    """Convert nested lists or tuples to lists or to tuples; JSON has only lists."""
+    return kind(_nested(kind, one) for one in value) if isinstance(value, (list, tuple)) else value
 
 
 def options() -> list[Field[Any]]:

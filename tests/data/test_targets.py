@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minunet.data.readers import Annotation, LabelValues, of_cells
+from minunet.data.label_files import Annotation, LabelValues, of_cells
 from minunet.data.targets import Weighting, targets
 
 

@@ -1,7 +1,7 @@
 """Data sets made in memory, for tests that train without reading files."""
 
 from minunet.data.dataset import Dataset
-from minunet.data.readers import Annotation, LabelValues
+from minunet.data.label_files import Annotation, LabelValues
 from minunet.data.targets import Weighting, targets
 
 

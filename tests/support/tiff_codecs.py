@@ -77,11 +77,15 @@ def zstd(raw, row, pixels):
 
 
 def lerc(raw, row, pixels):
-    """Compress pixels (H, W, 1 or S) with LERC, without loss."""
+    """Compress pixels (H, W, 1 or S) with LERC, without loss.
+
+    LERC knows no byte order, and libtiff gives it the bytes of a big-endian file as they are. All
+    readers have followed.
+    """
     import imagecodecs
 
-    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    return imagecodecs.lerc_encode(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
+    values = np.frombuffer(raw, pixels.dtype.newbyteorder("=")).reshape(pixels.shape)
+    return imagecodecs.lerc_encode(values[..., 0] if pixels.shape[2] == 1 else values)
 
 
 def jpeg(**how):

@@ -79,8 +79,7 @@ def zstd(raw, row, pixels):
 def lerc(raw, row, pixels):
     """Compress pixels (H, W, 1 or S) with LERC, without loss.
 
-    LERC knows no byte order, and libtiff gives it the bytes of a big-endian file as they are. All
-    readers have followed.
+    Like libtiff, encode the bytes of the file's byte order as if they were native.
     """
     import imagecodecs
 

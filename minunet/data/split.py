@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
-from minunet.data.image_files import READABLE
-from minunet.data.pairs import key
+from minunet.data.image_files import READABLE, name_of
 from minunet.errors import InputError
 
 MOST_NAMES = 6
@@ -96,9 +95,10 @@ def describe(held_out: Sequence[int], files: Sequence[Path]) -> str:
     count = "1 slice" if len(files) == 1 else f"{len(files)} slices"
     if not held_out:
         return f"{count} for training, none held out: scores are for the training data"
-    shared = len(commonprefix([file.parent.parts for file in files]))  # folders of all files
+    levels = zip(*(file.parent.parts for file in files), strict=False)
+    shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))  # not named
     names = [
-        "/".join((*file.parts[shared:-1], key(file)))
+        "/".join((*file.parts[shared:-1], name_of(file)))
         for file in dict.fromkeys(files[k] for k in held_out)
     ]
     if len(set(files)) == 1:
@@ -145,8 +145,8 @@ def _matches(name: str, file: Path) -> bool:
     if not wanted.name:
         return False
     wanted = wanted.with_suffix("") if wanted.suffix.lower() in READABLE else wanted
-    stem = PurePath(normalize("NFC", str(file))).with_name(key(file))
-    return wanted.name == stem.name or stem.match(str(wanted))
+    stem = PurePath(normalize("NFC", str(file))).with_name(name_of(file))
+    return str(wanted) == stem.name or stem.match(str(wanted))  # a name may contain brackets
 
 
 def _invalid(validation: str, files: Sequence[Path], name: str = "") -> InputError:
@@ -155,7 +155,7 @@ def _invalid(validation: str, files: Sequence[Path], name: str = "") -> InputErr
         f"FIRST:END within 0:{len(files)}, a fraction (at least 0, less than 1), none, or a folder "
         "with its own images and labels"
     )
-    stems = list(dict.fromkeys(key(file) for file in files))
+    stems = list(dict.fromkeys(name_of(file) for file in files))
     if len(stems) == 1:
         return InputError(f"validation is {validation}; valid values are {valid}")
     near = get_close_matches(normalize("NFC", PurePath(name).stem), stems, 3) or stems[:3]

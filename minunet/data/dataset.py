@@ -115,7 +115,7 @@ def _read(source: Source, validation: str) -> Raw:
         return _synthetic()
     images, folder = Path(source.images), Path(validation) if split.is_folder(validation) else None
     if source.labels is not None:
-        more = [pairs.find(folder)] if folder else []
+        more = [pairs.find(folder, "pass something else to --validation")] if folder else []
         found = pairs.read((images, Path(source.labels)), *more, reading=source.reading)
         annotation = label_files.annotate(found.masks, source.kind, Path(source.labels))
         return Raw(found.images, annotation, found.files, found.names, found.notes)
@@ -124,7 +124,7 @@ def _read(source: Source, validation: str) -> Raw:
             f"give --images and --labels together; got only --images {images}, which is not a "
             "folder in the layout of the Cell Tracking Challenge"
         )
-    return _frames([images, *([folder] if folder else [])], source.truth)
+    return _frames([images, *([folder] if folder else [])], source)
 
 
 def _synthetic() -> Raw:
@@ -137,9 +137,9 @@ def _synthetic() -> Raw:
     return Raw(images, annotation, files, names)
 
 
-def _frames(folders: Sequence[Path], truth: Truth) -> Raw:
+def _frames(folders: Sequence[Path], source: Source) -> Raw:
     """Read the frames of folders in the layout of the Cell Tracking Challenge."""
-    read = [(folder, ctc.read(folder, truth)) for folder in folders]
+    read = [(folder, ctc.read(folder, source.truth, source.reading)) for folder in folders]
     cells = [cell.astype(np.int32) for _, frames in read for cell in frames.instances]
     ignored = [one for _, frames in read for one in frames.ignored]
     return Raw(

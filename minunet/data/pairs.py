@@ -36,6 +36,9 @@ WORDS = re.compile(rf"^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$", re.IG
 Name = Callable[[Path], str]
 """Function that returns the name by which a file is compared."""
 
+OTHERWISE = "pass the paths with --images and --labels"
+"""Advice if a folder has none of the layouts."""
+
 VALIDATION = ("val", "validation")
 """Names of a folder with images and labels to validate on."""
 
@@ -51,12 +54,13 @@ class Pairs(NamedTuple):
     palette: Sequence[tuple[int, int, int]]  # colours of the label values; or empty
 
 
-def find(folder: Path) -> tuple[Path, Path]:
+def find(folder: Path, advice: str = OTHERWISE) -> tuple[Path, Path]:
     """Find images and labels in a folder by their usual names.
 
     Parameters
     ----------
     folder : Path
+    advice : str       what to do if there are none; the message ends with it
 
     Returns
     -------
@@ -77,8 +81,7 @@ def find(folder: Path) -> tuple[Path, Path]:
                     return both
     raise InputError(
         f"{folder} contains neither train-volume.tif with train-labels.tif, nor images/ with "
-        "labels/ or masks/ (or these in train/), nor 01/ with 01_GT/SEG/ or 01_ST/SEG/; pass the "
-        "paths with --images and --labels"
+        "labels/ or masks/ (or these in train/), nor 01/ with 01_GT/SEG/ or 01_ST/SEG/; " + advice
     )
 
 

@@ -51,6 +51,8 @@ def split(validation: str, files: Sequence[Path]) -> tuple[list[int], list[int]]
     elif is_folder(validation):
         folder = Path(validation).resolve()
         held_out = [k for k, file in enumerate(files) if folder in file.resolve().parents]
+        if not held_out:
+            raise _invalid(validation, files)
     else:
         held_out = _named(validation, files)
     training = sorted(set(range(len(files))) - set(held_out))

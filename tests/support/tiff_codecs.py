@@ -77,11 +77,14 @@ def zstd(raw, row, pixels):
 
 
 def lerc(raw, row, pixels):
-    """Compress pixels (H, W, 1 or S) with LERC, without loss."""
+    """Compress pixels (H, W, 1 or S) with LERC, without loss.
+
+    Like libtiff, encode the bytes of the file's byte order as if they were native.
+    """
     import imagecodecs
 
-    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
-    return imagecodecs.lerc_encode(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")))
+    values = np.frombuffer(raw, pixels.dtype.newbyteorder("=")).reshape(pixels.shape)
+    return imagecodecs.lerc_encode(values[..., 0] if pixels.shape[2] == 1 else values)
 
 
 def jpeg(**how):

@@ -7,7 +7,7 @@ are read into one `Calibration`, which can be written as an ImageJ hyperstack or
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -65,6 +65,18 @@ class Calibration(NamedTuple):
         return self._replace(axes="", lengths=())
 
 
+def common(known: Sequence[Calibration], count: int) -> Calibration:
+    """Return what is known about a stack of `count` slices from one or several files.
+
+    Of several files, that is the size of a pixel, provided that it is the same in all of them.
+    """
+    if len(known) == 1:
+        return known[0].of_slices(count)
+    same = len({one[:2] for one in known}) == 1
+    pixel, unit = known[0][:2] if same else (None, "")
+    return Calibration(pixel, unit if pixel else "").of_slices(count)
+
+
 # Reading
 
 
@@ -81,11 +93,11 @@ def of_tiff(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
     return Calibration(axes=axes, lengths=lengths)
 
 
-def of_png(image: "Image") -> Calibration | None:
-    """Read the size of a pixel from a PNG image; None if the file does not contain it."""
+def of_png(image: "Image") -> Calibration:
+    """Read the size of a pixel from a PNG image, unless it is that of a screen."""
     width, height = image.info.get("dpi", (0, 0))
     if not (width > 0 and height > 0) or round(width) == round(height) == SCREEN:
-        return None
+        return Calibration()
     return Calibration((25400 / width, 25400 / height), "um")
 
 

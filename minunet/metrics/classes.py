@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-
 from minunet.array import Array
 from minunet.metrics import pixel
 from minunet.metrics.score import Score
@@ -12,23 +10,32 @@ from minunet.metrics.score import Score
 TOGETHER = "over the pixels of all slices together."
 
 
-def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> list[Score]:
+def scores(
+    truth: Sequence[Array],
+    predicted: Sequence[Array],
+    classes: int,
+    *,
+    annotated: Sequence[Array] | None = None,
+) -> list[Score]:
     """Compute all scores of a stack.
 
     Parameters
     ----------
-    truth, predicted : sequence of (H, W)     integer, 0 … K-1
-    classes : int                             number of classes, K
+    truth, predicted : sequence of (H, W)            integer, 0 … K-1
+    classes : int                                    number of classes, K
+    annotated : sequence of (H, W) bool, or None     pixels that count; None: all
+
+    Returns
+    -------
+    list of Score : every score of a slice without annotated pixels is nan
     """
-    pairs = zip(truth, predicted, strict=True)
-    each = [pixel.confusion(labels, found, classes) for labels, found in pairs]
-    whole = np.sum(each, axis=0)
+    matrices = pixel.confusions(truth, predicted, classes, annotated)
 
     def score(
         key: str, name: str, compute: Callable[[Array], float], convention: str, higher: bool = True
     ) -> Score:
-        slices = tuple(compute(matrix) for matrix in each)
-        return Score(key, name, compute(whole), slices, f"{convention} {TOGETHER}", higher)
+        value, slices = pixel.whole_and_each(compute, matrices)
+        return Score(key, name, value, slices, f"{convention} {TOGETHER}", higher)
 
     return [
         score(
@@ -46,10 +53,14 @@ def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> 
         ),
         *(
             score(
-                f"iou_{k}",
-                f"IoU of class {k}",
-                partial(pixel.iou, k=k),
-                f"TP / (TP + FP + FN) of class {k},",
+                f"{key}_{k}",
+                f"{name} of class {k}",
+                partial(compute, k=k),
+                f"{formula} of class {k},",
+            )
+            for key, name, compute, formula in (
+                ("iou", "IoU", pixel.iou, "TP / (TP + FP + FN)"),
+                ("dice", "Dice", pixel.dice, "2 TP / (2 TP + FP + FN)"),
             )
             for k in range(classes)
         ),

@@ -37,6 +37,16 @@ def test_components_against_scikit_image(density):
     np.testing.assert_array_equal(segments.components(cells), measure.label(cells, connectivity=1))
 
 
+@given(two_maps())
+def test_pieces_against_scikit_image(maps):
+    measure = pytest.importorskip("skimage.measure")
+    numbered = maps[0] * 1000
+    found = segments.pieces(numbered)
+    # scikit-image labels regions of equal values, and its numbers are in raster order as well.
+    np.testing.assert_array_equal(found, measure.label(numbered, connectivity=1))
+    assert found.dtype == np.int32
+
+
 def test_contingency_by_hand():
     truth = np.array([[1, 1, 0], [1, 2, 2]], np.uint8)
     proposal = np.array([[0, 3, 3], [3, 3, 1]], np.int32)

@@ -8,6 +8,9 @@
 | `split.py`       | which slices are held out for validation                                     |
 | `ctc.py`         | reading and writing the layout of the Cell Tracking Challenge                |
 | `image_files.py` | TIFF and PNG files, stacks and folders of them, slice by slice               |
+| `tiff_files.py`  | the slices of a TIFF file: channels, series, pyramids                        |
+| `png_files.py`   | the slice of a PNG file                                                      |
+| `page.py`        | a slice that is not loaded yet, and how to read it                           |
 | `scaling.py`     | scaling of grey values                                                       |
 | `targets.py`     | training targets: labels and weight maps                                     |
 | `weight_map.py`  | equation (2): class weights, separation of touching cells, and border term   |

@@ -1,65 +1,41 @@
 """Read images: TIFF stacks, TIFF and PNG images, and folders of them.
 
-An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for colour.
+An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for colour. `tiff_files`
+and `png_files` find the slices of a file; here are the rules for a set of files.
 """
 
-import argparse
-import logging
-import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import overload
 
 import numpy as np
 
 from minunet.array import Array
+from minunet.data import png_files, tiff_files
+from minunet.data.page import (
+    DEFAULT,
+    RGB,
+    Channel,
+    Contents,
+    Page,
+    Reading,
+    decoding,
+    parse_channel,
+)
 from minunet.errors import InputError
 from minunet.image import all_finite, bands
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from tifffile import TiffPageSeries
+__all__ = ["Channel", "Page", "Reading", "Slices", "parse_channel", "read"]
 
-TIFF = (".tif", ".tiff")
+TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 READABLE = (*TIFF, ".png")
-DECODED = ("NONE", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS")
-"""Compression schemes that tifffile decodes on its own; Pillow decodes the others."""
-
-
-Channel = int | Literal["grey"] | None
-"""Channel to read, counted from 0; grey: convert colours to grey values; None: all channels."""
-
-
-class Reading(NamedTuple):
-    """Which pixels of a file to read, if it offers a choice."""
-
-    channel: Channel = None
-    series: int | None = None  # of a TIFF file, counted from 0; None: the largest
-    indices: bool = False  # of the palette, if the file has one, rather than its colours
-
-
-def parse_channel(text: str) -> Channel:
-    """Parse a channel on the command line: a number from 0, or "grey"."""
-    if text == "grey":
-        return "grey"
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
-    return int(text)
-
-
-class Page(NamedTuple):
-    """One slice of a file, not loaded yet."""
-
-    file: Path
-    load: Callable[[], Array]
-    mapped: bool  # memory-mapped: only the parts that are used are read
 
 
 class Slices(Sequence[Array]):
-    """The slices of a stack, an image, or a folder of such files sorted by name, loaded on access.
+    """The slices of a stack, an image, or a folder of them in natural order, loaded on access.
 
     A slice is (H, W, C), in the dtype and the byte order of its file; treat it as read-only. Slices
     of uncompressed TIFF files are memory-mapped and may be larger than memory; others are read
@@ -67,17 +43,64 @@ class Slices(Sequence[Array]):
 
     Parameters
     ----------
-    path : Path     a TIFF or PNG file, or a folder of such files
+    path : Path             a TIFF or PNG file, or a folder of such files
+    reading : Reading       which of their pixels to read
+    keep_going : bool       leave out files that cannot be read, and list them in `broken`
 
     Raises
     ------
     InputError
-        If there is no readable image. On access, if a slice cannot be read or contains a value
+        If there is no readable image; on access, if a slice cannot be read or contains a value
         that is not a finite number.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.pages = [page for file in files(path) for page in _pages(file)]
+    def __init__(self, path: Path, reading: Reading = DEFAULT, *, keep_going: bool = False) -> None:
+        self.broken: dict[Path, str] = {}
+        self.in_folder = path.is_dir()
+        found: list[Contents] = []
+        for file in files(path):
+            try:
+                found.append(_contents(file, reading))
+            except InputError as error:
+                if not keep_going or not self.in_folder:
+                    raise
+                self.broken[file] = str(error)
+        if not found:
+            raise InputError(next(iter(self.broken.values())))
+        self.pages = [page for one in found for page in one.pages]
+        self.notes = [note for one in found for note in one.notes]
+        self.palette = found[0].palette
+
+    @cached_property
+    def channels(self) -> int:
+        """Number of channels of every slice: 3 if any slice is in colour; may be assigned.
+
+        Files that store three equal channels, such as a blank page, do not make a set coloured.
+        """
+        return RGB if any(page.colour and not _equal(_load(page)) for page in self.pages) else 1
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the slices: labels of ImageJ, names of files, or numbers."""
+        if not self.in_folder:
+            labels = [page.label for page in self.pages]
+            numbers = [str(k) for k in range(len(labels))]
+            return labels if all(labels) and len(set(labels)) == len(labels) else numbers
+        several = {page.file for page in self.pages if page.number}
+        return [
+            name_of(page.file) + (f" {page.number}" if page.file in several else "")
+            for page in self.pages
+        ]
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that the slices belong to."""
+        return [page.file for page in self.pages]
+
+    def leave_out(self, file: Path, reason: str) -> None:
+        """Leave out the slices of a file that turns out to be damaged."""
+        self.broken[file] = reason
+        self.pages = [page for page in self.pages if page.file != file]
 
     @property
     def mapped(self) -> bool:
@@ -95,29 +118,67 @@ class Slices(Sequence[Array]):
     def __getitem__(self, k: int | slice) -> Array | list[Array]:
         """Load one slice, or a list of slices."""
         pages = self.pages[k]
-        return [_load(page) for page in pages] if isinstance(pages, list) else _load(pages)
+        return (
+            [self._slice(page) for page in pages] if isinstance(pages, list) else self._slice(pages)
+        )
+
+    def _slice(self, page: Page) -> Array:
+        """Load a slice (H, W, C) with the channels of the set."""
+        pixels, channels = _load(page), self.channels
+        if not page.colour:
+            pixels = pixels[..., np.newaxis]
+            return pixels if channels == 1 else np.broadcast_to(pixels, (*page.shape, channels))
+        if channels == 1 and not _equal(pixels):
+            raise InputError(
+                f"{page.file} is in colour; pass --grey to convert it to grey values, or --channel "
+                "N to read one of its channels: 0 (red), 1 (green) or 2 (blue)"
+            )
+        return pixels[..., :channels]
+
+
+def _contents(path: Path, reading: Reading) -> Contents:
+    """Describe the slices of one file."""
+    if path.suffix.lower() not in READABLE:
+        raise InputError(
+            f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"
+        )
+    with decoding(path):
+        kind = tiff_files if path.suffix.lower() in TIFF else png_files
+        found = kind.contents(path, reading)
+    if not found.pages:
+        raise InputError(f"{path} is damaged: it contains no image")
+    return found
 
 
 def _load(page: Page) -> Array:
-    """Load a slice (H, W, C)."""
-    with _reading(page.file):
+    """Load a page: (H, W), or (H, W, 3 or 4) if it is in colour."""
+    with decoding(page.file):
         pixels = page.load()
-    # Files with one bit per pixel load as booleans.
-    pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
-    if pixels.dtype.kind not in "uif" or not all_finite(pixels):
+    if pixels.dtype.kind not in "uif":
+        raise InputError(f"{page.file} contains complex values; convert them to real numbers")
+    if not all_finite(pixels):
         raise InputError(
-            f"{page.file} contains NaN, infinite or complex values; replace them with "
-            "finite real numbers"
+            f"page {page.number} of {page.file} contains NaN or infinite values; replace them with "
+            "finite numbers, for example with Process > Filters > Remove NaNs… in Fiji, or with "
+            "numpy.nan_to_num in Python"
         )
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else _colour(pixels, page.file)
+    return pixels
 
 
-def read(path: Path) -> list[Array]:
-    """Read a stack, an image, or a folder of such files sorted by name.
+def _equal(colours: Array) -> bool:
+    """Return whether the three channels of an image (H, W, 3 or 4) are equal."""
+    return all(
+        bool((colours[b][..., :RGB] == colours[b][..., :1]).all()) for b in bands(colours.shape)
+    )
+
+
+def read(path: Path, reading: Reading = DEFAULT) -> list[Array]:
+    """Read a stack, an image, or a folder of them in natural order.
 
     Parameters
     ----------
-    path : Path     a TIFF or PNG file, or a folder of such files
+    path : Path           a TIFF or PNG file, or a folder of such files
+    reading : Reading     which of their pixels to read
 
     Returns
     -------
@@ -128,18 +189,11 @@ def read(path: Path) -> list[Array]:
     InputError
         If there is no readable image, or a value is not a finite number.
     """
-    images = [np.array(image, image.dtype.newbyteorder("=")) for image in Slices(path)]
-    channels = {image.shape[2] for image in images}
-    if len(channels) > 1:
-        raise InputError(
-            f"the images in {path} have {either(channels)} channels; convert all of them to the "
-            "same number of channels"
-        )
-    return images
+    return [np.array(image, image.dtype.newbyteorder("=")) for image in Slices(path, reading)]
 
 
 def either(numbers: Iterable[int]) -> str:
-    """Join different numbers with "or", such as "1 or 3"."""
+    """List different numbers in words, such as "1 or 3"."""
     return " or ".join(map(str, sorted(numbers)))
 
 
@@ -149,7 +203,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     Parameters
     ----------
     images : sequence of (H, W, 1)
-    source : Path or str               where the images come from, for error messages
+    source : Path or str               where they come from, for error messages
 
     Returns
     -------
@@ -158,7 +212,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     Raises
     ------
     InputError
-        If an image is in colour.
+        If the images are in colour.
     """
     if any(image.shape[2] != 1 for image in images):
         raise InputError(
@@ -168,162 +222,46 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     return [image[..., 0] for image in images]
 
 
+def name_of(path: Path) -> str:
+    """Return the name of a file without its suffix, by which an image and its labels match.
+
+    It is in Unicode normal form C: macOS decomposes accented letters, other systems do not.
+
+    Examples
+    --------
+    >>> name_of(Path("images/a.b.ome.tif"))
+    'a.b'
+    """
+    name = unicodedata.normalize("NFC", path.stem)
+    return name[:-4] if name.lower().endswith(".ome") else name
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names in natural order: numbers in them by their value.
+
+    Examples
+    --------
+    >>> in_order(["img10", "img2", "img1"])
+    ['img1', 'img2', 'img10']
+    """
+    return sorted(names, key=_natural)
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    parts = re.split(r"(\d+)", name.casefold())  # text, number, text, number, …, text
+    return [int(part) if k % 2 else part for k, part in enumerate(parts)], name
+
+
 def files(path: Path) -> list[Path]:
-    """List the image files of a folder, sorted by name; if `path` is a file, list only this one."""
+    """List the image files of a folder in natural order; if `path` is a file, list only that."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if path.is_file():
         return [path]
     found = sorted(
         (p for p in path.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith(".")),
-        # By stem first, so that a.TIF and a.b.TIF are in the same order as a.tif and a.b.tif.
-        key=lambda p: (p.stem, p.name),
+        key=lambda p: (_natural(name_of(p)), p.name),  # without suffix: a.TIF, a.b.TIF as a.tif, …
     )
     if not found:
         raise InputError(f"{path} contains no images; minunet reads TIFF (.tif, .tiff) and PNG")
     return found
-
-
-def _pages(path: Path) -> list[Page]:
-    """List the slices of one file."""
-    if path.suffix.lower() not in READABLE:
-        raise InputError(
-            f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"
-        )
-    with _reading(path):
-        if path.suffix.lower() in TIFF:
-            pages = _pages_of_tiff(path)
-        else:
-            pages = [Page(path, partial(_read_png, path), mapped=False)]
-    if not pages:
-        raise InputError(f"{path} is damaged: it contains no image")
-    return pages
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn any exception, and any error that tifffile logs, into a one-sentence `InputError`."""
-    try:
-        with _logged_errors() as errors:
-            yield
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file can raise any exception: zlib.error …
-        raise InputError(f"{path} cannot be read as an image: {error}") from None
-    if errors:
-        raise InputError(f"{path} is damaged: {errors[0]}")
-
-
-@contextmanager
-def _logged_errors() -> Iterator[list[str]]:
-    """Collect the errors that tifffile logs instead of raising, such as missing last pages.
-
-    Neither these errors nor any warnings are printed.
-    """
-    errors: list[str] = []
-
-    class Collector(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            if record.levelno >= logging.ERROR and not errors:
-                errors.append(record.getMessage())
-            return False
-
-    logger, collector = logging.getLogger("tifffile"), Collector()
-    logger.addFilter(collector)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield errors
-    finally:
-        logger.removeFilter(collector)
-
-
-def _pages_of_tiff(path: Path) -> list[Page]:
-    """List the slices of a TIFF file; if its compression is not in `DECODED`, Pillow reads it."""
-    import tifffile
-
-    decoded = {tifffile.COMPRESSION[name] for name in DECODED}
-    with tifffile.TiffFile(path) as tiff:
-        if {page.compression for page in tiff.pages} - decoded:
-            return _pages_with_pillow(path)
-        pages: list[Page] = []
-        for series in tiff.series:
-            keep = 3 if series.axes.endswith("S") else 2
-            axes = series.axes.removesuffix("S")
-            if not axes.endswith("YX") or "C" in axes or "S" in axes:
-                advice = "save each channel as a separate stack"
-                if axes == "SYX":  # the default of tifffile for 3 or 4 slices
-                    advice += ', or slices with photometric="minisblack"'
-                raise InputError(
-                    f"{path} has the axes {series.axes}; minunet reads stacks of greyscale or "
-                    f"colour slices: {advice}"
-                )
-            dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-            pages.extend(_pages_of_series(path, series, dtype, series.shape[-keep:]))
-        return pages
-
-
-def _pages_of_series(
-    path: Path, series: "TiffPageSeries", dtype: np.dtype, shape: tuple[int, ...]
-) -> list[Page]:
-    """List the slices of a series of a TIFF file; each has the shape (H, W) or (H, W, C)."""
-    size, count = dtype.itemsize * math.prod(shape), math.prod(series.shape) // math.prod(shape)
-
-    def mapped(offset: int) -> Page:
-        return Page(path, partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
-
-    if series.dataoffset is not None:
-        return [mapped(series.dataoffset + k * size) for k in range(count)]
-    pages = [page for page in series.pages if page is not None and page.shape == shape]
-    if len(pages) == len(series.pages):
-        return [
-            mapped(page.dataoffsets[0])
-            if page.is_memmappable
-            else Page(path, partial(_read_page, path, page.index), mapped=False)
-            for page in pages
-        ]
-    data = series.asarray().reshape(-1, *shape)  # a rare layout: several slices per page
-    return [Page(path, partial(data.__getitem__, k), mapped=False) for k in range(count)]
-
-
-def _read_page(path: Path, index: int) -> Array:
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        return tiff.pages[index].asarray()
-
-
-def _open(path: Path) -> "Image":
-    import PIL.Image
-
-    return PIL.Image.open(path)
-
-
-def _pages_with_pillow(path: Path) -> list[Page]:
-    with _open(path) as image:
-        count = getattr(image, "n_frames", 1)
-    return [Page(path, partial(_read_frame, path, k), mapped=False) for k in range(count)]
-
-
-def _read_frame(path: Path, k: int) -> Array:
-    with _open(path) as image:
-        image.seek(k)
-        return np.array(image)
-
-
-def _read_png(path: Path) -> Array:
-    with _open(path) as image:
-        # Palette indices are not grey values.
-        return np.array(image.convert("RGB") if image.mode in ("P", "PA") else image)
-
-
-def _colour(page: Array, path: Path) -> Array:
-    """Drop the alpha channel, if there is one; reduce three equal channels to one."""
-    if page.ndim != 3 or page.shape[2] not in (2, 3, 4):
-        raise InputError(
-            f"{path} has pages of shape {page.shape}; valid shapes are (H, W) and (H, W, C) with 2 "
-            "to 4 channels: save each channel as a separate stack"
-        )
-    colours = page[..., : (page.shape[2] - 1) | 1]  # 2: grey and alpha, 4: RGB and alpha
-    same = all((colours[b] == colours[b][..., :1]).all() for b in bands(colours.shape))
-    return colours[..., :1] if same else colours

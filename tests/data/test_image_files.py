@@ -71,11 +71,11 @@ def test_channels_are_refused_instead_of_read_as_slices(tmp_path, shape, axes):
     assert axes in sentence(tmp_path / "c.tif")
 
 
-def test_planar_colour_is_refused_instead_of_read_as_slices(tmp_path):
-    path = tmp_path / "planar.tif"
-    tifffile.imwrite(path, draw((3, 20, 31)), photometric="rgb", planarconfig="separate")
-    assert "axes SYX" in sentence(path)
-    assert "minisblack" in sentence(path)  # the file may have been meant as three slices
+def test_planar_colour_is_colour(tmp_path):
+    channels, path = draw((3, 20, 31)), tmp_path / "planar.tif"
+    tifffile.imwrite(path, channels, photometric="rgb", planarconfig="separate")
+    (image,) = image_files.read(path)
+    np.testing.assert_array_equal(image, np.stack(list(channels), axis=-1))
 
 
 def test_pages_of_different_sizes(tmp_path):
@@ -390,7 +390,70 @@ def test_complex_numbers_are_refused(tmp_path):
     assert "real" in sentence(tmp_path / "a.tif")
 
 
-def test_grey_and_colour_together_are_refused(tmp_path):
-    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
-    Image.fromarray(draw((20, 31, 3))).save(tmp_path / "b.png")
-    assert "have 1 or 3 channels; convert all of them" in sentence(tmp_path)
+def test_grey_and_colour_together_are_read_in_colour(tmp_path):
+    grey, colour = draw((20, 31)), draw((20, 31, 3))
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.fromarray(colour).save(tmp_path / "b.png")
+    first, second = image_files.read(tmp_path)
+    np.testing.assert_array_equal(first, np.stack([grey] * 3, axis=-1))
+    np.testing.assert_array_equal(second, colour)
+
+
+def test_a_blank_colour_page_does_not_change_the_channels_of_a_set(tmp_path):
+    blank, colours = np.full((20, 31, 3), 200, np.uint8), draw((20, 31, 3))
+    Image.fromarray(blank).save(tmp_path / "a.png")
+    assert Slices(tmp_path).channels == 1
+    Image.fromarray(colours).save(tmp_path / "b.png")
+    slices = Slices(tmp_path)
+    assert slices.channels == 3
+    assert_slices = [
+        np.array_equal(one, x) for one, x in zip(slices, (blank, colours), strict=True)
+    ]
+    assert assert_slices == [True, True]
+
+
+def test_colours_are_refused_where_grey_is_needed(tmp_path):
+    Image.fromarray(draw((20, 31, 3))).save(tmp_path / "a.png")
+    slices = Slices(tmp_path)
+    slices.channels = 1  # as a model for grey images needs
+    with pytest.raises(InputError, match=r"a\.png is in colour; pass --grey .* or --channel N"):
+        slices[0]
+
+
+# Names
+
+
+def test_folders_are_in_natural_order(tmp_path):
+    for name in ("img10", "img2", "img1", "Img3", "a1b10", "a1b9"):
+        Image.fromarray(draw((5, 6))).save(tmp_path / f"{name}.png")
+    slices = Slices(tmp_path)
+    assert slices.names == ["a1b9", "a1b10", "img1", "img2", "Img3", "img10"]
+    assert [file.stem for file in slices.files] == slices.names
+
+
+def test_names_are_in_normal_form(tmp_path):
+    composed, decomposed = "Präparat", "Pra\u0308parat"
+    assert composed != decomposed
+    Image.fromarray(draw((5, 6))).save(tmp_path / f"{decomposed}.png")
+    assert Slices(tmp_path).names == [composed]
+
+
+def test_pages_of_a_file_in_a_folder_are_numbered(tmp_path):
+    tifffile.imwrite(tmp_path / "b.ome.tif", draw((2, 5, 6)), metadata={"axes": "ZYX"})
+    Image.fromarray(draw((5, 6))).save(tmp_path / "a.png")
+    assert Slices(tmp_path).names == ["a", "b 0", "b 1"]
+    assert Slices(tmp_path / "b.ome.tif").names == ["0", "1"]
+
+
+def test_broken_files_can_be_left_out(tmp_path):
+    Image.fromarray(draw((5, 6))).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    assert "b.png" in sentence(tmp_path)
+    slices = Slices(tmp_path, keep_going=True)
+    assert slices.names == ["a"]
+    assert list(slices.broken) == [tmp_path / "b.png"]
+    slices.leave_out(tmp_path / "a.png", "damaged")
+    assert len(slices) == 0
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(InputError, match=r"b\.png"):
+        Slices(tmp_path, keep_going=True)

@@ -1,0 +1,126 @@
+"""A slice of an image file that is not loaded yet, and how to read it."""
+
+import argparse
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minunet.array import Array
+from minunet.errors import InputError
+
+Channel = int | Literal["grey"] | None
+"""Channel to read, counted from 0; grey: convert colours to grey values; None: all channels."""
+
+RGB = 3
+"""Number of channels of a colour image."""
+
+LUMA = (299, 587, 114)
+"""Weights of red, green and blue in a grey value, in thousandths (ITU-R BT.601)."""
+
+
+class Reading(NamedTuple):
+    """Which pixels of a file to read, if it offers a choice."""
+
+    channel: Channel = None
+    series: int | None = None  # of a TIFF file, counted from 0; None: the largest
+    indices: bool = False  # of the palette of a PNG file, instead of its colours
+
+
+def parse_channel(text: str) -> Channel:
+    """Parse a channel on the command line: a number from 0, or "grey"."""
+    if text == "grey":
+        return "grey"
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
+    return int(text)
+
+
+DEFAULT = Reading()
+"""All channels of the largest series, with the colours of a palette."""
+
+
+class Page(NamedTuple):
+    """One slice of a file, not loaded yet."""
+
+    file: Path
+    load: Callable[[], Array]  # (H, W); or, if `colour`, (H, W, 3) or (H, W, 4)
+    shape: tuple[int, ...]  # of the loaded array
+    dtype: DTypeLike
+    mapped: bool  # memory-mapped: only the parts that are used are read
+    colour: bool = False
+    number: int = 0  # within the file
+    label: str = ""  # as ImageJ stores it; empty if there is none
+
+    def select(self, channel: int | None) -> "Page":
+        """Return the page with one of its samples (H, W, S), or all of them for None."""
+        if channel is None:
+            return self
+        load, shape = self.load, self.shape[:2]
+        return self._replace(load=lambda: load()[..., channel], shape=shape, colour=False)
+
+    def in_grey(self) -> "Page":
+        """Return the page with its colours converted to grey values, in the same dtype."""
+        if not self.colour:
+            return self
+        load = self.load
+        return self._replace(load=lambda: luma(load()), shape=self.shape[:2], colour=False)
+
+
+class Contents(NamedTuple):
+    """The slices of one file, and what the file says about them."""
+
+    pages: list[Page]
+    notes: tuple[str, ...] = ()  # sentences about what is left out
+    palette: tuple[tuple[int, int, int], ...] = ()  # colours of the values 0, 1, …; or empty
+
+
+def luma(colours: Array) -> Array:
+    """Convert colours (H, W, 3 or more) to grey values (H, W), in the same dtype."""
+    if colours.dtype.kind == "f":
+        return (colours[..., :RGB] @ (np.array(LUMA) / 1000)).astype(colours.dtype)
+    exact = colours[..., :RGB].astype(np.int64) @ np.array(LUMA)
+    return ((exact + 500) // 1000).astype(colours.dtype)
+
+
+@contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    """Turn any exception, and any error that tifffile logs, into a one-sentence `InputError`."""
+    try:
+        with _logged_errors() as errors:
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
+        raise InputError(f"{path} cannot be read as an image: {error}") from None
+    if errors:
+        raise InputError(f"{path} is damaged: {errors[0]}")
+
+
+@contextmanager
+def _logged_errors() -> Iterator[list[str]]:
+    """Collect the errors that tifffile logs instead of raising, such as missing last pages.
+
+    Print neither these errors nor any warnings.
+    """
+    errors: list[str] = []
+
+    class Collector(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            if record.levelno >= logging.ERROR and not errors:
+                errors.append(record.getMessage())
+            return False
+
+    logger, collector = logging.getLogger("tifffile"), Collector()
+    logger.addFilter(collector)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield errors
+    finally:
+        logger.removeFilter(collector)

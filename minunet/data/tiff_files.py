@@ -1,0 +1,218 @@
+"""TIFF files: tifffile and imagecodecs decode them; here are the rules for what is a slice.
+
+- The slices are the pages, in the order of the file. Leading axes (Z, T, …) all count as slices.
+- Of several channels one must be chosen; only colour (RGB) is read whole. Alpha is dropped.
+- Thumbnails and the smaller levels of a pyramid are not slices. Of several series, such as the
+  images of an OME-TIFF file, those with the largest slices are read.
+- A file contains its own pages only, even if it belongs to a set of OME-TIFF files.
+- Values are read as stored: neither a palette, nor MinIsWhite, nor an orientation changes them.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data.page import RGB, Channel, Contents, Page, Reading
+from minunet.errors import InputError
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
+
+PLAIN = ("generic", "uniform", "shaped")
+"""Kinds of series, in tifffile's words, that are pages and nothing else."""
+
+
+def contents(path: Path, reading: Reading) -> Contents:
+    """Describe the slices of a TIFF file.
+
+    Raises
+    ------
+    InputError
+        If the file contains something other than slices, or if `reading` does not fit it.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        if len(tiff.pages) == 1 and tiff.is_ome:
+            # Its own page, not those of the set that its metadata may describe.
+            with tifffile.TiffFile(path, is_ome=False) as alone:
+                return _contents(path, alone, reading)
+        return _contents(path, tiff, reading)
+
+
+def _contents(path: Path, tiff: "TiffFile", reading: Reading) -> Contents:
+    if not tiff.series:
+        return Contents([])
+    chosen, notes = _choose_series(path, tiff.series, reading.series)
+    pages = [page for series in chosen for page in _slices(path, tiff, series, reading.channel)]
+    labels = (tiff.imagej_metadata or {}).get("Labels") or []
+    for k, page in enumerate(pages):
+        lines = labels[k].splitlines() if len(labels) == len(pages) else []
+        pages[k] = page._replace(number=k, label=lines[0].strip() if lines else "")
+    return Contents(pages, notes, _palette(tiff))
+
+
+def _choose_series(
+    path: Path, series: "Sequence[TiffPageSeries]", number: int | None
+) -> tuple[list["TiffPageSeries"], tuple[str, ...]]:
+    """Choose the series to read; return them, and a note on the series that are left out."""
+    if number is not None:
+        if number >= len(series):
+            raise InputError(
+                f"{path} has no series {number}; valid series are 0 … {len(series) - 1}"
+            )
+        return [series[number]], ()
+    largest = max(series, key=_area)  # the first of them
+    chosen = [one for one in series if not _left_out(one, largest)]
+    others = len(series) - len(chosen)
+    if not others:
+        return chosen, ()
+    return chosen, (
+        f"{path} also contains {others} smaller image{'s' * (others > 1)}, such as thumbnails or "
+        "levels of a pyramid; pass --series N to read another series than the largest",
+    )
+
+
+def _area(series: "TiffPageSeries") -> int:
+    return math.prod(series.keyframe.shape[axis] for axis in map(series.keyframe.axes.index, "YX"))
+
+
+def _left_out(one: "TiffPageSeries", largest: "TiffPageSeries") -> bool:
+    """Return whether a series is a smaller version of another, or a smaller image beside it."""
+    if one is largest or _area(one) == _area(largest):
+        return False
+    if one.kind not in PLAIN or one.keyframe.is_reduced:
+        return True
+    # A level of a pyramid without any mark: a smaller page with the same proportions.
+    height, width = largest.keyframe.imagelength, largest.keyframe.imagewidth
+    factor = height / one.keyframe.imagelength
+    return factor >= 1.9 and abs(one.keyframe.imagewidth * factor - width) <= factor
+
+
+def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Channel) -> list[Page]:
+    """List the slices of a series, with the channel chosen."""
+    _check_codec(path, series.keyframe)
+    axes, shape = series.axes, series.shape
+    leading = axes.rstrip("S").removesuffix("YX").removesuffix("S")
+    if axes.replace("S", "") != leading + "YX" or axes.count("S") > 1:
+        raise InputError(
+            f"{path} has the axes {axes}; minunet reads slices, with the axes YX or YXS last"
+        )
+    counts = shape[: len(leading)]
+    samples = shape[axes.index("S")] if "S" in axes else 1
+    planes = _planes(path, tiff, series, math.prod(counts))
+    if "C" in leading:
+        axis = leading.index("C")
+        chosen = _check_channel(path, counts[axis], channel, axes)
+        planes = [(k, page) for k, page in planes if np.unravel_index(k, counts)[axis] == chosen]
+        channel = None
+    return _sampled(path, series.keyframe, [page for _, page in planes], samples, channel)
+
+
+def _check_codec(path: Path, page: "TiffPage") -> None:
+    import tifffile
+
+    try:
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+    except KeyError:
+        name = getattr(page.compression, "name", page.compression)
+        raise InputError(
+            f"{path} is compressed with {name}, which cannot be decoded here: run pip install "
+            "--upgrade imagecodecs, or save the file without compression"
+        ) from None
+
+
+def _check_channel(path: Path, count: int, channel: Channel, axes: str) -> int:
+    """Return the channel to read, if it is one of `count`."""
+    if not isinstance(channel, int) or channel >= count:
+        wrong = f" (--channel {channel})" if isinstance(channel, int) else ""
+        raise InputError(
+            f"{path} has {count} channels (axes {axes}){wrong}; pass --channel N to read one of "
+            f"them, 0 … {count - 1}"
+        )
+    return channel
+
+
+def _sampled(
+    path: Path, keyframe: "TiffPage", pages: list[Page], samples: int, channel: Channel
+) -> list[Page]:
+    """Choose the samples of pages (H, W, S): colour, a channel of it, or the grey value."""
+    import tifffile
+
+    photometric = tifffile.PHOTOMETRIC
+    if keyframe.photometric in (photometric.RGB, photometric.YCBCR) and samples >= RGB:
+        pages = [page._replace(colour=True) for page in pages]
+        if isinstance(channel, int):
+            _check_channel(path, samples, channel, keyframe.axes)
+            return [page.select(channel) for page in pages]
+        return [page.in_grey() for page in pages] if channel == "grey" else pages
+    if samples == 1:
+        return pages
+    alpha = sum(int(extra) in (1, 2) for extra in keyframe.extrasamples)
+    if samples - alpha == 1 and not isinstance(channel, int):
+        channel = 0
+    chosen = _check_channel(path, samples, channel, keyframe.axes)
+    return [page.select(chosen) for page in pages]
+
+
+def _planes(
+    path: Path, tiff: "TiffFile", series: "TiffPageSeries", count: int
+) -> list[tuple[int, Page]]:
+    """List the planes of a series that are in this file, each with its number in the series."""
+    axes = series.axes[-3:] if "S" in series.axes else "YX"
+    shape = series.shape[-len(axes) :]
+    dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
+    last = (*shape[1:], shape[0]) if axes[0] == "S" else shape
+
+    def page(load: partial[Array], mapped: bool) -> Page:
+        return Page(path, partial(_loaded, load, axes), last, dtype, mapped)
+
+    def at(offset: int) -> Page:
+        return page(partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
+
+    if series.dataoffset is not None and not series.is_multifile:
+        size = dtype.itemsize * math.prod(shape)
+        return [(k, at(series.dataoffset + k * size)) for k in range(count)]
+    if len(series.pages) == count and series.keyframe.shape == shape:
+        own = [(k, one) for k, one in enumerate(series.pages) if one and one.parent is tiff]
+        return [
+            (
+                k,
+                at(one.dataoffsets[0])
+                if one.is_memmappable
+                else page(partial(_decode, one), mapped=False),
+            )
+            for k, one in own
+        ]
+    data = series.asarray().reshape(-1, *shape)  # a rare layout: several slices per page
+    return [(k, page(partial(data.__getitem__, k), mapped=False)) for k in range(count)]
+
+
+def _loaded(load: partial[Array], axes: str) -> Array:
+    """Load a plane; move planar samples (S, H, W) last, and turn single bits into numbers."""
+    pixels = load()
+    pixels = np.moveaxis(pixels, 0, -1) if axes[0] == "S" else pixels
+    return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
+
+
+def _decode(page: "TiffPage | TiffFrame") -> Array:
+    """Decode a page; its file is open only for as long as that takes."""
+    file = page.parent.filehandle
+    file.open()
+    try:
+        return page.asarray()
+    finally:
+        file.close()
+
+
+def _palette(tiff: "TiffFile") -> tuple[tuple[int, int, int], ...]:
+    """Return the colours of the values 0, 1, …, or nothing if the file has no palette."""
+    colours = tiff.pages.first.colormap  # (3, n) uint16
+    if colours is None:
+        return ()
+    return tuple((r, g, b) for r, g, b in (colours.T >> 8).tolist())

@@ -48,7 +48,7 @@ def partners(truth: Array, proposal: Array) -> Array:
 
     Returns
     -------
-    (n,) int64 : for each of the n cells, sorted by number: the number of its segment, or 0
+    (n,) : for each of the n cells, sorted by number: the number of its segment, or 0
 
     Examples
     --------
@@ -56,10 +56,11 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = 2 * both > np.bincount(i, both)[i]  # the match may be 0, the background
-    found = np.zeros(i.max() + 1, np.int64)
-    found[i[match]] = j[match]
-    return found[np.unique(i[i > 0])]
+    match = (i > 0) & (2 * both > segments.totals(i, both))  # may be 0, the background
+    cells = np.unique(i[i > 0])
+    found = np.zeros(cells.size, j.dtype)
+    found[np.searchsorted(cells, i[match])] = j[match]
+    return found
 
 
 def count(truth: Array, proposal: Array) -> Counts:

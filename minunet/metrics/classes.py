@@ -3,11 +3,61 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
+
 from minunet.array import Array
 from minunet.metrics import pixel
 from minunet.metrics.score import Score
 
 TOGETHER = "over the pixels of all slices together."
+
+
+def confusion(
+    truth: Sequence[Array],
+    predicted: Sequence[Array],
+    classes: int,
+    *,
+    annotated: Sequence[Array] | None = None,
+) -> Array:
+    """Count the pixels of a stack by true and predicted class; parameters as in `scores`.
+
+    Returns
+    -------
+    (K, K) int64 : row = true class, column = predicted class
+    """
+    return np.sum(pixel.confusions(truth, predicted, classes, annotated), axis=0)
+
+
+def confusion_table(matrix: Array, names: Sequence[str]) -> list[str]:
+    """Return the lines of a table of a confusion matrix, each row in percent of its pixels.
+
+    Parameters
+    ----------
+    matrix : (K, K)      see `confusion`
+    names : K strings    names of the classes
+
+    Examples
+    --------
+    >>> for line in confusion_table(np.array([[999, 1], [0, 0]]), ["0", "255"]):
+    ...     print(line)
+    confusion, in % of the row: the rows are true classes, the columns predicted ones
+                   0     255      pixels
+    0          99.90    0.10        1000
+    255            –       –           0
+    """
+    first = max(8, *map(len, names))
+    width = max(8, *(len(name) + 2 for name in names))
+    lines = [
+        "confusion, in % of the row: the rows are true classes, the columns predicted ones",
+        " " * first + "".join(f"{name:>{width}}" for name in names) + f"{'pixels':>12}",
+    ]
+    for name, row in zip(names, matrix.tolist(), strict=True):
+        pixels = sum(row)
+        cells = [f"{100 * count / pixels:.2f}" if pixels else "–" for count in row]
+        lines.append(
+            f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell in cells) + f"{pixels:>12}"
+        )
+    return lines
 
 
 def scores(
@@ -16,6 +66,7 @@ def scores(
     classes: int,
     *,
     annotated: Sequence[Array] | None = None,
+    names: Sequence[str] = (),
 ) -> list[Score]:
     """Compute all scores of a stack.
 
@@ -24,6 +75,7 @@ def scores(
     truth, predicted : sequence of (H, W)            integer, 0 … K-1
     classes : int                                    number of classes, K
     annotated : sequence of (H, W) bool, or None     pixels that count; None: all
+    names : K strings                                of the classes; none: 0 … K-1
 
     Returns
     -------
@@ -53,15 +105,15 @@ def scores(
         ),
         *(
             score(
-                f"{key}_{k}",
-                f"{name} of class {k}",
+                f"{key}_{class_}",
+                f"{name} of class {class_}",
                 partial(compute, k=k),
-                f"{formula} of class {k},",
+                f"{formula} of class {class_},",
             )
             for key, name, compute, formula in (
                 ("iou", "IoU", pixel.iou, "TP / (TP + FP + FN)"),
                 ("dice", "Dice", pixel.dice, "2 TP / (2 TP + FP + FN)"),
             )
-            for k in range(classes)
+            for k, class_ in enumerate(names or range(classes))
         ),
     ]

@@ -92,9 +92,19 @@ def contingency(truth: Array, proposal: Array) -> Table:
     >>> [(int(i), int(j), int(n)) for i, j, n in zip(*table)]
     [(0, 3, 1), (1, 3, 2), (2, 0, 1)]
     """
+    if max(truth.max(), proposal.max()) >= 2**31:  # the product below would not fit into int64
+        (i, truth), (j, proposal) = (_renumbered(one) for one in (truth, proposal))
+        table = contingency(truth, proposal)
+        return Table(i[table.truth], j[table.proposal], table.pixels)
     columns = int(proposal.max()) + 1
     pairs, pixels = np.unique(truth.astype(np.int64) * columns + proposal, return_counts=True)
     return Table(pairs // columns, pairs % columns, pixels)
+
+
+def _renumbered(numbered: Array) -> tuple[Array, Array]:
+    """Return the numbers that occur, sorted, and the index (H, W) of every pixel into them."""
+    numbers, index = np.unique(numbered, return_inverse=True)
+    return numbers, index.reshape(numbered.shape)
 
 
 class Sizes(NamedTuple):
@@ -113,10 +123,10 @@ def sizes(table: Table) -> Sizes:
     the proposal is background, b = n = 1: each pixel there is a segment of its own.
     """
     i, j, n = (column[table.truth > 0] for column in table)
-    return Sizes(n, _totals(i, n), np.where(j > 0, _totals(j, n), 1), np.where(j > 0, n, 1))
+    return Sizes(n, totals(i, n), np.where(j > 0, totals(j, n), 1), np.where(j > 0, n, 1))
 
 
-def _totals(numbers: Array, pixels: Array) -> Array:
+def totals(numbers: Array, pixels: Array) -> Array:
     """Return, for each entry, the total number of pixels of all entries with the same number."""
     _, which = np.unique(numbers, return_inverse=True)
     return np.bincount(which, pixels)[which].astype(np.int64)  # exact below 2^53

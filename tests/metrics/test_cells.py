@@ -163,6 +163,16 @@ def test_a_perfect_answer_with_other_numbers():
         assert score.value == again[key].value
 
 
+@pytest.mark.parametrize(("dtype", "first"), [(np.uint32, 2**31), (np.uint64, 2**63)])
+def test_numbers_of_any_size(dtype, first):
+    large = [np.where(one > 0, one + dtype(first), dtype(0)) for one in TRUTH]
+    found = [np.where(one > 0, one + dtype(first), dtype(0)) for one in PROPOSALS]
+    for score, expected in zip(
+        cells.scores(large, found), cells.scores(TRUTH, PROPOSALS), strict=True
+    ):
+        np.testing.assert_equal((score.value, score.slices), (expected.value, expected.slices))
+
+
 def test_json_has_null_for_nan_and_whole_numbers_for_counts():
     for score in cells.scores(TRUTH, PROPOSALS):
         read = json.loads(json.dumps(score.to_json(), allow_nan=False))

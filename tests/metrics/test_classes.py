@@ -113,6 +113,33 @@ def test_pixels_that_are_not_annotated_count_nowhere(seed):
     assert [one.value for one in again] == [one.value for one in scores.values()]
 
 
+def test_confusion_by_hand():
+    # Rows are true classes; in the second slice, the last pixel of class 1 is taken for class 0.
+    matrix = classes.confusion(TRUTH, PREDICTED, 3)
+    np.testing.assert_array_equal(matrix, [[4, 1, 0], [2, 2, 0], [0, 0, 1]])
+    annotated = [np.ones((2, 3), bool), np.array([[1, 0, 1, 0]], bool)]
+    matrix = classes.confusion(TRUTH, PREDICTED, 3, annotated=annotated)
+    np.testing.assert_array_equal(matrix, [[3, 1, 0], [1, 2, 0], [0, 0, 1]])
+    lines = classes.confusion_table(matrix, ["0", "100", "200"])
+    assert [line.split() for line in lines[1:]] == [
+        ["0", "100", "200", "pixels"],
+        ["0", "75.00", "25.00", "0.00", "4"],
+        ["100", "33.33", "66.67", "0.00", "3"],
+        ["200", "0.00", "0.00", "100.00", "1"],
+    ]
+
+
+def test_classes_are_named_by_their_values():
+    scores = classes.scores(TRUTH, PREDICTED, 3, names=["0", "100", "200"])
+    assert [(one.key, one.name) for one in scores[-2:]] == [
+        ("dice_100", "Dice of class 100"),
+        ("dice_200", "Dice of class 200"),
+    ]
+    assert [one.value for one in scores] == [
+        one.value for one in classes.scores(TRUTH, PREDICTED, 3)
+    ]
+
+
 def test_everything_annotated_changes_nothing():
     everywhere = [np.ones_like(one, bool) for one in TRUTH]
     assert classes.scores(TRUTH, PREDICTED, 3, annotated=everywhere) == classes.scores(

@@ -78,6 +78,14 @@ def test_large_numbers_do_not_wrap_around():
     ]
     # Numbers need not be consecutive, and gaps take no space in the table.
     assert segments.sizes(table).truth.tolist() == [1, 2, 2]
+    table = segments.contingency(
+        np.array([[2**64 - 1, 0, 2**40]], np.uint64), np.array([[2**63 - 1, 2**62, 3]])
+    )
+    assert [column.tolist() for column in table] == [
+        [0, 2**40, 2**64 - 1],
+        [2**62, 3, 2**63 - 1],
+        [1, 1, 1],
+    ]
 
 
 def test_sizes_by_hand():

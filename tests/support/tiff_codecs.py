@@ -92,6 +92,16 @@ def jpeg(**how):
     return lambda raw, row, pixels: with_pillow(pixels, "JPEG", quality=90, **how)
 
 
+def jpeg_without_tables(raw, row, pixels):
+    """Compress grey pixels (H, W, 1) with JPEG; the tables are in a tag, and there is no marker."""
+    data = with_pillow(pixels, "JPEG", quality=90, streamtype=2)
+    marker = data[2:4] == b"\xff\xe0"  # JFIF, which Pillow writes and libtiff does not
+    return data[:2] + data[20:] if marker else data
+
+
+TABLES = with_pillow(np.zeros((8, 8, 1), np.uint8), "JPEG", quality=90, streamtype=1)
+
+
 def jpeg2000(raw, row, pixels):
     """Compress 8- or 16-bit pixels with JPEG 2000 without loss, as a bare codestream."""
     return with_pillow(pixels, "JPEG2000", irreversible=False, no_jp2=True, mct=0)
@@ -102,6 +112,7 @@ CODECS = {
     "lzw": Codec(5, lambda raw, row, pixels: lzw(raw)),
     "jpeg": Codec(7, jpeg(keep_rgb=True)),
     "jpeg-ycbcr": Codec(7, jpeg(subsampling="4:2:0"), {262: 6, 530: [2, 2]}),
+    "jpeg-tables": Codec(7, jpeg_without_tables, {347: TABLES}),
     "deflate": Codec(8, lambda raw, row, pixels: zlib.compress(raw)),
     "packbits": Codec(32773, lambda raw, row, pixels: packbits(raw, row)),
     "old-deflate": Codec(32946, lambda raw, row, pixels: zlib.compress(raw)),

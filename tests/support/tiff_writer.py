@@ -179,9 +179,14 @@ def write(
     images: Sequence[Image | np.ndarray],
     order: Literal["<", ">"] = "<",
     big: bool = False,
+    head: bytes = b"",
 ) -> Path:
-    """Write a TIFF file of images, in a byte order, as classic TIFF or BigTIFF; return its path."""
+    """Write a TIFF file of images, in a byte order, as classic TIFF or BigTIFF; return its path.
+
+    head: bytes after the header, where some programs store what they need.
+    """
     writer = Writer(order, big)
+    writer.out += head
     for image in images:
         start, link = writer.image(image if isinstance(image, Image) else Image(image))
         writer.point(writer.link, start)

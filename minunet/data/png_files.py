@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from minunet.array import Array
+from minunet.data import calibration
 from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -39,9 +40,12 @@ def contents(path: Path, reading: Reading) -> Contents:
     load = partial(_indices if indexed and reading.indices else _pixels, path, header)
     dtype = np.uint16 if header.depth == 16 else np.uint8
     page = Page(path, load, shape, dtype, mapped=False, colour=colour)
+    with _opened(path) as image:
+        known = calibration.of_png(image)
     return Contents(
         [_choose(page, reading.channel) if colour else page],
         palette=_palette(path) if indexed and reading.indices else (),
+        calibration=known,
     )
 
 

@@ -100,6 +100,13 @@ def test_stacks_in_folders_are_paired_file_by_file(tmp_path):
     ]
 
 
+def test_label_files_in_another_order_than_their_images(tmp_path):
+    # "a" sorts before "a b", but "a b_mask" sorts before "a_mask".
+    images = stacks(tmp_path / "i", **{"a": 1, "a b": 2})
+    labels = stacks(tmp_path / "l", **{"a_mask": 1, "a b_mask": 2})
+    assert values(pairs.read((images, labels)).masks) == [0, 10, 11]
+
+
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [

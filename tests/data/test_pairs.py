@@ -150,6 +150,14 @@ def test_a_second_source_is_appended_and_named_after_its_folder(tmp_path):
     assert {image.shape for image in pairs.read(first, second).images} == {(4, 6, 3)}
 
 
+def test_images_of_several_types_are_mentioned(tmp_path):
+    images, labels = (stacks(tmp_path / name, a=1, b=1) for name in "il")
+    assert pairs.read((images, labels)).notes == []
+    tifffile.imwrite(images / "b.tif", np.full((4, 6), 3000, np.uint16), photometric="minisblack")
+    (note,) = pairs.read((images, labels)).notes
+    assert note.startswith("the images are uint16 and uint8; if their ranges of values differ")
+
+
 # Matching names
 
 

@@ -117,6 +117,12 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
         found.files.extend(x.files)
         found.names.extend(prefix + name for name in x.names)
         found.notes.extend(x.notes)
+    types = sorted({str(image.dtype) for image in found.images})
+    if len(types) > 1:
+        found.notes.append(
+            f"the images are {' and '.join(types)}; if their ranges of values differ, pass "
+            "--scaling image to scale each image separately"
+        )
     return found
 
 

@@ -100,6 +100,13 @@ def test_stacks_in_folders_are_paired_file_by_file(tmp_path):
     ]
 
 
+def test_label_files_in_another_order_than_their_images(tmp_path):
+    # "a" sorts before "a b", but "a b_mask" sorts before "a_mask".
+    images = stacks(tmp_path / "i", **{"a": 1, "a b": 2})
+    labels = stacks(tmp_path / "l", **{"a_mask": 1, "a b_mask": 2})
+    assert values(pairs.read((images, labels)).masks) == [0, 10, 11]
+
+
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [
@@ -141,6 +148,14 @@ def test_a_second_source_is_appended_and_named_after_its_folder(tmp_path):
     Image.fromarray(draw((4, 6, 3))).save(tmp_path / "i" / "a.png")
     (tmp_path / "i" / "a.tif").unlink()
     assert {image.shape for image in pairs.read(first, second).images} == {(4, 6, 3)}
+
+
+def test_images_of_several_types_are_mentioned(tmp_path):
+    images, labels = (stacks(tmp_path / name, a=1, b=1) for name in "il")
+    assert pairs.read((images, labels)).notes == []
+    tifffile.imwrite(images / "b.tif", np.full((4, 6), 3000, np.uint16), photometric="minisblack")
+    (note,) = pairs.read((images, labels)).notes
+    assert note.startswith("the images are uint16 and uint8; if their ranges of values differ")
 
 
 # Matching names

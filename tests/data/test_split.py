@@ -128,6 +128,8 @@ def test_a_validation_folder_is_held_out(tmp_path):
     assert split.split(str(tmp_path / "val"), names) == ([0, 1], [2])
     with pytest.raises(InputError, match="leaves none of the 3 slices"):
         split.split(str(tmp_path), names)
+    with pytest.raises(InputError, match="valid values are"):  # such as synthetic data
+        split.split(str(tmp_path / "val"), stack(4))
 
 
 def test_an_existing_folder_wins_over_a_name(tmp_path, monkeypatch):

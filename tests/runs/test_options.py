@@ -189,7 +189,7 @@ def test_help_shows_the_type_and_the_default_of_an_option():
     for shown in (
         "--depth N number of 2x2 poolings (default: 3)",
         "--images PATH image stack",
-        "--validation BLOCK contiguous block",
+        "--validation SLICES slices to hold out: FIRST:END",
         "--device {auto,cpu,cuda} device to compute on",
         "or cells (touching cells) (default: none)",
     ):

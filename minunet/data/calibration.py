@@ -135,7 +135,8 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 def _ome_pixels(tiff: "TiffFile", series: "TiffPageSeries") -> Mapping[str, str]:
     """Return the attributes of the element Pixels that belongs to a series; empty if unknown."""
     try:
-        root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
+        # Not `ome_metadata`, which is None if the file is opened without the others of its set.
+        root = ElementTree.fromstring(tiff.pages.first.description or "<OME/>")
     except ElementTree.ParseError:
         return {}
     images = root.findall("{*}Image")

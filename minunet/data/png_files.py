@@ -41,8 +41,13 @@ def contents(path: Path, reading: Reading) -> Contents:
     dtype = np.uint16 if header.depth == 16 else np.uint8
     with _opened(path) as image:
         known = calibration.of_png(image)
+    page = Page(path, load, shape, dtype, mapped=False, colour=colour)
+    if isinstance(reading.channel, int) and colour:
+        if reading.channel >= RGB:
+            raise InputError(f"{path} has no channel {reading.channel}; pass --channel 0, 1 or 2")
+        page = page.select(reading.channel)
     return Contents(
-        [Page(path, load, shape, dtype, mapped=False, colour=colour)],
+        [page.in_grey() if reading.channel == "grey" else page],
         palette=_palette(path) if indexed and reading.indices else (),
         calibration=known,
     )

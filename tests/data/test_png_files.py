@@ -84,3 +84,19 @@ def test_a_file_too_large_for_pillows_own_limit(tmp_path):
 def test_a_file_that_is_no_png_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"GIF89a" + bytes(40))
     assert "a.png is not a PNG file" in sentence(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_channel_of_colours_or_their_grey_value(tmp_path, depth):
+    samples = draw((5, 7, 4), np.uint16 if depth == 16 else np.uint8)
+    path = write(tmp_path / "a.png", samples, depth, COLOUR_ALPHA)
+    for channel in range(3):
+        (found,) = image_files.read(path, Reading(channel))
+        np.testing.assert_array_equal(found[..., 0], samples[..., channel])
+    (found,) = image_files.read(path, Reading("grey"))
+    luma = samples[..., :3] @ [0.299, 0.587, 0.114]
+    np.testing.assert_allclose(found[..., 0], luma, atol=0.5 + 1e-6)
+    assert found.dtype == samples.dtype
+    assert "no channel 3; pass --channel 0, 1 or 2" in sentence(
+        path, lambda one: image_files.read(one, Reading(3))
+    )

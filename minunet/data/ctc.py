@@ -23,6 +23,7 @@ import numpy as np
 from minunet import files
 from minunet.array import Array
 from minunet.data import image_files
+from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
 
 Truth: TypeAlias = Literal["gold", "silver", "both"]
@@ -64,7 +65,7 @@ def find(folder: Path) -> list[str]:
     )
 
 
-def read(folder: Path, truth: Truth = "both") -> Frames:
+def read(folder: Path, truth: Truth = "both", reading: Reading = DEFAULT) -> Frames:
     """Read the frames that have a mask, and their masks.
 
     With "both", if a frame has two masks, its cells are those of the gold mask, whose outlines are
@@ -75,6 +76,7 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
     ----------
     folder : Path
     truth : {"gold", "silver", "both"}
+    reading : Reading     which pixels of the frames to read
 
     Raises
     ------
@@ -92,7 +94,7 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
                     f"{masks[0]} has no frame with the same number in {folder / sequence}; add "
                     "that frame, or remove the mask"
                 )
-            image = _slice(images[number])
+            image = _slice(images[number], reading)
             cells, ignored = _merge([_mask(path, image) for path in masks])
             frames.images.append(image)
             frames.instances.append(cells)
@@ -153,9 +155,9 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     return found
 
 
-def _slice(path: Path) -> Array:
+def _slice(path: Path, reading: Reading = DEFAULT) -> Array:
     """Read a file that contains one 2D image (H, W, C)."""
-    slices = image_files.read(path)
+    slices = image_files.read(path, reading)
     if len(slices) > 1:
         raise InputError(f"{path} holds {len(slices)} slices; each file must hold one 2D frame")
     return slices[0]

@@ -11,6 +11,7 @@ from minunet.array import Array
 from minunet.data import ctc, label_files, pairs, split, synthetic
 from minunet.data.ctc import Truth
 from minunet.data.label_files import Annotation, Kind, LabelValues
+from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import Scaling, scale
 from minunet.data.targets import PAPER, Weighting, targets
 from minunet.errors import InputError
@@ -27,6 +28,17 @@ class Source(NamedTuple):
     labels: str | None  # path; None: `images` is in the layout of the Cell Tracking Challenge
     kind: Kind = "auto"  # meaning of the label values, see `label_files.annotate`
     truth: Truth = "both"  # see `ctc.read`
+    reading: Reading = DEFAULT  # which pixels of the images to read
+
+
+class Raw(NamedTuple):
+    """Images, unscaled, with their annotation, slice by slice."""
+
+    images: list[Array]  # (H, W, C), in the dtype of the file
+    annotation: Annotation
+    files: list[Path]  # that contain the images
+    names: list[str]  # of the slices, for people
+    notes: Sequence[str] = ()  # about what the files contain besides
 
 
 class Dataset(NamedTuple):
@@ -42,6 +54,7 @@ class Dataset(NamedTuple):
     label_values: tuple[int, ...]  # grey values of the classes 0 … K-1 in the label files
     fingerprint: str  # SHA-256 of the images and their annotation
     description: list[str]  # lines to print
+    names: list[str]  # of the slices, for people
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
         """Return these slices with their labels and weight maps."""
@@ -65,10 +78,10 @@ def load(
     InputError
         If the data cannot be read, or images and labels do not match.
     """
-    raw, annotation = _read(source)
-    training, held_out = split.split(validation, len(raw))
+    raw, annotation, files, names, notes = _read(source, validation)
+    training, held_out = split.split(validation, files)
     made = targets(annotation, training, weighting)
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"" if split.is_block(validation) else repr(held_out).encode())
     for array in (*raw, *annotation.labels, *(annotation.cells or ())):
         digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
     found = _describe(source.images or "synthetic EM", raw, scaling, annotation.values)
@@ -82,30 +95,63 @@ def load(
         held_out,
         annotation.values.values,
         digest.hexdigest(),
-        [*found, _describe_split(training, held_out), made.description],
+        [
+            *found,
+            *(f"note      {note}" for note in notes),
+            f"split     {split.describe(held_out, files)}",
+            made.description,
+        ],
+        names,
     )
 
 
-def _read(source: Source) -> tuple[list[Array], Annotation]:
-    """Read or generate the images, unscaled, and their annotation."""
-    images, labels, kind, truth = source
-    if images is None:
-        if labels:
-            raise InputError(f"give --images and --labels together; got only --labels {labels}")
-        stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
-        masks = [mask[..., np.newaxis] for mask in stack.labels]
-        annotation = label_files.annotate(masks, "classes", "synthetic EM")
-        return [image[..., np.newaxis] for image in stack.images], annotation
-    if labels is not None:
-        return pairs.read_pair(Path(images), Path(labels), kind)
-    if not ctc.find(Path(images)):
+def _read(source: Source, validation: str) -> Raw:
+    """Read or generate the images and their annotation, those of a validation folder at the end."""
+    if source.images is None:
+        if source.labels:
+            raise InputError(
+                f"give --images and --labels together; got only --labels {source.labels}"
+            )
+        return _synthetic()
+    images, folder = Path(source.images), Path(validation) if split.is_folder(validation) else None
+    if source.labels is not None:
+        more = [pairs.find(folder, "pass something else to --validation")] if folder else []
+        found = pairs.read((images, Path(source.labels)), *more, reading=source.reading)
+        annotation = label_files.annotate(found.masks, source.kind, Path(source.labels))
+        return Raw(found.images, annotation, found.files, found.names, found.notes)
+    if not ctc.find(images):
         raise InputError(
             f"give --images and --labels together; got only --images {images}, which is not a "
             "folder in the layout of the Cell Tracking Challenge"
         )
-    frames = ctc.read(Path(images), truth)
-    cells = [cell.astype(np.int32) for cell in frames.instances]
-    return frames.images, label_files.of_cells(cells, frames.ignored)
+    return _frames([images, *([folder] if folder else [])], source)
+
+
+def _synthetic() -> Raw:
+    """Generate the built-in synthetic EM."""
+    stack = synthetic.em_stack(SYNTHETIC_SHAPE, np.random.default_rng(SYNTHETIC_SEED))
+    masks = [mask[..., np.newaxis] for mask in stack.labels]
+    annotation = label_files.annotate(masks, "classes", "synthetic EM")
+    images = [image[..., np.newaxis] for image in stack.images]
+    files, names = [Path("synthetic EM")] * len(images), [str(k) for k in range(len(images))]
+    return Raw(images, annotation, files, names)
+
+
+def _frames(folders: Sequence[Path], source: Source) -> Raw:
+    """Read the frames of folders in the layout of the Cell Tracking Challenge."""
+    read = [(folder, ctc.read(folder, source.truth, source.reading)) for folder in folders]
+    cells = [cell.astype(np.int32) for _, frames in read for cell in frames.instances]
+    ignored = [one for _, frames in read for one in frames.ignored]
+    return Raw(
+        [image for _, frames in read for image in frames.images],
+        label_files.of_cells(cells, ignored),
+        [folder / f"{name}.tif" for folder, frames in read for name in frames.names],
+        [
+            name if folder == folders[0] else f"{folder.name}/{name}"
+            for folder, frames in read
+            for name in frames.names
+        ],
+    )
 
 
 def _describe(name: str, raw: Sequence[Array], scaling: Scaling, values: LabelValues) -> list[str]:
@@ -123,18 +169,6 @@ def _describe(name: str, raw: Sequence[Array], scaling: Scaling, values: LabelVa
         f"values    {low:g} … {high:g}, scaling: {scaling}",
         f"labels    {classes}",
     ]
-
-
-def _describe_split(training: Sequence[int], held_out: Sequence[int]) -> str:
-    """Describe which slices are held out."""
-    count = _slices(len(training) + len(held_out))
-    if not held_out:
-        return f"split     {count} for training, none held out: scores are for the training data"
-    block = f"{held_out[0]}" + (f" … {held_out[-1]}" if len(held_out) > 1 else "")
-    return (
-        f"split     {count}: {len(training)} for training, {len(held_out)} held out for "
-        f"validation ({block})"
-    )
 
 
 def _slices(count: int) -> str:

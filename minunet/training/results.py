@@ -57,7 +57,7 @@ def probabilities(network: Network, data: Dataset, settings: Settings) -> list[A
     found = []
     with Progress(tiles, "tile") as progress:
         for k in slices:
-            advance = partial(progress.advance, f"slice {k}")
+            advance = partial(progress.advance, f"slice {data.names[k]}")
             found.append(averaging.probabilities(network, data.images[k], tiling, advance))
     return found
 
@@ -91,6 +91,7 @@ def finish(
     commands : sequence            pairs (purpose, command line)
     """
     folder, settings, data, _, device = run
+    names = [data.names[k] for k in validation_slices(data)]
     p = probabilities(network, data, settings)
     scores = score(data, p, settings)
     headline = HEADLINES[kind(data)]
@@ -104,6 +105,7 @@ def finish(
         scores=scores,
         headline=headline,
         slices=validation_slices(data),
+        names=names,
         trained_on=not data.held_out,
         checkpoint=scored,
         picked=True,
@@ -114,7 +116,8 @@ def finish(
         version=minunet.__version__,
         commands=commands,
     )
-    text = json.dumps({one.key: one.to_json() for one in scores}, indent=2, ensure_ascii=False)
+    written = {one.key: one.to_json() for one in scores} | {"slice_names": names}
+    text = json.dumps(written, indent=2, ensure_ascii=False)
     (folder / "scores.json").write_text(text + "\n")
     report.write(folder / "report.html", made)
     return scores

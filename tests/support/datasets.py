@@ -1,5 +1,6 @@
 """Data sets made in memory, for tests that train without reading files."""
 
+from minunet.data import label_files, pairs
 from minunet.data.dataset import Dataset
 from minunet.data.label_files import Annotation, LabelValues
 from minunet.data.targets import Weighting, targets
@@ -19,4 +20,11 @@ def dataset_of(images, labels, training, held_out, description=()):
         label_values=(0, 1),
         fingerprint="",
         description=list(description),
+        names=[str(k) for k in range(len(images))],
     )
+
+
+def read_pair(images, labels):
+    """Read images and their annotation, in files or folders."""
+    found = pairs.read((images, labels))
+    return found.images, label_files.annotate(found.masks, "auto", labels)

@@ -121,7 +121,8 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
         length, metres = lengths[axis], METRES.get(units[axis])
         if length is None or units[axis] == unit:
             return length
-        return None if metres is None else length * metres / METRES[unit]
+        # Rounded: 0.05 um are 50 nm, not 49.99999999999999.
+        return None if metres is None else float(f"{length * metres / METRES[unit]:.12g}")
 
     width, height, spacing = (converted(axis) for axis in "XYZ")
     return Calibration(

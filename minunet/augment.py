@@ -113,16 +113,14 @@ def painted(x: Array, lines: Array) -> Array:
     return grey + lines[..., np.newaxis] * (COLOUR - grey)
 
 
-def draw(path: Path, tiles: Sequence[tuple[Array, Array, Array]], title: str) -> None:
+def draw(path: Path, tiles: Sequence[Sample], title: str) -> None:
     """Draw tiles, each with its labels below it; the first one is the original.
 
     Parameters
     ----------
     path : Path           PNG file to write
-    tiles : sequence of
-        x : (n, n, C)     grey values in [0, 1]
-        labels : (n, n)   classes, or numbered cells
-        lines : (n, n)    grid: 1 on a line, 0 elsewhere
+    tiles : sequence of Sample     x: grey values in [0, 1]; labels: classes, or numbered cells;
+        weight_map: a grid, 1 on its lines and 0 elsewhere
     title : str
     """
     columns = min(len(tiles), COLUMNS)
@@ -131,8 +129,8 @@ def draw(path: Path, tiles: Sequence[tuple[Array, Array, Array]], title: str) ->
     panels = figure.subplots(2 * rows, columns, squeeze=False)
     for ax in panels.flat:
         ax.set_axis_off()
-    values = np.unique(tiles[0][1])
-    for k, (x, labels, lines) in enumerate(tiles):
+    values = np.unique(tiles[0].labels)
+    for k, (x, labels, lines, _) in enumerate(tiles):
         row, column = divmod(k, columns)
         upper, lower = panels[2 * row : 2 * row + 2, column]
         upper.imshow(painted(x, lines))

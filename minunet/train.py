@@ -18,6 +18,7 @@ from minunet.array import Array
 from minunet.cli import Parser, add_threads, command, run
 from minunet.data import dataset, targets
 from minunet.data.dataset import Dataset
+from minunet.data.label_files import Meaning
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
@@ -47,6 +48,7 @@ def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -
         score=ranking(settings, data),
         in_channels=data.images[0].shape[2],
         label_values=data.label_values,
+        label_colours=data.label_colours,
         cells=data.numbered,
         fingerprint=data.fingerprint,
     )
@@ -88,7 +90,7 @@ def load(settings: Settings) -> Dataset:
         dataset.Source(
             settings.images,
             settings.labels,
-            settings.labels_are,
+            Meaning(settings.labels_are, settings.label_threshold, settings.ignore),
             settings.truth,
             Reading(settings.channel, settings.series),
         ),

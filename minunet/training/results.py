@@ -65,17 +65,19 @@ def probabilities(network: Network, data: Dataset, settings: Settings) -> list[A
 def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
     """Compute all scores of the probabilities of the validation slices."""
     slices = validation_slices(data)
+    annotated = [data.annotated[k] for k in slices]
     if data.cells is None:
-        labels = [data.labels[k] for k in slices]
-        return classes.scores(labels, [one.argmax(axis=-1) for one in p], p[0].shape[-1])
+        labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
+        return classes.scores(labels, found, p[0].shape[-1], annotated=annotated)
     truth = [data.cells[k] for k in slices]
     if data.numbered:
         smallest = settings.smallest
         found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
-        return cells.scores(truth, found)
+        return cells.scores(truth, found, annotated=annotated)
     with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
-        return em.scores(truth, [one[..., 1] for one in p], advance=advance)
+        p = [one[..., 1] for one in p]
+        return em.scores(truth, p, annotated=annotated, advance=advance)
 
 
 def finish(

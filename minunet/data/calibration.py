@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -135,6 +134,8 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 
 def _ome_pixels(tiff: "TiffFile", series: "TiffPageSeries") -> Mapping[str, str]:
     """Return the attributes of the element Pixels that belongs to a series; empty if unknown."""
+    from xml.etree import ElementTree
+
     try:
         # Not `ome_metadata`, which is None if the file is opened without the others of its set.
         root = ElementTree.fromstring(tiff.pages.first.description or "<OME/>")

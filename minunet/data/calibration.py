@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -121,7 +120,8 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
         length, metres = lengths[axis], METRES.get(units[axis])
         if length is None or units[axis] == unit:
             return length
-        return None if metres is None else length * metres / METRES[unit]
+        # Rounded: 0.05 um are 50 nm, not 49.99999999999999.
+        return None if metres is None else float(f"{length * metres / METRES[unit]:.12g}")
 
     width, height, spacing = (converted(axis) for axis in "XYZ")
     return Calibration(
@@ -134,8 +134,11 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 
 def _ome_pixels(tiff: "TiffFile", series: "TiffPageSeries") -> Mapping[str, str]:
     """Return the attributes of the element Pixels that belongs to a series; empty if unknown."""
+    from xml.etree import ElementTree
+
     try:
-        root = ElementTree.fromstring(tiff.ome_metadata or "<OME/>")
+        # Not `ome_metadata`, which is None if the file is opened without the others of its set.
+        root = ElementTree.fromstring(tiff.pages.first.description or "<OME/>")
     except ElementTree.ParseError:
         return {}
     images = root.findall("{*}Image")

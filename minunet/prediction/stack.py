@@ -17,6 +17,9 @@ from minunet.report import run_pictures
 SHOWN = 512
 """Maximum side of a slice in the preview, in pixels; larger slices are subsampled."""
 
+LONGEST = 60
+"""Maximum number of characters of a name in the title of the preview."""
+
 
 class Labelling(NamedTuple):
     """How probabilities become labels."""
@@ -106,5 +109,5 @@ def preview(path: Path, images: Slices, maps: Maps, cells: bool, names: Sequence
         p = np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
         numbered = maps.labels[k][part] if cells else None
         drawn.append(run_pictures.Segmented(image, p, cells=numbered))
-    named = ", ".join(f"{k} {names[k]}" if names else str(k) for k in shown)
+    named = ", ".join(f"{k} {names[k][:LONGEST]}" if names else str(k) for k in shown)
     run_pictures.preview(path, drawn, f"slices {named} of {len(images)}")

@@ -280,6 +280,15 @@ def test_axes_that_do_not_fit_become_slices():
     assert Calibration().of_slices(3) == Calibration(axes="Z", lengths=(3,))
 
 
+def test_what_several_files_have_in_common():
+    one = Calibration((1, 1), "um", 2, 3, "TZ", (2, 3))
+    assert calibration.common([one], 6) == one
+    assert calibration.common([one, one], 12) == Calibration((1, 1), "um", axes="Z", lengths=(12,))
+    for other in (one._replace(unit="nm"), one._replace(pixel=(1, 2)), Calibration()):
+        found = calibration.common([one, other], 12)
+        assert found == Calibration(axes="Z", lengths=(12,))
+
+
 # Writing
 
 KNOWN = [

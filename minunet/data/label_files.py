@@ -20,6 +20,14 @@ Kind = Literal["auto", "classes", "cells"]
 """Meaning of the values in label files; auto: cells if the values are many, in uniform regions."""
 
 
+class Meaning(NamedTuple):
+    """What the values of label files mean, as far as the user says so."""
+
+    kind: Kind = "auto"
+    threshold: float | None = None  # values from here on are class 1, the others class 0
+    ignore: float | None = None  # value of pixels that are not annotated
+
+
 class LabelValues(NamedTuple):
     """Grey values of the classes 0 … K-1 in the label files."""
 

@@ -130,8 +130,8 @@ def of_prediction(maps: Sequence[Array], wanted: Wanted, source: Path) -> Values
     if is_mask(found):  # of more than 8 bits: it may number one cell in each slice
         return Values(source, "cells" if wide and _one_region_each(maps) else "mask", found)
     judged = label_kind.judge(maps)
-    grey = judged == "soft" or judged == "grey"
-    return Values(source, "probability" if grey else judged, found, wide=wide)
+    what: What = "probability" if judged == "soft" or judged == "grey" else judged
+    return Values(source, what, found, wide=wide)
 
 
 def different(maps: Sequence[Array], annotated: Sequence[Array] | None = None) -> tuple[float, ...]:

@@ -78,7 +78,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
         f"values    {images.min()} … {images.max()}, scaling: minmax",
         f"labels    0 → class 0 ({1 - labels.mean():.1%} of the pixels), 1 → class 1",
         "4 slices: 3 for training, 1 held out for validation (3)",
-        f"baseline  pixel error {min(ones, 1 - ones):.4f},",
+        f"to beat   pixel error {min(ones, 1 - ones):.4f}:",
         "network   434 parameters",
         "tile      24 → 8 pixels",
         "memory    about 0.0",

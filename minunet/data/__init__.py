@@ -9,6 +9,7 @@
 | `ctc.py`         | reading and writing the layout of the Cell Tracking Challenge                |
 | `image_files.py` | TIFF and PNG files, stacks and folders of them, slice by slice               |
 | `tiff_files.py`  | the slices of a TIFF file: channels, series, pyramids                        |
+| `calibration.py` | size of pixels, distance of slices and frames, axes: read and written        |
 | `png_files.py`   | the slice of a PNG file                                                      |
 | `page.py`        | a slice that is not loaded yet, and how to read it                           |
 | `scaling.py`     | scaling of grey values                                                       |

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from minunet.array import Array
+from minunet.data import calibration
 from minunet.data.page import RGB, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -38,9 +39,12 @@ def contents(path: Path, reading: Reading) -> Contents:
     shape = (header.height, header.width, *([RGB] if colour else []))
     load = partial(_indices if indexed and reading.indices else _pixels, path, header)
     dtype = np.uint16 if header.depth == 16 else np.uint8
+    with _opened(path) as image:
+        known = calibration.of_png(image)
     return Contents(
         [Page(path, load, shape, dtype, mapped=False, colour=colour)],
         palette=_palette(path) if indexed and reading.indices else (),
+        calibration=known,
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data import label_files, label_kind
+from minunet.data.label_kind import MOST_CLASSES
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -82,10 +83,10 @@ def of_truth(
     found = different(maps, annotated)
     if is_mask(found) and wanted != "cells":
         return Values(source, "mask", found, sure=wanted == "classes")
-    if wanted == "classes" and len(found) > label_files.MOST_CLASSES:
+    if wanted == "classes" and len(found) > MOST_CLASSES:
         raise InputError(
-            f"{source} has {len(found)} values, but at most {label_files.MOST_CLASSES} can be "
-            f"classes; {_cure_of_grey(found)}"
+            f"{source} has {len(found)} values, but at most {MOST_CLASSES} can be classes; "
+            f"{_cure_of_grey(found)}"
         )
     if wanted != "auto":
         return Values(source, wanted, found, sure=True)
@@ -187,6 +188,14 @@ def _either(values: Values, option: str) -> str:
 def _check_classes(truth: Values, prediction: Values) -> None:
     """Raise if the classes of a prediction are not those of the truth, which match by value."""
     expected, found = {*truth.found}, {*prediction.found}
+    for value in label_files.NOT_ANNOTATED:
+        others = sorted(expected - {value})
+        classes = len(others) > 1 and others == list(range(len(others)))
+        if classes and value in expected - found and not truth.sure:
+            raise InputError(
+                f"{truth.source} holds the values {truth}; if {value} marks pixels that are not "
+                f"annotated, pass --ignore {value}; if it is a class, pass --labels-are classes"
+            )
     if found - expected and expected - found and len(expected & found) < 2:
         raise InputError(
             f"{prediction.source} holds the values {prediction}, but {truth.source} holds {truth}; "
@@ -203,8 +212,9 @@ def _refusal(truth: Values, prediction: Values) -> str:
     if what == ("classes", "probability"):
         return (
             f"{truth.source} holds {len(truth.found)} classes ({truth}), but {prediction.source} "
-            "the probability of one; pass --labels-are cells if the values number cells, or "
-            "--label-threshold V to make them two classes"
+            "the probability of one; pass --ignore V if one of them marks pixels that are not "
+            "annotated, --labels-are cells if they number cells, or --label-threshold V to make "
+            "them two classes"
         )
     if what == ("classes", "cells"):
         return (

@@ -62,7 +62,7 @@ def numbered_cells(maps: Sequence[Array], source: Path) -> list[Array]:
 
 def true_cells(masks: Sequence[Array], values: Values) -> list[Array]:
     """Return the true cells, numbered 1 … n in each slice: the regions of a mask, or numbers."""
-    if values.what == "mask":
+    if prediction_kind.is_mask(values.found):
         return [segments.components(one) for one in masks]
     return numbered_cells(masks, values.source)
 

@@ -31,7 +31,7 @@ from minunet.data import (
     prediction_values,
 )
 from minunet.data.image_files import Reading, Slices
-from minunet.data.label_files import Meaning
+from minunet.data.label_files import AUTO, Meaning
 from minunet.data.matching import Source
 from minunet.data.prediction_kind import Kind, Wanted
 from minunet.errors import InputError
@@ -41,9 +41,6 @@ RESULT = re.compile(r"mask(\d{3,4})")
 
 STORED = Reading(indices=True)
 """Values as stored, not the colours of a palette."""
-
-AUTO = Meaning()
-"""The meaning of the truth is judged by its values, and all of its pixels are annotated."""
 
 
 class Pair(NamedTuple):
@@ -93,7 +90,7 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
 def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
     """Read stacks, images or folders of them."""
     slices = Slices(truth, STORED)
-    masks, annotated = _annotated(_native(slices, truth), meaning)
+    masks, annotated = _annotated(_native(slices, truth), meaning, truth)
     expected = prediction_kind.of_truth(masks, annotated, meaning.kind, truth)
     path, known = prediction_files.choose(prediction, wanted, expected.what == "mask")
     found = Slices(path, STORED)
@@ -123,10 +120,18 @@ def _native(slices: Slices, path: Path) -> list[Array]:
     return image_files.grey(images, path)
 
 
-def _annotated(maps: list[Array], meaning: Meaning) -> tuple[list[Array], list[Array] | None]:
+def _annotated(
+    maps: list[Array], meaning: Meaning, source: Path
+) -> tuple[list[Array], list[Array] | None]:
     """Apply the threshold; return the maps, 0 where not annotated, and the annotated pixels."""
     annotated = None if meaning.ignore is None else [one != meaning.ignore for one in maps]
     if meaning.threshold is not None:
+        low, high = min(one.min() for one in maps), max(one.max() for one in maps)
+        if not low < meaning.threshold <= high:
+            raise InputError(
+                f"--label-threshold {meaning.threshold:g} makes all of {source} one class: its "
+                f"values are from {low:g} to {high:g}; pass a value between them"
+            )
         maps = [(one >= meaning.threshold).astype(np.uint8) for one in maps]
     if annotated is not None:
         maps = [np.where(known, one, 0) for one, known in zip(maps, annotated, strict=True)]

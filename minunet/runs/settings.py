@@ -74,6 +74,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
     "cells": {
         "preset": "laptop",
+        "labels_are": "cells",
         "learning_rate": 0.1,
         "warm_up": 200,
         "scaling": "image",

@@ -142,6 +142,8 @@ def test_meanings_that_fit_together(truth, prediction, kind):
         (("mask", (0, 255)), ("classes", (0, 1, 2)), "save both with the same values"),
         (("classes", (0, 100, 200)), ("classes", (0, 1, 2)), "save both with the same values"),
         (("classes", (0, 1, 2)), ("mask", (0, 255)), "save both with the same values"),
+        (("classes", (0, 1, 2, 255)), ("classes", (0, 1, 2)), "pass --ignore 255;"),
+        (("classes", (-1, 0, 1, 2)), ("classes", (0, 1, 2)), "pass --ignore -1;"),
         (("classes", (0, 1, 2)), ("cells", (0, 1, 2)), "--labels-are cells or --prediction-is"),
         (("classes", (0, 1, 2)), ("probability",), "--label-threshold V"),
         (("cells", (0, 1, 2)), ("classes", (0, 1, 2)), "--labels-are classes or --prediction-is"),

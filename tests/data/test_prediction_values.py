@@ -75,9 +75,10 @@ def test_values_that_number_no_cells_are_refused(wrong):
 
 def test_true_cells_are_regions_of_a_mask_or_numbers():
     map_ = np.array([[7, 0, 7, 7]])
-    (found,) = prediction_values.true_cells([map_], Values(P, "mask"))
-    np.testing.assert_array_equal(found, [[1, 0, 2, 2]])
-    (found,) = prediction_values.true_cells([map_], Values(P, "cells"))
+    for what in ("mask", "cells"):
+        (found,) = prediction_values.true_cells([map_], Values(P, what, (0, 7)))
+        np.testing.assert_array_equal(found, [[1, 0, 2, 2]])
+    (found,) = prediction_values.true_cells([map_], Values(P, "cells", (0, 3, 7)))
     np.testing.assert_array_equal(found, [[1, 0, 1, 1]])
 
 

@@ -226,6 +226,8 @@ def test_soft_edges_need_a_threshold(tmp_path):
     p = write(tmp_path / "p.tif", coverage.astype(np.float32))
     message = refused(p, truth)
     assert "--label-threshold 128" in message
+    for wrong in (0, 256):
+        assert "pass a value between them" in refused(p, truth, Meaning(threshold=wrong))
     pair = predictions.read(p, truth, Meaning(threshold=128))
     assert same_cells(pair.truth[0], coverage * 255 > 127.5)
     assert pair.truth[0].max() == 1

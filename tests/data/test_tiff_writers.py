@@ -80,9 +80,11 @@ COMBINATIONS = [
 @pytest.mark.parametrize(("compression", "predictor", "dtype"), COMBINATIONS)
 def test_every_compression_of_every_dtype(tmp_path, compression, predictor, dtype):
     for count in samples(compression, dtype):
-        pixels = fill((21, 37, count), dtype)
+        pixels = fill((18, 23, count), dtype)
+        if compression in LERC:  # which may not keep NaN, and the bytes of a big-endian file are
+            pixels = pixels.round()  # encoded as they are; those of whole numbers are never NaN
         page = Image(pixels, compression, predictor)
-        layouts = [{}, {"rows": 8}, {"tile": (16, 32)}]
+        layouts = [{}, {"rows": 8}, {"tile": (16, 16)}]
         for layout, planar in itertools.product(layouts, [False, True] if count > 1 else [False]):
             for order in "<>":
                 check(tmp_path / "a.tif", [page._replace(planar=planar, **layout)], order=order)
@@ -131,15 +133,11 @@ def test_palette_indices_are_the_values_of_a_tiff(tmp_path, compression):
     check(tmp_path / "a.tif", [Image(draw((9, 14)), compression, tags={262: 3, 320: colours})])
 
 
-@pytest.mark.parametrize("compression", ["none", "lzw", "packbits"])
-def test_bits_filled_from_the_lowest(tmp_path, compression):
+def test_bits_filled_from_the_lowest(tmp_path):
     mask = (draw((9, 14)) > 99).view(np.uint8)
     backwards = np.packbits(mask, axis=1, bitorder="little")
-    # The same bytes as a file of 8-bit values, whose tags say: one bit, FillOrder 2.
-    page = Image(backwards, compression, tags={256: 14, 258: 1, 266: 2})
-    if compression != "none":  # FillOrder concerns the compressed bytes
-        pytest.skip("only uncompressed bits are written backwards here")
-    write(tmp_path / "a.tif", [page])
+    # The same bytes as a file of 8-bit values, whose tags say: 14 columns, one bit, FillOrder 2.
+    write(tmp_path / "a.tif", [Image(backwards, tags={256: 14, 258: 1, 266: 2})])
     np.testing.assert_array_equal(image_files.read(tmp_path / "a.tif")[0][..., 0], mask)
 
 

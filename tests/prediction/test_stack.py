@@ -131,3 +131,5 @@ def test_the_preview_of_one_slice_and_of_every_nth_pixel(tmp_path, monkeypatch):
     np.testing.assert_array_equal(one.image, image[0, ::3, ::3])
     np.testing.assert_array_equal(one.p, np.moveaxis(p[0], 0, -1)[::3, ::3])
     assert titles == ["slices 0 of 1"]
+    stack.preview(tmp_path / "p.png", image, Maps(p, np.zeros((1, 6, 1025))), False, ["img 10"])
+    assert titles[1:] == ["slices 0 img 10 of 1"]

@@ -29,7 +29,8 @@ class Image(NamedTuple):
     tile: tuple[int, int] | None = None  # height and width of a tile, instead of strips
     planar: bool = False  # each sample in segments of its own
     bits: int = 0  # of a sample; 0: as many as the dtype has
-    tags: dict[int, Any] = {}  # noqa: RUF012  (nothing changes it): further tags, or other values
+    # Further tags, or other values; a tuple of values makes a tag for each, as Micro-Manager does.
+    tags: dict[int, Any] = {}  # noqa: RUF012  (nothing changes it)
     subs: Sequence["Image"] = ()  # images in SubIFDs
 
     @property
@@ -143,8 +144,13 @@ class Writer:
     def directory(self, tags: dict[int, Any]) -> tuple[int, int]:
         """Append a directory of tags; return its offset, and the place of the next one's offset."""
         room = struct.calcsize(self.order + self.offset)
-        table = struct.pack(self.order + ("Q" if self.big else "H"), len(tags))
-        for code, value in sorted(tags.items()):
+        entries = [
+            (code, one)
+            for code, value in sorted(tags.items())
+            for one in (value if isinstance(value, tuple) else [value])
+        ]
+        table = struct.pack(self.order + ("Q" if self.big else "H"), len(entries))
+        for code, value in entries:
             kind, count, data = self.field(value)
             if len(data) > room:
                 data = struct.pack(self.order + self.offset, self.append(data))
@@ -164,8 +170,8 @@ class Writer:
             data = CODECS[image.compression].encode(raw, len(raw) // len(pixels), pixels)
             offsets.append(self.append(data))
             counts.append(len(data))
-        tags |= {324: offsets, 325: counts} if image.tile else {273: offsets, 279: counts}
-        return self.directory(tags)
+        places = {324: offsets, 325: counts} if image.tile else {273: offsets, 279: counts}
+        return self.directory(places | tags)
 
 
 def write(

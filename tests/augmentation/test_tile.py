@@ -32,7 +32,8 @@ def coordinates(height, width):
 def tile(whole, pixel, size, margin, augmentation, seed):
     if isinstance(augmentation, str):
         augmentation = SETS[augmentation]
-    return sample(Sample(*whole), pixel, size, margin, augmentation, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return sample(Sample(*whole), pixel, size, margin, augmentation, rng)[: len(whole)]
 
 
 def without_grey(name):
@@ -254,3 +255,17 @@ def test_order_3_reads_the_image_with_the_cubic_spline():
     assert np.abs(cubic[0] - linear[0]).max() > 0.05
     np.testing.assert_array_equal(cubic[1], linear[1])
     np.testing.assert_array_equal(cubic[2], linear[2])
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_pixels_that_are_not_annotated_have_no_weight_after_deformation(name):
+    image, labels, weights = coordinates(70, 91)
+    annotated = np.random.default_rng(1).random(labels.shape) < 0.5
+    whole = (image, labels, (weights + 1) * annotated, annotated)
+    for seed in range(4):
+        _, label, weight, known = tile(whole, (30, 40), 30, 3, SETS[name], seed)
+        np.testing.assert_array_equal(known, annotated.ravel()[label])
+        assert known.dtype == bool
+        assert (weight[~known] == 0).all()
+        assert (weight[known] > 0).all()
+        assert 0.2 < known.mean() < 0.8

@@ -55,11 +55,11 @@ def test_frames_with_a_mask_are_read(tmp_path, truth, expected):
     challenge(tmp_path, frames=range(5), gold=(2, 3), silver=(1, 2))
     frames = ctc.read(tmp_path, truth)
     assert frames.names == [f"01/t{k:03}" for k, _ in expected]
-    for (k, kind), image, cells, ignored in zip(expected, *frames[:3], strict=True):
+    for (k, kind), image, cells, annotated in zip(expected, *frames[:3], strict=True):
         np.testing.assert_array_equal(image, draw(CELLS.shape, seed=k)[..., np.newaxis])
         np.testing.assert_array_equal(cells, mask_of(k, kind))
-        assert (cells.dtype, ignored.dtype) == (np.uint16, bool)
-        assert not ignored.any()
+        assert (cells.dtype, annotated.dtype) == (np.uint16, bool)
+        assert annotated.all()
 
 
 def test_both_is_the_default(tmp_path):
@@ -118,9 +118,18 @@ def test_pixels_marked_65535_are_ignored(tmp_path, kind):
     mask = np.array([[3, 65535, 0], [3, 65534, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
     save(tmp_path / f"01_{kind}" / "SEG" / "man_seg000.tif", mask)
-    _, (cells,), (ignored,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 65534, 255]])
-    np.testing.assert_array_equal(ignored, [[0, 1, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 1]])
+
+
+def test_another_value_can_mark_pixels_as_well(tmp_path):
+    mask = np.array([[3, 65535, 0], [3, 7, 255]], np.uint16)
+    save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
+    save(tmp_path / GOLD / "man_seg000.tif", mask)
+    _, (cells,), (annotated,), _ = ctc.read(tmp_path, ignore=255)
+    np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 7, 0]])
+    np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 0]])
 
 
 def test_cells_that_only_silver_has_are_ignored(tmp_path):
@@ -131,12 +140,12 @@ def test_cells_that_only_silver_has_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (ignored,), _ = ctc.read(tmp_path, "both")
+    _, (cells,), (annotated,), _ = ctc.read(tmp_path, "both")
     np.testing.assert_array_equal(cells, gold)
-    expected = [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 0]]
-    np.testing.assert_array_equal(ignored, expected)
+    expected = [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1]]
+    np.testing.assert_array_equal(annotated, expected)
     for truth in ("gold", "silver"):
-        assert not ctc.read(tmp_path, truth).ignored[0].any()
+        assert ctc.read(tmp_path, truth).annotated[0].all()
 
 
 def test_cells_missing_from_gold_and_marked_pixels_are_ignored(tmp_path):
@@ -145,9 +154,9 @@ def test_cells_missing_from_gold_and_marked_pixels_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (ignored,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[0, 0, 0, 0, 4]])
-    np.testing.assert_array_equal(ignored, [[1, 0, 1, 0, 0]])
+    np.testing.assert_array_equal(annotated, [[0, 1, 0, 1, 1]])
 
 
 # Refusals
@@ -323,8 +332,8 @@ def test_real_hela_frames():
     for k, cells in enumerate(both.instances):
         expected = gold.instances[annotated.index(k)] if k in annotated else silver.instances[k]
         np.testing.assert_array_equal(cells, expected)
-    # Gold has every cell that silver has, so nothing is ignored.
-    assert not any(ignored.any() for ignored in both.ignored)
+    # Gold has every cell that silver has, so every pixel is annotated.
+    assert all(annotated.all() for annotated in both.annotated)
     images = image_files.read(at / "01")
     for image, expected in zip(both.images, images, strict=True):
         np.testing.assert_array_equal(image, expected)

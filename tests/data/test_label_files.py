@@ -5,6 +5,7 @@ import pytest
 from pictures import draw
 
 from minunet.data import label_files
+from minunet.data.label_files import Meaning
 from minunet.errors import InputError
 
 # Labels
@@ -12,6 +13,14 @@ from minunet.errors import InputError
 
 def as_masks(*pages):
     return [np.asarray(page)[..., np.newaxis] for page in pages]
+
+
+def as_maps(*pages):
+    return [np.asarray(page) for page in pages]
+
+
+def read(*pages, **meaning):
+    return label_files.annotate(as_masks(*pages), Meaning(**meaning), "mask.tif")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ def as_masks(*pages):
 def test_label_values_become_classes(values, dtype):
     classes = np.random.default_rng(0).integers(len(values), size=(2, 30, 21))
     masks = as_masks(*np.array(values)[classes].astype(dtype))
-    labels, found = label_files.classes(masks, "somewhere")
+    labels, found = label_files.classes([mask[..., 0] for mask in masks], "somewhere")
     for label, expected in zip(labels, classes, strict=True):
         assert label.dtype == np.uint8
         np.testing.assert_array_equal(label, expected)
@@ -40,7 +49,7 @@ def test_label_values_become_classes(values, dtype):
 
 def test_label_values_are_collected_over_the_whole_stack():
     # The first slice alone would be refused because it has a single value.
-    labels, found = label_files.classes(as_masks([[0, 0, 0]], [[255, 255, 0]]), "somewhere")
+    labels, found = label_files.classes(as_maps([[0, 0, 0]], [[255, 255, 0]]), "somewhere")
     np.testing.assert_array_equal(labels[0], [[0, 0, 0]])
     np.testing.assert_array_equal(labels[1], [[1, 1, 0]])
     assert found == ((0, 255), (4 / 6, 2 / 6))
@@ -49,19 +58,22 @@ def test_label_values_are_collected_over_the_whole_stack():
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ([[0, 128, 255]], ["values 0, 128, 255", "0 … K-1", "0 → 0, 128 → 1, 255 → 2"]),
+        ([[0, 128, 254]], ["values 0, 128, 254", "0 … K-1", "0 → 0, 128 → 1, 254 → 2"]),
         ([[1, 2]], ["values 1, 2", "1 → 0, 2 → 1"]),
         ([[0.0, 0.5]], ["0, 0.5"]),
         ([[-1, 0]], ["-1, 0"]),
+        ([[0, 1, 255]], ["0, 1, 255", "if 255 marks", "pass --ignore 255"]),
+        ([[0, 1, 2, 65535]], ["pass --ignore 65535"]),
+        ([[-1, 0, 1]], ["pass --ignore -1"]),
         ([[7, 7]], ["all", "7", "at least two classes"]),
         ([[0, 2]], ["values 0, 2", "--labels-are cells"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "threshold smoothed masks first"]),
+        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "pass --label-threshold"]),
         ([range(17)], ["17 values", "≤ 16"]),
     ],
 )
 def test_label_values_that_are_refused(page, message):
     with pytest.raises(InputError) as refused:
-        label_files.classes(as_masks(page), "mask.tif")
+        label_files.classes(as_maps(page), "mask.tif")
     for words in ["mask.tif", *message]:
         assert words in str(refused.value)
 
@@ -70,7 +82,7 @@ def test_label_values_that_are_refused(page, message):
 
 
 def test_numbered_cells():
-    found = label_files.annotate(as_masks([[0, 3, 3]], [[700, 0, 1]]), "cells", "somewhere")
+    found = read([[0, 3, 3]], [[700, 0, 1]], kind="cells")
     for cells, expected in zip(found.cells, ([[0, 3, 3]], [[700, 0, 1]]), strict=True):
         assert cells.dtype == np.int32
         np.testing.assert_array_equal(cells, expected)
@@ -78,53 +90,135 @@ def test_numbered_cells():
     assert found.labels[0].dtype == np.uint8
     assert found.values.values == (0, 1)
     assert found.values.fractions == pytest.approx((2 / 6, 4 / 6), rel=1e-15)
-    assert found.ignored is None
+    assert all(annotated.all() for annotated in found.annotated)
 
 
 @pytest.mark.parametrize(
-    ("page", "numbered"),
-    [
-        (range(16), False),  # 0 … 15 may be classes
-        (range(17), True),
-        ([0, *range(100, 116)], True),
-        ([0, 0, 255], False),
-    ],
+    ("dtype", "first"),
+    [(np.uint32, 3_000_000_000), (np.uint64, 2**40), (np.int64, 2**31), (np.float64, 2**45)],
 )
-def test_many_numbers_are_treated_as_cells(page, numbered):
-    found = label_files.annotate(as_masks([np.repeat(list(page), 9)]), "auto", "somewhere")
-    assert (found.cells is not None) == numbered
+def test_large_numbers_are_renumbered_alike_in_all_maps(dtype, first):
+    pages = [
+        np.array(page, dtype) for page in ([[0, first, first + 7]], [[first + 7, 0, first + 2]])
+    ]
+    found = read(*pages, kind="cells")
+    np.testing.assert_array_equal(found.cells, [[[0, 1, 3]], [[3, 0, 2]]])
+    assert found.cells[0].dtype == np.int32
 
 
-def test_an_image_is_not_treated_as_cells():
-    with pytest.raises(InputError, match=r"mask\.tif have \d+ values"):
-        label_files.annotate(as_masks(draw((40, 50))), "auto", "mask.tif")
-
-
-def test_few_numbers_are_cells_on_request():
-    found = label_files.annotate(as_masks([[0, 1, 2]]), "cells", "somewhere")
-    np.testing.assert_array_equal(found.labels[0], [[0, 1, 1]])
-    assert len(label_files.annotate(as_masks([[0, 1, 2]]), "auto", "somewhere").values.values) == 3
+def test_if_all_cells_have_one_number_each_region_is_a_cell():
+    found = read([[255, 0, 255], [255, 0, 0]], [[0, 0, 0], [0, 255, 255]], kind="cells")
+    np.testing.assert_array_equal(found.cells[0], [[1, 0, 2], [1, 0, 0]])
+    np.testing.assert_array_equal(found.cells[1], [[0, 0, 0], [0, 1, 1]])
 
 
 @pytest.mark.parametrize(
     ("page", "message"),
     [
         ([[0.5, 1, 0]], "is not a map of numbered cells"),
-        ([[-1, 1, 0]], "is not a map of numbered cells"),
+        ([[-1, 1, 0]], "is not a map of numbered cells: it contains -1;.*--ignore -1"),
         ([[0, 0, 0]], "0 everywhere"),
     ],
 )
 def test_invalid_cell_numbers_are_refused(page, message):
     with pytest.raises(InputError, match=rf"mask\.tif.*{message}"):
-        label_files.annotate(as_masks(page), "cells", "mask.tif")
-
-
-def test_many_smoothed_values_are_not_cells():
-    smooth = np.linspace(0, 1, 40)[np.newaxis]
-    with pytest.raises(InputError, match="40 values"):
-        label_files.annotate(as_masks(smooth), "auto", "mask.tif")
+        read(page, kind="cells")
 
 
 def test_cells_in_colour_are_refused():
     with pytest.raises(InputError, match="colour"):
-        label_files.annotate([np.zeros((4, 5, 3), np.uint8)], "cells", "mask.png")
+        label_files.annotate([np.zeros((4, 5, 3), np.uint8)], Meaning("cells"), "mask.png")
+
+
+# What the values mean
+
+
+def squares(values):
+    """Draw a square of 3×3 pixels for every value, with one pixel of background between them."""
+    map_ = np.zeros((5, 4 * len(values) + 1), np.asarray(values).dtype)
+    for k, value in enumerate(values):
+        map_[1:4, 4 * k + 1 : 4 * k + 4] = value
+    return map_
+
+
+def test_many_numbers_are_cells():
+    assert read(squares(range(1, 18))).cells is not None
+    assert read(squares([255, 255])).cells is None
+
+
+def test_few_numbers_may_be_either_and_are_asked_for():
+    page = squares(range(1, 16))
+    with pytest.raises(InputError, match=r"16 values .*--labels-are classes or --labels-are cells"):
+        read(page)
+    assert read(page, kind="cells").cells is not None
+    assert len(read(page, kind="classes").values.values) == 16
+
+
+def test_a_value_in_several_regions_is_a_class():
+    found = read(squares([1, 2, 1, 2, 1]))
+    assert found.cells is None
+    assert found.values.values == (0, 1, 2)
+
+
+def test_an_image_is_not_treated_as_cells():
+    with pytest.raises(InputError, match=r"mask\.tif have \d+ values .* look like grey values"):
+        read(draw((40, 50)))
+
+
+@pytest.mark.parametrize(("high", "half"), [(255, 128), (65535, 32768), (100, 50), (1.0, 0.5)])
+def test_soft_edges_are_recognized_and_a_threshold_is_proposed(high, half):
+    y, x = np.mgrid[:64, :64]
+    soft = np.clip(18.5 - np.hypot(y - 31.2, x - 30.7), 0, 1) * high
+    page = soft if isinstance(high, float) else np.rint(soft).astype(np.uint16)
+    with pytest.raises(InputError, match=rf"soft edges; pass --label-threshold {half} "):
+        read(page)
+    found = read(page, threshold=half)
+    assert found.cells is None
+    np.testing.assert_array_equal(found.labels[0], soft >= half - 0.5 * (high > 1))
+    assert found.values.values == ((0, 255) if high > 1 else (0, 1))
+    assert found.values.fractions[1] == pytest.approx(found.labels[0].mean())
+
+
+def test_a_threshold_that_separates_nothing_is_refused():
+    for threshold in (300, 0):
+        with pytest.raises(InputError, match=r"values are from 0 to 255; pass a value between"):
+            read([[0, 100, 255]], threshold=threshold)
+
+
+# Pixels that are not annotated
+
+
+@pytest.mark.parametrize("ignore", [255, 65535, -1, 7])
+def test_classes_with_pixels_that_are_not_annotated(ignore):
+    page = np.array([[0, 1, 1, ignore], [0, ignore, 2, 0]])
+    found = read(page, ignore=ignore)
+    np.testing.assert_array_equal(found.annotated[0], page != ignore)
+    np.testing.assert_array_equal(found.labels[0], [[0, 1, 1, 0], [0, 0, 2, 0]])
+    assert found.values.values == (0, 1, 2)
+    assert found.values.fractions == pytest.approx((3 / 6, 2 / 6, 1 / 6))
+
+
+def test_cells_with_pixels_that_are_not_annotated():
+    found = read([[0, 900, 900, -1], [0, 0, 4, -1]], kind="cells", ignore=-1)
+    np.testing.assert_array_equal(found.cells[0], [[0, 900, 900, 0], [0, 0, 4, 0]])
+    assert found.values.fractions == pytest.approx((0.5, 0.5))
+    assert not found.annotated[0][:, 3].any()
+
+
+def test_classes_from_1_if_0_is_not_annotated():
+    found = read([[0, 1, 0, 2]], ignore=0)
+    np.testing.assert_array_equal(found.labels[0], [[0, 0, 0, 1]])
+    assert found.values.values == (1, 2)
+    assert found.values.fractions == pytest.approx((0.5, 0.5))
+
+
+def test_a_mask_with_a_threshold_and_pixels_that_are_not_annotated():
+    found = read([[0, 90, 200, 255]], threshold=128, ignore=255)
+    np.testing.assert_array_equal(found.labels[0], [[0, 0, 1, 0]])
+    np.testing.assert_array_equal(found.annotated[0], [[1, 1, 1, 0]])
+    assert found.values.fractions == pytest.approx((2 / 3, 1 / 3))
+
+
+def test_labels_without_any_annotation_are_refused():
+    with pytest.raises(InputError, match=r"all labels in mask\.tif are 255, which --ignore"):
+        read([[255, 255]], ignore=255)

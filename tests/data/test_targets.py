@@ -15,7 +15,8 @@ def two_touching_cells():
 
 
 def plain(labels, classes=2):
-    return Annotation(list(labels), LabelValues(tuple(range(classes)), ()))
+    annotated = [np.ones(np.shape(label), bool) for label in labels]
+    return Annotation(list(labels), LabelValues(tuple(range(classes)), ()), annotated)
 
 
 @pytest.mark.parametrize("form", ["paper", "later", "balance", "none"])
@@ -93,7 +94,7 @@ def test_pixels_that_are_not_annotated_have_no_weight(form):
     cells = two_touching_cells()
     ignored = np.zeros(cells.shape, bool)
     ignored[9:] = True
-    made = targets(of_cells([cells], [ignored]), [0], Weighting(form))
+    made = targets(of_cells([cells], [~ignored]), [0], Weighting(form))
     w = made.weight_maps[0]
     assert (w[ignored] == 0).all()
     assert (w[~ignored] > 0).all()

@@ -26,8 +26,9 @@ def draw(kind, held_out=(1, 3)):
     maps = [np.ones(one.shape, np.float32) for one in labels]
     training = [k for k in range(4) if k not in held_out]
     return Dataset(
-        *(x, labels, maps, numbered, kind == "cells", training, list(held_out)),
-        *((0, 1), "", ["split     in two"], ["0", "1", "2", "3"]),
+        *(x, labels, maps, [np.ones(one.shape, bool) for one in labels], numbered),
+        *(kind == "cells", training, list(held_out), (0, 1), "", ["split     in two"]),
+        *(["0", "1", "2", "3"], ()),
     )
 
 

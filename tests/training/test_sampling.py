@@ -44,7 +44,7 @@ def test_image_labels_and_weights_show_the_same_pixels(depth, size, shapes):
     output = size - 2 * margin
     rng = np.random.default_rng(0)
     for _ in range(60):
-        x, label, weight_map = sampling.sample(data, size, depth, SYMMETRIES, rng)
+        x, label, weight_map, _ = sampling.sample(data, size, depth, SYMMETRIES, rng)
         assert x.shape == (size, size, 3)
         assert label.shape == weight_map.shape == (output, output)
         assert x.dtype == weight_map.dtype == np.float32
@@ -55,7 +55,7 @@ def test_image_labels_and_weights_show_the_same_pixels(depth, size, shapes):
 
 def test_labels_and_weights_of_an_augmented_tile_agree():
     image = np.zeros((30, 41, 1), np.float32)
-    ((_, labels, _),) = several((30, 41))
+    ((_, labels, _, _),) = several((30, 41))
     rows, columns = np.divmod(labels, 41)
     weights = (rows + columns / 1024).astype(np.float32)
     rng = np.random.default_rng(0)
@@ -134,7 +134,7 @@ def test_the_same_generator_draws_the_same_tile(name):
         sampling.sample(data, 24, 1, augmentation.SETS[name], np.random.default_rng(seed))
         for seed in (5, 5, 6)
     )
-    for a, b in zip(first, again, strict=True):
+    for a, b in zip(first[:3], again[:3], strict=True):
         np.testing.assert_array_equal(a, b)
     assert (first.x != other.x).any()
 
@@ -142,11 +142,11 @@ def test_the_same_generator_draws_the_same_tile(name):
 @pytest.mark.parametrize("name", augmentation.SETS)
 def test_the_arguments_are_not_modified(name):
     data = several((30, 41))
-    given = [array for part in data for array in part]
+    given = [array for part in data for array in part[:3]]
     for array in given:
         array.flags.writeable = False
     rng = np.random.default_rng(0)
-    for array in sampling.sample(data, 24, 1, augmentation.SETS[name], rng):
+    for array in sampling.sample(data, 24, 1, augmentation.SETS[name], rng)[:3]:
         assert not any(np.shares_memory(array, other) for other in given)
 
 

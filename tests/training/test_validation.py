@@ -24,8 +24,8 @@ def draw(classes=3, held_out=(1, 2)):
     cells = [segments.components(label) for label in labels] if classes == 2 else None
     training = [k for k in range(3) if k not in held_out]
     return Dataset(
-        *(images, labels, maps, cells, False, training, list(held_out)),
-        *(tuple(range(classes)), "", [], ["0", "1", "2"]),
+        *(images, labels, maps, [np.ones(shape, bool) for shape in SHAPES], cells, False),
+        *(training, list(held_out), tuple(range(classes)), "", [], ["0", "1", "2"], ()),
     )
 
 
@@ -93,6 +93,7 @@ def test_pixels_that_are_not_annotated_do_not_count():
     data = draw()
     params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
     data.weight_maps[1][:, 5:] = 0
+    data.annotated[1][:, 5:] = False
     before, _ = validation.validate(params, data, settings())
     data.labels[1][:, 5:] = (data.labels[1][:, 5:] + 1) % 3
     after, _ = validation.validate(params, data, settings())
@@ -149,13 +150,53 @@ def test_slices_without_a_cell_score_0():
     assert validation.validate(params, data, settings(2, score="seg"))[0].seg == 0
 
 
+def test_pixels_without_weight_count_if_they_are_annotated():
+    # The weight of a class that no training slice contains is 0.
+    data = draw()
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    before, _ = validation.validate(params, data, settings())
+    baseline = validation.baseline_error(data)
+    for k in (1, 2):
+        data.weight_maps[k][data.labels[k] == 2] = 0
+    after, _ = validation.validate(params, data, settings())
+    assert (after.pixel_error, after.iou) == (before.pixel_error, before.iou)
+    assert after.energy < before.energy
+    assert validation.baseline_error(data) == baseline
+
+
+def test_seg_counts_cells_only_where_they_are_annotated():
+    data, p = two_cells()
+    p[1:5, 6] = (0, 1)  # the network makes the first cell too wide
+    chosen = settings(2, score="seg")
+    assert validation._cell_score(data, [p], chosen)["seg"] == pytest.approx((20 / 24 + 1) / 2)
+    data.annotated[1][:, 6] = False
+    assert validation._cell_score(data, [p], chosen)["seg"] == 1
+
+
+def test_v_rand_counts_cells_only_where_they_are_annotated():
+    data, p = two_cells()
+    p[3:7, 5:10] = (0, 1)  # the network merges the two cells
+    chosen = settings(2, score="v_rand")
+    assert validation._cell_score(data, [p], chosen)["v_rand"] < 0.8
+    data.annotated[1][:, 6:8] = False
+    assert validation._cell_score(data, [p], chosen)["v_rand"] == pytest.approx(1)
+
+
+def two_cells():
+    """Make data whose only held-out slice has two cells, and a perfect prediction of it."""
+    data = draw(classes=2, held_out=(1,))
+    data.cells[1][:] = 0
+    data.cells[1][1:5, 1:6] = 1
+    data.cells[1][5:8, 9:14] = 2
+    return data, np.stack([data.cells[1] == 0, data.cells[1] > 0], axis=-1).astype(np.float32)
+
+
 def test_baseline_error_counts_only_annotated_pixels():
     data = draw(classes=2)
     for k in (1, 2):
         data.labels[k][:] = 1
         data.labels[k][:, :3] = 0  # 27 of 270 pixels, and 72 of 408
-        data.weight_maps[k][:] = 1
-        data.weight_maps[k][:, 4:] = 0
+        data.annotated[k][:, 4:] = False
     assert validation.baseline_error(data) == pytest.approx(33 / 132)
 
 

@@ -7,6 +7,7 @@ from commands import call, draw_stack, refused, write_stack
 from PIL import Image
 
 from minunet import augment, augmentation
+from minunet.image import Sample
 from minunet.report import drawing
 
 
@@ -46,7 +47,7 @@ def test_colour_images_are_shown_in_grey():
 def test_two_labels_are_black_and_white_and_more_are_coloured(tmp_path, figures, labels, shown):
     labels = np.array(labels, np.uint8)
     x = np.zeros((*labels.shape, 1))
-    augment.draw(tmp_path / "sheet.png", [(x, labels, np.zeros(labels.shape))], "")
+    augment.draw(tmp_path / "sheet.png", [Sample(x, labels, np.zeros(labels.shape))], "")
     (picture,) = figures[0].axes[1].get_images()
     np.testing.assert_allclose(picture.get_array(), shown)
 
@@ -56,7 +57,8 @@ def test_two_labels_are_black_and_white_and_more_are_coloured(tmp_path, figures,
 )
 def test_layout_and_titles_of_the_panels(tmp_path, figures, samples, columns, rows):
     maps = [
-        (np.full((4, 4, 1), k / 16), np.full((4, 4), k), np.zeros((4, 4))) for k in range(samples)
+        Sample(np.full((4, 4, 1), k / 16), np.full((4, 4), k), np.zeros((4, 4)))
+        for k in range(samples)
     ]
     augment.draw(tmp_path / "sheet.png", maps, "some title")
     (figure,) = figures
@@ -99,17 +101,17 @@ def test_the_command_draws_the_first_slice_and_samples_of_it(tmp_path, monkeypat
         assert sheet.size == (4 * 360, 760)
     assert title == "tile of 24 pixels, --augment paper"
     assert len(tiles) == 4
-    x, label, lines = tiles[0]
+    x, label, lines, _ = tiles[0]
     # Of 30 x 41 pixels, rows 15 ± 12 and columns 20 ± 12, scaled with the whole stack.
     scaled = (images[0, 3:27, 8:32].astype(float) - images.min()) / np.ptp(images)
     np.testing.assert_allclose(x[..., 0], scaled, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(label, labels[0, 3:27, 8:32])
     crossing = np.arange(24) % 3 == 0  # a line every 24 // 8 pixels, one of them at pixel 12
     np.testing.assert_array_equal(lines, crossing[:, None] | crossing)
-    for k, (sample, label, lines) in enumerate(tiles):
+    for k, (sample, label, lines, _) in enumerate(tiles):
         assert sample.shape == (24, 24, 1)
         assert label.shape == lines.shape == (24, 24)
-        for other, _, _ in tiles[:k]:
+        for other, *_ in tiles[:k]:
             assert np.abs(sample - other).max() > 0.1
 
 
@@ -123,7 +125,7 @@ def test_the_grid_follows_the_grey_values(tmp_path, monkeypatch):
         *(tmp_path / "x.tif", tmp_path / "y.tif", "-o", tmp_path / "sheet.png"),
         *("--tile", 48, "--augment", "symmetries"),
     )
-    for x, label, lines in tiles:
+    for x, label, lines, _ in tiles:
         np.testing.assert_array_equal(x[..., 0], lines)
         np.testing.assert_array_equal(label, lines)
 

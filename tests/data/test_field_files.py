@@ -220,6 +220,16 @@ def test_an_imagej_colour_stack(tmp_path):
     np.testing.assert_array_equal(found, colours)
 
 
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("rows", [0, 5])
+def test_an_imagej_stack_copied_by_another_program(tmp_path, n, rows):
+    # tiffcp keeps ImageJ's description but not its layout, in which all pixels follow each other.
+    pages = [Image(pixels, rows=rows) for pixels in stack(n)]
+    pages[0] = pages[0]._replace(tags=imagej(n, slices=n))
+    for order in "<>":
+        assert_slices(image_files.read(write(tmp_path / "a.tif", pages, order)), stack(n))
+
+
 def micro_manager(path, n, channels=1, prolog=0):
     """Write a stack as Micro-Manager 1.4 and 2 do: an index at the start, IJ and OME metadata."""
     summary = json.dumps(

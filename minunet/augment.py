@@ -14,10 +14,12 @@ from minunet.array import Array
 from minunet.augmentation import SETS, sample
 from minunet.cli import Parser, at_least, run
 from minunet.data import image_files
+from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import scale
 from minunet.errors import InputError
 from minunet.image import Sample
 from minunet.report import drawing
+from minunet.runs.options import add_some
 
 SQUARES = 8
 """Number of grid squares along each side of a tile."""
@@ -56,19 +58,25 @@ def parse() -> argparse.Namespace:
     ):
         text = f"{text} (default: {default})"
         add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
+    add_some(parser, "channel", "series", "label_threshold", "ignore")
     return parser.parse_args()
 
 
-def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
+def read(path: Path, labels_path: Path, reading: Reading = DEFAULT) -> tuple[Array, Array]:
     """Read the first image of a file, scaled with its whole stack as in training, and its labels.
+
+    Parameters
+    ----------
+    path, labels_path : Path
+    reading : Reading           which pixels of the image to read
 
     Raises
     ------
     InputError
         If the labels have more than one channel, or differ in size from the image.
     """
-    image = scale(image_files.read(path), "minmax")[0]
-    labels = image_files.read(labels_path)[0]
+    image = scale(image_files.read(path, reading), "minmax")[0]
+    labels = image_files.read(labels_path, Reading(indices=True))[0]
     if labels.shape[2] != 1:
         raise InputError(
             f"{labels_path} has {labels.shape[2]} channels; save the labels as a greyscale image, "
@@ -80,6 +88,12 @@ def read(path: Path, labels_path: Path) -> tuple[Array, Array]:
             f"{labels_path} are {labels.shape[0]} x {labels.shape[1]}; pass labels of the same size"
         )
     return image, labels[..., 0]
+
+
+def interpret(labels: Array, threshold: float | None, ignore: float | None) -> Array:
+    """Return labels (H, W) with 0 where nothing is annotated, and as 0 and 1 given a threshold."""
+    annotated = labels != ignore
+    return (labels if threshold is None else (labels >= threshold).astype(np.uint8)) * annotated
 
 
 def grid(shape: tuple[int, int], middle: tuple[int, int], size: int) -> Array:
@@ -99,16 +113,14 @@ def painted(x: Array, lines: Array) -> Array:
     return grey + lines[..., np.newaxis] * (COLOUR - grey)
 
 
-def draw(path: Path, tiles: Sequence[tuple[Array, Array, Array]], title: str) -> None:
+def draw(path: Path, tiles: Sequence[Sample], title: str) -> None:
     """Draw tiles, each with its labels below it; the first one is the original.
 
     Parameters
     ----------
     path : Path           PNG file to write
-    tiles : sequence of
-        x : (n, n, C)     grey values in [0, 1]
-        labels : (n, n)   classes, or numbered cells
-        lines : (n, n)    grid: 1 on a line, 0 elsewhere
+    tiles : sequence of Sample     x: grey values in [0, 1]; labels: classes, or numbered cells;
+        weight_map: a grid, 1 on its lines and 0 elsewhere
     title : str
     """
     columns = min(len(tiles), COLUMNS)
@@ -117,8 +129,8 @@ def draw(path: Path, tiles: Sequence[tuple[Array, Array, Array]], title: str) ->
     panels = figure.subplots(2 * rows, columns, squeeze=False)
     for ax in panels.flat:
         ax.set_axis_off()
-    values = np.unique(tiles[0][1])
-    for k, (x, labels, lines) in enumerate(tiles):
+    values = np.unique(tiles[0].labels)
+    for k, (x, labels, lines, _) in enumerate(tiles):
         row, column = divmod(k, columns)
         upper, lower = panels[2 * row : 2 * row + 2, column]
         upper.imshow(painted(x, lines))
@@ -135,7 +147,8 @@ def main() -> None:
     """Draw the central tile of an image, and augmented samples of it."""
     args = parse()
     files.check_new_file(args.out, "-o")
-    image, labels = read(args.image, args.labels)
+    image, labels = read(args.image, args.labels, Reading(args.channel, args.series))
+    labels = interpret(labels, args.label_threshold, args.ignore)
     height, width = labels.shape
     middle = height // 2, width // 2
     lines = grid(labels.shape, middle, args.tile)

@@ -5,6 +5,7 @@ traceback. A traceback means a bug in minunet.
 """
 
 import argparse
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -90,6 +91,26 @@ def add_threads(parser: OptionGroup) -> None:
         metavar="N",
         help="number of CPU cores to use (default: all that are available to this process)",
     )
+
+
+def shell(*words: object) -> str:
+    """Join the words of a command line, quoted where the shell of this system needs it.
+
+    Examples
+    --------
+    >>> shell("--out", "my run")
+    "--out 'my run'"
+    """
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline(map(str, words))
+    return shlex.join(map(str, words))
+
+
+def command(module: str, *words: object) -> str:
+    """Return the command line that runs a command with these arguments, to be typed in a shell."""
+    return shell("python", "-m", f"minunet.{module}", *words)
 
 
 def run(main: Callable[[], None], module: str) -> NoReturn:

@@ -2,11 +2,12 @@
 
     python -m minunet.evaluate OUT train-labels.tif        a folder written by `minunet.predict`
     python -m minunet.evaluate probability.tif truth.tif   probabilities of the class cell
-    python -m minunet.evaluate labels.tif truth.tif        numbered cells
+    python -m minunet.evaluate labels.tif truth.tif        numbered cells, or classes
     python -m minunet.evaluate OUT/01_RES 01_GT/SEG        masks of the Cell Tracking Challenge
 
-`metrics.em` scores probabilities, and `metrics.cells` scores numbered cells. The command prints
-every score with its conventions; `scores.json` also lists the scores of each slice and threshold.
+`metrics.em` scores probabilities, `metrics.cells` numbered cells, and `metrics.classes` classes.
+The command prints every score with its conventions; `scores.json` also lists the scores of each
+slice and threshold.
 """
 
 import argparse
@@ -14,15 +15,17 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from minunet import __version__, files
+from minunet.array import Array
 from minunet.cli import Parser, run
-from minunet.data import predictions
+from minunet.data import label_files, prediction_kind, predictions
+from minunet.data.label_files import Meaning
 from minunet.data.predictions import Pair
-from minunet.metrics import cells, em, score
+from minunet.metrics import cells, classes, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
 from minunet.report import drawing, score_pictures
@@ -40,16 +43,18 @@ def parse() -> argparse.Namespace:
         type=Path,
         metavar="PREDICTION",
         help="folder written by predict; or a TIFF stack, image or folder of images: floats are "
-        "probabilities of the class cell, 8-bit images with one value besides 0 are masks of all "
-        "cells, other integers are cell numbers; or a folder 01_RES with mask000.tif …",
+        "probabilities of the class cell, images with one value besides 0 are masks of all cells, "
+        "other integers are cell numbers, classes or probabilities (see --prediction-is); or a "
+        "folder 01_RES with mask000.tif …",
     )
     add(
         "truth",
         type=Path,
         metavar="TRUTH",
         help="stack, image or folder of images: if there is only one value besides 0, such as 255, "
-        "each 4-connected region is a cell, otherwise each number is a cell; or a folder 01_GT/SEG "
-        "with man_seg000.tif …, in which case only the frames that it contains are scored",
+        "each 4-connected region is a cell, otherwise each number is a cell or a class (see "
+        "--labels-are); or a folder 01_GT/SEG with man_seg000.tif …, in which case only the frames "
+        "that it contains are scored",
     )
     add(
         "-o",
@@ -66,55 +71,112 @@ def parse() -> argparse.Namespace:
         "(default: scores.json next to the prediction)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
+    add_meaning(parser)
     return parser.parse_args()
+
+
+def add_meaning(parser: Parser) -> None:
+    """Add the options that say what the values of the truth and of the prediction mean."""
+    add = parser.add_argument_group("meaning of the values").add_argument
+    add(
+        "--labels-are",
+        choices=get_args(label_files.Kind),
+        default="auto",
+        help="meaning of the values of the truth: classes, or numbers of cells; auto: judge by the "
+        "values (default: auto)",
+    )
+    add(
+        "--label-threshold",
+        type=float,
+        metavar="V",
+        help="value of the truth from which on a pixel is cell, such as 128 for masks with soft "
+        "edges (default: none)",
+    )
+    add(
+        "--ignore",
+        type=float,
+        metavar="V",
+        help="value of the truth for pixels that are not annotated, such as 255 or -1; they count "
+        "in no score (default: none)",
+    )
+    add(
+        "--prediction-is",
+        choices=get_args(prediction_kind.Wanted),
+        default="auto",
+        help="meaning of the values of the prediction; auto: judge by the values (default: auto)",
+    )
 
 
 def compute(pair: Pair) -> list[Score]:
     """Compute the scores for this kind of prediction, with a progress bar for the slow ones."""
-    if not pair.thresholds:
-        return cells.scores(pair.truth, pair.prediction)
+    maps, annotated = (pair.truth, pair.prediction), pair.annotated
+    if pair.kind == "cells":
+        return cells.scores(*maps, annotated=annotated)
+    if pair.kind == "classes":
+        names = pair.classes
+        return classes.scores(*maps, len(names), annotated=annotated, names=names)
     with Progress(len(pair.truth) * len(pair.thresholds), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
-        return em.scores(pair.truth, pair.prediction, pair.thresholds, advance=advance)
+        return em.scores(*maps, pair.thresholds, advance=advance, annotated=annotated)
+
+
+def confusion(pair: Pair) -> Array:
+    """Count the pixels by true and predicted class (K, K)."""
+    return classes.confusion(
+        pair.truth, pair.prediction, len(pair.classes), annotated=pair.annotated
+    )
 
 
 def describe(pair: Pair, truth: Path) -> list[str]:
-    """Return two lines that describe the prediction and the truth."""
+    """Return lines that describe the prediction and the truth."""
     sizes = {f"{height} x {width} pixels" for height, width in (one.shape for one in pair.truth)}
     size = sizes.pop() if len(sizes) == 1 else "different sizes"
     slices = f"{len(pair.truth)} slice{'s' * (len(pair.truth) != 1)}"
-    kind = "probability of cell" if pair.thresholds else "numbered cells"
-    count = sum(np.unique(one[one > 0]).size for one in pair.truth)
-    return [
-        f"prediction  {pair.source}: {kind}, {slices} of {size}",
-        f"truth       {truth}: {count} cells",
+    if pair.kind == "classes":
+        contents = f"{len(pair.classes)} classes ({', '.join(pair.classes)})"
+    else:
+        contents = f"{sum(np.unique(one[one > 0]).size for one in pair.truth)} cells"
+    lines = [
+        f"prediction  {pair.source}: {pair.reading}, {slices} of {size}",
+        f"truth       {truth}: {contents}",
     ]
+    if pair.annotated:
+        share = np.mean(np.concatenate([one.ravel() for one in pair.annotated]))
+        lines += [f"annotated   {share:.2%} of the pixels; the others count in no score"]
+    return lines
 
 
 def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
     """Return the contents of `scores.json`."""
-    return {
+    contents: dict[str, Any] = {
         "minunet": __version__,
         "prediction": str(pair.source),
         "truth": str(truth),
-        "kind": "probability" if pair.thresholds else "cells",
+        "kind": pair.kind,
         "thresholds": list(pair.thresholds),
         "slices": pair.names,
         "scores": {one.key: one.to_json() for one in scores},
     }
+    if pair.kind == "classes":
+        # A row for each true class, a column for each predicted class, in the order of `classes`.
+        contents |= {"classes": list(pair.classes), "confusion": confusion(pair).tolist()}
+    return contents
 
 
 def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
-    """Draw the best and the worst slice by V_Rand or SEG."""
-    by = next(one for one in scores if one.key in ("v_rand", "seg"))
+    """Draw the best and the worst slice by V_Rand, SEG or pixel error."""
+    ranking = {"probability": "v_rand", "cells": "seg", "classes": "pixel_error"}[pair.kind]
+    by = next(one for one in scores if one.key == ranking)
     rows, titles = [], []
     for k in score.best_and_worst(by):
-        truth, found = pair.truth[k], pair.prediction[k]
-        rows.append(
-            score_pictures.cells_panels(None, truth, found)
-            if by.threshold is None
-            else score_pictures.em_panels(None, truth, found, by.threshold)
-        )
+        maps = None, pair.truth[k], pair.prediction[k]
+        annotated = pair.annotated[k] if pair.annotated else None
+        if pair.kind == "classes":
+            rows.append(score_pictures.classes_panels(*maps, pair.classes, annotated))
+        elif by.threshold is None:
+            rows.append(score_pictures.cells_panels(*maps, annotated))
+        else:
+            rows.append(score_pictures.em_panels(*maps, by.threshold, annotated))
         titles.append(f"slice {pair.names[k]}: {by.name.split(',')[0]} {by.slices[k]:.3f}")
     return score_pictures.draw(rows, titles)
 
@@ -122,7 +184,8 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
 def main() -> None:
     """Score the prediction given on the command line."""
     args = parse()
-    pair = predictions.read(args.prediction, args.truth)
+    meaning = Meaning(args.labels_are, args.label_threshold, args.ignore)
+    pair = predictions.read(args.prediction, args.truth, meaning, args.prediction_is)
     path = args.scores or pair.source.parent / "scores.json"
     files.check_new_file(path, "--scores")
     if args.out:
@@ -132,6 +195,8 @@ def main() -> None:
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
     path.write_text(written + "\n")
     print("", *score.table(scores), "", sep="\n")
+    if pair.kind == "classes":
+        print(*classes.confusion_table(confusion(pair), pair.classes), "", sep="\n")
     if args.slices:
         print(*score.slices_table(scores, pair.names), "", sep="\n")
     print(f"wrote       {path}")

@@ -28,7 +28,8 @@ class Sample(NamedTuple):
 
     x: Array  # (H, W, C) float32
     labels: Array  # (H, W) integer, 0 … K-1; a tile has labels only for its central pixels
-    weight_map: Array  # (H, W) float32, shaped like `labels`
+    weight_map: Array  # (H, W) float32, shaped like `labels`; 0 where not annotated
+    annotated: Array | None = None  # (H, W) bool, shaped like `labels`; None: every pixel is
 
 
 MOST = 2**20

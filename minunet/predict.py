@@ -13,31 +13,28 @@ results are written tile by tile, and every slice is freed when it is done.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
-from math import prod
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import get_args
 
-from minunet.array import Array
 from minunet.cli import Parser, add_threads, at_least, run
 from minunet.data import ctc
-from minunet.data.image_files import Slices
+from minunet.data.image_files import Reading, Slices, files
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.network import device
-from minunet.prediction import memory, model, tile_choice
+from minunet.prediction import jobs, memory, model, summary
 from minunet.prediction import output_files as outputs
+from minunet.prediction.jobs import Job, Plan
 from minunet.prediction.model import Model
-from minunet.prediction.stack import Labelling, Maps, Task, fill, preview
+from minunet.prediction.stack import Labelling
+from minunet.prediction.survey import survey
 from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
-
-Needs: TypeAlias = Callable[[int, int], float]
-"""Returns the memory that a tile needs, in bytes, given its rows and columns."""
 
 
 def parse() -> argparse.Namespace:
@@ -48,6 +45,7 @@ def parse() -> argparse.Namespace:
     text = "TIFF stack, TIFF or PNG image, or folder of images"
     add("image", type=Path, metavar="IMAGE", help=text)
     add("-o", "--out", type=Path, required=True, help="folder for the results")
+    add_reading(parser)
     add_tiling(parser)
     add_labels(parser)
     add(
@@ -58,6 +56,27 @@ def parse() -> argparse.Namespace:
     )
     add_threads(parser)
     return parser.parse_args()
+
+
+def add_reading(parser: Parser) -> None:
+    """Add the options that choose what to read of the images."""
+    group = parser.add_argument_group("images")
+    add = group.add_mutually_exclusive_group().add_argument
+    add(
+        "--channel",
+        type=at_least(0),
+        metavar="N",
+        help="channel to read, counted from 0 (default: as in training)",
+    )
+    text = "convert colours to grey values (default: as in training)"
+    add("--grey", action="store_const", const="grey", dest="channel", help=text)
+    group.add_argument(
+        "--series",
+        type=at_least(0),
+        metavar="N",
+        help="series of a TIFF file to read, counted from 0 (default: as in training, which is the "
+        "largest unless --series was given)",
+    )
 
 
 def add_tiling(parser: Parser) -> None:
@@ -115,30 +134,31 @@ def add_labels(parser: Parser) -> None:
     )
 
 
-def check_images(path: Path, images: Slices, settings: Settings) -> tuple[int, int, int]:
-    """Check every slice; return the number of slices, their height and their width.
+def reading(args: argparse.Namespace, settings: Settings) -> Reading:
+    """Return which pixels to read: those given by options, or the same as in training."""
+    channel = settings.channel if args.channel is None else args.channel
+    series = settings.series if args.series is None else args.series
+    return Reading(channel, series)
+
+
+def open_images(args: argparse.Namespace, settings: Settings) -> Slices:
+    """Open the images, which get the channels of the training images.
 
     Raises
     ------
     InputError
-        If a slice cannot be read, differs in size from the others, or does not have the channels of
-        the training images.
+        If no image can be read, or if the model needs colours and none of the images has any.
     """
-    shapes = {image.shape for image in images}
-    for *_, channels in sorted(shapes):
-        if channels != settings.in_channels:
-            raise InputError(
-                f"{path} contains {channels}-channel images, but the model was trained on "
-                f"{settings.in_channels}-channel images; convert them, or use another model"
-            )
-    if len(shapes) > 1:
-        (h, w, _), (other_h, other_w, _) = sorted(shapes)[:2]
+    images = Slices(args.image, reading(args, settings), keep_going=True)
+    images.channels = settings.in_channels
+    if settings.in_channels > 1 and not any(page.colour for page in images.pages):
         raise InputError(
-            f"{path} contains images of several sizes, such as {h} x {w} and {other_h} x {other_w} "
-            "pixels; segment the images of each size separately"
+            f"{args.image} contains 1-channel images, but the model was trained on "
+            f"{settings.in_channels}-channel images; convert them to colour without --channel and "
+            "--grey, or use another model"
         )
-    height, width, _ = shapes.pop()
-    return len(images), height, width
+    jobs.leave_out_mixed(images)
+    return images
 
 
 def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
@@ -150,79 +170,52 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     return Labelling(settings.label_values, cells, args.threshold, smallest)
 
 
-def prepare(args: argparse.Namespace, model: Model, images: Slices) -> tuple[Task, Needs]:
-    """Prepare the task, and a function that estimates the memory that a tile needs.
+def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
+    """Check the options, read all images once, and prepare what to do with them.
 
     Raises
     ------
     InputError
         If the options do not fit the model or the images.
     """
-    arch, paper_step = model.architecture, args.step == "paper"
     labels = labelling(args, model.settings)
-    shape = check_images(args.image, images, model.settings)
-    held = 0 if images.mapped else images[0].nbytes
-    labelled = prod(shape[1:]) if labels.cells else 0
-    needs = partial(memory.of_prediction, arch, held=held, labelled=labelled)
-    tile = args.tile or model.settings.tile
-    if args.memory is not None:
-        tile = tile_choice.best(arch, shape[1:], args.memory, needs, paper_step)
-    tiling = Tiling(tile, paper_step, args.average)
-    tiling.check(arch.depth)
-    return Task(model, shape, tiling, labels), needs
+    tiling = Tiling(args.tile or model.settings.tile, args.step == "paper", args.average)
+    plan = Plan(model, labels, None, tiling, args.memory)
+    jobs.prepare(images, plan)  # refuses options before the images are read
+    return jobs.prepare(images, plan._replace(scale=survey(images, model.settings.scaling)))
 
 
-def frames(args: argparse.Namespace, cells: bool) -> list[str]:
+def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
     """List the frame numbers of a Cell Tracking Challenge sequence; return [] for other images."""
-    if not (cells and ctc.is_sequence(args.image)):
+    images = tasks[0].images
+    if not (tasks[0].task.labelling.cells and ctc.is_sequence(args.image)):
         return []
-    ctc.check_out(args.out, args.image.resolve().name)
-    return ctc.numbers(args.image)
-
-
-def plan(task: Task, needs: Needs) -> list[str]:
-    """Return the lines to print about the tiles, their computation and their memory."""
-    arch, size = task.model.architecture, task.shape[1:]
-    down, across = task.tiling.cover(size, arch.depth)
-    computed = tile_choice.computation(arch, size, task.tiling)
-    times = computed / (prod(size) * tile_choice.endless(arch))
-    labelled = memory.format_bytes(memory.LABELLING * prod(size))
-    finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
-    return [
-        f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
-        f"{task.tiles} per slice; the margins multiply the computation by {times:.2f}",
-        f"memory    about {memory.format_bytes(needs(down.tile, across.tile))}{finding}, "
-        "not counting memory-mapped files",
-    ]
-
-
-def space(task: Task, files: Sequence[outputs.Layout], masks: bool) -> int:
-    """Return the bytes needed on disk for averaging and for the results except the preview."""
-    slices, height, width = task.shape
-    size = sum(file.size for file in files)
-    size += 2 * slices * height * width if masks else 0
-    averaged = task.tiling.average != "none"
-    return size + (4 * height * width * task.model.architecture.classes if averaged else 0)
-
-
-def write(folder: Path, images: Slices, task: Task, files: Sequence[outputs.Layout]) -> Array:
-    """Write the results of a prediction into a folder; return the labels (Z, H, W)."""
-    slices, height, width = task.shape
-    p, labels = (outputs.create(folder, file) for file in files)
-    maps = Maps(p.reshape(slices, -1, height, width), labels.reshape(task.shape))
-    total = None
-    if task.tiling.average != "none":
-        bias = task.model.params["out.b"]
-        total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
-    with Progress(slices * task.tiles, "tile") as progress:
-        fill(
-            *(task, images, maps, total),
-            advance=lambda: progress.advance(f"slice {progress.done // task.tiles}"),
+    if len(tasks) > 1:
+        raise InputError(
+            f"the frames of {args.image} differ in size, but those of a sequence must not; to "
+            "segment them as single images, copy them to a folder that is not named with two digits"
         )
-    preview(folder / "preview.png", images, maps, task.labelling.cells)
-    p.flush()
-    labels.flush()
-    return maps.labels
+    ctc.check_out(args.out, args.image.resolve().name)
+    every = zip(files(args.image), ctc.numbers(args.image), strict=True)
+    digits = [number for file, number in every if file not in images.broken]
+    return digits if len(digits) == len(images) else []  # frames of several slices have no masks
+
+
+def write(args: argparse.Namespace, tasks: Sequence[Job], digits: Sequence[str]) -> list[str]:
+    """Write all results; return lines that say what was written."""
+    sequence = args.image.resolve().name
+    tiles = sum(job.task.shape[0] * job.task.tiles for job in tasks)
+    with outputs.unfinished(args.out) as folder, Progress(tiles, "tile") as progress:
+        for job in tasks:
+            labels = jobs.write(job, folder, progress)
+        if digits:
+            ctc.write(folder, sequence, list(labels), digits)
+    written = ", ".join(str(args.out / name) for name in outputs.OUTPUTS)
+    if len(tasks) > 1:
+        written = ", ".join(str(args.out / Path(name).stem) for name in outputs.OUTPUTS)
+        written += f": {len(tasks)} files in each"
+    masks = [f"          {args.out / sequence}_RES: {len(digits)} masks"] if digits else []
+    return [f"wrote     {written}", *masks]
 
 
 def main() -> None:
@@ -233,25 +226,21 @@ def main() -> None:
     outputs.check_out(args.out)
     where, reason = device.choose(args.device)
     trained = model.of_checkpoint(checkpoint.load(args.model), where)
-    images = Slices(args.image)
-    task, needs = prepare(args, trained, images)
-    cells, arch = task.labelling.cells, trained.architecture
-    digits, sequence = frames(args, cells), args.image.resolve().name
-    slices, height, width = task.shape
-    files = outputs.layouts(task.shape, arch.classes, cells)
-    outputs.check_space(args.out, space(task, files, bool(digits)))
-    stack = "1 slice" if slices == 1 else f"{slices} slices"
-    print(f"image     {args.image}: {stack} of {height} x {width} pixels")
-    print(f"model     {args.model}, step {trained.step}, {arch.parameters():,} parameters")
+    images = open_images(args, trained.settings)
+    tasks = prepare(args, trained, images)
+    if len(tasks) > 1:
+        outputs.check_folders(args.out, [job.name for job in tasks])
+    digits = frames(args, tasks)
+    outputs.check_space(args.out, jobs.space(tasks, bool(digits)))
+    print(*summary.images(args.image, reading(args, trained.settings), tasks), sep="\n")
+    parameters = f"{trained.architecture.parameters():,} parameters"
+    print(f"model     {args.model}, step {trained.step}, {parameters}")
     print(f"device    {reason}")
-    print("\n".join(plan(task, needs)), flush=True)
-    with outputs.unfinished(args.out) as folder:
-        labels = write(folder, images, task, files)
-        if digits:
-            ctc.write(folder, sequence, list(labels), digits)
-    print(f"wrote     {', '.join(str(args.out / name) for name in outputs.OUTPUTS)}")
-    if digits:
-        print(f"          {args.out / sequence}_RES: {len(digits)} masks")
+    print(*summary.tiles(tasks), sep="\n", flush=True)
+    print(*write(args, tasks, digits), sep="\n")
+    if images.broken:
+        print("left out:", *images.broken.values(), sep="\n", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,19 @@
 The algorithm is in `minunet.training`, the settings are in `minunet.runs.settings`.
 """
 
-import shlex
 import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from minunet import runs, training
 from minunet.array import Array
-from minunet.cli import Parser, add_threads, run
-from minunet.data import ctc, dataset, pairs, targets
+from minunet.cli import Parser, add_threads, command, run
+from minunet.data import dataset, targets
 from minunet.data.dataset import Dataset
+from minunet.data.label_files import Meaning
+from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.metrics.score import Score, number
@@ -26,7 +27,7 @@ from minunet.network import Network, device
 from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
 from minunet.report import figure3
-from minunet.runs import checkpoint
+from minunet.runs import checkpoint, places
 from minunet.runs.options import add_options, chosen_defaults, command_line, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import results
@@ -36,9 +37,9 @@ from minunet.training.results import Run
 from minunet.training.validation import Validation
 
 
-def new_run(given: dict[str, Any], out: Path | None) -> Run:
+def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -> Run:
     """Prepare a new run with the given settings."""
-    settings = from_options(**given)
+    settings = from_options(**places.of_new_run(given, data_folder))
     aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
     data = load(settings)
@@ -47,6 +48,7 @@ def new_run(given: dict[str, Any], out: Path | None) -> Run:
         score=ranking(settings, data),
         in_channels=data.images[0].shape[2],
         label_values=data.label_values,
+        label_colours=data.label_colours,
         cells=data.numbered,
         fingerprint=data.fingerprint,
     )
@@ -54,22 +56,21 @@ def new_run(given: dict[str, Any], out: Path | None) -> Run:
     runs.write_settings(folder, settings.to_json())
     if data.cells is not None:
         k = data.training[0]
-        figure3.figure3(
-            folder / "weight_map.png", data.images[k], data.cells[k], data.weight_maps[k]
-        )
+        shown = data.images[k], data.cells[k], data.weight_maps[k]
+        figure3.figure3(folder / "weight_map.png", *shown, data.names[k])
     return Run(folder, settings, data, training.start(settings, where), reason)
 
 
-def resumed_run(given: dict[str, Any], folder: Path) -> Run:
-    """Prepare to resume the run in a folder."""
-    fixed = sorted(set(given) - set(CHANGEABLE))
+def resumed_run(given: dict[str, Any], data_folder: Path | None, folder: Path) -> Run:
+    """Prepare to resume the run in a folder, whose data may have moved."""
+    fixed = sorted(set(given) - {*CHANGEABLE, *places.PLACES})
     if fixed:
         raise InputError(
             f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; "
             f"{', '.join(flag(name) for name in CHANGEABLE)} can"
         )
-    state, settings, reason = training.restore(folder / "last.npz", given.get("device"))
-    settings = replace(settings, **given)
+    state, stored, reason = training.restore(folder / "last.npz", given.get("device"))
+    settings = replace(stored, **places.of_resumed_run(given, data_folder, stored))
     if settings.steps <= state.step:
         raise InputError(
             f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
@@ -77,7 +78,7 @@ def resumed_run(given: dict[str, Any], folder: Path) -> Run:
         )
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
-        raise InputError(f"the data of {folder} have changed; start a new run, without --resume")
+        raise InputError(places.differ(settings, stored, folder))
     runs.rewind(folder, state.step)
     runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason)
@@ -86,7 +87,13 @@ def resumed_run(given: dict[str, Any], folder: Path) -> Run:
 def load(settings: Settings) -> Dataset:
     """Load the data named in the settings."""
     return dataset.load(
-        dataset.Source(settings.images, settings.labels, settings.labels_are, settings.truth),
+        dataset.Source(
+            settings.images,
+            settings.labels,
+            Meaning(settings.labels_are, settings.label_threshold, settings.ignore),
+            settings.truth,
+            Reading(settings.channel, settings.series),
+        ),
         settings.validation,
         settings.scaling,
         targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
@@ -110,12 +117,8 @@ def source(settings: Settings) -> str:
     if settings.images is None:
         return "synthetic"
     path = Path(settings.images)
-    return path.parent.name if settings.labels else path.name
-
-
-def find(folder: Path) -> tuple[Path, ...]:
-    """Find the images and labels in a folder; return a Cell Tracking Challenge folder itself."""
-    return (folder,) if ctc.find(folder) else pairs.find(folder)
+    folder = path.parent if settings.labels else path
+    return (folder.parent if folder.name == "train" else folder).name
 
 
 def make_parser(arguments: list[str]) -> Parser:
@@ -127,7 +130,8 @@ def make_parser(arguments: list[str]) -> Parser:
         type=Path,
         metavar="FOLDER",
         help="folder with train-volume.tif and train-labels.tif; or with images/ and labels/ (or "
-        "masks/); or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/) (default: synthetic EM)",
+        "masks/), or these in train/; or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/). If it contains "
+        "val/ in the same layout, that is held out (default: synthetic EM)",
     )
     groups["run"].add_argument(
         "--out",
@@ -141,14 +145,23 @@ def make_parser(arguments: list[str]) -> Parser:
         metavar="RUN",
         help="folder of a run to resume exactly where it stopped; only "
         + ", ".join(flag(name) for name in CHANGEABLE)
-        + " may change",
+        + " may change, and --data if the data have moved",
     )
     add_threads(groups["run"])
     return parser
 
 
-def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Parse the command line; return the given settings, --out and --resume.
+class Arguments(NamedTuple):
+    """The parsed command line."""
+
+    given: dict[str, Any]  # settings
+    data: Path | None
+    out: Path | None
+    resume: Path | None
+
+
+def parse(arguments: list[str]) -> Arguments:
+    """Parse the command line.
 
     --threads is not a setting of the run; it takes effect at once.
     """
@@ -157,36 +170,30 @@ def parse(arguments: list[str]) -> tuple[dict[str, Any], Path | None, Path | Non
     data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if wanted:
         threads.use(wanted)
-    if resume and (data or out):
-        raise InputError(
-            "--resume uses the folder and the data of its run; leave out --data and --out"
-        )
+    if resume and out:
+        raise InputError("--resume uses the folder of its run; leave out --out")
     if data and ("images" in given or "labels" in given):
         raise InputError("--data replaces --images and --labels; pass one or the other")
-    if data:
-        given |= dict(zip(("images", "labels"), find(data), strict=False))
-    for name in ("images", "labels"):
-        if name in given:  # absolute, so that the run can be resumed from any folder
-            given[name] = str(Path(given[name]).resolve())
-    return given, out, resume
+    return Arguments(given, data, out, resume)
 
 
 def main() -> None:
     """Prepare a run, print its plan, and train."""
-    given, out, resume = parse(sys.argv[1:])
-    this = resumed_run(given, resume) if resume else new_run(given, out)
-    again = f"python -m minunet.train --resume {this.folder}"
+    given, data, out, resume = parse(sys.argv[1:])
+    this = resumed_run(given, data, resume) if resume else new_run(given, data, out)
     try:
         print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
         print(f"run       {this.folder}\n", flush=True)
         training.train(*this[:4], partial(draw, this))
     except training.DivergedError as error:
-        rate = this.settings.learning_rate
+        rate = f"{this.settings.learning_rate / 3:.2g}"
+        again = command("train", "--resume", this.folder, "--learning-rate", rate)
         sys.exit(
             f"the energy of step {this.state.step + 1} is not finite: {error}; last.npz is intact. "
-            f"Try a lower rate: {again} --learning-rate {rate / 3:.2g}"
+            f"Try a lower rate: {again}"
         )
     if this.state.step < this.settings.steps:
+        again = command("train", "--resume", this.folder)
         print(f"stopped after step {this.state.step}; everything is saved. To continue: {again}")
         sys.exit(130)
     print(summary(this, finish(this)))
@@ -210,14 +217,12 @@ def finish(this: Run) -> list[Score]:
 def commands(this: Run) -> list[tuple[str, str]]:
     """List the commands that train, segment and score as this run did, each with its purpose."""
     settings = this.settings
+    average = () if settings.average == "none" else ("--average", settings.average)
+    best = this.folder / "best.npz"
     return [
-        ("train", f"python -m minunet.train {shlex.join(command_line(settings))}".rstrip()),
-        (
-            "segment another image",
-            f"python -m minunet.predict {this.folder / 'best.npz'} IMAGE.tif -o OUT"
-            + ("" if settings.average == "none" else f" --average {settings.average}"),
-        ),
-        ("score it", "python -m minunet.evaluate OUT TRUTH.tif -o SCORES.png"),
+        ("train", command("train", *command_line(settings))),
+        ("segment another image", command("predict", best, "IMAGE.tif", "-o", "OUT", *average)),
+        ("score it", command("evaluate", "OUT", "TRUTH.tif", "-o", "SCORES.png")),
     ]
 
 

@@ -185,3 +185,33 @@ def test_an_existing_sheet_is_refused(tmp_path):
     refused(call("augment", images, labels))
     refused(call("augment", images, labels, "-o", tmp_path / "no folder" / "new.png"))
     assert not (tmp_path / "new.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ((), [[0, 1, 127], [128, 200, 255]]),
+        (("--label-threshold", 128), [[0, 0, 0], [1, 1, 1]]),
+        (("--ignore", 255), [[0, 1, 127], [128, 200, 0]]),
+        (("--label-threshold", 1, "--ignore", 200), [[0, 1, 1], [1, 0, 1]]),
+    ],
+)
+def test_labels_are_read_as_in_training(tmp_path, monkeypatch, options, wanted):
+    blocks = np.kron([[0, 1, 127], [128, 200, 255]], np.ones((10, 10))).astype(np.uint8)
+    for name in ("x.png", "y.png"):
+        Image.fromarray(blocks).save(tmp_path / name)
+    paths = tmp_path / "x.png", tmp_path / "y.png", "-o", tmp_path / "sheet.png"
+    tiles, _ = drawn(monkeypatch, *paths, "--tile", 20, "--augment", "none", *options)
+    # Columns 5 … 24 of 30, 10 rows a block.
+    np.testing.assert_array_equal(tiles[0][1][::10, [0, 10, 19]], wanted)
+
+
+@pytest.mark.parametrize(("options", "band"), [(("--channel", 1), 1), (("--channel", "2"), 2)])
+def test_one_channel_of_a_colour_image(tmp_path, monkeypatch, options, band):
+    colours = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    Image.fromarray(colours).save(tmp_path / "x.png")
+    Image.fromarray(colours[..., 0] % 2).save(tmp_path / "y.png")
+    paths = tmp_path / "x.png", tmp_path / "y.png", "-o", tmp_path / "sheet.png"
+    tiles, _ = drawn(monkeypatch, *paths, "--tile", 24, *options)
+    one = colours[..., band].astype(float)
+    np.testing.assert_allclose(tiles[0][0][..., 0], (one - one.min()) / np.ptp(one), atol=1e-6)

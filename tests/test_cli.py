@@ -1,6 +1,8 @@
 """Commands share their argument types, help format and exit codes."""
 
 import argparse
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,26 @@ def test_help_is_as_wide_as_the_terminal_up_to_100_characters(monkeypatch, colum
 def test_a_parser_is_described_by_the_table_of_commands():
     assert cli.Parser("predict").description == cli.COMMANDS["predict"]
     assert cli.Parser("predict", "Something else.").description == "Something else."
+
+
+@pytest.mark.parametrize(
+    ("system", "typed"),
+    [
+        ("linux", "python -m minunet.train --resume '/my runs/it'\"'\"'s' --data a"),
+        ("darwin", "python -m minunet.train --resume '/my runs/it'\"'\"'s' --data a"),
+        ("win32", 'python -m minunet.train --resume "/my runs/it\'s" --data a'),
+    ],
+)
+def test_a_printed_command_is_quoted_for_the_shell_of_the_system(monkeypatch, system, typed):
+    monkeypatch.setattr(cli.sys, "platform", system)
+    made = cli.command("train", "--resume", Path("/my runs/it's"), "--data", "a")
+    monkeypatch.undo()
+    assert made == typed
+
+
+def test_a_quoted_command_is_parsed_as_it_was():
+    words = ["a b", "it's", '"', "*", "$x", "", "ü"]
+    assert shlex.split(cli.shell(*words)) == words
 
 
 def end_of(main, capsys):

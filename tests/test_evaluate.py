@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from minunet import __version__, evaluate
 from minunet.data import ctc
-from minunet.metrics import cells, em
+from minunet.data.label_files import Meaning
+from minunet.metrics import cells, classes, em
 from minunet.report import score_pictures
 
 
@@ -33,6 +34,31 @@ def write(path, stack):
 
 def numbered(truth):
     return [ndimage.label(one)[0] for one in truth]
+
+
+def draw_classes(slices=3, shape=(20, 31)):
+    """Draw bands of three classes, and an answer in which more pixels are wrong in each slice."""
+    rows = np.arange(shape[0])[:, np.newaxis] * np.ones(shape[1], int) // 3 % 4
+    truth = np.array(slices * [np.minimum(rows, 2)], np.uint8)
+    predicted = truth.copy()
+    for k in range(slices):
+        predicted[k, :, : 2 * k + 1] = (truth[k, :, : 2 * k + 1] + 1) % 3
+    return truth, predicted
+
+
+def write_classes(folder, truth, predicted, values=(0, 1, 2)):
+    """Write results as predict does for three classes; return their folder and the truth."""
+    values = np.array(values, np.uint8)
+    p = np.moveaxis(np.eye(3, dtype=np.float32)[predicted], -1, 1)
+    out = folder / "out"
+    out.mkdir(parents=True)
+    for path, pixels, axes in (
+        (out / "probability.tif", p, "ZCYX"),
+        (out / "labels.tif", values[predicted], "ZYX"),
+        (folder / "truth.tif", values[truth], "ZYX"),
+    ):
+        tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": axes})
+    return out, folder / "truth.tif"
 
 
 def run(*arguments):
@@ -101,7 +127,8 @@ def test_numbered_cells(tmp_path):
     p = [np.where(one > 4, 0, one) for one in truth]
     truth[1][:] = 0  # a slice without a cell
     prediction = write(tmp_path / "labels.tif", np.array(p, np.uint16))
-    printed = run(prediction, write(tmp_path / "t.tif", np.array(truth, np.uint16)), "--slices")
+    written = write(tmp_path / "t.tif", np.array(truth, np.uint16))
+    printed = run(prediction, written, "--slices", "--labels-are", "cells")
     scores = cells.scores(truth, p)
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["kind"] == "cells"
@@ -111,6 +138,81 @@ def test_numbered_cells(tmp_path):
     assert written["scores"]["seg"]["slices"][1] is None
     assert "numbered cells, 2 slices" in printed
     assert f"cells in the truth {truth[0].max()} " in " ".join(printed.split())
+
+
+def test_classes(tmp_path):
+    truth, predicted = draw_classes()
+    out, path = write_classes(tmp_path, truth, predicted, (0, 100, 200))
+    printed = run(out, path, "--slices", "-o", tmp_path / "picture.png")
+    assert f"{out / 'labels.tif'}: 3 classes, 3 slices of 20 x 31 pixels\n" in printed
+    assert f"{path}: 3 classes (0, 100, 200)\n" in printed
+    names = ["0", "100", "200"]
+    scores = classes.scores(truth, predicted, 3, names=names)
+    written = json.loads((out / "scores.json").read_text())
+    assert (written["kind"], written["classes"]) == ("classes", names)
+    assert written["scores"] == as_json(scores)
+    # Columns of 1, 3 and 5 of 31 pixels are wrong, each by one class.
+    rows = [np.count_nonzero(truth[0][:, 0] == k) for k in range(3)]
+    right, wrong = 93 - 9, 9
+    matrix = [
+        [n * right * (j == k) + n * wrong * (j == (k + 1) % 3) for j in range(3)]
+        for k, n in enumerate(rows)
+    ]
+    assert written["confusion"] == matrix
+    lines = [line.split() for line in printed.splitlines()]
+    for k, name in enumerate(names):
+        row = [f"{100 * n / sum(matrix[k]):.2f}" for n in matrix[k]]
+        assert [name, *row, str(sum(matrix[k]))] in lines
+    assert "Dice of class 100" in printed
+    assert ["IoU", "of", "class", "200"] in [line[:4] for line in lines]
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.format == "PNG"
+
+
+def test_pixels_that_are_not_annotated_count_nowhere(tmp_path):
+    truth, p = draw_stack()
+    masks = 254 * truth
+    masks[:, :7] = 255
+    write(tmp_path / "t.tif", masks)
+    write(tmp_path / "p.tif", p)
+    printed = run(tmp_path / "p.tif", tmp_path / "t.tif", "--ignore", "255")
+    assert "annotated   65.00% of the pixels; the others count in no score\n" in printed
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["scores"] == as_json(em.scores(numbered(truth[:, 7:]), p[:, 7:]))
+
+
+def test_a_mask_with_soft_edges(tmp_path):
+    y, x = np.mgrid[:40, :50]
+    coverage = np.clip(12.5 - np.hypot(y - 20.3, x - 24.6), 0, 1).astype(np.float32)
+    write(tmp_path / "p.tif", coverage)
+    Image.fromarray(np.rint(255 * coverage).astype(np.uint8)).save(tmp_path / "t.png")
+    paths = tmp_path / "p.tif", tmp_path / "t.png"
+    assert "pass --label-threshold 128" in refuse(tmp_path, *paths)
+    printed = run(*paths, "--label-threshold", "128")
+    assert "t.png: 1 cells\n" in printed
+    assert "V_Rand, thinned 1.0000" in " ".join(printed.split())
+
+
+def test_8_bit_probabilities_are_read_as_such_and_the_output_says_so(tmp_path):
+    truth, p = draw_stack()
+    grey = np.rint(255 * p).astype(np.uint8)
+    grey[0, 0, 0] = 255
+    write(tmp_path / "t.tif", truth)
+    printed = run(write(tmp_path / "p.tif", grey), tmp_path / "t.tif")
+    assert f"{tmp_path / 'p.tif'}: probability of cell (value / 255), 3 slices" in printed
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["kind"] == "probability"
+    assert written["scores"] == as_json(em.scores(numbered(truth), grey / 255))
+
+
+def test_slices_have_the_names_of_their_files(tmp_path):
+    truth, p = draw_stack()
+    for name, one in zip(("img1", "img2", "img10"), truth, strict=True):
+        write(tmp_path / "t" / f"{name}.tif", one)
+    printed = run(write(tmp_path / "p.tif", p), tmp_path / "t", "--slices")
+    names = json.loads((tmp_path / "scores.json").read_text())["slices"]
+    assert names == ["img1", "img2", "img10"]
+    assert [line.split()[0] for line in printed.splitlines() if line.startswith("img")] == names
 
 
 def test_images_of_several_sizes(tmp_path):
@@ -124,7 +226,8 @@ def test_images_of_several_sizes(tmp_path):
     for kind in ("p", "cells"):
         picture = tmp_path / f"{kind}.png"
         scores = tmp_path / f"{kind}.json"
-        printed = run(tmp_path / kind, tmp_path / "t", "--scores", scores, "-o", picture)
+        as_cells = ("--prediction-is", "cells") if kind == "cells" else ()
+        printed = run(tmp_path / kind, tmp_path / "t", "--scores", scores, "-o", picture, *as_cells)
         assert "2 slices of different sizes" in printed
         assert json.loads(scores.read_text())["slices"] == ["0", "1"]
         with Image.open(picture) as image:
@@ -155,7 +258,8 @@ def test_the_picture_shows_the_best_and_the_worst_slice(tmp_path, monkeypatch, k
     )
     write(tmp_path / "p.tif", prediction)
     write(tmp_path / "t.tif", truth)
-    printed = run(tmp_path / "p.tif", tmp_path / "t.tif", "-o", tmp_path / "picture.png")
+    option = ("--prediction-is", kind)
+    printed = run(tmp_path / "p.tif", tmp_path / "t.tif", "-o", tmp_path / "picture.png", *option)
     assert printed.endswith(f"            {tmp_path / 'picture.png'}\n")
     with Image.open(tmp_path / "picture.png") as image:
         assert image.format == "PNG"
@@ -177,7 +281,8 @@ def test_the_picture_shows_the_best_and_the_worst_slice(tmp_path, monkeypatch, k
 def test_slices_without_a_cell_are_not_drawn(tmp_path):
     truth = np.zeros((3, 6, 7), np.uint16)
     truth[1, 2:4, 2:4], truth[1, 0, :] = 3, 2
-    pair = evaluate.predictions.read(*2 * [write(tmp_path / "t.tif", truth)])
+    path = write(tmp_path / "t.tif", truth)
+    pair = evaluate.predictions.read(path, path, Meaning("cells"))
     figure = evaluate.picture(pair, cells.scores(pair.truth, pair.prediction))
     assert [ax.get_ylabel() for ax in figure.axes if ax.get_title() == "truth"] == [
         "slice 1: SEG 1.000"
@@ -231,13 +336,10 @@ def test_unsuitable_files_are_refused(out):
     assert "slice 0 of" in refuse(out, out / "small.tif", truth)
     write(out / "probability.tif", draw_stack()[1] * 3)
     assert "a probability must be from 0 to 1" in refuse(out, out, truth)
-    # With more than two classes, there is a probability of each class.
-    tifffile.imwrite(
-        out / "probability.tif",
-        np.zeros((3, 4, 20, 31), np.float32),
-        imagej=True,
-        metadata={"axes": "ZCYX"},
-    )
-    assert "has the axes ZCYX" in refuse(out, out, truth)
+    write_classes(out.parent / "classes", *draw_classes())
+    classes_ = out.parent / "classes" / "out"
+    message = refuse(classes_, classes_ / "probability.tif", out.parent / "classes" / "truth.tif")
+    assert "pass the labels.tif of that prediction" in message
+    assert "save both with the same values" in refuse(classes_, classes_, truth)
     assert "--help" in refuse(out, out)
     assert "--help" in refuse(out, out, truth, "--threshold", "0.5")

@@ -1,6 +1,5 @@
 """`python -m minunet.predict` writes the probabilities of `averaging`, or refuses its input."""
 
-import argparse
 import os
 import shutil
 import tracemalloc
@@ -12,13 +11,13 @@ import tifffile
 from commands import call, finish, refused, start
 from PIL import Image
 
-from minunet import predict
 from minunet.data.image_files import Slices
 from minunet.fast import threads
 from minunet.network import Network, initialization
-from minunet.prediction import averaging, instances, memory, stack
+from minunet.prediction import averaging, instances, jobs, memory, stack
 from minunet.prediction.averaging import probabilities
 from minunet.prediction.model import Model
+from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
 from minunet.report import run_pictures
 from minunet.runs import checkpoint
@@ -278,6 +277,320 @@ def test_a_sequence_of_the_cell_tracking_challenge(tmp_path):
         np.testing.assert_array_equal(mask, expected_cells)
 
 
+# What the file says about its pixels and slices
+
+
+def metadata(path):
+    """Return the axes, what ImageJ reads, and the two resolution tags."""
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages[0].tags
+        resolution = tags["XResolution"].value, tags["YResolution"].value
+        return tiff.series[0].axes, tiff.imagej_metadata, resolution
+
+
+@pytest.mark.parametrize("name", ["probability", "labels"])
+def test_the_calibration_of_imagej_is_kept(tmp_path, name):
+    write_model(tmp_path / "m.npz")
+    labels = ["dish 1", "dish 2", "dish 3"]
+    given = {"axes": "TYX", "unit": "um", "finterval": 2.0, "Labels": labels}
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        draw((3, 20, 31)),
+        imagej=True,
+        resolution=(250.0, 200.0),
+        metadata=given,
+    )
+    predicted(tmp_path, tmp_path / "a.tif")
+    axes, found, resolution = metadata(tmp_path / "out" / f"{name}.tif")
+    assert axes == "TYX"
+    assert {key: found[key] for key in ("unit", "finterval", "Labels", "frames")} == {
+        "unit": "um",
+        "finterval": 2.0,
+        "Labels": labels,
+        "frames": 3,
+    }
+    assert resolution == ((250, 1), (200, 1))
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0, 100, 200)])
+def test_the_axes_of_an_ome_tiff_are_kept(tmp_path, values):
+    config, params = write_model(tmp_path / "m.npz", values=values)
+    stack = draw((2, 3, 20, 31))
+    given = {"axes": "TZYX", "PhysicalSizeX": 4.0, "PhysicalSizeXUnit": "nm"}
+    given |= {"PhysicalSizeY": 4.0, "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 50.0}
+    given |= {"PhysicalSizeZUnit": "nm", "TimeIncrement": 500.0, "TimeIncrementUnit": "ms"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=given, photometric="minisblack")
+    probability, labels = predicted(tmp_path, tmp_path / "a.ome.tif")
+    p = expected(stack.reshape(6, 20, 31), config, params)
+    classes = p[..., 1:] if len(values) == 2 else p
+    of_stack = classes.transpose(0, 3, 1, 2).reshape(2, 3, -1, 20, 31)
+    np.testing.assert_array_equal(probability, of_stack[:, :, 0] if len(values) == 2 else of_stack)
+    np.testing.assert_array_equal(labels, np.array(values)[p.argmax(axis=-1)].reshape(stack.shape))
+    for name, axes in (
+        ("probability", "TZYX" if len(values) == 2 else "TZCYX"),
+        ("labels", "TZYX"),
+    ):
+        kept, found, resolution = metadata(tmp_path / "out" / f"{name}.tif")
+        assert kept == axes
+        assert (found["unit"], found["spacing"], found["finterval"]) == ("nm", 50.0, 0.5)
+        assert resolution == ((1, 4), (1, 4))
+
+
+def test_without_metadata_the_results_have_none(tmp_path):
+    write_model(tmp_path / "m.npz")
+    tifffile.imwrite(tmp_path / "a.tif", draw((3, 20, 31)), photometric="minisblack")
+    predicted(tmp_path, tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", draw((3, 20, 31)), imagej=True, metadata={"axes": "ZYX"})
+    with (
+        tifffile.TiffFile(tmp_path / "out" / "labels.tif") as found,
+        tifffile.TiffFile(tmp_path / "b.tif") as bare,
+    ):
+        assert found.pages[0].description == bare.pages[0].description
+        assert {tag.code for tag in found.pages[0].tags} == {tag.code for tag in bare.pages[0].tags}
+
+
+def test_classes_have_colours_in_imagej_and_are_values_elsewhere(tmp_path):
+    config, params = write_model(tmp_path / "m.npz", values=(0, 100, 200))
+    page = draw((20, 31))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    _, labels = predicted(tmp_path, tmp_path / "a.png")
+    p = expected(page[np.newaxis], config, params)[0]
+    np.testing.assert_array_equal(labels, 100 * p.argmax(axis=-1))
+    with Image.open(tmp_path / "out" / "labels.tif") as image:
+        assert image.mode == "L"  # not a palette
+        colours = np.array(image.tag_v2[320]).reshape(3, 256)
+        np.testing.assert_array_equal(np.array(image), labels)
+    np.testing.assert_array_equal(colours[:, 100] // 257, [31, 119, 180])
+    np.testing.assert_array_equal(colours[:, 200] // 257, [255, 127, 14])
+    assert not np.delete(colours, [100, 200], axis=1).any()
+    with Image.open(tmp_path / "out" / "probability.tif") as image:
+        assert 320 not in image.tag_v2
+
+
+# Channels
+
+
+def test_a_channel_or_the_grey_value_of_colours(tmp_path):
+    config, params = write_model(tmp_path / "m.npz")
+    page = draw((20, 31, 3))
+    Image.fromarray(page).save(tmp_path / "a.png")
+    grey = np.array(Image.fromarray(page).convert("L"))
+    for options, read in ((("--channel", 2), page[..., 2]), (("--grey",), grey)):
+        probability, _ = predicted(tmp_path, tmp_path / "a.png", *options)
+        p = expected(read[np.newaxis], config, params)[0, ..., 1]
+        # Pillow rounds grey values in another way.
+        np.testing.assert_allclose(probability, p, atol=0.01 if options == ("--grey",) else 0)
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_the_channel_is_that_of_training_unless_another_is_given(tmp_path):
+    config, params = write_model(tmp_path / "m.npz", channel=1, series=1)
+    page = draw((20, 31, 3))
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(draw((30, 31, 3), seed=1), photometric="rgb")
+        file.write(page, photometric="rgb")
+    for options, channel in (((), 1), (("--channel", 0), 0)):
+        text, probability = predict_and_print(tmp_path, *options, image="a.tif")
+        p = expected(page[np.newaxis, ..., channel], config, params)[0, ..., 1]
+        np.testing.assert_array_equal(probability, p)
+        assert f"channel   {channel}\nseries    1\n" in text
+        shutil.rmtree(tmp_path / "out")
+    assert call("predict", *arguments(tmp_path, "a.tif"), "--series", 0).code == 0
+    assert tifffile.imread(tmp_path / "out" / "labels.tif").shape == (30, 31)
+
+
+def test_a_model_for_colour_refuses_images_without(tmp_path):
+    write_model(tmp_path / "m.npz", in_channels=3)
+    Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")
+    message = refuse(tmp_path, "a.png")
+    assert "1-channel images, but the model was trained on 3-channel images" in message
+    Image.fromarray(draw((20, 31, 3))).save(tmp_path / "c.png")
+    assert "--channel and --grey" in refuse(tmp_path, "c.png", "--channel", 1)
+    grey = draw((20, 31))
+    Image.fromarray(np.stack([grey] * 3, axis=-1)).save(tmp_path / "blank.png")
+    assert call("predict", *arguments(tmp_path, "blank.png")).code == 0
+
+
+# Folders
+
+
+def write_folder(folder, images):
+    """Write images, given by file name, into a folder."""
+    folder.mkdir()
+    for name, image in images.items():
+        if name.endswith("png"):
+            Image.fromarray(image).save(folder / name)
+        else:
+            tifffile.imwrite(folder / name, image, photometric="minisblack")
+
+
+def arguments(tmp_path, image):
+    return (tmp_path / "m.npz", tmp_path / image, "-o", tmp_path / "out", "--device", "cpu")
+
+
+def test_slices_from_a_folder_are_named_and_in_natural_order(tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(run_pictures, "preview", lambda path, s, title: titles.append(title))
+    config, params = write_model(tmp_path / "m.npz")
+    names = ("img1", "img2", "img10")
+    stack = draw((3, 20, 31))
+    write_folder(tmp_path / "in", {f"{n}.png": a for n, a in zip(names, stack, strict=True)})
+    result = call("predict", *arguments(tmp_path, "in"))
+    assert result.code == 0
+    assert "slices    0 img1, 1 img2, 2 img10\n" in result.out
+    assert "slice 2 img10" in result.err
+    assert titles == ["slices 0 img1, 2 img10 of 3"]
+    for name in ("probability", "labels"):
+        axes, found, _ = metadata(tmp_path / "out" / f"{name}.tif")
+        assert axes == "ZYX"
+        assert found["Labels"] == ["img1", "img2", "img10"]
+    p = tifffile.imread(tmp_path / "out" / "probability.tif")
+    np.testing.assert_array_equal(p, expected(stack, config, params)[..., 1])
+
+
+def broken(tmp_path, good, name="b.tif"):
+    """Write a compressed file whose last page is cut off, among the good images of a folder."""
+    write_folder(tmp_path / "in", good)
+    tifffile.imwrite(
+        tmp_path / "in" / name,
+        draw((2, 20, 31), seed=9),
+        photometric="minisblack",
+        compression="deflate",
+    )
+    with tifffile.TiffFile(tmp_path / "in" / name) as tiff:
+        offset, size = (tiff.pages[1].tags[k].value[0] for k in ("StripOffsets", "StripByteCounts"))
+    with (tmp_path / "in" / name).open("r+b") as file:
+        file.seek(offset + size // 2)
+        file.write(bytes(size // 2))
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "image"])
+def test_a_broken_file_is_left_out_and_listed_at_the_end(tmp_path, scaling):
+    config, params = write_model(tmp_path / "m.npz", scaling=scaling)
+    a, c = draw((2, 20, 31))
+    a, c = a // 2, c // 3
+    broken(tmp_path, {"a.png": a, "c.png": c})
+    (tmp_path / "in" / "d.png").write_bytes(b"not an image")
+    result = call("predict", *arguments(tmp_path, "in"))
+    assert result.code == 2
+    title, *lines = result.err.splitlines()[-3:]
+    assert title == "left out:"
+    assert sorted(name for name in ("b.tif", "d.png") for line in lines if name in line) == [
+        "b.tif",
+        "d.png",
+    ]
+    assert "2 slices of 20 x 31 pixels\nslices    0 a, 1 c\nleft out  2 files" in result.out
+    probability = tifffile.imread(tmp_path / "out" / "probability.tif")
+    one_by_one = [expected(one[np.newaxis], config, params)[0] for one in (a, c)]
+    p = one_by_one if scaling == "image" else expected(np.stack([a, c]), config, params)
+    np.testing.assert_array_equal(probability, np.stack(p)[..., 1])
+
+
+def test_a_folder_of_broken_files_is_refused(tmp_path):
+    write_model(tmp_path / "m.npz")
+    broken(tmp_path, {})
+    assert "b.tif" in refuse(tmp_path, "in")
+    (tmp_path / "in" / "b.tif").write_bytes(b"not an image")
+    assert "b.tif" in refuse(tmp_path, "in")
+
+
+def test_files_of_several_sizes_are_segmented_by_themselves(tmp_path, monkeypatch):
+    titles = []
+    monkeypatch.setattr(
+        run_pictures, "preview", lambda path, s, title: titles.append((path, title))
+    )
+    config, params = write_model(tmp_path / "m.npz")
+    small, wide, stack = draw((20, 31)), draw((12, 60), seed=1) // 2, draw((2, 20, 31), seed=2) // 3
+    write_folder(tmp_path / "in", {"small.png": small, "wide.tif": wide, "stack.tif": stack})
+    tifffile.imwrite(
+        tmp_path / "in" / "wide.tif",
+        wide,
+        imagej=True,
+        resolution=(10, 10),
+        metadata={"unit": "um"},
+    )
+    result = call("predict", *arguments(tmp_path, "in"))
+    assert result.code == 0, result.err
+    text = "3 files, each segmented by itself: 2 of 20 x 31 pixels, 1 of 12 x 60 pixels\n"
+    assert text in result.out
+    out = tmp_path / "out"
+    assert {str(path.relative_to(out)) for path in out.rglob("*.tif")} == {
+        f"{kind}/{name}.tif"
+        for kind in ("probability", "labels")
+        for name in ("small", "wide", "stack")
+    }
+    assert [path.name for path, _ in titles] == ["small.png", "stack.png", "wide.png"]
+    # All images have the scale of the folder, whose smallest value is 0 and whose largest is 255.
+    assert small.max() == 255
+    assert small.min() == 0
+    for name, image in (("small", small), ("wide", wide), ("stack", stack)):
+        x = (image.reshape(-1, *image.shape[-2:], 1) / 255).astype(np.float32)
+        network = Network(params, config.architecture)
+        p = np.stack([probabilities(network, one, Tiling(24)) for one in x])[..., 1]
+        found = tifffile.imread(out / "probability" / f"{name}.tif")
+        np.testing.assert_array_equal(found, p.reshape(image.shape))
+        labels = tifffile.imread(out / "labels" / f"{name}.tif")
+        np.testing.assert_array_equal(labels, found > 0.5)
+    assert metadata(out / "labels" / "wide.tif")[2] == ((10, 1), (10, 1))
+    assert metadata(out / "labels" / "small.tif")[2] == ((1, 1), (1, 1))
+
+
+@pytest.mark.parametrize("taken", ["labels/small.tif", "preview/wide.png", "probability.tif"])
+def test_results_of_several_files_are_not_overwritten(tmp_path, taken):
+    write_model(tmp_path / "m.npz")
+    write_folder(tmp_path / "in", {"small.png": draw((20, 31)), "wide.tif": draw((12, 60))})
+    path = tmp_path / "out" / taken
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert path.name in refuse(tmp_path, "in")
+
+
+def test_results_may_join_those_of_other_files(tmp_path):
+    write_model(tmp_path / "m.npz")
+    write_folder(tmp_path / "in", {"small.png": draw((20, 31)), "wide.tif": draw((12, 60))})
+    (tmp_path / "out" / "labels").mkdir(parents=True)
+    (tmp_path / "out" / "labels" / "other.tif").write_text("mine")
+    assert call("predict", *arguments(tmp_path, "in")).code == 0
+    assert (tmp_path / "out" / "labels" / "other.tif").read_text() == "mine"
+    assert (tmp_path / "out" / "labels" / "wide.tif").is_file()
+
+
+def test_a_file_with_several_sizes_is_left_out_of_a_folder(tmp_path):
+    write_model(tmp_path / "m.npz")
+    write_folder(tmp_path / "in", {"a.png": draw((20, 31))})
+    with tifffile.TiffWriter(tmp_path / "in" / "sizes.tif") as file:
+        file.write(draw((20, 31)))
+        file.write(draw((20, 30)))
+    result = call("predict", *arguments(tmp_path, "in"))
+    assert result.code == 2
+    assert "sizes.tif contains images of several sizes" in result.err
+    assert "--series N" in result.err
+    assert tifffile.imread(tmp_path / "out" / "labels.tif").shape == (20, 31)
+
+
+def test_memory_for_several_sizes(tmp_path):
+    write_model(tmp_path / "m.npz")
+    write_folder(tmp_path / "in", {"small.png": draw((20, 31)), "wide.tif": draw((12, 600))})
+    result = call("predict", *arguments(tmp_path, "in"), "--memory", "2GB")
+    assert result.code == 0
+    # One tile for each image: 12 rows need an output of 12, 600 columns of 600; margin 8.
+    assert "tile      28 x 616 → 12 x 600 pixels, 1 per slice of wide" in result.out
+
+
+def test_frames_of_a_sequence(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True)
+    broken(tmp_path, {f"t00{k}.tif": draw((20, 31), seed=k) for k in (0, 2)}, name="t001.tif")
+    (tmp_path / "in").rename(tmp_path / "01")
+    assert call("predict", *arguments(tmp_path, "01")).code == 2
+    assert sorted(path.name for path in (tmp_path / "out" / "01_RES").iterdir()) == [
+        "mask000.tif",
+        "mask002.tif",
+    ]
+    shutil.rmtree(tmp_path / "out")
+    tifffile.imwrite(tmp_path / "01" / "t003.tif", draw((12, 60)))
+    assert "differ in size" in refuse(tmp_path, "01")
+
+
 # Larger than memory
 
 
@@ -351,10 +664,10 @@ def test_a_large_slice_is_drawn_from_every_nth_pixel(tmp_path, monkeypatch):
     np.testing.assert_array_equal(one.cells, cells[::3, ::3])
 
 
-def predict_and_print(tmp_path, *options):
-    """Predict `a.png`; return the printed text and the probability."""
+def predict_and_print(tmp_path, *options, image="a.png"):
+    """Predict an image; return the printed text and the probability."""
     out = tmp_path / "out"
-    result = call("predict", tmp_path / "m.npz", tmp_path / "a.png", "-o", out, *options)
+    result = call("predict", tmp_path / "m.npz", tmp_path / image, "-o", out, *options)
     assert result.code == 0, result.err
     return result.out, tifffile.imread(out / "probability.tif")
 
@@ -382,11 +695,8 @@ def test_the_printed_plan_for_cells(tmp_path):
 def test_a_slice_that_is_not_mapped_is_held_in_memory(tmp_path, name, held):
     config, params = write_model(tmp_path / "m.npz")
     Image.fromarray(draw((20, 31), np.uint16)).save(tmp_path / name)
-    given = {"image": tmp_path / name, "step": "aligned", "average": "none", "memory": None}
-    given |= dict.fromkeys(("tile", "labels", "threshold", "smallest"))
-    _, needs = predict.prepare(
-        argparse.Namespace(**given), Model(params, config, 5), Slices(tmp_path / name)
-    )
+    labelling = Labelling((0, 1), False, None, 1)
+    needs = jobs.needs(Slices(tmp_path / name), Model(params, config, 5), labelling)
     assert needs(24, 24) == memory.of_prediction(config.architecture, 24, 24) + held
 
 
@@ -413,7 +723,7 @@ def test_any_number_of_threads_gives_the_same_result(
         seen.append(threads.count())
         stack.fill(*given, **more)
 
-    monkeypatch.setattr(predict, "fill", fill)
+    monkeypatch.setattr(jobs, "fill", fill)
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)
     assert seen == [count]
     double = {name: w.astype(np.float64) for name, w in params.items()}
@@ -484,9 +794,9 @@ def test_invalid_images_models_and_options_are_refused(setting):
         file.write(draw((20, 31)))
         file.write(draw((20, 30)))
     message = refuse(setting, "colour.png")
-    assert "3-channel images" in message
-    assert "trained on 1" in message
-    assert "several sizes" in refuse(setting, "sizes.tif")
+    assert "colour.png is in colour; pass --grey" in message
+    assert "--channel N" in message
+    assert "several sizes, such as 20 x 30 and 20 x 31 pixels" in refuse(setting, "sizes.tif")
     assert "does not exist" in refuse(setting, "none.png")
     assert "not a checkpoint" in refuse(setting, model="a.png")
     assert "is not a file" in refuse(setting, model="none.npz")

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 import signal
 import time
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
         f"values    {images.min()} … {images.max()}, scaling: minmax",
         f"labels    0 → class 0 ({1 - labels.mean():.1%} of the pixels), 1 → class 1",
         "4 slices: 3 for training, 1 held out for validation (3)",
-        f"baseline  pixel error {min(ones, 1 - ones):.4f},",
+        f"to beat   pixel error {min(ones, 1 - ones):.4f}:",
         "network   434 parameters",
         "tile      24 → 8 pixels",
         "memory    about 0.0",
@@ -328,8 +329,9 @@ def contents(folder):
         (("--steps", 4), "has already done 4 steps; pass --steps 8"),
         (("--steps", 3), "has already done 4 steps"),
         ((), "has already done 4 steps"),
-        (("--out", "elsewhere"), "--resume uses the folder and the data of its run"),
-        (("--data", "elsewhere"), "--resume uses the folder and the data of its run"),
+        (("--out", "elsewhere"), "--resume uses the folder of its run; leave out --out"),
+        (("--data", "elsewhere"), "elsewhere is not a folder"),
+        (("--validation", "1:2", "--steps", 9), "--validation cannot change from 0.2 to 1:2"),
     ],
 )
 def test_resume_refuses_settings_that_cannot_change(finished, more, said):
@@ -359,6 +361,121 @@ def test_resume_refuses_changed_or_missing_data(tmp_path, name, no_pictures):
     (data / name).unlink()
     assert name in refused(call("train", "--resume", out, "--steps", 4))
     assert contents(out) == before
+
+
+def test_moved_data_are_recognized(tmp_path, no_pictures):
+    data, out, new = write_stack(tmp_path / "data"), tmp_path / "run", tmp_path / "new place"
+    run(data, out, 2)
+    data.rename(new)
+    message = refused(call("train", "--resume", out, "--steps", 4))
+    assert f"{data / 'train-volume.tif'} does not exist" in message
+    assert "pass --data NEWPLACE" in message
+    resume(out, "--steps", 4, "--data", new)
+    paths = [str(new / f"train-{name}.tif") for name in ("volume", "labels")]
+    for saved in (
+        json.loads((out / "settings.json").read_text()),
+        checkpoint.load(out / "last.npz").settings,
+    ):
+        assert [saved["images"], saved["labels"]] == paths
+    resume(out, "--steps", 5)  # the new place is stored
+    other = write_stack(tmp_path / "other", seed=1)
+    before = contents(out)
+    message = refused(call("train", "--resume", out, "--steps", 6, "--data", other))
+    assert f"differ from those of {out}" in message
+    assert contents(out) == before
+    images = ("--images", paths[0], "--labels", paths[1])
+    resume(out, "--steps", 6, *images)
+
+
+def write_folders(folder, names, seed=0, labels="masks"):
+    """Write images and labels of these names; return the folder."""
+    for k, name in enumerate(names):
+        image, label = draw_stack((1, 30, 41), seed=seed + k)
+        save(folder / "images", f"{name}.tif", image)
+        save(folder / labels, f"{name}.tif", label)
+    return folder
+
+
+def held_out(out):
+    """Return the words in parentheses at the end of the line about the split."""
+    return re.search(r"^split .*validation \((.*)\)$", out, re.MULTILINE)[1]
+
+
+def test_the_folders_train_and_val(tmp_path, no_pictures):
+    data = tmp_path / "data"
+    write_folders(data / "train", ("a", "b"))
+    write_folders(data / "val", ("c", "d", "e"), seed=5)
+    write_folders(data / "test", ("x",), seed=9)
+    said = run(data, tmp_path / "run", 2)
+    assert "data      " in said
+    assert ": 5 slices, 30 x 41 pixels" in said
+    assert "2 for training, 3 held out" in said
+    assert held_out(said) == "val/images/c, val/images/d, val/images/e"
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["validation"] == str(data / "val")
+    assert held_out(run(data, tmp_path / "other", 1, "--validation", "b")) == "b"
+    # The whole folder moves.
+    data.rename(tmp_path / "moved")
+    message = refused(call("train", "--resume", tmp_path / "run", "--steps", 4))
+    assert "does not exist; if the data of the run have moved, pass --data NEWPLACE" in message
+    resume(tmp_path / "run", "--steps", 4, "--data", tmp_path / "moved")
+    # The same slices, but others of them are held out: not the same run.
+    swapped = tmp_path / "swapped"
+    write_folders(swapped / "train", ("a", "b", "c"))
+    for name in ("images", "masks"):
+        (tmp_path / "moved" / "val" / name / "c.tif").replace(swapped / "train" / name / "c.tif")
+    (tmp_path / "moved" / "val").rename(swapped / "val")
+    message = refused(call("train", "--resume", tmp_path / "run", "--steps", 6, "--data", swapped))
+    assert "differ from those of" in message
+
+
+def test_natural_order_and_files_held_out_by_name(tmp_path, no_pictures):
+    data = write_folders(tmp_path / "data", ("img1", "img2", "img10"))
+    assert held_out(run(data, tmp_path / "a", 1)) == "img10"
+    assert held_out(run(data, tmp_path / "b", 1, "--validation", "img1,img2")) == "img1, img2"
+    message = refused(call("train", *options(data, tmp_path / "c", 1), "--validation", "img3"))
+    assert "no image file is named img3" in message
+    assert "such as img" in message
+    assert not (tmp_path / "c").exists()
+
+
+def test_slices_are_named_after_their_files(tmp_path):
+    data = write_folders(tmp_path / "data", ("cell 1", "cell 2", "cell 3"), labels="labels")
+    run(data, tmp_path / "run", 1, "--validation", "cell 1,cell 3")
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert scores["slice_names"] == ["cell 1", "cell 3"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    for words in ("Scored on 2 slices (cell 1, cell 3)", ">cell 3</th>", "slice (slice cell "):
+        assert words in page
+
+
+def test_one_channel_of_colour_images(tmp_path, no_pictures):
+    colour(tmp_path / "data")
+    said = run(tmp_path / "data", tmp_path / "run", 1, "--channel", 2)
+    assert "4 slices, 30 x 41 pixels, uint8" in said
+    images = draw_stack()[0]
+    assert f"values    {255 - images.max()} … {255 - images.min()}," in said
+    saved = checkpoint.load(tmp_path / "run" / "last.npz")
+    assert (saved.settings["channel"], saved.settings["in_channels"]) == (2, 1)
+    resume(tmp_path / "run", "--steps", 2)
+    run(tmp_path / "data", tmp_path / "grey", 1, "--grey")
+    assert checkpoint.load(tmp_path / "grey" / "last.npz").settings["channel"] == "grey"
+
+
+def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
+    out = tmp_path / "my run"
+    said = run(data, out, 2)
+    line = next(line for line in said.splitlines() if line.startswith("segment"))
+    assert str(out / "best.npz") in shlex.split(line)
+    message = refused(call("train", *options(data, out, 2)))
+    words = shlex.split(message)
+    assert words[words.index("--resume") + 1] == str(out)
+    assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
+    monkeypatch.setattr(loop, "interruption", lambda: interruption_after(0))
+    result = call("train", "--resume", out, "--steps", 4)
+    assert result.code == 130
+    again = shlex.split(result.out.splitlines()[-1])
+    assert again[again.index("--resume") + 1] == str(out)
 
 
 def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):

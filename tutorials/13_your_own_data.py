@@ -99,7 +99,7 @@ show(
 # - `split`: which slices are held out: a block, as neighbours are too alike to split at random.
 #   `--validation 7:10` holds out 7, 8 and 9: the end is not included.
 # - `weights`: $w_c$ of equation (2), and the number of cells. Is it about what you would count?
-# - `baseline`: the score of the trivial baseline, which gives every pixel the most frequent class.
+# - `to beat`: the score of the trivial baseline, which gives every pixel the most frequent class.
 
 # %%
 small = ("--depth", 2, "--channels", 8, "--tile", 124)

@@ -60,7 +60,7 @@ def sample(
 
     Parameters
     ----------
-    whole : Sample                    the whole image (H, W, C), its labels and its weights (H, W)
+    whole : Sample                    the whole image (H, W, C), its labels and weights (H, W)
     pixel : (row, column)             place of the tile's pixel (n // 2, n // 2) before augmentation
     size : int                        side n of the tile, in pixels
     margin : int                      m; labels and weights cover the central square of side n-2m
@@ -69,16 +69,19 @@ def sample(
 
     Returns
     -------
-    Sample : x (n, n, C); labels (n-2m, n-2m), not interpolated; weight_map (n-2m, n-2m)
+    Sample : x (n, n, C); labels and annotated (n-2m, n-2m), not interpolated; weight_map
+        (n-2m, n-2m), which is 0 wherever a label was read from a pixel that is not annotated
     """
-    image, labels, weight_map = whole
+    image, labels, weight_map, annotated = whole
     turns, flipped = _sample_turns(augmentation, rng)
     if augmentation.exact:
         which = int(turns) + 4 * flipped
-        x, label, weights = (
-            symmetry(_cut_around(pixel, array, size - 2 * m), which)
-            for array, m in ((image, 0), (labels, margin), (weight_map, margin))
-        )
+
+        def move(array: Array, m: int) -> Array:
+            return symmetry(_cut_around(pixel, array, size - 2 * m), which)
+
+        x, label, weights = move(image, 0), move(labels, margin), move(weight_map, margin)
+        known = None if annotated is None else move(annotated, margin)
     else:
         motion = deformation.rigid(turns * np.pi / 2, flipped)
         at = _sample_source(pixel, size, augmentation, motion, rng)
@@ -86,9 +89,12 @@ def sample(
         read = interpolation.cubic if augmentation.order == 3 else interpolation.linear
         x, weights = read(image, at), interpolation.linear(weight_map, central)
         label = interpolation.nearest(labels, central)
+        known = None if annotated is None else interpolation.nearest(annotated, central)
+        if known is not None:  # else some weight of annotated neighbours would remain
+            weights = np.where(known, weights, 0)
     if augmentation.grey:
         x = grey_values.vary(x, float(image.min()), float(image.max()), rng)
-    return Sample(x, label, weights)
+    return Sample(x, label, weights, known)
 
 
 def _sample_turns(augmentation: Augmentation, rng: np.random.Generator) -> tuple[float, bool]:

@@ -23,6 +23,7 @@ import numpy as np
 from minunet import files
 from minunet.array import Array
 from minunet.data import image_files
+from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
 
 Truth: TypeAlias = Literal["gold", "silver", "both"]
@@ -42,7 +43,7 @@ class Frames(NamedTuple):
 
     images: list[Array]  # (H, W, C), in the dtype of the file
     instances: list[Array]  # (H, W) uint16, 0 = background, k = cell k
-    ignored: list[Array]  # (H, W) bool, True where not annotated; `instances` is 0 there
+    annotated: list[Array]  # (H, W) bool; `instances` is 0 where it is False
     names: list[str]  # such as 01/t000
 
 
@@ -64,17 +65,21 @@ def find(folder: Path) -> list[str]:
     )
 
 
-def read(folder: Path, truth: Truth = "both") -> Frames:
+def read(
+    folder: Path, truth: Truth = "both", reading: Reading = DEFAULT, ignore: float | None = None
+) -> Frames:
     """Read the frames that have a mask, and their masks.
 
     With "both", if a frame has two masks, its cells are those of the gold mask, whose outlines are
     better. If more than half of a silver cell is background in the gold mask, the gold truth may
-    have omitted that cell; the part of that cell that is gold background is then ignored.
+    have omitted that cell; the part of that cell that is gold background is then not annotated.
 
     Parameters
     ----------
     folder : Path
     truth : {"gold", "silver", "both"}
+    reading : Reading     which pixels of the frames to read
+    ignore : float or None     mask value of pixels that are not annotated, besides `IGNORED`
 
     Raises
     ------
@@ -92,11 +97,11 @@ def read(folder: Path, truth: Truth = "both") -> Frames:
                     f"{masks[0]} has no frame with the same number in {folder / sequence}; add "
                     "that frame, or remove the mask"
                 )
-            image = _slice(images[number])
-            cells, ignored = _merge([_mask(path, image) for path in masks])
+            image = _slice(images[number], reading)
+            cells, annotated = _merge([_mask(path, image, ignore) for path in masks])
             frames.images.append(image)
             frames.instances.append(cells)
-            frames.ignored.append(ignored)
+            frames.annotated.append(annotated)
             frames.names.append(f"{sequence}/{images[number].stem}")
     _check(frames, folder, truth)
     return frames
@@ -153,9 +158,9 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     return found
 
 
-def _slice(path: Path) -> Array:
+def _slice(path: Path, reading: Reading = DEFAULT) -> Array:
     """Read a file that contains one 2D image (H, W, C)."""
-    slices = image_files.read(path)
+    slices = image_files.read(path, reading)
     if len(slices) > 1:
         raise InputError(f"{path} holds {len(slices)} slices; each file must hold one 2D frame")
     return slices[0]
@@ -189,27 +194,27 @@ def read_mask(path: Path, largest: float = math.inf) -> Array:
     return mask
 
 
-def _mask(path: Path, image: Array) -> tuple[Array, Array]:
-    """Read a mask: the cells, (H, W) uint16, and the unannotated pixels, (H, W) bool."""
+def _mask(path: Path, image: Array, ignore: float | None) -> tuple[Array, Array]:
+    """Read a mask: the cells, (H, W) uint16, and the annotated pixels, (H, W) bool."""
     mask = read_mask(path, largest=IGNORED)
     if mask.shape != image.shape[:2]:
         raise InputError(
             f"{path} is {mask.shape[0]} x {mask.shape[1]} pixels, but its frame is "
             f"{image.shape[0]} x {image.shape[1]}; they must match"
         )
-    ignored = mask == IGNORED
-    return np.where(ignored, 0, mask).astype(np.uint16), ignored
+    annotated = (mask != IGNORED) & (mask != ignore)
+    return np.where(annotated, mask, 0).astype(np.uint16), annotated
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Return the cells of the first mask, and which pixels to ignore (H, W) bool; see `read`."""
-    cells, ignored = masks[0]
+    """Return the cells of the first mask, and the annotated pixels (H, W) bool; see `read`."""
+    cells, annotated = masks[0]
     for others, _ in masks[1:]:
         free = (cells == 0) & (others > 0)
         pixels = np.bincount(others.ravel())
         only_there = 2 * np.bincount(others[free], minlength=pixels.size) > pixels
-        ignored = ignored | (free & only_there[others])
-    return cells, ignored
+        annotated = annotated & ~(free & only_there[others])
+    return cells, annotated
 
 
 def is_sequence(path: Path) -> bool:

@@ -4,17 +4,20 @@ An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for 
 and `png_files` find the slices of a file; here are the rules for a set of files.
 """
 
+import copy
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import png_files, tiff_files
+from minunet.data import calibration, png_files, tiff_files
+from minunet.data.calibration import Calibration
 from minunet.data.page import (
     DEFAULT,
     RGB,
@@ -70,6 +73,7 @@ class Slices(Sequence[Array]):
         self.pages = [page for one in found for page in one.pages]
         self.notes = [note for one in found for note in one.notes]
         self.palette = found[0].palette
+        self._calibrations = {one.pages[0].file: one.calibration for one in found}
 
     @cached_property
     def channels(self) -> int:
@@ -96,6 +100,21 @@ class Slices(Sequence[Array]):
     def files(self) -> list[Path]:
         """Files that the slices belong to."""
         return [page.file for page in self.pages]
+
+    @property
+    def calibration(self) -> Calibration:
+        """What is known about the pixels and the axes of the slices."""
+        here = dict.fromkeys(page.file for page in self.pages)
+        return calibration.common([self._calibrations[file] for file in here], len(self))
+
+    def by_file(self) -> list["Slices"]:
+        """Return the slices of each file by themselves."""
+        parts = []
+        for _, pages in groupby(self.pages, key=lambda page: page.file):
+            part = copy.copy(self)
+            part.pages, part.in_folder = list(pages), False
+            parts.append(part)
+        return parts
 
     def leave_out(self, file: Path, reason: str) -> None:
         """Leave out the slices of a file that turns out to be damaged."""

@@ -1,6 +1,8 @@
 """Label files: the class or the cell of every pixel.
 
 A label map gives every pixel either its class, 0 … K-1, or its cell: 0 = background, k = cell k.
+What the values mean is judged by the maps (`label_kind`) unless a `Meaning` says it. Pixels may be
+left without annotation; they count neither in training nor in scores.
 """
 
 from collections.abc import Sequence
@@ -11,38 +13,149 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data import image_files
+from minunet.data.label_kind import MOST_CLASSES, distinct, judge
 from minunet.errors import InputError
-
-MOST_CLASSES = 16
-"""Maximum number of classes; labels with more values can only be cell numbers."""
+from minunet.metrics import segments
 
 Kind = Literal["auto", "classes", "cells"]
-"""Meaning of the values in label files; auto: cells if the values are many, in uniform regions."""
+"""Meaning of the values in label files; auto: see `label_kind.judge`."""
+
+LARGEST = 2**20
+"""Largest cell number that is kept; larger ones would size arrays, so cells are renumbered."""
+
+NOT_ANNOTATED = (255, 65535, -1)
+"""Values that often mark pixels that are not annotated; an error suggests --ignore for them."""
+
+
+class Meaning(NamedTuple):
+    """How to read label files."""
+
+    kind: Kind = "auto"
+    threshold: float | None = None  # smallest value of class 1; the rest is class 0
+    ignore: float | None = None  # value of pixels that are not annotated
+
+
+AUTO = Meaning()
 
 
 class LabelValues(NamedTuple):
     """Grey values of the classes 0 … K-1 in the label files."""
 
     values: tuple[int, ...]
-    fractions: tuple[float, ...]  # fraction of the pixels in each class
+    fractions: tuple[float, ...]  # of the annotated pixels
 
 
 class Annotation(NamedTuple):
     """The annotation of a set of images."""
 
-    labels: list[Array]  # (H, W) uint8, 0 … K-1
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; 0 where not annotated
     values: LabelValues
+    annotated: list[Array]  # (H, W) bool
     cells: list[Array] | None = None  # (H, W) int32, 0 = background, k = cell k
-    ignored: list[Array] | None = None  # (H, W) bool, True where nothing is annotated
 
 
-def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], LabelValues]:
-    """Map the grey values of label files to the classes 0 … K-1.
+def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> Annotation:
+    """Interpret label files as classes or as cell numbers.
 
     Parameters
     ----------
     masks : sequence of (H, W, 1)     see `image_files.read`
-    source : Path or str              where the masks come from, for error messages
+    meaning : Meaning
+    source : Path or str              where they come from, for error messages
+
+    Raises
+    ------
+    InputError
+        If the values have no clear meaning, or not the given one; see `classes` and
+        `numbered_cells`.
+    """
+    maps = image_files.grey(masks, source)
+    annotated = [_annotated(one, meaning.ignore) for one in maps]
+    maps = [_filled(one, known) for one, known in zip(maps, annotated, strict=True)]
+    if not any(known.any() for known in annotated):
+        raise InputError(
+            f"all labels in {source} are {meaning.ignore:g}, which --ignore excludes; training "
+            "needs annotated pixels"
+        )
+    if meaning.threshold is not None:
+        return _thresholded(maps, annotated, meaning.threshold, source)
+    if kind_of(maps, meaning, source) == "cells":
+        return of_cells(numbered_cells(maps, source), annotated)
+    labels, values = classes(maps, source, annotated)
+    return Annotation(labels, values, annotated)
+
+
+def _annotated(map_: Array, ignore: float | None) -> Array:
+    """Mark the annotated pixels, (H, W) bool."""
+    return np.ones(map_.shape, bool) if ignore is None else map_ != ignore
+
+
+def _filled(map_: Array, annotated: Array) -> Array:
+    """Replace the pixels that are not annotated by the lowest value of the others, or 0."""
+    if annotated.all():
+        return map_
+    return np.where(annotated, map_, map_[annotated].min() if annotated.any() else 0)
+
+
+def kind_of(
+    maps: Sequence[Array], meaning: Meaning, source: Path | str
+) -> Literal["classes", "cells"]:
+    """Return what the values of label maps (H, W) mean; refuse maps without a clear meaning."""
+    if meaning.kind != "auto":
+        return meaning.kind
+    kind = judge(maps)
+    if kind == "classes" or kind == "cells":
+        return kind
+    values = distinct(maps)
+    seen = f"the labels in {source} have {len(values)} values ({_few(values)})"
+    if kind == "either":
+        raise InputError(
+            f"{seen}, each of them in a single region per image, so they may be classes or "
+            "numbered cells; pass --labels-are classes or --labels-are cells"
+        )
+    half = values[-1] / 2 if values.dtype.kind == "f" else (int(values[-1]) + 1) // 2
+    what = "a mask with soft edges" if kind == "soft" else "grey values"
+    raise InputError(
+        f"{seen} and look like {what}; pass --label-threshold {half:g} to make values of at least "
+        f"{half:g} class 1 and the others class 0, or --labels-are cells if they number cells"
+    )
+
+
+def _thresholded(
+    maps: Sequence[Array], annotated: list[Array], threshold: float, source: Path | str
+) -> Annotation:
+    """Make the values from the threshold on class 1, and the others class 0."""
+    labels = [(one >= threshold).astype(np.uint8) for one in maps]
+    share = _fraction(labels, annotated)
+    if share in (0, 1):
+        low, high = min(one.min() for one in maps), max(one.max() for one in maps)
+        raise InputError(
+            f"--label-threshold {threshold:g} puts all labels in {source} into one class: their "
+            f"values are from {low:g} to {high:g}; pass a value between them"
+        )
+    values = (0, 255) if threshold > 1 else (0, 1)
+    for label, known in zip(labels, annotated, strict=True):
+        label[~known] = 0
+    return Annotation(labels, LabelValues(values, (1 - share, share)), annotated)
+
+
+def _fraction(labels: Sequence[Array], annotated: Sequence[Array]) -> float:
+    """Return the fraction of the annotated pixels that have label 1."""
+    pairs = zip(labels, annotated, strict=True)
+    ones = sum(int(np.count_nonzero(label[known])) for label, known in pairs)
+    return ones / sum(int(known.sum()) for known in annotated)
+
+
+def classes(
+    maps: Sequence[Array], source: Path | str, annotated: Sequence[Array] | None = None
+) -> tuple[list[Array], LabelValues]:
+    """Map the grey values of label files to the classes 0 … K-1.
+
+    Parameters
+    ----------
+    maps : sequence of (H, W)             real values
+    source : Path or str                  where they come from, for error messages
+    annotated : sequence of (H, W) bool   pixels that count; None: all
 
     Returns
     -------
@@ -52,43 +165,69 @@ def classes(masks: Sequence[Array], source: Path | str) -> tuple[list[Array], La
     Raises
     ------
     InputError
-        If the values are not {0, 255}, {0, 1} or 0 … K-1.
+        Unless the values are {0, 255}, {0, 1} or 0 … K-1; or 1 … K, if 0 is not annotated.
     """
+    annotated = annotated or [np.ones(one.shape, bool) for one in maps]
     counted: dict[float, int] = {}
-    maps = image_files.grey(masks, source)
-    for mask in maps:
-        for value, count in zip(*np.unique(mask, return_counts=True), strict=True):
+    for one, known in zip(maps, annotated, strict=True):
+        for value, count in zip(*np.unique(one[known], return_counts=True), strict=True):
             counted[float(value)] = counted.get(float(value), 0) + int(count)
     values = sorted(counted)
-    few = ", ".join(f"{v:g}" for v in values[:6]) + (", …" if len(values) > 6 else "")
-    valid = "valid values are 0 and 255, 0 and 1, or 0 … K-1"
-    if len(values) > MOST_CLASSES:
-        raise InputError(
-            f"the labels in {source} have {len(values)} values ({few}); {valid} with "
-            f"K ≤ {MOST_CLASSES} (threshold smoothed masks first)"
-        )
-    if len(values) == 1:
-        raise InputError(f"all labels in {source} are {few}; training needs at least two classes")
-    if values not in ([0, 255], list(range(len(values)))):
-        nearest = ", ".join(f"{v:g} → {k}" for k, v in enumerate(values[:6]))
-        raise InputError(
-            f"the labels in {source} have the values {few}; {valid}: change "
-            f"{nearest} (or pass --labels-are cells if they number the cells)"
-        )
+    without_0 = values == list(range(1, len(values) + 1)) and not all(
+        one.all() for one in annotated
+    )
+    if not (without_0 or values in ([0, 255], list(range(len(values))))) or (
+        not 1 < len(values) <= MOST_CLASSES
+    ):
+        raise InputError(_not_classes(values, source))
     total = sum(counted.values())
-    labels = [np.searchsorted(values, mask).astype(np.uint8) for mask in maps]
+    labels = [np.searchsorted(values, one).astype(np.uint8) for one in maps]
+    for label, known in zip(labels, annotated, strict=True):
+        label[~known] = 0
     return labels, LabelValues(
         tuple(int(v) for v in values), tuple(counted[v] / total for v in values)
     )
 
 
-def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
-    """Read the values of label files as cell numbers.
+def _not_classes(values: Sequence[float], source: Path | str) -> str:
+    """Say why values are not those of classes, and what to do."""
+    few = _few(values)
+    valid = "valid values are 0 and 255, 0 and 1, or 0 … K-1"
+    if len(values) > MOST_CLASSES:
+        return (
+            f"the labels in {source} have {len(values)} values ({few}); {valid} with "
+            f"K ≤ {MOST_CLASSES} (pass --label-threshold for masks with soft edges)"
+        )
+    if len(values) == 1:
+        return f"all labels in {source} are {few}; training needs at least two classes"
+    for ignored in NOT_ANNOTATED:
+        others = [value for value in values if value != ignored]
+        if ignored in values and others == list(range(len(others))) and len(others) > 1:
+            return (
+                f"the labels in {source} have the values {few}; if {ignored} marks pixels that are "
+                f"not annotated, pass --ignore {ignored}"
+            )
+    nearest = ", ".join(f"{v:g} → {k}" for k, v in enumerate(values[:6]))
+    return (
+        f"the labels in {source} have the values {few}; {valid}: change {nearest} (or pass "
+        "--labels-are cells if they number cells)"
+    )
+
+
+def _few(values: Sequence[float] | Array) -> str:
+    """List the first few of some values."""
+    return ", ".join(f"{v:g}" for v in values[:6]) + (", …" if len(values) > 6 else "")
+
+
+def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
+    """Read the values of label maps as cell numbers.
+
+    If all cells have the same number, such as 255, each 4-connected region is a cell.
 
     Parameters
     ----------
-    masks : sequence of (H, W, 1)     see `image_files.read`
-    source : Path or str              where the masks come from, for error messages
+    maps : sequence of (H, W)     real values
+    source : Path or str          where they come from, for error messages
 
     Returns
     -------
@@ -99,56 +238,28 @@ def numbered_cells(masks: Sequence[Array], source: Path | str) -> list[Array]:
     InputError
         If a value is not a whole number ≥ 0, or there is no cell.
     """
-    maps = image_files.grey(masks, source)
-    cells = [map_.astype(np.int32) for map_ in maps]
-    for cell, map_ in zip(cells, maps, strict=True):
-        wrong = map_[(cell != map_) | (cell < 0)]
-        if wrong.size:
-            raise InputError(
-                f"{source} is not a map of numbered cells: it contains {wrong[0]:g}; valid values "
-                "are whole numbers: 0 for background, k for cell k"
-            )
-    if not any(cell.any() for cell in cells):
-        raise InputError(f"{source} is 0 everywhere: training needs at least one cell")
-    return cells
+    values = distinct(maps)
+    wrong = values[(values < 0) | (values != np.round(values))]
+    if wrong.size:
+        raise InputError(
+            f"{source} is not a map of numbered cells: it contains {wrong[0]:g}; valid values are "
+            "whole numbers: 0 for background, k for cell k"
+            + (f" (or pass --ignore {wrong[0]:g})" if len(wrong) == 1 and wrong[0] < 0 else "")
+        )
+    numbers = values[values > 0]
+    if not numbers.size:
+        raise InputError(f"{source} is 0 everywhere; there must be at least one cell")
+    if numbers.size == 1:
+        return [segments.components(one > 0).astype(np.int32) for one in maps]
+    if numbers[-1] > LARGEST:
+        return [np.searchsorted(numbers, one, "right").astype(np.int32) for one in maps]
+    return [one.astype(np.int32) for one in maps]
 
 
-def annotate(masks: Sequence[Array], kind: Kind, source: Path | str) -> Annotation:
-    """Interpret label files as classes or as cell numbers.
-
-    Parameters
-    ----------
-    masks : sequence of (H, W, 1)     see `image_files.read`
-    kind : {"auto", "classes", "cells"}
-    source : Path or str              where the masks come from, for error messages
-
-    Raises
-    ------
-    InputError
-        See `classes` and `numbered_cells`.
-    """
-    if kind == "classes" or (kind == "auto" and not _number_cells(masks)):
-        return Annotation(*classes(masks, source))
-    return of_cells(numbered_cells(masks, source))
-
-
-def _number_cells(masks: Sequence[Array]) -> bool:
-    """Guess whether the values of label files are cell numbers.
-
-    They are if there are more than `MOST_CLASSES` values, if all values are whole numbers, and if
-    more than 80 % of the pixels equal the pixel to their left. The last condition rules out images
-    that were passed as labels by mistake.
-    """
-    values = set[float]()
-    for mask in masks:
-        values.update(np.unique(mask).tolist())
-    whole = all(value == round(value) >= 0 for value in values)
-    alike = np.mean([np.mean(mask[:, 1:] == mask[:, :-1]) for mask in masks])
-    return len(values) > MOST_CLASSES and whole and bool(alike > 0.8)
-
-
-def of_cells(cells: list[Array], ignored: list[Array] | None = None) -> Annotation:
-    """Make an annotation from numbered cells: class 1 is cell, and class 0 is background."""
+def of_cells(cells: list[Array], annotated: list[Array] | None = None) -> Annotation:
+    """Make an annotation from numbered cells: class 1 is cell, class 0 background."""
+    annotated = annotated or [np.ones(cell.shape, bool) for cell in cells]
+    cells = [np.where(known, cell, 0) for cell, known in zip(cells, annotated, strict=True)]
     labels = [(cell > 0).astype(np.uint8) for cell in cells]
-    fraction = sum(int(label.sum()) for label in labels) / sum(label.size for label in labels)
-    return Annotation(labels, LabelValues((0, 1), (1 - fraction, fraction)), cells, ignored)
+    share = _fraction(labels, annotated)
+    return Annotation(labels, LabelValues((0, 1), (1 - share, share)), annotated, cells)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minunet.array import Array
+from minunet.data.calibration import Calibration
 from minunet.errors import InputError
 
 Channel = int | Literal["grey"] | None
@@ -78,6 +79,7 @@ class Contents(NamedTuple):
     pages: list[Page]
     notes: tuple[str, ...] = ()  # sentences about what is left out
     palette: tuple[tuple[int, int, int], ...] = ()  # colours of the values 0, 1, …; or empty
+    calibration: Calibration = Calibration()
 
 
 def luma(colours: Array) -> Array:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.page import RGB, Contents, Page, Reading
+from minunet.data import calibration
+from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,10 +39,26 @@ def contents(path: Path, reading: Reading) -> Contents:
     shape = (header.height, header.width, *([RGB] if colour else []))
     load = partial(_indices if indexed and reading.indices else _pixels, path, header)
     dtype = np.uint16 if header.depth == 16 else np.uint8
+    page = Page(path, load, shape, dtype, mapped=False, colour=colour)
+    with _opened(path) as image:
+        known = calibration.of_png(image)
     return Contents(
-        [Page(path, load, shape, dtype, mapped=False, colour=colour)],
+        [_choose(page, reading.channel) if colour else page],
         palette=_palette(path) if indexed and reading.indices else (),
+        calibration=known,
     )
+
+
+def _choose(page: Page, channel: Channel) -> Page:
+    """Choose a channel of an image in colour, or its grey value."""
+    if isinstance(channel, int) and channel >= RGB:
+        raise InputError(
+            f"{page.file} has {RGB} channels (--channel {channel}); pass --channel N to read one "
+            f"of them, 0 … {RGB - 1}"
+        )
+    if channel == "grey":
+        return page.in_grey()
+    return page.select(channel) if isinstance(channel, int) else page
 
 
 def _header(path: Path) -> Header:

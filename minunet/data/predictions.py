@@ -1,114 +1,141 @@
 """Read a prediction together with the ground truth.
 
-A prediction is either a probability of cell or a map of numbered cells:
+A prediction is a probability of cell, a map of numbered cells, or a map of classes:
 
-    probability.tif, or any floats      the probability of cell, from 0 to 1
-    8 bits, one value other than 0      cell or background: probability 1 or 0
-    labels.tif, or other integers       0 = background, k = cell k
     OUT                                 a folder written by `minunet.predict`
+    floats                              the probability of cell, from 0 to 1
+    one value other than 0              cell or background: probability 1 or 0
+    other integers                      classes or numbered cells, whichever they look like; or a
+                                        probability in 8 or 16 bits
     01_RES/mask000.tif …                numbered cells, as in the Cell Tracking Challenge
 
 If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
-that value; otherwise every value other than 0 is a cell. The truth may also be a folder 01_GT that
-contains SEG/man_seg000.tif …. Prediction and truth may each be a stack, an image, or a folder of
-images.
+that value; otherwise its values are classes or numbers of cells (`prediction_kind`). The truth may
+also be a folder 01_GT that contains SEG/man_seg000.tif …. Prediction and truth may each be a stack,
+an image, or a folder of images; `matching` says which slices belong together.
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import ctc, image_files, label_files
+from minunet.data import (
+    ctc,
+    image_files,
+    matching,
+    prediction_files,
+    prediction_kind,
+    prediction_values,
+)
+from minunet.data.image_files import Reading, Slices
+from minunet.data.label_files import AUTO, Meaning
+from minunet.data.matching import Source
+from minunet.data.prediction_kind import Kind, Wanted
 from minunet.errors import InputError
-from minunet.metrics import segments
-from minunet.metrics.score import THRESHOLDS
 
 RESULT = re.compile(r"mask(\d{3,4})")
 """File names of results in the Cell Tracking Challenge."""
+
+STORED = Reading(indices=True)
+"""Values as stored, not the colours of a palette."""
 
 
 class Pair(NamedTuple):
     """A prediction and the ground truth, slice by slice."""
 
     source: Path  # file or folder that the prediction was read from
-    prediction: list[Array]  # (H, W) probability of cell, or cell numbers as in `truth`
-    truth: list[Array]  # (H, W) integer, 0 = background, k = cell k
+    kind: Kind
+    prediction: list[Array]  # (H, W) probability of cell, cell numbers, or classes 0 … K-1
+    truth: list[Array]  # (H, W) integer, 0 = background, k = cell k; or classes 0 … K-1
     names: list[str]  # names of the slices
-    thresholds: tuple[float, ...]  # thresholds to try; empty for numbered cells
+    thresholds: tuple[float, ...] = ()  # thresholds to try; empty unless `kind` is probability
+    classes: tuple[str, ...] = ()  # values of the classes in the files; empty for other kinds
+    annotated: list[Array] | None = None  # (H, W) bool, pixels that count; None: all
+    reading: str = "numbered cells"  # the prediction in words
 
 
-def read(prediction: Path, truth: Path) -> Pair:
+def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted = "auto") -> Pair:
     """Read a prediction and the ground truth, and check that they match.
+
+    Parameters
+    ----------
+    prediction, truth : Path
+    meaning : Meaning     what the values of the truth mean, as far as it is known
+    wanted : Wanted       what the prediction is, if it is known
 
     Raises
     ------
     InputError
-        If their slices differ in names, number or size, or if a value is not valid.
+        If their slices differ in names, number or size, if a value is not valid, or if it is not
+        clear what the values mean.
     """
     frames = truth / "SEG" if (truth / "SEG").is_dir() else truth
     if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
-        pair = _read_frames(prediction, frames)
+        pair = _read_frames(prediction, frames, meaning, wanted)
     else:
-        pair = _read_images(prediction, truth)
-    if not any(one.any() for one in pair.truth):
-        raise InputError(f"{truth} is 0 everywhere: scoring needs at least one cell")
+        pair = _read_images(prediction, truth, meaning, wanted)
+    if pair.annotated and not any(one.any() for one in pair.annotated):
+        raise InputError(
+            f"no pixel of {truth} is annotated: all have the value that stands for not annotated; "
+            "pass another value with --ignore, or another truth"
+        )
+    if pair.kind != "classes" and not any(one.any() for one in pair.truth):
+        raise InputError(f"{truth} is 0 masks: scoring needs at least one cell")
     return pair
 
 
-def _read_images(prediction: Path, truth: Path) -> Pair:
-    """Read stacks, images or folders of them; match their slices by order."""
-    masks = image_files.read(truth)
-    regions = _two_values(masks)
-    prediction = _choose(prediction, numbered=not regions)
-    images = image_files.read(prediction)
-    if len(images) != len(masks):
-        raise InputError(
-            f"{prediction} holds {len(images)} slices, but {truth} holds {len(masks)}; they must "
-            "match"
-        )
-    names = [str(k) for k in range(len(images))]
-    if prediction.is_dir() and truth.is_dir():
-        names = _same_names(prediction, truth)
-    found, thresholds = _interpret(image_files.grey(images, prediction), prediction)
-    if regions:
-        of_truth = [segments.components(one) for one in image_files.grey(masks, truth)]
-    else:
-        of_truth = [_renumbered(one) for one in label_files.numbered_cells(masks, truth)]
-    for one, other, name in zip(found, of_truth, names, strict=False):
-        _same_size(one, other, f"slice {name} of {prediction}", str(truth))
-    return Pair(prediction, found, of_truth, names, thresholds)
+def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
+    """Read stacks, images or folders of them."""
+    slices = Slices(truth, STORED)
+    masks, annotated = _annotated(_native(slices, truth), meaning, truth)
+    expected = prediction_kind.of_truth(masks, annotated, meaning.kind, truth)
+    path, known = prediction_files.choose(prediction, wanted, expected.what == "mask")
+    found = Slices(path, STORED)
+    order, names = matching.match(Source(path, found), Source(truth, slices))
+    masks = [masks[k] for k in order]
+    annotated = None if annotated is None else [annotated[k] for k in order]
+    images = _native(found, path)
+    for image, mask, name in zip(images, masks, names, strict=True):
+        _same_size(image, mask, f"slice {name} of {path}", str(truth))
+    proposed = prediction_kind.of_prediction(images, known, path)
+    kind = prediction_kind.decide(expected, proposed)
+    if kind == "classes":
+        predicted, true, values = prediction_values.classes(images, masks, annotated)
+        words = f"{len(values)} classes"
+        return Pair(path, kind, predicted, true, names, (), values, annotated, words)
+    cells = prediction_values.true_cells(masks, expected)
+    if kind == "cells":
+        numbered = prediction_values.numbered_cells(images, path)
+        return Pair(path, kind, numbered, cells, names, annotated=annotated)
+    p, thresholds, words = prediction_values.probability(images, proposed)
+    return Pair(path, kind, p, cells, names, thresholds, (), annotated, words)
 
 
-def _two_values(images: Sequence[Array]) -> bool:
-    """Return whether the images contain at most one value other than 0."""
-    return len({value for image in images for value in np.unique(image).tolist()} - {0}) < 2
+def _native(slices: Slices, path: Path) -> list[Array]:
+    """Load all slices (H, W), in the byte order of this machine."""
+    images = [np.array(image, image.dtype.newbyteorder("=")) for image in slices]
+    return image_files.grey(images, path)
 
 
-def _choose(prediction: Path, numbered: bool) -> Path:
-    """Choose the file to score in a folder written by predict; return other paths unchanged.
-
-    If the truth has numbered cells, choose `labels.tif`, provided that it has numbered cells as
-    well (uint16; 8-bit labels are classes). Otherwise choose `probability.tif`.
-    """
-    probability, labels = prediction / "probability.tif", prediction / "labels.tif"
-    if not probability.is_file():
-        return prediction
-    return labels if numbered and image_files.read(labels)[0].dtype == np.uint16 else probability
-
-
-def _same_names(prediction: Path, truth: Path) -> list[str]:
-    """Return the file stems in the first of two folders; raise unless the second has the same."""
-    names, others = ([p.stem for p in image_files.files(folder)] for folder in (prediction, truth))
-    for name, other in zip(names, others, strict=False):
-        if name != other:
+def _annotated(
+    maps: list[Array], meaning: Meaning, source: Path
+) -> tuple[list[Array], list[Array] | None]:
+    """Apply the threshold; return the maps, 0 where not annotated, and the annotated pixels."""
+    annotated = None if meaning.ignore is None else [one != meaning.ignore for one in maps]
+    if meaning.threshold is not None:
+        low, high = min(one.min() for one in maps), max(one.max() for one in maps)
+        if not low < meaning.threshold <= high:
             raise InputError(
-                f"{prediction} has {name} where {truth} has {other}; give the files the same names"
+                f"--label-threshold {meaning.threshold:g} makes all of {source} one class: its "
+                f"values are from {low:g} to {high:g}; pass a value between them"
             )
-    return names
+        maps = [(one >= meaning.threshold).astype(np.uint8) for one in maps]
+    if annotated is not None:
+        maps = [np.where(known, one, 0) for one, known in zip(maps, annotated, strict=True)]
+    return maps, annotated
 
 
 def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
@@ -117,43 +144,17 @@ def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
         raise InputError(f"{name} is {a} pixels, but {other_name} has {b}; they must match")
 
 
-def _interpret(images: list[Array], source: Path) -> tuple[list[Array], tuple[float, ...]]:
-    """Interpret images as probability or numbered cells; return these and the thresholds to try."""
-    types = {image.dtype for image in images}
-    lowest, highest = min(one.min() for one in images), max(one.max() for one in images)
-    if types == {np.dtype(np.uint8)} and _two_values(images):
-        # All thresholds give the same cells, so one is enough.
-        return [(one > 0).astype(np.float32) for one in images], (0.5,)
-    if any(dtype.kind == "f" for dtype in types):
-        if not 0 <= lowest <= highest <= 1:
-            raise InputError(
-                f"{source} holds floats from {lowest:g} to {highest:g}; a probability must be from "
-                "0 to 1, and cell numbers must be integers"
-            )
-        return images, THRESHOLDS
-    if lowest < 0:
-        raise InputError(
-            f"{source} holds {lowest}; valid values are 0 for background and k ≥ 1 for cell k"
-        )
-    return [_renumbered(one) for one in images], ()
-
-
-def _renumbered(numbered: Array) -> Array:
-    """Renumber the cells as 1 … n, because the memory for scoring grows with the largest number."""
-    return np.searchsorted(np.union1d(numbered.dtype.type(0), numbered), numbered)
-
-
-def _read_frames(prediction: Path, truth: Path) -> Pair:
+def _read_frames(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
     """Read Cell Tracking Challenge results and ground truth; match the frames by number."""
-    inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
-    folder = inside if inside.is_dir() else prediction
-    results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
-    if not results:
+    if meaning.kind == "classes" or meaning.threshold is not None:
         raise InputError(
-            f"{folder} does not contain mask000.tif …; to score against {truth}, pass a "
-            "folder that does, such as 01_RES"
+            f"{truth} contains masks of the Cell Tracking Challenge, which number the cells; leave "
+            "out --labels-are and --label-threshold"
         )
-    pair = Pair(folder, [], [], [], ())
+    results = _results(prediction, truth, wanted)
+    folder = next(iter(results.values())).parent
+    masks: list[Array] = []
+    pair = Pair(folder, "cells", [], [], [], annotated=masks)
     for number, path in ctc.numbered(truth, ctc.MASK).items():
         if number not in results:
             raise InputError(
@@ -162,8 +163,27 @@ def _read_frames(prediction: Path, truth: Path) -> Pair:
             )
         found, cells_there = ctc.read_mask(results[number]), ctc.read_mask(path)
         _same_size(found, cells_there, str(results[number]), str(path))
-        annotated = cells_there != ctc.IGNORED
-        pair.prediction.append(_renumbered(np.where(annotated, found, 0)))
-        pair.truth.append(_renumbered(np.where(annotated, cells_there, 0)))
+        annotated = (cells_there != ctc.IGNORED) & (cells_there != meaning.ignore)
+        pair.prediction.append(prediction_values.renumbered(found))
+        pair.truth.append(prediction_values.renumbered(np.where(annotated, cells_there, 0)))
         pair.names.append(f"{number:03}")
+        masks.append(annotated)
     return pair
+
+
+def _results(prediction: Path, truth: Path, wanted: Wanted) -> dict[int, Path]:
+    """Find the masks of a result in the layout of the Cell Tracking Challenge, by number."""
+    inside = prediction / f"{truth.parent.name.split('_')[0]}_RES"
+    folder = inside if inside.is_dir() else prediction
+    results = ctc.numbered(folder, RESULT) if folder.is_dir() else {}
+    if not results:
+        raise InputError(
+            f"{folder} does not contain mask000.tif …; to score against {truth}, pass a "
+            "folder that does, such as 01_RES"
+        )
+    if wanted not in ("auto", "cells"):
+        raise InputError(
+            f"{folder} contains masks of the Cell Tracking Challenge, which number the cells; "
+            f"leave out --prediction-is {wanted}"
+        )
+    return results

@@ -4,8 +4,8 @@ A scale consists of two numbers. For images larger than memory, these are comput
 applied tile by tile.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,35 +28,39 @@ class Scale(NamedTuple):
         return ((x.astype(np.float64) - self.offset) / self.spread).astype(np.float32)
 
 
-def scale_of(images: Sequence[Array], how: Scaling) -> Scale:
+def gather(images: Sequence[Array], function: Callable[[Array], Any]) -> list[Any]:
+    """Apply a function to every band of all images, accessing every image only once."""
+    return [function(image[rows]) for image in images for rows in bands(image.shape)]
+
+
+def scale_of(
+    images: Sequence[Array], how: Scaling, gather: Callable[..., list[Any]] = gather
+) -> Scale:
     """Compute the scale of a stack, with at most one band of it in memory.
 
     Parameters
     ----------
     images : sequence of (H, W, C)     any real dtype; a single image if `how` is "image"
     how : {"minmax", "standard", "image", "none"}     see `scale`
+    gather : callable                  see `gather`
     """
-
-    def total(function: Callable[[Array], Array]) -> float:
-        return sum(float(function(band).sum(dtype=np.float64)) for band in _bands(images))
-
     offset, spread = 0.0, 1.0
     if how in ("minmax", "image"):
-        ends = [(band.min(), band.max()) for band in _bands(images)]
+        ends = gather(images, lambda band: (band.min(), band.max()))
         offset = float(min(low for low, _ in ends))
         spread = float(max(high for _, high in ends)) - offset
     elif how == "standard":
-        pixels = sum(image.size for image in images)
-        offset = total(np.asarray) / pixels
-        spread = (total(lambda x: np.square(x.astype(np.float64) - offset)) / pixels) ** 0.5
+        sums = gather(images, lambda band: (band.size, float(band.sum(dtype=np.float64))))
+        pixels = sum(size for size, _ in sums)
+        offset = sum(total for _, total in sums) / pixels
+        squares = gather(images, lambda band: _squares(band, offset))
+        spread = (sum(squares) / pixels) ** 0.5
     return Scale(offset, spread or 1.0)
 
 
-def _bands(images: Sequence[Array]) -> Iterator[Array]:
-    """Yield the bands of all images of a stack, accessing every image only once."""
-    for image in images:
-        for rows in bands(image.shape):
-            yield image[rows]
+def _squares(band: Array, offset: float) -> float:
+    """Sum the squared deviations from `offset`."""
+    return float(np.square(band.astype(np.float64) - offset).sum(dtype=np.float64))
 
 
 def scale(images: Sequence[Array], how: Scaling) -> list[Array]:

@@ -31,7 +31,7 @@ class Targets(NamedTuple):
     """Labels and weight map of every slice, and the cells they were computed from."""
 
     labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
-    weight_maps: list[Array]  # (H, W) float32; 0 where nothing is annotated
+    weight_maps: list[Array]  # (H, W) float32; 0 where not annotated
     cells: list[Array] | None  # (H, W) int32 as annotated; None with more than two classes
     description: str  # a line to print
 
@@ -55,14 +55,14 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
     labels = annotation.labels
     if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
         labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]
-    ignored = annotation.ignored or [np.zeros(label.shape, bool) for label in labels]
-    w_c = weight_map.class_weights([labels[k][~ignored[k]] for k in training], classes)
+    annotated = annotation.annotated
+    w_c = weight_map.class_weights([labels[k][annotated[k]] for k in training], classes)
     maps = [
         _weights(labels[k], None if cells is None else cells[k], w_c, weighting)
         for k in range(len(labels))
     ]
-    for one, unknown in zip(maps, ignored, strict=True):
-        one[unknown] = 0
+    for one, known in zip(maps, annotated, strict=True):
+        one[~known] = 0
     return Targets(labels, maps, cells, _describe(cells, w_c, weighting.form))
 
 

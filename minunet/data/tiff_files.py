@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minunet.array import Array
+from minunet.data import calibration
 from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -54,7 +55,7 @@ def _contents(path: Path, tiff: "TiffFile", reading: Reading) -> Contents:
     for k, page in enumerate(pages):
         lines = labels[k].splitlines() if len(labels) == len(pages) else []
         pages[k] = page._replace(number=k, label=lines[0].strip() if lines else "")
-    return Contents(pages, notes, _palette(tiff))
+    return Contents(pages, notes, _palette(tiff), calibration.of_tiff(tiff, chosen[0]))
 
 
 def _choose_series(

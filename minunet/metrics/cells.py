@@ -6,6 +6,7 @@ one segment, whether connected or not.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ def partners(truth: Array, proposal: Array) -> Array:
 
     Returns
     -------
-    (n,) int64 : for each of the n cells, sorted by number: the number of its segment, or 0
+    (n,) : for each of the n cells, sorted by number: the number of its segment, or 0
 
     Examples
     --------
@@ -55,10 +56,11 @@ def partners(truth: Array, proposal: Array) -> Array:
     array([7, 0])
     """
     i, j, both = segments.contingency(truth, proposal)
-    match = 2 * both > np.bincount(i, both)[i]  # the match may be 0, the background
-    found = np.zeros(i.max() + 1, np.int64)
-    found[i[match]] = j[match]
-    return found[np.unique(i[i > 0])]
+    match = (i > 0) & (2 * both > segments.totals(i, both))  # may be 0, the background
+    cells = np.unique(i[i > 0])
+    found = np.zeros(cells.size, j.dtype)
+    found[np.searchsorted(cells, i[match])] = j[match]
+    return found
 
 
 def count(truth: Array, proposal: Array) -> Counts:
@@ -75,22 +77,31 @@ def count(truth: Array, proposal: Array) -> Counts:
     )
 
 
-def scores(truth: Sequence[Array], proposals: Sequence[Array]) -> list[Score]:
+def scores(
+    truth: Sequence[Array],
+    proposals: Sequence[Array],
+    *,
+    annotated: Sequence[Array] | None = None,
+) -> list[Score]:
     """Compute all scores of a stack, and count its cells.
 
     Parameters
     ----------
     truth, proposals : sequence of (H, W)     integer; 0 = background, k = cell k
+    annotated : sequence of (H, W) bool, or None     pixels that count; None: all. A cell or a
+        segment counts with its annotated pixels only, and not at all if it has none.
 
     Returns
     -------
-    list of Score : the SEG of a slice without cells is nan
+    list of Score : the SEG of a slice without cells is nan, and so is every score of a slice
+        without annotated pixels
     """
+    truth, proposals = (segments.annotated_only(maps, annotated) for maps in (truth, proposals))
     slices = list(zip(truth, proposals, strict=True))
     columns = zip(*(count(cells, found) for cells, found in slices), strict=True)
     return [
         _seg(slices),
-        *_of_pixels(slices),
+        *_of_pixels(slices, annotated),
         *(
             Score(key, name, sum(column), column, convention, higher)
             for (key, (name, higher, convention)), column in zip(
@@ -116,15 +127,17 @@ def _mean(indices: Array) -> float:
     return float(indices.mean()) if indices.size else float("nan")
 
 
-def _of_pixels(slices: Sequence[tuple[Array, Array]]) -> list[Score]:
+def _of_pixels(
+    slices: Sequence[tuple[Array, Array]], annotated: Sequence[Array] | None
+) -> list[Score]:
     """Compute the IoU and Dice of the class cell, regardless of cell numbers."""
-    confusions = [pixel.confusion(cells > 0, found > 0, 2) for cells, found in slices]
-    whole = np.sum(confusions, axis=0)
+    truth, proposals = ([map_ > 0 for map_ in maps] for maps in zip(*slices, strict=True))
+    confusions = pixel.confusions(truth, proposals, 2, annotated)
     counted = (
         "of the class cell, regardless of cell numbers, over the pixels of all slices together."
     )
     return [
-        Score(key, name, ratio(whole, 1), tuple(ratio(one, 1) for one in confusions), convention)
+        Score(key, name, *pixel.whole_and_each(partial(ratio, k=1), confusions), convention)
         for key, name, ratio, convention in (
             ("iou", "IoU of cell", pixel.iou, f"TP / (TP + FP + FN) {counted}"),
             ("dice", "Dice of cell", pixel.dice, f"2 TP / (2 TP + FP + FN) {counted}"),

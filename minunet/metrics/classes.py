@@ -12,23 +12,82 @@ from minunet.metrics.score import Score
 TOGETHER = "over the pixels of all slices together."
 
 
-def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> list[Score]:
+def confusion(
+    truth: Sequence[Array],
+    predicted: Sequence[Array],
+    classes: int,
+    *,
+    annotated: Sequence[Array] | None = None,
+) -> Array:
+    """Count the pixels of a stack by true and predicted class; parameters as in `scores`.
+
+    Returns
+    -------
+    (K, K) int64 : row = true class, column = predicted class
+    """
+    return np.sum(pixel.confusions(truth, predicted, classes, annotated), axis=0)
+
+
+def confusion_table(matrix: Array, names: Sequence[str]) -> list[str]:
+    """Return the lines of a table of a confusion matrix, each row in percent of its pixels.
+
+    Parameters
+    ----------
+    matrix : (K, K)      see `confusion`
+    names : K strings    names of the classes
+
+    Examples
+    --------
+    >>> for line in confusion_table(np.array([[999, 1], [0, 0]]), ["0", "255"]):
+    ...     print(line)
+    confusion, in % of the row: the rows are true classes, the columns predicted ones
+                   0     255      pixels
+    0          99.90    0.10        1000
+    255            –       –           0
+    """
+    first = max(8, *map(len, names))
+    width = max(8, *(len(name) + 2 for name in names))
+    lines = [
+        "confusion, in % of the row: the rows are true classes, the columns predicted ones",
+        " " * first + "".join(f"{name:>{width}}" for name in names) + f"{'pixels':>12}",
+    ]
+    for name, row in zip(names, matrix.tolist(), strict=True):
+        pixels = sum(row)
+        cells = [f"{100 * count / pixels:.2f}" if pixels else "–" for count in row]
+        lines.append(
+            f"{name:{first}}" + "".join(f"{cell:>{width}}" for cell in cells) + f"{pixels:>12}"
+        )
+    return lines
+
+
+def scores(
+    truth: Sequence[Array],
+    predicted: Sequence[Array],
+    classes: int,
+    *,
+    annotated: Sequence[Array] | None = None,
+    names: Sequence[str] = (),
+) -> list[Score]:
     """Compute all scores of a stack.
 
     Parameters
     ----------
-    truth, predicted : sequence of (H, W)     integer, 0 … K-1
-    classes : int                             number of classes, K
+    truth, predicted : sequence of (H, W)            integer, 0 … K-1
+    classes : int                                    number of classes, K
+    annotated : sequence of (H, W) bool, or None     pixels that count; None: all
+    names : K strings                                of the classes; none: 0 … K-1
+
+    Returns
+    -------
+    list of Score : every score of a slice without annotated pixels is nan
     """
-    pairs = zip(truth, predicted, strict=True)
-    each = [pixel.confusion(labels, found, classes) for labels, found in pairs]
-    whole = np.sum(each, axis=0)
+    matrices = pixel.confusions(truth, predicted, classes, annotated)
 
     def score(
         key: str, name: str, compute: Callable[[Array], float], convention: str, higher: bool = True
     ) -> Score:
-        slices = tuple(compute(matrix) for matrix in each)
-        return Score(key, name, compute(whole), slices, f"{convention} {TOGETHER}", higher)
+        value, slices = pixel.whole_and_each(compute, matrices)
+        return Score(key, name, value, slices, f"{convention} {TOGETHER}", higher)
 
     return [
         score(
@@ -46,11 +105,15 @@ def scores(truth: Sequence[Array], predicted: Sequence[Array], classes: int) -> 
         ),
         *(
             score(
-                f"iou_{k}",
-                f"IoU of class {k}",
-                partial(pixel.iou, k=k),
-                f"TP / (TP + FP + FN) of class {k},",
+                f"{key}_{class_}",
+                f"{name} of class {class_}",
+                partial(compute, k=k),
+                f"{formula} of class {class_},",
             )
-            for k in range(classes)
+            for key, name, compute, formula in (
+                ("iou", "IoU", pixel.iou, "TP / (TP + FP + FN)"),
+                ("dice", "Dice", pixel.dice, "2 TP / (2 TP + FP + FN)"),
+            )
+            for k, class_ in enumerate(names or range(classes))
         ),
     ]

@@ -4,6 +4,10 @@ Slices are scored one by one. For all scores, a pixel is proposed as cell if its
 cell is above a threshold, compared in double precision (`warping.proposed_cells`). The threshold is
 the same for the whole stack, and each score is the best value over all thresholds.
 
+Pixels that are not annotated count nowhere: they are membrane in the truth and in the proposal, as
+beyond the edge of the image, and no score counts them as pixels. So a cell that they cut in two is
+two cells in both. Slices without annotated pixels have no score (nan) and do not enter a mean.
+
 The 2012 challenge first ranked entries by the warping error, the Rand error and its own pixel
 error, and later by V_Rand and V_Info.
 """
@@ -12,6 +16,8 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from math import inf, isnan, nan
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -103,10 +109,18 @@ RULE = {
 """Convention of the threshold; the key says whether higher is better."""
 
 
+class Slice(NamedTuple):
+    """The truth and the prediction for one slice; both are membrane where nothing is annotated."""
+
+    truth: Array  # (H, W) integer; 0 = membrane, k = cell k
+    probability: Array  # (H, W) probability of cell
+    annotated: Array | None  # (H, W) bool; None: all pixels are annotated
+
+
 class Counts(NamedTuple):
     """Everything that the scores need from one slice at one threshold."""
 
-    confusion: Array  # (2, 2) numbers of pixels, see `pixel.confusion`; class 1 is cell
+    confusion: Array  # (2, 2) numbers of annotated pixels, see `pixel.confusion`; class 1 is cell
     pairs: Array  # (3,) see `rand.pairs`
     remaining: Warping
     adapted_rand: float  # F
@@ -120,6 +134,7 @@ def scores(
     thresholds: Sequence[float] = THRESHOLDS,
     processes: int | None = None,
     advance: Callable[[], None] = lambda: None,
+    annotated: Sequence[Array] | None = None,
 ) -> list[Score]:
     """Compute all scores of a stack.
 
@@ -134,15 +149,16 @@ def scores(
                                 is enough work. Several processes are started with "spawn", so a
                                 script must call this function under ``if __name__ == "__main__":``
     advance : callable          called after each slice has been scored at one threshold
+    annotated : sequence of (H, W) bool, or None     pixels that count; None: all
 
     Returns
     -------
     list of Score : in the order of `CONVENTIONS`
     """
-    slices = list(zip(truth, probabilities, strict=True))
-    jobs = [(cells, p, threshold) for threshold in thresholds for cells, p in slices]
+    slices = _slices(truth, probabilities, annotated)
+    jobs = [(one, threshold) for threshold in thresholds for one in slices]
     if processes is None:
-        work = sum(cells.size for cells, _, _ in jobs)
+        work = sum(one.truth.size for one, _ in jobs)
         processes = min(os.cpu_count() or 1, 1 + work // PIXELS_PER_PROCESS)
     done = _count_all(jobs, processes, advance)
     rows = [done[k : k + len(slices)] for k in range(0, len(done), len(slices))]
@@ -163,29 +179,50 @@ def v_rand(
     truth: Sequence[Array],
     probabilities: Sequence[Array],
     thresholds: Sequence[float] = THRESHOLDS,
+    annotated: Sequence[Array] | None = None,
 ) -> Score:
     """Compute only V_Rand of a stack, in this process; parameters as in `scores`."""
-    each = [
-        [
-            rand.adapted(_thinned(cells, warping.proposed_cells(p, threshold))).f
-            for cells, p in zip(truth, probabilities, strict=True)
-        ]
-        for threshold in thresholds
-    ]
-    return _best("v_rand", [float(np.mean(row)) for row in each], each, thresholds)
+
+    def f(one: Slice, threshold: float) -> float:
+        if one.annotated is not None and not one.annotated.any():
+            return nan
+        return rand.adapted(_thinned(one, warping.proposed_cells(one.probability, threshold))).f
+
+    slices = _slices(truth, probabilities, annotated)
+    each = [[f(one, threshold) for one in slices] for threshold in thresholds]
+    known = [[value for value in row if not isnan(value)] for row in each]
+    stack = [float(np.mean(row)) if row else nan for row in known]
+    return _best("v_rand", stack, each, thresholds)
 
 
-def _thinned(truth: Array, proposal: Array) -> segments.Table:
-    return segments.contingency(truth, thinning.thin(proposal))
+def _slices(
+    truth: Sequence[Array], probabilities: Sequence[Array], annotated: Sequence[Array] | None
+) -> list[Slice]:
+    """Pair truth and prediction; make pixels that are not annotated membrane in both."""
+    slices = []
+    masks = repeat(None, len(truth)) if annotated is None else annotated
+    for (cells, p), known in zip(zip(truth, probabilities, strict=True), masks, strict=True):
+        if known is None or known.all():
+            slices.append(Slice(cells, p, None))
+        else:
+            cells = segments.pieces(np.where(known, cells, 0))
+            slices.append(Slice(cells, np.where(known, p, -inf), known))
+    return slices
 
 
-def _count(truth: Array, probability: Array, threshold: float) -> Counts:
+def _thinned(one: Slice, proposal: Array) -> segments.Table:
+    return segments.contingency(one.truth, thinning.thin(proposal, one.annotated))
+
+
+def _count(one: Slice, threshold: float) -> Counts:
     """Compute the counts of one slice at one threshold."""
+    truth, probability, annotated = one
     proposal = warping.proposed_cells(probability, threshold)
     table = segments.contingency(truth, segments.components(proposal))
-    thinned = _thinned(truth, proposal)
+    thinned = _thinned(one, proposal)
+    counted = ... if annotated is None else annotated
     return Counts(
-        pixel.confusion(truth > 0, proposal, 2),
+        pixel.confusion(truth[counted] > 0, proposal[counted], 2),
         rand.pairs(table),
         warping.errors(truth, probability, threshold),
         rand.adapted(table).f,
@@ -195,9 +232,9 @@ def _count(truth: Array, probability: Array, threshold: float) -> Counts:
 
 
 def _count_all(
-    jobs: Sequence[tuple[Array, Array, float]], processes: int, advance: Callable[[], None]
+    jobs: Sequence[tuple[Slice, float]], processes: int, advance: Callable[[], None]
 ) -> list[Counts]:
-    """Count all jobs (truth, probability, threshold), in this process or in new ones."""
+    """Count all jobs (slice, threshold), in this process or in new ones."""
 
     def gather(counts: Iterable[Counts]) -> list[Counts]:
         done = []
@@ -221,6 +258,9 @@ def _leave_interrupts() -> None:
 
 def _values(slices: Sequence[Counts]) -> dict[str, float]:
     """Compute the scores of these slices at one threshold, by the keys of `CONVENTIONS`."""
+    slices = [counts for counts in slices if counts.confusion.any()]
+    if not slices:
+        return dict.fromkeys(CONVENTIONS, nan)
     matrix = np.sum([counts.confusion for counts in slices], axis=0)
     pairs = np.sum([counts.pairs for counts in slices], axis=0)
     remaining = Warping(*np.sum([counts.remaining for counts in slices], axis=0).tolist())

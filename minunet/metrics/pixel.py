@@ -1,5 +1,9 @@
 """Pixel-wise scores, computed from a confusion matrix, which may cover many images."""
 
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from math import nan
+
 import numpy as np
 
 from minunet.array import Array
@@ -19,6 +23,44 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
     """
     pairs = truth.astype(np.int64) * classes + predicted
     return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+
+
+def confusions(
+    truth: Sequence[Array],
+    predicted: Sequence[Array],
+    classes: int,
+    annotated: Sequence[Array] | None = None,
+) -> list[Array]:
+    """Count the annotated pixels of every slice by true and predicted class.
+
+    Parameters
+    ----------
+    truth, predicted : sequence of (H, W)            integer, 0 … K-1
+    classes : int                                    number of classes, K
+    annotated : sequence of (H, W) bool, or None     pixels that count; None: all
+
+    Returns
+    -------
+    list of (K, K) int64 : see `confusion`
+    """
+    pairs = zip(truth, predicted, strict=True)
+    masks = repeat(None, len(truth)) if annotated is None else annotated
+    return [
+        confusion(labels, found, classes)
+        if known is None
+        else confusion(labels[known], found[known], classes)
+        for (labels, found), known in zip(pairs, masks, strict=True)
+    ]
+
+
+def whole_and_each(
+    compute: Callable[[Array], float], matrices: Sequence[Array]
+) -> tuple[float, tuple[float, ...]]:
+    """Compute a score from all matrices together, and from each; nan if it counts no pixels."""
+    whole, *each = (
+        compute(matrix) if matrix.any() else nan for matrix in (np.sum(matrices, axis=0), *matrices)
+    )
+    return whole, tuple(each)
 
 
 def pixel_error(matrix: Array) -> float:

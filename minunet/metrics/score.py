@@ -32,7 +32,7 @@ class Score(NamedTuple):
         """Return the score as JSON values; nan, which JSON does not have, becomes null."""
         slices = [None if isnan(value) else value for value in self.slices]
         value = None if isnan(self.value) else self.value
-        by_threshold = list(self.by_threshold)
+        by_threshold = [None if isnan(value) else value for value in self.by_threshold]
         return self._asdict() | {"value": value, "slices": slices, "by_threshold": by_threshold}
 
 

@@ -32,8 +32,9 @@ def jaccard(truth: Array, proposal: Array) -> Array:
     array([0.4, 0. ])
     """
     i, j, both = segments.contingency(truth, proposal)
-    cell, segment = np.bincount(i, both)[i], np.bincount(j, both)[j]  # sizes in pixels
-    match = (j > 0) & (2 * both > cell)
-    index = np.zeros(i.max() + 1)
-    index[i[match]] = (both / (cell + segment - both))[match]
-    return index[np.unique(i[i > 0])]
+    cell, segment = segments.totals(i, both), segments.totals(j, both)  # sizes in pixels
+    match = (i > 0) & (j > 0) & (2 * both > cell)
+    cells = np.unique(i[i > 0])
+    index = np.zeros(cells.size)
+    index[np.searchsorted(cells, i[match])] = (both / (cell + segment - both))[match]
+    return index

@@ -7,6 +7,7 @@ The region scores of the ISBI challenge are computed from this table. They all s
 - each pixel of a true cell that is background in the proposal is a segment of its own.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,44 @@ def components(cells: Array) -> Array:
     (H, W) int32 : 0 on membrane; 1, 2, … in raster order of the first pixel of each region
     """
     return scipy.ndimage.label(cells)[0]
+
+
+def pieces(numbered: Array) -> Array:
+    """Label the 4-connected pieces of every cell.
+
+    Parameters
+    ----------
+    numbered : (H, W)     integer; 0 = background, k = cell k
+
+    Returns
+    -------
+    (H, W) int32 : 0 = background, k = piece k
+
+    Examples
+    --------
+    >>> pieces(np.array([[7, 7, 0, 7, 3]]))
+    array([[1, 1, 0, 2, 3]], dtype=int32)
+    """
+    height, width = numbered.shape
+    # Between two pixels there is room for one more, which connects them if they are one cell.
+    joined = np.zeros((2 * height - 1, 2 * width - 1), bool)
+    cell = joined[::2, ::2] = numbered > 0
+    joined[1::2, ::2] = cell[1:] & (numbered[1:] == numbered[:-1])
+    joined[::2, 1::2] = cell[:, 1:] & (numbered[:, 1:] == numbered[:, :-1])
+    return components(joined)[::2, ::2]
+
+
+def annotated_only(maps: Sequence[Array], annotated: Sequence[Array] | None) -> list[Array]:
+    """Make pixels that are not annotated background; without a mask, return the maps unchanged.
+
+    Parameters
+    ----------
+    maps : sequence of (H, W)              0 = background
+    annotated : sequence of (H, W) bool    True where the truth is known; None: everywhere
+    """
+    if annotated is None:
+        return list(maps)
+    return [np.where(known, map_, 0) for map_, known in zip(maps, annotated, strict=True)]
 
 
 class Table(NamedTuple):
@@ -53,9 +92,19 @@ def contingency(truth: Array, proposal: Array) -> Table:
     >>> [(int(i), int(j), int(n)) for i, j, n in zip(*table)]
     [(0, 3, 1), (1, 3, 2), (2, 0, 1)]
     """
+    if max(truth.max(), proposal.max()) >= 2**31:  # the product below would not fit into int64
+        (i, truth), (j, proposal) = (_renumbered(one) for one in (truth, proposal))
+        table = contingency(truth, proposal)
+        return Table(i[table.truth], j[table.proposal], table.pixels)
     columns = int(proposal.max()) + 1
     pairs, pixels = np.unique(truth.astype(np.int64) * columns + proposal, return_counts=True)
     return Table(pairs // columns, pairs % columns, pixels)
+
+
+def _renumbered(numbered: Array) -> tuple[Array, Array]:
+    """Return the numbers that occur, sorted, and the index (H, W) of every pixel into them."""
+    numbers, index = np.unique(numbered, return_inverse=True)
+    return numbers, index.reshape(numbered.shape)
 
 
 class Sizes(NamedTuple):
@@ -74,10 +123,10 @@ def sizes(table: Table) -> Sizes:
     the proposal is background, b = n = 1: each pixel there is a segment of its own.
     """
     i, j, n = (column[table.truth > 0] for column in table)
-    return Sizes(n, _totals(i, n), np.where(j > 0, _totals(j, n), 1), np.where(j > 0, n, 1))
+    return Sizes(n, totals(i, n), np.where(j > 0, totals(j, n), 1), np.where(j > 0, n, 1))
 
 
-def _totals(numbers: Array, pixels: Array) -> Array:
+def totals(numbers: Array, pixels: Array) -> Array:
     """Return, for each entry, the total number of pixels of all entries with the same number."""
     _, which = np.unique(numbers, return_inverse=True)
     return np.bincount(which, pixels)[which].astype(np.int64)  # exact below 2^53

@@ -12,7 +12,7 @@ from minunet.metrics import segments
 FREE, LINE = 0, -1  # a pixel not decided yet; a pixel that joins no cell
 
 
-def thin(cells: Array) -> Array:
+def thin(cells: Array, annotated: Array | None = None) -> Array:
     """Grow cells over the membrane until only lines between them are left.
 
     All cells (4-connected regions) grow at once, by one layer of 4-neighbours at a time. A pixel
@@ -27,7 +27,9 @@ def thin(cells: Array) -> Array:
 
     Parameters
     ----------
-    cells : (H, W)     bool, or any array that is 0 on membrane only
+    cells : (H, W)          bool, or any array that is 0 on membrane only
+    annotated : (H, W) bool or None     cells grow only over these pixels, as if the image ended
+                            there; None: over all
 
     Returns
     -------
@@ -39,7 +41,10 @@ def thin(cells: Array) -> Array:
     >>> thin(np.array([[1, 0, 0, 0, 1, 0, 0, 1, 0]]))
     array([[1, 1, 0, 2, 2, 2, 0, 3, 3]], dtype=int32)
     """
-    basins = np.pad(segments.components(cells), 1, constant_values=LINE)
+    basins = segments.components(cells)
+    if annotated is not None:
+        basins = np.where(annotated, basins, np.int32(LINE))
+    basins = np.pad(basins, 1, constant_values=LINE)
     flat, width = basins.reshape(-1), basins.shape[1]
     steps = np.array([[-width], [-1], [1], [width]])  # up, left, right, down
     layer = np.flatnonzero(flat > 0)

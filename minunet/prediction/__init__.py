@@ -1,15 +1,19 @@
 """Predict the probabilities, classes and cells of an image of any size.
 
-| file              | contents                                                          |
-|-------------------|-------------------------------------------------------------------|
-| `tiling.py`       | the overlap-tile strategy of Figure 2                             |
-| `averaging.py`    | the average over rotated and flipped versions of an image         |
-| `model.py`        | a trained model in Python: load it and segment arrays             |
-| `stack.py`        | segment a stack slice by slice, into files larger than memory     |
-| `instances.py`    | find and number the cells in a probability map                    |
-| `tile_choice.py`  | the tile size with the least computation within a memory limit    |
-| `memory.py`       | how much memory a prediction needs                                |
-| `output_files.py` | the result files of `predict`, memory-mapped while it runs        |
+| file               | contents                                                          |
+|--------------------|-------------------------------------------------------------------|
+| `tiling.py`        | the overlap-tile strategy of Figure 2                             |
+| `averaging.py`     | the average over rotated and flipped versions of an image         |
+| `model.py`         | a trained model in Python: load it and segment arrays             |
+| `stack.py`         | segment a stack slice by slice, into files larger than memory     |
+| `survey.py`        | one pass over the images before a prediction: damage and scale    |
+| `instances.py`     | find and number the cells in a probability map                    |
+| `tile_choice.py`   | the tile size with the least computation within a memory limit    |
+| `memory.py`        | how much memory a prediction needs                                |
+| `jobs.py`          | what `predict` does: a stack, or one job for every file           |
+| `summary.py`       | what `predict` prints before it starts                            |
+| `label_colours.py` | the colours of classes, with which ImageJ shows labels            |
+| `output_files.py`  | the result files of `predict`, memory-mapped while it runs        |
 """
 
 from minunet.prediction.model import Model, load

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array, Tensors
-from minunet.data.scaling import scale_of
+from minunet.data.scaling import Scale, scale_of
 from minunet.errors import InputError
 from minunet.image import all_finite
 from minunet.network import Architecture, Network
@@ -119,6 +119,7 @@ class Model(NamedTuple):
         tiling: Tiling,
         total: Array | None = None,
         advance: Callable[[], None] = lambda: None,
+        scale: Scale | None = None,
     ) -> Iterator[Iterator[Window]]:
         """Segment a stack slice by slice and window by window, so that it need not fit in memory.
 
@@ -128,6 +129,7 @@ class Model(NamedTuple):
         tiling : Tiling
         total : (H, W, K) or None          array for the sums, see `averaging.windows`
         advance : callable                 called after every tile
+        scale : Scale or None              of all images; None: it is computed from `images`
 
         Yields
         ------
@@ -135,11 +137,12 @@ class Model(NamedTuple):
                              it before taking the next slice
         """
         scaling = self.settings.scaling
-        stack = None if scaling == "image" else scale_of(images, scaling)
+        if scale is None and scaling != "image":
+            scale = scale_of(images, scaling)
         for k in range(len(images)):
             image = images[k]
-            scale = stack or scale_of([image], scaling)
-            network = Network(self.params, self.architecture, scale.apply)
+            own = scale or scale_of([image], scaling)
+            network = Network(self.params, self.architecture, own.apply)
             parts = averaging.windows(network, image, tiling, total, advance)
             yield ((at, cross_entropy.softmax(logits)) for at, logits in parts)
             del image, parts  # before the next slice is loaded

@@ -4,12 +4,13 @@ Until the files are complete, they are in a folder `unfinished-…` inside the o
 they cannot be mistaken for complete results. If the prediction fails, that folder is removed.
 """
 
+import glob
 import math
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
@@ -19,6 +20,8 @@ from numpy.typing import DTypeLike
 
 from minunet import files
 from minunet.array import Array
+from minunet.data import calibration
+from minunet.data.calibration import Calibration
 from minunet.errors import InputError
 from minunet.prediction.memory import format_bytes
 
@@ -26,17 +29,34 @@ Mapped: TypeAlias = np.memmap[Any, Any]
 
 OUTPUTS = ("probability.tif", "labels.tif", "preview.png")
 
+ADVICE = "pass another folder with -o"
+
+IMAGEJ_AXES = "TZCYX"
+"""The order of the axes of an ImageJ hyperstack."""
+
+COLOR_MAP, SHORT = 320, 3
+"""A tag and a type of the TIFF specification."""
+
 CLASSIC = 2**32 - 2**25
 """Maximum size in bytes of the pixels of a classic TIFF file, such as an ImageJ hyperstack."""
+
+
+class About(NamedTuple):
+    """What to write into a TIFF file besides the pixels, so that Fiji shows it."""
+
+    calibration: Calibration = Calibration()
+    names: tuple[str, ...] = ()  # of the slices, or of all planes; empty if they are only numbered
+    colours: Array | None = None  # (256, 3) uint8, of the values of labels
 
 
 class Layout(NamedTuple):
     """A TIFF file to write."""
 
-    name: str
+    name: str  # with the folder that it is in, if any
     shape: tuple[int, ...]
     axes: str
     dtype: type
+    about: About = About()
 
     @property
     def size(self) -> int:
@@ -44,7 +64,9 @@ class Layout(NamedTuple):
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Layout, Layout]:
+def layouts(
+    shape: tuple[int, int, int], classes: int, cells: bool, about: About | None = None
+) -> tuple[Layout, Layout]:
     """Return the layouts of `probability.tif` and `labels.tif`.
 
     Parameters
@@ -52,19 +74,51 @@ def layouts(shape: tuple[int, int, int], classes: int, cells: bool) -> tuple[Lay
     shape : (Z, H, W)     shape of the stack; a single slice is written without its first axis
     classes : int         2: only the probability of class 1 is written; more: that of every class
     cells : bool          True: labels are numbered cells, uint16; False: classes, uint8
+    about : About         the slices along Z may in fact be along T, or along T and Z
     """
     slices, *plane = shape
-    z, axis = ((slices,), "Z") if slices > 1 else ((), "")
+    about = about or About()
+    known = about.calibration.of_slices(slices)
     c, channel = ((classes,), "C") if classes > 2 else ((), "")
+    planes = [f"{name}, class {k}" for name in about.names for k in range(classes)]
+    of_p = About(known, tuple(planes) if c else about.names)
+    of_labels = About(known, about.names, None if cells else about.colours)
     return (
-        Layout("probability.tif", (*z, *c, *plane), axis + channel + "YX", np.float32),
-        Layout("labels.tif", (*z, *plane), axis + "YX", np.uint16 if cells else np.uint8),
+        Layout(
+            "probability.tif",
+            (*known.lengths, *c, *plane),
+            f"{known.axes}{channel}YX",
+            np.float32,
+            of_p,
+        ),
+        Layout(
+            "labels.tif",
+            (*known.lengths, *plane),
+            f"{known.axes}YX",
+            np.uint16 if cells else np.uint8,
+            of_labels,
+        ),
     )
 
 
 def check_out(out: Path) -> None:
     """Raise an `InputError` if anything in the folder `out` would be overwritten."""
-    files.check_free_names(out, OUTPUTS, "pass another folder with -o")
+    files.check_free_names(out, OUTPUTS, ADVICE)
+
+
+def check_folders(out: Path, names: Sequence[str]) -> None:
+    """Raise an `InputError` if the results of any input, given by its name, already exist."""
+    for output in map(Path, OUTPUTS):
+        patterns = (f"{glob.escape(name)}{output.suffix}" for name in names)
+        files.check_free_names(out / output.stem, patterns, ADVICE)
+
+
+def in_folder(output: str, name: str) -> str:
+    """Return where the result `output` of the input `name` is written: labels/a.tif for labels.tif.
+
+    Without a name, the output belongs to the only input.
+    """
+    return f"{Path(output).stem}/{name}{Path(output).suffix}" if name else output
 
 
 def check_space(out: Path, needed: int) -> None:
@@ -98,23 +152,50 @@ def unfinished(out: Path) -> Iterator[Path]:
 def create(folder: Path, layout: Layout) -> Mapped:
     """Create a TIFF file, and map its pixels for writing.
 
-    The file is an ImageJ hyperstack if it is small enough, otherwise a BigTIFF.
+    The file is an ImageJ hyperstack if its size and the order of its axes allow that, otherwise an
+    OME-TIFF (as BigTIFF if it is larger than 4 GB).
     """
     import tifffile
 
-    path, big = folder / layout.name, layout.size > CLASSIC
+    path = folder / layout.name
+    path.parent.mkdir(exist_ok=True)
+    order = [IMAGEJ_AXES.index(axis) for axis in layout.axes]
+    imagej = layout.size <= CLASSIC and order == sorted(order)
     mapped: Mapped = tifffile.memmap(
         path,
         shape=layout.shape,
         dtype=layout.dtype,
-        bigtiff=big,
-        imagej=not big,
         photometric="minisblack",
-        metadata={"axes": layout.axes},
+        extratags=_colour_map(layout.about.colours),
+        **(_imagej(layout) if imagej else _ome(layout)),
     )
     with path.open("r+b") as file:
         _reserve(file, path.stat().st_size)
     return mapped
+
+
+def _imagej(layout: Layout) -> dict[str, Any]:
+    """Return the arguments of tifffile for an ImageJ hyperstack."""
+    arguments, metadata = calibration.to_imagej(layout.about.calibration)
+    names = {"Labels": list(layout.about.names)} if layout.about.names else {}
+    return arguments | {"imagej": True, "metadata": {"axes": layout.axes} | metadata | names}
+
+
+def _ome(layout: Layout) -> dict[str, Any]:
+    """Return the arguments of tifffile for an OME-TIFF, whose description lists the slices."""
+    metadata = {"axes": layout.axes} | calibration.to_ome(layout.about.calibration)
+    names = {"Description": "\n".join(layout.about.names)} if layout.about.names else {}
+    return {"ome": True, "bigtiff": layout.size > CLASSIC, "metadata": metadata | names}
+
+
+def _colour_map(colours: Array | None) -> list[tuple[int, int, int, Array, bool]]:
+    """Return the tag ColorMap, with which ImageJ shows the values of labels in colour.
+
+    The image is still not a palette image, so that other programs read the values of the labels.
+    """
+    if colours is None:
+        return []
+    return [(COLOR_MAP, SHORT, colours.size, colours.T.astype(np.uint16).ravel() * 257, True)]
 
 
 def scratch(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Array:

@@ -1,6 +1,6 @@
 """Segment a stack slice by slice, into arrays that may be memory-mapped files."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data.image_files import Slices
+from minunet.data.scaling import Scale
 from minunet.prediction import instances
 from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling, Window
@@ -15,6 +16,9 @@ from minunet.report import run_pictures
 
 SHOWN = 512
 """Maximum side of a slice in the preview, in pixels; larger slices are subsampled."""
+
+LONGEST = 60
+"""Maximum number of characters of a name in the title of the preview."""
 
 
 class Labelling(NamedTuple):
@@ -46,6 +50,7 @@ class Task(NamedTuple):
     shape: tuple[int, int, int]  # number of slices, height, width
     tiling: Tiling
     labelling: Labelling
+    scale: Scale | None = None  # of all images; None: to be computed
 
     @property
     def tiles(self) -> int:
@@ -77,7 +82,7 @@ def fill(
     total : (H, W, K) or None   array for the sums, see `averaging.windows`
     advance : callable          called after every tile
     """
-    slices = task.model.slices(images, task.tiling, total, advance)
+    slices = task.model.slices(images, task.tiling, total, advance, task.scale)
     for p, labels, parts in zip(maps.p, maps.labels, slices, strict=True):
         _write(parts, task.labelling, p, labels)
         del parts  # before the next slice is loaded
@@ -93,8 +98,8 @@ def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Arra
         labels[...] = labelling.number(np.asarray(p[0]))
 
 
-def preview(path: Path, images: Slices, maps: Maps, cells: bool) -> None:
-    """Draw the first and the last slice with their results."""
+def preview(path: Path, images: Slices, maps: Maps, cells: bool, names: Sequence[str] = ()) -> None:
+    """Draw the first and the last slice with their results; name the slices that have names."""
     shown = sorted({0, len(images) - 1})
     every = -(-max(maps.labels.shape[1:]) // SHOWN)
     drawn = []
@@ -104,4 +109,5 @@ def preview(path: Path, images: Slices, maps: Maps, cells: bool) -> None:
         p = np.concatenate([1 - p, p], axis=-1) if p.shape[-1] == 1 else p
         numbered = maps.labels[k][part] if cells else None
         drawn.append(run_pictures.Segmented(image, p, cells=numbered))
-    run_pictures.preview(path, drawn, f"slices {', '.join(map(str, shown))} of {len(images)}")
+    named = ", ".join(f"{k} {names[k][:LONGEST]}" if names else str(k) for k in shown)
+    run_pictures.preview(path, drawn, f"slices {named} of {len(images)}")

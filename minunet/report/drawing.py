@@ -1,5 +1,6 @@
 """Helpers shared by the pictures: a figure, colours for cells, and a function to write a PNG."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,5 +45,7 @@ def coloured(cells: Array) -> Array:
 
 def write(figure: "Figure", path: Path) -> None:
     """Write a figure as a PNG file; `path` never holds an incomplete file."""
-    with files.atomic(path) as beside:
+    with files.atomic(path) as beside, warnings.catch_warnings():
+        # A name may contain letters that the font lacks; they are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure.savefig(beside, dpi=100, format="png")

@@ -12,7 +12,7 @@ WIDTH = 4.5
 """Width of a panel, in inches: wide enough to show borders that are two pixels wide."""
 
 
-def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
+def figure3(path: Path, image: Array, instances: Array, weights: Array, name: str = "") -> None:
     """Draw an image, its cells, the label with cells separated, and the weight map side by side.
 
     Parameters
@@ -21,6 +21,7 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
     image : (H, W) or (H, W, C)   channels are averaged
     instances : (H, W)            integer; 0 = background, k = cell k, as annotated
     weights : (H, W)              `weight_map.paper(instances, …)` or `weight_map.later(instances)`
+    name : str                    name of the image, for the title of its panel
 
     Raises
     ------
@@ -38,7 +39,12 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array) -> None:
     panels[2].imshow(label, cmap="gray", vmin=0, vmax=1)
     shown = panels[3].imshow(weights, cmap="jet", vmin=0)
     figure.colorbar(shown, ax=panels[3])
-    titles = ("(a) image", "(b) cells", "(c) label, cells separated", "(d) weight map")
+    titles = (
+        f"(a) image {name}".rstrip(),
+        "(b) cells",
+        "(c) label, cells separated",
+        "(d) weight map",
+    )
     for ax, title in zip(panels, titles, strict=True):
         ax.set(title=title, xticks=[], yticks=[])
     drawing.write(figure, path)

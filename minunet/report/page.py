@@ -59,6 +59,7 @@ class Report(NamedTuple):
     checkpoint: str  # the one that was scored, such as "best.npz, step 1600"
     picked: bool  # True: this checkpoint was chosen on the scored slices
     slices: Sequence[int]  # numbers of the scored slices in the stack
+    names: Sequence[str]  # their names: of files, or the numbers
     trained_on: bool  # True: the network was trained on the scored slices
     scores: Sequence[Score]
     headline: Sequence[str]  # keys of the most important scores
@@ -92,7 +93,7 @@ def page(report: Report) -> Element:
         "training": ("Training", [_curves(report)]),
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
         "scores": ("All scores", list(tables.scores_table(report.scores))),
-        "slices": ("Scores by slice", list(tables.by_slice_table(report.scores, report.slices))),
+        "slices": ("Scores by slice", list(tables.by_slice_table(report.scores, report.names))),
         "data": ("Data", [_description(report.description)]),
         "settings": ("Settings", list(tables.settings_table(report.settings))),
         "commands": ("Commands", [part for one in report.commands for part in _command(*one)]),
@@ -129,7 +130,7 @@ def _headline(report: Report) -> Iterator[Element]:
         yield tag("ul", *map(_big, shown), class_="headline")
     count = len(report.slices)
     slices, these, were = ("slice", "this", "was") if count == 1 else ("slices", "these", "were")
-    scored = f"Scored on {count} {slices} ({_numbers(report.slices)}), which {were} "
+    scored = f"Scored on {count} {slices} ({_names(report)}), which {were} "
     if report.trained_on:
         scored += (
             "also used for training, because no slices were held out. These scores do not show how "
@@ -161,11 +162,12 @@ def _big(score: Score) -> Element:
     )
 
 
-def _numbers(slices: Sequence[int]) -> str:
-    """List the numbers of slices; for a contiguous block, only the first and the last."""
-    if len(slices) > 2 and list(slices) == list(range(slices[0], slices[-1] + 1)):
-        return f"{slices[0]} … {slices[-1]}"
-    return ", ".join(map(str, slices))
+def _names(report: Report) -> str:
+    """List the names of the scored slices; for a contiguous block, only the first and the last."""
+    first, last = report.slices[0], report.slices[-1]
+    if len(report.slices) > 2 and list(report.slices) == list(range(first, last + 1)):
+        return f"{report.names[0]} … {report.names[-1]}"
+    return ", ".join(report.names)
 
 
 def _curves(report: Report) -> Element:

@@ -94,7 +94,7 @@ def draw(slices: Sequence[Segmented], title: str) -> "Figure":
         for ax, name in zip(axes, names, strict=True):
             _panel(ax, name, segmented)
             ax.set(title=name if ax in panels[0] else "", xticks=[], yticks=[])
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(title, fontsize="medium", parse_math=False)
     return figure
 
 

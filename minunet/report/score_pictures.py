@@ -1,4 +1,4 @@
-"""Pictures of the errors that a score counts: splits and mergers, missed and extra cells."""
+"""Pictures of the errors that a score counts: splits, mergers, missed and extra cells, classes."""
 
 from collections.abc import Sequence
 from textwrap import fill
@@ -22,6 +22,12 @@ SPLIT, MERGER = TOO_LOW, TOO_HIGH
 
 MISSED, EXTRA = TOO_LOW, TOO_HIGH
 """Colours of cells that no segment matches, and of segments that match no cell."""
+
+WRONG = TOO_LOW
+"""Colour of pixels of another class than the true one."""
+
+UNKNOWN = (0.55, 0.5, 0.6)
+"""Colour of pixels that are not annotated, where nothing counts as an error."""
 
 IOU = "summer_r"
 """Colour map of the matched cells: from yellow (IoU 0) to green (IoU 1)."""
@@ -47,9 +53,16 @@ class Panel(NamedTuple):
     note: str = ""  # below the panel
     rings: Sequence[tuple[Array, tuple[float, float, float]]] = ()  # centres (N, 2) y, x; colour
     colours: str | None = None  # colour map of the colour bar, from 0 to 1; None: no bar
+    legend: Sequence[tuple[str, str]] = ()  # colours as #rrggbb, and what they stand for
 
 
-def em_slice(image: Array | None, truth: Array, probability: Array, threshold: float) -> "Figure":
+def em_slice(
+    image: Array | None,
+    truth: Array,
+    probability: Array,
+    threshold: float,
+    annotated: Array | None = None,
+) -> "Figure":
     """Draw a slice, its true cells, the probability, and the splits and mergers.
 
     Parameters
@@ -58,27 +71,31 @@ def em_slice(image: Array | None, truth: Array, probability: Array, threshold: f
     truth : (H, W)               integer; 0 = membrane, k = cell k
     probability : (H, W)         probability of cell
     threshold : float            pixels with a higher probability count as cell
+    annotated : (H, W) bool or None     pixels that count; None: all
 
     Returns
     -------
     Figure
     """
-    return draw([em_panels(image, truth, probability, threshold)])
+    return draw([em_panels(image, truth, probability, threshold, annotated)])
 
 
-def cells_slice(image: Array | None, truth: Array, proposal: Array) -> "Figure":
+def cells_slice(
+    image: Array | None, truth: Array, proposal: Array, annotated: Array | None = None
+) -> "Figure":
     """Draw a slice, its true cells, the proposed cells, and how well they match.
 
     Parameters
     ----------
     image : (H, W) or None         grey values, if known
     truth, proposal : (H, W)       integer; 0 = background, k = cell k
+    annotated : (H, W) bool or None     pixels that count; None: all
 
     Returns
     -------
     Figure
     """
-    return draw([cells_panels(image, truth, proposal)])
+    return draw([cells_panels(image, truth, proposal, annotated)])
 
 
 def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure":
@@ -97,6 +114,7 @@ def draw(rows: Sequence[Sequence[Panel]], titles: Sequence[str] = ()) -> "Figure
 
 def _draw(ax: "Axes", panel: Panel) -> None:
     from matplotlib.cm import ScalarMappable
+    from matplotlib.patches import Patch
 
     ax.imshow(panel.pixels, cmap="gray", vmin=0, vmax=1, interpolation_stage="rgba")
     for places, colour in panel.rings:
@@ -104,17 +122,35 @@ def _draw(ax: "Axes", panel: Panel) -> None:
         ax.scatter(x, y, s=120, facecolors="none", edgecolors=[colour], linewidths=1)
     ax.set(title=fill(panel.title, TITLE), xticks=[], yticks=[])
     ax.set_xlabel(fill(panel.note, NOTE), fontsize="small")
+    if panel.legend:
+        handles = [Patch(facecolor=colour, edgecolor="0.5", label=s) for colour, s in panel.legend]
+        ax.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.02),
+            ncols=4,
+            fontsize="small",
+            frameon=False,
+        )
     if panel.colours and ax.figure:
         ax.figure.colorbar(ScalarMappable(cmap=panel.colours), ax=ax, label="IoU", shrink=0.6)
 
 
 def em_panels(
-    image: Array | None, truth: Array, probability: Array, threshold: float
+    image: Array | None,
+    truth: Array,
+    probability: Array,
+    threshold: float,
+    annotated: Array | None = None,
 ) -> list[Panel]:
     """Make the panels of `em_slice`; without an image, omit the first panel."""
+    if annotated is not None:
+        truth = np.where(annotated, truth, 0)
+        probability = np.where(annotated, probability, 0)
     proposal = warping.proposed_cells(probability, threshold)
     kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
     painted = _grey(probability if image is None else image, FAINT)
+    _paint_unknown(painted, annotated)
     rings, counted = [], []
     for kind, colour in ((Kind.SPLIT, SPLIT), (Kind.MERGER, MERGER)):
         wrong = kinds == kind
@@ -126,7 +162,7 @@ def em_panels(
         counted.append(f"{np.count_nonzero(wrong)} px in {count} place{'s' * (count != 1)}")
     return [
         *_image(image),
-        Panel("truth", drawing.coloured(truth)),
+        Panel("truth", _paint_unknown(drawing.coloured(truth), annotated)),
         Panel("probability of cell", probability),
         Panel(
             f"splits and mergers at threshold {threshold:g}",
@@ -137,15 +173,20 @@ def em_panels(
     ]
 
 
-def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Panel]:
+def cells_panels(
+    image: Array | None, truth: Array, proposal: Array, annotated: Array | None = None
+) -> list[Panel]:
     """Make the panels of `cells_slice`; without an image, omit the first panel."""
     from matplotlib import colormaps
 
+    if annotated is not None:
+        truth, proposal = (np.where(annotated, one, 0) for one in (truth, proposal))
     index, partner = seg.jaccard(truth, proposal), cells.partners(truth, proposal)
     cell, extra = truth > 0, (proposal > 0) & ~np.isin(proposal, partner)
     colours = np.where(partner[:, np.newaxis] > 0, colormaps[IOU](index)[:, :3], MISSED)
     numbers, which = np.unique(truth[cell], return_inverse=True)
     painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
+    _paint_unknown(painted, annotated)
     painted[extra] = EXTRA
     painted[cell] = colours[which]
     edge = _edges(proposal)
@@ -153,7 +194,7 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
     counts = cells.count(truth, proposal)
     return [
         *_image(image),
-        Panel("truth", drawing.coloured(truth)),
+        Panel("truth", _paint_unknown(drawing.coloured(truth), annotated)),
         Panel(
             "proposal, coloured by matching cell",
             drawing.coloured(_renumbered(proposal, partner, numbers)),
@@ -166,6 +207,48 @@ def cells_panels(image: Array | None, truth: Array, proposal: Array) -> list[Pan
             colours=IOU,
         ),
     ]
+
+
+def classes_panels(
+    image: Array | None,
+    truth: Array,
+    predicted: Array,
+    names: Sequence[str],
+    annotated: Array | None = None,
+) -> list[Panel]:
+    """Make panels of a slice, its true and its predicted classes, and the pixels that are wrong.
+
+    Parameters
+    ----------
+    image : (H, W) or None              grey values, if known; otherwise, omit the first panel
+    truth, predicted : (H, W)           integer, 0 … K-1
+    names : K strings                   names of the classes
+    annotated : (H, W) bool or None     pixels that count; None: all
+    """
+    from matplotlib.colors import to_hex
+
+    known = np.ones(truth.shape, bool) if annotated is None else annotated
+    wrong = known & (truth != predicted)
+    painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
+    _paint_unknown(painted, annotated)
+    painted[wrong] = WRONG
+    colours = [to_hex(colour) for colour in drawing.coloured(np.arange(len(names)))]
+    legend = list(zip(colours, names, strict=True))
+    count = int(np.count_nonzero(wrong))
+    fraction = count / max(int(np.count_nonzero(known)), 1)
+    return [
+        *_image(image),
+        Panel("truth", _paint_unknown(drawing.coloured(truth), annotated), legend=legend),
+        Panel("prediction", drawing.coloured(predicted), legend=legend),
+        Panel("errors", painted, f"wrong class (red): {count} px, {fraction:.2%}"),
+    ]
+
+
+def _paint_unknown(painted: Array, annotated: Array | None) -> Array:
+    """Paint the pixels of an image (H, W, 3) that are not annotated, in place; return the image."""
+    if annotated is not None:
+        painted[~annotated] = UNKNOWN
+    return painted
 
 
 def _renumbered(proposal: Array, partner: Array, numbers: Array) -> Array:

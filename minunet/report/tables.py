@@ -102,19 +102,19 @@ def _sparkline(score: Score) -> Iterator[Element]:
     yield drawing
 
 
-def by_slice_table(scores: Sequence[Score], numbers: Sequence[int]) -> Iterator[Element]:
+def by_slice_table(scores: Sequence[Score], names: Sequence[str]) -> Iterator[Element]:
     """Tabulate the scores of every slice, shaded by how bad they are.
 
     Parameters
     ----------
     scores : sequence of Score    if empty, no table is made
-    numbers : sequence of int     numbers of the slices in the stack
+    names : sequence of str       names of the slices
     """
     if not scores:
         return
     rows = [
-        tag("tr", tag("th", str(k), scope="row"), *cells)
-        for k, *cells in zip(numbers, *map(_column, scores), strict=True)
+        tag("tr", tag("th", name, scope="row"), *cells)
+        for name, *cells in zip(names, *map(_column, scores), strict=True)
     ]
     whole = [tag("td", number(score.value), class_="number") for score in scores]
     rows.append(tag("tr", tag("th", "all", scope="row"), *whole, class_="whole"))

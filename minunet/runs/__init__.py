@@ -4,6 +4,7 @@
 |-----------------|------------------------------------------------------------------------|
 | `settings.py`   | every setting: its type, default, presets, group and help              |
 | `options.py`    | the same settings as command-line options                              |
+| `places.py`     | where the data of a run are: found in a folder, or moved               |
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
 | `folder.py`     | the folder of a run, and the file `log.csv` in it                      |
 """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from minunet import files
+from minunet.cli import shell
 
 COLUMNS = (
     "step",
@@ -52,7 +53,9 @@ def create(wanted: Path | None, name: str) -> Path:
     """
     folder = wanted or files.free_name(Path("runs") / name)
     files.check_new_folder(
-        folder, f"use --resume {folder} to resume that run, or --out {files.free_name(folder)}"
+        folder,
+        f"use {shell('--resume', folder)} to resume that run, or "
+        f"{shell('--out', files.free_name(folder))}",
     )
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -2,7 +2,8 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Literal, get_args, get_origin, get_type_hints
+from dataclasses import Field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from minunet.cli import OptionGroup, Parser
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
@@ -56,21 +57,44 @@ def add_options(parser: Parser, defaults: Settings) -> dict[Group, OptionGroup]:
     -------
     dict : the argument groups by name, in the order of `--help`
     """
-    hints = get_type_hints(Settings)
     groups: dict[Group, OptionGroup] = {
         group: parser.add_argument_group(group) for group in get_args(Group)
     }
     for option in options():
-        metadata = dict(option.metadata)
         default = getattr(defaults, option.name)
-        text = f"{metadata.pop('help')} (default: {'none' if default is None else default})"
-        valid = choices(hints[option.name])
-        if valid is None:
-            metadata.setdefault("metavar", "N")
-        groups[metadata.pop("group")].add_argument(
-            flag(option.name), dest=option.name, choices=valid, help=text, **metadata
-        )
+        text = f"{option.metadata['help']} (default: {'none' if default is None else default})"
+        _add(groups[option.metadata["group"]], option, text)
     return groups
+
+
+def add_some(parser: OptionGroup, *names: str) -> None:
+    """Add the options of these settings to the parser of another command, without their defaults.
+
+    Parameters
+    ----------
+    parser : Parser
+    *names : str        names of fields of `Settings` that are None by default
+    """
+    for option in options():
+        if option.name in names:
+            _add(parser, option, option.metadata["help"])
+
+
+def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
+    """Add the option of a setting to a group of options; --grey comes with --channel."""
+    metadata = {k: v for k, v in option.metadata.items() if k not in ("group", "help")}
+    valid = None if "type" in metadata else choices(get_type_hints(Settings)[option.name])
+    if valid is None:
+        metadata.setdefault("metavar", "N")
+    group.add_argument(flag(option.name), dest=option.name, choices=valid, help=text, **metadata)
+    if option.name == "channel":
+        group.add_argument(
+            "--grey",
+            dest="channel",
+            action="store_const",
+            const="grey",
+            help="colours converted to grey values; short for --channel grey",
+        )
 
 
 def command_line(settings: Settings) -> list[str]:

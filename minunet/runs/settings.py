@@ -74,6 +74,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
     "cells": {
         "preset": "laptop",
+        "labels_are": "cells",
         "learning_rate": 0.1,
         "warm_up": 200,
         "scaling": "image",
@@ -173,9 +174,10 @@ class Settings:
     validation: str = setting(
         "0.2",
         "data",
-        "contiguous block of slices to hold out: FIRST:END (counted from 0, END excluded), a "
-        "fraction of the stack, taken from its end, or none",
-        metavar="BLOCK",
+        "slices to hold out: FIRST:END (counted from 0, END excluded), a fraction of the stack, "
+        "taken from its end, or none; or a folder with its own images and labels; or names of "
+        "image files, such as img3,spec2_*",
+        metavar="SLICES",
     )
     scaling: Scaling = setting(
         "minmax",

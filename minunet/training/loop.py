@@ -85,7 +85,7 @@ def step(
     DivergedError
         If that energy is not finite; parameters and velocities are then unchanged.
     """
-    x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile)
+    x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile[:3])
     weight_map = weight_map / labels.size  # so that the same learning rate suits all tile sizes
     logits, activations = unet.forward(state.params, x, arch, state.rng)
     e, p = cross_entropy.forward(logits, labels, weight_map)

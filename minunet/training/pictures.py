@@ -25,11 +25,9 @@ def draw_progress(folder: Path, data: Dataset, p: Sequence[Array], title: str) -
     title : str
     """
     slices = validation_slices(data)
-    shown = [
-        Segmented(data.images[k], one, data.labels[k])
-        for k, one in zip(slices, p, strict=True)
-        if k in (slices[0], slices[-1])
-    ]
+    drawn = {slices[0]: p[0], slices[-1]: p[-1]}
+    shown = [Segmented(data.images[k], one, data.labels[k]) for k, one in drawn.items()]
+    title += f" (slice {' and slice '.join(data.names[k] for k in drawn)})"
     run_pictures.curves(folder / "curves.png", runs.read(folder), baseline_error(data))
     run_pictures.preview(folder / "preview.png", shown, title)
 
@@ -49,7 +47,7 @@ def draw_best_and_worst(
     slices, drawn = validation_slices(data), []
     for word, n in zip(("best", "worst"), best_and_worst(ranking), strict=False):
         value = f"{ranking.name} = {number(ranking.slices[n])}"
-        caption = f"The {word} slice (slice {slices[n]}): {value}"
+        caption = f"The {word} slice (slice {data.names[slices[n]]}): {value}"
         png = _draw(data, slices[n], p[n], ranking, settings)
         drawn.append(
             report.Picture(caption, f"Image, truth, result and errors of the {word} slice", png)

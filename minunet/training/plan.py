@@ -45,7 +45,8 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     error = baseline_error(data)
     return [
         *data.description,
-        f"baseline  pixel error {error:.4f}, if every pixel gets the most frequent class",
+        f"to beat   pixel error {error:.4f}: the baseline, which gives every pixel the most "
+        "frequent class",
         f"network   {arch.parameters():,} parameters: depth {arch.depth}, {arch.channels} channels "
         f"at full resolution, {arch.classes} classes, {arch.variant}",
         f"tile      {tile} → {output} pixels, one per step",

@@ -57,7 +57,7 @@ def probabilities(network: Network, data: Dataset, settings: Settings) -> list[A
     found = []
     with Progress(tiles, "tile") as progress:
         for k in slices:
-            advance = partial(progress.advance, f"slice {k}")
+            advance = partial(progress.advance, f"slice {data.names[k]}")
             found.append(averaging.probabilities(network, data.images[k], tiling, advance))
     return found
 
@@ -65,17 +65,19 @@ def probabilities(network: Network, data: Dataset, settings: Settings) -> list[A
 def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
     """Compute all scores of the probabilities of the validation slices."""
     slices = validation_slices(data)
+    annotated = [data.annotated[k] for k in slices]
     if data.cells is None:
-        labels = [data.labels[k] for k in slices]
-        return classes.scores(labels, [one.argmax(axis=-1) for one in p], p[0].shape[-1])
+        labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
+        return classes.scores(labels, found, p[0].shape[-1], annotated=annotated)
     truth = [data.cells[k] for k in slices]
     if data.numbered:
         smallest = settings.smallest
         found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
-        return cells.scores(truth, found)
+        return cells.scores(truth, found, annotated=annotated)
     with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
-        return em.scores(truth, [one[..., 1] for one in p], advance=advance)
+        p = [one[..., 1] for one in p]
+        return em.scores(truth, p, annotated=annotated, advance=advance)
 
 
 def finish(
@@ -91,6 +93,7 @@ def finish(
     commands : sequence            pairs (purpose, command line)
     """
     folder, settings, data, _, device = run
+    names = [data.names[k] for k in validation_slices(data)]
     p = probabilities(network, data, settings)
     scores = score(data, p, settings)
     headline = HEADLINES[kind(data)]
@@ -104,6 +107,7 @@ def finish(
         scores=scores,
         headline=headline,
         slices=validation_slices(data),
+        names=names,
         trained_on=not data.held_out,
         checkpoint=scored,
         picked=True,
@@ -114,7 +118,8 @@ def finish(
         version=minunet.__version__,
         commands=commands,
     )
-    text = json.dumps({one.key: one.to_json() for one in scores}, indent=2, ensure_ascii=False)
+    written = {one.key: one.to_json() for one in scores} | {"slice_names": names}
+    text = json.dumps(written, indent=2, ensure_ascii=False)
     (folder / "scores.json").write_text(text + "\n")
     report.write(folder / "report.html", made)
     return scores

@@ -7,7 +7,7 @@ import numpy as np
 
 from minunet.array import Array, Tensors
 from minunet.data.dataset import Dataset
-from minunet.metrics import em, pixel, seg
+from minunet.metrics import em, pixel, seg, segments
 from minunet.network import Network
 from minunet.ops import cross_entropy
 from minunet.prediction import instances
@@ -41,7 +41,7 @@ def validation_slices(data: Dataset) -> Sequence[int]:
 def baseline_error(data: Dataset) -> float:
     """Return the pixel error of the trivial baseline: the most frequent class everywhere."""
     slices = validation_slices(data)
-    counts = np.bincount(np.concatenate([data.labels[k][data.weight_maps[k] > 0] for k in slices]))
+    counts = np.bincount(np.concatenate([data.labels[k][data.annotated[k]] for k in slices]))
     return float(1 - counts.max() / counts.sum())
 
 
@@ -69,7 +69,7 @@ def validate(params: Tensors, data: Dataset, settings: Settings) -> tuple[Valida
         logits = assemble(windows(network, image, tiling), image)
         slice_energy, p = cross_entropy.forward(logits, labels, weight_map)
         energy += float(slice_energy)
-        annotated = weight_map > 0
+        annotated = data.annotated[k]
         predicted = p.argmax(axis=-1)
         matrix += pixel.confusion(labels[annotated], predicted[annotated], arch.classes)
         probabilities.append(p)
@@ -87,10 +87,13 @@ def _cell_score(
     """Compute V_Rand or SEG, if that score selects the best step."""
     if data.cells is None or settings.score == "iou":
         return {}
-    truth = [data.cells[k] for k in validation_slices(data)]
+    slices = validation_slices(data)
+    truth, annotated = [data.cells[k] for k in slices], [data.annotated[k] for k in slices]
     p = [one[..., 1] for one in probabilities]
     if settings.score == "v_rand":
-        return {"v_rand": em.v_rand(truth, p).value}
-    found = [instances.from_probability(one, smallest=settings.smallest) for one in p]
+        return {"v_rand": em.v_rand(truth, p, annotated=annotated).value}
+    found = segments.annotated_only(
+        [instances.from_probability(one, smallest=settings.smallest) for one in p], annotated
+    )
     each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
     return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells

@@ -8,6 +8,7 @@ from PIL import Image
 from real_data import folder
 
 from minunet.data import ctc, image_files
+from minunet.data.page import Reading
 from minunet.errors import InputError
 
 IMAGES, GOLD, SILVER = "01", "01_GT/SEG", "01_ST/SEG"
@@ -328,3 +329,14 @@ def test_real_hela_frames():
     for image, expected in zip(both.images, images, strict=True):
         np.testing.assert_array_equal(image, expected)
     assert ctc.numbers(at / "01") == [f"{k:03}" for k in range(35)]
+
+
+def test_one_channel_of_frames_in_colour(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (13, 21, 3), np.uint8)
+    mask = np.ones((13, 21), np.uint16)
+    for name, array in (("01/t000.tif", colours), ("01_GT/SEG/man_seg000.tif", mask)):
+        (tmp_path / name).parent.mkdir(parents=True)
+        kind = "rgb" if array.ndim == 3 else "minisblack"
+        tifffile.imwrite(tmp_path / name, array, photometric=kind)
+    (image,) = ctc.read(tmp_path, reading=Reading(1)).images
+    np.testing.assert_array_equal(image, colours[..., 1:2])

@@ -11,6 +11,7 @@ from pictures import assert_slices, draw, sentence
 from PIL import Image
 
 from minunet.data import image_files
+from minunet.data.calibration import Calibration
 from minunet.data.image_files import Slices
 from minunet.errors import InputError
 
@@ -457,3 +458,52 @@ def test_broken_files_can_be_left_out(tmp_path):
     (tmp_path / "a.png").unlink()
     with pytest.raises(InputError, match=r"b\.png"):
         Slices(tmp_path, keep_going=True)
+
+
+# Calibration
+
+
+def write_calibrated(folder, **sizes):
+    """Write files with the given numbers of pixels per um."""
+    folder.mkdir(exist_ok=True)
+    for name, size in sizes.items():
+        path, metadata = folder / f"{name}.tif", {"unit": "um", "spacing": 3.0}
+        tifffile.imwrite(
+            path, draw((6, 9)), imagej=True, resolution=(size, size), metadata=metadata
+        )
+
+
+def test_the_calibration_of_a_file(tmp_path):
+    write_calibrated(tmp_path, a=10)
+    assert Slices(tmp_path / "a.tif").calibration == Calibration((0.1, 0.1), "um", 3)
+    Image.fromarray(draw((6, 9))).save(tmp_path / "b.png", dpi=(254, 254))
+    found = Slices(tmp_path / "b.png").calibration
+    assert found == Calibration(pytest.approx((100, 100)), "um")
+
+
+def test_a_file_of_an_ome_set_keeps_its_calibration(tmp_path):
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+    tifffile.imwrite(tmp_path / "a.ome.tif", draw((6, 9)), metadata=metadata)
+    assert Slices(tmp_path / "a.ome.tif").calibration == Calibration((0.5, 0.25), "um")
+
+
+def test_the_calibration_of_a_folder_is_what_its_files_agree_on(tmp_path):
+    write_calibrated(tmp_path / "same", a=10, b=10)
+    same = Slices(tmp_path / "same")
+    assert same.calibration == Calibration((0.1, 0.1), "um", axes="Z", lengths=(2,))
+    write_calibrated(tmp_path / "other", a=10, b=20)
+    other = Slices(tmp_path / "other")
+    assert other.calibration == Calibration(axes="Z", lengths=(2,))
+    assert [one.calibration.pixel for one in other.by_file()] == [(0.1, 0.1), (0.05, 0.05)]
+    other.leave_out(tmp_path / "other" / "b.tif", "broken")
+    assert other.calibration == Calibration((0.1, 0.1), "um", 3)
+
+
+def test_the_slices_of_each_file(tmp_path):
+    stack = draw((2, 6, 9))
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    Image.fromarray(stack[0]).save(tmp_path / "b.png")
+    first, second = Slices(tmp_path).by_file()
+    assert_slices(list(first), stack)
+    assert_slices(list(second), stack[:1])
+    assert first.names == ["0", "1"]

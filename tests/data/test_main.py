@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 from commands import call, refused
+from datasets import read_pair
 
 from minunet.data import pairs
 
@@ -25,7 +26,7 @@ def test_writes_a_stack_that_the_readers_find(tmp_path):
     assert images.shape == labels.shape == instances.shape == (2, 40, 56)
     assert (images.dtype, labels.dtype, instances.dtype) == (np.uint8, np.uint8, np.uint16)
     np.testing.assert_array_equal(labels, np.where(instances > 0, 255, 0))
-    x, (classes, values, *_) = pairs.read_pair(*pairs.find(tmp_path / "em"))
+    x, (classes, values, *_) = read_pair(*pairs.find(tmp_path / "em"))
     np.testing.assert_array_equal(np.stack(x)[..., 0], images)
     np.testing.assert_array_equal(classes, instances > 0)
     assert values.values == (0, 255)

@@ -84,3 +84,16 @@ def test_a_file_too_large_for_pillows_own_limit(tmp_path):
 def test_a_file_that_is_no_png_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"GIF89a" + bytes(40))
     assert "a.png is not a PNG file" in sentence(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_channel_or_the_grey_value_of_colours(tmp_path, depth):
+    samples = np.random.default_rng(depth).integers(2**depth, size=(13, 21, 3))
+    path = write(tmp_path / "a.png", samples, depth, COLOUR)
+    for channel in range(3):
+        (image,) = image_files.read(path, Reading(channel))
+        np.testing.assert_array_equal(image[..., 0], samples[..., channel])
+    (image,) = image_files.read(path, Reading("grey"))
+    exact = samples @ (0.299, 0.587, 0.114)  # ITU-R BT.601
+    np.testing.assert_allclose(image[..., 0], exact, atol=0.51)
+    assert "--channel 3" in sentence(path, lambda path: image_files.read(path, Reading(3)))

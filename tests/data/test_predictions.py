@@ -6,15 +6,19 @@ import tifffile
 from PIL import Image
 
 from minunet.data import ctc, predictions
+from minunet.data.label_files import Meaning
 from minunet.errors import InputError
 from minunet.metrics.score import THRESHOLDS
 
 RNG = np.random.default_rng(0)
-P = RNG.random((3, 5, 8)).astype(np.float32)
-CELLS = RNG.integers(1, 40, (3, 5, 8)).astype(np.uint16)
+P = RNG.random((3, 12, 20)).astype(np.float32)
+CELLS = np.kron(1 + np.arange(48).reshape(3, 4, 4), np.ones((3, 5), int)).astype(np.uint16)
 CELLS[:2, 1:3, :4] = 0  # the third slice has no background
-WALLS = (RNG.random((3, 5, 8)) < 0.7).astype(np.uint8)
-SIZES = [(5, 8), (7, 4), (6, 9)]
+WALLS = (RNG.random((3, 12, 20)) < 0.7).astype(np.uint8)
+SIZES = [(12, 20), (21, 15), (18, 25)]
+STRIPES = np.zeros((3, 12, 20), np.uint8)  # three classes, two of them in several regions
+STRIPES[:, ::6], STRIPES[:, 3:5] = 1, 2
+STRIPES[:, 7:9, :4] = 2
 
 
 def write(path, stack):
@@ -34,6 +38,12 @@ def same_cells(found, expected):
     count = len(ids - {0})
     same = len(pairs) == len(ids) == len(others) and all((a == 0) == (b == 0) for a, b in pairs)
     return same and max(ids) == count
+
+
+def blocks(height, width):
+    """Make a map of cells that are blocks of 3 x 5 pixels."""
+    numbers = 1 + np.arange(height * width // 15).reshape(height // 3, width // 5)
+    return np.kron(numbers, np.ones((3, 5), int))
 
 
 def flood(cells):
@@ -76,13 +86,24 @@ def test_numbered_cells_against_numbered_cells(tmp_path, dtype):
     assert all(map(same_cells, pair.truth, CELLS))
 
 
-def test_two_values_other_than_0_are_cells(tmp_path):
-    cells = np.array([[1, 1, 2, 0, 1, 0, 2, 2]], np.uint8)
-    one = write(tmp_path / "cells.tif", cells)
-    pair = predictions.read(one, one)
-    np.testing.assert_array_equal(pair.truth, cells[np.newaxis])
-    np.testing.assert_array_equal(pair.prediction, cells[np.newaxis])
+@pytest.mark.parametrize(
+    ("meaning", "wanted", "kind"),
+    [
+        (Meaning("cells"), "auto", "cells"),
+        (Meaning("classes"), "auto", "classes"),
+        (Meaning(), "cells", "cells"),
+        (Meaning(), "classes", "classes"),
+    ],
+)
+def test_a_few_values_are_cells_or_classes_if_an_option_says_so(tmp_path, meaning, wanted, kind):
+    few = np.array([[[1, 1, 0, 2, 2], [1, 1, 0, 2, 2]], [[2, 2, 0, 1, 1], [2, 2, 0, 1, 0]]])
+    one = write(tmp_path / "few.tif", few.astype(np.uint8))
+    pair = predictions.read(one, one, meaning, wanted)
+    assert pair.kind == kind
+    np.testing.assert_array_equal(pair.truth, few)
+    np.testing.assert_array_equal(pair.prediction, few)
     assert pair.thresholds == ()
+    assert "--labels-are" in refused(one, one)
 
 
 def test_8_bit_files_with_more_values_number_cells(tmp_path):
@@ -129,7 +150,7 @@ def test_a_folder_that_predict_wrote(tmp_path, labels, truth, chosen):
 
 def test_folders_of_images_of_several_sizes(tmp_path):
     for k, shape in enumerate(SIZES):
-        numbered = np.arange(np.prod(shape)).reshape(shape)
+        numbered = blocks(*shape)
         write(tmp_path / "p" / f"image {k}.tif", numbered.astype(np.uint16))
         write(tmp_path / "t" / f"image {k}.png", numbered.astype(np.uint8))
     pair = predictions.read(tmp_path / "p", tmp_path / "t")
@@ -161,24 +182,107 @@ def test_frames_of_the_challenge_are_matched_by_number(tmp_path, prediction, tru
         assert same_cells(expected, cells[k])
 
 
-def test_unannotated_challenge_pixels_are_background_in_both(tmp_path):
+def test_challenge_pixels_that_are_not_annotated(tmp_path):
     results, cells = write_ctc(tmp_path, frames=(3,))
     cells[3, :, :2] = ctc.IGNORED
     write(tmp_path / "01_GT" / "SEG" / "man_seg003.tif", cells[3])
     pair = predictions.read(tmp_path / "out", tmp_path / "01_GT")
-    assert not pair.truth[0][:, :2].any()
-    assert not pair.prediction[0][:, :2].any()
-    results[3, :, :2] = cells[3, :, :2] = 0
+    assert not pair.annotated[0][:, :2].any()
+    assert pair.annotated[0][:, 2:].all()
+    cells[3, :, :2] = 0
     assert same_cells(pair.prediction[0], results[3])
     assert same_cells(pair.truth[0], cells[3])
+    pair = predictions.read(tmp_path / "out", tmp_path / "01_GT", Meaning(ignore=4))
+    np.testing.assert_array_equal(pair.annotated[0], (cells[3] != 4) & (np.arange(7) >= 2))
+
+
+# What the values mean
+
+
+def test_classes_match_by_value(tmp_path):
+    truth = write(tmp_path / "t.tif", STRIPES * 100)
+    found = STRIPES * 100
+    found[0, 5:, 10:] = 50  # a class that the truth does not have
+    pair = predictions.read(write(tmp_path / "p.tif", found), truth)
+    assert (pair.kind, pair.classes, pair.thresholds) == ("classes", ("0", "50", "100", "200"), ())
+    assert pair.reading == "4 classes"
+    np.testing.assert_array_equal(pair.truth, np.array([0, 2, 3])[STRIPES])
+    np.testing.assert_array_equal(np.array([0, 50, 100, 200])[pair.prediction], found)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_integers_that_are_probabilities(tmp_path, dtype, largest):
+    grey = np.rint(P * largest).astype(dtype)
+    pair = predictions.read(write(tmp_path / "p.tif", grey), write(tmp_path / "t.tif", CELLS))
+    assert (pair.kind, pair.thresholds) == ("probability", THRESHOLDS)
+    assert pair.reading == f"probability of cell (value / {largest})"
+    np.testing.assert_allclose(pair.prediction, P, atol=0.51 / largest)
+
+
+def test_soft_edges_need_a_threshold(tmp_path):
+    y, x = np.mgrid[:40, :50]
+    coverage = np.clip(12.5 - np.hypot(y - 20.3, x - 24.6), 0, 1)
+    truth = write(tmp_path / "t.tif", np.rint(255 * coverage).astype(np.uint8))
+    p = write(tmp_path / "p.tif", coverage.astype(np.float32))
+    message = refused(p, truth)
+    assert "--label-threshold 128" in message
+    for wrong in (0, 256):
+        assert "pass a value between them" in refused(p, truth, Meaning(threshold=wrong))
+    pair = predictions.read(p, truth, Meaning(threshold=128))
+    assert same_cells(pair.truth[0], coverage * 255 > 127.5)
+    assert pair.truth[0].max() == 1
+
+
+@pytest.mark.parametrize("ignore", [255, 200, 9])
+def test_pixels_of_one_value_are_not_annotated(tmp_path, ignore):
+    masks = WALLS * np.uint8(255 - ignore or 1)
+    masks[:, 4:6] = ignore
+    truth = write(tmp_path / "t.tif", masks)
+    pair = predictions.read(write(tmp_path / "p.tif", P), truth, Meaning(ignore=ignore))
+    known = np.ones((12, 20), bool)
+    known[4:6] = False
+    np.testing.assert_array_equal(pair.annotated, [known] * 3)
+    for found, walls in zip(pair.truth, WALLS, strict=True):
+        assert same_cells(found, flood(walls * known))
+
+
+def test_a_value_for_not_annotated_is_no_class(tmp_path):
+    masks = STRIPES.astype(np.int16) * 10
+    masks[:, :, 17:] = -1
+    found = np.where(masks < 0, 77, masks).astype(np.uint8)
+    pair = predictions.read(
+        write(tmp_path / "p.tif", found), write(tmp_path / "t.tif", masks), Meaning(ignore=-1)
+    )
+    assert pair.classes == ("0", "10", "20")
+    np.testing.assert_array_equal(pair.annotated, masks >= 0)
+
+
+# Which slices belong together
+
+
+def test_a_stack_against_a_folder_by_name(tmp_path):
+    names = ["img1", "img2", "img10"]
+    for name, cells in zip(names, CELLS, strict=True):
+        write(tmp_path / "t" / f"{name}.tif", cells)
+    stack, labels = CELLS[[2, 0, 1]], ["img10", "img1", "img2"]
+    tifffile.imwrite(
+        tmp_path / "p.tif", stack, imagej=True, metadata={"axes": "ZYX", "Labels": labels}
+    )
+    pair = predictions.read(tmp_path / "p.tif", tmp_path / "t")
+    assert pair.names == labels
+    np.testing.assert_array_equal(pair.truth, pair.prediction)
+    # Without labels, in natural order.
+    pair = predictions.read(write(tmp_path / "plain.tif", CELLS), tmp_path / "t")
+    assert pair.names == names
+    np.testing.assert_array_equal(pair.truth, pair.prediction)
 
 
 # Refusals
 
 
-def refused(prediction, truth):
+def refused(*arguments):
     with pytest.raises(InputError) as error:
-        predictions.read(prediction, truth)
+        predictions.read(*arguments)
     message = str(error.value)
     assert "\n" not in message
     return message
@@ -191,7 +295,7 @@ def test_mismatched_slice_counts_and_sizes_are_refused(tmp_path):
         == f"{p} holds 2 slices, but {t} holds 3; they must match"
     )
     message = refused(write(p, P[:, :, :7]), t)
-    assert message == f"slice 0 of {p} is 5 x 7 pixels, but {t} has 5 x 8; they must match"
+    assert message == f"slice 0 of {p} is 12 x 7 pixels, but {t} has 12 x 20; they must match"
 
 
 def test_mismatched_names_are_refused(tmp_path):
@@ -199,23 +303,56 @@ def test_mismatched_names_are_refused(tmp_path):
         write(tmp_path / "p" / f"{k}.tif", CELLS[k])
         write(tmp_path / "t" / f"{k + k // 2}.tif", CELLS[k])
     message = refused(tmp_path / "p", tmp_path / "t")
-    assert message.startswith(f"{tmp_path / 'p'} has 2 where {tmp_path / 't'} has 3")
+    assert message == (
+        f"1 of 3 files in {tmp_path / 'p'} have no match in {tmp_path / 't'}: 2; give a "
+        "prediction and its truth the same name"
+    )
 
 
 def test_values_without_a_meaning_are_refused(tmp_path):
     p, t = tmp_path / "p.tif", write(tmp_path / "t.tif", CELLS)
-    assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 120).reshape(3, 5, 8)), t)
+    assert "from 0 to 3" in refused(write(p, np.linspace(0, 3, 720).reshape(3, 12, 20)), t)
     assert "holds -1" in refused(write(p, CELLS.astype(np.int16) - 1), t)
     write(p, P)
-    assert "is not a map of numbered cells" in refused(p, write(tmp_path / "half.tif", CELLS / 2))
+    half = write(tmp_path / "half.tif", CELLS / 2)
+    assert "--label-threshold" in refused(p, half)
+    assert "is not a map of numbered cells" in refused(p, half, Meaning("cells"))
     assert "scoring needs at least one cell" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
     colour = tmp_path / "colour.png"
-    Image.fromarray(RNG.integers(0, 256, (5, 8, 3), np.uint8)).save(colour)
+    Image.fromarray(RNG.integers(0, 256, (12, 20, 3), np.uint8)).save(colour)
     one = write(tmp_path / "one.tif", P[0])
     assert f"{colour} is in colour" in refused(one, colour)
     assert f"{colour} is in colour" in refused(colour, write(tmp_path / "cell.tif", CELLS[0]))
     assert "does not exist" in refused(tmp_path / "none.tif", t)
     assert "does not exist" in refused(p, tmp_path / "none.tif")
+
+
+def test_values_that_do_not_fit_together_are_refused(tmp_path):
+    cells, classes = write(tmp_path / "c.tif", CELLS), write(tmp_path / "3.tif", STRIPES)
+    p = write(tmp_path / "p.tif", P)
+    message = refused(classes, cells)
+    assert "--labels-are classes or --prediction-is cells" in message
+    message = refused(cells, classes)
+    assert "--labels-are cells or --prediction-is classes" in message
+    message = refused(p, classes)
+    assert f"{classes} holds 3 classes (0, 1, 2), but {p}" in message
+    assert "--labels-are cells" in message
+    other = write(tmp_path / "100.tif", STRIPES * 100)
+    message = refused(other, classes)
+    assert f"{other} holds the values 0, 100, 200, but {classes} holds 0, 1, 2" in message
+    dim = write(tmp_path / "dim.tif", np.rint(200 * P).astype(np.uint16))
+    assert "--prediction-is" in refused(dim, cells)
+    nothing = write(tmp_path / "9.tif", 0 * STRIPES + 9)
+    assert "no pixel of" in refused(p, nothing, Meaning(ignore=9))
+
+
+def test_options_that_do_not_fit_the_challenge_are_refused(tmp_path):
+    write_ctc(tmp_path)
+    out, truth = tmp_path / "out", tmp_path / "01_GT"
+    assert "leave out --labels-are" in refused(out, truth, Meaning("classes"))
+    assert "--label-threshold" in refused(out, truth, Meaning(threshold=3))
+    assert "leave out --prediction-is classes" in refused(out, truth, Meaning(), "classes")
+    assert predictions.read(out, truth, Meaning("cells"), "cells").kind == "cells"
 
 
 def test_mismatched_challenge_frames_are_refused(tmp_path):

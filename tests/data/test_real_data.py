@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from commands import TINY, call
+from datasets import read_pair
 from real_data import folder
 
 from minunet import runs
@@ -10,7 +11,7 @@ from minunet.data import image_files, pairs, split
 
 
 def test_isbi2012():
-    images, (labels, values, *_) = pairs.read_pair(*pairs.find(folder("isbi2012")))
+    images, (labels, values, *_) = read_pair(*pairs.find(folder("isbi2012")))
     assert len(images) == len(labels) == 24
     assert {image.shape for image in images} == {(512, 512, 1)}
     assert {image.dtype for image in images} == {np.dtype(np.uint8)}
@@ -33,7 +34,7 @@ def test_two_steps_on_isbi2012(tmp_path):
 
 def test_membranes_of_vnc_sstem():
     at = folder("vnc-sstem")
-    images, (labels, values, *_) = pairs.read_pair(at / "raw-00-15.tif", at / "membranes-00-15.tif")
+    images, (labels, values, *_) = read_pair(at / "raw-00-15.tif", at / "membranes-00-15.tif")
     assert len(images) == len(labels) == 16
     assert {image.shape for image in images} == {(1024, 1024, 1)}
     assert values.values == (0, 255)
@@ -49,7 +50,7 @@ def test_nuclei():
 
 def test_numbered_nuclei():
     at = folder("nuclei-dsb2018")
-    _, annotation = pairs.read_pair(at / "images", at / "masks")
+    _, annotation = read_pair(at / "images", at / "masks")
     assert sum(len(np.unique(cells)) - 1 for cells in annotation.cells) == 2456
 
 
@@ -59,5 +60,5 @@ def test_frames_of_the_cell_tracking_challenge():
     assert len(images) >= 30
     assert {image.shape for image in images} == {(512, 512, 1)}
     assert all(np.ptp(image) > 50 for image in images)
-    data = split.split("0.2", len(images))
-    assert len(data[0]) + len(data[1]) == len(images)
+    training, held_out = split.split("0.2", image_files.files(folder("DIC-C2DH-HeLa") / "01"))
+    assert len(training) + len(held_out) == len(images)

@@ -1,9 +1,21 @@
 """Slices are held out as asked; invalid splits are refused clearly."""
 
+import unicodedata
+from pathlib import Path
+
 import pytest
 
 from minunet.data import split
 from minunet.errors import InputError
+
+
+def stack(count):
+    """List the files of the slices of one stack."""
+    return [Path("/data/stack.tif")] * count
+
+
+def files(names, folder="/data/images"):
+    return [Path(folder) / name for name in names.split()]
 
 
 @pytest.mark.parametrize(
@@ -23,7 +35,7 @@ from minunet.errors import InputError
     ],
 )
 def test_split_into_training_and_validation(block, count, held_out):
-    training, validation = split.split(block, count)
+    training, validation = split.split(block, stack(count))
     assert validation == held_out
     assert training == [k for k in range(count) if k not in held_out]
 
@@ -31,7 +43,7 @@ def test_split_into_training_and_validation(block, count, held_out):
 @pytest.mark.parametrize("count", [1, 2, 5, 24])
 @pytest.mark.parametrize("percent", range(0, 75, 7))
 def test_a_fraction_is_one_contiguous_block_at_the_end(count, percent):
-    training, held_out = split.split(f"{percent / 100}", count)
+    training, held_out = split.split(f"{percent / 100}", stack(count))
     assert training + held_out == list(range(count))
     assert training
     if count > 1 and percent:
@@ -45,13 +57,132 @@ def test_a_fraction_is_one_contiguous_block_at_the_end(count, percent):
 )
 def test_invalid_validation_blocks_are_refused(block):
     with pytest.raises(InputError, match=r"FIRST:END within 0:7, a fraction.*none") as refused:
-        split.split(block, 7)
+        split.split(block, stack(7))
     assert f"validation is {block};" in str(refused.value)
 
 
 def test_at_least_one_slice_is_left_for_training():
     for block, count in (("0:7", 7), ("0:1", 1)):
         with pytest.raises(InputError, match=f"{block} leaves none of the {count} slices"):
-            split.split(block, count)
-    assert split.split("0.95", 7) == ([0], [1, 2, 3, 4, 5, 6])
-    assert split.split("0.95", 1) == ([0], [])
+            split.split(block, stack(count))
+    assert split.split("0.95", stack(7)) == ([0], [1, 2, 3, 4, 5, 6])
+    assert split.split("0.95", stack(1)) == ([0], [])
+
+
+IMAGES = files("img1.png img2.png img3.png img3.png img10.tif spec2_a.tif spec2_b.tif")
+
+
+@pytest.mark.parametrize(
+    ("names", "held_out"),
+    [
+        ("img1", [0]),
+        ("img1.png", [0]),
+        ("img1.PNG", [0]),
+        ("img3", [2, 3]),  # both slices of the file
+        ("img10,img2", [1, 4]),
+        ("img10.tif, img2.png", [1, 4]),
+        ("spec2_*", [5, 6]),
+        ("spec2_?.tif", [5, 6]),
+        ("img*,spec2_b", [0, 1, 2, 3, 4, 6]),
+        ("images/img1.png", [0]),
+        ("/data/images/img1.png", [0]),
+    ],
+)
+def test_files_are_held_out_by_name(names, held_out):
+    training, found = split.split(names, IMAGES)
+    assert found == held_out
+    assert training == [k for k in range(len(IMAGES)) if k not in held_out]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_compared_in_unicode_normal_form(form):
+    decomposed = [Path(unicodedata.normalize("NFD", name)) for name in ("Zürich.tif", "Bär.tif")]
+    assert split.split(unicodedata.normalize(form, "Bär"), decomposed) == ([0], [1])
+
+
+def test_names_with_commas_brackets_and_numbers():
+    odd = files("a,b.png a.png b.png c[1].png 7.png 0.3.png")
+    for name, held_out in (
+        ("a,b", [0]),
+        ("b,a", [1, 2]),
+        ("c[1]", [3]),
+        ("7", [4]),
+        ("7,a", [1, 4]),
+    ):
+        assert split.split(name, odd)[1] == held_out, name
+    assert split.split("0.3", odd)[1] == [4, 5]  # a fraction, as always
+    assert split.split("0.3.png", odd)[1] == [5]
+
+
+def test_sequences_are_held_out_by_the_name_of_their_folder():
+    frames = files("01/t000.tif 01/t001.tif 02/t000.tif", "/data")
+    assert split.split("02", frames) == ([0, 1], [2])
+    assert split.split("01/*", frames) == ([2], [0, 1])
+    assert split.split("02/t000", frames) == ([0, 1], [2])
+    assert split.split("t000", frames) == ([1], [0, 2])
+
+
+def test_a_validation_folder_is_held_out(tmp_path):
+    (tmp_path / "val" / "images").mkdir(parents=True)
+    names = files("a.tif b.tif", tmp_path / "images") + files("c.tif", tmp_path / "val" / "images")
+    assert split.split(str(tmp_path / "val"), names) == ([0, 1], [2])
+    with pytest.raises(InputError, match="leaves none of the 3 slices"):
+        split.split(str(tmp_path), names)
+    with pytest.raises(InputError, match="valid values are"):  # such as synthetic data
+        split.split(str(tmp_path / "val"), stack(4))
+
+
+def test_an_existing_folder_wins_over_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "img1").mkdir()
+    names = [*files("img1.png img2.png"), tmp_path / "img1" / "a.png"]
+    assert split.split("img1", names)[1] == [2]
+    assert split.is_folder("img1")
+    assert not any(split.is_folder(other) for other in ("img2", "", "0.2", "none"))
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ("img4", "validation is img4; no image file is named img4; valid values are FIRST:END"),
+        ("img1,imq10", "validation is img1,imq10; no image file is named imq10; valid"),
+        ("img4.png", "such as img"),
+        ("imq10", "or names of image files, such as img10"),
+        ("all", "or names of image files, such as img1, img2, img3"),
+        ("x*", "no image file is named x*"),
+        ("img1,", "validation is img1,;"),
+        ("", "validation is ;"),
+    ],
+)
+def test_names_that_no_file_has_are_refused_with_the_nearest(validation, message):
+    with pytest.raises(InputError) as refused:
+        split.split(validation, IMAGES)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "files", "said"),
+    [
+        ([], stack(1), "1 slice for training, none held out: scores are for the training data"),
+        ([3, 4], stack(5), "5 slices: 3 for training, 2 held out for validation (3 … 4)"),
+        ([4], stack(5), "5 slices: 4 for training, 1 held out for validation (4)"),
+        ([2, 3, 4], IMAGES, "7 slices: 4 for training, 3 held out for validation (img3, img10)"),
+        (
+            range(1, 8),
+            files("a b1 b2 b3 b4 b5 b6 b10"),
+            "8 slices: 1 for training, 7 held out for validation (7 files: b1 … b10)",
+        ),
+        (
+            [1, 2],
+            files("train/images/a.tif val/images/b.tif val/images/c.tif"),
+            "3 slices: 1 for training, 2 held out for validation (val/images/b, val/images/c)",
+        ),
+        (
+            [1],
+            files("01/t000.tif 02/t000.tif"),
+            "2 slices: 1 for training, 1 held out for validation (02/t000)",
+        ),
+    ],
+)
+def test_what_is_held_out_in_words(held_out, files, said):
+    assert split.describe(held_out, files) == said

@@ -118,6 +118,42 @@ def test_recomputed_by_loops(seed, stack):
         assert sum(result[key].slices) == result[key].value
 
 
+def test_pixels_that_are_not_annotated_count_nowhere():
+    # Two of the four pixels of cell 1 are annotated, and both are found. Cell 2 and segment 8 are
+    # not annotated. Of cell 3, each half is in another segment, so neither matches.
+    truth = picture("11112.... 33......4")
+    proposal = picture("55..2..88 63.9.9..4")
+    annotated = picture("11....... 111111..1") > 0
+    found = by_key(cells.scores([truth], [proposal], annotated=[annotated]))
+    assert found["seg"].value == pytest.approx((1 + 0 + 1) / 3)
+    assert [found[key].value for key in COUNTS] == [3, 5, 1, 0, 3]
+    # Cell in both maps: 2 + 2 + 1 pixels; in either: two more of segment 9.
+    assert found["iou"].value == pytest.approx(5 / 7)
+    assert found["dice"].value == pytest.approx(10 / 12)
+
+
+@given(seeds, shapes)
+def test_a_mask_scores_like_a_crop(seed, shape):
+    truth, proposal = draw(seed, shape)
+    annotated = np.zeros(truth.shape, bool)
+    annotated[1:-1, : truth.shape[1] // 2 + 1] = True
+    whole = cells.scores([truth, truth], [proposal] * 2, annotated=[annotated, ~annotated & False])
+    inside = (slice(1, -1), slice(truth.shape[1] // 2 + 1))
+    crop = cells.scores([truth[inside]], [proposal[inside]])
+    for one, other in zip(whole, crop, strict=True):
+        np.testing.assert_equal(one.value, other.value)
+        np.testing.assert_equal(one.slices[0], other.value)
+        # Nothing is known of the second slice.
+        np.testing.assert_equal(one.slices[1], 0 if one.key in COUNTS else np.nan)
+
+
+def test_everything_annotated_changes_nothing():
+    everywhere = [np.ones_like(one, bool) for one in TRUTH[:2]]
+    assert cells.scores(TRUTH[:2], PROPOSALS[:2], annotated=everywhere) == cells.scores(
+        TRUTH[:2], PROPOSALS[:2]
+    )
+
+
 def test_a_perfect_answer_with_other_numbers():
     renamed = [np.array([0, 9, 0, 4, 0, 1, 0, 300])[truth] for truth in TRUTH]
     found = by_key(cells.scores(TRUTH, renamed))
@@ -125,6 +161,16 @@ def test_a_perfect_answer_with_other_numbers():
     again = by_key(cells.scores(renamed, PROPOSALS))
     for key, score in by_key(cells.scores(TRUTH, PROPOSALS)).items():
         assert score.value == again[key].value
+
+
+@pytest.mark.parametrize(("dtype", "first"), [(np.uint32, 2**31), (np.uint64, 2**63)])
+def test_numbers_of_any_size(dtype, first):
+    large = [np.where(one > 0, one + dtype(first), dtype(0)) for one in TRUTH]
+    found = [np.where(one > 0, one + dtype(first), dtype(0)) for one in PROPOSALS]
+    for score, expected in zip(
+        cells.scores(large, found), cells.scores(TRUTH, PROPOSALS), strict=True
+    ):
+        np.testing.assert_equal((score.value, score.slices), (expected.value, expected.slices))
 
 
 def test_json_has_null_for_nan_and_whole_numbers_for_counts():

@@ -99,11 +99,11 @@ def regions(cells):
     return label(cells, connectivity=1)
 
 
-def grown(cells):
+def grown(cells, known):
     """Grow cells until only lines are left, pixel by pixel in raster order within each layer."""
     basins = {at: int(n) for at, n in np.ndenumerate(regions(cells)) if n}
     lines, grown_from = set(), list(basins)
-    inside = set(np.ndindex(cells.shape))
+    inside = {at for at in np.ndindex(cells.shape) if known[at]}
     steps = ((-1, 0), (0, -1), (0, 1), (1, 0))
     while grown_from:
         near = [{(y + dy, x + dx) for dy, dx in steps} for y, x in grown_from]
@@ -190,21 +190,23 @@ def splits_and_mergers(source, target):
     return count
 
 
-def recomputed(truth, p, t):
+def recomputed(truth, p, t, known=None):
     """Compute the counts and means that the scores need from one slice at one threshold."""
+    known = np.ones(truth.shape, bool) if known is None else known
+    truth, p = regions(truth * known), np.where(known, p, -1)
     cell = p > t
     pairs = sums(*segments_of(truth, regions(cell)), lambda n: n * (n - 1) // 2)
     source = warped(truth, p, t)
     return {
         "tp": np.sum(cell & (truth > 0)),
         "wrong": np.sum(cell != (truth > 0)),
-        "pixels": truth.size,
+        "pixels": np.sum(known),
         "pairs": pairs,
         "warping": np.sum(source != cell),
         "warping_splits_mergers": splits_and_mergers(source, cell),
         "adapted_rand": f_of_squares(truth, regions(cell)),
-        "v_rand": f_of_squares(truth, grown(cell)),
-        "v_info": f_of_information(truth, grown(cell)),
+        "v_rand": f_of_squares(truth, grown(cell, known)),
+        "v_info": f_of_information(truth, grown(cell, known)),
     }
 
 
@@ -267,6 +269,81 @@ def test_every_score_recomputed(seed):
     assert 0 < found["warping_splits_mergers"].value < found["warping"].value < 0.2
     assert 0.2 < found["v_rand"].value < 1
     assert found["v_rand"].value != pytest.approx(1 - found["adapted_rand"].value, rel=1e-3)
+
+
+# Pixels that are not annotated
+
+
+@pytest.mark.parametrize("seed", [0, 10])
+def test_every_score_of_annotated_pixels_recomputed(seed):
+    pytest.importorskip("skimage")
+    truth, probabilities = draw_stack(seed)
+    rng = np.random.default_rng(seed)
+    masks = [ndimage.gaussian_filter(rng.normal(size=cells.shape), 2) > -0.1 for cells in truth]
+    found = by_key(em.scores(truth, probabilities, (0.3, 0.5), annotated=masks))
+    for k, t in enumerate((0.3, 0.5)):
+        slices = zip(truth, probabilities, masks, strict=True)
+        stack = expected([recomputed(cells, p.astype(float), t, m) for cells, p, m in slices])
+        for key, score in found.items():
+            assert score.by_threshold[k] == pytest.approx(stack[key], abs=1e-12)
+    assert found["v_rand"] == em.v_rand(truth, probabilities, (0.3, 0.5), masks)
+    assert 0 < found["warping_splits_mergers"].value < found["warping"].value
+    assert found["v_rand"].value < 1
+
+
+def test_a_mask_scores_like_a_crop():
+    truth, probabilities = draw_stack()
+    inside = slice(2, -3), slice(4, -1)
+    masks = [np.zeros(cells.shape, bool) for cells in truth]
+    for mask in masks:
+        mask[inside] = True
+    found = em.scores(truth, probabilities, annotated=masks)
+    crops = [ndimage.label(cells[inside])[0] for cells in truth], [p[inside] for p in probabilities]
+    assert found == em.scores(*crops)
+
+
+def test_scores_do_not_depend_on_pixels_that_are_not_annotated():
+    truth, probabilities = draw_stack()
+    rng = np.random.default_rng(0)
+    masks = [rng.random(cells.shape) < 0.9 for cells in truth]
+    found = em.scores(truth, probabilities, annotated=masks)
+    changed = [
+        np.where(m, p, rng.random(p.shape)) for m, p in zip(masks, probabilities, strict=True)
+    ]
+    unknown = [np.where(m, cells, 7) for m, cells in zip(masks, truth, strict=True)]
+    assert em.scores(unknown, changed, annotated=masks) == found
+
+
+def test_a_perfect_answer_stays_perfect_if_a_strip_is_not_annotated():
+    # The strip cuts a cell in two. Numbers tell that both parts are one cell, regions do not.
+    truth, annotated = np.array([[3, 3, 0, 3, 3, 0, 9]] * 2), np.ones((2, 7), bool)
+    annotated[:, 2] = False
+    for p in (truth > 0, (truth > 0) | ~annotated):
+        for score in em.scores([truth], [p.astype(np.float32)], annotated=[annotated]):
+            assert score.value == (1 if score.key in HIGHER else 0)
+
+
+def test_a_slice_without_annotated_pixels_has_no_score():
+    truth, probabilities = draw_stack()
+    masks = [np.full(cells.shape, k != 1) for k, cells in enumerate(truth)]
+    found = em.scores(truth, probabilities, annotated=masks)
+    without = em.scores(truth[::2], probabilities[::2])
+    for one, other in zip(found, without, strict=True):
+        assert one.value == other.value
+        assert one.slices[::2] == other.slices
+        assert np.isnan(one.slices[1])
+    assert em.v_rand(truth, probabilities, annotated=masks).value == found[0].value
+    nothing = [np.zeros(cells.shape, bool) for cells in truth]
+    for score in em.scores(truth, probabilities, annotated=nothing):
+        assert score.to_json()["value"] is None
+        assert score.to_json()["by_threshold"] == [None] * 10
+    assert np.isnan(em.v_rand(truth, probabilities, annotated=nothing).value)
+
+
+def test_everything_annotated_changes_nothing():
+    truth, probabilities = draw_stack()
+    everywhere = [np.ones(cells.shape, bool) for cells in truth]
+    assert em.scores(truth, probabilities, annotated=everywhere) == em.scores(truth, probabilities)
 
 
 # Properties

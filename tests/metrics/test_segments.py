@@ -37,6 +37,16 @@ def test_components_against_scikit_image(density):
     np.testing.assert_array_equal(segments.components(cells), measure.label(cells, connectivity=1))
 
 
+@given(two_maps())
+def test_pieces_against_scikit_image(maps):
+    measure = pytest.importorskip("skimage.measure")
+    numbered = maps[0] * 1000
+    found = segments.pieces(numbered)
+    # scikit-image labels regions of equal values, and its numbers are in raster order as well.
+    np.testing.assert_array_equal(found, measure.label(numbered, connectivity=1))
+    assert found.dtype == np.int32
+
+
 def test_contingency_by_hand():
     truth = np.array([[1, 1, 0], [1, 2, 2]], np.uint8)
     proposal = np.array([[0, 3, 3], [3, 3, 1]], np.int32)
@@ -68,6 +78,14 @@ def test_large_numbers_do_not_wrap_around():
     ]
     # Numbers need not be consecutive, and gaps take no space in the table.
     assert segments.sizes(table).truth.tolist() == [1, 2, 2]
+    table = segments.contingency(
+        np.array([[2**64 - 1, 0, 2**40]], np.uint64), np.array([[2**63 - 1, 2**62, 3]])
+    )
+    assert [column.tolist() for column in table] == [
+        [0, 2**40, 2**64 - 1],
+        [2**62, 3, 2**63 - 1],
+        [1, 1, 1],
+    ]
 
 
 def test_sizes_by_hand():

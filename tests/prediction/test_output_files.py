@@ -8,9 +8,11 @@ import pytest
 import tifffile
 from PIL import Image
 
+from minunet.data import calibration
+from minunet.data.calibration import Calibration
 from minunet.errors import InputError
 from minunet.prediction import output_files
-from minunet.prediction.output_files import Layout
+from minunet.prediction.output_files import About, Layout
 
 LAYOUTS = {
     (1, 2, False): (((20, 31), "YX"), ((20, 31), "YX", np.uint8)),
@@ -23,10 +25,27 @@ LAYOUTS = {
 @pytest.mark.parametrize(("slices", "classes", "cells"), LAYOUTS)
 def test_layouts_by_hand(slices, classes, cells):
     expected = LAYOUTS[slices, classes, cells]
-    assert output_files.layouts((slices, 20, 31), classes, cells) == (
-        Layout("probability.tif", *expected[0], np.float32),
-        Layout("labels.tif", *expected[1]),
-    )
+    found = output_files.layouts((slices, 20, 31), classes, cells)
+    assert [layout[:4] for layout in found] == [
+        ("probability.tif", *expected[0], np.float32),
+        ("labels.tif", *expected[1]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "lengths", "of_p"), [("T", (6,), "TCYX"), ("TZ", (2, 3), "TZCYX")]
+)
+def test_layouts_along_the_axes_of_the_input(axes, lengths, of_p):
+    names = tuple("abcdef")
+    about = About(Calibration((1, 1), "um", None, 2.0, axes, lengths), names)
+    p, labels = output_files.layouts((6, 20, 31), 3, False, about)
+    assert p[:3] == ("probability.tif", (*lengths, 3, 20, 31), of_p)
+    assert labels[:3] == ("labels.tif", (*lengths, 20, 31), axes + "YX")
+    assert labels.about.names == names
+    assert p.about.names[:4] == ("a, class 0", "a, class 1", "a, class 2", "b, class 0")
+    assert len(p.about.names) == 18
+    fewer = output_files.layouts((5, 20, 31), 2, False, about)[1]
+    assert fewer[1:3] == ((5, 20, 31), "ZYX")
 
 
 def test_the_size_by_hand():
@@ -84,6 +103,52 @@ def test_larger_files_are_bigtiff(tmp_path, monkeypatch, shape, axes, dtype):
     output_files.create(tmp_path, layout)
     with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
         assert tiff.is_imagej
+
+
+KNOWN = Calibration((0.004, 0.005), "um", 0.05, 2.5, "TZ", (2, 3))
+COLOURS = np.arange(256 * 3, dtype=np.uint16).reshape(256, 3) % 251
+ABOUT = About(KNOWN, tuple("abcdeé"), COLOURS.astype(np.uint8))
+
+
+@pytest.mark.parametrize("most", [10**6, 100])
+@pytest.mark.parametrize(("axes", "lengths"), [("TZ", (2, 3)), ("ZT", (3, 2))])
+def test_what_is_known_is_written(tmp_path, monkeypatch, most, axes, lengths):
+    monkeypatch.setattr(output_files, "CLASSIC", most)
+    about = ABOUT._replace(calibration=KNOWN._replace(axes=axes, lengths=lengths))
+    (tmp_path / "labels").mkdir()
+    layout = Layout("labels/a.tif", (*lengths, 20, 31), axes + "YX", np.uint8, about)
+    array = drawn(layout.shape, layout.dtype)
+    mapped = output_files.create(tmp_path, layout)
+    mapped[...] = array
+    mapped.flush()
+    with tifffile.TiffFile(tmp_path / "labels" / "a.tif") as tiff:
+        assert tiff.series[0].axes == axes + "YX"
+        np.testing.assert_array_equal(tiff.asarray(), array)
+        # ImageJ has no stacks with the frames inside; they are written as OME-TIFF.
+        assert tiff.is_imagej == (most > 100 and axes == "TZ")
+        assert tiff.is_bigtiff == (most == 100)
+        found = calibration.of_tiff(tiff, tiff.series[0])
+        assert found == about.calibration._replace(pixel=pytest.approx((0.004, 0.005)))
+        if tiff.is_imagej:
+            assert tiff.imagej_metadata["Labels"] == [*"abcdeé"]
+        else:
+            assert "a\nb\nc\nd\ne\né" in tiff.ome_metadata
+        np.testing.assert_array_equal(tiff.pages[0].colormap.T, COLOURS * 257)
+        assert tiff.pages[0].photometric == tifffile.PHOTOMETRIC.MINISBLACK
+
+
+def test_results_named_after_inputs(tmp_path):
+    assert output_files.in_folder("labels.tif", "") == "labels.tif"
+    assert output_files.in_folder("labels.tif", "a.b") == "labels/a.b.tif"
+    output_files.check_folders(tmp_path / "new", ["a"])
+    (tmp_path / "preview").mkdir()
+    (tmp_path / "preview" / "[a].png").write_text("mine")
+    output_files.check_folders(tmp_path, ["a", "b"])
+    with pytest.raises(InputError, match=r"preview already contains \[a\].png; .*-o"):
+        output_files.check_folders(tmp_path, ["b", "[a]"])
+    (tmp_path / "labels").write_text("mine")
+    with pytest.raises(InputError, match="labels is a file"):
+        output_files.check_folders(tmp_path, ["c"])
 
 
 def test_a_classic_file_leaves_room_for_its_tables_below_4_gib():

@@ -131,3 +131,12 @@ def test_the_preview_of_one_slice_and_of_every_nth_pixel(tmp_path, monkeypatch):
     np.testing.assert_array_equal(one.image, image[0, ::3, ::3])
     np.testing.assert_array_equal(one.p, np.moveaxis(p[0], 0, -1)[::3, ::3])
     assert titles == ["slices 0 of 1"]
+    stack.preview(tmp_path / "p.png", image, Maps(p, np.zeros((1, 6, 1025))), False, ["img 10"])
+    assert titles[1:] == ["slices 0 img 10 of 1"]
+
+
+@pytest.mark.parametrize("name", ["a$b$c_{x", "\u7ec6\u80de", "z" * 200])
+def test_names_of_slices_may_contain_anything(tmp_path, name):
+    image, p = np.zeros((1, 6, 9, 1), np.uint8), np.full((1, 1, 6, 9), 0.5)
+    stack.preview(tmp_path / "p.png", image, Maps(p, np.zeros((1, 6, 9))), False, [name])
+    assert (tmp_path / "p.png").stat().st_size > 1000

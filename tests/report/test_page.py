@@ -38,6 +38,7 @@ REPORT = Report(
     scores=[V_RAND, WARPING, MISSED],
     headline=("v_rand", "missed"),
     slices=(21, 22, 23),
+    names=("21", "22", "23"),
     trained_on=False,
     checkpoint="best.npz, step 2",
     picked=True,
@@ -194,16 +195,29 @@ def test_empty_sections_are_left_out(made):
     ("replaced", "expected"),
     [
         ({}, "Scored on 3 slices (21 … 23), which were not used for training."),
-        ({"slices": (3, 4)}, "Scored on 2 slices (3, 4), which were not used for training."),
-        ({"slices": (1, 2, 4)}, "Scored on 3 slices (1, 2, 4), which were not used for training."),
-        ({"slices": (7,)}, "Scored on 1 slice (7), which was not used for training."),
+        (
+            {"slices": (3, 4), "names": ("3", "4")},
+            "Scored on 2 slices (3, 4), which were not used for training.",
+        ),
+        (
+            {"slices": (1, 2, 4), "names": ("img1", "img2", "img10")},
+            "Scored on 3 slices (img1, img2, img10), which were not used for training.",
+        ),
+        (
+            {"names": ("img1", "img2", "img10")},
+            "Scored on 3 slices (img1 … img10), which were not used for training.",
+        ),
+        (
+            {"slices": (7,), "names": ("7",)},
+            "Scored on 1 slice (7), which was not used for training.",
+        ),
         (
             {"trained_on": True},
             "Scored on 3 slices (21 … 23), which were also used for training, because no slices "
             "were held out. These scores do not show how well the network performs on new images.",
         ),
         (
-            {"slices": (7,), "trained_on": True},
+            {"slices": (7,), "names": ("7",), "trained_on": True},
             "Scored on 1 slice (7), which was also used for training, because no slices were held",
         ),
     ],
@@ -223,7 +237,7 @@ def test_the_caveat_about_choices_made_on_the_scored_slices(made):
     assert limits() == f"Scores are for best.npz, step 2, {chosen} {thresholds}"
     assert limits(picked=False) == f"Scores are for best.npz, step 2. {thresholds}"
     assert limits(picked=False, scores=[MISSED]) == "Scores are for best.npz, step 2."
-    single = limits(slices=(7,), scores=[V_RAND._replace(slices=(0.9,))])
+    single = limits(slices=(7,), names=("7",), scores=[V_RAND._replace(slices=(0.9,))])
     assert "chosen on this same slice: " in single
     assert single.endswith(" for this slice.")
 

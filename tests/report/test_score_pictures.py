@@ -93,6 +93,40 @@ def test_outlines_of_the_proposal_are_black_and_blue():
     np.testing.assert_allclose(pixels, expected)
 
 
+def test_wrong_classes_are_red():
+    truth, predicted = np.array([[0, 1, 2, 1]]), np.array([[0, 2, 2, 0]])
+    annotated = np.array([[False, True, True, True]])
+    first, second, errors = score_pictures.classes_panels(
+        None, truth, predicted, ["0", "7", "9"], annotated
+    )
+    unknown = score_pictures.UNKNOWN
+    np.testing.assert_array_equal(first.pixels[0, 1:], coloured(truth)[0, 1:])
+    np.testing.assert_allclose(first.pixels[0, 0], unknown)
+    np.testing.assert_array_equal(second.pixels, coloured(predicted))
+    np.testing.assert_allclose(errors.pixels, [[unknown, RED, WHITE, RED]])
+    assert errors.note == "wrong class (red): 2 px, 66.67%"
+    assert [name for _, name in first.legend] == ["0", "7", "9"]
+    assert first.legend[0][0] == "#000000"
+    figure = score_pictures.draw([[first, second, errors]])
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert texts == ["0", "7", "9"]
+
+
+def test_pixels_that_are_not_annotated_are_no_errors():
+    truth, p = two_cells()
+    annotated = np.ones(truth.shape, bool)
+    annotated[:, 8:] = False  # the wall that splits a cell; the gap in the other wall remains
+    panels = score_pictures.em_panels(None, truth, p, 0.5, annotated)
+    assert panels[-1].note == "splits (red): 0 px in 0 places; mergers (blue): 1 px in 1 place"
+    np.testing.assert_allclose(panels[0].pixels[:, 8:], np.full((9, 5, 3), score_pictures.UNKNOWN))
+    truth = np.array([[1, 1, 0, 2, 2, 0]])
+    proposal = np.array([[5, 5, 0, 0, 0, 6]])
+    annotated = np.array([[True, True, True, False, False, False]])
+    *_, panel = score_pictures.cells_panels(None, truth, proposal, annotated)
+    assert panel.note == "1 cells: 0 missed (red), 0 merged; 1 segments: 0 unmatched (blue)"
+    np.testing.assert_allclose(panel.pixels[0, 3:], [score_pictures.UNKNOWN] * 3)
+
+
 def test_merged_cells_and_empty_maps():
     truth, proposal = np.array([[1, 1, 0, 2, 2]]), np.array([[4, 4, 4, 4, 4]])
     assert "0 missed (red), 2 merged" in score_pictures.cells_panels(None, truth, proposal)[-1].note

@@ -13,15 +13,15 @@ from minunet.report import tables
 from minunet.runs.settings import PRESETS, from_options
 
 SCORES = [V_RAND, WARPING, MISSED]
-NUMBERS = (21, 22, 23)
+NAMES = ("21", "22", "img10")
 
 
 def scores_table(*scores):
     return tables.tag("section", *tables.scores_table(scores))
 
 
-def by_slice_table(*scores, numbers=NUMBERS):
-    return tables.tag("section", *tables.by_slice_table(scores, numbers))
+def by_slice_table(*scores, names=NAMES):
+    return tables.tag("section", *tables.by_slice_table(scores, names))
 
 
 def settings_table(chosen):
@@ -48,7 +48,7 @@ def test_every_score_with_its_threshold_and_convention():
 
 def test_without_scores_there_are_no_tables():
     assert list(tables.scores_table([])) == []
-    assert list(tables.by_slice_table([], NUMBERS)) == []
+    assert list(tables.by_slice_table([], NAMES)) == []
 
 
 def test_the_small_plot_of_a_score_by_threshold():
@@ -80,7 +80,7 @@ def test_scores_by_slice():
     assert words(section) == [
         ["21", "0.9000worst", "0.000200best", "8worst"],
         ["22", "0.9500best", "0.000500worst", "1best"],
-        ["23", "0.9400", "0.000350", "8worst"],
+        ["img10", "0.9400", "0.000350", "8worst"],
         ["all", "0.9213", "0.000353", "17"],
     ]
     shades = [[cell.get("style") for cell in row[1:]] for row in rows(section)]
@@ -120,7 +120,7 @@ def test_a_count_has_no_arrow_and_no_best_slice():
     count = Score("n", "cells in the truth", 9.0, (4.0, 5.0), "a count", higher_is_better=None)
     legend = "↑ higher is better, ↓ lower is better."
     assert "↑" not in text(scores_table(count)).replace(legend, "")
-    section = by_slice_table(count, numbers=(0, 1))
+    section = by_slice_table(count, names=("0", "1"))
     assert "best" not in text(section.find(".//table"))
     assert "--bad" not in tostring(section, encoding="unicode")
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from minunet.cli import Parser
-from minunet.runs.options import add_options, chosen_defaults, command_line, flag
+from minunet.runs.options import add_options, add_some, chosen_defaults, command_line, flag
 from minunet.runs.settings import (
     CHANGEABLE,
     EXPERIMENTS,
@@ -68,7 +68,8 @@ def test_every_given_setting_is_an_option_of_its_type():
         *["--device", "cpu", "--preset", "paper", "--experiment", "cells"],
         *["--labels-are", "cells", "--truth", "gold", "--weight-map", "later", "--w0", "7"],
         *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
-        *["--smallest", "9"],
+        *["--smallest", "9", "--label-threshold", "128", "--ignore", "-1"],
+        *["--channel", "2", "--series", "0"],
     )
     assert values == {
         **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
@@ -77,8 +78,9 @@ def test_every_given_setting_is_an_option_of_its_type():
         **{"seed": 5, "device": "cpu", "preset": "paper", "experiment": "cells"},
         **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
         **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
+        **{"label_threshold": 128.0, "ignore": -1.0, "channel": 2, "series": 0},
     }
-    found = {"in_channels", "label_values", "cells", "fingerprint"}
+    found = {"in_channels", "label_values", "label_colours", "cells", "fingerprint"}
     assert {field.name for field in fields(Settings)} == set(values) | found
     settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())
@@ -89,6 +91,7 @@ def test_every_given_setting_is_an_option_of_its_type():
     [
         *[("--dropout", "1"), ("--dropout", "-0.1"), ("--momentum", "1"), ("--depth", "0")],
         *[("--channels", "1.5"), ("--steps", "0"), ("--learning-rate", "nan")],
+        *[("--channel", "red"), ("--channel", "-1"), ("--series", "-1"), ("--ignore", "x")],
         *[("--learning-rate", "inf"), ("--warm-up", "-1"), ("--seed", "x"), ("--preset", "big")],
         *[
             ("--scaling", "max"),
@@ -129,7 +132,9 @@ def test_help_lists_every_option_once_under_its_group(capsys):
     ends = [*(help_text.index(heading) for heading in headings), len(help_text)]
     assert ends == sorted(ends)
     sections = [help_text[a:b] for a, b in pairwise(ends)]
-    assert sum(section.count("\n  --") for section in sections) == len(options())
+    # --grey is the only option without a setting of its own.
+    assert sum(section.count("\n  --") for section in sections) == len(options()) + 1
+    assert "\n  --grey " in sections[0]
     for option in options():
         (section,) = (text for text in sections if f"\n  {flag(option.name)} " in text)
         assert section.startswith(f"\n{option.metadata['group']}:\n")
@@ -158,6 +163,20 @@ def test_the_command_line_for_the_same_settings(arguments, repeated):
     assert from_options(**typed(*command_line(settings))) == settings
 
 
+def test_grey_is_short_for_channel_grey():
+    assert typed("--grey") == typed("--channel", "grey") == {"channel": "grey"}
+    assert command_line(from_options(channel="grey")) == ["--channel", "grey"]
+    assert typed("--channel", "0") == {"channel": 0}
+
+
+def test_another_command_takes_some_of_the_options():
+    parser = Parser("augment")
+    add_some(parser, "channel", "ignore")
+    assert vars(parser.parse_args(["--ignore", "-1"])) == {"channel": None, "ignore": -1.0}
+    assert vars(parser.parse_args(["--grey"])) == {"channel": "grey", "ignore": None}
+    assert "default:" not in parser.format_help()
+
+
 def test_flags():
     assert flag("learning_rate") == "--learning-rate"
     assert {"steps", "learning_rate", "device"} == set(CHANGEABLE)
@@ -170,7 +189,7 @@ def test_help_shows_the_type_and_the_default_of_an_option():
     for shown in (
         "--depth N number of 2x2 poolings (default: 3)",
         "--images PATH image stack",
-        "--validation BLOCK contiguous block",
+        "--validation SLICES slices to hold out: FIRST:END",
         "--device {auto,cpu,cuda} device to compute on",
         "or cells (touching cells) (default: none)",
     ):

@@ -65,14 +65,14 @@ def test_the_curves_are_drawn_with_the_log_and_the_error_of_the_baseline(tmp_pat
     monkeypatch.setattr("minunet.report.run_pictures.curves", lambda *given: drawn.append(given))
     monkeypatch.setattr("minunet.report.run_pictures.preview", lambda *given: drawn.append(given))
     runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
-    data = draw("em")
+    data = draw("em")._replace(names=["a", "b", "c", "d"])
     p = [np.full((*data.labels[k].shape, 2), 0.5) for k in (1, 3)]
     pictures.draw_progress(tmp_path, data, p, "step 1: a score")
     curves, preview = drawn
     assert curves == (tmp_path / "curves.png", runs.read(tmp_path), baseline_error(data))
     assert 0 < baseline_error(data) < 1
     assert preview[0] == tmp_path / "preview.png"
-    assert preview[2] == "step 1: a score"
+    assert preview[2] == "step 1: a score (slice b and slice d)"
 
 
 @pytest.mark.parametrize("kind", ["em", "cells", "classes"])

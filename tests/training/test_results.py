@@ -60,6 +60,7 @@ def test_scores_and_report_are_written(tmp_path, kind):
     run = Run(tmp_path, given, data, None, "a machine")
     scores = results.finish(run, network(kind), "best.npz, step 1", [("go", "go on")])
     written = json.loads((tmp_path / "scores.json").read_text())
+    assert written.pop("slice_names") == ["1", "3"]
     assert {key: one["value"] for key, one in written.items()} == {
         one.key: pytest.approx(one.value, nan_ok=True) for one in scores
     }
@@ -97,6 +98,7 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, held_out):
         scores=scores,
         headline=results.HEADLINES[kind],
         slices=list(held_out) or [0, 1, 2, 3],
+        names=["1", "3"] if held_out else ["0", "1", "2", "3"],
         trained_on=not held_out,
         checkpoint="best.npz, step 1",
         picked=True,

@@ -25,7 +25,7 @@ def draw(classes=3, held_out=(1, 2)):
     training = [k for k in range(3) if k not in held_out]
     return Dataset(
         *(images, labels, maps, cells, False, training, list(held_out)),
-        *(tuple(range(classes)), "", []),
+        *(tuple(range(classes)), "", [], ["0", "1", "2"]),
     )
 
 

@@ -1,0 +1,185 @@
+"""What `predict` does: segment a stack, or every file of a folder by itself.
+
+Images of one size make a stack, even if every one has its own file. If the files of a folder differ
+in size, every file is a job, with results named after it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data.image_files import Slices, name_of
+from minunet.data.scaling import Scale
+from minunet.errors import InputError
+from minunet.prediction import label_colours, memory, tile_choice
+from minunet.prediction import output_files as outputs
+from minunet.prediction.model import Model
+from minunet.prediction.output_files import About, Layout
+from minunet.prediction.stack import Labelling, Maps, Task, fill, preview
+from minunet.prediction.tiling import Tiling
+from minunet.progress import Progress
+
+Size = tuple[int, int]
+"""Height and width of an image, in pixels."""
+
+
+class Plan(NamedTuple):
+    """What all jobs have in common."""
+
+    model: Model
+    labelling: Labelling
+    scale: Scale | None
+    tiling: Tiling
+    limit: int | None  # of memory, in bytes; the tile size that fits it replaces that of `tiling`
+
+
+class Job(NamedTuple):
+    """A stack to segment."""
+
+    images: Slices
+    name: str  # of the results; empty if the stack is the only one
+    task: Task
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the slices; empty if they are only numbered."""
+        names = tuple(self.images.names)
+        return () if names == tuple(map(str, range(len(names)))) else names
+
+    @property
+    def files(self) -> tuple[Layout, Layout]:
+        """Layouts of the probabilities and the labels."""
+        settings = self.task.model.settings
+        table = label_colours.table(settings.label_values, settings.label_colours)
+        about = About(self.images.calibration, self.names, table)
+        classes = len(settings.label_values)
+        p, labels = outputs.layouts(self.task.shape, classes, self.task.labelling.cells, about)
+        return self._place(p), self._place(labels)
+
+    def _place(self, layout: Layout) -> Layout:
+        return layout._replace(name=outputs.in_folder(layout.name, self.name))
+
+    @property
+    def memory(self) -> float:
+        """Memory that the job needs, in bytes, without memory-mapped files."""
+        down, across = self.task.tiling.cover(
+            self.task.shape[1:], self.task.model.architecture.depth
+        )
+        return needs(self.images, self.task.model, self.task.labelling)(down.tile, across.tile)
+
+
+def leave_out_mixed(images: Slices) -> None:
+    """Leave out files with slices of several sizes; raise an `InputError` if no other is there."""
+    for part in images.by_file():
+        sizes = sorted({page.shape[:2] for page in part.pages})
+        if len(sizes) > 1:
+            (h, w), (other_h, other_w) = sizes[:2]
+            file = part.pages[0].file
+            reason = (
+                f"{file} contains images of several sizes, such as {h} x {w} and "
+                f"{other_h} x {other_w} pixels; pass --series N to segment one of them"
+            )
+            if not images.in_folder:
+                raise InputError(reason)
+            images.leave_out(file, reason)
+    if not images.pages:
+        raise InputError(next(iter(images.broken.values())))
+
+
+def prepare(images: Slices, plan: Plan) -> list[Job]:
+    """Make one job for a stack, or one for each file if their sizes differ.
+
+    Raises
+    ------
+    InputError
+        If the tiling is not valid, or if the memory is not enough for an image.
+    """
+    arch, paper_step = plan.model.architecture, plan.tiling.paper_step
+    if plan.limit is None:
+        plan.tiling.check(arch.depth)
+    parts, names = [images], [""]
+    if len({page.shape[:2] for page in images.pages}) > 1:
+        parts = images.by_file()
+        names = result_names([part.pages[0].file for part in parts])
+
+    jobs, best = [], dict[tuple[Size, int], int]()
+    for part, name in zip(parts, names, strict=True):
+        size, tiling = size_of(part), plan.tiling
+        if plan.limit is not None:
+            key = (size, held(part))
+            if key not in best:
+                need = needs(part, plan.model, plan.labelling)
+                best[key] = tile_choice.best(arch, size, plan.limit, need, paper_step)
+            tiling = tiling._replace(tile=best[key])
+        task = Task(plan.model, (len(part), *size), tiling, plan.labelling, plan.scale)
+        jobs.append(Job(part, name, task))
+    return jobs
+
+
+def size_of(images: Slices) -> Size:
+    """Return the height and the width of the slices."""
+    height, width, *_ = images.pages[0].shape
+    return height, width
+
+
+def held(images: Slices) -> int:
+    """Return the bytes of the largest slice that is not memory-mapped."""
+    sizes = [prod(p.shape) * np.dtype(p.dtype).itemsize for p in images.pages if not p.mapped]
+    return max(sizes, default=0)
+
+
+def needs(images: Slices, model: Model, labelling: Labelling) -> Callable[[int, int], float]:
+    """Return a function that estimates the memory in bytes for the rows and columns of a tile."""
+    labelled = prod(size_of(images)) if labelling.cells else 0
+    arch = model.architecture
+    return partial(memory.of_prediction, arch, held=held(images), labelled=labelled)
+
+
+def result_names(files: Sequence[Path]) -> list[str]:
+    """Name the results after their inputs: by stem, or with the suffix if two stems are equal."""
+    names = [name_of(file) for file in files]
+    unique = len({name.casefold() for name in names}) == len(names)
+    return names if unique else [file.name for file in files]
+
+
+def space(jobs: Iterable[Job], masks: bool) -> int:
+    """Return the bytes needed on disk for averaging and for the results except the previews."""
+    size = averaging = 0
+    for job in jobs:
+        slices, height, width = job.task.shape
+        size += sum(file.size for file in job.files)
+        size += 2 * slices * height * width if masks else 0
+        if job.task.tiling.average != "none":
+            classes = job.task.model.architecture.classes
+            averaging = max(averaging, 4 * height * width * classes)
+    return size + averaging
+
+
+def write(job: Job, folder: Path, progress: Progress) -> Array:
+    """Write the results of a job into a folder; return the labels (Z, H, W)."""
+    task, names, first = job.task, job.names, progress.done
+    slices, height, width = task.shape
+    p, labels = (outputs.create(folder, file) for file in job.files)
+    maps = Maps(p.reshape(slices, -1, height, width), labels.reshape(task.shape))
+    total = None
+    if task.tiling.average != "none":
+        bias = task.model.params["out.b"]
+        total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
+
+    def advance() -> None:
+        k = (progress.done - first) // task.tiles
+        words = [job.name, "" if job.name and slices == 1 else f"slice {k}", *names[k : k + 1]]
+        progress.advance(" ".join(word for word in words if word))
+
+    fill(task, job.images, maps, total, advance)
+    path = folder / outputs.in_folder("preview.png", job.name)
+    path.parent.mkdir(exist_ok=True)
+    preview(path, job.images, maps, task.labelling.cells, names)
+    p.flush()
+    labels.flush()
+    return maps.labels

@@ -1,0 +1,67 @@
+"""What `predict` prints about its images and its tiles before it starts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from minunet.data.image_files import Reading
+from minunet.prediction import memory, tile_choice
+from minunet.prediction.jobs import Job
+
+MOST = 6
+"""Maximum number of slices, sizes or notes to print."""
+
+
+def images(source: Path, reading: Reading, jobs: Sequence[Job]) -> list[str]:
+    """Return lines about the images of a file or a folder `source`, and what is read of them."""
+    slices, height, width = jobs[0].task.shape
+    text = f"{slices} slice{'s' * (slices != 1)} of {height} x {width} pixels"
+    if len(jobs) > 1:
+        sizes = Counter(f"{h} x {w}" for _, h, w in (job.task.shape for job in jobs))
+        counts = [f"{count} of {size} pixels" for size, count in sizes.most_common()]
+        text = f"{len(jobs)} files, each segmented by itself: {shortened(counts)}"
+    lines = [f"image     {source}: {text}"]
+    if jobs[0].names and len(jobs) == 1:
+        named = [f"{k} {name}" for k, name in enumerate(jobs[0].names)]
+        lines.append(f"slices    {shortened(named)}")
+    if reading.channel is not None:
+        lines.append(f"channel   {reading.channel}")
+    if reading.series is not None:
+        lines.append(f"series    {reading.series}")
+    every = jobs[0].images
+    lines += [f"note      {note}" for note in every.notes[:MOST]]
+    if every.broken:
+        count = len(every.broken)
+        lines.append(f"left out  {count} file{'s' * (count > 1)}, listed at the end")
+    return lines
+
+
+def shortened(words: Sequence[str]) -> str:
+    """Join words with commas; of many, only the first ones and the last one.
+
+    Examples
+    --------
+    >>> shortened(["0 a", "1 b"]), shortened([*"abcdefgh"])
+    ('0 a, 1 b', 'a, b, c, d, …, h')
+    """
+    shown = [*words] if len(words) <= MOST else [*words[: MOST - 2], "…", words[-1]]
+    return ", ".join(shown)
+
+
+def tiles(jobs: Sequence[Job]) -> list[str]:
+    """Return lines about the tiles, their computation and their memory, for the largest image."""
+    largest = max(jobs, key=lambda job: job.memory)
+    task, arch, size = largest.task, largest.task.model.architecture, largest.task.shape[1:]
+    down, across = task.tiling.cover(size, arch.depth)
+    computed = tile_choice.computation(arch, size, task.tiling)
+    times = computed / (prod(size) * tile_choice.endless(arch))
+    labelled = memory.format_bytes(memory.LABELLING * prod(size))
+    finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
+    which = "" if len(jobs) == 1 else f" of {largest.name}"
+    return [
+        f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
+        f"{task.tiles} per slice{which}; the margins multiply the computation by {times:.2f}",
+        f"memory    about {memory.format_bytes(largest.memory)}{finding}, "
+        "not counting memory-mapped files",
+    ]

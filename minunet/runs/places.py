@@ -1,0 +1,104 @@
+"""Where the data of a run are: found in a folder, stored as absolute paths, or moved since then."""
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from minunet.data import ctc, pairs, split
+from minunet.errors import InputError
+from minunet.runs.settings import Settings
+
+PLACES = ("images", "labels", "validation")
+"""Settings that may be paths; they may change in a resumed run, if the data stay the same."""
+
+
+def find(folder: Path) -> dict[str, Any]:
+    """Find images, labels and a validation folder in a folder; return them as settings.
+
+    Raises
+    ------
+    InputError
+        If the folder has none of the layouts of `pairs` and `ctc`.
+    """
+    if ctc.find(folder):
+        found: dict[str, Any] = {"images": str(folder), "labels": None}
+    else:
+        found = dict(zip(("images", "labels"), map(str, pairs.find(folder)), strict=True))
+    validation = pairs.find_validation(folder)
+    return found | ({"validation": str(validation)} if validation else {})
+
+
+def of_new_run(given: dict[str, Any], data: Path | None) -> dict[str, Any]:
+    """Complete the given settings with what is found in the folder `data`.
+
+    Paths become absolute, so that the run can be resumed from any folder.
+    """
+    return _absolute((find(data) if data else {}) | given)
+
+
+def of_resumed_run(given: dict[str, Any], data: Path | None, settings: Settings) -> dict[str, Any]:
+    """Complete the given settings of a resumed run with the places to which its data have moved.
+
+    Parameters
+    ----------
+    given : dict            as on the command line
+    data : Path or None     folder in which to find the data
+    settings : Settings     stored in the run
+
+    Raises
+    ------
+    InputError
+        If --validation holds out something else, or the data are not where they are said to be.
+    """
+    stored = _is_path(settings.validation)
+    if "validation" in given and not (stored and split.is_folder(given["validation"])):
+        raise InputError(
+            f"--validation cannot change from {settings.validation} to {given['validation']} when "
+            "a run is resumed; leave it out"
+        )
+    found = find(data) if data else {}
+    if not stored or PureWindowsPath(settings.validation).name not in pairs.VALIDATION:
+        found.pop("validation", None)  # not what this run holds out
+    given = _absolute(found | given)
+    for name in PLACES:
+        path = given.get(name, getattr(settings, name))
+        if path is not None and _is_path(path) and not Path(path).exists():
+            options = "--validation" if name == "validation" else "--data"
+            raise InputError(
+                f"{path} does not exist; if the data of the run have moved, pass {options} "
+                "NEWPLACE" + (", or --images and --labels" if options == "--data" else "")
+            )
+    return given
+
+
+def differ(settings: Settings, stored: Settings, folder: Path) -> str:
+    """Say that the data are not those of the run in a folder.
+
+    Parameters
+    ----------
+    settings, stored : Settings     as they are to be, and as they are stored in the run
+    folder : Path
+    """
+    new = [
+        getattr(settings, name)
+        for name in PLACES
+        if getattr(settings, name) != getattr(stored, name)
+    ]
+    if new:
+        return (
+            f"the data in {' and '.join(map(str, new))} differ from those of {folder}; pass the "
+            "same data, or start a new run, without --resume"
+        )
+    return f"the data of {folder} have changed; start a new run, without --resume"
+
+
+def _absolute(given: dict[str, Any]) -> dict[str, Any]:
+    """Make the paths in these settings absolute."""
+    paths = {name: given[name] for name in PLACES if given.get(name) is not None}
+    if not split.is_folder(paths.get("validation", "")):
+        paths.pop("validation", None)
+    return given | {name: str(Path(path).resolve()) for name, path in paths.items()}
+
+
+def _is_path(text: str) -> bool:
+    """Return True for an absolute path of any system: a run may come from another machine."""
+    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()

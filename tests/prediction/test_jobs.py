@@ -1,0 +1,125 @@
+"""Images of one size are one job; if the files of a folder differ, each is a job of its own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from minunet.data.image_files import Slices
+from minunet.data.scaling import Scale
+from minunet.errors import InputError
+from minunet.network import initialization
+from minunet.prediction import jobs
+from minunet.prediction.jobs import Plan
+from minunet.prediction.model import Model
+from minunet.prediction.stack import Labelling
+from minunet.prediction.tiling import Tiling
+from minunet.runs.settings import from_options
+
+
+def write(folder, shapes, **how):
+    """Write blank files of the given shapes, by name."""
+    folder.mkdir(exist_ok=True)
+    for name, shape in shapes.items():
+        tifffile.imwrite(folder / name, np.zeros(shape, np.uint8), photometric="minisblack", **how)
+    return Slices(folder)
+
+
+def plan(limit=None, **settings):
+    chosen = from_options(depth=1, channels=3, tile=24, **settings)
+    params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
+    model = Model(params, chosen, 0)
+    return Plan(model, Labelling((0, 1), False, None, 1), Scale(0, 9), Tiling(24), limit)
+
+
+def test_one_size_is_one_job(tmp_path):
+    (job,) = jobs.prepare(write(tmp_path, {"a.tif": (8, 9), "b.tif": (2, 8, 9)}), plan())
+    assert job.task.shape == (3, 8, 9)
+    assert job.task.scale == Scale(0, 9)
+    assert job.name == ""
+    assert job.names == ("a", "b 0", "b 1")
+    assert [file.name for file in job.files] == ["probability.tif", "labels.tif"]
+
+
+def test_several_sizes_are_several_jobs(tmp_path):
+    images = write(tmp_path, {"a.tif": (8, 9), "b.tif": (2, 8, 9), "c.tif": (9, 8)})
+    made = jobs.prepare(images, plan())
+    assert [job.task.shape for job in made] == [(1, 8, 9), (2, 8, 9), (1, 9, 8)]
+    assert [job.task.scale for job in made] == [Scale(0, 9)] * 3
+    assert [job.name for job in made] == ["a", "b", "c"]
+    assert [job.names for job in made] == [(), (), ()]
+    assert [file.name for file in made[1].files] == ["probability/b.tif", "labels/b.tif"]
+
+
+def test_numbers_are_not_names(tmp_path):
+    write(tmp_path, {"a.tif": (2, 8, 9)})
+    (job,) = jobs.prepare(Slices(tmp_path / "a.tif"), plan())
+    assert job.names == ()
+
+
+def test_every_file_keeps_its_own_calibration(tmp_path):
+    for name, shape, resolution in (("a", (8, 9), 10), ("b", (9, 8), 20)):
+        write(
+            tmp_path,
+            {f"{name}.tif": shape},
+            imagej=True,
+            resolution=(resolution, resolution),
+            metadata={"unit": "um"},
+        )
+    made = jobs.prepare(Slices(tmp_path), plan())
+    assert [job.files[1].about.calibration.pixel for job in made] == [(0.1, 0.1), (0.05, 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a.tif", "b.png"], ["a", "b"]),
+        (["a.ome.tif", "b.tif"], ["a", "b"]),
+        (["a.tif", "a.png", "b.png"], ["a.tif", "a.png", "b.png"]),
+        (["a.tif", "A.png"], ["a.tif", "A.png"]),  # the same name on some systems
+        (["a.png", "a.tif", "a.png.tif"], ["a.png", "a.tif", "a.png.tif"]),
+    ],
+)
+def test_results_are_named_after_their_inputs(files, names):
+    assert jobs.result_names([Path("in") / file for file in files]) == names
+
+
+def test_every_size_has_its_own_tile_within_the_memory(tmp_path):
+    images = write(tmp_path, {"a.tif": (12, 600), "b.tif": (100, 100)})
+    made = jobs.prepare(images, plan(limit=2 * 10**9))
+    # Each image is one tile.
+    assert [job.task.tiles for job in made] == [1, 1]
+    need = max(job.memory for job in made)
+    tight = jobs.prepare(images, plan(limit=round(need) - 1))
+    assert max(job.task.tiles for job in tight) > 1
+    assert all(job.memory < need for job in tight)
+    with pytest.raises(InputError, match="not enough memory"):
+        jobs.prepare(images, plan(limit=10))
+
+
+def test_the_space_on_disk_by_hand(tmp_path):
+    made = jobs.prepare(write(tmp_path, {"a.tif": (8, 9), "b.tif": (2, 10, 11)}), plan())
+    pixels = 8 * 9 + 2 * 10 * 11
+    assert jobs.space(made, masks=False) == 5 * pixels  # float32 and uint8
+    assert jobs.space(made, masks=True) == 7 * pixels
+    averaged = plan()._replace(tiling=Tiling(24, average="flips"))
+    made = jobs.prepare(Slices(tmp_path), averaged)
+    # The logits of two classes, for one slice at a time.
+    assert jobs.space(made, masks=False) == 5 * pixels + 2 * 4 * 110
+
+
+def test_files_that_mix_sizes(tmp_path):
+    write(tmp_path, {"a.tif": (8, 9)})
+    with tifffile.TiffWriter(tmp_path / "b.tif") as file:
+        file.write(np.zeros((8, 9), np.uint8))
+        file.write(np.zeros((8, 7), np.uint8))
+    images = Slices(tmp_path, keep_going=True)
+    jobs.leave_out_mixed(images)
+    assert images.names == ["a"]
+    assert "b.tif contains images of several sizes" in images.broken[tmp_path / "b.tif"]
+    with pytest.raises(InputError, match=r"8 x 7 and 8 x 9 pixels; pass --series N"):
+        jobs.leave_out_mixed(Slices(tmp_path / "b.tif"))
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(InputError, match=r"8 x 7 and 8 x 9 pixels; pass --series N"):
+        jobs.leave_out_mixed(Slices(tmp_path, keep_going=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import draw
+from pictures import draw, sentence
 
 from minunet.data import image_files
 
@@ -68,6 +68,23 @@ def test_files_written_by_gdal(tmp_path, compression, predictor, dtype):
         (image,) = image_files.read(path)
         assert image.dtype == dtype
         np.testing.assert_array_equal(image, pixels, err_msg=str(options))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("compression", ["NONE", "LZW", "LERC"])
+def test_nan_written_by_gdal_is_noticed(tmp_path, compression, count):
+    # LERC stores no NaN, but a mask of the pixels that are valid.
+    rasterio = pytest.importorskip("rasterio")
+    pixels = np.arange(count * 20 * 30, dtype=np.float32).reshape(count, 20, 30)
+    pixels[0, 3, 4] = np.nan
+    size = {"width": 30, "height": 20, "count": count, "dtype": "float32"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = size | {"compress": compression, "photometric": "RGB" if count > 1 else None}
+        options = {key: value for key, value in options.items() if value is not None}
+        with rasterio.open(tmp_path / "a.tif", "w", "GTiff", **options) as file:
+            file.write(pixels)
+    sentence(tmp_path / "a.tif")
 
 
 # OpenCV

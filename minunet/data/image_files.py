@@ -68,9 +68,17 @@ class Slices(Sequence[Array]):
                 if not keep_going or not self.in_folder:
                     raise
                 self.broken[file] = str(error)
+        found = [one for one in found if one.pages]  # others have none of the channel
         if not found:
-            raise InputError(next(iter(self.broken.values())))
+            missing = f"{path} has no channel {reading.channel}"
+            raise InputError(next(iter(self.broken.values()), missing))
         self.pages = [page for one in found for page in one.pages]
+        channels = {page.channel for page in self.pages if page.channel is not None}
+        if len(channels) > 1:
+            raise InputError(
+                f"the files in {path} are different channels; pass --channel N to read one of "
+                f"them: {either(channels)}"
+            )
         self.notes = [note for one in found for note in one.notes]
         self.palette = found[0].palette
         self._calibrations = {one.pages[0].file: one.calibration for one in found}
@@ -164,7 +172,7 @@ def _contents(path: Path, reading: Reading) -> Contents:
     with decoding(path):
         kind = tiff_files if path.suffix.lower() in TIFF else png_files
         found = kind.contents(path, reading)
-    if not found.pages:
+    if not found.pages and reading.channel is None:
         raise InputError(f"{path} is damaged: it contains no image")
     return found
 

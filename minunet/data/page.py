@@ -56,6 +56,7 @@ class Page(NamedTuple):
     mapped: bool  # memory-mapped: only the parts that are used are read
     colour: bool = False
     number: int = 0  # within the file
+    channel: int | None = None  # of several, in the file or in the set of files it belongs to
     label: str = ""  # as ImageJ stores it; empty if there is none
 
     def select(self, channel: int | None) -> "Page":

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 PLAIN = ("generic", "uniform", "shaped")
 """Kinds of series, in tifffile's words, that are pages and nothing else."""
 
+NOT_RGB = (5, 6, 8, 9, 10)
+"""Colour spaces other than RGB: CMYK, YCbCr, and three forms of L*a*b*."""
+
+SEPARATE = 2
+"""Planar configuration: the samples of a page are stored one after the other."""
+
+MASK = 4
+"""Bit of the tag NewSubfileType: the page is a transparency mask of another one."""
+
 
 def contents(path: Path, reading: Reading) -> Contents:
     """Describe the slices of a TIFF file.
@@ -38,9 +47,11 @@ def contents(path: Path, reading: Reading) -> Contents:
     """
     import tifffile
 
-    with tifffile.TiffFile(path) as tiff:
-        if len(tiff.pages) == 1 and tiff.is_ome:
-            # Its own page, not those of the set that its metadata may describe.
+    # Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
+    # and believes the tables of the pages.
+    with tifffile.TiffFile(path, is_mmstack=False) as tiff:
+        if len(tiff.pages) == 1 and 'SizeC="1"' in (tiff.ome_metadata or ""):
+            # Its own page, without opening all files of the set that its metadata may describe.
             with tifffile.TiffFile(path, is_ome=False) as alone:
                 return _contents(path, alone, reading)
         return _contents(path, tiff, reading)
@@ -68,7 +79,8 @@ def _choose_series(
                 f"{path} has no series {number}; valid series are 0 … {len(series) - 1}"
             )
         return [series[number]], ()
-    largest = max(series, key=_area)  # the first of them
+    images = [one for one in series if not one.keyframe.subfiletype & MASK] or series
+    largest = max(images, key=_area)  # the first of them
     chosen = [one for one in series if not _left_out(one, largest)]
     others = len(series) - len(chosen)
     if not others:
@@ -85,6 +97,8 @@ def _area(series: "TiffPageSeries") -> int:
 
 def _left_out(one: "TiffPageSeries", largest: "TiffPageSeries") -> bool:
     """Return whether a series is a smaller version of another, or a smaller image beside it."""
+    if one.keyframe.subfiletype & MASK:
+        return True
     if one is largest or _area(one) == _area(largest):
         return False
     if one.kind not in PLAIN or one.keyframe.is_reduced:
@@ -109,18 +123,25 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
     planes = _planes(path, tiff, series, math.prod(counts))
     if "C" in leading:
         axis = leading.index("C")
-        chosen = _check_channel(path, counts[axis], channel, axes)
-        planes = [(k, page) for k, page in planes if np.unravel_index(k, counts)[axis] == chosen]
+        of = {k: int(np.unravel_index(k, counts)[axis]) for k, _ in planes}
+        if isinstance(channel, int) or len(set(of.values())) > 1:
+            channel = _check_channel(path, counts[axis], channel, axes)
+            planes = [(k, page) for k, page in planes if of[k] == channel]
+        planes = [(k, page._replace(channel=of[k])) for k, page in planes]
         channel = None
     return _sampled(path, series.keyframe, [page for _, page in planes], samples, channel)
 
 
 def _check_codec(path: Path, page: "TiffPage") -> None:
+    """Raise unless the compression of a page can be decoded."""
     import tifffile
 
     try:
+        if page.compression != tifffile.COMPRESSION.NONE:
+            import imagecodecs  # noqa: F401  which tifffile decodes with
+
         tifffile.TIFF.DECOMPRESSORS[page.compression]
-    except KeyError:
+    except (ImportError, KeyError):
         name = getattr(page.compression, "name", page.compression)
         raise InputError(
             f"{path} is compressed with {name}, which cannot be decoded here: run pip install "
@@ -145,8 +166,11 @@ def _sampled(
     """Choose the samples of pages (H, W, S): colour, a channel of it, or the grey value."""
     import tifffile
 
-    photometric = tifffile.PHOTOMETRIC
-    if keyframe.photometric in (photometric.RGB, photometric.YCBCR) and samples >= RGB:
+    jpeg = keyframe.compression in (tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.JPEG)
+    rgb = keyframe.photometric == tifffile.PHOTOMETRIC.RGB
+    if keyframe.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        rgb = jpeg  # which is decoded to RGB
+    if rgb and samples >= RGB:
         pages = [page._replace(colour=True) for page in pages]
         if isinstance(channel, int):
             _check_channel(path, samples, channel, keyframe.axes)
@@ -154,6 +178,9 @@ def _sampled(
         return [page.in_grey() for page in pages] if channel == "grey" else pages
     if samples == 1:
         return pages
+    if keyframe.photometric in NOT_RGB and not isinstance(channel, int):
+        name = tifffile.PHOTOMETRIC(keyframe.photometric).name
+        raise InputError(f"{path} stores its colours as {name}; convert it to RGB or to greyscale")
     alpha = sum(int(extra) in (1, 2) for extra in keyframe.extrasamples)
     if samples - alpha == 1 and not isinstance(channel, int):
         channel = 0
@@ -176,17 +203,22 @@ def _planes(
     def at(offset: int) -> Page:
         return page(partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
 
-    if series.dataoffset is not None and not series.is_multifile:
+    stored: Sequence[TiffPage | TiffFrame | None] = series.pages
+    if series.kind == "imagej" and len(tiff.pages) == count:
+        stored = list(tiff.pages)  # other programs keep ImageJ's description, but not its layout
+    elif series.dataoffset is not None and not series.is_multifile:
         size = dtype.itemsize * math.prod(shape)
         return [(k, at(series.dataoffset + k * size)) for k in range(count)]
-    if len(series.pages) == count and series.keyframe.shape == shape:
-        own = [(k, one) for k, one in enumerate(series.pages) if one and one.parent is tiff]
+    if len(stored) == count and series.keyframe.shape == shape:
+        own = [(k, one) for k, one in enumerate(stored) if one and one.parent is tiff]
+        if not all(any(one.databytecounts) for _, one in own):
+            raise InputError(f"{path} is damaged: it contains a page without pixels")
         return [
             (
                 k,
                 at(one.dataoffsets[0])
                 if one.is_memmappable
-                else page(partial(_decode, one), mapped=False),
+                else page(partial(_decode, one, series.keyframe), mapped=False),
             )
             for k, one in own
         ]
@@ -201,14 +233,41 @@ def _loaded(load: partial[Array], axes: str) -> Array:
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
 
 
-def _decode(page: "TiffPage | TiffFrame") -> Array:
+def _decode(page: "TiffPage | TiffFrame", keyframe: "TiffPage") -> Array:
     """Decode a page; its file is open only for as long as that takes."""
+    import tifffile
+
+    if keyframe.compression == tifffile.COMPRESSION.JPEG and keyframe.planarconfig == SEPARATE:
+        # Each segment holds a single sample, whatever the samples mean together.
+        keyframe.photometric = tifffile.PHOTOMETRIC.MINISBLACK
     file = page.parent.filehandle
     file.open()
     try:
+        if keyframe.compression == tifffile.COMPRESSION.LERC:
+            _check_lerc(page, keyframe)
         return page.asarray()
     finally:
         file.close()
+
+
+def _check_lerc(page: "TiffPage | TiffFrame", keyframe: "TiffPage") -> None:
+    """Raise if LERC marks pixels as missing, such as NaN: tifffile would read them as 0."""
+    import imagecodecs
+
+    parameters = keyframe.tags.get("LercParameters")
+    inner = parameters.value[1] if parameters else 0
+    file = page.parent.filehandle
+    for k, (offset, size) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
+        file.seek(offset)
+        packed = file.read(size)
+        _, (*_, top, left, _), _ = keyframe.decode(packed, k)
+        rows, columns = keyframe.imagelength - top, keyframe.imagewidth - left  # without padding
+        unpack = {1: imagecodecs.zlib_decode, 2: imagecodecs.zstd_decode}.get(inner, bytes)
+        _, mask = imagecodecs.lerc_decode(unpack(packed), masks=True)
+        if mask is not None and not np.all(mask[:rows, :columns]):
+            raise InputError(
+                f"{file.path} contains missing values or NaN; replace them with finite numbers"
+            )
 
 
 def _palette(tiff: "TiffFile") -> tuple[tuple[int, int, int], ...]:

@@ -20,7 +20,8 @@ from typing import get_args
 
 from minunet.cli import Parser, add_threads, at_least, run
 from minunet.data import ctc
-from minunet.data.image_files import Reading, Slices, files
+from minunet.data.file_names import files
+from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average

@@ -324,11 +324,11 @@ lines = augment.grid(labels.shape, (150, 150), 220)
 kinds = [augmentation.SETS["none"]] + 3 * [augmentation.SETS["paper"]]
 whole = Sample(image, labels, lines)
 samples = [augmentation.sample(whole, (150, 150), 220, 0, kind, rng) for kind in kinds]
-for _, label, _ in samples:
+for _, label, *_ in samples:
     assert set(np.unique(label)) <= {0, 1}  # nobody invents a class
 
 figure, panels = plt.subplots(2, 4, figsize=(6.4, 3.4), layout="constrained")
-for k, (x, label, grid) in enumerate(samples):
+for k, (x, label, grid, _) in enumerate(samples):
     panels[0, k].imshow(augment.painted(x, grid))
     panels[0, k].set_title(f"sample {k}" if k else "as it was", fontsize=10)
     panels[1, k].imshow(label, cmap="gray", interpolation="nearest")

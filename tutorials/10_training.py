@@ -210,7 +210,7 @@ def tile(step, labels=stack.labels, w_c=w_c):
 small = {"depth": 2, "channels": 8, "tile": 124, "warm_up": 20}
 settings = from_options(**small)
 state, arch = training.start(settings, "cpu"), settings.architecture
-params, (x, label, weights) = state.params, tile(0)
+params, (x, label, weights, _) = state.params, tile(0)
 logits, activations = unet.forward(params, x, arch)
 energy, p = cross_entropy.forward(logits, label, weights / label.size)
 dlogits = cross_entropy.backward(p, label, weights / label.size)

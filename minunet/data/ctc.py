@@ -22,7 +22,7 @@ import numpy as np
 
 from minunet import files
 from minunet.array import Array
-from minunet.data import image_files
+from minunet.data import file_names, image_files
 from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
 
@@ -142,7 +142,7 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() not in image_files.TIFF:
+        if path.suffix.lower() not in file_names.TIFF:
             continue
         if SLICE.fullmatch(path.stem):
             raise InputError(
@@ -240,7 +240,7 @@ def numbers(frames: Path) -> list[str]:
         If a file is not named like a frame.
     """
     digits = []
-    for path in image_files.files(frames):
+    for path in file_names.files(frames):
         match = FRAME.fullmatch(path.stem)
         if not match:
             raise InputError(

@@ -10,7 +10,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from minunet.data import image_files
+from minunet.data import file_names
 from minunet.data.image_files import Slices
 from minunet.errors import InputError
 
@@ -63,8 +63,8 @@ def _names(slices: Slices) -> list[str]:
         return []
     # ImageJ names the slices of a sequence after its files, with their suffix.
     files = [Path(name) for name in names]
-    readable = all(file.suffix.lower() in image_files.READABLE for file in files)
-    names = [image_files.name_of(file) for file in files] if readable else names
+    readable = all(file.suffix.lower() in file_names.READABLE for file in files)
+    names = [file_names.name_of(file) for file in files] if readable else names
     return names if len(set(names)) == len(names) else []
 
 
@@ -98,7 +98,7 @@ def _by_name(source: Source) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     files = source.slices.files
     for k, file in enumerate(files):
-        indices = found.setdefault(image_files.name_of(file), [])
+        indices = found.setdefault(file_names.name_of(file), [])
         if indices and files[indices[0]] != file:
             raise InputError(
                 f"{files[indices[0]]} and {file.name} have the same name without suffix; remove "
@@ -110,4 +110,4 @@ def _by_name(source: Source) -> dict[str, list[int]]:
 
 def _some(names: set[str]) -> str:
     """List the first of these names."""
-    return ", ".join(image_files.in_order(names)[:3]) + (", …" if len(names) > 3 else "")
+    return ", ".join(file_names.in_order(names)[:3]) + (", …" if len(names) > 3 else "")

@@ -22,7 +22,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.image_files import Reading, Slices, name_of
+from minunet.data.file_names import name_of
+from minunet.data.image_files import Reading, Slices
 from minunet.data.page import DEFAULT
 from minunet.errors import InputError
 

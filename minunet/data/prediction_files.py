@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet.data import image_files
+from minunet.data import file_names
 from minunet.data.image_files import Slices
 from minunet.data.page import decoding
 from minunet.data.prediction_kind import Kind, Wanted
@@ -84,8 +84,8 @@ def _has_channels(path: Path) -> bool:
     """Return whether a TIFF file, or the first file of a folder, has an axis of channels."""
     import tifffile
 
-    first = image_files.files(path)[0]
-    if first.suffix.lower() not in image_files.TIFF:
+    first = file_names.files(path)[0]
+    if first.suffix.lower() not in file_names.TIFF:
         return False
     with decoding(first), tifffile.TiffFile(first) as tiff:
         return bool(tiff.series) and "C" in tiff.series[0].axes

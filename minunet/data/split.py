@@ -6,7 +6,7 @@ from itertools import takewhile
 from pathlib import Path, PurePath
 from unicodedata import normalize
 
-from minunet.data.image_files import READABLE, name_of
+from minunet.data.file_names import READABLE, name_of
 from minunet.errors import InputError
 
 MOST_NAMES = 6

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import calibration
+from minunet.data import calibration, tiff_decoding
 from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -29,9 +29,6 @@ PLAIN = ("generic", "uniform", "shaped")
 
 NOT_RGB = (5, 6, 8, 9, 10)
 """Colour spaces other than RGB: CMYK, YCbCr, and three forms of L*a*b*."""
-
-SEPARATE = 2
-"""Planar configuration: the samples of a page are stored one after the other."""
 
 MASK = 4
 """Bit of the tag NewSubfileType: the page is a transparency mask of another one."""
@@ -111,7 +108,7 @@ def _left_out(one: "TiffPageSeries", largest: "TiffPageSeries") -> bool:
 
 def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Channel) -> list[Page]:
     """List the slices of a series, with the channel chosen."""
-    _check_codec(path, series.keyframe)
+    tiff_decoding.check_codec(path, series.keyframe)
     axes, shape = series.axes, series.shape
     leading = axes.rstrip("S").removesuffix("YX").removesuffix("S")
     if axes.replace("S", "") != leading + "YX" or axes.count("S") > 1:
@@ -130,23 +127,6 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
         planes = [(k, page._replace(channel=of[k])) for k, page in planes]
         channel = None
     return _sampled(path, series.keyframe, [page for _, page in planes], samples, channel)
-
-
-def _check_codec(path: Path, page: "TiffPage") -> None:
-    """Raise unless the compression of a page can be decoded."""
-    import tifffile
-
-    try:
-        if page.compression != tifffile.COMPRESSION.NONE:
-            import imagecodecs  # noqa: F401  which tifffile decodes with
-
-        tifffile.TIFF.DECOMPRESSORS[page.compression]
-    except (ImportError, KeyError):
-        name = getattr(page.compression, "name", page.compression)
-        raise InputError(
-            f"{path} is compressed with {name}, which cannot be decoded here: run pip install "
-            "--upgrade imagecodecs, or save the file without compression"
-        ) from None
 
 
 def _check_channel(path: Path, count: int, channel: Channel, axes: str) -> int:
@@ -218,7 +198,7 @@ def _planes(
                 k,
                 at(one.dataoffsets[0])
                 if one.is_memmappable
-                else page(partial(_decode, one, series.keyframe), mapped=False),
+                else page(partial(tiff_decoding.decode, one, series.keyframe), mapped=False),
             )
             for k, one in own
         ]
@@ -231,43 +211,6 @@ def _loaded(load: partial[Array], axes: str) -> Array:
     pixels = load()
     pixels = np.moveaxis(pixels, 0, -1) if axes[0] == "S" else pixels
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
-
-
-def _decode(page: "TiffPage | TiffFrame", keyframe: "TiffPage") -> Array:
-    """Decode a page; its file is open only for as long as that takes."""
-    import tifffile
-
-    if keyframe.compression == tifffile.COMPRESSION.JPEG and keyframe.planarconfig == SEPARATE:
-        # Each segment holds a single sample, whatever the samples mean together.
-        keyframe.photometric = tifffile.PHOTOMETRIC.MINISBLACK
-    file = page.parent.filehandle
-    file.open()
-    try:
-        if keyframe.compression == tifffile.COMPRESSION.LERC:
-            _check_lerc(page, keyframe)
-        return page.asarray()
-    finally:
-        file.close()
-
-
-def _check_lerc(page: "TiffPage | TiffFrame", keyframe: "TiffPage") -> None:
-    """Raise if LERC marks pixels as missing, such as NaN: tifffile would read them as 0."""
-    import imagecodecs
-
-    parameters = keyframe.tags.get("LercParameters")
-    inner = parameters.value[1] if parameters else 0
-    file = page.parent.filehandle
-    for k, (offset, size) in enumerate(zip(page.dataoffsets, page.databytecounts, strict=True)):
-        file.seek(offset)
-        packed = file.read(size)
-        _, (*_, top, left, _), _ = keyframe.decode(packed, k)
-        rows, columns = keyframe.imagelength - top, keyframe.imagewidth - left  # without padding
-        unpack = {1: imagecodecs.zlib_decode, 2: imagecodecs.zstd_decode}.get(inner, bytes)
-        _, mask = imagecodecs.lerc_decode(unpack(packed), masks=True)
-        if mask is not None and not np.all(mask[:rows, :columns]):
-            raise InputError(
-                f"{file.path} contains missing values or NaN; replace them with finite numbers"
-            )
 
 
 def _palette(tiff: "TiffFile") -> tuple[tuple[int, int, int], ...]:

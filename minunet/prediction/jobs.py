@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.image_files import Slices, name_of
+from minunet.data.file_names import name_of
+from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
 from minunet.errors import InputError
 from minunet.prediction import label_colours, memory, tile_choice

@@ -57,13 +57,17 @@ def draw_best_and_worst(
 
 def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -> bytes:
     """Draw a slice, its truth and its segmentation."""
-    image = data.images[k].mean(axis=-1)
+    image, annotated = data.images[k].mean(axis=-1), data.annotated[k]
     if data.cells is None:
-        figure = run_pictures.draw([Segmented(data.images[k], p, data.labels[k])], "")
+        names = [str(value) for value in data.label_values]
+        panels = score_pictures.classes_panels(
+            image, data.labels[k], p.argmax(axis=-1), names, annotated
+        )
+        figure = score_pictures.draw([panels])
     elif data.numbered:
         found = instances.from_probability(p[..., 1], smallest=settings.smallest)
-        figure = score_pictures.cells_slice(image, data.cells[k], found)
+        figure = score_pictures.cells_slice(image, data.cells[k], found, annotated)
     else:
         threshold = 0.5 if ranking.threshold is None else ranking.threshold
-        figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold)
+        figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold, annotated)
     return report.png(figure)

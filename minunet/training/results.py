@@ -68,7 +68,8 @@ def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
     annotated = [data.annotated[k] for k in slices]
     if data.cells is None:
         labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
-        return classes.scores(labels, found, p[0].shape[-1], annotated=annotated)
+        names = [str(value) for value in data.label_values]
+        return classes.scores(labels, found, len(names), annotated=annotated, names=names)
     truth = [data.cells[k] for k in slices]
     if data.numbered:
         smallest = settings.smallest

@@ -27,7 +27,14 @@ def draw(kind, held_out=(1, 3)):
     training = [k for k in range(4) if k not in held_out]
     return Dataset(
         *(x, labels, maps, [np.ones(one.shape, bool) for one in labels], numbered),
-        *(kind == "cells", training, list(held_out), (0, 1), "", ["split     in two"]),
+        *(
+            kind == "cells",
+            training,
+            list(held_out),
+            settings(kind).label_values,
+            "",
+            ["split     in two"],
+        ),
         *(["0", "1", "2", "3"], ()),
     )
 

@@ -87,9 +87,10 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
 
         monkeypatch.setattr(f"minunet.report.{name}", draw_one)
 
-    watch("run_pictures.draw", 1)
-    watch("score_pictures.em_slice", 4)
-    watch("score_pictures.cells_slice", 3)
+    watch("score_pictures.classes_panels", 5)
+    watch("score_pictures.em_slice", 5)
+    watch("score_pictures.cells_slice", 4)
+    monkeypatch.setattr("minunet.report.score_pictures.draw", lambda rows: rows[0])
     data = draw(kind)
     classes = 3 if kind == "classes" else 2
     p = [np.eye(classes, dtype=np.float32)[data.labels[k]] for k in (1, 3)]
@@ -101,13 +102,13 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
         "The worst slice (slice 1): Name = 0.2500",
     ]
     for given, k, one in zip(drawn, (3, 1), (p[1], p[0]), strict=True):
-        if kind == "classes":
-            ((segmented,),) = given
-            assert segmented.image is data.images[k]
-            assert segmented.p is one
-            assert segmented.labels is data.labels[k]
-            continue
         np.testing.assert_allclose(given[0], 2 * data.images[k][..., 0], rtol=1e-6)
+        assert given[-1] is data.annotated[k]
+        if kind == "classes":
+            assert given[1] is data.labels[k]
+            np.testing.assert_array_equal(given[2], data.labels[k])
+            assert given[3] == ["0", "1", "2"]
+            continue
         assert given[1] is data.cells[k]
         if kind == "em":
             np.testing.assert_array_equal(given[2], one[..., 1])

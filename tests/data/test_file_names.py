@@ -1,0 +1,50 @@
+"""Files of a folder are listed in natural order, by names in Unicode normal form."""
+
+from pathlib import Path
+
+import pytest
+from pictures import sentence
+
+from minunet.data.file_names import files, in_order, name_of
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["img1", "img2", "Img3", "img10"],
+        ["a1b9", "a1b10", "a2b1"],
+        ["1", "2", "10", "a"],
+        ["t000", "t001", "t010", "t100"],
+        ["a", "a1", "a01x", "a1x"],
+    ],
+)
+def test_numbers_count_by_their_value(names):
+    assert in_order(reversed(names)) == in_order(names)
+    assert in_order(sorted(names, reverse=True)) == names
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.png", "a"),
+        ("x/a.b.TIF", "a.b"),
+        ("a.ome.tif", "a"),
+        ("a.OME.TIFF", "a"),
+        ("Pra\u0308parat.png", "Präparat"),
+    ],
+)
+def test_the_name_of_a_file(file, name):
+    assert name_of(Path(file)) == name
+
+
+def test_files_are_sorted_by_name_whatever_their_suffix(tmp_path):
+    for name in ("b.png", "a.b.TIF", "a.TIF", "a.10.tif", "a.9.png", ".hidden.png", "c.txt"):
+        (tmp_path / name).touch()
+    found = [path.name for path in files(tmp_path)]
+    assert found == ["a.TIF", "a.9.png", "a.10.tif", "a.b.TIF", "b.png"]
+    assert files(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    assert "does not exist" in sentence(tmp_path / "no", files)
+    assert "contains no images" in sentence(tmp_path, files)

@@ -254,7 +254,7 @@ def by_heart(**given):
 
 quick_run, slow_run = by_heart(learning_rate=0.1), by_heart(learning_rate=0.01, momentum=0.99)
 (state, quick), (_, slow) = quick_run, slow_run
-x, label, _ = tile(22)
+x, label, *_ = tile(22)
 logits, _ = unet.forward(state.params, x, arch)
 wrong = np.mean(logits.argmax(axis=-1) != label)
 print(f"energy {np.mean(quick[-10:]):.3f}, wrong pixels {wrong:.1%}")
@@ -373,7 +373,7 @@ balance = weight_map.class_weights(middle[:7], 2)
 balanced, _ = run(short, lambda step: tile(step, middle, balance))
 assert max(exploding) > 1e6 and len(exploding) < 60 and round(1 - middle[:7].mean(), 2) == 0.06
 
-x, label, weights = tile(1000)
+x, label, weights, _ = tile(1000)
 states = {"healthy": healthy, "dead": dead, "one class": one_class, "with w_c": balanced}
 for name, state in states.items():
     logits, activations = unet.forward(state.params, x, arch)

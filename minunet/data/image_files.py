@@ -240,6 +240,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     if any(image.shape[2] != 1 for image in images):
         raise InputError(
             f"{source} is in colour; labels, masks and probabilities must be greyscale: convert it "
-            "to one channel"
+            "to one channel, or save a stack of 3 or 4 slices with photometric='minisblack', "
+            "without which tifffile makes it a colour image"
         )
     return [image[..., 0] for image in images]

@@ -152,9 +152,9 @@ def _(folder):
 
 @row("RGB, with `--grey` or `--channel N`")
 def _(folder):
-    colours = np.full((*SHAPE, 3), (10, 20, 30), np.uint8)
+    colours = np.full((*SHAPE, 3), (10, 20, 35), np.uint8)
     path = write(folder / "a.tif", [Image(colours)])
-    check(path, np.full(SHAPE, 18, np.uint8), channel="grey")  # 2.99 + 11.74 + 3.42 = 18.15
+    check(path, np.full(SHAPE, 19, np.uint8), channel="grey")  # 2.99 + 11.74 + 3.99 = 18.72
     check(path, np.full(SHAPE, 20, np.uint8), channel=1)
 
 
@@ -483,7 +483,7 @@ def _(folder):
     np.testing.assert_array_equal(found.labels[0], squares(30) > 0)
 
 
-@row("a few, each of them a single region in every image")
+@row("up to 16, each of them a single region in every image")
 def _(folder):
     path = save(folder, squares(5))
     labels_refused(path, "--labels-are classes or --labels-are cells")
@@ -491,7 +491,7 @@ def _(folder):
     np.testing.assert_array_equal(annotate(path, "cells").cells[0], squares(5))
 
 
-@row("a few, with `--labels-are cells` or `--experiment cells`")
+@row("up to 16, with `--labels-are cells` or `--experiment cells`")
 def _(folder):
     assert from_options(experiment="cells").labels_are == "cells"
     found = annotate(save(folder, three_classes()), "cells")

@@ -219,10 +219,12 @@ def commands(this: Run) -> list[tuple[str, str]]:
     settings = this.settings
     average = () if settings.average == "none" else ("--average", settings.average)
     best = this.folder / "best.npz"
+    labels = ("labels_are", "label_threshold", "ignore")  # what evaluate has to know as well
+    meaning = command_line(from_options(**{name: getattr(settings, name) for name in labels}))
     return [
         ("train", command("train", *command_line(settings))),
         ("segment another image", command("predict", best, "IMAGE.tif", "-o", "OUT", *average)),
-        ("score it", command("evaluate", "OUT", "TRUTH.tif", "-o", "SCORES.png")),
+        ("score it", command("evaluate", "OUT", "TRUTH.tif", *meaning, "-o", "SCORES.png")),
     ]
 
 

@@ -1,5 +1,6 @@
 """`python -m minunet.train` writes a run, resumes it exactly and refuses invalid input."""
 
+import html
 import json
 import math
 import re
@@ -460,6 +461,23 @@ def test_one_channel_of_colour_images(tmp_path, no_pictures):
     resume(tmp_path / "run", "--steps", 2)
     run(tmp_path / "data", tmp_path / "grey", 1, "--grey")
     assert checkpoint.load(tmp_path / "grey" / "last.npz").settings["channel"] == "grey"
+
+
+def test_the_command_that_scores_knows_what_labels_mean(tmp_path):
+    data = write_stack(tmp_path / "data")
+    labels = np.where(draw_stack()[1] > 0, 200, 60).astype(np.uint8)
+    labels[:, :2], labels[:, 2] = 255, 90
+    tifffile.imwrite(data / "train-labels.tif", labels, photometric="minisblack")
+    run(data, tmp_path / "run", 2, "--label-threshold", 128, "--ignore", 255)
+    page = html.unescape((tmp_path / "run" / "report.html").read_text())
+    line = "minunet.evaluate OUT TRUTH.tif --label-threshold 128.0 --ignore 255.0 -o SCORES.png"
+    assert line in page
+    best, out = tmp_path / "run" / "best.npz", tmp_path / "OUT"
+    call("predict", best, data / "train-volume.tif", "-o", out)
+    words = shlex.split(line)[3:-2]
+    truth = data / "train-labels.tif"
+    scored = call("evaluate", out, truth, *words, "--scores", tmp_path / "s.json")
+    assert scored.code == 0, scored.err
 
 
 def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):

@@ -15,6 +15,7 @@
 | `calibration.py`       | size of pixels, distance of slices and frames: read and written   |
 | `label_files.py`       | the classes or the numbered cells of label files                  |
 | `label_kind.py`        | what label values mean: classes, cells, or a mask with soft edges |
+| `label_messages.py`    | label values in words: why they are refused, and what is doubtful |
 | `scaling.py`           | scaling of grey values                                            |
 | `targets.py`           | training targets: labels and weight maps                          |
 | `weight_map.py`        | equation (2): class weights, separation of touching cells, border |

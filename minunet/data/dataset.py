@@ -105,12 +105,13 @@ def load(
         training,
         held_out,
         annotation.values.values,
-        _fingerprint(raw, annotation, named),
+        _fingerprint(raw, annotation, named, source.labels is None),
         [
             *found,
             *(f"note      {note}" for note in notes),
             f"split     {split.describe(held_out, files)}",
             made.description,
+            *(f"warning   {doubt}" for doubt in annotation.doubts),
             *_absent(annotation, training),
         ],
         names,
@@ -128,10 +129,18 @@ def _colours(
     return () if all(len(set(colour)) == 1 for colour in chosen) else chosen
 
 
-def _fingerprint(images: Sequence[Array], annotation: Annotation, held_out: bytes) -> str:
-    """Return the SHA-256 of the images, their annotation, and the held-out slices if named."""
+def _fingerprint(
+    images: Sequence[Array], annotation: Annotation, held_out: bytes, challenge: bool
+) -> str:
+    """Return the SHA-256 of the images, their annotation, and the held-out slices if named.
+
+    Earlier versions could leave out pixels only in the layout of the Cell Tracking Challenge, and
+    did not hash which; so this function does not either, and their runs can be resumed.
+    """
     digest = hashlib.sha256(held_out)
-    for array in (*images, *annotation.labels, *(annotation.cells or ())):
+    everything = challenge or all(known.all() for known in annotation.annotated)
+    annotated = [] if everything else annotation.annotated
+    for array in (*images, *annotation.labels, *(annotation.cells or ()), *annotated):
         digest.update(repr((array.shape, array.dtype)).encode() + array.tobytes())
     return digest.hexdigest()
 
@@ -170,10 +179,13 @@ def _synthetic() -> Raw:
 
 def _frames(folders: Sequence[Path], source: Source) -> Raw:
     """Read the frames of folders in the layout of the Cell Tracking Challenge."""
-    read = [
-        (folder, ctc.read(folder, source.truth, source.reading, source.meaning.ignore))
-        for folder in folders
-    ]
+    kind, threshold, ignore = source.meaning
+    if kind == "classes" or threshold is not None:
+        raise InputError(
+            f"{folders[0]} contains masks of the Cell Tracking Challenge, which number the cells; "
+            "leave out --labels-are and --label-threshold"
+        )
+    read = [(folder, ctc.read(folder, source.truth, source.reading, ignore)) for folder in folders]
     cells = [cell.astype(np.int32) for _, frames in read for cell in frames.instances]
     annotated = [one for _, frames in read for one in frames.annotated]
     return Raw(
@@ -224,8 +236,8 @@ def _check_annotated(
     for slices, which in ((training, "training"), (held_out, "held-out")):
         if slices and not any(annotation.annotated[k].any() for k in slices):
             raise InputError(
-                f"none of the {which} slices has annotated pixels; hold out other slices with "
-                "--validation"
+                f"none of the {which} slices has annotated pixels; annotate some of them, or hold "
+                "out other slices with --validation"
             )
 
 

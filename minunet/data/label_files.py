@@ -14,6 +14,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import image_files
 from minunet.data.label_kind import MOST_CLASSES, distinct, judge
+from minunet.data.label_messages import are_classes, doubts, few, not_classes, plain
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -22,9 +23,6 @@ Kind = Literal["auto", "classes", "cells"]
 
 LARGEST = 2**20
 """Largest cell number that is kept; larger ones would size arrays, so cells are renumbered."""
-
-NOT_ANNOTATED = (255, 65535, -1)
-"""Values that often mark pixels that are not annotated; an error suggests --ignore for them."""
 
 
 class Meaning(NamedTuple):
@@ -52,6 +50,7 @@ class Annotation(NamedTuple):
     values: LabelValues
     annotated: list[Array]  # (H, W) bool
     cells: list[Array] | None = None  # (H, W) int32, 0 = background, k = cell k
+    doubts: tuple[str, ...] = ()  # warnings: what the values may mean instead
 
 
 def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> Annotation:
@@ -74,11 +73,24 @@ def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> An
     maps = [_filled(one, known) for one, known in zip(maps, annotated, strict=True)]
     if not any(known.any() for known in annotated):
         raise InputError(
-            f"all labels in {source} are {meaning.ignore:g}, which --ignore excludes; training "
-            "needs annotated pixels"
+            f"all labels in {source} are {plain(meaning.ignore or 0)}, which --ignore excludes; "
+            "training needs annotated pixels"
         )
+    found = _interpret(maps, annotated, meaning, source)
+    unused = meaning.ignore if all(known.all() for known in annotated) else None
+    numbers = distinct(maps) if found.cells is not None and meaning.threshold is None else ()
+    return found._replace(doubts=doubts(numbers, unused))
+
+
+def _interpret(
+    maps: Sequence[Array], annotated: list[Array], meaning: Meaning, source: Path | str
+) -> Annotation:
+    """Interpret label maps (H, W); see `annotate`."""
     if meaning.threshold is not None:
-        return _thresholded(maps, annotated, meaning.threshold, source)
+        found = _thresholded(maps, annotated, meaning.threshold, source)
+        if meaning.kind == "cells":  # a mask does not number its cells, so each region is one
+            return of_cells([segments.components(one) for one in found.labels], annotated)
+        return found
     if kind_of(maps, meaning, source) == "cells":
         return of_cells(numbered_cells(maps, source), annotated)
     labels, values = classes(maps, source, annotated)
@@ -107,17 +119,17 @@ def kind_of(
     if kind == "classes" or kind == "cells":
         return kind
     values = distinct(maps)
-    seen = f"the labels in {source} have {len(values)} values ({_few(values)})"
+    seen = f"the labels in {source} have {len(values)} values ({few(values)})"
     if kind == "either":
         raise InputError(
             f"{seen}, each of them in a single region per image, so they may be classes or "
             "numbered cells; pass --labels-are classes or --labels-are cells"
         )
-    half = values[-1] / 2 if values.dtype.kind == "f" else (int(values[-1]) + 1) // 2
+    half = plain(values[-1] / 2 if values.dtype.kind == "f" else (int(values[-1]) + 1) // 2)
     what = "a mask with soft edges" if kind == "soft" else "grey values"
     raise InputError(
-        f"{seen} and look like {what}; pass --label-threshold {half:g} to make values of at least "
-        f"{half:g} class 1 and the others class 0, or --labels-are cells if they number cells"
+        f"{seen} and look like {what}; pass --label-threshold {half} to make values of at least "
+        f"{half} class 1 and the others class 0, or --labels-are cells if they number cells"
     )
 
 
@@ -130,8 +142,8 @@ def _thresholded(
     if share in (0, 1):
         low, high = min(one.min() for one in maps), max(one.max() for one in maps)
         raise InputError(
-            f"--label-threshold {threshold:g} puts all labels in {source} into one class: their "
-            f"values are from {low:g} to {high:g}; pass a value between them"
+            f"--label-threshold {plain(threshold)} puts all labels in {source} into one class: "
+            f"their values are from {plain(low)} to {plain(high)}; pass a value between them"
         )
     values = (0, 255) if threshold > 1 else (0, 1)
     for label, known in zip(labels, annotated, strict=True):
@@ -143,7 +155,7 @@ def _fraction(labels: Sequence[Array], annotated: Sequence[Array]) -> float:
     """Return the fraction of the annotated pixels that have label 1."""
     pairs = zip(labels, annotated, strict=True)
     ones = sum(int(np.count_nonzero(label[known])) for label, known in pairs)
-    return ones / sum(int(known.sum()) for known in annotated)
+    return ones / max(sum(int(known.sum()) for known in annotated), 1)
 
 
 def classes(
@@ -176,10 +188,8 @@ def classes(
     without_0 = values == list(range(1, len(values) + 1)) and not all(
         one.all() for one in annotated
     )
-    if not (without_0 or values in ([0, 255], list(range(len(values))))) or (
-        not 1 < len(values) <= MOST_CLASSES
-    ):
-        raise InputError(_not_classes(values, source))
+    if not (without_0 or are_classes(values)) or not 1 < len(values) <= MOST_CLASSES:
+        raise InputError(not_classes(values, source))
     total = sum(counted.values())
     labels = [np.searchsorted(values, one).astype(np.uint8) for one in maps]
     for label, known in zip(labels, annotated, strict=True):
@@ -187,36 +197,6 @@ def classes(
     return labels, LabelValues(
         tuple(int(v) for v in values), tuple(counted[v] / total for v in values)
     )
-
-
-def _not_classes(values: Sequence[float], source: Path | str) -> str:
-    """Say why values are not those of classes, and what to do."""
-    few = _few(values)
-    valid = "valid values are 0 and 255, 0 and 1, or 0 … K-1"
-    if len(values) > MOST_CLASSES:
-        return (
-            f"the labels in {source} have {len(values)} values ({few}); {valid} with "
-            f"K ≤ {MOST_CLASSES} (pass --label-threshold for masks with soft edges)"
-        )
-    if len(values) == 1:
-        return f"all labels in {source} are {few}; training needs at least two classes"
-    for ignored in NOT_ANNOTATED:
-        others = [value for value in values if value != ignored]
-        if ignored in values and others == list(range(len(others))) and len(others) > 1:
-            return (
-                f"the labels in {source} have the values {few}; if {ignored} marks pixels that are "
-                f"not annotated, pass --ignore {ignored}"
-            )
-    nearest = ", ".join(f"{v:g} → {k}" for k, v in enumerate(values[:6]))
-    return (
-        f"the labels in {source} have the values {few}; {valid}: change {nearest} (or pass "
-        "--labels-are cells if they number cells)"
-    )
-
-
-def _few(values: Sequence[float] | Array) -> str:
-    """List the first few of some values."""
-    return ", ".join(f"{v:g}" for v in values[:6]) + (", …" if len(values) > 6 else "")
 
 
 def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
@@ -242,9 +222,9 @@ def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
     wrong = values[(values < 0) | (values != np.round(values))]
     if wrong.size:
         raise InputError(
-            f"{source} is not a map of numbered cells: it contains {wrong[0]:g}; valid values are "
-            "whole numbers: 0 for background, k for cell k"
-            + (f" (or pass --ignore {wrong[0]:g})" if len(wrong) == 1 and wrong[0] < 0 else "")
+            f"{source} is not a map of numbered cells: it contains {plain(wrong[0])}; valid values "
+            "are whole numbers: 0 for background, k for cell k"
+            + (f" (or pass --ignore {plain(wrong[0])})" if len(wrong) == 1 and wrong[0] < 0 else "")
         )
     numbers = values[values > 0]
     if not numbers.size:

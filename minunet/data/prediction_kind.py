@@ -14,6 +14,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import label_files, label_kind
 from minunet.data.label_kind import MOST_CLASSES
+from minunet.data.label_messages import NOT_ANNOTATED
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -188,7 +189,7 @@ def _either(values: Values, option: str) -> str:
 def _check_classes(truth: Values, prediction: Values) -> None:
     """Raise if the classes of a prediction are not those of the truth, which match by value."""
     expected, found = {*truth.found}, {*prediction.found}
-    for value in label_files.NOT_ANNOTATED:
+    for value in NOT_ANNOTATED:
         others = sorted(expected - {value})
         classes = len(others) > 1 and others == list(range(len(others)))
         if classes and value in expected - found and not truth.sure:

@@ -105,6 +105,54 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     assert (data.weight_maps[0] == 0).sum() == 5
 
 
+def write_frames(folder, *masks):
+    """Write frames with these masks in the layout of the Cell Tracking Challenge."""
+    for k, mask in enumerate(masks):
+        for path, page in (
+            (f"01/t{k:03}.tif", draw_stack()[0][k]),
+            (f"01_GT/SEG/man_seg{k:03}.tif", mask),
+        ):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(folder / path, page, photometric="minisblack")
+    return str(folder)
+
+
+@pytest.mark.parametrize("meaning", [Meaning("classes"), Meaning(threshold=2)])
+def test_masks_of_the_cell_tracking_challenge_have_one_meaning(tmp_path, meaning):
+    source = dataset.Source(write_frames(tmp_path, np.ones((30, 41), np.uint16)), None, meaning)
+    with pytest.raises(InputError, match="leave out --labels-are and --label-threshold"):
+        dataset.load(source, "none", "minmax")
+
+
+def test_masks_without_any_annotation_are_refused(tmp_path):
+    mask = np.full((30, 41), ctc.IGNORED, np.uint16)
+    with pytest.raises(InputError, match="none of the training slices has annotated pixels"):
+        dataset.load(dataset.Source(write_frames(tmp_path, mask), None), "none", "minmax")
+
+
+def test_the_fingerprint_covers_what_is_annotated(tmp_path):
+    found = set[str]()
+    for column in (1, 2, None):
+        labels = draw_stack()[1].astype(np.int16)
+        labels[..., :3] = 0
+        if column:
+            labels[..., column] = -1  # the label of such pixels is 0, too
+        folder = write_stack(tmp_path / str(column))
+        tifffile.imwrite(folder / "train-labels.tif", labels, photometric="minisblack")
+        paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
+        source = dataset.Source(*paths, meaning=Meaning(ignore=-1))
+        found.add(dataset.load(source, "none", "minmax").fingerprint)
+    assert len(found) == 3
+
+
+def test_doubts_about_the_labels_are_part_of_the_description(tmp_path):
+    folder = write_stack(tmp_path)
+    paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
+    source = dataset.Source(*paths, meaning=Meaning(ignore=77))
+    lines = dataset.load(source, "none", "minmax").description
+    assert "warning   no label has the value 77, which --ignore names" in lines
+
+
 def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
     assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
     monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast

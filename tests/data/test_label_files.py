@@ -65,6 +65,8 @@ def test_label_values_are_collected_over_the_whole_stack():
         ([[0, 1, 255]], ["0, 1, 255", "if 255 marks", "pass --ignore 255"]),
         ([[0, 1, 2, 65535]], ["pass --ignore 65535"]),
         ([[-1, 0, 1]], ["pass --ignore -1"]),
+        ([[0, 255, 65535]], ["if 65535 marks", "pass --ignore 65535"]),
+        ([[0, 64, 3_000_000_000]], ["0, 64, 3000000000", "or --label-threshold"]),
         ([[7, 7]], ["all", "7", "at least two classes"]),
         ([[0, 2]], ["values 0, 2", "--labels-are cells"]),
         ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "pass --label-threshold"]),
@@ -179,6 +181,13 @@ def test_soft_edges_are_recognized_and_a_threshold_is_proposed(high, half):
     assert found.values.fractions[1] == pytest.approx(found.labels[0].mean())
 
 
+def test_each_region_above_the_threshold_is_a_cell_on_request():
+    found = read([[255, 130, 0, 200], [0, 90, 0, 0]], threshold=128, kind="cells")
+    np.testing.assert_array_equal(found.cells[0], [[1, 1, 0, 2], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(found.labels[0], [[1, 1, 0, 1], [0, 0, 0, 0]])
+    assert found.values.values == (0, 1)
+
+
 def test_a_threshold_that_separates_nothing_is_refused():
     for threshold in (300, 0):
         with pytest.raises(InputError, match=r"values are from 0 to 255; pass a value between"):
@@ -222,3 +231,21 @@ def test_a_mask_with_a_threshold_and_pixels_that_are_not_annotated():
 def test_labels_without_any_annotation_are_refused():
     with pytest.raises(InputError, match=r"all labels in mask\.tif are 255, which --ignore"):
         read([[255, 255]], ignore=255)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [(np.uint8, 255), (np.uint16, 65535), (np.uint32, 2**32 - 1)]
+)
+def test_a_number_that_may_stand_for_not_annotated_is_doubted(dtype, value):
+    page = np.array([[0, 3, 3], [4, 0, value]], dtype)
+    (doubt,) = read(page, kind="cells").doubts
+    assert f"pass --ignore {value} if" in doubt
+    assert read(page, kind="cells", ignore=value).doubts == ()
+    page[0, 0] = value - 1  # cells are counted up to the last number
+    assert read(page, kind="cells").doubts == ()
+
+
+def test_an_ignored_value_that_does_not_occur_is_doubted():
+    (doubt,) = read([[0, 1, 1]], ignore=77).doubts
+    assert "no label has the value 77" in doubt
+    assert read([[0, 1, 77]], ignore=77).doubts == ()

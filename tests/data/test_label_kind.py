@@ -47,6 +47,17 @@ def as_jpeg(image, quality):
     return np.array(Image.open(file))
 
 
+def outline(cells):
+    return (cells > 0) & (scipy.ndimage.minimum_filter(cells, 3) == 0)
+
+
+def halved(side):
+    """Draw a mask of many small discs, and average 2×2 of its pixels."""
+    radius = side / 16
+    mask = distances(CENTRES * (side / 128), side).min(0) < radius / 2
+    return eight_bit(mask.reshape(side // 2, 2, side // 2, 2).mean(axis=(1, 3)))
+
+
 MASK = eight_bit(soft() > 0.5)
 SMOOTH = scipy.ndimage.gaussian_filter((soft() > 0.5).astype(float), 3)
 TILED = distances(CENTRES).argmin(0) + 1  # 60 cells without background
@@ -65,6 +76,8 @@ IMAGE = eight_bit(np.random.default_rng(2).random((128, 128)))
         enlarged(np.arange(1, 257).reshape(16, 16), 8),  # a grid of touching cells
         enlarged(np.arange(400).reshape(20, 20) * (np.indices((20, 20)).sum(0) % 2), 2),  # 2×2
         TILED.astype(np.float32),
+        np.arange(1, 97 * 64 + 1).reshape(97, 64)
+        * (np.indices((97, 64)) % 3 == 1).all(0),  # pixels
     ],
 )
 def test_many_numbered_cells(cells):
@@ -102,6 +115,9 @@ def test_few_numbers_with_a_region_each_may_be_either(count):
         np.where(discs() > 0, 1, 0) + 2 * (np.arange(128) < 20),  # class 1 in several regions
         discs(16) % 4,
         np.random.default_rng(3).integers(0, 3, (64, 64)),
+        np.random.default_rng(3).integers(0, 8, (64, 64)),
+        np.tile(np.arange(128) // 16, (64, 2)),  # layers 0 … 7
+        np.where(outline(discs(16)), 1, 2 * (discs(16) > 0)),  # a thin class between two others
     ],
 )
 def test_few_values_in_several_regions_are_classes(labels):
@@ -121,6 +137,9 @@ def test_few_values_in_several_regions_are_classes(labels):
         np.array(Image.fromarray(MASK).resize((1024, 1024), 3)),
         enlarged(eight_bit(soft())),
         np.rint(100 * soft()).astype(np.uint8),
+        halved(256),
+        enlarged(halved(1024)),
+        np.rint(halved(512) / 17).astype(np.uint8),  # 0 … 15, or some of them
     ],
 )
 def test_masks_with_soft_edges(mask):
@@ -145,6 +164,18 @@ def test_masks_with_soft_edges(mask):
 )
 def test_probabilities_and_images(grey):
     assert judge([grey, grey]) in ("soft", "grey")
+
+
+def test_many_values_in_many_regions_are_classes():
+    noise = np.random.default_rng(4).normal(size=(20, 128, 128))
+    assert judge([scipy.ndimage.gaussian_filter(noise, (0, 4, 4)).argmax(0)]) == "classes"
+
+
+def test_distances_to_the_edge_of_small_cells_are_grey():
+    spots = discs(16, 4) > 0
+    depth = np.rint(2 * scipy.ndimage.distance_transform_edt(spots)).astype(np.uint8)
+    assert len(np.unique(depth)) < 17
+    assert judge([depth, depth]) == "grey"
 
 
 def test_many_maps_with_few_cells_each():

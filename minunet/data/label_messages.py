@@ -1,0 +1,78 @@
+"""Label values in words: why they are refused, and what they may mean instead."""
+
+from collections.abc import Sequence
+
+from minunet.array import Array
+from minunet.data.label_kind import MOST_CLASSES
+
+NOT_ANNOTATED = (255, 65535, -1)
+"""Values that often mark pixels that are not annotated; a message suggests --ignore for them."""
+
+LARGEST = tuple(2**bits - 1 for bits in (8, 16, 31, 32, 63, 64))
+"""Largest values of integers, which no cell number reaches by counting."""
+
+
+def plain(value: float) -> str:
+    """Return a number in words, with all digits of whole numbers."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def few(values: Sequence[float] | Array) -> str:
+    """List the first few of some values."""
+    return ", ".join(plain(v) for v in values[:6]) + (", …" if len(values) > 6 else "")
+
+
+def not_classes(values: Sequence[float], source: object) -> str:
+    """Say why values are not those of classes, and what to do.
+
+    Parameters
+    ----------
+    values : sequence of float     distinct and sorted
+    source : Path or str           where they come from
+    """
+    found = f"the labels in {source} have the values {few(values)}"
+    valid = "valid values are 0 and 255, 0 and 1, or 0 … K-1"
+    if len(values) > MOST_CLASSES:
+        return (
+            f"the labels in {source} have {len(values)} values ({few(values)}); {valid} with "
+            f"K ≤ {MOST_CLASSES} (pass --label-threshold for masks with soft edges)"
+        )
+    if len(values) == 1:
+        return f"all labels in {source} are {few(values)}; training needs at least two classes"
+    for ignored in NOT_ANNOTATED:
+        others = [value for value in values if value != ignored]
+        if ignored in values and len(others) > 1 and are_classes(others):
+            return (
+                f"{found}; if {ignored} marks pixels that are not annotated, pass --ignore "
+                f"{ignored}"
+            )
+    nearest = ", ".join(f"{plain(v)} → {k}" for k, v in enumerate(values[:6]))
+    return (
+        f"{found}; {valid}: change {nearest}; or pass --labels-are cells if they number cells, or "
+        "--label-threshold if they are grey"
+    )
+
+
+def are_classes(values: Sequence[float]) -> bool:
+    """Return whether distinct and sorted values are {0, 255} or 0 … K-1."""
+    return list(values) in ([0, 255], list(range(len(values))))
+
+
+def doubts(numbers: Sequence[float] | Array, unused: float | None) -> tuple[str, ...]:
+    """Warn of what the values of label files may mean instead.
+
+    Parameters
+    ----------
+    numbers : sequence of numbers     cell numbers, sorted; empty if the labels do not number cells
+    unused : float or None            value that --ignore names but that does not occur
+    """
+    found = []
+    if unused is not None:
+        found.append(f"no label has the value {plain(unused)}, which --ignore names")
+    if len(numbers) > 2 and int(numbers[-1]) in LARGEST and numbers[-1] - numbers[-2] > 1:
+        largest = plain(numbers[-1])
+        found.append(
+            f"the value {largest} is read as the number of a cell; pass --ignore {largest} if it "
+            "marks pixels that are not annotated"
+        )
+    return tuple(found)

@@ -476,11 +476,20 @@ def _(folder):
     labels_refused(save(folder, np.ones(SHAPE, np.uint8)), "at least two classes")
 
 
-@row("more than 16, nearly each of them a region")
+@row("more than 16, most of them in one region or a few")
 def _(folder):
     found = annotate(save(folder, squares(30)))
     np.testing.assert_array_equal(found.cells[0], squares(30))
     np.testing.assert_array_equal(found.labels[0], squares(30) > 0)
+
+
+@row("more than 16, most of them in many regions")
+def _(folder):
+    y, x = np.indices((24, 40))
+    tissue = np.kron((7 * y + 3 * x) % 20, np.ones((3, 3), int)).astype(np.uint8)
+    path = save(folder, tissue)
+    labels_refused(path, "20 values", "16")
+    np.testing.assert_array_equal(annotate(path, "cells").cells[0], tissue)
 
 
 @row("up to 16, each of them a single region in every image")
@@ -498,7 +507,7 @@ def _(folder):
     np.testing.assert_array_equal(found.cells[0], three_classes())
 
 
-@row("two, with `--labels-are cells` or `--experiment cells`")
+@row("0 and one other, with `--labels-are cells` or `--experiment cells`")
 def _(folder):
     for value in (1, 255):
         (cells,) = annotate(save(folder, (squares(7) > 0) * np.uint8(value)), "cells").cells
@@ -532,6 +541,8 @@ def _(folder):
 def _(folder):
     found = annotate(save(folder, grey()), threshold=100)
     np.testing.assert_array_equal(found.labels[0], grey() >= 100)
+    found = annotate(save(folder, soft()), "cells", threshold=128)
+    np.testing.assert_array_equal(found.cells[0], soft() >= 128)
 
 
 @row("0 … K-1, and 255, 65535 or -1")
@@ -540,6 +551,18 @@ def _(folder):
         map_ = three_classes().astype(dtype)
         map_[:2] = value
         labels_refused(save(folder, map_), f"pass --ignore {value}")
+
+
+@row("numbers of cells, and the largest value of an integer type, such as 255 or 65535")
+def _(folder):
+    map_ = squares(30)
+    map_[:4] = 65535
+    found = annotate(save(folder, map_))
+    np.testing.assert_array_equal(found.cells[0], map_)
+    assert "--ignore 65535" in found.doubts[0]
+    found = annotate(save(folder, map_), ignore=65535)
+    np.testing.assert_array_equal(found.cells[0], np.where(map_ == 65535, 0, map_))
+    assert found.doubts == ()
 
 
 @row("any, with `--ignore V`")
@@ -553,6 +576,8 @@ def _(folder):
     data = load(pairs(folder / "data", a=map_, b=three_classes()), ignore=255.0)
     assert (data.weight_maps[0][:2] == 0).all()
     assert (data.weight_maps[0][2:] > 0).all()
+    (warning,) = annotate(save(folder, three_classes()), ignore=255).doubts
+    assert "255" in warning
 
 
 @row("1 … K, with `--ignore 0`")
@@ -819,7 +844,7 @@ def _(folder):
         np.testing.assert_array_equal(found.prediction[0], mask() > 0)
 
 
-@row("more than 16 values, nearly each of them a region")
+@row("more than 16 values, most of them in one region or a few")
 def _(folder):
     found = score(folder, squares(30), squares(36))
     assert found.kind == "cells"

@@ -90,7 +90,12 @@ def load(settings: Settings) -> Dataset:
         dataset.Source(
             settings.images,
             settings.labels,
-            Meaning(settings.labels_are, settings.label_threshold, settings.ignore),
+            Meaning(
+                settings.labels_are,
+                settings.label_threshold,
+                settings.ignore,
+                expected="cells" if settings.experiment == "cells" else "auto",
+            ),
             settings.truth,
             Reading(settings.channel, settings.series),
         ),
@@ -219,8 +224,11 @@ def commands(this: Run) -> list[tuple[str, str]]:
     settings = this.settings
     average = () if settings.average == "none" else ("--average", settings.average)
     best = this.folder / "best.npz"
-    labels = ("labels_are", "label_threshold", "ignore")  # what evaluate has to know as well
-    meaning = command_line(from_options(**{name: getattr(settings, name) for name in labels}))
+    names = ("labels_are", "label_threshold", "ignore")  # what evaluate has to know as well
+    labels = {name: getattr(settings, name) for name in names}
+    if settings.experiment == "cells" and settings.cells:
+        labels["labels_are"] = "cells"
+    meaning = command_line(from_options(**labels))
     return [
         ("train", command("train", *command_line(settings))),
         ("segment another image", command("predict", best, "IMAGE.tif", "-o", "OUT", *average)),

@@ -502,9 +502,9 @@ def _(folder):
 
 @row("up to 16, with `--labels-are cells` or `--experiment cells`")
 def _(folder):
-    assert from_options(experiment="cells").labels_are == "cells"
-    found = annotate(save(folder, three_classes()), "cells")
-    np.testing.assert_array_equal(found.cells[0], three_classes())
+    for meaning in ({"kind": "cells"}, {"expected": "cells"}):
+        found = annotate(save(folder, three_classes()), **meaning)
+        np.testing.assert_array_equal(found.cells[0], three_classes())
 
 
 @row("0 and one other, with `--labels-are cells` or `--experiment cells`")

@@ -179,7 +179,7 @@ def _synthetic() -> Raw:
 
 def _frames(folders: Sequence[Path], source: Source) -> Raw:
     """Read the frames of folders in the layout of the Cell Tracking Challenge."""
-    kind, threshold, ignore = source.meaning
+    kind, threshold, ignore, _ = source.meaning
     if kind == "classes" or threshold is not None:
         raise InputError(
             f"{folders[0]} contains masks of the Cell Tracking Challenge, which number the cells; "

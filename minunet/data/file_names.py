@@ -1,14 +1,25 @@
-"""Image files of a folder: which of them are read, in what order, and by what names."""
+"""Image files: which ones of a folder are read, in what order, and which ones belong together."""
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from minunet.errors import InputError
 
 TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 READABLE = (*TIFF, ".png")
+
+KIND = (
+    r"(?:cp|masks?|labels?|lbl|seg|segmentations?|gt|truth|ground[ _-]?truth|annotations?"
+    r"|im|img|images?|raw)"
+)
+WORDS = re.compile(rf"^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$", re.IGNORECASE)
+"""Words at the start or the end of a file name that say whether it contains an image or labels."""
+
+Name = Callable[[Path], str]
+"""Function that returns the name by which a file is compared."""
 
 
 def name_of(path: Path) -> str:
@@ -54,3 +65,73 @@ def files(path: Path) -> list[Path]:
     if not found:
         raise InputError(f"{path} contains no images; minunet reads TIFF (.tif, .tiff) and PNG")
     return found
+
+
+def by_file(files: Sequence[Path]) -> dict[Path, list[int]]:
+    """Group the indices of slices by their files."""
+    groups: dict[Path, list[int]] = {}
+    for k, file in enumerate(files):
+        groups.setdefault(file, []).append(k)
+    return groups
+
+
+def match(
+    images: Sequence[Path], labels: Sequence[Path], what: str = "an image and its labels"
+) -> dict[Path, Path]:
+    """Find the label file of every image file, or the truth of every prediction.
+
+    Names match if they are the same without suffix; or else, if they are the same without `WORDS`.
+
+    Raises
+    ------
+    InputError
+        If a file has no partner, or several.
+
+    Examples
+    --------
+    >>> found = match([Path("i/a.png"), Path("i/b.png")], [Path("l/a_mask.tif"), Path("l/b.tif")])
+    >>> [path.name for path in found.values()]
+    ['a_mask.tif', 'b.tif']
+    """
+    for name in (name_of, core):
+        ours, theirs = ({name(path): path for path in paths} for paths in (images, labels))
+        if ours.keys() == theirs.keys() and len(ours) == len(images) and len(theirs) == len(labels):
+            return {path: theirs[key] for key, path in ours.items()}
+    # The comparison that leaves fewer files without a partner says best what is wrong.
+    name = min(name_of, core, key=lambda name: len({*map(name, images)} ^ {*map(name, labels)}))
+    _check_partners(images, labels, name, what)
+    _check_partners(labels, images, name, what)
+    one, other = _same(images, name) or _same(labels, name)
+    raise InputError(
+        f"{one} and {other.name} have the same name, {name(one)}, so {what} "
+        "cannot be matched; move one of the two files away"
+    )
+
+
+def core(path: Path) -> str:
+    """Return the name of a file without suffix and without `WORDS`."""
+    return WORDS.sub("", name_of(path))
+
+
+def _check_partners(have: Sequence[Path], others: Sequence[Path], name: Name, what: str) -> None:
+    """Raise if a file has no partner by name; suggest one that has none either."""
+    names, taken = {name(path): name_of(path) for path in others}, {name(path) for path in have}
+    lack = [path for path in have if name(path) not in names]
+    if lack:
+        near = get_close_matches(name(lack[0]), names.keys() - taken, 1)
+        raise InputError(
+            f"{len(lack)} of {len(have)} files in {have[0].parent} have no match in "
+            f"{others[0].parent}: {', '.join(name_of(path) for path in lack[:3])}"
+            + (f" (nearest to {name_of(lack[0])}: {names[near[0]]})" if near else "")
+            + f"; give {what} the same name"
+        )
+
+
+def _same(paths: Sequence[Path], name: Name) -> tuple[Path, ...]:
+    """Find two files with the same name; return an empty tuple if there are none."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(name(path), path)
+        if other != path:
+            return other, path
+    return ()

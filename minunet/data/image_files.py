@@ -166,7 +166,10 @@ def _contents(path: Path, reading: Reading) -> Contents:
             f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"
         )
     with decoding(path):
-        kind = tiff_files if path.suffix.lower() in TIFF else png_files
+        with path.open("rb") as file:  # some programs write a PNG file whatever the suffix is
+            start = file.read(8)
+        tiff = start[:2] in (b"II", b"MM") or path.suffix.lower() in TIFF
+        kind = png_files if start == png_files.SIGNATURE or not tiff else tiff_files
         found = kind.contents(path, reading)
     if not found.pages and reading.channel is None:
         raise InputError(f"{path} is damaged: it contains no image")

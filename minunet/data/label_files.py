@@ -31,6 +31,7 @@ class Meaning(NamedTuple):
     kind: Kind = "auto"
     threshold: float | None = None  # smallest value of class 1; the rest is class 0
     ignore: float | None = None  # value of pixels that are not annotated
+    expected: Kind = "auto"  # what values are that could be either, or look like classes
 
 
 AUTO = Meaning()
@@ -88,7 +89,10 @@ def _interpret(
     """Interpret label maps (H, W); see `annotate`."""
     if meaning.threshold is not None:
         found = _thresholded(maps, annotated, meaning.threshold, source)
-        if meaning.kind == "cells":  # a mask does not number its cells, so each region is one
+        if "cells" in (
+            meaning.kind,
+            meaning.expected,
+        ):  # a mask does not number its cells, so each region is one
             return of_cells([segments.components(one) for one in found.labels], annotated)
         return found
     if kind_of(maps, meaning, source) == "cells":
@@ -116,6 +120,8 @@ def kind_of(
     if meaning.kind != "auto":
         return meaning.kind
     kind = judge(maps)
+    if kind in ("classes", "either") and meaning.expected != "auto":
+        return meaning.expected
     if kind == "classes" or kind == "cells":
         return kind
     values = distinct(maps)

@@ -10,32 +10,20 @@ FOLDER/val/ (or validation/), in the same layouts, is found by `find_validation`
 the Cell Tracking Challenge see `ctc`.
 
 An image and its labels have the same name, except for the suffix and for words such as mask; see
-`WORDS`.
+`file_names.WORDS`.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.file_names import name_of
+from minunet.data.file_names import by_file, match
 from minunet.data.image_files import Reading, Slices
 from minunet.data.page import DEFAULT
 from minunet.errors import InputError
-
-KIND = (
-    r"(?:cp|masks?|labels?|lbl|seg|segmentations?|gt|truth|ground[ _-]?truth|annotations?"
-    r"|im|img|images?|raw)"
-)
-WORDS = re.compile(rf"^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$", re.IGNORECASE)
-"""Words at the start or the end of a file name that say whether it contains an image or labels."""
-
-Name = Callable[[Path], str]
-"""Function that returns the name by which a file is compared."""
 
 OTHERWISE = "pass the paths with --images and --labels"
 """Advice if a folder has none of the layouts."""
@@ -151,7 +139,7 @@ def _native(image: Array) -> Array:
 
 def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
     """Return the index of the label map of every image."""
-    pages, mask_pages = (_by_file(one.files) for one in (x, masks))
+    pages, mask_pages = (by_file(one.files) for one in (x, masks))
     if images.is_dir():
         partners = match(list(pages), list(mask_pages))
     else:  # a file belongs to the other one, whatever their names are
@@ -165,71 +153,3 @@ def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
                 f"{count_masks} label map{'s' * (count_masks > 1)}; every image needs its labels"
             )
     return [n for file in pages for n in mask_pages[partners[file]]]
-
-
-def _by_file(files: Sequence[Path]) -> dict[Path, list[int]]:
-    """Group the indices of slices by their files."""
-    groups: dict[Path, list[int]] = {}
-    for k, file in enumerate(files):
-        groups.setdefault(file, []).append(k)
-    return groups
-
-
-def match(images: Sequence[Path], labels: Sequence[Path]) -> dict[Path, Path]:
-    """Find the label file of every image file.
-
-    Names match if they are the same without suffix; or else, if they are the same without `WORDS`.
-
-    Raises
-    ------
-    InputError
-        If a file has no partner, or several.
-
-    Examples
-    --------
-    >>> found = match([Path("i/a.png"), Path("i/b.png")], [Path("l/a_mask.tif"), Path("l/b.tif")])
-    >>> [path.name for path in found.values()]
-    ['a_mask.tif', 'b.tif']
-    """
-    for name in (name_of, _core):
-        ours, theirs = ({name(path): path for path in paths} for paths in (images, labels))
-        if ours.keys() == theirs.keys() and len(ours) == len(images) and len(theirs) == len(labels):
-            return {path: theirs[key] for key, path in ours.items()}
-    # The comparison that leaves fewer files without a partner says best what is wrong.
-    name = min(name_of, _core, key=lambda name: len({*map(name, images)} ^ {*map(name, labels)}))
-    _check_partners(images, labels, name)
-    _check_partners(labels, images, name)
-    one, other = _same(images, name) or _same(labels, name)
-    raise InputError(
-        f"{one} and {other.name} have the same name, {name(one)}, so an image and its labels "
-        "cannot be matched; move one of the two files away"
-    )
-
-
-def _core(path: Path) -> str:
-    """Return the name of a file without suffix and without `WORDS`."""
-    return WORDS.sub("", name_of(path))
-
-
-def _check_partners(have: Sequence[Path], others: Sequence[Path], name: Name) -> None:
-    """Raise if a file has no partner by name; suggest one that has none either."""
-    names, taken = {name(path): name_of(path) for path in others}, {name(path) for path in have}
-    lack = [path for path in have if name(path) not in names]
-    if lack:
-        near = get_close_matches(name(lack[0]), names.keys() - taken, 1)
-        raise InputError(
-            f"{len(lack)} of {len(have)} files in {have[0].parent} have no match in "
-            f"{others[0].parent}: {', '.join(name_of(path) for path in lack[:3])}"
-            + (f" (nearest to {name_of(lack[0])}: {names[near[0]]})" if near else "")
-            + "; give an image and its labels the same name"
-        )
-
-
-def _same(paths: Sequence[Path], name: Name) -> tuple[Path, ...]:
-    """Find two files with the same name; return an empty tuple if there are none."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        other = seen.setdefault(name(path), path)
-        if other != path:
-            return other, path
-    return ()

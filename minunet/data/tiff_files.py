@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 PLAIN = ("generic", "uniform", "shaped")
 """Kinds of series, in tifffile's words, that are pages and nothing else."""
 
-NOT_RGB = (5, 6, 8, 9, 10)
-"""Colour spaces other than RGB: CMYK, YCbCr, and three forms of L*a*b*."""
+NOT_RGB = {5: "CMYK", 6: "YCbCr", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*"}
+"""Colour spaces other than RGB, by their number in the tag PhotometricInterpretation."""
 
 MASK = 4
 """Bit of the tag NewSubfileType: the page is a transparency mask of another one."""
@@ -80,12 +80,13 @@ def _choose_series(
     largest = max(images, key=_area)  # the first of them
     chosen = [one for one in series if not _left_out(one, largest)]
     others = len(series) - len(chosen)
-    if not others:
+    levels = sum(len(one.levels) - 1 for one in chosen)
+    if not others and not levels:
         return chosen, ()
-    return chosen, (
-        f"{path} also contains {others} smaller image{'s' * (others > 1)}, such as thumbnails or "
-        "levels of a pyramid; pass --series N to read another series than the largest",
-    )
+    count = others + levels
+    note = f"{path} also contains {count} smaller image{'s' * (count > 1)}, such as a thumbnail or "
+    note += "a level of a pyramid"
+    return chosen, (note + (", which --series N reads" if others else "") + "; left out",)
 
 
 def _area(series: "TiffPageSeries") -> int:
@@ -159,8 +160,8 @@ def _sampled(
     if samples == 1:
         return pages
     if keyframe.photometric in NOT_RGB and not isinstance(channel, int):
-        name = tifffile.PHOTOMETRIC(keyframe.photometric).name
-        raise InputError(f"{path} stores its colours as {name}; convert it to RGB or to greyscale")
+        space = NOT_RGB[keyframe.photometric]
+        raise InputError(f"{path} stores its colours as {space}; convert it to RGB or greyscale")
     alpha = sum(int(extra) in (1, 2) for extra in keyframe.extrasamples)
     if samples - alpha == 1 and not isinstance(channel, int):
         channel = 0

@@ -74,7 +74,6 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
     "cells": {
         "preset": "laptop",
-        "labels_are": "cells",
         "learning_rate": 0.1,
         "warm_up": 200,
         "scaling": "image",
@@ -136,7 +135,8 @@ class Settings:
     labels_are: Kind = setting(
         "auto",
         "data",
-        "meaning of the label values; auto: numbered cells if there are more than 16 values",
+        "meaning of the label values; auto: judged by the label maps, see the page on images and "
+        "labels; with --experiment cells, few values are cells, too",
     )
     label_threshold: float | None = setting(
         None,

@@ -312,6 +312,15 @@ def test_missing_files_and_empty_folders_are_refused(tmp_path):
     assert all(kind in text for kind in (".tif", ".tiff", "PNG"))
 
 
+def test_the_content_of_a_file_counts_and_not_its_suffix(tmp_path):
+    page = draw((20, 31), np.uint16)
+    Image.fromarray(page).save(tmp_path / "a.tif", "PNG")
+    tifffile.imwrite(tmp_path / "b.png", page, byteorder=">")
+    for name in ("a.tif", "b.png"):
+        (image,) = image_files.read(tmp_path / name)
+        np.testing.assert_array_equal(image[..., 0], page)
+
+
 def test_other_formats_are_refused(tmp_path):
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.jpg")
     text = sentence(tmp_path / "a.jpg")

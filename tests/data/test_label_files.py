@@ -156,6 +156,22 @@ def test_few_numbers_may_be_either_and_are_asked_for():
     assert len(read(page, kind="classes").values.values) == 16
 
 
+def test_if_cells_are_expected_few_numbers_are_cells():
+    for numbers in (range(1, 16), [1, 2, 1, 2, 1], [255, 255]):
+        found = read(squares(numbers), expected="cells")
+        assert len(np.unique(found.cells[0])) - 1 == (2 if len(numbers) < 15 else 15)
+    assert read(squares([1, 2]), kind="classes", expected="cells").cells is None
+
+
+def test_grey_values_are_refused_even_if_cells_are_expected():
+    y, x = np.mgrid[:64, :64]
+    soft = np.rint(255 * np.clip(18.5 - np.hypot(y - 31.2, x - 30.7), 0, 1)).astype(np.uint8)
+    for page in (soft, draw((40, 50))):
+        with pytest.raises(InputError, match=r"pass --label-threshold 128 "):
+            read(page, expected="cells")
+    assert read(soft, threshold=128, expected="cells").cells[0].max() == 1
+
+
 def test_a_value_in_several_regions_is_a_class():
     found = read(squares([1, 2, 1, 2, 1]))
     assert found.cells is None

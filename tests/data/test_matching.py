@@ -44,7 +44,9 @@ def test_two_stacks_by_order(tmp_path):
     one, other = stack(tmp_path / "p.tif", 3), stack(tmp_path / "t.tif", 3)
     assert match(one, other) == ([0, 1, 2], ["0", "1", "2"])
     other = stack(tmp_path / "2.tif", 2)
-    assert refused(one, other) == f"{one} holds 3 slices, but {other} holds 2; they must match"
+    assert (
+        refused(one, other) == f"{one} holds 3 slices, but {other} holds 2 slices; they must match"
+    )
 
 
 def test_two_folders_by_name_and_page(tmp_path):
@@ -59,7 +61,7 @@ def test_the_message_names_the_file_whose_pages_differ(tmp_path):
     one = folder(tmp_path / "p", ["a", "b", "c"], {"a": 2, "c": 2})
     other = folder(tmp_path / "t", ["a", "b", "c"], {"b": 2, "c": 2})
     assert refused(one, other) == (
-        f"{one / 'a.tif'} holds 2 slices, but {other / 'a.tif'} holds 1; they must match"
+        f"{one / 'a.tif'} holds 2 slices, but {other / 'a.tif'} holds 1 slice; they must match"
     )
 
 
@@ -105,8 +107,20 @@ def test_a_slice_that_is_missing_is_named(tmp_path):
     labelled = stack(tmp_path / "p.tif", 2, ["a", "c"])
     files = folder(tmp_path / "t", ["a", "b", "c"])
     assert refused(labelled, files) == (
-        f"{labelled} has no slice for b of {files}; the names of the slices must match"
+        f"1 of 3 files in {files} have no match in {labelled}: b; give a prediction and its truth "
+        "the same name"
     )
+
+
+@pytest.mark.parametrize("as_stack", [True, False])
+def test_words_such_as_mask_in_names_do_not_matter(tmp_path, as_stack):
+    # By order, img1 would be compared with img1_2_mask.
+    names = ["img1", "img1_2", "img3"]
+    one = stack(tmp_path / "p.tif", 3, names) if as_stack else folder(tmp_path / "p", names)
+    other = folder(tmp_path / "t", [f"{name}_mask" for name in names])
+    order, found = match(one, other)
+    assert found == names
+    assert [Slices(other).names[k] for k in order] == ["img1_mask", "img1_2_mask", "img3_mask"]
 
 
 def test_other_names_are_matched_by_order(tmp_path):

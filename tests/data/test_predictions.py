@@ -292,7 +292,7 @@ def test_mismatched_slice_counts_and_sizes_are_refused(tmp_path):
     p, t = tmp_path / "p.tif", tmp_path / "t.tif"
     assert (
         refused(write(p, P[:2]), write(t, WALLS))
-        == f"{p} holds 2 slices, but {t} holds 3; they must match"
+        == f"{p} holds 2 slices, but {t} holds 3 slices; they must match"
     )
     message = refused(write(p, P[:, :, :7]), t)
     assert message == f"slice 0 of {p} is 12 x 7 pixels, but {t} has 12 x 20; they must match"

@@ -58,6 +58,23 @@ def are_classes(values: Sequence[float]) -> bool:
     return list(values) in ([0, 255], list(range(len(values))))
 
 
+def marker(numbers: Sequence[float] | Array) -> str | None:
+    """Return the cell number that probably marks pixels that are not annotated, in words, or None.
+
+    Parameters
+    ----------
+    numbers : sequence of numbers     distinct and sorted
+
+    Examples
+    --------
+    >>> marker([0, 1, 2, 65535]), marker([0, 254, 255]), marker([0, 65535])
+    ('65535', None, None)
+    """
+    if len(numbers) < 3 or int(numbers[-1]) not in LARGEST or numbers[-1] - numbers[-2] <= 1:
+        return None
+    return plain(numbers[-1])
+
+
 def doubts(numbers: Sequence[float] | Array, unused: float | None) -> tuple[str, ...]:
     """Warn of what the values of label files may mean instead.
 
@@ -69,8 +86,8 @@ def doubts(numbers: Sequence[float] | Array, unused: float | None) -> tuple[str,
     found = []
     if unused is not None:
         found.append(f"no label has the value {plain(unused)}, which --ignore names")
-    if len(numbers) > 2 and int(numbers[-1]) in LARGEST and numbers[-1] - numbers[-2] > 1:
-        largest = plain(numbers[-1])
+    largest = marker(numbers)
+    if largest is not None:
         found.append(
             f"the value {largest} is read as the number of a cell; pass --ignore {largest} if it "
             "marks pixels that are not annotated"

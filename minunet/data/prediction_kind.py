@@ -14,7 +14,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import label_files, label_kind
 from minunet.data.label_kind import MOST_CLASSES
-from minunet.data.label_messages import NOT_ANNOTATED
+from minunet.data.label_messages import NOT_ANNOTATED, marker
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -173,6 +173,13 @@ def decide(truth: Values, prediction: Values) -> Kind:
     if (expected, found) == ("either", "mask") and {*prediction.found} <= {*truth.found}:
         raise InputError(_either(truth, "--labels-are"))
     kind = TABLE[expected, found]
+    mark = None if truth.sure or kind != "cells" or expected == "mask" else marker(truth.found)
+    if mark is not None:
+        raise InputError(
+            f"{truth.source} holds the values {truth}; if {mark} marks pixels that are not "
+            f"annotated, pass --ignore {mark}; if it is the number of a cell, pass --labels-are "
+            "cells"
+        )
     if kind == "classes" and not (prediction.sure and truth.sure):
         _check_classes(truth, prediction)
     return kind

@@ -73,12 +73,13 @@ def test_a_probability_against_walls(tmp_path, value, dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.uint32, np.uint64])
 def test_numbered_cells_against_numbered_cells(tmp_path, dtype):
-    # Numbers may be consecutive and as large as the dtype allows; in the truth, up to 2³¹ - 1.
+    # Numbers may be consecutive and as large as the dtype allows; in the truth, the largest one is
+    # asked about, because it may mark pixels that are not annotated.
     largest = np.iinfo(dtype).max
     found = np.where(
         CELLS == 7, dtype(largest), np.where(CELLS == 8, dtype(largest - 1), CELLS.astype(dtype))
     )
-    truth = np.where(CELLS == 7, dtype(min(2**31 - 1, largest)), CELLS.astype(dtype))
+    truth = np.where(CELLS == 7, dtype(largest - 1), CELLS.astype(dtype))
     assert found.dtype == truth.dtype == dtype
     pair = predictions.read(write(tmp_path / "p.tif", found), write(tmp_path / "t.tif", truth))
     assert pair.thresholds == ()
@@ -374,3 +375,16 @@ def test_mismatched_challenge_frames_are_refused(tmp_path):
         f"{result} has no mask005.tif to compare with {truth / 'SEG' / 'man_seg005.tif'}; "
         "each frame of the truth needs one"
     )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_a_number_of_the_truth_that_may_mark_pixels_is_asked_for(tmp_path, dtype):
+    mark = np.iinfo(dtype).max
+    truth = CELLS.astype(dtype)
+    truth[:, :5] = mark
+    paths = write(tmp_path / "p.tif", CELLS.astype(np.uint16)), write(tmp_path / "t.tif", truth)
+    assert f"pass --ignore {mark}; if it is the number of a cell" in refused(*paths)
+    pair = predictions.read(*paths, Meaning(ignore=mark))
+    assert not pair.annotated[0][:5].any()
+    assert pair.annotated[0][5:].all()
+    assert predictions.read(*paths, Meaning("cells")).annotated is None

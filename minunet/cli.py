@@ -17,7 +17,7 @@ from minunet.errors import InputError
 COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
     "predict": "Segment an image or a stack of any size in overlapping tiles.",
-    "evaluate": "Score a prediction against the ground truth: ISBI 2012 scores, SEG, or classes.",
+    "evaluate": "Score a prediction against the truth: membranes, cells, or classes.",
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
     "data": "Write a synthetic EM stack with its labels.",

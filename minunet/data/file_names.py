@@ -13,7 +13,7 @@ READABLE = (*TIFF, ".png")
 
 KIND = (
     r"(?:cp|masks?|labels?|lbl|seg|segmentations?|gt|truth|ground[ _-]?truth|annotations?"
-    r"|im|img|images?|raw)"
+    r"|im|img|images?|raw|prob|probabilit(?:y|ies)|pred|predictions?)"
 )
 WORDS = re.compile(rf"^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$", re.IGNORECASE)
 """Words at the start or the end of a file name that say whether it contains an image or labels."""

@@ -5,6 +5,7 @@ traceback. A traceback means a bug in minunet.
 """
 
 import argparse
+import re
 import shlex
 import shutil
 import sys
@@ -102,10 +103,17 @@ def shell(*words: object) -> str:
     "--out 'my run'"
     """
     if sys.platform == "win32":
-        from subprocess import list2cmdline
-
-        return list2cmdline(map(str, words))
+        return " ".join(map(_windows, words))
     return shlex.join(map(str, words))
+
+
+def _windows(word: object) -> str:
+    """Quote a word for cmd and PowerShell, which also need quotes around characters such as &."""
+    from subprocess import list2cmdline
+
+    quoted = list2cmdline([str(word)])
+    plain = quoted.startswith('"') or re.fullmatch(r"[\w.:\\/=+,-]*", quoted)
+    return quoted if plain else f'"{quoted}"'
 
 
 def command(module: str, *words: object) -> str:

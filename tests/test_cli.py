@@ -85,6 +85,13 @@ def test_a_printed_command_is_quoted_for_the_shell_of_the_system(monkeypatch, sy
     assert made == typed
 
 
+def test_characters_that_a_windows_shell_interprets_are_quoted(monkeypatch):
+    monkeypatch.setattr(cli.sys, "platform", "win32")
+    made = cli.shell(r"C:\R&D\runs", "a;b", "(1)", r"C:\runs\best.npz", "1e-3", "", "a b")
+    monkeypatch.undo()
+    assert made == r'"C:\R&D\runs" "a;b" "(1)" C:\runs\best.npz 1e-3 "" "a b"'
+
+
 def test_a_quoted_command_is_parsed_as_it_was():
     words = ["a b", "it's", '"', "*", "$x", "", "ü"]
     assert shlex.split(cli.shell(*words)) == words

@@ -45,6 +45,9 @@ TABLE: dict[tuple[What, What], Kind] = {
 }
 """Kind of the scores, by the meaning of the truth and of the prediction."""
 
+KNOWN = ("classes", "cells", "either")
+"""Judgements of `label_kind.judge` on numbers of classes or cells."""
+
 SHOWN = 6
 """Number of values that a message lists."""
 
@@ -113,7 +116,7 @@ def _cure_of_grey(found: tuple[float, ...]) -> str:
 
 
 def of_prediction(maps: Sequence[Array], wanted: Wanted, source: Path) -> Values:
-    """Judge what the values of a prediction mean, if they are integers.
+    """Judge what the values of a prediction mean, if they are whole numbers.
 
     Parameters
     ----------
@@ -122,7 +125,7 @@ def of_prediction(maps: Sequence[Array], wanted: Wanted, source: Path) -> Values
     source : Path
     """
     floats = any(one.dtype.kind == "f" for one in maps)
-    if floats and wanted in ("auto", "probability"):
+    if floats and wanted in ("auto", "probability") and not (wanted == "auto" and _numbers(maps)):
         return Values(source, "probability", sure=wanted != "auto")
     found, wide = different(maps), all(one.dtype.itemsize > 1 for one in maps)
     if wanted == "probability" and is_mask(found):
@@ -147,6 +150,12 @@ def different(maps: Sequence[Array], annotated: Sequence[Array] | None = None) -
 def is_mask(found: Sequence[float]) -> bool:
     """Return whether there is at most one value besides 0."""
     return len({*found} - {0}) < 2
+
+
+def _numbers(maps: Sequence[Array]) -> bool:
+    """Return whether floats are whole numbers beyond 1, as ImageJ writes numbered cells."""
+    whole = all(bool((one == np.floor(one)).all()) and one.min() >= 0 for one in maps)
+    return whole and max(one.max() for one in maps) > 1 and label_kind.judge(maps) in KNOWN
 
 
 def _one_region_each(maps: Sequence[Array]) -> bool:

@@ -83,7 +83,7 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
             "pass another value with --ignore, or another truth"
         )
     if pair.kind != "classes" and not any(one.any() for one in pair.truth):
-        raise InputError(f"{truth} is 0 masks: scoring needs at least one cell")
+        raise InputError(f"{truth} is 0 everywhere; scoring needs at least one cell")
     return pair
 
 

@@ -136,7 +136,7 @@ def _check_channel(path: Path, count: int, channel: Channel, axes: str) -> int:
         wrong = f" (--channel {channel})" if isinstance(channel, int) else ""
         raise InputError(
             f"{path} has {count} channels (axes {axes}){wrong}; pass --channel N to read one of "
-            f"them, 0 … {count - 1}"
+            f"them, 0 … {count - 1}; label files must have one channel"
         )
     return channel
 

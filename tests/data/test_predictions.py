@@ -388,3 +388,27 @@ def test_a_number_of_the_truth_that_may_mark_pixels_is_asked_for(tmp_path, dtype
     assert not pair.annotated[0][:5].any()
     assert pair.annotated[0][5:].all()
     assert predictions.read(*paths, Meaning("cells")).annotated is None
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_whole_floats_beyond_1_are_numbers(tmp_path, dtype):
+    # ImageJ writes numbered cells as 32-bit floats.
+    truth = write(tmp_path / "t.tif", CELLS.astype(np.uint16))
+    pair = predictions.read(write(tmp_path / "p.tif", CELLS.astype(dtype)), truth)
+    assert pair.kind == "cells"
+    assert all(map(same_cells, pair.prediction, CELLS))
+    classes = np.arange(CELLS[0].size).reshape(CELLS[0].shape) // 15 % 3
+    classes = np.broadcast_to(classes, CELLS.shape)
+    truth = write(tmp_path / "t3.tif", classes.astype(np.uint8))
+    pair = predictions.read(write(tmp_path / "p3.tif", classes.astype(dtype)), truth)
+    assert (pair.kind, pair.classes) == ("classes", ("0", "1", "2"))
+    # Not numbers: probabilities in percent.
+    percent = write(tmp_path / "p100.tif", np.rint(P * 100).astype(dtype))
+    assert "a probability must be from 0 to 1" in refused(percent, write(tmp_path / "m.tif", WALLS))
+
+
+def test_a_truth_without_cells_is_refused(tmp_path):
+    zeros = write(tmp_path / "t.tif", np.zeros_like(WALLS))
+    assert refused(write(tmp_path / "p.tif", P), zeros) == (
+        f"{zeros} is 0 everywhere; scoring needs at least one cell"
+    )

@@ -851,11 +851,10 @@ def _(folder):
     np.testing.assert_array_equal(found.prediction[0], squares(30))
 
 
-@row("floats that number cells")
+@row("whole floats beyond 1")
 def _(folder):
-    numbered = squares(30).astype(np.float32)
-    assert "--prediction-is cells" in score_refused(folder, numbered, squares(36))
-    assert score(folder, numbered, squares(36), "cells").kind == "cells"
+    assert score(folder, squares(30).astype(np.float32), squares(36)).kind == "cells"
+    assert "from 0 to 1" in score_refused(folder, squares(30) + np.float32(0.5), squares(36))
 
 
 @row("`mask000.tif` … in `01_RES`")

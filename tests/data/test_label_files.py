@@ -62,7 +62,7 @@ def test_label_values_are_collected_over_the_whole_stack():
         ([[1, 2]], ["values 1, 2", "1 → 0, 2 → 1"]),
         ([[0.0, 0.5]], ["0, 0.5"]),
         ([[-1, 0]], ["-1, 0"]),
-        ([[0, 1, 255]], ["0, 1, 255", "if 255 marks", "pass --ignore 255", "--label-threshold 1"]),
+        ([[0, 1, 255]], ["0, 1, 255", "if 255 marks", "pass --ignore 255"]),
         ([[0, 1, 2, 65535]], ["pass --ignore 65535"]),
         ([[-1, 0, 1]], ["pass --ignore -1"]),
         ([[0, 255, 65535]], ["if 65535 marks", "pass --ignore 65535"]),

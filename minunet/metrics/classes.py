@@ -89,31 +89,18 @@ def scores(
         value, slices = pixel.whole_and_each(compute, matrices)
         return Score(key, name, value, slices, f"{convention} {TOGETHER}", higher)
 
+    wrong = "Fraction of pixels assigned to the wrong class,"
+    mean = "TP / (TP + FP + FN), averaged over the classes that occur,"
     return [
-        score(
-            "pixel_error",
-            "pixel error",
-            pixel.pixel_error,
-            "Fraction of pixels assigned to the wrong class,",
-            False,
-        ),
-        score(
-            "mean_iou",
-            "IoU, mean over classes",
-            pixel.mean_iou,
-            "TP / (TP + FP + FN), averaged over the classes that occur,",
-        ),
+        score("pixel_error", "pixel error", pixel.pixel_error, wrong, higher=False),
+        score("mean_iou", "IoU, mean over classes", pixel.mean_iou, mean),
         *(
-            score(
-                f"{key}_{class_}",
-                f"{name} of class {class_}",
-                partial(compute, k=k),
-                f"{formula} of class {class_},",
-            )
-            for key, name, compute, formula in (
+            score(f"{key}_{one}", f"{name} of class {one}", compute, f"{formula} of class {one},")
+            for key, name, of_class, formula in (
                 ("iou", "IoU", pixel.iou, "TP / (TP + FP + FN)"),
                 ("dice", "Dice", pixel.dice, "2 TP / (2 TP + FP + FN)"),
             )
-            for k, class_ in enumerate(names or range(classes))
+            for k, one in enumerate(names or range(classes))
+            for compute in (partial(of_class, k=k),)
         ),
     ]

@@ -12,7 +12,6 @@ convention of minunet, not of the challenge.
 Source: celltrackingchallenge.net/annotations; the file names are those of the challenge.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,44 +165,48 @@ def _slice(path: Path, reading: Reading = DEFAULT) -> Array:
     return slices[0]
 
 
-def read_mask(path: Path, largest: float = math.inf) -> Array:
+def read_mask(path: Path, ignore: float | None = None) -> tuple[Array, Array]:
     """Read the mask of one frame.
 
     Parameters
     ----------
     path : Path
-    largest : float     largest valid value
+    ignore : float or None     value of pixels that are not annotated, besides `IGNORED`
 
     Returns
     -------
-    (H, W) integer : 0 = background, k = cell k
+    cells : (H, W) integer     0 = background or not annotated, k = cell k
+    annotated : (H, W) bool
 
     Raises
     ------
     InputError
         If the file is in colour, holds several slices, or holds a value that is not an integer
-        from 0 to `largest`.
+        from 0.
     """
     (mask,) = image_files.grey([_slice(path)], path)
-    if mask.dtype.kind == "f" or mask.min() < 0 or mask.max() > largest:
+    annotated = (mask != IGNORED) & (mask != ignore)
+    cells = np.where(annotated, mask, mask.dtype.type(0))
+    if mask.dtype.kind == "f" or cells.min() < 0:
         raise InputError(
             f"{path} is not a mask: it holds values from {mask.min():g} to {mask.max():g} "
-            f"({mask.dtype}); valid values are integers: 0 for background, k for cell k"
-            + (f", {IGNORED} for pixels that are not annotated" if largest == IGNORED else "")
+            f"({mask.dtype}); valid values are integers: 0 for background, k for cell k, {IGNORED} "
+            "or the value of --ignore for pixels that are not annotated"
         )
-    return mask
+    return cells, annotated
 
 
 def _mask(path: Path, image: Array, ignore: float | None) -> tuple[Array, Array]:
     """Read a mask: the cells, (H, W) uint16, and the annotated pixels, (H, W) bool."""
-    mask = read_mask(path, largest=IGNORED)
-    if mask.shape != image.shape[:2]:
+    cells, annotated = read_mask(path, ignore)
+    if cells.shape != image.shape[:2]:
         raise InputError(
-            f"{path} is {mask.shape[0]} x {mask.shape[1]} pixels, but its frame is "
+            f"{path} is {cells.shape[0]} x {cells.shape[1]} pixels, but its frame is "
             f"{image.shape[0]} x {image.shape[1]}; they must match"
         )
-    annotated = (mask != IGNORED) & (mask != ignore)
-    return np.where(annotated, mask, 0).astype(np.uint16), annotated
+    if cells.max() > IGNORED:  # such as numbers of 32 bits
+        cells = np.searchsorted(np.union1d(cells.dtype.type(0), cells), cells)
+    return cells.astype(np.uint16), annotated
 
 
 def _merge(masks: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -179,18 +179,16 @@ def _synthetic() -> Raw:
 
 def _frames(folders: Sequence[Path], source: Source) -> Raw:
     """Read the frames of folders in the layout of the Cell Tracking Challenge."""
-    kind, threshold, ignore, _ = source.meaning
-    if kind == "classes" or threshold is not None:
-        raise InputError(
-            f"{folders[0]} contains masks of the Cell Tracking Challenge, which number the cells; "
-            "leave out --labels-are and --label-threshold"
-        )
-    read = [(folder, ctc.read(folder, source.truth, source.reading, ignore)) for folder in folders]
+    read = [
+        (folder, ctc.read(folder, source.truth, source.reading, source.meaning.ignore))
+        for folder in folders
+    ]
     cells = [cell.astype(np.int32) for _, frames in read for cell in frames.instances]
     annotated = [one for _, frames in read for one in frames.annotated]
+    doubts = label_files.challenge_doubts(cells, source.meaning, folders[0])
     return Raw(
         [image for _, frames in read for image in frames.images],
-        label_files.of_cells(cells, annotated),
+        label_files.of_cells(cells, annotated)._replace(doubts=doubts),
         [folder / f"{name}.tif" for folder, frames in read for name in frames.names],
         [
             name if folder == folders[0] else f"{folder.name}/{name}"

@@ -242,6 +242,37 @@ def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
     return [one.astype(np.int32) for one in maps]
 
 
+def challenge_doubts(cells: Sequence[Array], meaning: Meaning, source: Path) -> tuple[str, ...]:
+    """Refuse masks of the Cell Tracking Challenge that number no cells; return what is doubtful.
+
+    Parameters
+    ----------
+    cells : sequence of (H, W)     0 where not annotated
+    meaning : Meaning
+    source : Path
+
+    Raises
+    ------
+    InputError
+        If the masks are grey, or options say that they are something else.
+    """
+    if meaning.kind == "classes" or meaning.threshold is not None:
+        raise InputError(
+            f"{source} contains masks of the Cell Tracking Challenge, which number the cells; "
+            "leave out --labels-are and --label-threshold"
+        )
+    if meaning.kind == "cells":
+        return ()
+    values = distinct(cells)
+    if judge(cells) in ("soft", "grey"):
+        raise InputError(
+            f"the masks in {source} have {len(values)} values ({few(values)}) and look like grey "
+            "values, but masks of the Cell Tracking Challenge number the cells; give each cell its "
+            "own number, or pass --labels-are cells if these are numbers"
+        )
+    return doubts(values, None)
+
+
 def of_cells(cells: list[Array], annotated: list[Array] | None = None) -> Annotation:
     """Make an annotation from numbered cells: class 1 is cell, class 0 background."""
     annotated = annotated or [np.ones(cell.shape, bool) for cell in cells]

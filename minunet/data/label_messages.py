@@ -45,7 +45,17 @@ def not_classes(values: Sequence[float], source: object) -> str:
             return (
                 f"{found}; if {ignored} marks pixels that are not annotated, pass --ignore "
                 f"{ignored}"
+                + (
+                    "; if 1 and 255 both mean class 1, --label-threshold 1"
+                    * (list(values) == [0, 1, 255])
+                )
             )
+    if len(values) == 2:
+        low, high = map(plain, values)
+        return (
+            f"{found}; pass --label-threshold {high}, which makes {high} class 1 and {low} class "
+            "0, or --labels-are cells if they number cells"
+        )
     nearest = ", ".join(f"{plain(v)} → {k}" for k, v in enumerate(values[:6]))
     return (
         f"{found}; {valid}: change {nearest}; or pass --labels-are cells if they number cells, or "

@@ -182,7 +182,8 @@ def decide(truth: Values, prediction: Values) -> Kind:
     if (expected, found) == ("either", "mask") and {*prediction.found} <= {*truth.found}:
         raise InputError(_either(truth, "--labels-are"))
     kind = TABLE[expected, found]
-    mark = None if truth.sure or kind != "cells" or expected == "mask" else marker(truth.found)
+    numbers = not truth.sure and kind != "classes" and expected != "mask"
+    mark = marker(truth.found) if numbers else None
     if mark is not None:
         raise InputError(
             f"{truth.source} holds the values {truth}; if {mark} marks pixels that are not "
@@ -241,5 +242,6 @@ def _refusal(truth: Values, prediction: Values) -> str:
         )
     return (
         f"{truth.source} seems to number cells, but {prediction.source} seems to hold classes "
-        f"({prediction}); pass --labels-are classes or --prediction-is cells"
+        f"({prediction}); pass --labels-are classes or --prediction-is cells, or "
+        "--prediction-is probability"
     )

@@ -37,13 +37,14 @@ def probability(images: list[Array], values: Values) -> tuple[list[Array], tuple
         return images, THRESHOLDS, words
     dtypes = {one.dtype for one in images}
     largest = max(np.iinfo(dtype).max for dtype in dtypes)
-    clear = values.sure or 2 * int(highest) > largest
-    if len(dtypes) > 1 or largest not in (255, 65535) or not clear:
+    fits = len(dtypes) == 1 and largest in (255, 65535)
+    if not fits or not (values.sure or 2 * int(highest) > largest):
+        scaled = f"--prediction-is probability for values / {largest}, or " if fits else ""
         raise InputError(
             f"{source} holds {min(dtypes, key=str)} values from {lowest} to {highest}, which are "
             "neither classes, nor numbered cells, nor a probability in the full range of 8 or 16 "
-            "bits; save probabilities as floats from 0 to 1, or pass --prediction-is cells or "
-            "--prediction-is classes"
+            f"bits; save probabilities as floats from 0 to 1, or pass {scaled}--prediction-is "
+            "cells or --prediction-is classes"
         )
     return [one / largest for one in images], THRESHOLDS, f"{words} (value / {largest})"
 

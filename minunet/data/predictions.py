@@ -25,6 +25,7 @@ from minunet.array import Array
 from minunet.data import (
     ctc,
     image_files,
+    label_files,
     matching,
     prediction_files,
     prediction_kind,
@@ -146,11 +147,6 @@ def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
 
 def _read_frames(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
     """Read Cell Tracking Challenge results and ground truth; match the frames by number."""
-    if meaning.kind == "classes" or meaning.threshold is not None:
-        raise InputError(
-            f"{truth} contains masks of the Cell Tracking Challenge, which number the cells; leave "
-            "out --labels-are and --label-threshold"
-        )
     results = _results(prediction, truth, wanted)
     folder = next(iter(results.values())).parent
     masks: list[Array] = []
@@ -161,14 +157,16 @@ def _read_frames(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted
                 f"{folder} has no mask{number:03}.tif to compare with {path}; each frame of the "
                 "truth needs one"
             )
-        found, cells_there = ctc.read_mask(results[number]), ctc.read_mask(path)
-        _same_size(found, cells_there, str(results[number]), str(path))
-        annotated = (cells_there != ctc.IGNORED) & (cells_there != meaning.ignore)
+        found, _ = ctc.read_mask(results[number])
+        cells, annotated = ctc.read_mask(path, meaning.ignore)
+        _same_size(found, cells, str(results[number]), str(path))
         pair.prediction.append(prediction_values.renumbered(found))
-        pair.truth.append(prediction_values.renumbered(np.where(annotated, cells_there, 0)))
+        pair.truth.append(cells)
         pair.names.append(f"{number:03}")
         masks.append(annotated)
-    return pair
+    for doubt in label_files.challenge_doubts(pair.truth, meaning, truth):
+        raise InputError(f"in {truth}, {doubt}; if it is one, pass --labels-are cells")
+    return pair._replace(truth=[prediction_values.renumbered(one) for one in pair.truth])
 
 
 def _results(prediction: Path, truth: Path, wanted: Wanted) -> dict[int, Path]:

@@ -124,6 +124,15 @@ def test_masks_of_the_cell_tracking_challenge_have_one_meaning(tmp_path, meaning
         dataset.load(source, "none", "minmax")
 
 
+def test_masks_of_the_cell_tracking_challenge_with_soft_edges_are_refused(tmp_path):
+    y, x = np.mgrid[:30, :41]
+    soft = np.rint(np.clip(10.5 - np.hypot(y - 14.2, x - 20.7), 0, 1) * 255).astype(np.uint16)
+    folder = write_frames(tmp_path, soft)
+    with pytest.raises(InputError, match="look like grey values, but masks of the Cell"):
+        dataset.load(dataset.Source(folder, None), "none", "minmax")
+    assert dataset.load(dataset.Source(folder, None, Meaning("cells")), "none", "minmax").numbered
+
+
 def test_masks_without_any_annotation_are_refused(tmp_path):
     mask = np.full((30, 41), ctc.IGNORED, np.uint16)
     with pytest.raises(InputError, match="none of the training slices has annotated pixels"):

@@ -55,8 +55,11 @@ def test_integers_by_hand():
     ],
 )
 def test_values_that_may_not_be_probabilities_are_refused(map_):
-    with pytest.raises(InputError, match="--prediction-is cells or --prediction-is classes"):
+    with pytest.raises(InputError, match="--prediction-is cells or --prediction-is cl") as refused:
         probability(map_)
+    # Where the option helps, the message names it.
+    offered = "--prediction-is probability for values / " in str(refused.value)
+    assert offered == (map_.dtype in (np.uint8, np.uint16))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64, np.int64, np.float64])

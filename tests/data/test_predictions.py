@@ -412,3 +412,41 @@ def test_a_truth_without_cells_is_refused(tmp_path):
     assert refused(write(tmp_path / "p.tif", P), zeros) == (
         f"{zeros} is 0 everywhere; scoring needs at least one cell"
     )
+
+
+def test_masks_of_the_challenge_that_look_grey_or_marked_are_asked_for(tmp_path):
+    y, x = np.mgrid[:64, :96]
+    distance = np.minimum(np.hypot(y - 31.2, x - 20.7), np.hypot(y - 31.2, x - 70.7))
+    ctc.write(tmp_path, "01", [(distance < 18).astype(np.uint16)], ["000"])
+    truth = tmp_path / "01_GT" / "SEG"
+    path = write(truth / "man_seg000.tif", np.rint(np.clip(18.5 - distance, 0, 1) * 255))
+    tifffile.imwrite(path, tifffile.imread(path).astype(np.uint16))
+    assert "look like grey values, but masks of the Cell" in refused(tmp_path, truth)
+    assert predictions.read(tmp_path, truth, Meaning("cells")).kind == "cells"
+    marked = np.where(x < 40, 1, 2) * (distance < 18)
+    marked[:5] = 255
+    tifffile.imwrite(path, marked.astype(np.uint8))
+    assert "pass --ignore 255 if it marks" in refused(tmp_path, truth)
+    pair = predictions.read(tmp_path, truth, Meaning(ignore=255))
+    np.testing.assert_array_equal(np.unique(pair.truth), [0, 1, 2])
+
+
+def test_a_negative_value_marks_pixels_of_the_challenge(tmp_path):
+    _, truth = write_ctc(tmp_path, frames=(2,))
+    mask = truth[2].astype(np.int16)
+    mask[:, :2] = -1
+    path = tmp_path / "01_GT" / "SEG" / "man_seg002.tif"
+    path.unlink()
+    write(path, mask)
+    assert "--ignore" in refused(tmp_path / "out", tmp_path / "01_GT")
+    pair = predictions.read(tmp_path / "out", tmp_path / "01_GT", Meaning("cells", ignore=-1))
+    np.testing.assert_array_equal(pair.annotated, [mask >= 0])
+    assert same_cells(pair.truth[0], np.maximum(mask, 0))
+
+
+def test_a_marked_truth_is_asked_about_for_probabilities_too(tmp_path):
+    truth = CELLS.astype(np.uint16)
+    truth[:, :5] = 65535
+    p, t = write(tmp_path / "p.tif", P), write(tmp_path / "t.tif", truth)
+    assert "pass --ignore 65535; if it is the number of a cell" in refused(p, t)
+    assert predictions.read(p, t, Meaning("cells")).kind == "probability"

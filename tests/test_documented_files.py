@@ -589,16 +589,30 @@ def _(folder):
     np.testing.assert_array_equal(found.labels[0][inside], three_classes()[inside] - 1)
 
 
+def challenge(folder, mask):
+    """Write a frame and its mask in the layout of the Cell Tracking Challenge."""
+    for name, pixels in (("01/t000", draw(mask.shape)), ("01_GT/SEG/man_seg000", mask)):
+        (folder / name).parent.mkdir(parents=True)
+        write(folder / f"{name}.tif", [pixels])
+
+
 @row("65535 in masks of the Cell Tracking Challenge")
 def _(folder):
     mask = squares(3)
     mask[:5] = 65535
-    for name, pixels in (("01/t000", draw(mask.shape)), ("01_GT/SEG/man_seg000", mask)):
-        (folder / name).parent.mkdir(parents=True)
-        write(folder / f"{name}.tif", [pixels])
+    challenge(folder, mask)
     data = load(folder, validation="none")
     np.testing.assert_array_equal(data.annotated[0], mask != 65535)
     np.testing.assert_array_equal(data.cells[0], np.where(mask == 65535, 0, mask))
+
+
+@row("a mask of the Cell Tracking Challenge with soft edges")
+def _(folder):
+    y, x = np.mgrid[:64, :96]
+    distance = np.minimum(np.hypot(y - 31.2, x - 20.7), np.hypot(y - 31.2, x - 70.7))
+    challenge(folder, np.rint(np.clip(18.5 - distance, 0, 1) * 255).astype(np.uint16))
+    with pytest.raises(InputError, match="soft edges"):
+        load(folder, validation="none")
 
 
 @row("indices of a palette")

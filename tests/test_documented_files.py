@@ -611,7 +611,7 @@ def _(folder):
     y, x = np.mgrid[:64, :96]
     distance = np.minimum(np.hypot(y - 31.2, x - 20.7), np.hypot(y - 31.2, x - 70.7))
     challenge(folder, np.rint(np.clip(18.5 - distance, 0, 1) * 255).astype(np.uint16))
-    with pytest.raises(InputError, match="soft edges"):
+    with pytest.raises(InputError, match="look like grey values"):
         load(folder, validation="none")
 
 

@@ -23,6 +23,7 @@ from minunet import __version__, files
 from minunet.array import Array
 from minunet.cli import Parser, run
 from minunet.data import label_files, prediction_kind, predictions
+from minunet.data.image_files import counted
 from minunet.data.label_files import Meaning
 from minunet.data.predictions import Pair
 from minunet.metrics import cells, classes, em, score
@@ -131,7 +132,7 @@ def describe(pair: Pair, truth: Path) -> list[str]:
     """Return lines that describe the prediction and the truth."""
     sizes = {f"{height} x {width} pixels" for height, width in (one.shape for one in pair.truth)}
     size = sizes.pop() if len(sizes) == 1 else "different sizes"
-    slices = f"{len(pair.truth)} slice{'s' * (len(pair.truth) != 1)}"
+    slices = counted(len(pair.truth))
     if pair.kind == "classes":
         contents = f"{len(pair.classes)} classes ({', '.join(pair.classes)})"
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import ctc, label_files, pairs, split, synthetic
 from minunet.data.ctc import Truth
+from minunet.data.image_files import counted
 from minunet.data.label_files import AUTO, Annotation, Meaning
 from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import Scaling, scale
@@ -207,7 +208,7 @@ def _describe(
     channels = "" if raw[0].shape[2] == 1 else f", {raw[0].shape[2]} channels"
     low, high = min(image.min() for image in raw), max(image.max() for image in raw)
     return [
-        f"data      {name}: {_slices(len(raw))}, {extent} pixels{channels}, {raw[0].dtype}",
+        f"data      {name}: {counted(len(raw))}, {extent} pixels{channels}, {raw[0].dtype}",
         f"values    {low:g} … {high:g}, scaling: {scaling}",
         f"labels    {_describe_labels(annotation)}",
     ]
@@ -252,7 +253,3 @@ def _absent(annotation: Annotation, training: Sequence[int]) -> list[str]:
         for k, value in enumerate(annotation.values.values)
         if k not in there
     ]
-
-
-def _slices(count: int) -> str:
-    return "1 slice" if count == 1 else f"{count} slices"

@@ -215,7 +215,17 @@ def read(path: Path, reading: Reading = DEFAULT) -> list[Array]:
     InputError
         If there is no readable image, or a value is not a finite number.
     """
-    return [np.array(image, image.dtype.newbyteorder("=")) for image in Slices(path, reading)]
+    return [native(image) for image in Slices(path, reading)]
+
+
+def native(image: Array) -> Array:
+    """Copy an image into memory, in the byte order of this machine."""
+    return np.array(image, image.dtype.newbyteorder("="))
+
+
+def counted(slices: int) -> str:
+    """Return a number of slices in words, such as "1 slice"."""
+    return "1 slice" if slices == 1 else f"{slices} slices"
 
 
 def either(numbers: Iterable[int]) -> str:

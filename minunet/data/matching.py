@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minunet.data import file_names
-from minunet.data.image_files import Slices
+from minunet.data.image_files import Slices, counted
 from minunet.errors import InputError
 
 WHAT = "a prediction and its truth"
@@ -46,8 +46,8 @@ def match(prediction: Source, truth: Source) -> tuple[list[int], list[str]]:
         return [others.index(partners[name]) for name in names], found.names
     if len(found) != len(expected):
         raise InputError(
-            f"{prediction.path} holds {_counted(len(found))}, but {truth.path} holds "
-            f"{_counted(len(expected))}; they must match"
+            f"{prediction.path} holds {counted(len(found))}, but {truth.path} holds "
+            f"{counted(len(expected))}; they must match"
         )
     return list(range(len(found))), found.names if names else expected.names
 
@@ -75,12 +75,8 @@ def _by_file(found: Slices, expected: Slices) -> list[int]:
     for file, other in file_names.match([*ours], [*theirs], WHAT).items():
         if len(ours[file]) != len(theirs[other]):
             raise InputError(
-                f"{file} holds {_counted(len(ours[file]))}, but {other} holds "
-                f"{_counted(len(theirs[other]))}; they must match"
+                f"{file} holds {counted(len(ours[file]))}, but {other} holds "
+                f"{counted(len(theirs[other]))}; they must match"
             )
         order.extend(theirs[other])
     return order
-
-
-def _counted(count: int) -> str:
-    return "1 slice" if count == 1 else f"{count} slices"

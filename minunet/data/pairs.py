@@ -17,11 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from minunet.array import Array
 from minunet.data.file_names import by_file, match
-from minunet.data.image_files import Reading, Slices
+from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
 from minunet.errors import InputError
 
@@ -101,8 +99,8 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
     for k, (x, masks, order) in enumerate(opened):
         x.channels = channels
         prefix = f"{sources[k][0].parent.name}/" if k else ""
-        found.images.extend(map(_native, x))
-        found.masks.extend(_native(masks[n]) for n in order)
+        found.images.extend(map(native, x))
+        found.masks.extend(native(masks[n]) for n in order)
         found.files.extend(x.files)
         found.names.extend(prefix + name for name in x.names)
         found.notes.extend(x.notes)
@@ -130,11 +128,6 @@ def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices,
                 f"in {mask.file} are {mask.shape[0]} x {mask.shape[1]}; they must match"
             )
     return x, masks, order
-
-
-def _native(image: Array) -> Array:
-    """Copy an image into memory, in the byte order of this machine."""
-    return np.array(image, image.dtype.newbyteorder("="))
 
 
 def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:

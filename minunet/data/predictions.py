@@ -31,7 +31,7 @@ from minunet.data import (
     prediction_kind,
     prediction_values,
 )
-from minunet.data.image_files import Reading, Slices
+from minunet.data.image_files import Reading, Slices, native
 from minunet.data.label_files import AUTO, Meaning
 from minunet.data.matching import Source
 from minunet.data.prediction_kind import Kind, Wanted
@@ -117,7 +117,7 @@ def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted
 
 def _native(slices: Slices, path: Path) -> list[Array]:
     """Load all slices (H, W), in the byte order of this machine."""
-    images = [np.array(image, image.dtype.newbyteorder("=")) for image in slices]
+    images = [native(image) for image in slices]
     return image_files.grey(images, path)
 
 

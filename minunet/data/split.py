@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from unicodedata import normalize
 
 from minunet.data.file_names import READABLE, name_of
+from minunet.data.image_files import counted
 from minunet.errors import InputError
 
 MOST_NAMES = 6
@@ -94,7 +95,7 @@ def describe(held_out: Sequence[int], files: Sequence[Path]) -> str:
     >>> describe([2], [Path("a.tif"), Path("b.tif"), Path("c.tif")])
     '3 slices: 2 for training, 1 held out for validation (c)'
     """
-    count = "1 slice" if len(files) == 1 else f"{len(files)} slices"
+    count = counted(len(files))
     if not held_out:
         return f"{count} for training, none held out: scores are for the training data"
     levels = zip(*(file.parent.parts for file in files), strict=False)

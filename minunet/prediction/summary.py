@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from minunet.data.image_files import Reading
+from minunet.data.image_files import Reading, counted
 from minunet.prediction import memory, tile_choice
 from minunet.prediction.jobs import Job
 
@@ -16,7 +16,7 @@ MOST = 6
 def images(source: Path, reading: Reading, jobs: Sequence[Job]) -> list[str]:
     """Return lines about the images of a file or a folder `source`, and what is read of them."""
     slices, height, width = jobs[0].task.shape
-    text = f"{slices} slice{'s' * (slices != 1)} of {height} x {width} pixels"
+    text = f"{counted(slices)} of {height} x {width} pixels"
     if len(jobs) > 1:
         sizes = Counter(f"{h} x {w}" for _, h, w in (job.task.shape for job in jobs))
         counts = [f"{count} of {size} pixels" for size, count in sizes.most_common()]

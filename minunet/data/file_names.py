@@ -36,6 +36,16 @@ def name_of(path: Path) -> str:
     return name[:-4] if name.lower().endswith(".ome") else name
 
 
+def different_names(files: Iterable[Path]) -> dict[Path, str]:
+    """Name different files: by `name_of`, or with their suffixes if two of those names are equal.
+
+    Upper and lower case count as equal, because not every file system tells them apart.
+    """
+    names = {file: name_of(file) for file in files}
+    unique = len({name.casefold() for name in names.values()}) == len(names)
+    return names if unique else {file: file.name for file in names}
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Sort names in natural order: numbers in them by their value.
 
@@ -59,7 +69,11 @@ def files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     found = sorted(
-        (p for p in path.iterdir() if p.suffix.lower() in READABLE and not p.name.startswith(".")),
+        (
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in READABLE and not (file.name.startswith(".") or file.is_dir())
+        ),
         key=lambda p: (_natural(name_of(p)), p.name),  # without suffix: a.TIF, a.b.TIF as a.tif, …
     )
     if not found:

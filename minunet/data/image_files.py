@@ -16,7 +16,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import calibration, png_files, tiff_files
 from minunet.data.calibration import Calibration
-from minunet.data.file_names import READABLE, TIFF, files, name_of
+from minunet.data.file_names import READABLE, TIFF, different_names, files
 from minunet.data.page import (
     DEFAULT,
     RGB,
@@ -95,8 +95,9 @@ class Slices(Sequence[Array]):
             numbers = [str(k) for k in range(len(labels))]
             return labels if all(labels) and len(set(labels)) == len(labels) else numbers
         several = {page.file for page in self.pages if page.number}
+        names = different_names(self.files)
         return [
-            name_of(page.file) + (f" {page.number}" if page.file in several else "")
+            names[page.file] + (f" {page.number}" if page.file in several else "")
             for page in self.pages
         ]
 

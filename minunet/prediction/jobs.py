@@ -4,7 +4,7 @@ Images of one size make a stack, even if every one has its own file. If the file
 in size, every file is a job, with results named after it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data.file_names import name_of
+from minunet.data.file_names import different_names
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
 from minunet.errors import InputError
@@ -106,7 +106,7 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     parts, names = [images], [""]
     if len({page.shape[:2] for page in images.pages}) > 1:
         parts = images.by_file()
-        names = result_names([part.pages[0].file for part in parts])
+        names = [*different_names(images.files).values()]
 
     jobs, best = [], dict[tuple[Size, int], int]()
     for part, name in zip(parts, names, strict=True):
@@ -139,13 +139,6 @@ def needs(images: Slices, model: Model, labelling: Labelling) -> Callable[[int, 
     labelled = prod(size_of(images)) if labelling.cells else 0
     arch = model.architecture
     return partial(memory.of_prediction, arch, held=held(images), labelled=labelled)
-
-
-def result_names(files: Sequence[Path]) -> list[str]:
-    """Name the results after their inputs: by stem, or with the suffix if two stems are equal."""
-    names = [name_of(file) for file in files]
-    unique = len({name.casefold() for name in names}) == len(names)
-    return names if unique else [file.name for file in files]
 
 
 def space(jobs: Iterable[Job], masks: bool) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pictures import sentence
 
-from minunet.data.file_names import files, in_order, name_of
+from minunet.data.file_names import different_names, files, in_order, name_of
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,33 @@ def test_the_name_of_a_file(file, name):
     assert name_of(Path(file)) == name
 
 
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["a.tif", "b.png"], ["a", "b"]),
+        (["a.ome.tif", "b.tif"], ["a", "b"]),
+        (["a.tif", "a.png", "b.png"], ["a.tif", "a.png", "b.png"]),
+        (["a.tif", "A.png"], ["a.tif", "A.png"]),  # the same name on some systems
+        (["a.png", "a.tif", "a.png.tif"], ["a.png", "a.tif", "a.png.tif"]),
+    ],
+)
+def test_files_with_equal_names_keep_their_suffix(files, names):
+    paths = [Path("in") / file for file in files]
+    assert different_names(paths) == dict(zip(paths, names, strict=True))
+
+
 def test_files_are_sorted_by_name_whatever_their_suffix(tmp_path):
     for name in ("b.png", "a.b.TIF", "a.TIF", "a.10.tif", "a.9.png", ".hidden.png", "c.txt"):
         (tmp_path / name).touch()
     found = [path.name for path in files(tmp_path)]
     assert found == ["a.TIF", "a.9.png", "a.10.tif", "a.b.TIF", "b.png"]
     assert files(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+
+
+def test_folders_inside_a_folder_are_not_its_files(tmp_path):
+    (tmp_path / "a.tif").touch()
+    (tmp_path / "b.tif").mkdir()
+    assert files(tmp_path) == [tmp_path / "a.tif"]
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -455,6 +455,12 @@ def test_pages_of_a_file_in_a_folder_are_numbered(tmp_path):
     assert Slices(tmp_path / "b.ome.tif").names == ["0", "1"]
 
 
+def test_files_whose_names_differ_only_in_the_suffix(tmp_path):
+    for name in ("a.png", "a.tif", "b.png"):
+        Image.fromarray(draw((5, 6))).save(tmp_path / name)
+    assert Slices(tmp_path).names == ["a.png", "a.tif", "b.png"]
+
+
 def test_broken_files_can_be_left_out(tmp_path):
     Image.fromarray(draw((5, 6))).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"nothing")

@@ -1,6 +1,5 @@
 """Images of one size are one job; if the files of a folder differ, each is a job of its own."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,20 +68,6 @@ def test_every_file_keeps_its_own_calibration(tmp_path):
         )
     made = jobs.prepare(Slices(tmp_path), plan())
     assert [job.files[1].about.calibration.pixel for job in made] == [(0.1, 0.1), (0.05, 0.05)]
-
-
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        (["a.tif", "b.png"], ["a", "b"]),
-        (["a.ome.tif", "b.tif"], ["a", "b"]),
-        (["a.tif", "a.png", "b.png"], ["a.tif", "a.png", "b.png"]),
-        (["a.tif", "A.png"], ["a.tif", "A.png"]),  # the same name on some systems
-        (["a.png", "a.tif", "a.png.tif"], ["a.png", "a.tif", "a.png.tif"]),
-    ],
-)
-def test_results_are_named_after_their_inputs(files, names):
-    assert jobs.result_names([Path("in") / file for file in files]) == names
 
 
 def test_every_size_has_its_own_tile_within_the_memory(tmp_path):

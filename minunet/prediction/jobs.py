@@ -48,7 +48,10 @@ class Job(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the slices; empty if they are only numbered."""
+        """Names of the slices, or the labels of ImageJ; empty if they are only numbered."""
+        labels = tuple(page.label for page in self.images.pages)
+        if not self.images.in_folder and any(labels):
+            return labels  # even if some are equal or empty
         names = tuple(self.images.names)
         return () if names == tuple(map(str, range(len(names)))) else names
 

@@ -80,7 +80,11 @@ def layouts(
     about = about or About()
     known = about.calibration.of_slices(slices)
     c, channel = ((classes,), "C") if classes > 2 else ((), "")
-    planes = [f"{name}, class {k}" for name in about.names for k in range(classes)]
+    planes = [
+        ", ".join(filter(None, [name, f"class {k}"]))
+        for name in about.names
+        for k in range(classes)
+    ]
     of_p = About(known, tuple(planes) if c else about.names)
     of_labels = About(known, about.names, None if cells else about.colours)
     return (

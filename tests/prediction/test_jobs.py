@@ -1,6 +1,5 @@
 """Images of one size are one job; if the files of a folder differ, each is a job of its own."""
 
-
 import numpy as np
 import pytest
 import tifffile
@@ -55,6 +54,15 @@ def test_numbers_are_not_names(tmp_path):
     write(tmp_path, {"a.tif": (2, 8, 9)})
     (job,) = jobs.prepare(Slices(tmp_path / "a.tif"), plan())
     assert job.names == ()
+
+
+@pytest.mark.parametrize("labels", [["a", "a", "b"], ["a", "", "b"]])
+def test_labels_of_imagej_may_be_equal_or_empty(tmp_path, labels):
+    metadata = {"axes": "ZYX", "Labels": labels}
+    write(tmp_path, {"a.tif": (3, 8, 9)}, imagej=True, metadata=metadata)
+    (job,) = jobs.prepare(Slices(tmp_path / "a.tif"), plan())
+    assert job.names == tuple(labels)
+    assert job.files[1].about.names == tuple(labels)
 
 
 def test_every_file_keeps_its_own_calibration(tmp_path):

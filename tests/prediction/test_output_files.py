@@ -44,6 +44,9 @@ def test_layouts_along_the_axes_of_the_input(axes, lengths, of_p):
     assert labels.about.names == names
     assert p.about.names[:4] == ("a, class 0", "a, class 1", "a, class 2", "b, class 0")
     assert len(p.about.names) == 18
+    unnamed = about._replace(names=("a", "", *"cdef"))
+    p, _ = output_files.layouts((6, 20, 31), 3, False, unnamed)
+    assert p.about.names[2:5] == ("a, class 2", "class 0", "class 1")
     fewer = output_files.layouts((5, 20, 31), 2, False, about)[1]
     assert fewer[1:3] == ((5, 20, 31), "ZYX")
 

@@ -250,8 +250,12 @@ def to_imagej(known: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"resolution": (1 / width, 1 / height), "resolutionunit": code}, metadata
 
 
-def to_ome(known: Calibration) -> dict[str, Any]:
-    """Return the metadata of `tifffile.imwrite` for an OME-TIFF; lengths need a known unit."""
+def to_ome(known: Calibration) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of `tifffile.imwrite`, and its metadata, for an OME-TIFF.
+
+    Lengths need a known unit. Programs that do not read OME-XML, such as ImageJ without
+    Bio-Formats, get the size of a pixel from the resolution tags.
+    """
     metadata: dict[str, Any] = {}
     width, height = known.pixel or (None, None)
     unit = {"um": "µm", "inch": "in"}.get(known.unit, known.unit)
@@ -260,4 +264,8 @@ def to_ome(known: Calibration) -> dict[str, Any]:
             metadata |= {f"PhysicalSize{axis}": length, f"PhysicalSize{axis}Unit": unit}
     if known.interval:
         metadata |= {"TimeIncrement": known.interval, "TimeIncrementUnit": "s"}
-    return metadata
+    if not (width and height and known.unit in METRES):
+        return {}, metadata
+    pixel = METRES[known.unit] / METRES["cm"]
+    per_cm = _positive(1 / (pixel * width)), _positive(1 / (pixel * height))
+    return {"resolution": per_cm, "resolutionunit": 3} if all(per_cm) else {}, metadata

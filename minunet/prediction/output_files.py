@@ -187,9 +187,10 @@ def _imagej(layout: Layout) -> dict[str, Any]:
 
 def _ome(layout: Layout) -> dict[str, Any]:
     """Return the arguments of tifffile for an OME-TIFF, whose description lists the slices."""
-    metadata = {"axes": layout.axes} | calibration.to_ome(layout.about.calibration)
+    arguments, metadata = calibration.to_ome(layout.about.calibration)
     names = {"Description": "\n".join(layout.about.names)} if layout.about.names else {}
-    return {"ome": True, "bigtiff": layout.size > CLASSIC, "metadata": metadata | names}
+    metadata = {"axes": layout.axes} | metadata | names
+    return arguments | {"ome": True, "bigtiff": layout.size > CLASSIC, "metadata": metadata}
 
 
 def _colour_map(colours: Array | None) -> list[tuple[int, int, int, Array, bool]]:

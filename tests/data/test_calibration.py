@@ -303,9 +303,8 @@ KNOWN = [
 
 
 def write(path, known, how):
-    arguments, metadata = ({}, calibration.to_ome(known))
-    if how == "imagej":
-        arguments, metadata = calibration.to_imagej(known)
+    to = calibration.to_imagej if how == "imagej" else calibration.to_ome
+    arguments, metadata = to(known)
     tifffile.imwrite(
         path,
         pixels(*known.lengths, 6, 9),
@@ -366,6 +365,27 @@ def test_the_raw_description_of_an_ome_tiff(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("pixel", "unit", "per_cm"),
+    [
+        ((0.004, 0.005), "um", ((2_500_000, 1), (2_000_000, 1))),
+        ((4, 8), "nm", ((2_500_000, 1), (1_250_000, 1))),
+        ((0.5, 0.25), "mm", ((20, 1), (40, 1))),
+        ((1, 2), "inch", ((50, 127), (25, 127))),
+    ],
+)
+def test_the_raw_resolution_of_an_ome_tiff_is_in_cm(tmp_path, pixel, unit, per_cm):
+    write(tmp_path / "a.tif", Calibration(pixel, unit, axes="Z", lengths=(3,)), "ome")
+    _, resolution, code = raw(tmp_path / "a.tif")
+    assert (resolution, code) == (per_cm, 3)
+
+
+def test_pixels_too_small_for_the_tags_of_an_ome_tiff(tmp_path):
+    known = Calibration((0.1, 0.1), "pm", axes="Z", lengths=(3,))
+    write(tmp_path / "a.tif", known, "ome")
+    assert read(tmp_path / "a.tif").pixel == pytest.approx((1e-7, 1e-7))
+
+
+@pytest.mark.parametrize(
     ("unit", "written"), [("Å", r"\u00C5"), (f"{GREEK_MU}x", r"\u03BCx"), ("a b", "a b")]
 )
 def test_units_in_any_script_are_escaped_as_by_imagej(tmp_path, unit, written):
@@ -373,9 +393,9 @@ def test_units_in_any_script_are_escaped_as_by_imagej(tmp_path, unit, written):
     write(tmp_path / "a.tif", known, "imagej")
     assert f"unit={written}" in raw(tmp_path / "a.tif")[0].splitlines()
     assert read(tmp_path / "a.tif") == known
-    assert "PhysicalSizeX" not in calibration.to_ome(known._replace(unit="parsec"))
+    assert calibration.to_ome(known._replace(unit="parsec")) == ({}, {})
 
 
 def test_nothing_is_written_if_nothing_is_known(tmp_path):
     assert calibration.to_imagej(Calibration(axes="Z", lengths=(3,))) == ({}, {})
-    assert calibration.to_ome(Calibration(axes="Z", lengths=(3,))) == {}
+    assert calibration.to_ome(Calibration(axes="Z", lengths=(3,))) == ({}, {})

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -141,16 +141,23 @@ def unfinished(out: Path) -> Iterator[Path]:
     """Yield a temporary folder inside `out`; at the end of the block, move its files to `out`.
 
     `out` is created if needed. After an exception, including Ctrl-C, the temporary folder and its
-    files are removed instead.
+    files are removed instead, as are the folders that were created and are empty.
     """
+    created = [folder for folder in (out, *out.parents) if not folder.exists()]
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="unfinished-", dir=out) as name:
-        folder = Path(name)
-        yield folder
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            target = out / path.relative_to(folder)
-            target.parent.mkdir(exist_ok=True)
-            path.replace(target)
+    try:
+        with tempfile.TemporaryDirectory(prefix="unfinished-", dir=out) as name:
+            folder = Path(name)
+            yield folder
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                target = out / path.relative_to(folder)
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
+    except BaseException:
+        with suppress(OSError):  # someone else may have written into them
+            for folder in created:
+                folder.rmdir()
+        raise
 
 
 def create(folder: Path, layout: Layout) -> Mapped:

@@ -215,6 +215,16 @@ def test_a_failure_leaves_no_files(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_failure_leaves_no_folders_that_did_not_exist(tmp_path):
+    with pytest.raises(KeyboardInterrupt), output_files.unfinished(tmp_path / "new" / "out"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError), output_files.unfinished(tmp_path / "new" / "out"):
+        (tmp_path / "new" / "notes.txt").write_text("of someone else")
+        raise OSError
+    assert tree(tmp_path) == {"new/notes.txt": "of someone else"}
+
+
 # The disk
 
 

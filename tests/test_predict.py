@@ -337,7 +337,7 @@ def test_the_axes_of_an_ome_tiff_are_kept(tmp_path, values):
 
 
 def test_without_metadata_the_results_have_none(tmp_path):
-    write_model(tmp_path / "m.npz")
+    write_model(tmp_path / "m.npz", (0, 255))
     tifffile.imwrite(tmp_path / "a.tif", draw((3, 20, 31)), photometric="minisblack")
     predicted(tmp_path, tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "b.tif", draw((3, 20, 31)), imagej=True, metadata={"axes": "ZYX"})
@@ -903,7 +903,7 @@ def test_an_unfinished_prediction_leaves_nothing(setting, monkeypatch, error, co
     result = call("predict", setting / "m.npz", setting / "a.png", "-o", setting / "out")
     assert result.code == code
     assert "Traceback" not in result.err
-    assert list((setting / "out").iterdir()) == []
+    assert not (setting / "out").exists()
 
 
 def test_help_states_the_memory_for_cells_and_averages():

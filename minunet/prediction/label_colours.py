@@ -11,6 +11,8 @@ RGB = tuple[int, int, int]
 
 BACKGROUND: RGB = (0, 0, 0)
 
+WHITE: RGB = (255, 255, 255)
+
 COLOURS: tuple[RGB, ...] = (
     *((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)),
     *((140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207)),
@@ -28,12 +30,13 @@ def table(values: Sequence[int], colours: Sequence[RGB] = ()) -> Array | None:
 
     Returns
     -------
-    (256, 3) uint8, or None : None for two classes without colours; grey values show them well
+    (256, 3) uint8, or None : None for the values 0 and 255, whose grey values are easy to see
     """
     if len(colours) != len(values):
-        if len(values) < 3:
+        if tuple(values) == (0, 255):
             return None
-        colours = [BACKGROUND, *(one for one, _ in zip(cycle(COLOURS), values[1:], strict=False))]
+        several = cycle(COLOURS) if len(values) > 2 else [WHITE]
+        colours = [BACKGROUND, *(one for one, _ in zip(several, values[1:], strict=False))]
     found = np.zeros((256, 3), np.uint8)
     found[list(values)] = colours
     return found

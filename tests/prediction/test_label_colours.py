@@ -17,8 +17,10 @@ def test_the_colours_of_the_training_labels():
     assert two[255].tolist() == [9, 8, 7]
 
 
-def test_two_classes_without_colours_stay_grey():
+def test_two_classes_without_colours_are_black_and_white():
     assert label_colours.table((0, 255)) is None
+    found = label_colours.table((0, 1))
+    assert found[:3].tolist() == [[0, 0, 0], [255, 255, 255], [0, 0, 0]]
 
 
 def test_the_default_colours_are_those_of_tableau():

@@ -42,6 +42,9 @@ TAGS = {2: "inch", 3: "cm"}
 SCREEN = 72
 """Pixels per inch that many programs store if they know nothing; ImageJ ignores it, too."""
 
+SCREENS = (SCREEN, 96)
+"""The same for PNG images, whose resolution ImageJ never reads; 96 is usual on Windows."""
+
 
 class Calibration(NamedTuple):
     """How large pixels are, how far apart slices and frames, and which axes the slices have."""
@@ -95,7 +98,8 @@ def of_tiff(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 def of_png(image: "Image") -> Calibration:
     """Read the size of a pixel from a PNG image, unless it is that of a screen."""
     width, height = image.info.get("dpi", (0, 0))
-    if not (width > 0 and height > 0) or round(width) == round(height) == SCREEN:
+    screen = round(width) == round(height) and round(width) in SCREENS
+    if not (width > 0 and height > 0) or screen:
         return Calibration()
     return Calibration((25400 / width, 25400 / height), "um")
 

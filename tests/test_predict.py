@@ -492,6 +492,10 @@ def test_a_folder_of_broken_files_is_refused(tmp_path):
     assert "b.tif" in refuse(tmp_path, "in")
     (tmp_path / "in" / "b.tif").write_bytes(b"not an image")
     assert "b.tif" in refuse(tmp_path, "in")
+    (tmp_path / "in" / "c.tif").write_bytes(b"not an image")
+    said = refuse(tmp_path, "in")
+    assert "b.tif" in said
+    assert said.endswith("; 2 files in the folder cannot be read")
 
 
 def test_files_of_several_sizes_are_segmented_by_themselves(tmp_path, monkeypatch):

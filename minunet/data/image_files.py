@@ -65,10 +65,10 @@ class Slices(Sequence[Array]):
                     raise
                 self.broken[file] = str(error)
         found = [one for one in found if one.pages]  # others have none of the channel
-        if not found:
-            missing = f"{path} has no channel {reading.channel}"
-            raise InputError(next(iter(self.broken.values()), missing))
+        if not found and not self.broken:
+            raise InputError(f"{path} has no channel {reading.channel}")
         self.pages = [page for one in found for page in one.pages]
+        self.check_not_empty()
         channels = {page.channel for page in self.pages if page.channel is not None}
         if len(channels) > 1:
             raise InputError(
@@ -125,6 +125,14 @@ class Slices(Sequence[Array]):
         """Leave out the slices of a file that turns out to be damaged."""
         self.broken[file] = reason
         self.pages = [page for page in self.pages if page.file != file]
+
+    def check_not_empty(self) -> None:
+        """Raise an `InputError` if all files had to be left out; it has the reason of the first."""
+        if self.pages:
+            return
+        first, *others = self.broken.values()
+        count = f"; {len(others) + 1} files in the folder cannot be read" if others else ""
+        raise InputError(first + count)
 
     @property
     def mapped(self) -> bool:

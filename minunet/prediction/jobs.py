@@ -91,8 +91,7 @@ def leave_out_mixed(images: Slices) -> None:
             if not images.in_folder:
                 raise InputError(reason)
             images.leave_out(file, reason)
-    if not images.pages:
-        raise InputError(next(iter(images.broken.values())))
+    images.check_not_empty()
 
 
 def prepare(images: Slices, plan: Plan) -> list[Job]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
+import numpy as np
+
 from minunet.data.image_files import Reading, counted
 from minunet.prediction import memory, tile_choice
 from minunet.prediction.jobs import Job
@@ -31,10 +33,23 @@ def images(source: Path, reading: Reading, jobs: Sequence[Job]) -> list[str]:
         lines.append(f"series    {reading.series}")
     every = jobs[0].images
     lines += [f"note      {note}" for note in every.notes[:MOST]]
+    lines += [f"note      {note}" for note in _types(jobs)]
     if every.broken:
         count = len(every.broken)
         lines.append(f"left out  {count} file{'s' * (count > 1)}, listed at the end")
     return lines
+
+
+def _types(jobs: Sequence[Job]) -> list[str]:
+    """Return a note on images of several dtypes, unless each of them has its own scale."""
+    pages = (page for job in jobs for page in job.images.pages)
+    types = sorted({np.dtype(page.dtype).name for page in pages})
+    if len(types) == 1 or jobs[0].task.model.settings.scaling == "image":
+        return []
+    return [
+        f"the images are {' and '.join(types)}, but one scale is used for all of them; if their "
+        "ranges of values differ, put the images of each type into their own folder"
+    ]
 
 
 def shortened(words: Sequence[str]) -> str:

@@ -52,6 +52,5 @@ def gather(images: Slices, function: Callable[[Array], Any]) -> list[Any]:
             found += of_file
     for file, reason in damaged.items():
         images.leave_out(file, reason)
-    if not len(images):
-        raise InputError(next(iter(images.broken.values())))
+    images.check_not_empty()
     return found

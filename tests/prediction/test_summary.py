@@ -14,15 +14,16 @@ from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import from_options
 
 
-def prepared(folder, sizes, model=None):
+def prepared(folder, sizes, types=(np.uint8,), **settings):
     """Prepare jobs for blank images of the given sizes, named a0, a1, …."""
     folder.mkdir()
     for k, size in enumerate(sizes):
-        Image.fromarray(np.zeros(size, np.uint8)).save(folder / f"a{k}.png")
-    settings = from_options(depth=1, channels=3, tile=24)
-    params = initialization.gaussian(settings.architecture, np.random.default_rng(0))
+        image = np.zeros(size, types[k % len(types)])
+        Image.fromarray(image).save(folder / f"a{k}.png")
+    chosen = from_options(depth=1, channels=3, tile=24, **settings)
+    params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
     labelling = Labelling((0, 1), False, None, 1)
-    plan = Plan(Model(params, settings, 0), labelling, None, Tiling(24), None)
+    plan = Plan(Model(params, chosen, 0), labelling, None, Tiling(24), None)
     return jobs.prepare(Slices(folder), plan)
 
 
@@ -63,6 +64,14 @@ def test_notes_and_files_that_are_left_out(tmp_path):
         *(f"note      note {k}" for k in range(6)),
         "left out  1 file, listed at the end",
     ]
+
+
+def test_a_note_on_images_of_several_types_with_one_scale(tmp_path):
+    sizes, types = [(8, 9), (7, 9)], (np.uint8, np.uint16)
+    found = summary.images(tmp_path, Reading(), prepared(tmp_path / "a", sizes, types))
+    assert found[1].startswith("note      the images are uint16 and uint8, but one scale is used")
+    alone = prepared(tmp_path / "b", sizes, types, scaling="image")
+    assert len(summary.images(tmp_path, Reading(), alone)) == 1
 
 
 def test_the_tiles_are_those_of_the_largest_image(tmp_path):

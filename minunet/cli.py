@@ -6,7 +6,6 @@ traceback. A traceback means a bug in minunet.
 
 import argparse
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -104,6 +103,8 @@ def shell(*words: object) -> str:
     """
     if sys.platform == "win32":
         return " ".join(map(_windows, words))
+    import shlex
+
     return shlex.join(map(str, words))
 
 

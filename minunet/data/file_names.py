@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from minunet.errors import InputError
@@ -15,7 +14,7 @@ KIND = (
     r"(?:cp|masks?|labels?|lbl|seg|segmentations?|gt|truth|ground[ _-]?truth|annotations?"
     r"|im|img|images?|raw|prob|probabilit(?:y|ies)|pred|predictions?)"
 )
-WORDS = re.compile(rf"^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$", re.IGNORECASE)
+WORDS = rf"(?i)^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$"
 """Words at the start or the end of a file name that say whether it contains an image or labels."""
 
 Name = Callable[[Path], str]
@@ -124,7 +123,7 @@ def match(
 
 def core(path: Path) -> str:
     """Return the name of a file without suffix and without `WORDS`."""
-    return WORDS.sub("", name_of(path))
+    return re.sub(WORDS, "", name_of(path))
 
 
 def _check_partners(have: Sequence[Path], others: Sequence[Path], name: Name, what: str) -> None:
@@ -132,6 +131,8 @@ def _check_partners(have: Sequence[Path], others: Sequence[Path], name: Name, wh
     names, taken = {name(path): name_of(path) for path in others}, {name(path) for path in have}
     lack = [path for path in have if name(path) not in names]
     if lack:
+        from difflib import get_close_matches
+
         near = get_close_matches(name(lack[0]), names.keys() - taken, 1)
         raise InputError(
             f"{len(lack)} of {len(have)} files in {have[0].parent} have no match in "

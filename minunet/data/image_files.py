@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import calibration, png_files, tiff_files
+from minunet.data import calibration
 from minunet.data.calibration import Calibration
 from minunet.data.file_names import READABLE, TIFF, different_names, files
 from minunet.data.page import (
@@ -170,6 +170,8 @@ class Slices(Sequence[Array]):
 
 def _contents(path: Path, reading: Reading) -> Contents:
     """Describe the slices of one file."""
+    from minunet.data import png_files, tiff_files  # here: they slow down --help
+
     if path.suffix.lower() not in READABLE:
         raise InputError(
             f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"

@@ -1,7 +1,6 @@
 """Hold out slices for validation."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path, PurePath
 from unicodedata import normalize
@@ -161,6 +160,8 @@ def _invalid(validation: str, files: Sequence[Path], name: str = "") -> InputErr
     stems = list(dict.fromkeys(name_of(file) for file in files))
     if len(stems) == 1:
         return InputError(f"validation is {validation}; valid values are {valid}")
+    from difflib import get_close_matches
+
     near = get_close_matches(normalize("NFC", PurePath(name).stem), stems, 3) or stems[:3]
     which = f"; no image file is named {name}" if name else ""
     return InputError(

@@ -25,7 +25,7 @@ def images(source: Path, reading: Reading, jobs: Sequence[Job]) -> list[str]:
         text = f"{len(jobs)} files, each segmented by itself: {shortened(counts)}"
     lines = [f"image     {source}: {text}"]
     if jobs[0].names and len(jobs) == 1:
-        named = [f"{k} {name}" for k, name in enumerate(jobs[0].names)]
+        named = [f"{k} {name}".strip() for k, name in enumerate(jobs[0].names)]
         lines.append(f"slices    {shortened(named)}")
     if reading.channel is not None:
         lines.append(f"channel   {reading.channel}")

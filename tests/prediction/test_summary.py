@@ -43,6 +43,14 @@ def test_the_slices_are_named(tmp_path, count, line):
     ]
 
 
+def test_slices_without_a_label_are_numbered(tmp_path):
+    made = prepared(tmp_path / "in", [(8, 9)] * 3)
+    images = made[0].images
+    images.in_folder = False
+    images.pages = [page._replace(label="b" * k) for k, page in enumerate(images.pages)]
+    assert summary.images(tmp_path, Reading(), made)[1] == "slices    0, 1 b, 2 bb"
+
+
 def test_files_of_several_sizes_are_counted(tmp_path):
     sizes = [(8, 9), (8, 8), (8, 9), (7, 9)]
     made = prepared(tmp_path / "in", sizes)

@@ -70,12 +70,18 @@ class Calibration(NamedTuple):
 def common(known: Sequence[Calibration], count: int) -> Calibration:
     """Return what is known about a stack of `count` slices from one or several files.
 
-    Of several files, that is the size of a pixel, provided that it is the same in all of them.
+    Of several files, that is the size of a pixel, provided that it is the same in all of them. If
+    they contain a slice each, such as the files of an OME-TIFF set, that also holds for the other
+    distances; slices with a frame interval, but no spacing, are frames.
     """
+    first = known[0]
     if len(known) == 1:
-        return known[0].of_slices(count)
+        return first.of_slices(count)
     same = len({one[:2] for one in known}) == 1
-    pixel, unit = known[0][:2] if same else (None, "")
+    if count == len(known) and len({one.of_plane() for one in known}) == 1:
+        axis = "T" if first.interval and not first.spacing else "Z"
+        return first._replace(axes=axis, lengths=(count,))
+    pixel, unit = first[:2] if same else (None, "")
     return Calibration(pixel, unit if pixel else "").of_slices(count)
 
 

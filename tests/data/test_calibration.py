@@ -290,6 +290,18 @@ def test_what_several_files_have_in_common():
         assert found == Calibration(axes="Z", lengths=(12,))
 
 
+@pytest.mark.parametrize(
+    ("spacing", "interval", "axis"),
+    [(None, 3, "T"), (2, None, "Z"), (2, 3, "Z"), (None, None, "Z")],
+)
+def test_what_files_of_one_slice_have_in_common(spacing, interval, axis):
+    one = Calibration((1, 1), "um", spacing, interval)
+    found = calibration.common([one] * 4, 4)
+    assert found == Calibration((1, 1), "um", spacing, interval, axis, (4,))
+    found = calibration.common([one, one._replace(interval=5)], 2)
+    assert found == Calibration((1, 1), "um", None, None, "Z", (2,))
+
+
 # Writing
 
 KNOWN = [

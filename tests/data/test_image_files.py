@@ -505,7 +505,7 @@ def test_a_file_of_an_ome_set_keeps_its_calibration(tmp_path):
 def test_the_calibration_of_a_folder_is_what_its_files_agree_on(tmp_path):
     write_calibrated(tmp_path / "same", a=10, b=10)
     same = Slices(tmp_path / "same")
-    assert same.calibration == Calibration((0.1, 0.1), "um", axes="Z", lengths=(2,))
+    assert same.calibration == Calibration((0.1, 0.1), "um", 3, axes="Z", lengths=(2,))
     write_calibrated(tmp_path / "other", a=10, b=20)
     other = Slices(tmp_path / "other")
     assert other.calibration == Calibration(axes="Z", lengths=(2,))

@@ -12,7 +12,6 @@ from minunet.data.scaling import Scale
 from minunet.prediction import instances
 from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling, Window
-from minunet.report import run_pictures
 
 SHOWN = 512
 """Maximum side of a slice in the preview, in pixels; larger slices are subsampled."""
@@ -100,6 +99,8 @@ def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Arra
 
 def preview(path: Path, images: Slices, maps: Maps, cells: bool, names: Sequence[str] = ()) -> None:
     """Draw the first and the last slice with their results; name the slices that have names."""
+    from minunet.report import run_pictures  # here: it slows down --help
+
     shown = sorted({0, len(images) - 1})
     every = -(-max(maps.labels.shape[1:]) // SHOWN)
     drawn = []

@@ -22,14 +22,13 @@ import numpy as np
 from minunet import __version__, files
 from minunet.array import Array
 from minunet.cli import Parser, run
-from minunet.data import label_files, prediction_kind, predictions
+from minunet.data import annotation, prediction_kind, predictions
+from minunet.data.annotation import Meaning
 from minunet.data.image_files import counted
-from minunet.data.label_files import Meaning
 from minunet.data.predictions import Pair
 from minunet.metrics import cells, classes, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
-from minunet.report import drawing, score_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +80,7 @@ def add_meaning(parser: Parser) -> None:
     add = parser.add_argument_group("meaning of the values").add_argument
     add(
         "--labels-are",
-        choices=get_args(label_files.Kind),
+        choices=get_args(annotation.Kind),
         default="auto",
         help="meaning of the values of the truth: classes, or numbers of cells; auto: judge by the "
         "values (default: auto)",
@@ -166,6 +165,8 @@ def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:
 
 def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
     """Draw the best and the worst slice by V_Rand, SEG or pixel error."""
+    from minunet.report import score_pictures  # here: it slows down --help
+
     ranking = {"probability": "v_rand", "cells": "seg", "classes": "pixel_error"}[pair.kind]
     by = next(one for one in scores if one.key == ranking)
     rows, titles = [], []
@@ -202,6 +203,8 @@ def main() -> None:
         print(*score.slices_table(scores, pair.names), "", sep="\n")
     print(f"wrote       {path}")
     if args.out:
+        from minunet.report import drawing
+
         drawing.write(picture(pair, scores), args.out)
         print(f"            {args.out}")
 

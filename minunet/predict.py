@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import get_args
 
 from minunet.cli import Parser, add_threads, at_least, run
-from minunet.data import ctc
 from minunet.data.file_names import files
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
@@ -188,6 +187,8 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]
 
 def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
     """List the frame numbers of a Cell Tracking Challenge sequence; return [] for other images."""
+    from minunet.data import ctc  # here: it slows down --help
+
     images = tasks[0].images
     if not (tasks[0].task.labelling.cells and ctc.is_sequence(args.image)):
         return []
@@ -204,6 +205,8 @@ def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
 
 def write(args: argparse.Namespace, tasks: Sequence[Job], digits: Sequence[str]) -> list[str]:
     """Write all results; return lines that say what was written."""
+    from minunet.data import ctc
+
     sequence = args.image.resolve().name
     tiles = sum(job.task.shape[0] * job.task.tiles for job in tasks)
     with outputs.unfinished(args.out) as folder, Progress(tiles, "tile") as progress:

@@ -17,8 +17,8 @@ from minunet import runs, training
 from minunet.array import Array
 from minunet.cli import Parser, add_threads, command, run
 from minunet.data import dataset, targets
+from minunet.data.annotation import Meaning
 from minunet.data.dataset import Dataset
-from minunet.data.label_files import Meaning
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
@@ -26,12 +26,10 @@ from minunet.metrics.score import Score, number
 from minunet.network import Network, device
 from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
-from minunet.report import figure3
 from minunet.runs import checkpoint, places
 from minunet.runs.options import add_options, chosen_defaults, command_line, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import results
-from minunet.training.pictures import draw_progress
 from minunet.training.plan import plan
 from minunet.training.results import Run
 from minunet.training.validation import Validation
@@ -55,6 +53,8 @@ def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -
     folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
     runs.write_settings(folder, settings.to_json())
     if data.cells is not None:
+        from minunet.report import figure3  # here: it slows down --help
+
         k = data.training[0]
         shown = data.images[k], data.cells[k], data.weight_maps[k]
         figure3.figure3(folder / "weight_map.png", *shown, data.names[k])
@@ -206,6 +206,8 @@ def main() -> None:
 
 def draw(this: Run, scores: Validation, p: list[Array]) -> None:
     """Draw the pictures of a run after each validation."""
+    from minunet.training.pictures import draw_progress  # here: it slows down --help
+
     title = f"step {this.state.step}: {scores.summary(this.settings.score)}"
     draw_progress(this.folder, this.data, p, title)
 

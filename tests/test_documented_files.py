@@ -20,8 +20,8 @@ from tiff_writer import Image, write
 
 from minunet import train
 from minunet.data import image_files, label_files, predictions
+from minunet.data.annotation import Meaning
 from minunet.data.image_files import Reading, Slices
-from minunet.data.label_files import Meaning
 from minunet.errors import InputError
 from minunet.network import initialization
 from minunet.runs import checkpoint, places

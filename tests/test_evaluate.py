@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from minunet import __version__, evaluate
 from minunet.data import ctc
-from minunet.data.label_files import Meaning
+from minunet.data.annotation import Meaning
 from minunet.metrics import cells, classes, em
 from minunet.report import score_pictures
 

@@ -38,6 +38,7 @@ HIDING = {"import_module", "__import__", "run_module", "run_path", "exec", "eval
 
 WITHOUT_TEST_FILE = {
     "minunet.array": "two type aliases, which mypy checks",
+    "minunet.data.annotation": "types and defaults, which the tests of label files use",
     "minunet.errors": "one exception, which the tests of every message raise",
 }
 """Modules without a test file of their own, with the reason."""

@@ -33,7 +33,7 @@ def no_pictures(monkeypatch):
     for name in ("curves", "preview"):
         monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
     monkeypatch.setattr(results, "finish", lambda *args: [])
-    monkeypatch.setattr(train.figure3, "figure3", lambda *args: None)
+    monkeypatch.setattr("minunet.report.figure3.figure3", lambda *args: None)
 
 
 @pytest.fixture(scope="module")

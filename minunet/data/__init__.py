@@ -13,6 +13,7 @@
 | `png_files.py`         | the slice of a PNG file                                           |
 | `page.py`              | a slice that is not loaded yet, and how to read it                |
 | `calibration.py`       | size of pixels, distance of slices and frames: read and written   |
+| `annotation.py`        | classes or cells of images, and how label files are to be read    |
 | `label_files.py`       | the classes or the numbered cells of label files                  |
 | `label_kind.py`        | what label values mean: classes, cells, or a mask with soft edges |
 | `label_messages.py`    | label values in words: why they are refused, and what is doubtful |

@@ -15,26 +15,25 @@ Source: celltrackingchallenge.net/annotations; the file names are those of the c
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from minunet import files
 from minunet.array import Array
 from minunet.data import file_names, image_files
+from minunet.data.annotation import Truth
 from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
-
-Truth: TypeAlias = Literal["gold", "silver", "both"]
 
 IGNORED = 65535
 """Mask value of pixels that are not annotated: the maximum of uint16."""
 
 FOLDERS = {"gold": ("GT",), "silver": ("ST",), "both": ("GT", "ST")}
 
-FRAME = re.compile(r"t(\d{3,4})")
-MASK = re.compile(r"man_seg(\d{3,4})")
-SLICE = re.compile(r"man_seg_\d{3,4}_\d{3,4}")
+FRAME = r"t(\d{3,4})"
+MASK = r"man_seg(\d{3,4})"
+SLICE = r"man_seg_\d{3,4}_\d{3,4}"
 
 
 class Frames(NamedTuple):
@@ -122,13 +121,13 @@ def _check(frames: Frames, folder: Path, truth: Truth) -> None:
         )
 
 
-def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+def numbered(folder: Path, pattern: str) -> dict[int, Path]:
     """Find those TIFF files in a folder whose stems match a pattern.
 
     Parameters
     ----------
-    folder : Path         need not exist
-    pattern : Pattern     matches the whole stem; its first group is the number
+    folder : Path    need not exist
+    pattern : str    regular expression for the whole stem; its first group is the number
 
     Returns
     -------
@@ -143,11 +142,11 @@ def numbered(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() not in file_names.TIFF:
             continue
-        if SLICE.fullmatch(path.stem):
+        if re.fullmatch(SLICE, path.stem):
             raise InputError(
                 f"{path} annotates one slice of a 3D image; minunet reads only 2D data sets"
             )
-        if match := pattern.fullmatch(path.stem):
+        if match := re.fullmatch(pattern, path.stem):
             number = int(match[1])
             if number in found:
                 raise InputError(
@@ -244,7 +243,7 @@ def numbers(frames: Path) -> list[str]:
     """
     digits = []
     for path in file_names.files(frames):
-        match = FRAME.fullmatch(path.stem)
+        match = re.fullmatch(FRAME, path.stem)
         if not match:
             raise InputError(
                 f"{path} is not named like a frame: rename it to t000.tif, t001.tif, …"

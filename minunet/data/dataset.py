@@ -9,9 +9,8 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data import ctc, label_files, pairs, split, synthetic
-from minunet.data.ctc import Truth
+from minunet.data.annotation import AUTO, Annotation, Meaning, Truth
 from minunet.data.image_files import counted
-from minunet.data.label_files import AUTO, Annotation, Meaning
 from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import Scaling, scale
 from minunet.data.targets import PAPER, Weighting, targets

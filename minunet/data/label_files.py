@@ -7,51 +7,20 @@ left without annotation; they count neither in training nor in scores.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from minunet.array import Array
 from minunet.data import image_files
+from minunet.data.annotation import Annotation, LabelValues, Meaning
 from minunet.data.label_kind import MOST_CLASSES, distinct, judge
 from minunet.data.label_messages import are_classes, doubts, few, not_classes, plain
 from minunet.errors import InputError
 from minunet.metrics import segments
 
-Kind = Literal["auto", "classes", "cells"]
-"""Meaning of the values in label files; auto: see `label_kind.judge`."""
-
 LARGEST = 2**20
 """Largest cell number that is kept; larger ones would size arrays, so cells are renumbered."""
-
-
-class Meaning(NamedTuple):
-    """How to read label files."""
-
-    kind: Kind = "auto"
-    threshold: float | None = None  # smallest value of class 1; the rest is class 0
-    ignore: float | None = None  # value of pixels that are not annotated
-    expected: Kind = "auto"  # what values are that could be either, or look like classes
-
-
-AUTO = Meaning()
-
-
-class LabelValues(NamedTuple):
-    """Grey values of the classes 0 … K-1 in the label files."""
-
-    values: tuple[int, ...]
-    fractions: tuple[float, ...]  # of the annotated pixels
-
-
-class Annotation(NamedTuple):
-    """The annotation of a set of images."""
-
-    labels: list[Array]  # (H, W) uint8, 0 … K-1; 0 where not annotated
-    values: LabelValues
-    annotated: list[Array]  # (H, W) bool
-    cells: list[Array] | None = None  # (H, W) int32, 0 = background, k = cell k
-    doubts: tuple[str, ...] = ()  # warnings: what the values may mean instead
 
 
 def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> Annotation:

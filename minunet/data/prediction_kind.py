@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import label_files, label_kind
+from minunet.data import annotation, label_kind
 from minunet.data.label_kind import MOST_CLASSES
 from minunet.data.label_messages import NOT_ANNOTATED, marker
 from minunet.errors import InputError
@@ -68,7 +68,7 @@ class Values(NamedTuple):
 
 
 def of_truth(
-    maps: Sequence[Array], annotated: Sequence[Array] | None, wanted: label_files.Kind, source: Path
+    maps: Sequence[Array], annotated: Sequence[Array] | None, wanted: annotation.Kind, source: Path
 ) -> Values:
     """Judge what the values of a truth mean.
 

@@ -15,7 +15,6 @@ also be a folder 01_GT that contains SEG/man_seg000.tif …. Prediction and trut
 an image, or a folder of images; `matching` says which slices belong together.
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,13 +30,13 @@ from minunet.data import (
     prediction_kind,
     prediction_values,
 )
+from minunet.data.annotation import AUTO, Meaning
 from minunet.data.image_files import Reading, Slices, native
-from minunet.data.label_files import AUTO, Meaning
 from minunet.data.matching import Source
 from minunet.data.prediction_kind import Kind, Wanted
 from minunet.errors import InputError
 
-RESULT = re.compile(r"mask(\d{3,4})")
+RESULT = r"mask(\d{3,4})"
 """File names of results in the Cell Tracking Challenge."""
 
 STORED = Reading(indices=True)

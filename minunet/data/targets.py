@@ -7,7 +7,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data import weight_map
-from minunet.data.label_files import Annotation
+from minunet.data.annotation import Annotation
 from minunet.metrics import segments
 
 Form = Literal["paper", "later", "balance", "none"]

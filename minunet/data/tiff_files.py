@@ -59,10 +59,7 @@ def _contents(path: Path, tiff: "TiffFile", reading: Reading) -> Contents:
         return Contents([])
     chosen, notes = _choose_series(path, tiff.series, reading.series)
     pages = [page for series in chosen for page in _slices(path, tiff, series, reading.channel)]
-    labels = (tiff.imagej_metadata or {}).get("Labels") or []
-    for k, page in enumerate(pages):
-        lines = labels[k].splitlines() if len(labels) == len(pages) else []
-        pages[k] = page._replace(number=k, label=lines[0].strip() if lines else "")
+    pages = [page._replace(number=k) for k, page in enumerate(pages)]
     return Contents(pages, notes, _palette(tiff), calibration.of_tiff(tiff, chosen[0]))
 
 
@@ -81,12 +78,23 @@ def _choose_series(
     chosen = [one for one in series if not _left_out(one, largest)]
     others = len(series) - len(chosen)
     levels = sum(len(one.levels) - 1 for one in chosen)
+    notes = _several(path, chosen)
     if not others and not levels:
-        return chosen, ()
+        return chosen, notes
     count = others + levels
     note = f"{path} also contains {count} smaller image{'s' * (count > 1)}, such as a thumbnail or "
     note += "a level of a pyramid"
-    return chosen, (note + (", which --series N reads" if others else "") + "; left out",)
+    return chosen, (*notes, note + (", which --series N reads" if others else "") + "; left out")
+
+
+def _several(path: Path, chosen: "Sequence[TiffPageSeries]") -> tuple[str, ...]:
+    """Return a note if a file contains several images of one size, all of which are read."""
+    if len(chosen) == 1 or chosen[0].kind in PLAIN:
+        return ()
+    return (
+        f"{path} contains {len(chosen)} images (series), which are read one after another; "
+        "--series N reads one of them",
+    )
 
 
 def _area(series: "TiffPageSeries") -> int:
@@ -119,6 +127,8 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
     counts = shape[: len(leading)]
     samples = shape[axes.index("S")] if "S" in axes else 1
     planes = _planes(path, tiff, series, math.prod(counts))
+    if labels := _labels(tiff, math.prod(counts)):
+        planes = [(k, page._replace(label=labels[k])) for k, page in planes]
     if "C" in leading:
         axis = leading.index("C")
         of = {k: int(np.unravel_index(k, counts)[axis]) for k, _ in planes}
@@ -212,6 +222,13 @@ def _loaded(load: partial[Array], axes: str) -> Array:
     pixels = load()
     pixels = np.moveaxis(pixels, 0, -1) if axes[0] == "S" else pixels
     return pixels.astype(np.uint8) if pixels.dtype == bool else pixels
+
+
+def _labels(tiff: "TiffFile", count: int) -> list[str]:
+    """Return the first line of the label that ImageJ gave each of the `count` planes, or []."""
+    labels = (tiff.imagej_metadata or {}).get("Labels") or []
+    labels = [labels] if isinstance(labels, str) else labels  # of a single plane
+    return [label.partition("\n")[0].strip() for label in labels] if len(labels) == count else []
 
 
 def _palette(tiff: "TiffFile") -> tuple[tuple[int, int, int], ...]:

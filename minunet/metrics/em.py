@@ -15,10 +15,8 @@ error, and later by V_Rand and V_Info.
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from math import inf, isnan, nan
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import numpy as np
@@ -246,6 +244,9 @@ def _count_all(
     columns = zip(*jobs, strict=True)
     if processes == 1:
         return gather(map(_count, *columns))
+    from concurrent.futures import ProcessPoolExecutor  # here: these slow down --help
+    from multiprocessing import get_context
+
     # Never fork: a lock held by a thread of the caller would stay locked in the new process.
     with ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts) as pool:
         return gather(pool.map(_count, *columns))

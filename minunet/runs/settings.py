@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args
 from minunet.augmentation import Set
 from minunet.cli import at_least
 from minunet.data import image_files
-from minunet.data.ctc import Truth
-from minunet.data.label_files import Kind
+from minunet.data.annotation import Kind, Truth
 from minunet.data.scaling import Scaling
 from minunet.data.targets import Form
 from minunet.image import Average

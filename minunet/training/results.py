@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import minunet
-from minunet import report, runs
+from minunet import runs
 from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics import cells, classes, em
@@ -17,7 +17,6 @@ from minunet.prediction import averaging, instances
 from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs.settings import Ranking, Settings
-from minunet.training import pictures
 from minunet.training.loop import State
 from minunet.training.validation import validation_slices
 
@@ -93,6 +92,9 @@ def finish(
     scored : str                   which step that is, in words
     commands : sequence            pairs (purpose, command line)
     """
+    from minunet import report  # here: it slows down --help
+    from minunet.training import pictures
+
     folder, settings, data, _, device = run
     names = [data.names[k] for k in validation_slices(data)]
     p = probabilities(network, data, settings)

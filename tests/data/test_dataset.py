@@ -6,7 +6,7 @@ import tifffile
 from commands import draw_stack, write_stack
 
 from minunet.data import ctc, dataset
-from minunet.data.label_files import Meaning
+from minunet.data.annotation import Meaning
 from minunet.data.targets import Weighting
 from minunet.errors import InputError
 

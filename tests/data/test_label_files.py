@@ -5,7 +5,7 @@ import pytest
 from pictures import draw
 
 from minunet.data import label_files
-from minunet.data.label_files import Meaning
+from minunet.data.annotation import Meaning
 from minunet.errors import InputError
 
 # Labels

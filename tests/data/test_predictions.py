@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image
 
 from minunet.data import ctc, predictions
-from minunet.data.label_files import Meaning
+from minunet.data.annotation import Meaning
 from minunet.errors import InputError
 from minunet.metrics.score import THRESHOLDS
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minunet.data.label_files import Annotation, LabelValues, of_cells
+from minunet.data.annotation import Annotation, LabelValues
+from minunet.data.label_files import of_cells
 from minunet.data.targets import Weighting, targets
 
 

@@ -104,7 +104,21 @@ def test_series_of_one_size_are_all_read(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:
         for page in stack:
             file.write(page)  # tifffile makes each a series of its own
-    assert_slices(image_files.read(tmp_path / "a.tif"), stack)
+    slices = Slices(tmp_path / "a.tif")
+    assert_slices(list(slices), stack)
+    assert not slices.notes
+
+
+def test_several_images_of_an_ome_file_are_all_read_and_named_in_a_note(tmp_path):
+    first, second = draw((2, 20, 31)), draw((3, 20, 31), seed=1)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as file:
+        for stack in (first, second):
+            file.write(stack, photometric="minisblack", metadata={"axes": "ZYX"})
+    slices = Slices(tmp_path / "a.ome.tif")
+    assert_slices(list(slices), np.concatenate([first, second]))
+    (note,) = slices.notes
+    assert "contains 2 images (series)" in note
+    assert "--series N reads one" in note
 
 
 def test_a_codec_that_is_missing_is_named(tmp_path):
@@ -124,6 +138,22 @@ def test_labels_of_imagej_are_names(tmp_path):
     labels = {"axes": "ZYX", "Labels": ["dish 1\nInfo: more", "dish 2"]}
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata=labels)
     assert Slices(tmp_path / "a.tif").names == ["dish 1", "dish 2"]
+
+
+def test_the_label_of_a_single_image_of_imagej_is_its_name(tmp_path):
+    path = tmp_path / "a.tif"
+    pixels = np.zeros((8, 9), np.uint8)
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"Labels": ["dish 1"]})
+    assert Slices(path).pages[0].label == "dish 1"
+
+
+def test_the_labels_of_imagej_belong_to_planes_also_if_one_channel_is_read(tmp_path):
+    path = tmp_path / "a.tif"
+    labels = [f"z{z} c{c}" for z in range(3) for c in range(2)]
+    about = {"axes": "ZCYX", "Labels": labels}
+    tifffile.imwrite(path, np.zeros((3, 2, 8, 9), np.uint8), imagej=True, metadata=about)
+    pages = Slices(path, Reading(1)).pages
+    assert [page.label for page in pages] == ["z0 c1", "z1 c1", "z2 c1"]
 
 
 def test_a_palette_is_kept_beside_the_stored_values(tmp_path):

@@ -467,7 +467,7 @@ def test_processes_are_started_only_when_there_is_enough_work(worth, cores, aske
     truth, probabilities = draw_stack()  # of 1227 pixels, at four thresholds
     Pool.asked = None
     with (
-        mock.patch.object(em, "ProcessPoolExecutor", Pool),
+        mock.patch("concurrent.futures.ProcessPoolExecutor", Pool),
         mock.patch.object(em, "PIXELS_PER_PROCESS", worth),
         mock.patch.object(em.os, "cpu_count", lambda: cores),
     ):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from minunet.data import label_files, pairs
+from minunet.data.annotation import AUTO, Annotation, LabelValues
 from minunet.data.dataset import Dataset
-from minunet.data.label_files import AUTO, Annotation, LabelValues
 from minunet.data.targets import Weighting, targets
 
 

@@ -7,11 +7,11 @@ import pytest
 from finished import KINDS, draw, network, settings
 from matplotlib.figure import Figure
 
-from minunet import runs
+from minunet import report, runs
 from minunet.metrics import cells, em
 from minunet.prediction import averaging, instances
 from minunet.prediction.tiling import Tiling
-from minunet.training import results
+from minunet.training import pictures, results
 from minunet.training.results import Run
 
 
@@ -54,7 +54,7 @@ def test_every_kind_of_data_has_its_scores(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scores_and_report_are_written(tmp_path, kind):
-    (tmp_path / "curves.png").write_bytes(results.report.png(Figure()))
+    (tmp_path / "curves.png").write_bytes(report.png(Figure()))
     runs.append(tmp_path, {"step": 1, "energy": 0.5, "learning_rate": 0.1, "seconds": 2.0})
     data, given = draw(kind), settings(kind)
     run = Run(tmp_path, given, data, None, "a machine")
@@ -73,13 +73,13 @@ def test_scores_and_report_are_written(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_contents_of_the_report(tmp_path, monkeypatch, kind, held_out):
     made, best = [], []
-    monkeypatch.setattr(results.report, "write", lambda path, report: made.append((path, report)))
+    monkeypatch.setattr(report, "write", lambda path, written: made.append((path, written)))
 
     def draw_best_and_worst(data, p, ranking, settings):
         best.append(ranking.key)
         return ["a picture"]
 
-    monkeypatch.setattr(results.pictures, "draw_best_and_worst", draw_best_and_worst)
+    monkeypatch.setattr(pictures, "draw_best_and_worst", draw_best_and_worst)
     (tmp_path / "curves.png").write_bytes(b"curves")
     for step, seconds in ((1, 2.0), (2, 0.5)):
         row = {"step": step, "energy": 0.5, "learning_rate": 0.1, "seconds": seconds}
@@ -87,10 +87,10 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, held_out):
     data, given = draw(kind, held_out), settings(kind)
     run, commands = Run(tmp_path, given, data, None, "a machine"), [("go", "go on")]
     scores = results.finish(run, network(kind), "best.npz, step 1", commands)
-    ((path, report),) = made
+    ((path, written),) = made
     assert path == tmp_path / "report.html"
     assert best == [{"em": "v_rand", "cells": "seg", "classes": "pixel_error"}[kind]]
-    assert report == results.report.Report(
+    assert written == report.Report(
         title=tmp_path.name,
         settings=given.to_json(),
         description=["split     in two"],

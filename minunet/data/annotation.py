@@ -1,0 +1,40 @@
+"""The annotation of images, and how to read it from label files."""
+
+from typing import Literal, NamedTuple
+
+from minunet.array import Array
+
+Kind = Literal["auto", "classes", "cells"]
+"""Meaning of the values in label files; auto: see `label_kind.judge`."""
+
+Truth = Literal["gold", "silver", "both"]
+"""Masks of the Cell Tracking Challenge to train on; see `ctc`."""
+
+
+class Meaning(NamedTuple):
+    """How to read label files."""
+
+    kind: Kind = "auto"
+    threshold: float | None = None  # smallest value of class 1; the rest is class 0
+    ignore: float | None = None  # value of pixels that are not annotated
+    expected: Kind = "auto"  # what values are that could be either, or look like classes
+
+
+AUTO = Meaning()
+
+
+class LabelValues(NamedTuple):
+    """Grey values of the classes 0 … K-1 in the label files."""
+
+    values: tuple[int, ...]
+    fractions: tuple[float, ...]  # of the annotated pixels
+
+
+class Annotation(NamedTuple):
+    """The annotation of a set of images."""
+
+    labels: list[Array]  # (H, W) uint8, 0 … K-1; 0 where not annotated
+    values: LabelValues
+    annotated: list[Array]  # (H, W) bool
+    cells: list[Array] | None = None  # (H, W) int32, 0 = background, k = cell k
+    doubts: tuple[str, ...] = ()  # warnings: what the values may mean instead

@@ -196,7 +196,8 @@ def main() -> None:
     print("\n".join(describe(pair, args.truth)), flush=True)
     scores = compute(pair)
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
-    path.write_text(written + "\n")
+    with files.new(path) as (beside,):
+        beside.write_text(written + "\n")
     print("", *score.table(scores), "", sep="\n")
     if pair.kind == "classes":
         print(*classes.confusion_table(confusion(pair), pair.classes), "", sep="\n")
@@ -206,7 +207,8 @@ def main() -> None:
     if args.out:
         from minunet.report import drawing
 
-        drawing.write(picture(pair, scores), args.out)
+        with files.new(args.out) as (beside,):
+            drawing.write(picture(pair, scores), beside)
         print(f"            {args.out}")
 
 

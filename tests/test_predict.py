@@ -725,7 +725,7 @@ def test_any_number_of_threads_gives_the_same_result(
 
     def fill(*given, **more):
         seen.append(threads.count())
-        stack.fill(*given, **more)
+        return stack.fill(*given, **more)
 
     monkeypatch.setattr(jobs, "fill", fill)
     probability, labels = predicted(tmp_path, tmp_path / "a.png", "--threads", count)

@@ -99,10 +99,10 @@ def _locked(path: Path) -> int:
 
 
 def _check_own(path: Path, file: int) -> None:
-    """Raise an `InputError` if the file is not empty and does not name an owner."""
-    text = os.read(file, BEHIND)
+    """Raise an `InputError` if the file contains something other than an owner, or a part of it."""
+    start = os.read(file, BEHIND).strip(b"\0")[:10]  # zero bytes: after a loss of power
     os.lseek(file, 0, os.SEEK_SET)
-    if text and not text.startswith(b'{"process"'):
+    if start != b'{"process"'[: len(start)]:
         os.close(file)
         raise InputError(f"{path} is not a file of minunet; move it away, or use another folder")
 

@@ -171,7 +171,7 @@ def checksum(meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     found = start_checksum(meta)
     for name, array in arrays.items():
         add_header(found, name, array.dtype, array.shape)
-        found.update(array.tobytes())
+        found.update(array.reshape(-1).data)
     return found.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """Check the settings in a checkpoint, which are JSON values that anyone can edit."""
 
+import math
 from argparse import ArgumentTypeError
 from dataclasses import MISSING, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -15,6 +16,9 @@ FIRST = (
     *("in_channels", "label_values", "cells", "fingerprint"),
 )
 """Settings that all checkpoints contain; the others were added later, and have defaults."""
+
+LARGEST = 2**31 - 1
+"""Largest whole number that a setting, except the seed, can have."""
 
 MOST_VALUES = 256
 """Maximum number of classes: labels are uint8."""
@@ -96,6 +100,10 @@ def described(annotation: Any) -> str:
 
 def _check_range(name: str, value: object, parse: Any) -> None:
     """Raise an `AlteredError` unless the command line would accept the value for this setting."""
+    huge = type(value) is int and abs(value) > LARGEST and name != "seed"
+    endless = type(value) is float and not math.isfinite(value)
+    if huge or endless or (isinstance(value, str) and "\0" in value):
+        raise AlteredError(f"its setting {name} is {shown(value)}, which no run can use")
     if parse is None or value is None:
         return
     try:

@@ -79,6 +79,7 @@ def resumed_run(given: dict[str, Any], data_folder: Path | None, folder: Path) -
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
         raise InputError(places.differ(settings, stored, folder))
+    settings = replace(settings, score=ranking(settings, data))
     runs.rewind(folder, state.step)
     runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason)
@@ -215,6 +216,8 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
 def finish(this: Run) -> list[Score]:
     """Score the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
+    if Settings.from_json(best.settings).architecture != this.settings.architecture:
+        raise InputError(f"{this.folder / 'best.npz'} is of another run: its network is different")
     trained = Network(this.state.params, this.settings.architecture)
     params = {name: trained.to_device(array) for name, array in best.params.items()}
     network = trained._replace(params=params)

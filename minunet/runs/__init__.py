@@ -6,6 +6,9 @@
 | `options.py`    | the same settings as command-line options                              |
 | `places.py`     | where the data of a run are: found in a folder, or moved               |
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
+| `checkpoint_check.py` | are the contents of a checkpoint those of its own settings?         |
+| `settings_check.py` | are the settings in a checkpoint valid?                             |
+| `archive.py`    | the arrays of an `.npz` file, read with care                           |
 | `folder.py`     | the folder of a run, and the file `log.csv` in it                      |
 """
 

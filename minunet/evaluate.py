@@ -195,7 +195,7 @@ def main() -> None:
     print("\n".join(describe(pair, args.truth)), flush=True)
     scores = compute(pair)
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
-    path.write_text(written + "\n")
+    path.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
     print("", *score.table(scores), "", sep="\n")
     if pair.kind == "classes":
         print(*classes.confusion_table(confusion(pair), pair.classes), "", sep="\n")

@@ -811,7 +811,7 @@ def test_invalid_images_models_and_options_are_refused(setting):
     assert "< 1" in refuse(setting, "a.png", "--threshold", 1)
     for count in (0, -1, 1.5, "all", ""):
         message = refuse(setting, "a.png", "--threads", count)
-        assert f"--threads: '{count}' is not a whole number ≥ 1" in message
+        assert f"--threads: '{count}' is not a whole number from 1 to 1,024" in message
     assert "-o" in refused(call("predict", setting / "m.npz", setting / "a.png"))
 
 

@@ -37,8 +37,11 @@ def parse_channel(text: str) -> Channel:
     """Parse a channel on the command line: a number from 0, or "grey"."""
     if text == "grey":
         return "grey"
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        shown = text if len(text) <= 40 else text[:39] + "…"
+        raise argparse.ArgumentTypeError(
+            f"{shown!r} is not a channel; pass a number from 0 to 999,999,999, or grey"
+        )
     return int(text)
 
 

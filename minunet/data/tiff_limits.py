@@ -30,7 +30,7 @@ PLANES = 10**6
 class Layout(NamedTuple):
     """Formats of the numbers in the directories of a TIFF file, and the size of an entry."""
 
-    count: struct.Struct
+    entries: struct.Struct  # number of entries
     link: struct.Struct  # offset of the next directory
     entry: int
     first: int  # where the offset of the first directory is
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
     @property
     def least(self) -> int:
         """Size of a directory without entries."""
-        return self.count.size + self.link.size
+        return self.entries.size + self.link.size
 
 
 def check_pages(path: Path) -> int:
@@ -78,9 +78,9 @@ def _directories(path: Path) -> Iterator[tuple[int, int]]:
         with suppress(struct.error, OverflowError, ValueError):  # the end of the file, or beyond
             while offset := layout.link.unpack(file.read(layout.link.size))[0]:
                 file.seek(offset)
-                (entries,) = layout.count.unpack(file.read(layout.count.size))
+                (entries,) = layout.entries.unpack(file.read(layout.entries.size))
                 yield offset, layout.least + entries * layout.entry
-                file.seek(offset + layout.count.size + entries * layout.entry)
+                file.seek(offset + layout.entries.size + entries * layout.entry)
 
 
 def _layout(start: bytes) -> Layout | None:

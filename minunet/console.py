@@ -7,6 +7,7 @@ on Windows, or in the locale C, cannot contain characters such as →, which has
 
 import codecs
 import sys
+import unicodedata
 from io import TextIOWrapper
 
 ASCII = {
@@ -33,7 +34,12 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _harmless(character: str) -> bool:
+    """Return True for what is printed, including the spaces of all scripts."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def substitute(error: UnicodeError) -> tuple[str, int]:

@@ -20,7 +20,7 @@ from minunet import cli, console
         ("\x1b[2J\x07\x9b", r"\x1b[2J\x07\x9b"),
         ("\u202etxt.exe\u2066\u200f", r"\u202etxt.exe\u2066\u200f"),
         ("caf\udce9", r"caf\udce9"),
-        ("\u2028\xa0\U000e0001", r"\u2028\xa0\U000e0001"),
+        ("\u2028\xa0\u3000\U000e0001", "\\u2028\xa0\u3000\\U000e0001"),
         ("", ""),
     ],
 )

@@ -496,7 +496,7 @@ def test_a_folder_of_broken_files_is_refused(tmp_path):
     (tmp_path / "in" / "c.tif").write_bytes(b"not an image")
     said = refuse(tmp_path, "in")
     assert "b.tif" in said
-    assert said.endswith("; 2 files in the folder cannot be read")
+    assert said.endswith("; none of the 2 files in the folder can be used")
 
 
 def test_files_of_several_sizes_are_segmented_by_themselves(tmp_path, monkeypatch):
@@ -838,7 +838,7 @@ def test_invalid_and_insufficient_memory_is_refused(setting):
     )
     enough = message.split("--memory ")[1].split()[0]
     predict_and_print(setting, "--memory", enough)
-    assert "'much' is not a memory size up to 1000TB" in refuse(
+    assert "'much' is not a memory size up to 10,000TB" in refuse(
         setting, "a.png", "--memory", "much", out="new"
     )
     write_model(setting / "m.npz", depth=3, channels=1)

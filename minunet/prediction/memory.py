@@ -14,7 +14,7 @@ UNITS = {
     **{"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
 }
 
-LARGEST = 10**15
+LARGEST = 10**16
 """Largest memory size on the command line, in bytes."""
 
 LIBRARIES = 1e8
@@ -45,7 +45,7 @@ def parse_bytes(text: str) -> int:
     if size > LARGEST:
         shown = text if len(text) <= 40 else text[:39] + "…"
         raise argparse.ArgumentTypeError(
-            f"{shown!r} is not a memory size up to 1000TB; pass e.g. 500MB, 2GB, 1.5GiB or "
+            f"{shown!r} is not a memory size up to 10,000TB; pass e.g. 500MB, 2GB, 1.5GiB or "
             "2000000000"
         )
     return size

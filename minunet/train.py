@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from minunet import runs, training
 from minunet.array import Array
-from minunet.cli import Parser, add_threads, command, run
+from minunet.cli import Parser, add_threads, command, run, say
 from minunet.data import dataset, targets
 from minunet.data.annotation import Meaning
 from minunet.data.dataset import Dataset
@@ -188,8 +188,8 @@ def main() -> None:
     given, data, out, resume = parse(sys.argv[1:])
     this = resumed_run(given, data, resume) if resume else new_run(given, data, out)
     try:
-        print("\n".join(plan(this.settings, this.data, this.state, this.device)), flush=True)
-        print(f"run       {this.folder}\n", flush=True)
+        say(*plan(this.settings, this.data, this.state, this.device))
+        say(f"run       {this.folder}", "")
         training.train(*this[:4], partial(draw, this))
     except training.DivergedError as error:
         rate = f"{this.settings.learning_rate / 3:.2g}"
@@ -200,9 +200,9 @@ def main() -> None:
         )
     if this.state.step < this.settings.steps:
         again = command("train", "--resume", this.folder)
-        print(f"stopped after step {this.state.step}; everything is saved. To continue: {again}")
+        say(f"stopped after step {this.state.step}; everything is saved. To continue: {again}")
         sys.exit(130)
-    print(summary(this, finish(this)))
+    say(*summary(this, finish(this)))
 
 
 def draw(this: Run, scores: Validation, p: list[Array]) -> None:
@@ -241,17 +241,17 @@ def commands(this: Run) -> list[tuple[str, str]]:
     ]
 
 
-def summary(this: Run, scores: list[Score]) -> str:
-    """Summarize a finished run: its duration, its scores, and the next command."""
+def summary(this: Run, scores: list[Score]) -> list[str]:
+    """Return lines about a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
     keys = results.HEADLINES[results.kind(this.data)]
     shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
-    return (
-        f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"scores    of best.npz on the validation slices: {shown}\n"
-        f"report    {this.folder / 'report.html'}\n"
-        f"segment   {commands(this)[1][1]}"
-    )
+    return [
+        f"done      {this.state.step} steps in {duration(seconds)}",
+        f"scores    of best.npz on the validation slices: {shown}",
+        f"report    {this.folder / 'report.html'}",
+        f"segment   {commands(this)[1][1]}",
+    ]
 
 
 if __name__ == "__main__":

@@ -64,14 +64,15 @@ def create(wanted: Path | None, name: str) -> Path:
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Write `settings.json`."""
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
-    (folder / "settings.json").write_text(text)
+    # A path that is not UTF-8 contains surrogates, whose escape by Python is also that of JSON.
+    (folder / "settings.json").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def append(folder: Path, row: Row) -> None:
     """Append one step to `log.csv`."""
     path = folder / "log.csv"
     new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         if new:
             writer.writeheader()
@@ -83,14 +84,17 @@ def read(folder: Path) -> list[Row]:
     path = folder / "log.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def rewind(folder: Path, step: int) -> None:
     """Remove the rows after `step` from `log.csv`: a resumed run repeats those steps."""
     rows = [row for row in read(folder) if row["step"] <= step]
-    with files.atomic(folder / "log.csv") as path, path.open("w", newline="") as file:
+    with (
+        files.atomic(folder / "log.csv") as path,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(row | {"step": int(row["step"])} for row in rows)

@@ -123,6 +123,10 @@ def finish(
     )
     written = {one.key: one.to_json() for one in scores} | {"slice_names": names}
     text = json.dumps(written, indent=2, ensure_ascii=False)
-    (folder / "scores.json").write_text(text + "\n")
+    (folder / "scores.json").write_text(
+        text + "\n",
+        encoding="utf-8",
+        errors="backslashreplace",  # of names that are not UTF-8
+    )
     report.write(folder / "report.html", made)
     return scores

@@ -24,7 +24,19 @@ Importing minunet loads none of these. The commands import a library only when t
 use; Matplotlib, tifffile, Pillow and tqdm are imported in the functions that use them.
 """
 
+import sys
 from typing import TYPE_CHECKING
+
+if any(
+    a == "-m" and b.split(".")[0] == "minunet" for a, b in zip(sys.orig_argv, sys.orig_argv[1:])
+):
+    # A command is starting: Ctrl-C while it imports its libraries prints no traceback.
+    import signal
+
+    from minunet import stopping
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stopping.leave)
 
 if TYPE_CHECKING:
     from minunet.prediction.model import Model, load

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import inf, nan
 from typing import NoReturn, Protocol
 
-from minunet import stopping
+from minunet import consoles, stopping
 from minunet.errors import InputError
 from minunet.stopping import Stopped
 
@@ -130,13 +130,14 @@ def run(main: Callable[[], None], module: str) -> NoReturn:
     from minunet.fast.allocator import keep_memory
 
     keep_memory()
-    stopping.install()
-    try:
-        main()
-    except (InputError, OSError) as error:
-        print(f"python -m minunet.{module}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt as error:
-        print(f"python -m minunet.{module}: stopped by {error or 'SIGINT'}", file=sys.stderr)
-        sys.exit(error.code if isinstance(error, Stopped) else 130)
+    with consoles.lasting():
+        try:
+            with stopping.installed():
+                main()
+        except (InputError, OSError) as error:
+            print(f"python -m minunet.{module}: {error}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt as error:
+            print(f"python -m minunet.{module}: stopped by {error or 'SIGINT'}", file=sys.stderr)
+            sys.exit(error.code if isinstance(error, Stopped) else 130)
     sys.exit(0)

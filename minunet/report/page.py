@@ -17,7 +17,7 @@ from minunet.progress import duration
 from minunet.report import tables
 from minunet.report.run_pictures import RUNNING_MEAN
 from minunet.report.tables import tag
-from minunet.runs.folder import Row
+from minunet.runs.log import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

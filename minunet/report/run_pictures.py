@@ -8,7 +8,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.report import drawing
-from minunet.runs.folder import Row
+from minunet.runs.log import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

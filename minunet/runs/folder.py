@@ -29,7 +29,7 @@ COLUMNS = (
     "validation_v_rand",
     "validation_seg",
 )
-"""Columns of `log.csv`. Energies are means per pixel; values not computed are left empty."""
+"""Columns of `log.csv`. Energies are means over annotated pixels; values not computed are empty."""
 
 Row = dict[str, float]
 

@@ -22,25 +22,27 @@ from minunet.data.dataset import Dataset
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.metrics.score import Score, number
 from minunet.network import Network, device
 from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
 from minunet.runs import checkpoint, places
-from minunet.runs.options import add_options, chosen_defaults, command_line, flag
+from minunet.runs.options import add_options, check_used, chosen_defaults, command_line, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
-from minunet.training import results
+from minunet.training import results, scoring
 from minunet.training.plan import plan
 from minunet.training.results import Run
+from minunet.training.scoring import Results, Trained
 from minunet.training.validation import Validation
 
 
 def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -> Run:
     """Prepare a new run with the given settings."""
     settings = from_options(**places.of_new_run(given, data_folder))
+    check_used(given, settings)
     aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
     data = load(settings)
+    check_used(given, replace(settings, label_values=data.label_values), data.cells is not None)
     settings = replace(
         settings,
         score=ranking(settings, data),
@@ -49,6 +51,7 @@ def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -
         label_colours=data.label_colours,
         cells=data.numbered,
         fingerprint=data.fingerprint,
+        scale=data.scale,
     )
     folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
     runs.write_settings(folder, settings.to_json())
@@ -70,7 +73,8 @@ def resumed_run(given: dict[str, Any], data_folder: Path | None, folder: Path) -
             f"{', '.join(flag(name) for name in CHANGEABLE)} can"
         )
     state, stored, reason = training.restore(folder / "last.npz", given.get("device"))
-    settings = replace(stored, **places.of_resumed_run(given, data_folder, stored))
+    places_now = places.of_resumed_run(given, data_folder, stored)
+    settings = replace(stored, **places_now, threshold=None, threshold_from="")
     if settings.steps <= state.step:
         raise InputError(
             f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
@@ -98,17 +102,19 @@ def load(settings: Settings) -> Dataset:
             ),
             settings.truth,
             Reading(settings.channel, settings.series),
+            scaled_by_all=bool(settings.fingerprint) and settings.scale is None,
         ),
         settings.validation,
         settings.scaling,
         targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
+        settings.test,
     )
 
 
 def ranking(settings: Settings, data: Dataset) -> Ranking:
     """Return the score that chooses the best step; raise an `InputError` if the data lack it."""
     if settings.score == "auto":
-        return results.DEFAULT_RANKING[results.kind(data)]
+        return results.DEFAULT_RANKING[scoring.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
             f"--score {settings.score} needs two classes or numbered cells, but the labels have "
@@ -136,7 +142,7 @@ def make_parser(arguments: list[str]) -> Parser:
         metavar="FOLDER",
         help="folder with train-volume.tif and train-labels.tif; or with images/ and labels/ (or "
         "masks/), or these in train/; or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/). If it contains "
-        "val/ in the same layout, that is held out (default: synthetic EM)",
+        "val/ or test/ in the same layout, these are held out (default: synthetic EM)",
     )
     groups["run"].add_argument(
         "--out",
@@ -212,13 +218,17 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
     draw_progress(this.folder, this.data, p, title)
 
 
-def finish(this: Run) -> list[Score]:
-    """Score the best step of a finished run, and write the report."""
+def finish(this: Run) -> Results:
+    """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
-    trained = Network(this.state.params, this.settings.architecture)
-    params = {name: trained.to_device(array) for name, array in best.params.items()}
-    network = trained._replace(params=params)
-    return results.finish(this, network, f"best.npz, step {best.step}", commands(this))
+    network = Network(this.state.params, this.settings.architecture)
+    params = {name: network.to_device(array) for name, array in best.params.items()}
+    return results.finish(
+        this,
+        Trained("last.npz", this.state.step, network),
+        Trained("best.npz", best.step, network._replace(params=params)),
+        commands(this),
+    )
 
 
 def commands(this: Run) -> list[tuple[str, str]]:
@@ -238,14 +248,13 @@ def commands(this: Run) -> list[tuple[str, str]]:
     ]
 
 
-def summary(this: Run, scores: list[Score]) -> str:
+def summary(this: Run, found: Results) -> str:
     """Summarize a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
-    keys = results.HEADLINES[results.kind(this.data)]
-    shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
+    scores = "\n          ".join(found.summary(results.HEADLINES[scoring.kind(this.data)]))
     return (
         f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"scores    of best.npz on the validation slices: {shown}\n"
+        f"scores    {scores}\n"
         f"report    {this.folder / 'report.html'}\n"
         f"segment   {commands(this)[1][1]}"
     )

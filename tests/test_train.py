@@ -110,7 +110,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
 
 def test_without_arguments_it_trains_on_synthetic_data(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train.dataset, "SYNTHETIC_SHAPE", (3, 32, 48))
+    monkeypatch.setattr(train.dataset.sources, "SYNTHETIC_SHAPE", (3, 32, 48))
     result = call("train", *TINY, "--steps", 1)
     assert result.code == 0, result.err
     assert "data      synthetic EM: 3 slices" in result.out

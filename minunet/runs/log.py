@@ -25,7 +25,7 @@ COLUMNS = (
     "validation_v_rand",
     "validation_seg",
 )
-"""Columns of `log.csv`. Energies are means per pixel; values not computed are left empty."""
+"""Columns of `log.csv`. Energies are means over annotated pixels; values not computed are empty."""
 
 REQUIRED = COLUMNS[:4]
 """Columns that have a value in every row."""

@@ -48,7 +48,7 @@ def step(
 
     Returns
     -------
-    float : energy of the tile before the update, mean over its pixels
+    float : energy of the tile before the update, mean over its annotated pixels
 
     Raises
     ------
@@ -74,7 +74,8 @@ def step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
     state.step += 1
-    return energy
+    known = tile.labels.size if tile.annotated is None else np.count_nonzero(tile.annotated)
+    return energy * (tile.labels.size / max(known, 1))
 
 
 def first_not_finite(activations: Tensors) -> str:

@@ -1,24 +1,22 @@
-"""The result of a finished run: the scores of its best step, and its report."""
+"""The result of a finished run: its scores, its thresholds and its report."""
 
 import json
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import minunet
-from minunet import runs
-from minunet.array import Array
+from minunet import files, runs
 from minunet.data.dataset import Dataset
-from minunet.metrics import cells, classes, em
-from minunet.metrics.score import THRESHOLDS, Score
-from minunet.network import Network
-from minunet.prediction import averaging, instances
-from minunet.prediction.tiling import Tiling
-from minunet.progress import Progress
+from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
 from minunet.training.loop import State
-from minunet.training.validation import validation_slices
+from minunet.training.scoring import Chosen, Result, Results, Trained, evaluate, kind
+from minunet.training.validation import baseline_error
+
+if TYPE_CHECKING:
+    from minunet.report import Scored
 
 HEADLINES = {
     "em": ("v_rand", "v_info", "pixel_error"),
@@ -41,88 +39,87 @@ class Run(NamedTuple):
     device: str  # in words
 
 
-def kind(data: Dataset) -> str:
-    """Return what is scored: membranes ("em"), numbered cells ("cells") or "classes"."""
-    if data.cells is None:
-        return "classes"
-    return "cells" if data.numbered else "em"
-
-
-def probabilities(network: Network, data: Dataset, settings: Settings) -> list[Array]:
-    """Compute class probabilities (H, W, K) of the validation slices, averaged as in `settings`."""
-    tiling = Tiling(settings.tile, average=settings.average)
-    slices = validation_slices(data)
-    tiles = sum(tiling.tile_count(data.images[k].shape, settings.depth) for k in slices)
-    found = []
-    with Progress(tiles, "tile") as progress:
-        for k in slices:
-            advance = partial(progress.advance, f"slice {data.names[k]}")
-            found.append(averaging.probabilities(network, data.images[k], tiling, advance))
-    return found
-
-
-def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
-    """Compute all scores of the probabilities of the validation slices."""
-    slices = validation_slices(data)
-    annotated = [data.annotated[k] for k in slices]
-    if data.cells is None:
-        labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
-        names = [str(value) for value in data.label_values]
-        return classes.scores(labels, found, len(names), annotated=annotated, names=names)
-    truth = [data.cells[k] for k in slices]
-    if data.numbered:
-        smallest = settings.smallest
-        found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
-        return cells.scores(truth, found, annotated=annotated)
-    with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
-        advance = partial(progress.advance, "one per slice and threshold")
-        p = [one[..., 1] for one in p]
-        return em.scores(truth, p, annotated=annotated, advance=advance)
-
-
-def finish(
-    run: Run, network: Network, scored: str, commands: Sequence[tuple[str, str]]
-) -> list[Score]:
-    """Score a run on its validation slices; write `scores.json` and `report.html`.
+def finish(run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]) -> Results:
+    """Score a run; write `scores.json` and `report.html`, and thresholds into the checkpoints.
 
     Parameters
     ----------
     run : Run
-    network : Network              network of the step to score, on any device
-    scored : str                   which step that is, in words
-    commands : sequence            pairs (purpose, command line)
+    last, best : Trained
+    commands : sequence      pairs (purpose, command line)
     """
+    results, of_last = evaluate(run.data, run.settings, last, best)
+    keep_threshold(run.folder / last.name, of_last)
+    keep_threshold(run.folder / best.name, results.optimistic.chosen)
+    write_scores(run.folder / "scores.json", results)
+    write_report(run, results, commands)
+    return results
+
+
+def keep_threshold(path: Path, chosen: Chosen) -> None:
+    """Write a threshold into the settings of a checkpoint, which otherwise stays the same."""
+    saved = checkpoint.load(path)
+    settings = replace(
+        Settings.from_json(saved.settings),
+        threshold=chosen.threshold,
+        threshold_from="" if chosen.threshold is None else chosen.part,
+    )
+    checkpoint.save(path, saved._replace(settings=settings.to_json()))
+
+
+def write_scores(path: Path, results: Results) -> None:
+    """Write `scores.json`: the headline, and beside it the optimistic scores."""
+    headline, optimistic = results
+    written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
+    beside = {
+        "slice_names": optimistic.names,
+        "scores": {one.key: one.to_json() for one in optimistic.scores},
+    }
+    written |= {
+        "slice_names": headline.names,
+        "scored": headline.to_json(),
+        "optimistic": optimistic.to_json() | beside,
+    }
+    text = json.dumps(written, indent=2, ensure_ascii=False)
+    with files.atomic(path) as part:
+        part.write_text(text + "\n")
+
+
+def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]) -> None:
+    """Write `report.html`."""
     from minunet import report  # here: it slows down --help
     from minunet.training import pictures
 
     folder, settings, data, _, device = run
-    names = [data.names[k] for k in validation_slices(data)]
-    p = probabilities(network, data, settings)
-    scores = score(data, p, settings)
-    headline = HEADLINES[kind(data)]
-    ranking = next(one for one in scores if one.key == headline[0])
+    headline = results.headline
+    keys = HEADLINES[kind(data)]
+    ranking = next(one for one in headline.scores if one.key == keys[0])
+    drawn = pictures.draw_best_and_worst(data, headline.slices, headline.p, ranking, settings)
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
         settings=settings.to_json(),
         description=data.description,
         log=log,
-        scores=scores,
-        headline=headline,
-        slices=validation_slices(data),
-        names=names,
-        trained_on=not data.held_out,
-        checkpoint=scored,
-        picked=True,
+        headline=keys,
+        scored=_scored(headline),
+        optimistic=_scored(results.optimistic),
+        baseline=baseline_error(data, headline.slices),
         curves=(folder / "curves.png").read_bytes(),
-        pictures=pictures.draw_best_and_worst(data, p, ranking, settings),
+        pictures=drawn,
         seconds=sum(row["seconds"] for row in log),
         device=device,
         version=minunet.__version__,
         commands=commands,
     )
-    written = {one.key: one.to_json() for one in scores} | {"slice_names": names}
-    text = json.dumps(written, indent=2, ensure_ascii=False)
-    (folder / "scores.json").write_text(text + "\n")
     report.write(folder / "report.html", made)
-    return scores
+
+
+def _scored(result: Result) -> "Scored":
+    """Describe a result for the report."""
+    from minunet import report
+
+    trained, part, slices, names, truth, chosen, scores, _ = result
+    return report.Scored(
+        f"{trained.name}, step {trained.step}", part, slices, names, truth, scores, *chosen
+    )

@@ -25,11 +25,11 @@ use; Matplotlib, tifffile, Pillow and tqdm are imported in the functions that us
 """
 
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-if any(
-    a == "-m" and b.split(".")[0] == "minunet" for a, b in zip(sys.orig_argv, sys.orig_argv[1:])
-):
+_given = sys.orig_argv
+if any(word.split(".")[0] == "minunet" for flag, word in pairwise(_given) if flag == "-m"):
     # A command is starting: Ctrl-C while it imports its libraries prints no traceback.
     import signal
 

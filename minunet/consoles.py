@@ -60,7 +60,7 @@ def lasting() -> Iterator[None]:
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # instead of None: closed at the start
         streams = [Lasting(stream or nowhere) for stream in before]
-        sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+        sys.stdout, sys.stderr = streams
         try:
             yield
         finally:

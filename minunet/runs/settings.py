@@ -280,6 +280,7 @@ class Settings:
     fingerprint: str = found("", "data")
     scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     in_channels: int = found(1, "network")
+    threads: int | None = found(None, "run")  # of the CPU; None: not recorded by an older version
     threshold: float | None = found(None, "evaluation")  # of class 1; chosen when a run finishes
     threshold_from: str = found("", "evaluation")  # part whose slices chose it
 

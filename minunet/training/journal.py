@@ -39,7 +39,7 @@ class Journal:
     saved: float = 0.0  # time of the last checkpoint
 
     def open(self, stopped: Callable[[], int]) -> int:
-        """Save the state before the first step, or validate it if that was interrupted.
+        """Save the state with its settings, and validate it if that was interrupted.
 
         Returns
         -------
@@ -47,10 +47,8 @@ class Journal:
         """
         logged = {row["step"] for row in runs.read(self.folder) if "validation_energy" in row}
         last = self.state.step == self.settings.steps  # its pictures may be missing
-        self.saved = time.monotonic()
-        if self.state.step == 0:
-            self.save()
-        elif self._is_due() and (last or self.state.step not in logged):
+        self.save()
+        if self.state.step and self._is_due() and (last or self.state.step not in logged):
             return self._validate(None, stopped)
         return 0
 

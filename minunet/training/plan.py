@@ -14,7 +14,7 @@ from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
 from minunet.runs.settings import Settings
 from minunet.training import loop
-from minunet.training.loop import State
+from minunet.training.state import State
 from minunet.training.validation import baseline_error, validation_slices
 
 

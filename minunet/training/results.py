@@ -39,8 +39,12 @@ class Run(NamedTuple):
     device: str  # in words
 
 
-def finish(run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]) -> Results:
+def finish(
+    run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]
+) -> list[str]:
     """Score a run; write `scores.json` and `report.html`, and thresholds into the checkpoints.
+
+    Return lines about the most important scores.
 
     Parameters
     ----------
@@ -53,18 +57,20 @@ def finish(run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str,
     keep_threshold(run.folder / best.name, results.optimistic.chosen)
     write_scores(run.folder / "scores.json", results)
     write_report(run, results, commands)
-    return results
+    return results.summary(HEADLINES[kind(run.data)])
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:
     """Write a threshold into the settings of a checkpoint, which otherwise stays the same."""
     saved = checkpoint.load(path)
-    settings = replace(
-        Settings.from_json(saved.settings),
-        threshold=chosen.threshold,
-        threshold_from="" if chosen.threshold is None else chosen.part,
-    )
+    settings = _with_threshold(Settings.from_json(saved.settings), chosen)
     checkpoint.save(path, saved._replace(settings=settings.to_json()))
+
+
+def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
+    """Return settings with a threshold, and the part that chose it."""
+    part = "" if chosen.threshold is None else chosen.part
+    return replace(settings, threshold=chosen.threshold, threshold_from=part)
 
 
 def write_scores(path: Path, results: Results) -> None:
@@ -98,7 +104,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
-        settings=settings.to_json(),
+        settings=_with_threshold(settings, headline.chosen).to_json(),
         description=data.description,
         log=log,
         headline=keys,

@@ -123,8 +123,8 @@ def add_labels(parser: Parser) -> None:
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 above which a pixel belongs to it (default: the threshold that "
-        "was chosen when the run of the model finished, or 0.5 if it has not)",
+        help="probability of class 1 above which a pixel belongs to it (default: the threshold "
+        "that was chosen when the run of the model finished, or 0.5 if it has not)",
     )
     add(
         "--smallest",

@@ -33,7 +33,7 @@ from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import endings, results, scoring
 from minunet.training.plan import plan
 from minunet.training.results import Run
-from minunet.training.scoring import Results, Trained
+from minunet.training.scoring import Trained
 from minunet.training.state import State
 from minunet.training.validation import Validation
 
@@ -267,7 +267,7 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
     draw_progress(this.folder, this.data, p, title)
 
 
-def finish(this: Run) -> Results:
+def finish(this: Run) -> list[str]:
     """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
     network = Network(this.state.params, this.settings.architecture)
@@ -297,13 +297,13 @@ def commands(this: Run) -> list[tuple[str, str]]:
     ]
 
 
-def summary(this: Run, found: Results) -> str:
+def summary(this: Run, scores: list[str]) -> str:
     """Summarize a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
-    scores = "\n          ".join(found.summary(results.HEADLINES[scoring.kind(this.data)]))
+    lines = "\n          ".join(scores)
     return (
         f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"scores    {scores}\n"
+        f"scores    {lines}\n"
         f"report    {this.folder / 'report.html'}\n"
         f"segment   {commands(this)[1][1]}"
     )

@@ -83,7 +83,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
         "network   434 parameters",
         "tile      24 → 8 pixels",
         "memory    about 0.0",
-        "steps 1 … 6 and 2 validations",
+        "steps 1 … 6, 2 validations and the final scores",
         f"run       {out}\n",
         "done      6 steps",
         f"python -m minunet.predict {out / 'best.npz'}",
@@ -97,8 +97,10 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     )
     assert checkpoint.load(out / "best.npz").step == best["step"]
     scores = json.loads((out / "scores.json").read_text())
-    assert scores["v_rand"]["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
-    assert f"V_Rand, thinned {scores['v_rand']['value']:.4f}, " in result.out
+    chosen = scores["optimistic"]["scores"]["v_rand"]
+    assert chosen["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
+    assert f"V_Rand, thinned {chosen['value']:.4f}" in result.out
+    assert f"scores    of last.npz, step 6, on {len(chosen['slices'])} validation" in result.out
     settings = json.loads((out / "settings.json").read_text())
     assert settings["images"] == str((data / "train-volume.tif").resolve())
     assert (settings["tile"], settings["steps"], settings["label_values"]) == (24, 6, [0, 1])
@@ -448,7 +450,11 @@ def test_slices_are_named_after_their_files(tmp_path):
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert scores["slice_names"] == ["cell 1", "cell 3"]
     page = (tmp_path / "run" / "report.html").read_text()
-    for words in ("Scored on 2 slices (cell 1, cell 3)", ">cell 3</th>", "slice (slice cell "):
+    for words in (
+        "Scored on 2 validation slices (cell 1, cell 3)",
+        ">cell 3</th>",
+        "slice (slice cell ",
+    ):
         assert words in page
 
 

@@ -48,6 +48,8 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
     if shown:
         yield tag("ul", *map(_big, shown), class_="headline")
     where = f"Scored on {_counted(scored)} ({_names(scored)}), {USE[scored.part]}"
+    if len(scored.slices) == 1:
+        where = where.replace("which were ", "which was ")
     yield tag("p", where, class_="where")
     if scored.truth == "silver":
         text = "These scores are against silver truth, because no scored frame has gold truth."

@@ -43,8 +43,12 @@ class Run(NamedTuple):
     notes: list[str]  # lines to print after the plan
 
 
-def finish(run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]) -> Results:
+def finish(
+    run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]
+) -> list[str]:
     """Score a run; write `scores.json` and `report.html`, and thresholds into the checkpoints.
+
+    Return lines about the most important scores.
 
     Parameters
     ----------
@@ -56,8 +60,12 @@ def finish(run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str,
     keep_threshold(run.folder / last.name, of_last)
     keep_threshold(run.folder / best.name, results.optimistic.chosen)
     write_report(run, results, commands)
+<<<<<<< HEAD
     write_scores(run.folder / SCORES, results, run.state.step)
     return results
+=======
+    return results.summary(HEADLINES[kind(run.data)])
+>>>>>>> h13F
 
 
 def is_complete(folder: Path, step: int) -> bool:
@@ -86,19 +94,26 @@ def recall(folder: Path) -> str:
 def keep_threshold(path: Path, chosen: Chosen) -> None:
     """Write a threshold into the settings of a checkpoint, which otherwise stays the same."""
     saved = checkpoint.load(path)
-    settings = replace(
-        Settings.from_json(saved.settings),
-        threshold=chosen.threshold,
-        threshold_from="" if chosen.threshold is None else chosen.part,
-    )
+    settings = _with_threshold(Settings.from_json(saved.settings), chosen)
     checkpoint.save(path, saved._replace(settings=settings.to_json()))
 
 
+<<<<<<< HEAD
 def write_scores(path: Path, results: Results, steps: int) -> None:
     """Write `scores.json`: the headline, and beside it the optimistic scores.
 
     It is the last file of a run; its number of steps shows that the report is of these steps, too.
     """
+=======
+def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
+    """Return settings with a threshold, and the part that chose it."""
+    part = "" if chosen.threshold is None else chosen.part
+    return replace(settings, threshold=chosen.threshold, threshold_from=part)
+
+
+def write_scores(path: Path, results: Results) -> None:
+    """Write `scores.json`: the headline, and beside it the optimistic scores."""
+>>>>>>> h13F
     headline, optimistic = results
     written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
     beside = {
@@ -129,7 +144,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
-        settings=settings.to_json(),
+        settings=_with_threshold(settings, headline.chosen).to_json(),
         description=data.description,
         log=log,
         headline=keys,

@@ -96,7 +96,7 @@ class Results(NamedTuple):
             lines.append(f"at threshold {threshold:g}, chosen on {count} {part} {slices}")
         return [
             *lines,
-            f"too good, because chosen on the same slices: {self.optimistic.summary(keys)}",
+            f"optimistic, chosen on the same slices: {self.optimistic.summary(keys)}",
         ]
 
 

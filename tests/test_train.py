@@ -30,8 +30,7 @@ def no_pictures(monkeypatch):
     """Write no pictures and no report, which would take longer than the steps."""
     for name in ("curves", "preview"):
         monkeypatch.setattr(f"minunet.report.run_pictures.{name}", lambda *args: None)
-    monkeypatch.setattr(train, "finish", lambda *args: None)
-    monkeypatch.setattr(train, "summary", lambda *args: "")
+    monkeypatch.setattr(results, "finish", lambda *args: [])
     monkeypatch.setattr("minunet.report.figure3.figure3", lambda *args: None)
 
 

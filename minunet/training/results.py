@@ -60,12 +60,8 @@ def finish(
     keep_threshold(run.folder / last.name, of_last)
     keep_threshold(run.folder / best.name, results.optimistic.chosen)
     write_report(run, results, commands)
-<<<<<<< HEAD
     write_scores(run.folder / SCORES, results, run.state.step)
-    return results
-=======
     return results.summary(HEADLINES[kind(run.data)])
->>>>>>> h13F
 
 
 def is_complete(folder: Path, step: int) -> bool:
@@ -98,22 +94,17 @@ def keep_threshold(path: Path, chosen: Chosen) -> None:
     checkpoint.save(path, saved._replace(settings=settings.to_json()))
 
 
-<<<<<<< HEAD
-def write_scores(path: Path, results: Results, steps: int) -> None:
-    """Write `scores.json`: the headline, and beside it the optimistic scores.
-
-    It is the last file of a run; its number of steps shows that the report is of these steps, too.
-    """
-=======
 def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
     """Return settings with a threshold, and the part that chose it."""
     part = "" if chosen.threshold is None else chosen.part
     return replace(settings, threshold=chosen.threshold, threshold_from=part)
 
 
-def write_scores(path: Path, results: Results) -> None:
-    """Write `scores.json`: the headline, and beside it the optimistic scores."""
->>>>>>> h13F
+def write_scores(path: Path, results: Results, steps: int) -> None:
+    """Write `scores.json`: the headline, and beside it the optimistic scores.
+
+    It is the last file of a run; its number of steps shows that the report is of these steps, too.
+    """
     headline, optimistic = results
     written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
     beside = {

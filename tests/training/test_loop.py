@@ -314,9 +314,8 @@ def test_save_and_restore(tmp_path):
 
 
 def test_the_best_checkpoint_is_kept(tmp_path, monkeypatch, no_pictures):
-    monkeypatch.setattr(
-        journal, "validate", lambda *args: (next(validated), [])
-    )
+    validated = (journal.Validation(1.0, 0.5, iou) for iou in (0.5, 0.75, 0.75, 0.25))
+    monkeypatch.setattr(journal, "validate", lambda *args: (next(validated), []))
     settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
     loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"))
     best, last = (states.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from minunet import runs, training
 from minunet.array import Array
-from minunet.cli import Parser, add_threads, command, run
+from minunet.cli import Parser, add_threads, command, run, say
 from minunet.data import dataset, targets
 from minunet.data.annotation import Meaning
 from minunet.data.dataset import Dataset
@@ -219,7 +219,7 @@ def main() -> None:
         with runs.existing(folder), endings.explained(folder, again):
             this = resumed_run(arguments, folder)
             if this is None:
-                print(results.recall(folder))
+                say(*results.recall(folder))
             else:
                 carry_out(this)
         return
@@ -235,17 +235,15 @@ def carry_out(this: Run) -> None:
     folder, settings, data, state, reason, notes = this
     draw_weight_map(this)
     try:
-        print("\n".join([*plan(settings, data, state, reason), *notes]), flush=True)
-        print(f"run       {folder}\n", flush=True)
+        say(*plan(settings, data, state, reason), *notes)
+        say(f"run       {folder}", "")
         signal = training.train(folder, settings, data, state, partial(draw, this))
     except training.DivergedError as error:
         sys.exit(endings.diverged(folder, settings, state, error))
-    except MemoryError:
-        raise InputError(endings.too_large(settings)) from None
     if signal:
-        print(endings.stopped(folder, state.step))
+        say(endings.stopped(folder, state.step))
         sys.exit(128 + signal)
-    print(summary(this, finish(this)))
+    say(*summary(this, finish(this)))
 
 
 def draw_weight_map(this: Run) -> None:
@@ -297,16 +295,17 @@ def commands(this: Run) -> list[tuple[str, str]]:
     ]
 
 
-def summary(this: Run, scores: list[str]) -> str:
-    """Summarize a finished run: its duration, its scores, and the next command."""
+def summary(this: Run, scores: list[str]) -> list[str]:
+    """Return lines about a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
-    lines = "\n          ".join(scores)
-    return (
-        f"done      {this.state.step} steps in {duration(seconds)}\n"
-        f"scores    {lines}\n"
-        f"report    {this.folder / 'report.html'}\n"
-        f"segment   {commands(this)[1][1]}"
-    )
+    first, *others = scores or [""]
+    return [
+        f"done      {this.state.step} steps in {duration(seconds)}",
+        f"scores    {first}",
+        *(f"          {line}" for line in others),
+        f"report    {this.folder / 'report.html'}",
+        f"segment   {commands(this)[1][1]}",
+    ]
 
 
 if __name__ == "__main__":

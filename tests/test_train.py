@@ -622,7 +622,7 @@ def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_p
         ),  # valid, but an output of 4 pixels is too small for a step
         (("--wrong", 1), "--wrong"),
         (("--learning", 1), "--learning"),  # no abbreviations
-        (("--steps", 0), "'0' is not a whole number ≥ 1"),
+        (("--steps", 0), "'0' is not a whole number from 1 to 1,000,000,000"),
         (("--validation", "9:12"), "validation is 9:12"),
         (("--validation", "0:4"), "leaves none"),
         (("--images", "a.tif"), "--data replaces --images and --labels"),

@@ -74,8 +74,9 @@ def existing(folder: Path) -> Iterator[None]:
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Write `settings.json`."""
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    # A path that is not UTF-8 contains surrogates, whose escape by Python is also that of JSON.
     with files.atomic(folder / SETTINGS) as beside:
-        beside.write_bytes(text.encode(errors="surrogateescape"))
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_settings(folder: Path) -> Settings:
@@ -88,7 +89,7 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / SETTINGS
     try:
-        return Settings.from_json(json.loads(path.read_bytes().decode(errors="surrogateescape")))
+        return Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         if _used(folder):
             problem = f"{folder} does not contain a run (neither last.npz nor {SETTINGS})"

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from minunet.cli import command
+from minunet.cli import command, say
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
-from minunet.training.plan import memory
 from minunet.training.state import DivergedError, State
 
 REMEDIES = {
@@ -42,7 +41,7 @@ def explained(folder: Path, again: str = "") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        print(f"stopped; {saved(folder)}. To continue: {again}", flush=True)
+        say(f"stopped; {saved(folder)}. To continue: {again}")
         sys.exit(getattr(stop, "code", 130))
     except OSError as error:
         raise InputError(failed(folder, error, again)) from None
@@ -106,14 +105,6 @@ def threads_of_resumed(settings: Settings, wanted: int | None) -> tuple[Settings
     else:
         note = ""
     return replace(settings, threads=wanted or stored), note
-
-
-def too_large(settings: Settings) -> str:
-    """Say that there is not enough memory for a step."""
-    return (
-        f"not enough memory: a step needs about {memory(settings) / 2**30:.2f} GiB; start a run "
-        "with a smaller --tile, --channels or --depth"
-    )
 
 
 def saved(folder: Path) -> str:

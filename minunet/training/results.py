@@ -74,17 +74,17 @@ def is_complete(folder: Path, step: int) -> bool:
         return False
 
 
-def recall(folder: Path) -> str:
+def recall(folder: Path) -> list[str]:
     """Summarize a run whose scores and report are written."""
     scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
     keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
     found = (scores[key] for key in keys if key in scores)
     shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
-    return (
-        f"done      {folder} has done all its steps; pass --steps with more of them to continue\n"
-        f"scores    {shown}\n"
-        f"report    {folder / REPORT}"
-    )
+    return [
+        f"done      {folder} has done all its steps; pass --steps with more of them to continue",
+        f"scores    {shown}",
+        f"report    {folder / REPORT}",
+    ]
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:
@@ -119,7 +119,7 @@ def write_scores(path: Path, results: Results, steps: int) -> None:
     }
     text = json.dumps(written, indent=2, ensure_ascii=False)
     with files.atomic(path) as part:
-        part.write_bytes(f"{text}\n".encode(errors="surrogateescape"))
+        part.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]) -> None:

@@ -106,6 +106,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
         raise InputError(places.differ(settings, stored, folder))
+    settings = replace(settings, score=ranking(settings, data))
     lost = runs.repair(folder, state.step)
     notes = [note, f"warning   {lost}" if lost else ""]
     runs.write_settings(folder, settings.to_json())
@@ -268,6 +269,7 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
 def finish(this: Run) -> list[str]:
     """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
+    settings = replace(settings, score=ranking(settings, data))
     network = Network(this.state.params, this.settings.architecture)
     params = {name: network.to_device(array) for name, array in best.params.items()}
     return results.finish(

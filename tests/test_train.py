@@ -17,7 +17,7 @@ from PIL import Image
 from minunet import runs, train
 from minunet.errors import InputError
 from minunet.runs import checkpoint
-from minunet.training import loop
+from minunet.training import loop, results
 
 FILES = {
     *("settings.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
@@ -606,6 +606,17 @@ def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_p
     result = call("train", "--resume", tmp_path / "run", "--steps", 4)
     assert result.code == 1
     assert "first occur in stage contract0" in one_line(result.err)
+
+
+def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pictures):
+    run(data, tmp_path / "run", 2)
+    run(data, tmp_path / "other", 2, "--channels", 3)
+    (tmp_path / "other" / "best.npz").replace(tmp_path / "run" / "best.npz")
+    path = tmp_path / "run" / "last.npz"
+    checkpoint.save(path, checkpoint.load(path)._replace(best=1.0))  # nothing is better
+    result = call("train", "--resume", tmp_path / "run", "--steps", 4)
+    assert result.code == 2
+    assert "best.npz is of another run" in result.err.splitlines()[-1]
 
 
 # Refusals print one line and write no files

@@ -8,6 +8,9 @@
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
 | `folder.py`     | the folder of a run, which one process owns                            |
 | `log.py`        | the file `log.csv`, which may be damaged                               |
+| `checkpoint_check.py` | are the contents of a checkpoint those of its own settings?         |
+| `settings_check.py` | are the settings in a checkpoint valid?                             |
+| `archive.py`    | the arrays of an `.npz` file, read with care                           |
 """
 
 from minunet.runs.folder import existing, new, read_settings, write_settings

@@ -236,8 +236,11 @@ def carry_out(this: Run) -> None:
     folder, settings, data, state, reason, notes = this
     draw_weight_map(this)
     try:
-        say(*plan(settings, data, state, reason), *notes)
-        say(f"run       {folder}", "")
+        if state.step < settings.steps:
+            say(*plan(settings, data, state, reason))
+        else:
+            say(f"steps     all {state.step} are done; scores and report are made now")
+        say(*notes, f"run       {folder}", "")
         signal = training.train(folder, settings, data, state, partial(draw, this))
     except training.DivergedError as error:
         sys.exit(endings.diverged(folder, settings, state, error))
@@ -269,7 +272,8 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
 def finish(this: Run) -> list[str]:
     """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
-    settings = replace(settings, score=ranking(settings, data))
+    if Settings.from_json(best.settings).architecture != this.settings.architecture:
+        raise InputError(f"{this.folder / 'best.npz'} is of another run: its network is different")
     network = Network(this.state.params, this.settings.architecture)
     params = {name: network.to_device(array) for name, array in best.params.items()}
     return results.finish(

@@ -25,18 +25,17 @@ use; Matplotlib, tifffile, Pillow and tqdm are imported in the functions that us
 """
 
 import sys
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
-_given = sys.orig_argv
-if any(word.split(".")[0] == "minunet" for flag, word in pairwise(_given) if flag == "-m"):
-    # A command is starting: Ctrl-C while it imports its libraries prints no traceback.
+if "-m" in sys.orig_argv[:-1] and sys.orig_argv[sys.orig_argv.index("-m") + 1][:7] == "minunet":
+    # A command is starting. Ctrl-C while it imports its libraries ends it at once, without a
+    # traceback; `cli.run` changes that when there is something to save.
+    import os
     import signal
 
-    from minunet import stopping
-
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, stopping.leave)
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
+
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from minunet.prediction.model import Model, load

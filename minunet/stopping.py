@@ -1,6 +1,5 @@
 """Signals that ask a command to stop: it saves or removes what it has begun, and then ends."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +23,6 @@ class Stopped(KeyboardInterrupt):
 def stop(number: int, frame: FrameType | None) -> None:
     """Raise `Stopped`: the handler of all these signals in commands."""
     raise Stopped(number)
-
-
-def leave(number: int, frame: FrameType | None) -> None:
-    """End the process at once: the handler of SIGINT while a command has nothing to save."""
-    os._exit(128 + number)
 
 
 def install() -> None:

@@ -123,7 +123,8 @@ def add_labels(parser: Parser) -> None:
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 above which a pixel belongs to it (default: 0.5)",
+        help="probability of class 1 above which a pixel belongs to it (default: the threshold "
+        "that was chosen when the run of the model finished, or 0.5 if it has not)",
     )
     add(
         "--smallest",
@@ -167,7 +168,8 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
     smallest = args.smallest or settings.smallest
-    return Labelling(settings.label_values, cells, args.threshold, smallest)
+    threshold = settings.threshold if args.threshold is None else args.threshold
+    return Labelling(settings.label_values, cells, threshold, smallest)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
@@ -239,6 +241,7 @@ def main() -> None:
     say(*summary.images(args.image, reading(args, trained.settings), tasks))
     parameters = f"{trained.architecture.parameters():,} parameters"
     say(f"model     {args.model}, step {trained.step}, {parameters}")
+    say(*summary.threshold(trained.settings, args.model.name, args.threshold))
     say(f"device    {reason}")
     say(*summary.tiles(tasks))
     say(*write(args, tasks, digits))

@@ -84,13 +84,17 @@ class Model(NamedTuple):
                 slice_p[at] = part
         return p[0] if image.ndim == 2 else p
 
-    def cells(self, image: Array, threshold: float = 0.5, progress: OnTile | None = None) -> Array:
+    def cells(
+        self, image: Array, threshold: float | None = None, progress: OnTile | None = None
+    ) -> Array:
         """Segment an image or a stack, and number the cells of every slice.
 
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float            a pixel is cell if its probability exceeds this; in [0, 1)
+        threshold : float or None    a pixel is cell if its probability exceeds this; in [0, 1).
+                                     None: the threshold chosen when the run finished, or 0.5 if it
+                                     has not
         progress : callable or None  see `segment`
 
         Returns
@@ -104,6 +108,8 @@ class Model(NamedTuple):
             not in [0, 1).
         """
         check_two_classes(self.settings, "cells")
+        if threshold is None:
+            threshold = 0.5 if self.settings.threshold is None else self.settings.threshold
         if not 0 <= threshold < 1:
             raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
         image = np.asarray(image)

@@ -177,13 +177,20 @@ class Settings:
         "data",
         "slices to hold out: FIRST:END (counted from 0, END excluded), a fraction of the stack, "
         "taken from its end, or none; or a folder with its own images and labels; or names of "
-        "image files, such as img3,spec2_*",
+        "image files, such as img3,spec2_*; they choose the best step and the threshold",
+        metavar="SLICES",
+    )
+    test: str = setting(
+        "none",
+        "data",
+        "slices that nothing but the final scores may depend on, given like those of --validation",
         metavar="SLICES",
     )
     scaling: Scaling = setting(
         "minmax",
         "data",
-        "grey-value scaling over the whole stack; image: minmax for each image separately",
+        "grey-value scaling, by numbers of all training slices; image: minmax for each image "
+        "separately",
     )
     depth: int = setting(
         TUNED, "network", "number of 2x2 poolings", type=at_least(1, most=RANGES["depth"][1])
@@ -285,7 +292,11 @@ class Settings:
     label_colours: tuple[tuple[int, int, int], ...] = found((), "data")  # of the classes; or empty
     cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
+    scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     in_channels: int = found(1, "network")
+    threads: int | None = found(None, "run")  # of the CPU; None: not recorded by an older version
+    threshold: float | None = found(None, "evaluation")  # of class 1; chosen when a run finishes
+    threshold_from: str = found("", "evaluation")  # part whose slices chose it
 
     @property
     def architecture(self) -> Architecture:

@@ -118,7 +118,7 @@ def test_pixels_marked_65535_are_ignored(tmp_path, kind):
     mask = np.array([[3, 65535, 0], [3, 65534, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
     save(tmp_path / f"01_{kind}" / "SEG" / "man_seg000.tif", mask)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 65534, 255]])
     np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 1]])
 
@@ -127,7 +127,7 @@ def test_another_value_can_mark_pixels_as_well(tmp_path):
     mask = np.array([[3, 65535, 0], [3, 7, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
     save(tmp_path / GOLD / "man_seg000.tif", mask)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path, ignore=255)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path, ignore=255)
     np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 7, 0]])
     np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 0]])
 
@@ -140,7 +140,7 @@ def test_cells_that_only_silver_has_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path, "both")
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path, "both")
     np.testing.assert_array_equal(cells, gold)
     expected = [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1]]
     np.testing.assert_array_equal(annotated, expected)
@@ -154,7 +154,7 @@ def test_cells_missing_from_gold_and_marked_pixels_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[0, 0, 0, 0, 4]])
     np.testing.assert_array_equal(annotated, [[0, 1, 0, 1, 1]])
 

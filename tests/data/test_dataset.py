@@ -163,8 +163,8 @@ def test_doubts_about_the_labels_are_part_of_the_description(tmp_path):
 
 
 def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
-    assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
-    monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
+    assert dataset.sources.SYNTHETIC_SHAPE == (10, 256, 256)
+    monkeypatch.setattr(dataset.sources, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
     source = dataset.Source(None, None)
     data, again = (dataset.load(source, "0.2", "minmax") for _ in range(2))
     assert data.fingerprint == again.fingerprint

@@ -65,6 +65,7 @@ def step(
     learning_rate: float,
     momentum: float,
     clip: float = 0.0,
+    terms: sgd.Terms = sgd.PLAIN,
 ) -> float:
     """Train on one tile.
 
@@ -75,6 +76,7 @@ def step(
     arch : Architecture
     learning_rate, momentum : float    see `sgd.step`
     clip : float                       maximum gradient norm, see `sgd.clip`; 0 disables clipping
+    terms : sgd.Terms                  weight decay and learning rate of biases
 
     Returns
     -------
@@ -96,6 +98,8 @@ def step(
     grads = unet.backward(state.params, activations, dlogits, arch, release=True)
     if clip:
         grads = sgd.clip(grads, clip)
+    if terms != sgd.PLAIN:
+        grads = sgd.adjust(grads, state.params, terms)
     state.params, state.velocity = sgd.step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
@@ -139,6 +143,7 @@ def train(
         If the energy is not finite; the last checkpoint stays as it is.
     """
     arch = settings.architecture
+    fixed = settings.momentum, settings.clip, sgd.Terms(settings.weight_decay, settings.bias_rate)
     shown = ""
     if state.step == 0:
         save(folder / "last.npz", settings, state)
@@ -152,7 +157,7 @@ def train(
             if interrupted():
                 break
             rate = learning_rate(state.step, settings)
-            energy = step(state, tile, arch, rate, settings.momentum, settings.clip)
+            energy = step(state, tile, arch, rate, *fixed)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
             if state.step % settings.validate_every and state.step < settings.steps:

@@ -65,7 +65,9 @@ def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -
         )
         figure = score_pictures.draw([panels])
     elif data.numbered:
-        found = instances.from_probability(p[..., 1], smallest=settings.smallest)
+        found = instances.from_probability(
+            p[..., 1], smallest=settings.smallest, connectivity=settings.connectivity
+        )
         figure = score_pictures.cells_slice(image, data.cells[k], found, annotated)
     else:
         threshold = 0.5 if ranking.threshold is None else ranking.threshold

@@ -71,8 +71,12 @@ def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
         return classes.scores(labels, found, len(names), annotated=annotated, names=names)
     truth = [data.cells[k] for k in slices]
     if data.numbered:
-        smallest = settings.smallest
-        found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
+        find = partial(
+            instances.from_probability,
+            smallest=settings.smallest,
+            connectivity=settings.connectivity,
+        )
+        found = [find(one[..., 1]) for one in p]
         return cells.scores(truth, found, annotated=annotated)
     with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")

@@ -93,7 +93,13 @@ def _cell_score(
     if settings.score == "v_rand":
         return {"v_rand": em.v_rand(truth, p, annotated=annotated).value}
     found = segments.annotated_only(
-        [instances.from_probability(one, smallest=settings.smallest) for one in p], annotated
+        [
+            instances.from_probability(
+                one, smallest=settings.smallest, connectivity=settings.connectivity
+            )
+            for one in p
+        ],
+        annotated,
     )
     each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
     return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells

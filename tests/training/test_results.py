@@ -41,8 +41,12 @@ def test_every_kind_of_data_has_its_scores(kind):
         truth = [data.cells[k] for k in (1, 3)]
         assert found == em.scores(truth, [one[..., 1] for one in p], processes=1)
     elif kind == "cells":
-        proposals = [instances.from_probability(one[..., 1], smallest=2) for one in p]
-        assert found == cells.scores([data.cells[k] for k in (1, 3)], proposals)
+        for count in (4, 8):
+            found = results.score(data, p, settings(kind, connectivity=count))
+            proposals = [
+                instances.from_probability(one[..., 1], smallest=2, connectivity=count) for one in p
+            ]
+            assert found == cells.scores([data.cells[k] for k in (1, 3)], proposals)
     else:
         wrong = [
             np.mean(one.argmax(-1) != data.labels[k]) for one, k in zip(p, (1, 3), strict=True)

@@ -22,7 +22,7 @@ from minunet.data.dataset import Dataset
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.metrics.score import Score, number
+from minunet.metrics.score import Score, value_and_spread
 from minunet.network import Network, device
 from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
@@ -242,7 +242,7 @@ def summary(this: Run, scores: list[Score]) -> str:
     """Summarize a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
     keys = results.HEADLINES[results.kind(this.data)]
-    shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
+    shown = ", ".join(f"{one.name} {value_and_spread(one)}" for one in scores if one.key in keys)
     return (
         f"done      {this.state.step} steps in {duration(seconds)}\n"
         f"scores    of best.npz on the validation slices: {shown}\n"

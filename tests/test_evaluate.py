@@ -99,8 +99,10 @@ def test_probabilities(out):
     assert f"truth.tif: {sum(one.max() for one in numbered(truth))} cells" in printed
     for score in scores:
         (line,) = (line for line in printed.splitlines() if line.startswith(f"{score.name}  "))
-        value, at = line[31:].split()[:2]
-        assert float(value) == pytest.approx(score.value, abs=5e-5)
+        value, plus_minus, spread, at = line[31:].split()[:4]
+        assert plus_minus == "±"
+        assert float(value) == pytest.approx(score.value, abs=score.spread / 10)
+        assert float(spread) == pytest.approx(np.std(score.slices, ddof=1), rel=0.05)
         assert float(at) == score.threshold
     words = " ".join(printed.split())
     assert "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes" in words
@@ -240,7 +242,7 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     for k in (1, 3):
         write(tmp_path / "01_GT" / "SEG" / f"man_seg00{k}.tif", truth[k])
     printed = run(tmp_path / "01_RES", tmp_path / "01_GT" / "SEG")
-    assert "SEG 1.0000" in " ".join(printed.split())
+    assert "SEG 1 ± 0 " in " ".join(printed.split())
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["slices"] == ["001", "003"]
     assert not list((tmp_path / "01_RES").glob("*.json"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
 from minunet import files
-from minunet.metrics.score import Score, number
+from minunet.metrics.score import Score, number, value_and_spread
 from minunet.progress import duration
 from minunet.report import tables
 from minunet.report.run_pictures import RUNNING_MEAN
@@ -157,7 +157,7 @@ def _big(score: Score) -> Element:
     return tag(
         "li",
         tag("span", score.name, class_="name"),
-        tag("span", number(score.value), class_="value"),
+        tag("span", value_and_spread(score), class_="value"),
         tag("span", at + better, class_="quiet"),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from minunet.metrics.score import THRESHOLDS, Score, finite, number
+from minunet.metrics.score import THRESHOLDS, Score, finite, number, value_and_spread
 from minunet.runs.settings import from_options, groups, options
 
 ARROWS = {True: " ↑", False: " ↓", None: ""}
@@ -48,10 +48,11 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
     scores : sequence of Score    if empty, no table is made
     """
     if scores:
-        heads = ("score", "value", "threshold", "by threshold")
+        heads = ("score", "value ± spread", "threshold", "by threshold")
         yield _table(heads, [_score(score) for score in scores])
         yield tag(
             "p",
+            "± is the standard deviation over the slices that have a value. "
             "↑ higher is better, ↓ lower is better. Each small plot shows the score against the "
             f"threshold, from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}, scaled to its own range; "
             "a dot marks the chosen threshold.",
@@ -71,7 +72,7 @@ def _score(score: Score) -> Element:
             tag("span", score.convention, class_="quiet"),
             scope="row",
         ),
-        tag("td", number(score.value), ARROWS[score.higher_is_better], class_="number"),
+        tag("td", value_and_spread(score), ARROWS[score.higher_is_better], class_="number"),
         tag("td", at, class_="number"),
         tag("td", *_sparkline(score)),
     )

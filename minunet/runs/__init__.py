@@ -7,6 +7,7 @@
 | `places.py`     | where the data of a run are: found in a folder, or moved               |
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
 | `folder.py`     | the folder of a run, and the file `log.csv` in it                      |
+| `comparison.py` | the scores of several runs that differ only in their seed              |
 """
 
 from minunet.runs.folder import COLUMNS, Row, append, create, read, rewind, write_settings

@@ -11,7 +11,7 @@ import numpy as np
 
 from minunet import files
 from minunet.array import Array
-from minunet.augmentation import SETS, sample
+from minunet.augmentation import SETS, sample, warnings
 from minunet.cli import Parser, at_least, run
 from minunet.data import image_files
 from minunet.data.page import DEFAULT, Reading
@@ -159,7 +159,7 @@ def main() -> None:
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
     draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
-    print(f"wrote     {args.out}")
+    print(*warnings(args.augment, args.tile), f"wrote     {args.out}", sep="\n")
 
 
 if __name__ == "__main__":

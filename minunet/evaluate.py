@@ -220,7 +220,10 @@ def compare(args: argparse.Namespace) -> None:
     runs = comparison.read(args.runs)
     for one in runs:
         print(f"run         {one.folder}: seed {one.settings.seed}")
-    print(f"scored      {counted(len(runs[0].slices))}; same data, and same settings but the seed")
+    where = f" ({runs[0].scored})" if runs[0].scored else ""
+    print(
+        f"scored      {counted(len(runs[0].slices))}{where}; same data, same settings but the seed"
+    )
     print("", *comparison.table(runs), sep="\n")
     contents = {"minunet": __version__} | comparison.to_json(runs)
     if args.scores:

@@ -360,7 +360,7 @@ def test_runs_are_compared(tmp_path):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     printed = " ".join(run(*folders).split())
     assert f"run {folders[2]}: seed 2" in printed
-    assert "scored 2 slices; same data, and same settings but the seed" in printed
+    assert "scored 2 slices (last.npz, test part); same data, same settings but the seed" in printed
     assert "SEG 0.60 0.70 0.80 0.70 ± 0.10 0.14" in printed
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     picture, scores = tmp_path / "p.png", tmp_path / "s.json"

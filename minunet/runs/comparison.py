@@ -18,9 +18,8 @@ from minunet.runs import checkpoint
 from minunet.runs.options import flag
 from minunet.runs.settings import Settings, options
 
-MAY_DIFFER = ("seed", "images", "labels", "threads")
-"""Settings that runs of one comparison may have for themselves: the fingerprint tells whether the
-data are the same, wherever they are."""
+MAY_DIFFER = ("seed", "threads")
+"""Settings in which runs of one comparison may differ."""
 
 
 class FinishedRun(NamedTuple):
@@ -30,6 +29,7 @@ class FinishedRun(NamedTuple):
     settings: Settings
     scores: dict[str, Score]  # by key
     slices: list[str]  # names of the scored slices
+    scored: str  # what was scored, in words; empty in runs of earlier versions
 
 
 class Row(NamedTuple):
@@ -109,13 +109,23 @@ def _read(folder: Path) -> FinishedRun:
         )
     settings = _parsed(folder / "settings.json", Settings.from_json)
     step = checkpoint.load(folder / "last.npz").step if is_run(folder) else 0
+    done = f"{step} of {settings.steps} steps"
     if step < settings.steps or not (folder / "scores.json").is_file():
+        done += " but has no scores" if step >= settings.steps else ""
+        raise InputError(f"{folder} is not finished: it has done {done}; {_finish(folder)}")
+    scores, slices, scored = _parsed(folder / "scores.json", _scores)
+    if scored and checkpoint.load(folder / scored["checkpoint"]).step != scored["step"]:
         raise InputError(
-            f"{folder} is not finished: it has done {step} of {settings.steps} steps"
-            + (" but has no scores" if step >= settings.steps else "")
-            + f"; finish it with {command('train', '--resume', folder)}"
+            f"{folder} is not finished: {scored['checkpoint']} is newer than its scores; "
+            + _finish(folder)
         )
-    return FinishedRun(folder, settings, *_parsed(folder / "scores.json", _scores))
+    words = f"{scored['checkpoint']}, {scored['part']} part" if scored else ""
+    return FinishedRun(folder, settings, scores, slices, words)
+
+
+def _finish(folder: Path) -> str:
+    """Say how to finish a run."""
+    return f"finish it with {command('train', '--resume', folder)}"
 
 
 def _parsed(path: Path, parse: Any) -> Any:
@@ -128,14 +138,16 @@ def _parsed(path: Path, parse: Any) -> Any:
         ) from None
 
 
-def _scores(contents: dict[str, Any]) -> tuple[dict[str, Score], list[str]]:
-    """Take what is a score from the contents of `scores.json`, and the names of the slices."""
+def _scores(contents: dict[str, Any]) -> tuple[dict[str, Score], list[str], dict[str, Any]]:
+    """Take from `scores.json` the scores, the names of the slices, and which step was scored."""
     found = {
         key: Score.from_json(one)
         for key, one in contents.items()
         if isinstance(one, dict) and "value" in one
     }
-    return found, list(map(str, contents["slice_names"]))
+    scored = contents.get("scored")  # missing in runs of earlier versions
+    which = {key: scored[key] for key in ("checkpoint", "step", "part")} if scored else {}
+    return found, list(map(str, contents["slice_names"])), which
 
 
 def _check_comparable(first: FinishedRun, other: FinishedRun) -> None:
@@ -146,18 +158,23 @@ def _check_comparable(first: FinishedRun, other: FinishedRun) -> None:
     different = [
         f"{flag(name)} ({_shown(mine)} and {_shown(its)})"
         for name in (option.name for option in options())
-        if name not in MAY_DIFFER
-        and (mine := getattr(first.settings, name)) != (its := getattr(other.settings, name))
+        if (mine := getattr(first.settings, name)) != (its := getattr(other.settings, name))
+        and not (name in MAY_DIFFER or (_is_path(mine) and _is_path(its)))
     ]
     if different:
         raise InputError(
             f"{both} differ in {', '.join(different)}; pass runs that differ only in --seed"
         )
-    if (first.slices, first.scores.keys()) != (other.slices, other.scores.keys()):
+    if (first[3:], first.scores.keys()) != (other[3:], other.scores.keys()):
         raise InputError(
             f"{both} were scored on different slices or by different versions of minunet; train "
             "them with the same version"
         )
+
+
+def _is_path(value: object) -> bool:
+    """Return True for an absolute path: the fingerprint tells whether its data are the same."""
+    return isinstance(value, str) and Path(value).is_absolute()
 
 
 def _shown(value: object) -> str:

@@ -107,8 +107,8 @@ def test_the_same_run_twice_is_refused(tmp_path):
 
 
 def test_different_data_are_refused_wherever_they_are(tmp_path):
-    a = write_run(tmp_path / "a", 0, images="/here/x.tif", labels="/here/y.tif")
-    moved = write_run(tmp_path / "b", 1, images="/there/x.tif", labels="/there/y.tif")
+    here, there = ({"images": f"/{x}/x.tif", "validation": f"/{x}/val"} for x in ("here", "there"))
+    a, moved = write_run(tmp_path / "a", 0, **here), write_run(tmp_path / "b", 1, **there)
     other = write_run(tmp_path / "c", 2, images="/here/x.tif", fingerprint="other")
     assert len(comparison.read([a, moved])) == 2
     assert refusal(a, moved, other) == (
@@ -125,6 +125,15 @@ def test_different_settings_are_refused_and_named(tmp_path):
     )
 
 
+def test_runs_of_earlier_versions_do_not_say_what_was_scored(tmp_path):
+    folders = three(tmp_path)
+    for folder in folders:
+        contents = json.loads((folder / "scores.json").read_text())
+        del contents["scored"], contents["optimistic"]
+        (folder / "scores.json").write_text(json.dumps(contents))
+    assert {run.scored for run in comparison.read(folders)} == {""}
+
+
 def test_unfinished_runs_are_refused_with_the_command_that_finishes_them(tmp_path):
     a = write_run(tmp_path / "a", 0)
     b = write_run(tmp_path / "my run", 1, done=4)
@@ -133,6 +142,10 @@ def test_unfinished_runs_are_refused_with_the_command_that_finishes_them(tmp_pat
     c = write_run(tmp_path / "c", 2)
     (c / "scores.json").unlink()
     assert "has done 6 of 6 steps but has no scores; finish it with" in refusal(a, c)
+    contents = json.loads((a / "scores.json").read_text())
+    contents["scored"]["step"] = 4  # of 4 steps, before the run was resumed up to 6
+    (c / "scores.json").write_text(json.dumps(contents))
+    assert "c is not finished: last.npz is newer than its scores; finish it with" in refusal(a, c)
     (c / "last.npz").unlink()
     assert "it has done 0 of 6 steps; finish it with" in refusal(a, c)
 
@@ -164,6 +177,10 @@ def test_other_scores_or_slices_are_refused(tmp_path):
     a, b, c = three(tmp_path)
     contents = json.loads((b / "scores.json").read_text())
     (b / "scores.json").write_text(json.dumps(contents | {"slice_names": ["7", "9"]}))
+    assert "were scored on different slices" in refusal(a, b)
+    contents = json.loads((b / "scores.json").read_text()) | {"slice_names": ["7", "8"]}
+    contents["scored"]["part"] = "validation"
+    (b / "scores.json").write_text(json.dumps(contents))
     assert "were scored on different slices" in refusal(a, b)
     contents = json.loads((c / "scores.json").read_text())
     del contents["seg"]

@@ -29,6 +29,7 @@ def write_run(folder, seed, seg=(0.5, 0.7), merged=(3, 4), steps=6, done=6, **ch
             Score("cells_merged", "cells merged", sum(merged), merged, "a count", False),
         ]
         contents = {one.key: one.to_json() for one in scores}
-        contents |= {"slice_names": ["7", "8"], "optimistic": {"seg": {"other": 1}}, "step": 6}
+        contents |= {"slice_names": ["7", "8"], "optimistic": {"seg": {"other": 1}}}
+        contents |= {"scored": {"checkpoint": "last.npz", "part": "test", "step": 6}}
         (folder / "scores.json").write_text(json.dumps(contents))
     return folder

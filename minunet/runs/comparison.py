@@ -146,7 +146,8 @@ def _scores(contents: dict[str, Any]) -> tuple[dict[str, Score], list[str], dict
         if isinstance(one, dict) and "value" in one
     }
     scored = contents.get("scored")  # missing in runs of earlier versions
-    which = {key: scored[key] for key in ("checkpoint", "step", "part")} if scored else {}
+    which = {key: scored[key] for key in ("step", "part")} if scored else {}
+    which |= {"checkpoint": Path(scored["checkpoint"]).name} if scored else {}
     return found, list(map(str, contents["slice_names"])), which
 
 

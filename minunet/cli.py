@@ -12,7 +12,9 @@ from collections.abc import Callable
 from math import inf, nan
 from typing import NoReturn, Protocol
 
+from minunet import stopping
 from minunet.errors import InputError
+from minunet.stopping import Stopped
 
 COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
@@ -123,17 +125,18 @@ def command(module: str, *words: object) -> str:
 
 
 def run(main: Callable[[], None], module: str) -> NoReturn:
-    """Run a command's `main` and exit: 0 after success, 2 after invalid input, 130 after Ctrl-C."""
+    """Run a command's `main` and exit: 0, 2 after invalid input, 130 after Ctrl-C."""
     # Imported here because it loads NumPy, which `python -m minunet` does not need.
     from minunet.fast.allocator import keep_memory
 
     keep_memory()
+    stopping.install()
     try:
         main()
     except (InputError, OSError) as error:
         print(f"python -m minunet.{module}: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print(f"python -m minunet.{module}: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        print(f"python -m minunet.{module}: stopped by {error or 'SIGINT'}", file=sys.stderr)
+        sys.exit(error.code if isinstance(error, Stopped) else 130)
     sys.exit(0)

@@ -111,28 +111,29 @@ def add_meaning(parser: Parser) -> None:
         "--labels-are",
         choices=get_args(annotation.Kind),
         default="auto",
-        help="meaning of the values of the truth: classes, or numbers of cells; auto: judge by the "
+        help="meaning of the values of the truth: classes, or cell numbers; auto: judged from the "
         "values (default: auto)",
     )
     add(
         "--label-threshold",
         type=float,
         metavar="V",
-        help="value of the truth from which on a pixel is cell, such as 128 for masks with soft "
+        help="smallest value of the truth that counts as cell, such as 128 for masks with soft "
         "edges (default: none)",
     )
     add(
         "--ignore",
         type=float,
         metavar="V",
-        help="value of the truth for pixels that are not annotated, such as 255 or -1; they count "
-        "in no score (default: none)",
+        help="value of the truth for pixels that are not annotated, such as 255 or -1; they are "
+        "left out of all scores (default: none)",
     )
     add(
         "--prediction-is",
         choices=get_args(prediction_kind.Wanted),
         default="auto",
-        help="meaning of the values of the prediction; auto: judge by the values (default: auto)",
+        help="meaning of the values of the prediction; auto: judged from the values (default: "
+        "auto)",
     )
 
 

@@ -507,7 +507,7 @@ def test_a_folder_of_broken_files_is_refused(tmp_path):
     (tmp_path / "in" / "c.tif").write_bytes(b"not an image")
     said = refuse(tmp_path, "in")
     assert "b.tif" in said
-    assert said.endswith("; 2 files in the folder cannot be read")
+    assert said.endswith("; none of the 2 files in the folder can be used")
 
 
 def test_files_of_several_sizes_are_segmented_by_themselves(tmp_path, monkeypatch):

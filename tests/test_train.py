@@ -240,7 +240,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, m
     # With dropout on, no random number may be drawn twice or skipped.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "interruption", lambda: interruption_after(8))
+        patch.setattr(loop.stopping, "requests", lambda: interruption_after(8))
         assert call("train", *options(data, parts, 13)).code == 130
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
@@ -489,7 +489,7 @@ def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
     words = shlex.split(message)
     assert words[words.index("--resume") + 1] == str(out)
     assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
-    monkeypatch.setattr(loop, "interruption", lambda: interruption_after(0))
+    monkeypatch.setattr(loop.stopping, "requests", lambda: interruption_after(0))
     result = call("train", "--resume", out, "--steps", 4)
     assert result.code == 130
     again = shlex.split(result.out.splitlines()[-1])

@@ -201,7 +201,7 @@ def _mask(path: Path, image: Array, ignore: float | None) -> tuple[Array, Array]
     if cells.shape != image.shape[:2]:
         raise InputError(
             f"{path} is {cells.shape[0]} x {cells.shape[1]} pixels, but its frame is "
-            f"{image.shape[0]} x {image.shape[1]}; they must match"
+            f"{image.shape[0]} x {image.shape[1]}; both must have the same size"
         )
     if cells.max() > IGNORED:  # such as numbers of 32 bits
         cells = np.searchsorted(np.union1d(cells.dtype.type(0), cells), cells)

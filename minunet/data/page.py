@@ -34,11 +34,11 @@ class Reading(NamedTuple):
 
 
 def parse_channel(text: str) -> Channel:
-    """Parse a channel on the command line: a number from 0, or "grey"."""
+    """Parse a channel on the command line: 0, 1, 2, … or "grey"."""
     if text == "grey":
         return "grey"
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
+        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass 0, 1, 2, … or grey")
     return int(text)
 
 
@@ -93,7 +93,7 @@ def luma(colours: Array) -> Array:
 
 @contextmanager
 def decoding(path: Path) -> Iterator[None]:
-    """Turn any exception, and any error that tifffile logs, into a one-sentence `InputError`."""
+    """Raise any exception, and any error that tifffile logs, as a one-sentence `InputError`."""
     try:
         with _logged_errors() as errors:
             yield
@@ -102,7 +102,7 @@ def decoding(path: Path) -> Iterator[None]:
     except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
-        raise InputError(f"{path} is damaged: {errors[0]}")
+        raise InputError(f"{path} is damaged: {errors[0]}; copy or export it again")
 
 
 @contextmanager

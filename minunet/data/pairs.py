@@ -4,7 +4,7 @@
 
     FOLDER/train-volume.tif, FOLDER/train-labels.tif       the ISBI 2012 challenge
     FOLDER/images/NAME.png, FOLDER/labels/NAME.png         masks/ and TIFF also work
-    FOLDER/train/                                          itself in one of these layouts
+    FOLDER/train/                                          a folder in one of the layouts above
 
 FOLDER/val/ (or validation/), in the same layouts, is found by `find_validation`. For the layout of
 the Cell Tracking Challenge see `ctc`.
@@ -37,7 +37,7 @@ class Pairs(NamedTuple):
     masks: list[Array]  # (H, W, 1), in the dtype of the file
     files: list[Path]  # that contain the images
     names: list[str]  # of the slices, see `Slices.names`
-    notes: list[str]  # about what the image files contain besides, see `Slices.notes`
+    notes: list[str]  # what else the image files contain, see `Slices.notes`
     palette: Sequence[tuple[int, int, int]]  # colours of the label values; or empty
 
 
@@ -116,7 +116,11 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
 def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices, list[int]]:
     """Open images and labels; return both, and the index of the label map of every image."""
     if images.is_dir() != labels.is_dir():
-        raise InputError(f"{images} and {labels} must both be files or both be folders")
+        one, other = ("a folder", "a file") if images.is_dir() else ("a file", "a folder")
+        raise InputError(
+            f"{images} is {one}, but {labels} is {other}; they must both be files or both be "
+            "folders"
+        )
     x, masks = Slices(images, reading), Slices(labels, Reading(indices=True))
     order = _pair(x, masks, images, labels)
     files = x.files
@@ -125,7 +129,8 @@ def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices,
             which = f"slice {page.number} of " if files.count(page.file) > 1 else ""
             raise InputError(
                 f"{which}{page.file} is {page.shape[0]} x {page.shape[1]} pixels, but its labels "
-                f"in {mask.file} are {mask.shape[0]} x {mask.shape[1]}; they must match"
+                f"in {mask.file} are {mask.shape[0]} x {mask.shape[1]}; both must have the same "
+                "size"
             )
     return x, masks, order
 
@@ -135,7 +140,7 @@ def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
     pages, mask_pages = (by_file(one.files) for one in (x, masks))
     if images.is_dir():
         partners = match(list(pages), list(mask_pages))
-    else:  # a file belongs to the other one, whatever their names are
+    else:  # two files belong together, whatever their names are
         pages, mask_pages = {images: [*range(len(x))]}, {labels: [*range(len(masks))]}
         partners = {images: labels}
     for file, partner in partners.items():
@@ -143,6 +148,6 @@ def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
         if count != count_masks:
             raise InputError(
                 f"{file} holds {count} image{'s' * (count > 1)}, but {partner} holds "
-                f"{count_masks} label map{'s' * (count_masks > 1)}; every image needs its labels"
+                f"{count_masks} label map{'s' * (count_masks > 1)}; every image needs one label map"
             )
     return [n for file in pages for n in mask_pages[partners[file]]]

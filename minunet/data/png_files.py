@@ -53,8 +53,8 @@ def _choose(page: Page, channel: Channel) -> Page:
     """Choose a channel of an image in colour, or its grey value."""
     if isinstance(channel, int) and channel >= RGB:
         raise InputError(
-            f"{page.file} has {RGB} channels (--channel {channel}); pass --channel N to read one "
-            f"of them, 0 … {RGB - 1}"
+            f"{page.file} has {RGB} channels; --channel {channel} is not one of them: pass 0 "
+            "(red), 1 (green) or 2 (blue)"
         )
     if channel == "grey":
         return page.in_grey()
@@ -72,7 +72,7 @@ def _header(path: Path) -> Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["Image"]:
-    """Open an image of any size: Pillow refuses large ones, which on the web may be attacks."""
+    """Open an image of any size; by default, Pillow refuses very large ones as possible attacks."""
     import PIL.Image
 
     most, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None

@@ -1,7 +1,7 @@
-"""TIFF files: tifffile and imagecodecs decode them; here are the rules for what is a slice.
+"""TIFF files: tifffile and imagecodecs decode them; this module decides what is a slice.
 
 - The slices are the pages, in the order of the file. Leading axes (Z, T, …) all count as slices.
-- Of several channels one must be chosen; only colour (RGB) is read whole. Alpha is dropped.
+- If there are several channels, one must be chosen, except for RGB colour. Alpha is dropped.
 - Thumbnails and the smaller levels of a pyramid are not slices. Of several series, such as the
   images of an OME-TIFF file, those with the largest slices are read.
 - A file contains its own pages only, even if it belongs to a set of OME-TIFF files.
@@ -45,7 +45,7 @@ def contents(path: Path, reading: Reading) -> Contents:
     import tifffile
 
     # Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
-    # and believes the tables of the pages.
+    # and finds the pages by the tables that are part of every TIFF file.
     with tifffile.TiffFile(path, is_mmstack=False) as tiff:
         if len(tiff.pages) == 1 and 'SizeC="1"' in (tiff.ome_metadata or ""):
             # Its own page, without opening all files of the set that its metadata may describe.
@@ -82,9 +82,10 @@ def _choose_series(
     if not others and not levels:
         return chosen, notes
     count = others + levels
-    note = f"{path} also contains {count} smaller image{'s' * (count > 1)}, such as a thumbnail or "
-    note += "a level of a pyramid"
-    return chosen, (*notes, note + (", which --series N reads" if others else "") + "; left out")
+    what, are, which = ("images", "are", "one of them") if count > 1 else ("image", "is", "it")
+    note = f"{path} also contains {count} smaller {what}, such as a thumbnail or a level of a "
+    note += f"pyramid, which {are} left out" + (f"; --series N reads {which}" if others else "")
+    return chosen, (*notes, note)
 
 
 def _several(path: Path, chosen: "Sequence[TiffPageSeries]") -> tuple[str, ...]:
@@ -122,7 +123,8 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
     leading = axes.rstrip("S").removesuffix("YX").removesuffix("S")
     if axes.replace("S", "") != leading + "YX" or axes.count("S") > 1:
         raise InputError(
-            f"{path} has the axes {axes}; minunet reads slices, with the axes YX or YXS last"
+            f"{path} has the axes {axes}; minunet reads stacks of slices, whose last axes are YX "
+            "or YXS: save it again as such a stack"
         )
     counts = shape[: len(leading)]
     samples = shape[axes.index("S")] if "S" in axes else 1
@@ -142,11 +144,15 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
 
 def _check_channel(path: Path, count: int, channel: Channel, axes: str) -> int:
     """Return the channel to read, if it is one of `count`."""
-    if not isinstance(channel, int) or channel >= count:
-        wrong = f" (--channel {channel})" if isinstance(channel, int) else ""
+    found = f"{path} has {count} channels (axes {axes})"
+    if not isinstance(channel, int):
         raise InputError(
-            f"{path} has {count} channels (axes {axes}){wrong}; pass --channel N to read one of "
-            f"them, 0 … {count - 1}; label files must have one channel"
+            f"{found}; pass --channel N to read one of them, 0 … {count - 1}; if it is a label "
+            "file or a prediction, save it with only one channel"
+        )
+    if channel >= count:
+        raise InputError(
+            f"{found}; --channel {channel} is not one of them: pass a number from 0 to {count - 1}"
         )
     return channel
 
@@ -203,7 +209,9 @@ def _planes(
     if len(stored) == count and series.keyframe.shape == shape:
         own = [(k, one) for k, one in enumerate(stored) if one and one.parent is tiff]
         if not all(any(one.databytecounts) for _, one in own):
-            raise InputError(f"{path} is damaged: it contains a page without pixels")
+            raise InputError(
+                f"{path} is damaged: it contains a page without pixels; copy or export it again"
+            )
         return [
             (
                 k,

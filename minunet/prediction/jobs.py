@@ -1,7 +1,7 @@
-"""What `predict` does: segment a stack, or every file of a folder by itself.
+"""What `predict` does: segment a stack, or the files of a folder one by one.
 
 Images of one size make a stack, even if every one has its own file. If the files of a folder differ
-in size, every file is a job, with results named after it.
+in size, every file is a job, and its results are named after it.
 """
 
 from collections.abc import Callable, Iterable
@@ -78,7 +78,7 @@ class Job(NamedTuple):
 
 
 def leave_out_mixed(images: Slices) -> None:
-    """Leave out files with slices of several sizes; raise an `InputError` if no other is there."""
+    """Leave out files with slices of several sizes; raise an `InputError` if no file is left."""
     for part in images.by_file():
         sizes = sorted({page.shape[:2] for page in part.pages})
         if len(sizes) > 1:

@@ -48,7 +48,8 @@ def _types(jobs: Sequence[Job]) -> list[str]:
         return []
     return [
         f"the images are {' and '.join(types)}, but one scale is used for all of them; if their "
-        "ranges of values differ, put the images of each type into their own folder"
+        "ranges of values differ, put the images of each type into a folder of its own and run "
+        "predict on each"
     ]
 
 

@@ -94,7 +94,7 @@ def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
             dest="channel",
             action="store_const",
             const="grey",
-            help="colours converted to grey values; short for --channel grey",
+            help="convert colours to grey values; the same as --channel grey",
         )
 
 

@@ -134,8 +134,9 @@ class Settings:
     labels_are: Kind = setting(
         "auto",
         "data",
-        "meaning of the label values; auto: judged by the label maps, see the page on images and "
-        "labels; with --experiment cells, few values are cells, too",
+        "meaning of the label values; auto: judged from the label maps, as the tutorials' page "
+        "on image and label files explains; with --experiment cells, what looks like classes is "
+        "read as cells, too",
     )
     label_threshold: float | None = setting(
         None,
@@ -154,14 +155,14 @@ class Settings:
     channel: image_files.Channel = setting(
         None,
         "data",
-        "channel of the images to read, counted from 0; or grey, to convert colours",
+        "channel of the images to read, counted from 0; or grey, to convert colours to grey values",
         type=image_files.parse_channel,
         metavar="N",
     )
     series: int | None = setting(
         None,
         "data",
-        "series of the TIFF files to read, counted from 0, if they contain several",
+        "series of the TIFF files to read, counted from 0; none: the largest",
         type=at_least(0),
         metavar="N",
     )

@@ -5,17 +5,16 @@ saves at regular intervals.
 """
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from minunet import runs
+from minunet import runs, stopping
 from minunet.array import Array, Tensors
 from minunet.augmentation import SETS
 from minunet.data.dataset import Dataset
@@ -148,13 +147,13 @@ def train(
     if state.step == 0:
         save(folder / "last.npz", settings, state)
     with (
-        interruption() as interrupted,
+        stopping.requests() as stopped,
         Progress(settings.steps, "step", state.step) as progress,
         closing(sampling.ahead(tiles(settings, data), state.step, settings.steps)) as ahead,
     ):
         started = time.monotonic()
         for tile in ahead:
-            if interrupted():
+            if stopped():
                 break
             rate = learning_rate(state.step, settings)
             energy = step(state, tile, arch, rate, *fixed)
@@ -235,25 +234,3 @@ def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, 
     rng.bit_generator.state = saved.random_state
     params, velocity = (device.to_device(t, where) for t in (saved.params, saved.velocity))
     return State(params, velocity, rng, saved.step, saved.best), settings, reason
-
-
-@contextmanager
-def interruption() -> Iterator[Callable[[], bool]]:
-    """Stop after the current step on Ctrl-C or SIGTERM; a second Ctrl-C stops immediately.
-
-    Yields
-    ------
-    callable : returns whether a stop has been requested
-    """
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -159,7 +159,7 @@ def test_doubts_about_the_labels_are_part_of_the_description(tmp_path):
     paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
     source = dataset.Source(*paths, meaning=Meaning(ignore=77))
     lines = dataset.load(source, "none", "minmax").description
-    assert "warning   no label has the value 77, which --ignore names" in lines
+    assert "warning   no label has the value 77, which was passed with --ignore" in lines
 
 
 def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):

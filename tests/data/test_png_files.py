@@ -96,4 +96,6 @@ def test_a_channel_or_the_grey_value_of_colours(tmp_path, depth):
     (image,) = image_files.read(path, Reading("grey"))
     exact = samples @ (0.299, 0.587, 0.114)  # ITU-R BT.601
     np.testing.assert_allclose(image[..., 0], exact, atol=0.51)
-    assert "--channel 3" in sentence(path, lambda path: image_files.read(path, Reading(3)))
+    assert "--channel 3 is not one of them: pass 0 (red)" in sentence(
+        path, lambda path: image_files.read(path, Reading(3))
+    )

@@ -3,7 +3,6 @@
 import csv
 import math
 import re
-import signal
 import threading
 from types import SimpleNamespace
 
@@ -365,18 +364,6 @@ def test_the_best_checkpoint_is_saved_before_the_last(tmp_path, monkeypatch, no_
     settings = from_options(**SMALL.__dict__ | {"steps": 1})
     loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
     assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
-
-
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_recorded_and_the_second_interrupts(first):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    with pytest.raises(KeyboardInterrupt), loop.interruption() as interrupted:
-        assert not interrupted()
-        signal.raise_signal(first)
-        assert interrupted()
-        signal.raise_signal(signal.SIGINT)
-        pytest.fail("went on after the second")
-    assert {number: signal.getsignal(number) for number in before} == before
 
 
 def test_a_parameter_with_one_value_that_is_not_finite_is_not_saved(tmp_path):

@@ -228,7 +228,7 @@ def main() -> None:
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
     with runs.new(arguments.out, name) as folder, endings.explained(folder):
         runs.write_settings(folder, settings.to_json())
-        carry_out(Run(folder, settings, data, state, reason, []))
+        carry_out(Run(folder, settings, data, state, reason))
 
 
 def carry_out(this: Run) -> None:

@@ -14,9 +14,9 @@ def handlers(handler=None):
     """Restore the handlers of all signals at the end; set them first if one is given."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
-        for number in SIGNALS if handler else ():
-            signal.signal(number, handler)
-        yield before
+        for number in SIGNALS:  # a shell ignores some of them for a command in the background
+            signal.signal(number, handler or signal.default_int_handler)
+        yield {number: signal.getsignal(number) for number in SIGNALS}
     finally:
         for number, one in before.items():
             signal.signal(number, one)

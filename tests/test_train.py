@@ -237,7 +237,7 @@ def stop_in_step(number, patch):
 
     def interrupted(state, *args, **trial):
         if state.step + 1 == number and not trial:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         return step(state, *args, **trial)
 
     patch.setattr(loop, "step", interrupted)
@@ -248,7 +248,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, m
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
         stop_in_step(8, patch)
-        assert call("train", *options(data, parts, 13)).code == 130
+        assert call("train", *options(data, parts, 13)).code == 143
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
     again = start("train", "--resume", parts)
@@ -500,7 +500,7 @@ def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
     assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
     stop_in_step(3, monkeypatch)
     result = call("train", "--resume", out, "--steps", 4)
-    assert result.code == 130
+    assert result.code == 143
     again = shlex.split(result.out.splitlines()[-1])
     assert again[again.index("--resume") + 1] == str(out)
 

@@ -144,6 +144,8 @@ def _child(
             if count[0] == stop[1]:
                 os.kill(os.getpid(), stop[0])
 
+        for number in SIGNALS[1:]:  # a shell ignores some of them for a command in the background
+            signal.signal(number, signal.SIG_DFL)
         hook(event)
         journal.SAVE_EVERY = random.choice((0.0, 180.0))
         sys.argv = ["train", *map(str, arguments)]

@@ -98,7 +98,8 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
             f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
             "continue"
         )
-    if settings.steps == state.step and results.is_complete(folder, state.step):
+    found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
+    if settings.steps == state.step and found:
         return None
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ import tifffile
 from commands import TINY, call, draw_stack, finish, one_line, refused, start, write_stack
 from PIL import Image
 
+import minunet
 from minunet import lock, runs, train
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
 from minunet.training import loop, results
 
 FILES = {
@@ -72,7 +75,9 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     assert {path.name for path in out.iterdir()} == FILES
     # Without a terminal there are no bars, but a line at the end of each.
     said = result.err.splitlines()
-    assert [line.split("  ")[0] for line in said] == ["step 6/6", "tile 24/24", "score 10/10"]
+    bars = [line.split("  ")[0] for line in said]
+    assert bars[:3] == ["step 6/6", "tile 24/24", "score 10/10"]
+    assert set(bars[3:]) == {"tile 24/24", "score 1/1"}
     images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
     ones = labels[3].mean()  # the last of four slices is held out
     for words in (
@@ -255,7 +260,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, m
     run(data, whole, 13)
     result = finish(again)
     assert result.code == 0, result.err
-    assert "steps 9 … 13 and 2 validations" in result.out
+    assert "steps 9 … 13, 2 validations and" in result.out
     assert_same_run(whole, parts)
     assert first.settings["dropout"] == 0.5
     last = checkpoint.load(whole / "last.npz")
@@ -819,3 +824,125 @@ def test_a_pipe_that_is_closed_does_not_stop_a_training(tmp_path, data):
     process.stderr.close()
     assert process.wait(timeout=120) == 0
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+# Held-out parts
+
+
+def test_nothing_but_the_final_scores_depends_on_the_test_slices(tmp_path):
+    folder = write_stack(tmp_path / "data")
+    parts = ("--validation", "1:2", "--test", "3:4", "--score", "v_rand")
+    said = run(folder, tmp_path / "a", 6, *parts)
+    named = "4 slices: 2 for training, 1 held out for validation (1), 1 for the final test (3)"
+    assert named in said
+    assert "scores    of best.npz, step" in said
+    assert "on 1 test slice: V_Rand" in said
+    before = json.loads((tmp_path / "a" / "scores.json").read_text())
+    assert (before["slice_names"], before["scored"]["part"]) == (["3"], "test")
+    images, labels = draw_stack()
+    images[3] = 255 - images[3] // 2
+    labels[3] = 1 - labels[3]
+    labels[3, :5] = 0
+    for name, stack in (("train-volume.tif", images), ("train-labels.tif", labels)):
+        tifffile.imwrite(folder / name, stack, photometric="minisblack")
+    again = run(folder, tmp_path / "b", 6, *parts)
+    for name in ("best.npz", "last.npz", "settings.json", "preview.png", "curves.png"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("a", "b"))
+        assert one == other, name
+    rows = [runs.read(tmp_path / name) for name in ("a", "b")]
+    for row in (*rows[0], *rows[1]):
+        del row["seconds"]
+    assert rows[0] == rows[1]
+    after = json.loads((tmp_path / "b" / "scores.json").read_text())
+    assert after["optimistic"] == before["optimistic"]
+    assert after["scored"] == before["scored"]
+    assert after["pixel_error"]["value"] != before["pixel_error"]["value"]
+    plans = [text.split("network ")[0] for text in (said, again)]
+    assert plans[0] == plans[1]
+
+
+def test_predict_and_load_use_the_threshold_of_a_finished_run(tmp_path, data):
+    out = tmp_path / "run"
+    run(data, out, 2, "--validation", "3:4", "--score", "v_rand")
+    stored = {
+        name: checkpoint.load(out / name).settings["threshold_from"]
+        for name in ("best.npz", "last.npz")
+    }
+    assert stored == {"best.npz": "validation", "last.npz": "training"}
+    # A threshold in the middle of the probabilities, so that it separates some pixels.
+    saved = checkpoint.load(out / "best.npz")
+    first = call("predict", out / "best.npz", data / "train-volume.tif", "-o", tmp_path / "p")
+    p = tifffile.imread(tmp_path / "p" / "probability.tif")
+    t = float(np.quantile(p, 0.3).round(3))
+    path = out / "middle.npz"
+    checkpoint.save(path, saved._replace(settings=saved.settings | {"threshold": t}))
+    for number, (more, used, said) in enumerate(
+        (
+            ((), t, f"threshold {t:g}, chosen on validation slices (stored in middle.npz)"),
+            (("--threshold", 0.625), 0.625, "threshold 0.625, given by --threshold"),
+        )
+    ):
+        place = tmp_path / f"out{number}"
+        result = call("predict", path, data / "train-volume.tif", "-o", place, *more)
+        assert (result.code, said in result.out) == (0, True), result.out
+        labels = tifffile.imread(place / "labels.tif")
+        np.testing.assert_array_equal(labels, p.astype(np.float64) > used)
+    assert 0 < (p > t).mean() < 1
+    model = minunet.load(path, "cpu")
+    image = draw_stack()[0]
+    np.testing.assert_array_equal(model.cells(image), model.cells(image, t))
+    old = {k: v for k, v in saved.settings.items() if not k.startswith("threshold")}
+    del old["test"], old["scale"]
+    checkpoint.save(out / "old.npz", saved._replace(settings=old))
+    result = call("predict", out / "old.npz", data / "train-volume.tif", "-o", tmp_path / "old")
+    assert "threshold 0.5, because old.npz stores none" in result.out
+    assert first.code == 0
+    labels = tifffile.imread(tmp_path / "old" / "labels.tif")
+    np.testing.assert_array_equal(labels, p > 0.5)
+    older = minunet.load(out / "old.npz", "cpu")
+    np.testing.assert_array_equal(older.cells(image), older.cells(image, 0.5))
+
+
+def test_a_resumed_run_forgets_the_threshold_until_it_is_finished(tmp_path, data, monkeypatch):
+    out = tmp_path / "run"
+    run(data, out, 2)
+    assert checkpoint.load(out / "last.npz").settings["threshold"] is not None
+    seen = []
+    monkeypatch.setattr(
+        results,
+        "finish",
+        lambda *given: seen.append(checkpoint.load(out / "last.npz").settings["threshold"]) or [],
+    )
+    resume(out, "--steps", 4)
+    assert seen == [None]
+
+
+def test_a_run_without_a_stored_scale_is_resumed_with_that_of_all_slices(tmp_path, no_pictures):
+    images, _ = draw_stack()
+    images[3, 0, 0] = 255  # the brightest pixel, held out
+    folder = write_stack(tmp_path / "data")
+    tifffile.imwrite(folder / "train-volume.tif", images, photometric="minisblack")
+    out = tmp_path / "run"
+    run(folder, out, 2, "--validation", "3:4")
+    low, high = float(images[:3].min()), float(images[:3].max())
+    settings = Settings.from_json(checkpoint.load(out / "last.npz").settings)
+    assert settings.scale == (low, high - low)
+    assert high < 255
+    data = train.load(settings)
+    assert data.images[3].max() > 1
+    assert max(data.images[k].max() for k in range(3)) == 1
+    old = train.load(replace(settings, scale=None))
+    assert old.images[3].max() == 1
+    assert old.fingerprint == data.fingerprint
+
+
+def test_validation_and_test_must_be_disjoint(tmp_path, data):
+    both = "--validation", "1:3", "--test", "2:4"
+    said = refused(call("train", *options(data, tmp_path / "run", 2), *both))
+    assert (
+        "validation 1:3 and test 2:4 share 1 slice (2); pass values without common slices to "
+        "--validation and --test"
+    ) in said
+    said = refused(call("train", *options(data, tmp_path / "run", 2), "--w0", 5))
+    assert "--w0 has no effect with --weight-map balance" in said
+    assert not (tmp_path / "run").exists()

@@ -62,6 +62,22 @@ def test_frames_with_a_mask_are_read(tmp_path, truth, expected):
         assert annotated.all()
 
 
+@pytest.mark.parametrize("truth", ["gold", "silver", "both"])
+def test_the_gold_mask_of_a_frame_is_returned_by_itself(tmp_path, truth):
+    challenge(tmp_path, frames=range(3), gold=(0, 2), silver=(0, 1))
+    extra = mask_of(0, "ST")
+    extra[2, 0] = 200  # a cell that the gold mask lacks
+    save(tmp_path / SILVER / "man_seg000.tif", extra)
+    frames = ctc.read(tmp_path, truth)
+    for name, gold in zip(frames.names, frames.gold, strict=True):
+        if name == "01/t001":
+            assert gold is None
+        else:
+            np.testing.assert_array_equal(gold[0], mask_of(int(name[-1]), "GT"))
+            assert gold[1].all()
+    assert frames.annotated[0].all() == (truth != "both")
+
+
 def test_both_is_the_default(tmp_path):
     challenge(tmp_path, frames=range(3), gold=[0], silver=[0, 1])
     assert [cells.max() for cells in ctc.read(tmp_path).instances] == [7, 7 + 1 + 100]

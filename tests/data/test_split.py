@@ -186,3 +186,73 @@ def test_names_that_no_file_has_are_refused_with_the_nearest(validation, message
 )
 def test_what_is_held_out_in_words(held_out, files, said):
     assert split.describe(held_out, files) == said
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "expected"),
+    [
+        ("19:24", "24:30", (range(19), range(19, 24), range(24, 30))),
+        ("0.2", "24:30", (range(19), range(19, 24), range(24, 30))),  # a fifth of the 24 others
+        ("0.2", "0:6", (range(6, 25), range(25, 30), range(6))),
+        ("0.2", "0.2", (range(19), range(19, 24), range(24, 30))),
+        ("24:30", "0.2", (range(19), range(24, 30), range(19, 24))),
+        ("none", "0.2", (range(24), (), range(24, 30))),
+        ("0:1", "none", (range(1, 30), range(1), ())),
+        ("0:1", "0", (range(1, 30), range(1), ())),
+    ],
+)
+def test_three_parts(validation, test, expected):
+    assert split.split(validation, stack(30), test) == tuple(map(list, expected))
+
+
+def test_files_and_folders_for_a_test(tmp_path):
+    (tmp_path / "test" / "images").mkdir(parents=True)
+    names = files("a.tif b.tif", tmp_path / "images") + files("c.tif", tmp_path / "test" / "images")
+    assert split.split("b", names, str(tmp_path / "test")) == ([0], [1], [2])
+    assert split.split("img1", IMAGES, "spec2_*") == ([1, 2, 3, 4], [0], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "count", "message"),
+    [
+        (
+            "1:4",
+            "3:5",
+            9,
+            "validation 1:4 and test 3:5 share 1 slice (3); pass values without common slices to "
+            "--validation and --test",
+        ),
+        ("2:5", "2:5", 9, "validation 2:5 and test 2:5 share 3 slices (2 … 4); pass values"),
+        (
+            "0:3",
+            "3:5",
+            5,
+            "validation 0:3 and test 3:5 leave none of the 5 slices for training; hold out fewer",
+        ),
+        ("none", "0:5", 5, "test 0:5 leaves none of the 5 slices for training; hold out fewer"),
+        ("none", "0.5", 1, "test 0.5 is empty, because only 1 slice can be divided; add images"),
+        (
+            "0.2",
+            "1:5",
+            5,
+            "validation 0.2 is empty, because test 1:5 leaves only one slice; test on fewer "
+            "slices, or pass --validation none",
+        ),
+        ("0.2", "5:9", 7, "test is 5:9; valid values are FIRST:END within 0:7, a fraction"),
+        ("0.2", "x", 7, "test is x; valid values are"),
+    ],
+)
+def test_parts_must_be_disjoint_and_not_empty(validation, test, count, message):
+    with pytest.raises(InputError) as refused:
+        split.split(validation, stack(count), test)
+    assert str(refused.value).startswith(message)
+
+
+def test_every_part_is_named():
+    assert split.describe([3], stack(6), [4, 5]) == (
+        "6 slices: 3 for training, 1 held out for validation (3), 2 for the final test (4 … 5)"
+    )
+    assert split.describe([], IMAGES, [5, 6]) == (
+        "7 slices: 5 for training, none held out for validation, 2 for the final test (spec2_a, "
+        "spec2_b)"
+    )

@@ -189,6 +189,31 @@ def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
     assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
 
 
+def test_the_energy_is_a_mean_over_annotated_pixels_and_the_step_is_not(tmp_path):
+    # Of a tile of K equally likely classes, a fraction is annotated: E = mean(w there) · ln K.
+    arch = Architecture(depth=2, channels=3, classes=5)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    params["out.w"][:] = 0
+    tile = draw_tile(arch, 52, rng)
+    known = np.zeros(tile.labels.shape, bool)
+    known[1:4, 2:] = True
+    tile = tile._replace(weight_map=np.where(known, tile.weight_map, 0), annotated=known)
+    states = []
+    for one in (tile, tile._replace(annotated=None)):
+        velocity = {k: np.zeros_like(a) for k, a in params.items()}
+        states.append(State(dict(params), velocity, np.random.default_rng(1)))
+        states.append(loop.step(states[-1], one, arch, 0.1, 0.9))
+    first, energy, second, over_all = states
+    expected = float(np.mean(tile.weight_map[known], dtype=np.float64)) * math.log(5)
+    assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
+    assert over_all == pytest.approx(expected * known.mean(), rel=1e-6)
+    for name, array in first.params.items():
+        np.testing.assert_array_equal(array, second.params[name])
+    nothing = tile._replace(weight_map=0 * tile.weight_map, annotated=np.zeros_like(known))
+    assert loop.step(first, nothing, arch, 0.1, 0.9) == 0
+
+
 def test_balanced_class_weights_make_that_energy_ln_2(tmp_path, no_pictures):
     # With class weights, mean(w) over the whole set is 1 for any class balance.
     settings = from_options(**SMALL.__dict__ | {"steps": 1, "tile": 24})

@@ -36,15 +36,17 @@ def owned(folder: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process owns the folder; the message names that process.
+        If another process owns the folder; the message names that process. Also if no file can be
+        made in the folder.
     """
     path = folder / NAME
     file = _locked(path)
     try:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         owner = {"process": os.getpid(), "host": platform.node(), "since": since}
-        os.truncate(file, 0)
-        os.write(file, json.dumps(owner).encode())
+        with suppress(OSError):  # a full disk: the folder is locked, but others see no name
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(owner).encode())
         yield
     finally:
         with suppress(OSError):  # Windows cannot remove an open file; it stays, without a lock
@@ -56,7 +58,10 @@ def _locked(path: Path) -> int:
     """Open a file and lock it; return its descriptor."""
     while True:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        file = os.open(path, flags, 0o666)
+        try:
+            file = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise InputError(_obstacle(path, error)) from None
         try:
             _lock(file)
         except OSError as error:
@@ -82,6 +87,15 @@ def _lock(file: int) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _obstacle(path: Path, error: OSError) -> str:
+    """Say why a folder cannot be locked."""
+    if path.is_symlink():
+        return f"{path} is a link; remove it, because minunet writes only into the folder itself"
+    return (
+        f"{path.parent} cannot be used: {error.strerror}; make it writable, or use another folder"
+    )
 
 
 def _refusal(folder: Path, owner: bytes) -> str:

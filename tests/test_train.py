@@ -7,9 +7,7 @@ import re
 import shlex
 import signal
 import time
-from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 
 import numpy as np
 import pytest
@@ -236,18 +234,23 @@ def assert_same_run(one, other):
     assert logs[0] == logs[1]
 
 
-@contextmanager
-def interruption_after(steps):
-    """Request a stop after a number of steps."""
-    asked = count()
-    yield lambda: next(asked) == steps
+def stop_in_step(number, patch):
+    """Send this process a signal while it takes a step."""
+    step = loop.step
+
+    def interrupted(state, *args, **trial):
+        if state.step + 1 == number and not trial:
+            signal.raise_signal(signal.SIGINT)
+        return step(state, *args, **trial)
+
+    patch.setattr(loop, "step", interrupted)
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, monkeypatch):
     # With dropout on, no random number may be drawn twice or skipped.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr(loop.stopping, "requests", lambda: interruption_after(8))
+        stop_in_step(8, patch)
         assert call("train", *options(data, parts, 13)).code == 130
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
@@ -334,11 +337,9 @@ def contents(folder):
         (("--seed", 1, "--steps", 9), "--seed cannot change"),
         (("--tile", 26, "--dropout", 0), "--dropout, --tile cannot change"),
         (("--validate-every", 2), "--steps, --learning-rate, --device can"),
-        (("--steps", 4), "has already done 4 steps; pass --steps 8"),
-        (("--steps", 3), "has already done 4 steps"),
-        ((), "has already done 4 steps"),
+        (("--steps", 3), "has already done 4 steps; pass --steps 8"),
         (("--out", "elsewhere"), "--resume uses the folder of its run; leave out --out"),
-        (("--data", "elsewhere"), "elsewhere is not a folder"),
+        (("--data", "elsewhere", "--steps", 9), "elsewhere is not a folder"),
         (("--validation", "1:2", "--steps", 9), "--validation cannot change from 0.2 to 1:2"),
     ],
 )
@@ -350,7 +351,7 @@ def test_resume_refuses_settings_that_cannot_change(finished, more, said):
 
 def test_resume_refuses_folders_without_a_run(tmp_path):
     message = refused(call("train", "--resume", tmp_path / "none", "--steps", 9))
-    assert str(tmp_path / "none" / "last.npz") in message
+    assert f"{tmp_path / 'none'} is not a folder" in message
     (tmp_path / "last.npz").write_bytes(b"PK")
     assert "not a checkpoint" in refused(call("train", "--resume", tmp_path, "--steps", 9))
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
@@ -504,7 +505,7 @@ def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
     words = shlex.split(message)
     assert words[words.index("--resume") + 1] == str(out)
     assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
-    monkeypatch.setattr(loop.stopping, "requests", lambda: interruption_after(0))
+    stop_in_step(3, monkeypatch)
     result = call("train", "--resume", out, "--steps", 4)
     assert result.code == 130
     again = shlex.split(result.out.splitlines()[-1])
@@ -584,7 +585,8 @@ def test_a_diverging_run_says_where_and_how_to_continue(tmp_path, data, no_pictu
     message = one_line(result.err)
     found = re.match(
         r"the energy of step (\d+) is not finite: activations that are not finite first occur in "
-        r"stage (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
+        r"stage (contract0|bottom|expand0|out); last\.npz holds the first weights\. "
+        r"Try a lower rate: "
         r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
         message,
     )
@@ -615,6 +617,17 @@ def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_p
     assert "first occur in stage contract0" in one_line(result.err)
 
 
+def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pictures):
+    run(data, tmp_path / "run", 2)
+    run(data, tmp_path / "other", 2, "--channels", 3)
+    (tmp_path / "other" / "best.npz").replace(tmp_path / "run" / "best.npz")
+    path = tmp_path / "run" / "last.npz"
+    checkpoint.save(path, checkpoint.load(path)._replace(best=1.0))  # nothing is better
+    result = call("train", "--resume", tmp_path / "run", "--steps", 4)
+    assert result.code == 2
+    assert "best.npz is of another run" in result.err.splitlines()[-1]
+
+
 # Refusals print one line and write no files
 
 
@@ -629,7 +642,7 @@ def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_p
         ),  # valid, but an output of 4 pixels is too small for a step
         (("--wrong", 1), "--wrong"),
         (("--learning", 1), "--learning"),  # no abbreviations
-        (("--steps", 0), "'0' is not a whole number ≥ 1"),
+        (("--steps", 0), "'0' is not a whole number from 1 to 1,000,000,000"),
         (("--validation", "9:12"), "validation is 9:12"),
         (("--validation", "0:4"), "leaves none"),
         (("--images", "a.tif"), "--data replaces --images and --labels"),

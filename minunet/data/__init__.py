@@ -12,6 +12,7 @@
 | `image_files.py`       | stacks, images and folders of them, slice by slice                |
 | `tiff_files.py`        | the slices of a TIFF file: channels, series, pyramids             |
 | `tiff_decoding.py`     | decoding of TIFF pages                                            |
+| `tiff_limits.py`       | what a TIFF file can hold, whatever it claims                     |
 | `png_files.py`         | the slice of a PNG file                                           |
 | `page.py`              | a slice that is not loaded yet, and how to read it                |
 | `calibration.py`       | size of pixels, distance of slices and frames: read and written   |

@@ -12,12 +12,12 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import calibration, tiff_decoding
+from minunet.data import calibration, tiff_decoding, tiff_limits
 from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -44,9 +44,11 @@ def contents(path: Path, reading: Reading) -> Contents:
     """
     import tifffile
 
+    pages = tiff_limits.check_pages(path)
     # Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
     # and finds the pages by the tables that are part of every TIFF file.
     with tifffile.TiffFile(path, is_mmstack=False) as tiff:
+        tiff_limits.check_ome(path, tiff.ome_metadata or "", pages)
         if len(tiff.pages) == 1 and 'SizeC="1"' in (tiff.ome_metadata or ""):
             # Its own page, without opening all files of the set that its metadata may describe.
             with tifffile.TiffFile(path, is_ome=False) as alone:
@@ -128,6 +130,7 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
         )
     counts = shape[: len(leading)]
     samples = shape[axes.index("S")] if "S" in axes else 1
+    tiff_limits.check_series(path, series, math.prod(counts))
     planes = _planes(path, tiff, series, math.prod(counts))
     if labels := _labels(tiff, math.prod(counts)):
         planes = [(k, page._replace(label=labels[k])) for k, page in planes]
@@ -198,7 +201,7 @@ def _planes(
         return Page(path, partial(_loaded, load, axes), last, dtype, mapped)
 
     def at(offset: int) -> Page:
-        return page(partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
+        return page(partial(_mapped, path, dtype, offset, shape), mapped=True)
 
     stored: Sequence[TiffPage | TiffFrame | None] = series.pages
     if series.kind == "imagej" and len(tiff.pages) == count:
@@ -223,6 +226,17 @@ def _planes(
         ]
     data = series.asarray().reshape(-1, *shape)  # a rare layout: several slices per page
     return [(k, page(partial(data.__getitem__, k), mapped=False)) for k in range(count)]
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> Array:
+    """Map a plane, after checking that the file, which may have been cut short, still has it."""
+    end, size = offset + dtype.itemsize * math.prod(shape), path.stat().st_size
+    if end > size:
+        raise InputError(
+            f"{path} is damaged or was cut short: it has {size:,} bytes, but its pixels end at "
+            f"{end:,}; export or copy it again"
+        )
+    return np.memmap(path, dtype, "r", offset, shape)
 
 
 def _loaded(load: partial[Array], axes: str) -> Array:

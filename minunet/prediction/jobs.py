@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
+from minunet.console import printable
 from minunet.data.file_names import different_names
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
@@ -60,7 +61,9 @@ class Job(NamedTuple):
         """Layouts of the probabilities and the labels."""
         settings = self.task.model.settings
         table = label_colours.table(settings.label_values, settings.label_colours)
-        about = About(self.images.calibration, self.names, table)
+        # The metadata of a TIFF file cannot contain bytes of a name that are not UTF-8.
+        names = tuple(map(printable, self.names))
+        about = About(self.images.calibration, names, table)
         classes = len(settings.label_values)
         p, labels = outputs.layouts(self.task.shape, classes, self.task.labelling.cells, about)
         return self._place(p), self._place(labels)

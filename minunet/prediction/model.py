@@ -64,7 +64,7 @@ class Model(NamedTuple):
         ------
         InputError
             If the image has an invalid shape or number of channels, if it contains values that are
-            not finite real numbers, or if the tiling is not valid.
+            not finite real numbers, if the tiling is not valid, or if the logits are not finite.
         """
         image = np.asarray(image)
         stack = self._stack(image)
@@ -150,7 +150,7 @@ class Model(NamedTuple):
             own = scale or scale_of([image], scaling)
             network = Network(self.params, self.architecture, own.apply)
             parts = averaging.windows(network, image, tiling, total, advance)
-            yield ((at, cross_entropy.softmax(logits)) for at, logits in parts)
+            yield _probabilities(parts, k)
             del image, parts  # before the next slice is loaded
 
     def _stack(self, image: Array) -> Array:
@@ -169,6 +169,17 @@ class Model(NamedTuple):
                 f"the image ({image.dtype}) contains values that are not finite real numbers"
             )
         return stack
+
+
+def _probabilities(parts: Iterator[Window], k: int) -> Iterator[Window]:
+    """Convert the logits in the windows of slice k to probabilities; refuse NaN and infinity."""
+    for at, logits in parts:
+        if not np.isfinite(logits).all():
+            raise InputError(
+                f"the logits of slice {k} contain NaN or infinity: the weights of this model, or "
+                "the grey values, are too large for float32; use another checkpoint"
+            )
+        yield at, cross_entropy.softmax(logits)
 
 
 def check_two_classes(settings: Settings, purpose: str) -> None:
@@ -199,7 +210,7 @@ def load(path: str | Path, device: Wanted = "auto") -> Model:
     Raises
     ------
     InputError
-        If the file is not a checkpoint, or "cuda" is not available.
+        If the file is not a checkpoint, is damaged or altered, or "cuda" is not available.
     """
     name, _ = choose(device)
     return of_checkpoint(checkpoint.load(Path(path)), name)

@@ -18,7 +18,7 @@ from minunet.report import headline, tables
 from minunet.report.headline import Scored
 from minunet.report.run_pictures import RUNNING_MEAN
 from minunet.report.tables import tag
-from minunet.runs.folder import Row
+from minunet.runs.log import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,10 +135,12 @@ def _curves(report: Report) -> Element:
     """Show the learning curves, with the first and the last energy in words."""
     energy = [row["energy"] for row in report.log]
     last = energy[-RUNNING_MEAN:]
-    caption = (
-        f"Energy per pixel: {number(energy[0])} at the first step, {number(sum(last) / len(last))} "
-        f"averaged over the last {len(last)} steps."
-    )
+    caption = "The log of this run is lost."
+    if energy:
+        caption = (
+            f"Energy per pixel: {number(energy[0])} at the first step, "
+            f"{number(sum(last) / len(last))} averaged over the last {len(last)} steps."
+        )
     alt = "Two plots against the step: the energy per pixel, and the validation scores"
     return _picture(Picture(caption, alt, report.curves))
 

@@ -16,7 +16,7 @@ from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
 from minunet.runs.settings import Settings
 from minunet.training import loop, scoring, thresholds
-from minunet.training.loop import State
+from minunet.training.state import State
 from minunet.training.validation import baseline_error, validation_slices
 
 SCORING = 5e-6

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import minunet
 from minunet import files, runs
 from minunet.data.dataset import Dataset
+from minunet.metrics.score import number
 from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
-from minunet.training.loop import State
 from minunet.training.scoring import Chosen, Result, Results, Trained, evaluate, kind
+from minunet.training.state import State
 from minunet.training.validation import baseline_error
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ HEADLINES = {
     "classes": ("pixel_error", "mean_iou"),
 }
 """The most important scores, by kind of data; the first one ranks the slices."""
+
+SCORES, REPORT = "scores.json", "report.html"
 
 DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
@@ -37,6 +40,7 @@ class Run(NamedTuple):
     data: Dataset
     state: State
     device: str  # in words
+    notes: list[str]  # lines to print after the plan
 
 
 def finish(
@@ -55,9 +59,32 @@ def finish(
     results, of_last = evaluate(run.data, run.settings, last, best)
     keep_threshold(run.folder / last.name, of_last)
     keep_threshold(run.folder / best.name, results.optimistic.chosen)
-    write_scores(run.folder / "scores.json", results)
     write_report(run, results, commands)
+    write_scores(run.folder / SCORES, results, run.state.step)
     return results.summary(HEADLINES[kind(run.data)])
+
+
+def is_complete(folder: Path, step: int) -> bool:
+    """Return whether the scores and the report of a run that has done `step` steps are written."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        # Older versions did not write the number of steps.
+        return scores.get("steps", step) == step and (folder / REPORT).is_file()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def recall(folder: Path) -> list[str]:
+    """Summarize a run whose scores and report are written."""
+    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
+    found = (scores[key] for key in keys if key in scores)
+    shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+    return [
+        f"done      {folder} has done all its steps; pass --steps with more of them to continue",
+        f"scores    {shown}",
+        f"report    {folder / REPORT}",
+    ]
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:
@@ -73,8 +100,11 @@ def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
     return replace(settings, threshold=chosen.threshold, threshold_from=part)
 
 
-def write_scores(path: Path, results: Results) -> None:
-    """Write `scores.json`: the headline, and beside it the optimistic scores."""
+def write_scores(path: Path, results: Results, steps: int) -> None:
+    """Write `scores.json`: the headline, and beside it the optimistic scores.
+
+    It is the last file of a run; its number of steps shows that the report is of these steps, too.
+    """
     headline, optimistic = results
     written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
     beside = {
@@ -82,13 +112,14 @@ def write_scores(path: Path, results: Results) -> None:
         "scores": {one.key: one.to_json() for one in optimistic.scores},
     }
     written |= {
+        "steps": steps,
         "slice_names": headline.names,
         "scored": headline.to_json(),
         "optimistic": optimistic.to_json() | beside,
     }
     text = json.dumps(written, indent=2, ensure_ascii=False)
     with files.atomic(path) as part:
-        part.write_text(text + "\n")
+        part.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]) -> None:
@@ -96,7 +127,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
     from minunet import report  # here: it slows down --help
     from minunet.training import pictures
 
-    folder, settings, data, _, device = run
+    folder, settings, data, _, device, _ = run
     headline = results.headline
     keys = HEADLINES[kind(data)]
     ranking = next(one for one in headline.scores if one.key == keys[0])
@@ -118,7 +149,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
         version=minunet.__version__,
         commands=commands,
     )
-    report.write(folder / "report.html", made)
+    report.write(folder / REPORT, made)
 
 
 def _scored(result: Result) -> "Scored":

@@ -138,6 +138,13 @@ def add_labels(parser: Parser) -> None:
         help="minimum size of a cell, in pixels; smaller ones are dropped "
         "(default: as in training)",
     )
+    add(
+        "--connectivity",
+        type=int,
+        choices=(4, 8),
+        help="neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal "
+        "ones (default: as in training)",
+    )
 
 
 def reading(args: argparse.Namespace, settings: Settings) -> Reading:
@@ -174,7 +181,8 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
         model.check_two_classes(settings, "--labels cells and --threshold")
     smallest = args.smallest or settings.smallest
     threshold = settings.threshold if args.threshold is None else args.threshold
-    return Labelling(settings.label_values, cells, threshold, smallest)
+    connectivity = args.connectivity or settings.connectivity
+    return Labelling(settings.label_values, cells, threshold, smallest, connectivity)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
@@ -229,9 +237,8 @@ def predict(args: argparse.Namespace) -> None:
     say(*summary.images(args.image, reading(args, trained.settings), tasks))
     parameters = f"{trained.architecture.parameters():,} parameters"
     say(f"model     {args.model}, step {trained.step}, {parameters}")
-    say(*summary.threshold(trained.settings, args.model.name, args.threshold))
-    say(f"device    {reason}")
-    say(*summary.tiles(tasks))
+    threshold = summary.threshold(trained.settings, args.model.name, args.threshold)
+    say(*threshold, f"device    {reason}", *summary.tiles(tasks))
     if old:
         say(f"resume    {old.finished} of {old.slices} slices are finished")
     again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")

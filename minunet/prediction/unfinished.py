@@ -59,8 +59,10 @@ def find(out: Path, resume: bool) -> State | None:
             f"{folder} is in the way of the folder for unfinished results; move it away, or pass "
             "another folder with -o"
         )
-    if folder.exists():
-        files.remove_left_behind(folder)
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise InputError(f"{path} is a link, which is not followed; remove {folder}")
+    files.remove_left_behind(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return None
     state = _read(folder)

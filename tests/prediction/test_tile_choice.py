@@ -107,3 +107,9 @@ def test_too_little_memory_is_refused_with_a_sufficient_amount(paper_step):
     enough = parse_bytes(message.split("--memory ")[1].split()[0])
     assert tile_choice.best(arch, size, enough, needs, paper_step) == smallest
     assert enough < 1.02 * 1e5 * smallest**2
+
+
+def test_the_aligned_step_is_the_default_of_the_choice():
+    # The smallest tile of depth 4 has an output of 4 pixels, less than one aligned step of 16.
+    arch, enough = Architecture(), 204**2
+    assert tile_choice.best(arch, (300, 300), enough, lambda rows, columns: rows * columns) == 204

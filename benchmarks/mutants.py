@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "*.ipynb", "runs", "site")
+LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "*.ipynb")
 
 OPERATORS: dict[type[ast.AST], list[type[ast.AST]]] = {
     ast.Add: [ast.Sub],

@@ -148,14 +148,16 @@ class Argument:
         inner, rounding = slopes[1:-1], self.energy.rounding / h[1:-1]
         steepest = float(np.fmax.reduce(np.abs(inner) - 10 * rounding, initial=0))
         # What E is computed from is about as large as E is at a distance of x from here.
-        rounding = np.maximum(rounding, self.energy.epsilon * steepest * self.size / h[1:-1])
+        nearby = self.energy.epsilon * steepest * h[-FIRST] / STEP
+        rounding = np.maximum(rounding, nearby / h[1:-1])
         apart = np.abs(np.diff(slopes))
         uncertainty = np.maximum(apart[:-1], apart[1:]) + rounding
         relative = uncertainty / np.maximum(np.abs(inner), FLAT * steepest)
-        relative[~np.isfinite(relative)] = np.inf
-        # Steps that are larger than necessary may reach beyond a kink.
-        enough = [k for k in range(1 - FIRST, len(inner)) if not self.hidden(inner[k], h[k + 1])]
-        k = int(np.argmin(relative[: enough[0] + 1] if enough else relative))
+        # A larger step reaches beyond a bend or a kink if a smaller one clearly differs.
+        differs = np.abs(inner[:, np.newaxis] - inner) > 30 * rounding
+        beyond = np.tril(differs, -1).any(axis=1)
+        relative[beyond | ~np.isfinite(relative)] = np.inf
+        k = int(np.argmin(relative))
         return Slope(float(inner[k]), float(h[k + 1]), float(uncertainty[k]), steepest)
 
     def hint(self, index: tuple[int, ...], slope: Slope, claimed: float) -> str:

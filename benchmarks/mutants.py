@@ -72,6 +72,10 @@ SYMMETRIC = ("max", "min", "maximum", "minimum", "logical_and", "logical_or", "i
 """Functions whose first two arguments may be swapped without a difference."""
 
 
+LONGEST = 10.0
+"""Seconds that a mutant may take in addition to five times the time of the original."""
+
+
 class Mutant(NamedTuple):
     """A module with one change."""
 
@@ -311,7 +315,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
         if not run(copies[0], module, source, tests, None):
             print("the tests fail without any change", file=sys.stderr)
             return 2
-        limit = 10 + 5 * args.jobs * (time.monotonic() - started)
+        limit = LONGEST + 5 * args.jobs * (time.monotonic() - started)
         found = survivors(chosen, copies, module, tests, limit)
     for mutant in found:
         print(f"{module}:{mutant.line}: {mutant.change}")

@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from importlib import metadata
 from typing import NoReturn
 
-from minunet import __version__
-from minunet.cli import COMMANDS
+from minunet import __version__, console
+from minunet.cli import COMMANDS, say
 
 OPTIONS = ["--help", "--version"]
 
@@ -82,17 +82,18 @@ def refuse(word: str, arguments: list[str]) -> NoReturn:
         advice = f"{word!r} is not an option; did you mean {near[0]}?"
     else:
         advice = f"{word!r} is not a command; the commands are {', '.join(COMMANDS)}"
-    print(f"python -m minunet: {advice}", file=sys.stderr)
+    say(f"python -m minunet: {advice}", file=sys.stderr)
     sys.exit(2)
 
 
 def main() -> None:
     """Print the commands or the versions; refuse any other argument."""
+    console.accept_any_text()
     match sys.argv[1:]:
         case [] | ["-h" | "--help"]:
-            print(overview())
+            say(*overview().splitlines())
         case ["--version"]:
-            print("\n".join(versions()))
+            say(*versions())
         case [word, *arguments]:
             refuse(word, arguments)
 

@@ -12,12 +12,13 @@ import numpy as np
 from minunet import files
 from minunet.array import Array
 from minunet.augmentation import SETS, sample
-from minunet.cli import Parser, at_least, run
+from minunet.cli import SEEDS, Parser, at_least, run, say
 from minunet.data import image_files
 from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import scale
 from minunet.errors import InputError
 from minunet.image import Sample
+from minunet.network import sizes
 from minunet.report import drawing
 from minunet.runs.options import add_some
 
@@ -51,13 +52,14 @@ def parse() -> argparse.Namespace:
         help="augmentation: as in the paper, as in the authors' later code, the 8 symmetries of "
         "the square, or none (default: paper)",
     )
-    for name, least, default, text in (
-        ("samples", 1, 4, "number of augmented tiles"),
-        ("tile", 2, 572, "tile size in pixels"),
-        ("seed", 0, 0, "random seed for the augmented tiles"),
+    for name, least, most, default, text in (
+        ("samples", 1, 100, 4, "number of augmented tiles"),
+        ("tile", 2, sizes.LARGEST, 572, "tile size in pixels"),
+        ("seed", 0, SEEDS, 0, "random seed for the augmented tiles"),
     ):
         text = f"{text} (default: {default})"
-        add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
+        valid = at_least(least, most=most)
+        add(f"--{name}", type=valid, default=default, metavar="N", help=text)
     add_some(parser, "channel", "series", "label_threshold", "ignore")
     return parser.parse_args()
 
@@ -159,7 +161,7 @@ def main() -> None:
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
     draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
-    print(f"wrote     {args.out}")
+    say(f"wrote     {args.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The exception raised for invalid user input."""
+"""The exception raised for invalid user input, and how to say that memory is missing."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,28 @@ class InputError(ValueError):
     The message names the invalid value and says what is valid and what to do. A command prints it
     as its only line and exits with 2 (see `minunet.cli`).
     """
+
+
+def needed(error: MemoryError) -> str:
+    """Return how much memory was needed, as the end of a clause; empty if the error does not say.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> try:
+    ...     np.empty((2**30, 2**30))
+    ... except MemoryError as error:
+    ...     print("not enough memory" + needed(error))
+    not enough memory: 8.0 EiB for an array of 1073741824 x 1073741824 float64
+    """
+    shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
+    if shape is None or dtype is None:  # not an error of NumPy
+        return ""
+    size = float(dtype.itemsize)
+    for length in shape:
+        size *= length
+    units = iter(("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+    unit = next(units)
+    while size >= 1024 and unit != "EiB":
+        size, unit = size / 1024, next(units)
+    return f": {size:.1f} {unit} for an array of {' x '.join(map(str, shape))} {dtype.name}"

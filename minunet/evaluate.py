@@ -21,7 +21,7 @@ import numpy as np
 
 from minunet import __version__, files
 from minunet.array import Array
-from minunet.cli import Parser, run
+from minunet.cli import Parser, at_least, run, say
 from minunet.data import annotation, prediction_kind, predictions
 from minunet.data.annotation import Meaning
 from minunet.data.image_files import counted
@@ -82,28 +82,29 @@ def add_meaning(parser: Parser) -> None:
         "--labels-are",
         choices=get_args(annotation.Kind),
         default="auto",
-        help="meaning of the values of the truth: classes, or numbers of cells; auto: judge by the "
+        help="meaning of the values of the truth: classes, or cell numbers; auto: judged from the "
         "values (default: auto)",
     )
     add(
         "--label-threshold",
-        type=float,
+        type=at_least(-1e308, float, most=1e308),
         metavar="V",
-        help="value of the truth from which on a pixel is cell, such as 128 for masks with soft "
+        help="smallest value of the truth that counts as cell, such as 128 for masks with soft "
         "edges (default: none)",
     )
     add(
         "--ignore",
-        type=float,
+        type=at_least(-1e308, float, most=1e308),
         metavar="V",
-        help="value of the truth for pixels that are not annotated, such as 255 or -1; they count "
-        "in no score (default: none)",
+        help="value of the truth for pixels that are not annotated, such as 255 or -1; they are "
+        "left out of all scores (default: none)",
     )
     add(
         "--prediction-is",
         choices=get_args(prediction_kind.Wanted),
         default="auto",
-        help="meaning of the values of the prediction; auto: judge by the values (default: auto)",
+        help="meaning of the values of the prediction; auto: judged from the values (default: "
+        "auto)",
     )
 
 
@@ -192,21 +193,21 @@ def main() -> None:
     files.check_new_file(path, "--scores")
     if args.out:
         files.check_new_file(args.out, "-o")
-    print("\n".join(describe(pair, args.truth)), flush=True)
+    say(*describe(pair, args.truth))
     scores = compute(pair)
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
-    path.write_text(written + "\n")
-    print("", *score.table(scores), "", sep="\n")
+    path.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+    say("", *score.table(scores), "")
     if pair.kind == "classes":
-        print(*classes.confusion_table(confusion(pair), pair.classes), "", sep="\n")
+        say(*classes.confusion_table(confusion(pair), pair.classes), "")
     if args.slices:
-        print(*score.slices_table(scores, pair.names), "", sep="\n")
-    print(f"wrote       {path}")
+        say(*score.slices_table(scores, pair.names), "")
+    say(f"wrote       {path}")
     if args.out:
         from minunet.report import drawing
 
         drawing.write(picture(pair, scores), args.out)
-        print(f"            {args.out}")
+        say(f"            {args.out}")
 
 
 if __name__ == "__main__":

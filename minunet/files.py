@@ -1,7 +1,7 @@
 """Write files safely: refuse to overwrite; replace a file only once the new one is complete."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minunet.errors import InputError
@@ -11,11 +11,17 @@ from minunet.errors import InputError
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; at the end of the block, move the file to `path`.
 
-    A crash leaves the old file or the new one, never a part of one.
+    A crash leaves the old file or the new one, never a part of one. If the block raises an error,
+    the temporary file is removed.
     """
     part = path.with_name(path.name + ".part")
-    yield part
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def is_taken(folder: Path) -> bool:

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from minunet.cli import Parser, add_threads, at_least, run
+from minunet.cli import Parser, add_threads, at_least, run, say
 from minunet.data.file_names import files
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
-from minunet.network import device
+from minunet.network import device, sizes
 from minunet.prediction import jobs, memory, model, summary
 from minunet.prediction import output_files as outputs
 from minunet.prediction.jobs import Job, Plan
@@ -84,7 +84,7 @@ def add_tiling(parser: Parser) -> None:
     group = parser.add_argument_group("tiles")
     size = group.add_mutually_exclusive_group().add_argument
     text = "tile size in pixels (default: as in training)"
-    size("--tile", type=at_least(1), metavar="N", help=text)
+    size("--tile", type=at_least(1, most=sizes.LARGEST), metavar="N", help=text)
     size(
         "--memory",
         type=memory.parse_bytes,
@@ -123,7 +123,8 @@ def add_labels(parser: Parser) -> None:
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 above which a pixel belongs to it (default: 0.5)",
+        help="probability of class 1 above which a pixel belongs to it (default: the threshold "
+        "that was chosen when the run of the model finished, or 0.5 if it has not)",
     )
     add(
         "--smallest",
@@ -167,7 +168,8 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
     smallest = args.smallest or settings.smallest
-    return Labelling(settings.label_values, cells, args.threshold, smallest)
+    threshold = settings.threshold if args.threshold is None else args.threshold
+    return Labelling(settings.label_values, cells, threshold, smallest)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
@@ -236,14 +238,15 @@ def main() -> None:
         outputs.check_folders(args.out, [job.name for job in tasks])
     digits = frames(args, tasks)
     outputs.check_space(args.out, jobs.space(tasks, bool(digits)))
-    print(*summary.images(args.image, reading(args, trained.settings), tasks), sep="\n")
+    say(*summary.images(args.image, reading(args, trained.settings), tasks))
     parameters = f"{trained.architecture.parameters():,} parameters"
-    print(f"model     {args.model}, step {trained.step}, {parameters}")
-    print(f"device    {reason}")
-    print(*summary.tiles(tasks), sep="\n", flush=True)
-    print(*write(args, tasks, digits), sep="\n")
+    say(f"model     {args.model}, step {trained.step}, {parameters}")
+    say(*summary.threshold(trained.settings, args.model.name, args.threshold))
+    say(f"device    {reason}")
+    say(*summary.tiles(tasks))
+    say(*write(args, tasks, digits))
     if images.broken:
-        print("left out:", *images.broken.values(), sep="\n", file=sys.stderr)
+        say("left out:", *images.broken.values(), file=sys.stderr)
         sys.exit(2)
 
 

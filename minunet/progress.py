@@ -1,7 +1,12 @@
-"""A progress bar with the remaining time; in a log file, a line every ten seconds instead."""
+"""A progress bar with the remaining time; in a log file, a line every ten seconds instead.
+
+A job that takes less time leaves no trace, so that a message which follows is the only line.
+"""
 
 import sys
 import time
+
+from minunet.console import printable
 
 PLAIN_EVERY = 10.0
 """Seconds between lines in a log file, so that it stays short."""
@@ -44,17 +49,18 @@ class Progress:
     def advance(self, text: str) -> None:
         """Count one more unit and show `text` next to the count."""
         self.done += 1
-        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.set_postfix_str(printable(text), refresh=False)
         self.bar.update()
         now = time.monotonic()
-        if self.bar.disable and (now - self.printed > PLAIN_EVERY or self.done == self.total):
+        ends = self.done == self.total and self.printed > self.started
+        if self.bar.disable and (ends or now - self.printed > PLAIN_EVERY):
             self.printed = now
             left = (now - self.started) / (self.done - self.first) * (self.total - self.done)
             self.line(f"{self.unit} {self.done}/{self.total}  {text}  {duration(left)} left")
 
     def line(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
-        self.bar.write(text, file=sys.stderr)
+        self.bar.write(printable(text), file=sys.stderr)
         sys.stderr.flush()
 
     def __enter__(self) -> "Progress":

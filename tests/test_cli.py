@@ -1,14 +1,21 @@
 """Commands share their argument types, help format and exit codes."""
 
 import argparse
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minunet import cli
 from minunet.errors import InputError
 from minunet.fast import allocator
+
+NOT_NUMBERS = ("", " 5", "1_000", "\uff11\uff12", "nan", "inf", "-inf", "1e400", "0x10", "1,5")
+"""What `int` or `float` would accept in part, but nobody means."""
 
 
 @pytest.mark.parametrize(
@@ -19,6 +26,10 @@ from minunet.fast import allocator
         (cli.at_least(0, float), "0", 0.0),
         (cli.at_least(0, float), "1e-3", 0.001),
         (cli.at_least(0, float, below=1), "0.999", 0.999),
+        (cli.at_least(1), "1000000000", 10**9),
+        (cli.at_least(1, most=16), "16", 16),
+        (cli.at_least(-5, float), "-.5E+1", -5.0),
+        (cli.at_least(-5, float), "+2.", 2.0),
     ],
 )
 def test_valid_numbers(type_, text, value):
@@ -29,8 +40,15 @@ def test_valid_numbers(type_, text, value):
 @pytest.mark.parametrize(
     ("type_", "text", "valid"),
     [
-        *[(cli.at_least(1), text, "a whole number ≥ 1") for text in ("0", "-3", "1.5", "", "x")],
-        *[(cli.at_least(0, float), text, "a number ≥ 0") for text in ("-1e-9", "nan", "inf", "x")],
+        *[
+            (cli.at_least(1), text, "a whole number from 1 to 1,000,000,000")
+            for text in ("0", "-3", "1.5", "x", "1000000001", *NOT_NUMBERS)
+        ],
+        *[
+            (cli.at_least(0.1, float, most=1e6), text, "a number from 0.1 to 1e+06")
+            for text in ("0.09", "1000000.1", "x", "1.e", ".", *NOT_NUMBERS)
+        ],
+        *[(cli.at_least(0, float), text, "a number from 0 to 1e+30") for text in ("-1", "2e30")],
         *[(cli.at_least(0, float, below=1), t, "a number ≥ 0 and < 1") for t in ("1", "-1", "nan")],
     ],
 )
@@ -38,6 +56,14 @@ def test_invalid_numbers_are_refused(type_, text, valid):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         type_(text)
     assert str(refused.value) == f"{text!r} is not {valid}"
+
+
+@pytest.mark.parametrize("digits", [41, 300, 5000])
+@pytest.mark.parametrize("type_", [cli.at_least(1), cli.at_least(1, float)])
+def test_a_long_number_is_shortened_in_the_message(type_, digits):
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        type_("9" * digits)
+    assert str(refused.value).startswith(f"'{39 * '9'}…' is not a")
 
 
 @pytest.mark.parametrize("arguments", [["--wrong"], ["--step", "3"], ["--steps"], ["extra"]])
@@ -97,6 +123,20 @@ def test_a_quoted_command_is_parsed_as_it_was():
     assert shlex.split(cli.shell(*words)) == words
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX shells")
+@pytest.mark.parametrize(
+    "name", ["$(touch X)", "a'b", "-x", "a\nb", "\x1b[2J'\\", "\u202etxt", "caf\udce9", "é ü"]
+)
+def test_a_printed_command_gives_a_shell_the_same_name(name, tmp_path):
+    line = cli.command("train", "--resume", Path(name))
+    assert line.isprintable()
+    shown = f'set -- {line}; printf %s "$5"'
+    done = subprocess.run(["bash", "-c", shown], cwd=tmp_path, capture_output=True, check=True)
+    assert Path(os.fsdecode(done.stdout)) == Path(name)
+    assert done.stdout.startswith(b"-") is False
+    assert list(tmp_path.iterdir()) == []
+
+
 def end_of(main, capsys):
     with pytest.raises(BaseException) as end:  # a KeyboardInterrupt would also end the test session
         cli.run(main, "some")
@@ -121,6 +161,49 @@ def test_exit_codes_and_output(capsys):
     assert "a.tif" in err
     assert err.count("\n") == 1
     assert end_of(raising(SystemExit(130)), capsys)[0] == 130
+
+
+def test_a_lack_of_memory_is_one_sentence(capsys):
+    def main():
+        np.empty((2**30, 2**29), np.float32)
+
+    for module, advice in cli.SMALLER.items():
+        with pytest.raises(SystemExit) as end:
+            cli.run(main, module)
+        assert end.value.code == 2
+        assert capsys.readouterr().err == (
+            f"python -m minunet.{module}: there is not enough memory: 2.0 EiB for an array of "
+            f"1073741824 x 536870912 float32; {advice}\n"
+        )
+    assert cli.SMALLER.keys() == cli.COMMANDS.keys()
+
+
+def test_a_lack_of_memory_without_details_is_one_sentence(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(raising(MemoryError()), "train")
+    assert end.value.code == 2
+    assert "there is not enough memory; pass a smaller --tile" in capsys.readouterr().err
+
+
+def test_control_characters_are_escaped_in_all_messages(capsys):
+    name = "a\n\x1b[2J\u202eb"
+    for error in (InputError(name), OSError(2, "No such file", name), SystemExit(name)):
+        _, out, err = end_of(raising(error), capsys)
+        assert (out, err.count("\n")) == ("", 1)
+        assert err[:-1].isprintable()
+        assert r"a\n\x1b[2J\u202eb" in err
+    cli.say(name, "second")
+    assert capsys.readouterr().out == "a\\n\\x1b[2J\\u202eb\nsecond\n"
+    with pytest.raises(SystemExit):
+        cli.Parser("train").parse_args([name])
+    assert capsys.readouterr().err[:-1].isprintable()
+
+
+def test_a_message_that_ends_a_command_exits_with_1(capsys):
+    assert end_of(raising(SystemExit("the energy is not finite")), capsys) == (
+        *(1, ""),
+        "the energy is not finite\n",
+    )
 
 
 def test_ctrl_c_prints_no_traceback(capsys):

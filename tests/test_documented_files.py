@@ -463,7 +463,7 @@ def _(folder):
     assert found.cells is None
 
 
-@row("a few others, such as 0, 128 and 255")
+@row("a few other values, such as 0, 128 and 255")
 def _(folder):
     path = save(folder, np.array([0, 128, 255], np.uint8)[three_classes()])
     labels_refused(path, "0 → 0, 128 → 1, 255 → 2", "--labels-are cells")
@@ -476,14 +476,14 @@ def _(folder):
     labels_refused(save(folder, np.ones(SHAPE, np.uint8)), "at least two classes")
 
 
-@row("more than 16, most of them in one region or a few")
+@row("more than 16, most of them in one or a few regions each")
 def _(folder):
     found = annotate(save(folder, squares(30)))
     np.testing.assert_array_equal(found.cells[0], squares(30))
     np.testing.assert_array_equal(found.labels[0], squares(30) > 0)
 
 
-@row("more than 16, most of them in many regions")
+@row("more than 16, most of them in many regions each")
 def _(folder):
     y, x = np.indices((24, 40))
     tissue = np.kron((7 * y + 3 * x) % 20, np.ones((3, 3), int)).astype(np.uint8)
@@ -553,7 +553,7 @@ def _(folder):
         labels_refused(save(folder, map_), f"pass --ignore {value}")
 
 
-@row("numbers of cells, and the largest value of an integer type, such as 255 or 65535")
+@row("cell numbers, and the largest value of an integer type, such as 255 or 65535")
 def _(folder):
     map_ = squares(30)
     map_[:4] = 65535
@@ -745,11 +745,24 @@ def _(folder):
 
 @row("`train/` and `val/` in FOLDER")
 def _(folder):
-    for k, name in enumerate(("train", "val", "test")):
+    for k, name in enumerate(("train", "val")):
         pairs(folder / name, **{name: shifted(k)})
     data = load(folder)
     assert data.names == ["train", "val/val"]
-    assert (data.training, data.held_out) == ([0], [1])
+    assert (data.training, data.held_out, data.test) == ([0], [1], [])
+
+
+@row("`test/` in FOLDER, with labels")
+def _(folder):
+    for k, name in enumerate(("train", "val", "test")):
+        pairs(folder / name, **{name: shifted(k)})
+    data = load(folder)
+    assert data.names == ["train", "val/val", "test/test"]
+    assert (data.training, data.held_out, data.test) == ([0], [1], [2])
+    for path in (folder / "test" / "labels").iterdir():
+        path.unlink()
+    (folder / "test" / "labels").rmdir()
+    assert load(folder).names == ["train", "val/val"]
 
 
 @row("a stack, or a folder")
@@ -776,6 +789,24 @@ def _(folder):
     data = load(pairs(folder / "data", **NAMED), validation=str(other))
     assert data.training == [0, 1, 2, 3]
     assert [data.names[k] for k in data.held_out] == ["other/a", "other/b"]
+
+
+@row("`--test OTHER`, a block, a fraction or names")
+def _(folder):
+    other = pairs(folder / "other", a=three_classes())
+    pairs(folder / "data", **NAMED)
+    for value, tested in ((str(other), [4]), ("1:2", [1]), ("0.5", [2, 3]), ("img1", [0])):
+        data = load(folder / "data", validation="spec2_a" if value != "0.5" else "1:2", test=value)
+        assert data.test == tested
+
+
+@row("a label value that only a test slice has")
+def _(folder):
+    other = three_classes()
+    other[0, 0] = 3
+    pairs(folder, a=three_classes(), b=three_classes(), c=other)
+    with pytest.raises(InputError, match="a test slice has the label 3, but the labels of the"):
+        load(folder, validation="a", test="c")
 
 
 @row("`--resume RUN --data NEWPLACE`")
@@ -840,7 +871,7 @@ def _(folder):
     np.testing.assert_array_equal(found.prediction[0], p)
 
 
-@row("8- or 16-bit values that vary smoothly or like an image")
+@row("8- or 16-bit integers that look like grey values")
 def _(folder):
     for dtype in (np.uint8, np.uint16):
         p = smooth(dtype)
@@ -858,7 +889,7 @@ def _(folder):
         np.testing.assert_array_equal(found.prediction[0], mask() > 0)
 
 
-@row("more than 16 values, most of them in one region or a few")
+@row("more than 16 values, most of them in one or a few regions each")
 def _(folder):
     found = score(folder, squares(30), squares(36))
     assert found.kind == "cells"
@@ -882,7 +913,7 @@ def _(folder):
     np.testing.assert_array_equal(found.prediction[0], squares(4))
 
 
-@row("slices with other names than those of the truth")
+@row("slices whose names differ from those of the truth")
 def _(folder):
     pairs(folder, img1=squares(30), img2=squares(31))
     stack = imagej_file(folder / "p.tif", 2, slices=2, labels=["img1", "other"])

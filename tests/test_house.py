@@ -273,6 +273,31 @@ def each_module_has_its_tests(house: House) -> list[str]:
     return breaches
 
 
+def text_files_name_their_encoding(house: House) -> list[str]:
+    """Report calls that open a text file in the encoding of the machine instead of UTF-8."""
+    return [
+        f"{module.name} opens a text file without encoding=: {ast.unparse(node)}"
+        for module in house.modules.values()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and opens_text(node)
+        if "encoding" not in {keyword.arg for keyword in node.keywords}
+    ]
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Return whether a call reads, writes or opens a file as text, judged by names and mode."""
+    name = ast.unparse(call.func)
+    if name.endswith((".read_text", ".write_text")) or name == "os.fdopen":
+        return True
+    given = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    given += [k.value.value for k in call.keywords if k.arg == "mode"]
+    if name == "open":
+        return not any("b" in mode for mode in given[-1:])
+    # A method that takes only a mode, such as Path.open; not that of a library, such as Image.open.
+    modes = len(call.args) == len(given) == 1 or (not call.args and bool(call.keywords))
+    return name.endswith(".open") and modes and not any("b" in mode for mode in given)
+
+
 RULES = [
     the_core_imports_only_what_is_below_it,
     the_core_has_no_files_and_no_pictures,
@@ -284,6 +309,7 @@ RULES = [
     rooms_are_one_level_deep,
     each_room_lists_its_files,
     each_module_has_its_tests,
+    text_files_name_their_encoding,
 ]
 
 
@@ -459,6 +485,16 @@ PLANTED_CHANGES = {
         ({"minunet/ops/__init__.py": '"""Arrows: `conv.py`."""\n'}, "ops does not list conv.py"),
         ({"minunet/ops/__init__.py": ""}, "ops does not list conv.py"),
     ],
+    text_files_name_their_encoding: [
+        *(
+            ({"minunet/files.py": call}, call)
+            for call in (
+                *("path.read_text()", "path.write_text('a', errors='replace')"),
+                *("open(path)", "open(path, 'w')", "open(path, mode='a')"),
+                *("path.open('a')", "path.open(newline='')", "os.fdopen(number, 'w')"),
+            )
+        ),
+    ],
     each_module_has_its_tests: [
         ({"tests/ops/test_conv.py": None}, "tests/ops/test_conv.py"),
         ({"tests/data/test_main.py": None}, "tests/data/test_main.py"),
@@ -473,6 +509,18 @@ PLANTED_CHANGES = {
 def test_a_planted_breach_is_reported(tmp_path, rule, changes, named):
     (breach,) = rule(build(tmp_path, changes))
     assert named in breach
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("path.read_text('utf-8', encoding='utf-8')", "open(path, 'rb')", "path.open('wb')"),
+        *("open(path, encoding='utf-8')", "path.open(mode='rb')", "PIL.Image.open(path)"),
+        *("path.read_bytes()", "handle.open()", "path.open('a', encoding='utf-8')"),
+    ],
+)
+def test_binary_files_and_encodings_are_allowed(tmp_path, call):
+    assert text_files_name_their_encoding(build(tmp_path, {"minunet/files.py": call})) == []
 
 
 FACE = "def __getattr__(name):\n    from minunet.report import page\n"

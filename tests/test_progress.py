@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from minunet import progress
+from minunet import cli, progress
+from minunet.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,44 @@ from minunet import progress
 )
 def test_duration(seconds, written):
     assert progress.duration(seconds) == written
+
+
+def test_a_short_job_leaves_no_line_in_a_log_file(capsys):
+    with progress.Progress(3, "tile") as bar:
+        for _ in range(3):
+            bar.advance("slice 0")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_control_characters_are_escaped(capsys, clock):
+    with progress.Progress(2, "tile") as bar:
+        bar.line("a\x1b[2Jb")
+        clock.now += 11
+        bar.advance("slice \n\u202e")
+    assert capsys.readouterr().err.splitlines() == [
+        r"a\x1b[2Jb",
+        r"tile 1/2  slice \n\u202e  11 s left",
+    ]
+
+
+@pytest.mark.parametrize("end", [InputError("refused"), KeyboardInterrupt(), MemoryError()])
+def test_a_refusal_is_the_only_thing_on_its_line(monkeypatch, end):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    def main():
+        with progress.Progress(20, "tile") as bar:
+            bar.advance("slice 0")
+            raise end
+
+    with pytest.raises(SystemExit):
+        cli.run(main, "predict")
+    *drawn, last = terminal.getvalue().split("\r")
+    assert any("0/20" in text for text in drawn)
+    assert drawn[-1].strip() == ""  # the bar is overwritten with spaces
+    assert last.startswith("python -m minunet.predict: ")
+    assert last.count("\n") == 1
 
 
 @pytest.fixture

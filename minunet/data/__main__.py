@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet import files
-from minunet.cli import Parser, at_least, run
+from minunet.cli import SEEDS, Parser, at_least, run, say
 from minunet.data.synthetic import em_stack
 
 
@@ -21,14 +21,15 @@ def parse() -> argparse.Namespace:
     parser = Parser("data")
     add = parser.add_argument
     add("folder", type=Path, metavar="FOLDER", help="new or empty folder to write to")
-    for name, least, default, text in (
-        ("slices", 1, 10, "number of slices"),
-        ("height", 1, 256, "height of a slice, in pixels"),
-        ("width", 1, 256, "width of a slice, in pixels"),
-        ("seed", 0, 0, "random seed for the stack"),
+    for name, least, most, default, text in (
+        ("slices", 1, 10**5, 10, "number of slices"),
+        ("height", 1, 10**5, 256, "height of a slice, in pixels"),
+        ("width", 1, 10**5, 256, "width of a slice, in pixels"),
+        ("seed", 0, SEEDS, 0, "random seed for the stack"),
     ):
         text = f"{text} (default: {default})"
-        add(f"--{name}", type=at_least(least), default=default, metavar="N", help=text)
+        valid = at_least(least, most=most)
+        add(f"--{name}", type=valid, default=default, metavar="N", help=text)
     return parser.parse_args()
 
 
@@ -47,7 +48,7 @@ def main() -> None:
         ("instances.tif", stack.instances),
     ):
         tifffile.imwrite(args.folder / name, array, imagej=True, metadata={"axes": "ZYX"})
-        print(f"wrote {args.folder / name}: {array.shape}, {array.dtype}")
+        say(f"wrote {args.folder / name}: {array.shape}, {array.dtype}")
 
 
 if __name__ == "__main__":

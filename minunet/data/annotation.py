@@ -15,9 +15,9 @@ class Meaning(NamedTuple):
     """How to read label files."""
 
     kind: Kind = "auto"
-    threshold: float | None = None  # smallest value of class 1; the rest is class 0
+    threshold: float | None = None  # smallest value of class 1; lower values are class 0
     ignore: float | None = None  # value of pixels that are not annotated
-    expected: Kind = "auto"  # what values are that could be either, or look like classes
+    expected: Kind = "auto"  # meaning of values that look like classes, or could be either
 
 
 AUTO = Meaning()

@@ -1,4 +1,4 @@
-"""What a file says about its pixels and slices besides their values: sizes, times, and axes.
+"""What a file says about its pixels and slices besides their values: sizes, times and axes.
 
 Microscopes and Fiji store the calibration in different places of a TIFF file: OME-XML, the
 metadata of Micro-Manager, the description of an ImageJ hyperstack, or only the resolution tags. All
@@ -40,18 +40,18 @@ TAGS = {2: "inch", 3: "cm"}
 """Units of the resolution tags of TIFF, by their code in ResolutionUnit; 1 is none."""
 
 SCREEN = 72
-"""Pixels per inch that many programs store if they know nothing; ImageJ ignores it, too."""
+"""Pixels per inch that many programs store if the resolution is unknown; ImageJ ignores it, too."""
 
 SCREENS = (SCREEN, 96)
 """The same for PNG images, whose resolution ImageJ never reads; 96 is usual on Windows."""
 
 
 class Calibration(NamedTuple):
-    """How large pixels are, how far apart slices and frames, and which axes the slices have."""
+    """Size of a pixel, distance between slices, time between frames, and axes of the slices."""
 
     pixel: tuple[float, float] | None = None  # width and height of a pixel, in `unit`
     unit: str = ""  # of length, such as um, nm or inch; may be any text
-    spacing: float | None = None  # distance of neighbouring slices, in `unit`
+    spacing: float | None = None  # distance between neighbouring slices, in `unit`
     interval: float | None = None  # time between frames, in seconds
     axes: str = ""  # of the slices: T, Z, TZ or ZT, the slowest first; empty for a single slice
     lengths: tuple[int, ...] = ()  # number of frames or slices along each of `axes`
@@ -70,9 +70,9 @@ class Calibration(NamedTuple):
 def common(known: Sequence[Calibration], count: int) -> Calibration:
     """Return what is known about a stack of `count` slices from one or several files.
 
-    Of several files, that is the size of a pixel, provided that it is the same in all of them. If
-    they contain a slice each, such as the files of an OME-TIFF set, that also holds for the other
-    distances; slices with a frame interval, but no spacing, are frames.
+    From several files, only the size of a pixel is kept, provided that it is the same in all. If
+    every file contains one slice, as in an OME-TIFF set, and all calibrations are the same, spacing
+    and interval are kept, too; slices with a frame interval, but no spacing, are then frames.
     """
     first = known[0]
     if len(known) == 1:
@@ -94,7 +94,7 @@ def of_tiff(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
     for read in (_of_ome, _of_micromanager, _of_imagej, _of_tags):
         try:
             known = read(tiff, series)
-        except Exception:  # damaged metadata must not hide the pixels
+        except Exception:  # the pixels can be read even if the metadata are damaged
             continue
         if known != Calibration():
             return known._replace(axes=axes, lengths=lengths)
@@ -102,7 +102,7 @@ def of_tiff(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 
 
 def of_png(image: "Image") -> Calibration:
-    """Read the size of a pixel from a PNG image, unless it is that of a screen."""
+    """Read the size of a pixel from a PNG image, unless it is a usual one of screens."""
     width, height = image.info.get("dpi", (0, 0))
     screen = round(width) == round(height) and round(width) in SCREENS
     if not (width > 0 and height > 0) or screen:
@@ -130,7 +130,7 @@ def _of_ome(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
         length, metres = lengths[axis], METRES.get(units[axis])
         if length is None or units[axis] == unit:
             return length
-        # Rounded: 0.05 um are 50 nm, not 49.99999999999999.
+        # Rounded: 0.05 um is 50 nm, not 49.99999999999999.
         return None if metres is None else float(f"{length * metres / METRES[unit]:.12g}")
 
     width, height, spacing = (converted(axis) for axis in "XYZ")
@@ -195,7 +195,7 @@ def _of_imagej(tiff: "TiffFile", series: "TiffPageSeries") -> Calibration:
 
 
 def _of_tags(_: "TiffFile", series: "TiffPageSeries") -> Calibration:
-    """Read the size of a pixel from the resolution tags, unless it is that of a screen."""
+    """Read the size of a pixel from the resolution tags, unless it is a usual one of screens."""
     pixel, unit = _size(series), _tag_unit(series)
     screen = unit == "inch" and pixel == (1 / SCREEN, 1 / SCREEN)
     if pixel in (None, (1, 1)) or unit is None or screen:

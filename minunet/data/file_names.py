@@ -93,7 +93,8 @@ def match(
 ) -> dict[Path, Path]:
     """Find the label file of every image file, or the truth of every prediction.
 
-    Names match if they are the same without suffix; or else, if they are the same without `WORDS`.
+    Names match if they are the same without suffix. If not all files match, names are compared
+    again without suffix and `WORDS`.
 
     Raises
     ------
@@ -110,14 +111,14 @@ def match(
         ours, theirs = ({name(path): path for path in paths} for paths in (images, labels))
         if ours.keys() == theirs.keys() and len(ours) == len(images) and len(theirs) == len(labels):
             return {path: theirs[key] for key, path in ours.items()}
-    # The comparison that leaves fewer files without a partner says best what is wrong.
+    # Report the comparison that leaves fewer files without a partner.
     name = min(name_of, core, key=lambda name: len({*map(name, images)} ^ {*map(name, labels)}))
     _check_partners(images, labels, name, what)
     _check_partners(labels, images, name, what)
     one, other = _same(images, name) or _same(labels, name)
     raise InputError(
-        f"{one} and {other.name} have the same name, {name(one)}, so {what} "
-        "cannot be matched; move one of the two files away"
+        f"{one} and {other.name} have the same name, {name(one)}, apart from suffix and words such "
+        f"as mask, so {what} cannot be matched; move one of the two files to another folder"
     )
 
 
@@ -137,7 +138,7 @@ def _check_partners(have: Sequence[Path], others: Sequence[Path], name: Name, wh
         raise InputError(
             f"{len(lack)} of {len(have)} files in {have[0].parent} have no match in "
             f"{others[0].parent}: {', '.join(name_of(path) for path in lack[:3])}"
-            + (f" (nearest to {name_of(lack[0])}: {names[near[0]]})" if near else "")
+            + (f" (the name closest to {name_of(lack[0])} is {names[near[0]]})" if near else "")
             + f"; give {what} the same name"
         )
 

@@ -1,7 +1,7 @@
 """Read images: TIFF stacks, TIFF and PNG images, and folders of them.
 
 An image is (H, W, C), in the dtype of its file; C is 1 for greyscale and 3 for colour. `tiff_files`
-and `png_files` find the slices of a file; here are the rules for a set of files.
+and `png_files` find the slices of one file; this module applies the rules for sets of files.
 """
 
 import copy
@@ -64,15 +64,18 @@ class Slices(Sequence[Array]):
                 if not keep_going or not self.in_folder:
                     raise
                 self.broken[file] = str(error)
-        found = [one for one in found if one.pages]  # others have none of the channel
+        found = [one for one in found if one.pages]  # the others do not contain this channel
         if not found and not self.broken:
-            raise InputError(f"{path} has no channel {reading.channel}")
+            raise InputError(
+                f"{path} contains no slice of channel {reading.channel}, which the metadata place "
+                "in other files; pass another --channel, or the folder with all files of the set"
+            )
         self.pages = [page for one in found for page in one.pages]
         self.check_not_empty()
         channels = {page.channel for page in self.pages if page.channel is not None}
         if len(channels) > 1:
             raise InputError(
-                f"the files in {path} are different channels; pass --channel N to read one of "
+                f"the files in {path} contain different channels; pass --channel N to read one of "
                 f"them: {either(channels)}"
             )
         self.notes = [note for one in found for note in one.notes]
@@ -83,7 +86,7 @@ class Slices(Sequence[Array]):
     def channels(self) -> int:
         """Number of channels of every slice: 3 if any slice is in colour; may be assigned.
 
-        Files that store three equal channels, such as a blank page, do not make a set coloured.
+        Files that store three equal channels, such as a blank page, do not make the set colour.
         """
         return RGB if any(page.colour and not _equal(_load(page)) for page in self.pages) else 1
 
@@ -127,11 +130,11 @@ class Slices(Sequence[Array]):
         self.pages = [page for page in self.pages if page.file != file]
 
     def check_not_empty(self) -> None:
-        """Raise an `InputError` if all files had to be left out; it has the reason of the first."""
+        """Raise an `InputError` if all files were left out; it gives the reason for the first."""
         if self.pages:
             return
         first, *others = self.broken.values()
-        count = f"; {len(others) + 1} files in the folder cannot be read" if others else ""
+        count = f"; none of the {len(others) + 1} files in the folder can be used" if others else ""
         raise InputError(first + count)
 
     @property
@@ -183,7 +186,7 @@ def _contents(path: Path, reading: Reading) -> Contents:
         kind = png_files if start == png_files.SIGNATURE or not tiff else tiff_files
         found = kind.contents(path, reading)
     if not found.pages and reading.channel is None:
-        raise InputError(f"{path} is damaged: it contains no image")
+        raise InputError(f"{path} is damaged: it contains no image; copy or export it again")
     return found
 
 
@@ -264,7 +267,7 @@ def grey(images: Sequence[Array], source: Path | str) -> list[Array]:
     if any(image.shape[2] != 1 for image in images):
         raise InputError(
             f"{source} is in colour; labels, masks and probabilities must be greyscale: convert it "
-            "to one channel, or save a stack of 3 or 4 slices with photometric='minisblack', "
-            "without which tifffile makes it a colour image"
+            "to one channel; if it is a stack of 3 or 4 slices that tifffile wrote as colours, "
+            "write it again with photometric='minisblack'"
         )
     return [image[..., 0] for image in images]

@@ -1,8 +1,8 @@
 """Label files: the class or the cell of every pixel.
 
 A label map gives every pixel either its class, 0 … K-1, or its cell: 0 = background, k = cell k.
-What the values mean is judged by the maps (`label_kind`) unless a `Meaning` says it. Pixels may be
-left without annotation; they count neither in training nor in scores.
+`label_kind` judges from the maps what their values mean, unless a `Meaning` says so. Pixels that
+are not annotated count neither in training nor in scores.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ from minunet.errors import InputError
 from minunet.metrics import segments
 
 LARGEST = 2**20
-"""Largest cell number that is kept; larger ones would size arrays, so cells are renumbered."""
+"""Largest cell number that is kept. Arrays have an entry for every number up to the largest one, so
+maps with larger numbers are renumbered."""
 
 
 def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> Annotation:
@@ -44,7 +45,7 @@ def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> An
     if not any(known.any() for known in annotated):
         raise InputError(
             f"all labels in {source} are {plain(meaning.ignore or 0)}, which --ignore excludes; "
-            "training needs annotated pixels"
+            "training needs annotated pixels: pass another value with --ignore, or other labels"
         )
     found = _interpret(maps, annotated, meaning, source)
     unused = meaning.ignore if all(known.all() for known in annotated) else None
@@ -58,10 +59,8 @@ def _interpret(
     """Interpret label maps (H, W); see `annotate`."""
     if meaning.threshold is not None:
         found = _thresholded(maps, annotated, meaning.threshold, source)
-        if "cells" in (
-            meaning.kind,
-            meaning.expected,
-        ):  # a mask does not number its cells, so each region is one
+        # A mask does not number its cells, so each region is one.
+        if "cells" in (meaning.kind, meaning.expected):
             return of_cells([segments.components(one) for one in found.labels], annotated)
         return found
     if kind_of(maps, meaning, source) == "cells":
@@ -104,21 +103,22 @@ def kind_of(
     what = "a mask with soft edges" if kind == "soft" else "grey values"
     raise InputError(
         f"{seen} and look like {what}; pass --label-threshold {half} to make values of at least "
-        f"{half} class 1 and the others class 0, or --labels-are cells if they number cells"
+        f"{half} class 1 and the others class 0, or --labels-are cells if they are cell numbers"
     )
 
 
 def _thresholded(
     maps: Sequence[Array], annotated: list[Array], threshold: float, source: Path | str
 ) -> Annotation:
-    """Make the values from the threshold on class 1, and the others class 0."""
+    """Make values of at least the threshold class 1, and the others class 0."""
     labels = [(one >= threshold).astype(np.uint8) for one in maps]
     share = _fraction(labels, annotated)
     if share in (0, 1):
         low, high = min(one.min() for one in maps), max(one.max() for one in maps)
         raise InputError(
             f"--label-threshold {plain(threshold)} puts all labels in {source} into one class: "
-            f"their values are from {plain(low)} to {plain(high)}; pass a value between them"
+            f"their values are from {plain(low)} to {plain(high)}; pass a value above "
+            f"{plain(low)} and up to {plain(high)}"
         )
     values = (0, 255) if threshold > 1 else (0, 1)
     for label, known in zip(labels, annotated, strict=True):
@@ -196,14 +196,16 @@ def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
     values = distinct(maps)
     wrong = values[(values < 0) | (values != np.round(values))]
     if wrong.size:
+        value = plain(wrong[0])
+        unknown = f"; if {value} marks pixels that are not annotated, pass --ignore {value}"
         raise InputError(
-            f"{source} is not a map of numbered cells: it contains {plain(wrong[0])}; valid values "
-            "are whole numbers: 0 for background, k for cell k"
-            + (f" (or pass --ignore {plain(wrong[0])})" if len(wrong) == 1 and wrong[0] < 0 else "")
+            f"{source} is not a map of numbered cells: it contains {value}; valid values are whole "
+            "numbers: 0 for background, k for cell k"
+            + (unknown if len(wrong) == 1 and wrong[0] < 0 else "")
         )
     numbers = values[values > 0]
     if not numbers.size:
-        raise InputError(f"{source} is 0 everywhere; there must be at least one cell")
+        raise InputError(f"{source} is 0 everywhere; pass labels with at least one cell")
     if numbers.size == 1:
         return [segments.components(one > 0).astype(np.int32) for one in maps]
     if numbers[-1] > LARGEST:
@@ -212,7 +214,7 @@ def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
 
 
 def challenge_doubts(cells: Sequence[Array], meaning: Meaning, source: Path) -> tuple[str, ...]:
-    """Refuse masks of the Cell Tracking Challenge that number no cells; return what is doubtful.
+    """Refuse masks of the Cell Tracking Challenge without cell numbers; return warnings.
 
     Parameters
     ----------
@@ -237,7 +239,7 @@ def challenge_doubts(cells: Sequence[Array], meaning: Meaning, source: Path) -> 
         raise InputError(
             f"the masks in {source} have {len(values)} values ({few(values)}) and look like grey "
             "values, but masks of the Cell Tracking Challenge number the cells; give each cell its "
-            "own number, or pass --labels-are cells if these are numbers"
+            "own number, or pass --labels-are cells if these are cell numbers"
         )
     return doubts(values, None)
 

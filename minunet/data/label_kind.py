@@ -1,9 +1,9 @@
 """What the values of label maps mean: classes, numbered cells, or grey values.
 
-Nothing in a file says so, but its regions do. The number of a cell fills a region, and says nothing
-about the numbers beside it. A class has several regions. A grey value (of a mask with soft edges, a
-probability or an image) occurs in lines and specks, between lower and higher values. Measured over
-540 maps, real and drawn, the 2nd and the 98th percentile of `Regions`:
+A file does not say which of them it contains, but its regions do. A cell number fills one region,
+and is unrelated to the numbers next to it. A class has several regions. A grey value (of a mask
+with soft edges, a probability or an image) occurs in lines and specks, between lower and higher
+values. The table gives the 2nd and the 98th percentile of `Regions` over 540 real and drawn maps:
 
 | maps                              | solid       | single      | pieces     | steps       |
 |-----------------------------------|-------------|-------------|------------|-------------|
@@ -31,10 +31,10 @@ MOST_SLICES = 32
 """Maximum number of slices whose regions are examined; the values of all slices are counted."""
 
 SOLID, STEPS, PIECES, SINGLE = 0.6, 0.75, 4, 0.7
-"""Limits of `Regions`, between the rows of the table of this module."""
+"""Limits of `Regions` that separate the rows of the table above."""
 
 MOST = 0.8
-"""Fraction of the pixels of a value that makes a piece of it the only one that counts."""
+"""Fraction of the pixels of a value; if one piece has as many, the value counts as one piece."""
 
 FEWEST_GREY = 5
 """Minimum number of values of a mask with soft edges, such as 0, 64, 128, 191, 255. Fewer may be
@@ -50,10 +50,12 @@ Judgement = Literal["classes", "cells", "either", "soft", "grey"]
 class Regions(NamedTuple):
     """Statistics over all pairs (slice, value > 0)."""
 
-    solid: float  # fraction of the values that fill 3 x 3 pixels, or are one piece in background
+    solid: (
+        float  # fraction of the values that fill 3 x 3 pixels, or are a single piece in background
+    )
     single: float  # fraction of the values with most of their pixels in one piece, see `MOST`
     pieces: float  # median of the number of 4-connected pieces of a value
-    steps: float  # fraction of the boundaries at which the value changes to the next one
+    steps: float  # fraction of the boundaries between a value and the next higher one
 
 
 def judge(maps: Sequence[Array]) -> Judgement:
@@ -66,7 +68,7 @@ def judge(maps: Sequence[Array]) -> Judgement:
     Returns
     -------
     "classes"    few values, or values with many regions each
-    "cells"      numbers of cells; a number may occur in several pieces
+    "cells"      cell numbers; a number may occur in several pieces
     "either"     few values, each of which is a single region in almost every slice
     "soft"       two values with soft edges: anti-aliased, resized or compressed as JPEG
     "grey"       probabilities, distances or an image

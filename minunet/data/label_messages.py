@@ -35,10 +35,14 @@ def not_classes(values: Sequence[float], source: object) -> str:
     if len(values) > MOST_CLASSES:
         return (
             f"the labels in {source} have {len(values)} values ({few(values)}); {valid} with "
-            f"K ≤ {MOST_CLASSES} (pass --label-threshold for masks with soft edges)"
+            f"K ≤ {MOST_CLASSES}; pass --labels-are cells if they are cell numbers, or "
+            "--label-threshold V for a mask with soft edges"
         )
     if len(values) == 1:
-        return f"all labels in {source} are {few(values)}; training needs at least two classes"
+        return (
+            f"all labels in {source} are {few(values)}; training needs at least two classes: pass "
+            "other labels"
+        )
     for ignored in NOT_ANNOTATED:
         others = [value for value in values if value != ignored]
         if ignored in values and len(others) > 1 and are_classes(others):
@@ -46,7 +50,7 @@ def not_classes(values: Sequence[float], source: object) -> str:
                 f"{found}; if {ignored} marks pixels that are not annotated, pass --ignore "
                 f"{ignored}"
                 + (
-                    "; if 1 and 255 both mean class 1, --label-threshold 1"
+                    "; if 1 and 255 both mean class 1, pass --label-threshold 1"
                     * (list(values) == [0, 1, 255])
                 )
             )
@@ -54,12 +58,12 @@ def not_classes(values: Sequence[float], source: object) -> str:
         low, high = map(plain, values)
         return (
             f"{found}; pass --label-threshold {high}, which makes {high} class 1 and {low} class "
-            "0, or --labels-are cells if they number cells"
+            "0, or --labels-are cells if they are cell numbers"
         )
     nearest = ", ".join(f"{plain(v)} → {k}" for k, v in enumerate(values[:6]))
     return (
-        f"{found}; {valid}: change {nearest}; or pass --labels-are cells if they number cells, or "
-        "--label-threshold if they are grey"
+        f"{found}; {valid}: change {nearest}; or pass --labels-are cells if they are cell "
+        "numbers, or --label-threshold V if they are grey values"
     )
 
 
@@ -86,20 +90,20 @@ def marker(numbers: Sequence[float] | Array) -> str | None:
 
 
 def doubts(numbers: Sequence[float] | Array, unused: float | None) -> tuple[str, ...]:
-    """Warn of what the values of label files may mean instead.
+    """List warnings: what the values of label files may mean instead.
 
     Parameters
     ----------
-    numbers : sequence of numbers     cell numbers, sorted; empty if the labels do not number cells
-    unused : float or None            value that --ignore names but that does not occur
+    numbers : sequence of numbers     cell numbers, sorted; empty if they are not cell numbers
+    unused : float or None            value of --ignore that does not occur
     """
     found = []
     if unused is not None:
-        found.append(f"no label has the value {plain(unused)}, which --ignore names")
+        found.append(f"no label has the value {plain(unused)}, which was passed with --ignore")
     largest = marker(numbers)
     if largest is not None:
         found.append(
-            f"the value {largest} is read as the number of a cell; pass --ignore {largest} if it "
+            f"the value {largest} is read as a cell number; pass --ignore {largest} if it "
             "marks pixels that are not annotated"
         )
     return tuple(found)

@@ -1,8 +1,8 @@
 """Which slice of the truth belongs to which slice of a prediction.
 
 - Two folders: files with the same name belong together, page by page; see `file_names.match`.
-- Otherwise: slices with the same name, if both have names, such as the labels that ImageJ stores in
-  a stack, and `minunet.predict` with them.
+- Otherwise: slices with the same name, if both have names, such as the slice labels that ImageJ and
+  `minunet.predict` store in a stack.
 - Otherwise: slices in their order, if both have the same number of slices.
 """
 
@@ -47,13 +47,13 @@ def match(prediction: Source, truth: Source) -> tuple[list[int], list[str]]:
     if len(found) != len(expected):
         raise InputError(
             f"{prediction.path} holds {counted(len(found))}, but {truth.path} holds "
-            f"{counted(len(expected))}; they must match"
+            f"{counted(len(expected))}; both must have the same number of slices"
         )
     return list(range(len(found))), found.names if names else expected.names
 
 
 def _names(slices: Slices) -> list[Path]:
-    """Return files after which slices are named, or [] if they are only numbered."""
+    """Return the files that slices are named after, or [] if they are only numbered."""
     if slices.in_folder:
         return slices.files if len(set(slices.files)) == len(slices) else []
     names = [unicodedata.normalize("NFC", name) for name in slices.names]
@@ -76,7 +76,7 @@ def _by_file(found: Slices, expected: Slices) -> list[int]:
         if len(ours[file]) != len(theirs[other]):
             raise InputError(
                 f"{file} holds {counted(len(ours[file]))}, but {other} holds "
-                f"{counted(len(theirs[other]))}; they must match"
+                f"{counted(len(theirs[other]))}; both must have the same number of slices"
             )
         order.extend(theirs[other])
     return order

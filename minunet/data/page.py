@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from minunet.array import Array
 from minunet.data.calibration import Calibration
-from minunet.errors import InputError
+from minunet.errors import InputError, needed
 
 Channel = int | Literal["grey"] | None
 """Channel to read, counted from 0; grey: convert colours to grey values; None: all channels."""
@@ -34,11 +34,12 @@ class Reading(NamedTuple):
 
 
 def parse_channel(text: str) -> Channel:
-    """Parse a channel on the command line: a number from 0, or "grey"."""
+    """Parse a channel on the command line: 0, 1, 2, … or "grey"."""
     if text == "grey":
         return "grey"
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a channel; pass a number from 0, or grey")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        shown = text if len(text) <= 40 else text[:39] + "…"
+        raise argparse.ArgumentTypeError(f"{shown!r} is not a channel; pass 0, 1, 2, … or grey")
     return int(text)
 
 
@@ -93,16 +94,21 @@ def luma(colours: Array) -> Array:
 
 @contextmanager
 def decoding(path: Path) -> Iterator[None]:
-    """Turn any exception, and any error that tifffile logs, into a one-sentence `InputError`."""
+    """Raise any exception, and any error that tifffile logs, as a one-sentence `InputError`."""
     try:
         with _logged_errors() as errors:
             yield
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path} does not fit into memory{needed(error)}; save it without compression, so that "
+            "only the parts in use are read, or cut it into smaller images"
+        ) from None
     except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
-        raise InputError(f"{path} is damaged: {errors[0]}")
+        raise InputError(f"{path} is damaged: {errors[0]}; copy or export it again")
 
 
 @contextmanager

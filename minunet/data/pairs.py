@@ -4,10 +4,10 @@
 
     FOLDER/train-volume.tif, FOLDER/train-labels.tif       the ISBI 2012 challenge
     FOLDER/images/NAME.png, FOLDER/labels/NAME.png         masks/ and TIFF also work
-    FOLDER/train/                                          itself in one of these layouts
+    FOLDER/train/                                          a folder in one of the layouts above
 
-FOLDER/val/ (or validation/), in the same layouts, is found by `find_validation`. For the layout of
-the Cell Tracking Challenge see `ctc`.
+FOLDER/val/ (or validation/) and FOLDER/test/, in the same layouts, are found by `find_validation`
+and `find_test`. For the layout of the Cell Tracking Challenge see `ctc`.
 
 An image and its labels have the same name, except for the suffix and for words such as mask; see
 `file_names.WORDS`.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minunet.array import Array
+from minunet.data import ctc
 from minunet.data.file_names import by_file, match
 from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
@@ -29,6 +30,9 @@ OTHERWISE = "pass the paths with --images and --labels"
 VALIDATION = ("val", "validation")
 """Names of a folder with images and labels to validate on."""
 
+TEST = "test"
+"""Name of a folder with images, and perhaps with labels to score at the end."""
+
 
 class Pairs(NamedTuple):
     """Images with their label maps, slice by slice."""
@@ -37,7 +41,7 @@ class Pairs(NamedTuple):
     masks: list[Array]  # (H, W, 1), in the dtype of the file
     files: list[Path]  # that contain the images
     names: list[str]  # of the slices, see `Slices.names`
-    notes: list[str]  # about what the image files contain besides, see `Slices.notes`
+    notes: list[str]  # what else the image files contain, see `Slices.notes`
     palette: Sequence[tuple[int, int, int]]  # colours of the label values; or empty
 
 
@@ -78,7 +82,19 @@ def find_validation(folder: Path) -> Path | None:
     return next((path for path in there if path.is_dir() and any(path.iterdir())), None)
 
 
-def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
+def find_test(folder: Path) -> Path | None:
+    """Find the folder test/ in a folder; return None if it has no labels, as in many data sets."""
+    path = folder / TEST
+    if not path.is_dir():
+        return None
+    try:
+        find(path)
+    except InputError:
+        return path if ctc.find(path) else None
+    return path
+
+
+def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT, tests: int = 0) -> Pairs:
     """Read images and their labels, and check that they match, file by file.
 
     Parameters
@@ -87,6 +103,7 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
         Images and labels: two stacks, two images, or two folders with the same file names. Slices
         of all sources but the first are named after the folder of the source, too.
     reading : Reading              which pixels of the images to read
+    tests : int                    number of the last sources, which get the channels of the others
 
     Raises
     ------
@@ -94,7 +111,7 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
         If images and labels differ in names, or a file and its labels in number or size of slices.
     """
     opened = [_open(*source, reading) for source in sources]
-    channels = max(x.channels for x, _, _ in opened)
+    channels = max(x.channels for x, _, _ in opened[: len(opened) - tests])
     found = Pairs([], [], [], [], [], opened[0][1].palette)
     for k, (x, masks, order) in enumerate(opened):
         x.channels = channels
@@ -116,7 +133,11 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
 def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices, list[int]]:
     """Open images and labels; return both, and the index of the label map of every image."""
     if images.is_dir() != labels.is_dir():
-        raise InputError(f"{images} and {labels} must both be files or both be folders")
+        one, other = ("a folder", "a file") if images.is_dir() else ("a file", "a folder")
+        raise InputError(
+            f"{images} is {one}, but {labels} is {other}; they must both be files or both be "
+            "folders"
+        )
     x, masks = Slices(images, reading), Slices(labels, Reading(indices=True))
     order = _pair(x, masks, images, labels)
     files = x.files
@@ -125,7 +146,8 @@ def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices,
             which = f"slice {page.number} of " if files.count(page.file) > 1 else ""
             raise InputError(
                 f"{which}{page.file} is {page.shape[0]} x {page.shape[1]} pixels, but its labels "
-                f"in {mask.file} are {mask.shape[0]} x {mask.shape[1]}; they must match"
+                f"in {mask.file} are {mask.shape[0]} x {mask.shape[1]}; both must have the same "
+                "size"
             )
     return x, masks, order
 
@@ -135,7 +157,7 @@ def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
     pages, mask_pages = (by_file(one.files) for one in (x, masks))
     if images.is_dir():
         partners = match(list(pages), list(mask_pages))
-    else:  # a file belongs to the other one, whatever their names are
+    else:  # two files belong together, whatever their names are
         pages, mask_pages = {images: [*range(len(x))]}, {labels: [*range(len(masks))]}
         partners = {images: labels}
     for file, partner in partners.items():
@@ -143,6 +165,6 @@ def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
         if count != count_masks:
             raise InputError(
                 f"{file} holds {count} image{'s' * (count > 1)}, but {partner} holds "
-                f"{count_masks} label map{'s' * (count_masks > 1)}; every image needs its labels"
+                f"{count_masks} label map{'s' * (count_masks > 1)}; every image needs one label map"
             )
     return [n for file in pages for n in mask_pages[partners[file]]]

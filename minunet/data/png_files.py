@@ -22,6 +22,16 @@ GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 """Colour types of the PNG standard."""
 
 
+SAMPLES = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
+"""Number of samples of a pixel, by colour type."""
+
+LONGEST = 2**31 - 1
+"""Maximum width and height of the PNG standard."""
+
+DENSEST = 1032
+"""Largest ratio of pixels to stored bytes that deflate, the only compression of PNG, allows."""
+
+
 class Header(NamedTuple):
     """The header chunk of a PNG file."""
 
@@ -53,8 +63,8 @@ def _choose(page: Page, channel: Channel) -> Page:
     """Choose a channel of an image in colour, or its grey value."""
     if isinstance(channel, int) and channel >= RGB:
         raise InputError(
-            f"{page.file} has {RGB} channels (--channel {channel}); pass --channel N to read one "
-            f"of them, 0 … {RGB - 1}"
+            f"{page.file} has {RGB} channels; --channel {channel} is not one of them: pass 0 "
+            "(red), 1 (green) or 2 (blue)"
         )
     if channel == "grey":
         return page.in_grey()
@@ -67,12 +77,25 @@ def _header(path: Path) -> Header:
     if len(start) < 26 or not start.startswith(SIGNATURE):
         raise InputError(f"{path} is not a PNG file, or is damaged; export it again as PNG or TIFF")
     width, height = (int.from_bytes(start[k : k + 4], "big") for k in (16, 20))
-    return Header(width, height, start[24], start[25])
+    header = Header(width, height, start[24], start[25])
+    _check_claim(path, header)
+    return header
+
+
+def _check_claim(path: Path, header: Header) -> None:
+    """Raise unless a file of this size can hold the pixels that its header claims."""
+    width, height, depth, kind = header
+    size, claimed = path.stat().st_size, width * height * depth * SAMPLES.get(kind, 1) // 8
+    if not (0 < width <= LONGEST and 0 < height <= LONGEST) or claimed > DENSEST * size:
+        raise InputError(
+            f"{path} is damaged: it claims to contain {height} x {width} pixels, which do not fit "
+            f"into a file of {size:,} bytes; export it again"
+        )
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator["Image"]:
-    """Open an image of any size: Pillow refuses large ones, which on the web may be attacks."""
+    """Open an image of any size; by default, Pillow refuses very large ones as possible attacks."""
     import PIL.Image
 
     most, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None

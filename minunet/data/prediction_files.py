@@ -25,7 +25,7 @@ class Written(NamedTuple):
 
 
 def choose(prediction: Path, wanted: Wanted, mask: bool) -> tuple[Path, Wanted]:
-    """Choose the file to score; of any path other than a folder written by predict, that path.
+    """Choose the file to score in a folder written by predict; return any other path as it is.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """What the values of a prediction and of its truth mean, and so how they are scored.
 
-A truth may be a mask (one value besides 0), number cells, or hold classes; a prediction may also be
-a probability. `TABLE` lists which of them can be scored together. What it does not list is refused,
-in a sentence that names the option to pass.
+A truth may contain a mask (one value besides 0), numbered cells or classes; a prediction may also
+contain a probability. `TABLE` lists which of them can be scored together. All others are refused;
+the message names the option to pass.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ Wanted = Literal["auto", "probability", "cells", "classes"]
 """Kind of a prediction as the user gives it; auto: judge by its values."""
 
 What = Literal["mask", "probability", "cells", "classes", "either"]
-"""Meaning of values; mask: one value besides 0; either: cells or classes, the values fit both."""
+"""Meaning of values; mask: one value besides 0; either: the values fit cells and classes."""
 
 TABLE: dict[tuple[What, What], Kind] = {
     ("mask", "mask"): "probability",
@@ -98,12 +98,13 @@ def of_truth(
     if judged == "soft":
         raise InputError(
             f"{source} is a mask with soft edges ({len(found)} grey values); "
-            f"{_cure_of_grey(found)}, or --labels-are cells if they number cells"
+            f"{_cure_of_grey(found)}, or --labels-are cells if they are cell numbers"
         )
     if judged == "grey":
         raise InputError(
             f"{source} has {len(found)} values, like an image or probabilities; pass masks or "
-            f"numbered cells, or {_cure_of_grey(found)}, or --labels-are cells if they number cells"
+            f"numbered cells instead; or {_cure_of_grey(found)}, or --labels-are cells if they are "
+            "cell numbers"
         )
     return Values(source, judged, found)
 
@@ -112,7 +113,7 @@ def _cure_of_grey(found: tuple[float, ...]) -> str:
     """Tell how to turn grey values into a mask."""
     middle = (found[0] + found[-1]) / 2
     middle = np.ceil(middle) if found[-1] > 1 else middle
-    return f"pass --label-threshold {middle:.10g}, so that values from there on are cell"
+    return f"pass --label-threshold {middle:.10g} to make values of at least {middle:.10g} cell"
 
 
 def of_prediction(maps: Sequence[Array], wanted: Wanted, source: Path) -> Values:
@@ -187,7 +188,7 @@ def decide(truth: Values, prediction: Values) -> Kind:
     if mark is not None:
         raise InputError(
             f"{truth.source} holds the values {truth}; if {mark} marks pixels that are not "
-            f"annotated, pass --ignore {mark}; if it is the number of a cell, pass --labels-are "
+            f"annotated, pass --ignore {mark}; if it is a cell number, pass --labels-are "
             "cells"
         )
     if kind == "classes" and not (prediction.sure and truth.sure):
@@ -198,7 +199,7 @@ def decide(truth: Values, prediction: Values) -> Kind:
 def _either(values: Values, option: str) -> str:
     """Say that values may be classes or cells."""
     return (
-        f"the values of {values.source} ({values}) may be classes or numbers of cells; pass "
+        f"the values of {values.source} ({values}) may be classes or cell numbers; pass "
         f"{option} classes or {option} cells"
     )
 
@@ -217,8 +218,8 @@ def _check_classes(truth: Values, prediction: Values) -> None:
     if found - expected and expected - found and len(expected & found) < 2:
         raise InputError(
             f"{prediction.source} holds the values {prediction}, but {truth.source} holds {truth}; "
-            "classes match by value: save both with the same values, or pass --prediction-is if "
-            "the prediction does not hold classes"
+            "classes match by value: save both with the same values; or, if the prediction does "
+            "not hold classes, pass --prediction-is cells or --prediction-is probability"
         )
 
 
@@ -230,14 +231,14 @@ def _refusal(truth: Values, prediction: Values) -> str:
     if what == ("classes", "probability"):
         return (
             f"{truth.source} holds {len(truth.found)} classes ({truth}), but {prediction.source} "
-            "the probability of one; pass --ignore V if one of them marks pixels that are not "
-            "annotated, --labels-are cells if they number cells, or --label-threshold V to make "
-            "them two classes"
+            "holds the probability of only one; pass --ignore V if one of these values marks "
+            "pixels that are not annotated, --labels-are cells if they are cell numbers, or "
+            "--label-threshold V to make them two classes"
         )
     if what == ("classes", "cells"):
         return (
             f"{truth.source} seems to hold {len(truth.found)} classes ({truth}), but "
-            f"{prediction.source} numbered cells; pass --labels-are cells or --prediction-is "
+            f"{prediction.source} holds numbered cells; pass --labels-are cells or --prediction-is "
             "classes"
         )
     return (

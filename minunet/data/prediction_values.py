@@ -31,15 +31,15 @@ def probability(images: list[Array], values: Values) -> tuple[list[Array], tuple
         if not 0 <= lowest <= highest <= 1:
             raise InputError(
                 f"{source} holds floats from {lowest:g} to {highest:g}; a probability must be from "
-                "0 to 1: divide by its largest value; if the values are numbers of cells or "
-                "classes, pass --prediction-is cells or --prediction-is classes"
+                "0 to 1: divide the values by the largest possible one; or, if they are cell "
+                "numbers or classes, pass --prediction-is cells or --prediction-is classes"
             )
         return images, THRESHOLDS, words
     dtypes = {one.dtype for one in images}
     largest = max(np.iinfo(dtype).max for dtype in dtypes)
     fits = len(dtypes) == 1 and largest in (255, 65535)
     if not fits or not (values.sure or 2 * int(highest) > largest):
-        scaled = f"--prediction-is probability for values / {largest}, or " if fits else ""
+        scaled = f"--prediction-is probability to divide by {largest}, or " if fits else ""
         raise InputError(
             f"{source} holds {min(dtypes, key=str)} values from {lowest} to {highest}, which are "
             "neither classes, nor numbered cells, nor a probability in the full range of 8 or 16 "
@@ -56,7 +56,7 @@ def numbered_cells(maps: Sequence[Array], source: Path) -> list[Array]:
         if wrong.size:
             raise InputError(
                 f"{source} is not a map of numbered cells: it holds {wrong.flat[0]:g}; valid "
-                "values are 0 for background and k ≥ 1 for cell k"
+                "values are whole numbers: 0 for background, k for cell k"
             )
     return [renumbered(one) for one in maps]
 

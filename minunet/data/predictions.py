@@ -10,7 +10,7 @@ A prediction is a probability of cell, a map of numbered cells, or a map of clas
     01_RES/mask000.tif …                numbered cells, as in the Cell Tracking Challenge
 
 If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
-that value; otherwise its values are classes or numbers of cells (`prediction_kind`). The truth may
+that value; otherwise its values are classes or cell numbers (`prediction_kind`). The truth may
 also be a folder 01_GT that contains SEG/man_seg000.tif …. Prediction and truth may each be a stack,
 an image, or a folder of images; `matching` says which slices belong together.
 """
@@ -79,11 +79,11 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
         pair = _read_images(prediction, truth, meaning, wanted)
     if pair.annotated and not any(one.any() for one in pair.annotated):
         raise InputError(
-            f"no pixel of {truth} is annotated: all have the value that stands for not annotated; "
+            f"no pixel of {truth} is annotated: all have the value that marks pixels that are not; "
             "pass another value with --ignore, or another truth"
         )
     if pair.kind != "classes" and not any(one.any() for one in pair.truth):
-        raise InputError(f"{truth} is 0 everywhere; scoring needs at least one cell")
+        raise InputError(f"{truth} is 0 everywhere; scoring needs a truth with at least one cell")
     return pair
 
 
@@ -130,7 +130,8 @@ def _annotated(
         if not low < meaning.threshold <= high:
             raise InputError(
                 f"--label-threshold {meaning.threshold:g} makes all of {source} one class: its "
-                f"values are from {low:g} to {high:g}; pass a value between them"
+                f"values are from {low:g} to {high:g}; pass a value above {low:g} and up to "
+                f"{high:g}"
             )
         maps = [(one >= meaning.threshold).astype(np.uint8) for one in maps]
     if annotated is not None:
@@ -141,7 +142,9 @@ def _annotated(
 def _same_size(one: Array, other: Array, name: str, other_name: str) -> None:
     if one.shape != other.shape:
         a, b = (f"{height} x {width}" for height, width in (one.shape, other.shape))
-        raise InputError(f"{name} is {a} pixels, but {other_name} has {b}; they must match")
+        raise InputError(
+            f"{name} is {a} pixels, but {other_name} has {b}; both must have the same size"
+        )
 
 
 def _read_frames(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
@@ -164,7 +167,7 @@ def _read_frames(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted
         pair.names.append(f"{number:03}")
         masks.append(annotated)
     for doubt in label_files.challenge_doubts(pair.truth, meaning, truth):
-        raise InputError(f"in {truth}, {doubt}; if it is one, pass --labels-are cells")
+        raise InputError(f"in {truth}, {doubt}; if it is a cell number, pass --labels-are cells")
     return pair._replace(truth=[prediction_values.renumbered(one) for one in pair.truth])
 
 

@@ -27,7 +27,7 @@ def check_codec(path: Path, page: "TiffPage") -> None:
     except (ImportError, KeyError):
         name = getattr(page.compression, "name", page.compression)
         raise InputError(
-            f"{path} is compressed with {name}, which cannot be decoded here: run pip install "
+            f"{path} is compressed with {name}, which cannot be decoded here; run pip install "
             "--upgrade imagecodecs, or save the file without compression"
         ) from None
 

@@ -1,7 +1,7 @@
-"""TIFF files: tifffile and imagecodecs decode them; here are the rules for what is a slice.
+"""TIFF files: tifffile and imagecodecs decode them; this module decides what is a slice.
 
 - The slices are the pages, in the order of the file. Leading axes (Z, T, …) all count as slices.
-- Of several channels one must be chosen; only colour (RGB) is read whole. Alpha is dropped.
+- If there are several channels, one must be chosen, except for RGB colour. Alpha is dropped.
 - Thumbnails and the smaller levels of a pyramid are not slices. Of several series, such as the
   images of an OME-TIFF file, those with the largest slices are read.
 - A file contains its own pages only, even if it belongs to a set of OME-TIFF files.
@@ -12,12 +12,12 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import calibration, tiff_decoding
+from minunet.data import calibration, tiff_decoding, tiff_limits
 from minunet.data.page import RGB, Channel, Contents, Page, Reading
 from minunet.errors import InputError
 
@@ -44,9 +44,11 @@ def contents(path: Path, reading: Reading) -> Contents:
     """
     import tifffile
 
+    pages = tiff_limits.check_pages(path)
     # Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
-    # and believes the tables of the pages.
+    # and finds the pages by the tables that are part of every TIFF file.
     with tifffile.TiffFile(path, is_mmstack=False) as tiff:
+        tiff_limits.check_ome(path, tiff.ome_metadata or "", pages)
         if len(tiff.pages) == 1 and 'SizeC="1"' in (tiff.ome_metadata or ""):
             # Its own page, without opening all files of the set that its metadata may describe.
             with tifffile.TiffFile(path, is_ome=False) as alone:
@@ -82,9 +84,10 @@ def _choose_series(
     if not others and not levels:
         return chosen, notes
     count = others + levels
-    note = f"{path} also contains {count} smaller image{'s' * (count > 1)}, such as a thumbnail or "
-    note += "a level of a pyramid"
-    return chosen, (*notes, note + (", which --series N reads" if others else "") + "; left out")
+    what, are, which = ("images", "are", "one of them") if count > 1 else ("image", "is", "it")
+    note = f"{path} also contains {count} smaller {what}, such as a thumbnail or a level of a "
+    note += f"pyramid, which {are} left out" + (f"; --series N reads {which}" if others else "")
+    return chosen, (*notes, note)
 
 
 def _several(path: Path, chosen: "Sequence[TiffPageSeries]") -> tuple[str, ...]:
@@ -122,10 +125,12 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
     leading = axes.rstrip("S").removesuffix("YX").removesuffix("S")
     if axes.replace("S", "") != leading + "YX" or axes.count("S") > 1:
         raise InputError(
-            f"{path} has the axes {axes}; minunet reads slices, with the axes YX or YXS last"
+            f"{path} has the axes {axes}; minunet reads stacks of slices, whose last axes are YX "
+            "or YXS: save it again as such a stack"
         )
     counts = shape[: len(leading)]
     samples = shape[axes.index("S")] if "S" in axes else 1
+    tiff_limits.check_series(path, series, math.prod(counts))
     planes = _planes(path, tiff, series, math.prod(counts))
     if labels := _labels(tiff, math.prod(counts)):
         planes = [(k, page._replace(label=labels[k])) for k, page in planes]
@@ -142,11 +147,15 @@ def _slices(path: Path, tiff: "TiffFile", series: "TiffPageSeries", channel: Cha
 
 def _check_channel(path: Path, count: int, channel: Channel, axes: str) -> int:
     """Return the channel to read, if it is one of `count`."""
-    if not isinstance(channel, int) or channel >= count:
-        wrong = f" (--channel {channel})" if isinstance(channel, int) else ""
+    found = f"{path} has {count} channels (axes {axes})"
+    if not isinstance(channel, int):
         raise InputError(
-            f"{path} has {count} channels (axes {axes}){wrong}; pass --channel N to read one of "
-            f"them, 0 … {count - 1}; label files must have one channel"
+            f"{found}; pass --channel N to read one of them, 0 … {count - 1}; if it is a label "
+            "file or a prediction, save it with only one channel"
+        )
+    if channel >= count:
+        raise InputError(
+            f"{found}; --channel {channel} is not one of them: pass a number from 0 to {count - 1}"
         )
     return channel
 
@@ -192,7 +201,7 @@ def _planes(
         return Page(path, partial(_loaded, load, axes), last, dtype, mapped)
 
     def at(offset: int) -> Page:
-        return page(partial(np.memmap, path, dtype, "r", offset, shape), mapped=True)
+        return page(partial(_mapped, path, dtype, offset, shape), mapped=True)
 
     stored: Sequence[TiffPage | TiffFrame | None] = series.pages
     if series.kind == "imagej" and len(tiff.pages) == count:
@@ -203,7 +212,9 @@ def _planes(
     if len(stored) == count and series.keyframe.shape == shape:
         own = [(k, one) for k, one in enumerate(stored) if one and one.parent is tiff]
         if not all(any(one.databytecounts) for _, one in own):
-            raise InputError(f"{path} is damaged: it contains a page without pixels")
+            raise InputError(
+                f"{path} is damaged: it contains a page without pixels; copy or export it again"
+            )
         return [
             (
                 k,
@@ -215,6 +226,17 @@ def _planes(
         ]
     data = series.asarray().reshape(-1, *shape)  # a rare layout: several slices per page
     return [(k, page(partial(data.__getitem__, k), mapped=False)) for k in range(count)]
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], offset: int, shape: tuple[int, ...]) -> Array:
+    """Map a plane, after checking that the file, which may have been cut short, still has it."""
+    end, size = offset + dtype.itemsize * math.prod(shape), path.stat().st_size
+    if end > size:
+        raise InputError(
+            f"{path} is damaged or was cut short: it has {size:,} bytes, but its pixels end at "
+            f"{end:,}; export or copy it again"
+        )
+    return np.memmap(path, dtype, "r", offset, shape)
 
 
 def _loaded(load: partial[Array], axes: str) -> Array:

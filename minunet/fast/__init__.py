@@ -11,6 +11,7 @@
 | `crop_concat.py` | the definition, band by band                                                 |
 | `blas.py`        | y += a · b without a temporary array for the product                         |
 | `threads.py`     | every core works on bands of rows that fit into its cache                    |
+| `cores.py`       | no more threads than the cores, quotas and environment of the process allow  |
 | `allocator.py`   | freed memory is kept for the next arrays                                     |
 
 `unet.ops_for` chooses between `minunet.fast` and `minunet.ops`. They have the same functions,

@@ -12,7 +12,6 @@ With a different number, the bands differ, BLAS adds in another order, and the l
 
 import importlib
 import math
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,19 +22,15 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from minunet.array import Array
+from minunet.fast.cores import cores, default
+
+__all__ = ["CACHE", "cores", "count", "edges", "fitting", "over", "scratch", "use"]
 
 CACHE = 2**22
 """Approximate maximum size of a band in bytes: about the second-level cache of a core."""
 
 
-def cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_wanted = cores()
+_wanted = default()
 _own = threading.local()
 
 

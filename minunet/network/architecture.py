@@ -8,6 +8,14 @@ from minunet.errors import InputError
 
 Variant = Literal["paper", "release"]
 
+RANGES = {
+    "depth": (1, 16),
+    "channels": (1, 10_000),
+    "in_channels": (1, 10_000),
+    "classes": (2, 10_000),
+}
+"""Smallest and largest value of the fields that are whole numbers; far more than any use needs."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -43,9 +51,12 @@ class Architecture:
 
     def __post_init__(self) -> None:
         """Raise an `InputError` for an invalid field."""
-        for name, least in (("depth", 1), ("channels", 1), ("in_channels", 1), ("classes", 2)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value < least:
+                raise InputError(f"{name} is {value}; it must be at least {least}")
+            if value > most:
+                raise InputError(f"{name} is {value}; it must be at most {most}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
         if self.variant not in get_args(Variant):

@@ -17,6 +17,9 @@ from typing import NamedTuple
 from minunet.errors import InputError
 from minunet.network.architecture import Architecture
 
+LARGEST = 100_000
+"""Largest tile size that commands accept, in pixels; its image alone would need 40 GB."""
+
 Stages = list[tuple[str, tuple[int, ...]]]
 
 
@@ -103,8 +106,8 @@ def valid_sizes(depth: int) -> Iterator[int]:
     >>> list(islice(valid_sizes(4), 3))
     [188, 204, 220]
     """
-    smallest = next(size for size in count(1) if is_valid(size, depth))
-    return count(smallest, 2**depth)
+    bottom = 7 if depth == 1 else 8  # pixels at the bottom for the smallest output, 2 or 4 pixels
+    return count(bottom * 2**depth + 4 * (2**depth - 1), 2**depth)
 
 
 def nearest_valid(size: int, depth: int) -> tuple[int | None, int]:

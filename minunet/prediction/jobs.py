@@ -1,7 +1,7 @@
-"""What `predict` does: segment a stack, or every file of a folder by itself.
+"""What `predict` does: segment a stack, or the files of a folder one by one.
 
 Images of one size make a stack, even if every one has its own file. If the files of a folder differ
-in size, every file is a job, with results named after it.
+in size, every file is a job, and its results are named after it.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
+from minunet.console import printable
 from minunet.data.file_names import different_names
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
@@ -60,7 +61,9 @@ class Job(NamedTuple):
         """Layouts of the probabilities and the labels."""
         settings = self.task.model.settings
         table = label_colours.table(settings.label_values, settings.label_colours)
-        about = About(self.images.calibration, self.names, table)
+        # The metadata of a TIFF file cannot contain bytes of a name that are not UTF-8.
+        names = tuple(map(printable, self.names))
+        about = About(self.images.calibration, names, table)
         classes = len(settings.label_values)
         p, labels = outputs.layouts(self.task.shape, classes, self.task.labelling.cells, about)
         return self._place(p), self._place(labels)
@@ -78,7 +81,7 @@ class Job(NamedTuple):
 
 
 def leave_out_mixed(images: Slices) -> None:
-    """Leave out files with slices of several sizes; raise an `InputError` if no other is there."""
+    """Leave out files with slices of several sizes; raise an `InputError` if no file is left."""
     for part in images.by_file():
         sizes = sorted({page.shape[:2] for page in part.pages})
         if len(sizes) > 1:

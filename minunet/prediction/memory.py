@@ -14,6 +14,9 @@ UNITS = {
     **{"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
 }
 
+LARGEST = 10**16
+"""Largest memory size on the command line, in bytes."""
+
 LIBRARIES = 1e8
 """Bytes for Python, its libraries, and everything else that is not counted."""
 
@@ -35,12 +38,17 @@ def parse_bytes(text: str) -> int:
     >>> [parse_bytes(text) for text in ("2GB", "1.5 GiB", "800000000")]
     [2000000000, 1610612736, 800000000]
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]I?)?B)?", text.strip().upper())
-    if match is None:
+    match = re.fullmatch(
+        r"([0-9]{1,30}(?:\.[0-9]{1,30})?)\s*((?:[KMGT]I?)?B)?", text.strip().upper()
+    )
+    size = round(float(match[1]) * UNITS[match[2] or ""]) if match else LARGEST + 1
+    if size > LARGEST:
+        shown = text if len(text) <= 40 else text[:39] + "…"
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a valid memory size; pass e.g. 500MB, 2GB, 1.5GiB or 2000000000"
+            f"{shown!r} is not a memory size up to 10,000TB; pass e.g. 500MB, 2GB, 1.5GiB or "
+            "2000000000"
         )
-    return round(float(match[1]) * UNITS[match[2] or ""])
+    return size
 
 
 def format_bytes(size: float) -> str:

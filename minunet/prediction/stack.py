@@ -9,6 +9,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
+from minunet.metrics import warping
 from minunet.prediction import instances
 from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling, Window
@@ -33,7 +34,7 @@ class Labelling(NamedTuple):
         if self.threshold is None:
             which = p.argmax(axis=-1)
         else:
-            which = (p[..., 1] > self.threshold).astype(np.intp)
+            which = warping.proposed_cells(p[..., 1], self.threshold).astype(np.intp)
         return np.array(self.values, np.uint8)[which]
 
     def number(self, p: Array) -> Array:

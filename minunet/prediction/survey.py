@@ -1,8 +1,8 @@
 """Read every slice once before a prediction: find damaged files, and compute the scale.
 
-The results of a stack are written while it is segmented, which may take hours. A damaged page must
-therefore be known before that: in a folder, its file is left out, and the results get their size
-only afterwards. The same pass computes the scale. It takes almost no time if the slices are
+The results of a stack are written while it is segmented, which may take hours. Damaged pages must
+therefore be found first: in a folder, their files are left out before the size of the results is
+fixed. The same pass computes the scale. It takes almost no time if the slices are
 memory-mapped integers and every one has its own scale, because then there is nothing to read.
 """
 
@@ -18,11 +18,11 @@ from minunet.image import bands
 
 
 def survey(images: Slices, scaling: Scaling) -> Scale | None:
-    """Leave out files that cannot be read, and compute the scale of all others.
+    """Leave out files that cannot be read, and compute one scale for all others.
 
     Returns
     -------
-    Scale or None : None if every image has its own
+    Scale or None : None if every image has its own scale
 
     Raises
     ------

@@ -3,6 +3,7 @@
 | file                | what it is                                                     |
 |---------------------|----------------------------------------------------------------|
 | `page.py`           | `report.html`: everything about a run in one file              |
+| `headline.py`       | the most important scores, and what they are worth             |
 | `tables.py`         | the tables of the report: scores, slices, settings             |
 | `style.css`         | the style sheet of the report                                  |
 | `run_pictures.py`   | learning curves and preview of a run                           |
@@ -11,6 +12,7 @@
 | `drawing.py`        | helpers shared by the pictures                                 |
 """
 
+from minunet.report.headline import Scored
 from minunet.report.page import Picture, Report, page, png, write
 
-__all__ = ["Picture", "Report", "page", "png", "write"]
+__all__ = ["Picture", "Report", "Scored", "page", "png", "write"]

@@ -1,11 +1,12 @@
 """The settings of a run as command-line options."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from minunet.cli import OptionGroup, Parser
+from minunet.errors import InputError
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
 
 
@@ -93,8 +94,31 @@ def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
             dest="channel",
             action="store_const",
             const="grey",
-            help="colours converted to grey values; short for --channel grey",
+            help="convert colours to grey values; the same as --channel grey",
         )
+
+
+def check_used(given: Iterable[str], settings: Settings, cells: bool = True) -> None:
+    """Raise an `InputError` if a setting that was given would have no effect.
+
+    Parameters
+    ----------
+    given : iterable of str     names of settings
+    settings : Settings
+    cells : bool                whether the labels have cells, which a border term needs
+    """
+    for name in sorted(set(given) & {"w0", "sigma"}):
+        if settings.weight_map != "paper":
+            raise InputError(
+                f"{flag(name)} has no effect with --weight-map {settings.weight_map}; leave out "
+                f"{flag(name)}, or pass --weight-map paper"
+            )
+        if not cells:
+            raise InputError(
+                f"{flag(name)} has no effect, because the labels have "
+                f"{len(settings.label_values)} classes and a border term needs two classes or "
+                f"numbered cells; leave out {flag(name)}"
+            )
 
 
 def command_line(settings: Settings) -> list[str]:
@@ -105,4 +129,6 @@ def command_line(settings: Settings) -> list[str]:
         del first["preset"]
     defaults = from_options(**first)
     needed = first | {k: v for k, v in given.items() if v != getattr(defaults, k)}
+    if settings.weight_map != "paper":  # older runs could give constants that have no effect
+        needed = {k: v for k, v in needed.items() if k not in ("w0", "sigma")}
     return [word for name, value in needed.items() for word in (flag(name), str(value))]

@@ -6,14 +6,15 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from minunet.augmentation import Set
-from minunet.cli import at_least
+from minunet.cli import SEEDS, at_least
 from minunet.data import image_files
 from minunet.data.annotation import Kind, Truth
 from minunet.data.scaling import Scaling
 from minunet.data.targets import Form
 from minunet.image import Average
-from minunet.network.architecture import Architecture, Variant
+from minunet.network.architecture import RANGES, Architecture, Variant
 from minunet.network.device import Wanted
+from minunet.network.sizes import LARGEST
 
 Preset = Literal["tiny", "laptop", "paper"]
 Experiment = Literal["em", "cells"]
@@ -134,34 +135,35 @@ class Settings:
     labels_are: Kind = setting(
         "auto",
         "data",
-        "meaning of the label values; auto: judged by the label maps, see the page on images and "
-        "labels; with --experiment cells, few values are cells, too",
+        "meaning of the label values; auto: judged from the label maps, as the tutorials' page "
+        "on image and label files explains; with --experiment cells, what looks like classes is "
+        "read as cells, too",
     )
     label_threshold: float | None = setting(
         None,
         "data",
         "smallest label value of class 1, for masks with soft edges and for probabilities",
-        type=float,
+        type=at_least(-1e308, float, most=1e308),
         metavar="VALUE",
     )
     ignore: float | None = setting(
         None,
         "data",
         "label value of pixels that are not annotated, such as 255, -1 or 65535",
-        type=float,
+        type=at_least(-1e308, float, most=1e308),
         metavar="VALUE",
     )
     channel: image_files.Channel = setting(
         None,
         "data",
-        "channel of the images to read, counted from 0; or grey, to convert colours",
+        "channel of the images to read, counted from 0; or grey, to convert colours to grey values",
         type=image_files.parse_channel,
         metavar="N",
     )
     series: int | None = setting(
         None,
         "data",
-        "series of the TIFF files to read, counted from 0, if they contain several",
+        "series of the TIFF files to read, counted from 0; none: the largest",
         type=at_least(0),
         metavar="N",
     )
@@ -175,17 +177,29 @@ class Settings:
         "data",
         "slices to hold out: FIRST:END (counted from 0, END excluded), a fraction of the stack, "
         "taken from its end, or none; or a folder with its own images and labels; or names of "
-        "image files, such as img3,spec2_*",
+        "image files, such as img3,spec2_*; they choose the best step and the threshold",
+        metavar="SLICES",
+    )
+    test: str = setting(
+        "none",
+        "data",
+        "slices that nothing but the final scores may depend on, given like those of --validation",
         metavar="SLICES",
     )
     scaling: Scaling = setting(
         "minmax",
         "data",
-        "grey-value scaling over the whole stack; image: minmax for each image separately",
+        "grey-value scaling, by numbers of all training slices; image: minmax for each image "
+        "separately",
     )
-    depth: int = setting(TUNED, "network", "number of 2x2 poolings", type=at_least(1))
+    depth: int = setting(
+        TUNED, "network", "number of 2x2 poolings", type=at_least(1, most=RANGES["depth"][1])
+    )
     channels: int = setting(
-        TUNED, "network", "feature channels at full resolution", type=at_least(1)
+        TUNED,
+        "network",
+        "feature channels at full resolution",
+        type=at_least(1, most=RANGES["channels"][1]),
     )
     variant: Variant = setting(
         "paper", "network", "network as in the paper, or as in the authors' 2015 release"
@@ -202,13 +216,16 @@ class Settings:
         "pixel weights: equation (2), the authors' later form, class balance w_c only, or all 1",
     )
     w0: float = setting(
-        10.0, "training", "height of the border term in equation (2)", type=at_least(0, float)
+        10.0,
+        "training",
+        "height of the border term in equation (2)",
+        type=at_least(0, float, most=1e6),
     )
     sigma: float = setting(
         5.0,
         "training",
         "width of the border term in equation (2), in pixels",
-        type=at_least(0.1, float),
+        type=at_least(0.1, float, most=1e6),
     )
     augment: Set = setting(
         TUNED,
@@ -216,7 +233,9 @@ class Settings:
         "augmentation: elastic as in the paper or in the authors' later code, the 8 symmetries "
         "only, or none",
     )
-    tile: int = setting(TUNED, "training", "size of the input tile, in pixels", type=at_least(1))
+    tile: int = setting(
+        TUNED, "training", "size of the input tile, in pixels", type=at_least(1, most=LARGEST)
+    )
     steps: int = setting(
         TUNED, "training", "total number of steps; each trains on one tile", type=at_least(1)
     )
@@ -264,14 +283,20 @@ class Settings:
         "run",
         "defaults for one of the paper's experiments: em (membranes) or cells (touching cells)",
     )
-    seed: int = setting(0, "run", "random seed for weights, tiles and dropout", type=at_least(0))
+    seed: int = setting(
+        0, "run", "random seed for weights, tiles and dropout", type=at_least(0, most=SEEDS)
+    )
     device: Wanted = setting("auto", "run", "device to compute on; cuda needs CuPy and a GPU")
 
     label_values: tuple[int, ...] = found((0, 1), "data")
     label_colours: tuple[tuple[int, int, int], ...] = found((), "data")  # of the classes; or empty
     cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
+    scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     in_channels: int = found(1, "network")
+    threads: int | None = found(None, "run")  # of the CPU; None: not recorded by an older version
+    threshold: float | None = found(None, "evaluation")  # of class 1; chosen when a run finishes
+    threshold_from: str = found("", "evaluation")  # part whose slices chose it
 
     @property
     def architecture(self) -> Architecture:

@@ -272,7 +272,7 @@ def test_a_file_that_shrinks_is_refused(tmp_path):
     tifffile.imwrite(path, draw((3, 20, 31)), photometric="minisblack")
     slices = Slices(path)
     os.truncate(path, path.stat().st_size // 2)
-    with pytest.raises(InputError, match=r"a\.tif cannot be read as an image"):
+    with pytest.raises(InputError, match=r"a\.tif is damaged or was cut short: it has 1,224 bytes"):
         slices[2]
 
 

@@ -70,7 +70,7 @@ def test_label_values_are_collected_over_the_whole_stack():
         ([[7, 7]], ["all", "7", "at least two classes"]),
         ([[0, 2]], ["values 0, 2", "--label-threshold 2", "--labels-are cells"]),
         ([[0, 2, 3]], ["values 0, 2, 3", "--labels-are cells"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "pass --label-threshold"]),
+        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "or --label-threshold V"]),
         ([range(17)], ["17 values", "≤ 16"]),
     ],
 )
@@ -207,7 +207,7 @@ def test_each_region_above_the_threshold_is_a_cell_on_request():
 
 def test_a_threshold_that_separates_nothing_is_refused():
     for threshold in (300, 0):
-        with pytest.raises(InputError, match=r"values are from 0 to 255; pass a value between"):
+        with pytest.raises(InputError, match=r"values are from 0 to 255; pass a value above 0"):
             read([[0, 100, 255]], threshold=threshold)
 
 

@@ -45,7 +45,9 @@ def test_two_stacks_by_order(tmp_path):
     assert match(one, other) == ([0, 1, 2], ["0", "1", "2"])
     other = stack(tmp_path / "2.tif", 2)
     assert (
-        refused(one, other) == f"{one} holds 3 slices, but {other} holds 2 slices; they must match"
+        refused(one, other)
+        == f"{one} holds 3 slices, but {other} holds 2 slices; both must have the same number of "
+        "slices"
     )
 
 
@@ -61,7 +63,8 @@ def test_the_message_names_the_file_whose_pages_differ(tmp_path):
     one = folder(tmp_path / "p", ["a", "b", "c"], {"a": 2, "c": 2})
     other = folder(tmp_path / "t", ["a", "b", "c"], {"b": 2, "c": 2})
     assert refused(one, other) == (
-        f"{one / 'a.tif'} holds 2 slices, but {other / 'a.tif'} holds 1 slice; they must match"
+        f"{one / 'a.tif'} holds 2 slices, but {other / 'a.tif'} holds 1 slice; both must have the "
+        "same number of slices"
     )
 
 

@@ -67,7 +67,10 @@ def test_mismatched_pairs_are_refused(tmp_path):
             "6 x 9",
         ),
         (longer, f"{images / 'c.png'} holds 1 image, but {longer / 'c.tif'} holds 2 label maps"),
-        (other_size / "a.png", "must both be files or both be folders"),
+        (
+            other_size / "a.png",
+            f"{images} is a folder, but {other_size / 'a.png'} is a file; they must both be",
+        ),
     ]:
         with pytest.raises(InputError) as refused:
             read_pair(images, labels)
@@ -133,7 +136,7 @@ def test_a_slice_of_another_size_is_named(tmp_path):
         pairs.read((images, tmp_path / "l"), reading=Reading())
     assert str(refused.value) == (
         f"slice 2 of {tmp_path / 'i' / 'a.tif'} is 4 x 6 pixels, but its labels in "
-        f"{tmp_path / 'l' / 'a.tif'} are 4 x 7; they must match"
+        f"{tmp_path / 'l' / 'a.tif'} are 4 x 7; both must have the same size"
     )
 
 
@@ -196,7 +199,7 @@ def test_names_that_match(images, labels):
         (
             "img1.png img2.png",
             "img1.png img3.png",
-            "1 of 2 files in i have no match in l: img2 (nearest to img2: img3)",
+            "1 of 2 files in i have no match in l: img2 (the name closest to img2 is img3)",
         ),
         (
             "img1.png img2.png img3.png",
@@ -209,11 +212,11 @@ def test_names_that_match(images, labels):
             "1 of 2 files in l have no match in i: img2_mask; give an image",
         ),
         ("img1.png", "img1_mask.png img1_seg.png", "l/img1_mask.png and img1_seg.png have the sa"),
-        ("a.png a.tif", "a.png", "i/a.png and a.tif have the same name, a, so"),
-        ("a.png", "a.png a.tif", "l/a.png and a.tif have the same name, a, so"),
+        ("a.png a.tif", "a.png", "i/a.png and a.tif have the same name, a, apart"),
+        ("a.png", "a.png a.tif", "l/a.png and a.tif have the same name, a, apart"),
         ("img1.png img2.png", "mask11.png mask12.png", "2 of 2 files in i have no match in l: img"),
         ("a.png", "b.png", "1 of 1 files in i have no match in l: a; give an image and its lab"),
-        ("image.png", "imagemask.png", "1 of 1 files in i have no match in l: image (nearest to"),
+        ("image.png", "imagemask.png", "1 of 1 files in i have no match in l: image (the name"),
     ],
 )
 def test_names_that_do_not_match_are_refused(images, labels, message):
@@ -289,3 +292,16 @@ def test_labels_in_colour_are_refused(tmp_path):
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "labels.png")
     with pytest.raises(InputError, match=r"labels\.png is in colour"):
         read_pair(tmp_path / "image.png", tmp_path / "labels.png")
+
+
+def test_a_test_folder_is_found_only_with_labels(tmp_path):
+    assert pairs.find_test(tmp_path) is None
+    (tmp_path / "test" / "images").mkdir(parents=True)
+    assert pairs.find_test(tmp_path) is None  # as in many data sets
+    (tmp_path / "test" / "masks").mkdir()
+    assert pairs.find_test(tmp_path) == tmp_path / "test"
+    other = tmp_path / "other" / "test"
+    (other / "01").mkdir(parents=True)
+    assert pairs.find_test(other.parent) is None
+    (other / "01_GT" / "SEG").mkdir(parents=True)
+    assert pairs.find_test(other.parent) == other

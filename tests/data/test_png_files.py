@@ -36,6 +36,26 @@ def write(path, samples, depth, kind, palette=b""):
     return path
 
 
+@pytest.mark.parametrize(("depth", "kind"), [(8, GREY), (8, PALETTE), (16, COLOUR), (1, GREY)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(2**31 - 1, 2**31 - 1), (2**32 - 1, 1), (1, 2**31), (10**5, 10**5), (0, 5), (5, 0)],
+)
+def test_more_pixels_than_the_file_can_hold_are_refused(tmp_path, width, height, depth, kind):
+    path = write(tmp_path / "a.png", np.zeros((4, 5, SAMPLES[kind])), depth, kind, bytes(6))
+    data = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
+    path.write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+    assert f"claims to contain {height} x {width} pixels" in sentence(path)
+
+
+def test_the_densest_png_is_read(tmp_path):
+    path = write(tmp_path / "a.png", np.zeros((3000, 3000, 1)), 8, GREY)
+    (image,) = image_files.read(path)
+    assert image.shape == (3000, 3000, 1)
+    assert not image.any()
+
+
 @pytest.mark.parametrize(
     ("depth", "kind"),
     [
@@ -96,4 +116,6 @@ def test_a_channel_or_the_grey_value_of_colours(tmp_path, depth):
     (image,) = image_files.read(path, Reading("grey"))
     exact = samples @ (0.299, 0.587, 0.114)  # ITU-R BT.601
     np.testing.assert_allclose(image[..., 0], exact, atol=0.51)
-    assert "--channel 3" in sentence(path, lambda path: image_files.read(path, Reading(3)))
+    assert "--channel 3 is not one of them: pass 0 (red)" in sentence(
+        path, lambda path: image_files.read(path, Reading(3))
+    )

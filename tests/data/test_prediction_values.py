@@ -58,7 +58,7 @@ def test_values_that_may_not_be_probabilities_are_refused(map_):
     with pytest.raises(InputError, match="--prediction-is cells or --prediction-is cl") as refused:
         probability(map_)
     # Where the option helps, the message names it.
-    offered = "--prediction-is probability for values / " in str(refused.value)
+    offered = "--prediction-is probability to divide by " in str(refused.value)
     assert offered == (map_.dtype in (np.uint8, np.uint16))
 
 
@@ -72,7 +72,7 @@ def test_cells_are_renumbered(dtype):
 
 @pytest.mark.parametrize("wrong", [-1, 0.5])
 def test_values_that_number_no_cells_are_refused(wrong):
-    with pytest.raises(InputError, match=rf"it holds {wrong:g}; valid values are 0 for background"):
+    with pytest.raises(InputError, match=rf"it holds {wrong:g}; valid values are whole numbers"):
         prediction_values.numbered_cells([np.array([[0, 1, wrong]])], P)
 
 

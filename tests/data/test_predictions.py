@@ -228,7 +228,7 @@ def test_soft_edges_need_a_threshold(tmp_path):
     message = refused(p, truth)
     assert "--label-threshold 128" in message
     for wrong in (0, 256):
-        assert "pass a value between them" in refused(p, truth, Meaning(threshold=wrong))
+        assert "pass a value above " in refused(p, truth, Meaning(threshold=wrong))
     pair = predictions.read(p, truth, Meaning(threshold=128))
     assert same_cells(pair.truth[0], coverage * 255 > 127.5)
     assert pair.truth[0].max() == 1
@@ -293,10 +293,13 @@ def test_mismatched_slice_counts_and_sizes_are_refused(tmp_path):
     p, t = tmp_path / "p.tif", tmp_path / "t.tif"
     assert (
         refused(write(p, P[:2]), write(t, WALLS))
-        == f"{p} holds 2 slices, but {t} holds 3 slices; they must match"
+        == f"{p} holds 2 slices, but {t} holds 3 slices; both must have the same number of slices"
     )
     message = refused(write(p, P[:, :, :7]), t)
-    assert message == f"slice 0 of {p} is 12 x 7 pixels, but {t} has 12 x 20; they must match"
+    assert (
+        message
+        == f"slice 0 of {p} is 12 x 7 pixels, but {t} has 12 x 20; both must have the same size"
+    )
 
 
 def test_mismatched_names_are_refused(tmp_path):
@@ -318,7 +321,9 @@ def test_values_without_a_meaning_are_refused(tmp_path):
     half = write(tmp_path / "half.tif", CELLS / 2)
     assert "--label-threshold" in refused(p, half)
     assert "is not a map of numbered cells" in refused(p, half, Meaning("cells"))
-    assert "scoring needs at least one cell" in refused(p, write(tmp_path / "0.tif", 0 * WALLS))
+    assert "needs a truth with at least one cell" in refused(
+        p, write(tmp_path / "0.tif", 0 * WALLS)
+    )
     colour = tmp_path / "colour.png"
     Image.fromarray(RNG.integers(0, 256, (12, 20, 3), np.uint8)).save(colour)
     one = write(tmp_path / "one.tif", P[0])
@@ -383,7 +388,7 @@ def test_a_number_of_the_truth_that_may_mark_pixels_is_asked_for(tmp_path, dtype
     truth = CELLS.astype(dtype)
     truth[:, :5] = mark
     paths = write(tmp_path / "p.tif", CELLS.astype(np.uint16)), write(tmp_path / "t.tif", truth)
-    assert f"pass --ignore {mark}; if it is the number of a cell" in refused(*paths)
+    assert f"pass --ignore {mark}; if it is a cell number" in refused(*paths)
     pair = predictions.read(*paths, Meaning(ignore=mark))
     assert not pair.annotated[0][:5].any()
     assert pair.annotated[0][5:].all()
@@ -410,7 +415,7 @@ def test_whole_floats_beyond_1_are_numbers(tmp_path, dtype):
 def test_a_truth_without_cells_is_refused(tmp_path):
     zeros = write(tmp_path / "t.tif", np.zeros_like(WALLS))
     assert refused(write(tmp_path / "p.tif", P), zeros) == (
-        f"{zeros} is 0 everywhere; scoring needs at least one cell"
+        f"{zeros} is 0 everywhere; scoring needs a truth with at least one cell"
     )
 
 
@@ -448,5 +453,5 @@ def test_a_marked_truth_is_asked_about_for_probabilities_too(tmp_path):
     truth = CELLS.astype(np.uint16)
     truth[:, :5] = 65535
     p, t = write(tmp_path / "p.tif", P), write(tmp_path / "t.tif", truth)
-    assert "pass --ignore 65535; if it is the number of a cell" in refused(p, t)
+    assert "pass --ignore 65535; if it is a cell number" in refused(p, t)
     assert predictions.read(p, t, Meaning("cells")).kind == "probability"

@@ -26,7 +26,9 @@ def test_one_of_several_channels_is_read(tmp_path, axes, compression):
     for channel in (0, 1):
         expected = stack.take(channel, axis=axes.index("C")).reshape(-1, 20, 31)
         assert_slices(read(path, channel=channel), expected)
-    assert "(--channel 2)" in sentence(path, lambda path: read(path, channel=2))
+    assert "--channel 2 is not one of them: pass a number from 0 to 1" in sentence(
+        path, lambda path: read(path, channel=2)
+    )
     assert "pass --channel N" in sentence(path, lambda path: read(path, channel="grey"))
 
 

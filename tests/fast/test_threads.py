@@ -1,5 +1,8 @@
 """Threads process every row once, with reproducible bits and single-threaded BLAS."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -121,3 +124,16 @@ def test_the_whole_network_in_float32_agrees_with_float64():
     assert np.abs(logits - exact).max() < 5e-6 * np.abs(exact).max()
     for name, g in grads.items():
         assert np.linalg.norm(g - exact_grads[name]) < 3e-5 * np.linalg.norm(exact_grads[name])
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_the_environment_sets_the_default(name):
+    code = "from minunet.fast import threads; print(threads.count())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {name: "1"},
+    )
+    assert done.stdout == "1\n"

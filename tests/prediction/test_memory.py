@@ -30,12 +30,23 @@ def test_valid_memory_sizes(text, size):
     assert memory.parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "GB", "2G", "-2GB", "2.GB", "2 giga", "1e9", "2GBs", "iB"])
+HUGE = ("1" + 16 * "0" + "1", 30 * "9" + "TB", 35 * "9", "\uff11\uff12", "1_000", "nan", "inf")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GB", "2G", "-2GB", "2.GB", "2 giga", "1e9", "2GBs", "iB", *HUGE]
+)
 def test_invalid_memory_sizes(text):
     with pytest.raises(argparse.ArgumentTypeError) as refused:
         memory.parse_bytes(text)
     assert repr(text) in str(refused.value)
     assert "2GB" in str(refused.value)
+
+
+def test_a_long_memory_size_is_shortened_in_the_message():
+    with pytest.raises(argparse.ArgumentTypeError) as refused:
+        memory.parse_bytes(300 * "9")
+    assert str(refused.value).startswith(f"'{39 * '9'}…' is not a memory size up to 10,000TB")
 
 
 def test_zero_has_no_sign():

@@ -1,6 +1,5 @@
 """Helpers for the tests of commands: running one, tiny settings, and data for it."""
 
-import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -57,7 +56,6 @@ def start(module: str, *arguments: object) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )
 
 

@@ -1,0 +1,111 @@
+"""One process at a time owns a folder: a lock that ends with the process, however it ends.
+
+What is locked is the open file `lock` in the folder. The operating system releases it when the
+process ends, even after `kill -9` or a loss of power. The file only tells others who the owner is.
+It is removed at the end; a file that was left behind locks nothing.
+"""
+
+import errno
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from minunet.errors import InputError
+
+NAME = "lock"
+"""Name of the locked file."""
+
+HELD = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
+"""Error codes of a lock that another process holds; others mean a file system without locks."""
+
+BEHIND = 2**20
+"""Position of the byte that Windows locks: behind the text, which others must be able to read."""
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Own an existing folder until the end of the block.
+
+    On a file system without locks, the folder is used without one.
+
+    Raises
+    ------
+    InputError
+        If another process owns the folder; the message names that process. Also if no file can be
+        made in the folder.
+    """
+    path = folder / NAME
+    file = _locked(path)
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        owner = {"process": os.getpid(), "host": platform.node(), "since": since}
+        with suppress(OSError):  # a full disk: the folder is locked, but others see no name
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(owner).encode())
+        yield
+    finally:
+        with suppress(OSError):  # Windows cannot remove an open file; it stays, without a lock
+            path.unlink()
+        os.close(file)
+
+
+def _locked(path: Path) -> int:
+    """Open a file and lock it; return its descriptor."""
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            file = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise InputError(_obstacle(path, error)) from None
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in HELD:
+                message = _refusal(path.parent, os.read(file, BEHIND))
+                os.close(file)
+                raise InputError(message) from None
+        with suppress(OSError):  # the last owner may have removed the file that was opened
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return file
+        os.close(file)
+
+
+def _lock(file: int) -> None:
+    """Lock an open file, or raise an `OSError` at once."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(file, BEHIND, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        os.lseek(file, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _obstacle(path: Path, error: OSError) -> str:
+    """Say why a folder cannot be locked."""
+    if path.is_symlink():
+        return f"{path} is a link; remove it, because minunet writes only into the folder itself"
+    return (
+        f"{path.parent} cannot be used: {error.strerror}; make it writable, or use another folder"
+    )
+
+
+def _refusal(folder: Path, owner: bytes) -> str:
+    """Say who owns a folder, as far as the locked file tells."""
+    try:
+        known = json.loads(owner)
+        who = f"process {known['process']} on {known['host']}, since {known['since']}"
+    except (ValueError, TypeError, KeyError):  # the owner has not written it yet
+        who = "another process"
+    return (
+        f"{folder} is in use by {who}; wait until it has ended, or stop it (kill sends it a signal "
+        "after which it saves its work)"
+    )

@@ -73,7 +73,7 @@ SYMMETRIC = ("max", "min", "maximum", "minimum", "logical_and", "logical_or", "i
 
 
 LONGEST = 10.0
-"""Seconds that a mutant may take in addition to five times the time of the original."""
+"""Seconds that a mutant may take in addition to three times the time of the original."""
 
 
 class Mutant(NamedTuple):
@@ -315,7 +315,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
         if not run(copies[0], module, source, tests, None):
             print("the tests fail without any change", file=sys.stderr)
             return 2
-        limit = LONGEST + 5 * args.jobs * (time.monotonic() - started)
+        limit = LONGEST + 3 * args.jobs * (time.monotonic() - started)
         found = survivors(chosen, copies, module, tests, limit)
     for mutant in found:
         print(f"{module}:{mutant.line}: {mutant.change}")

@@ -110,6 +110,12 @@ def test_too_little_memory_is_refused_with_a_sufficient_amount(paper_step):
 
 
 def test_the_aligned_step_is_the_default_of_the_choice():
-    # The smallest tile of depth 4 has an output of 4 pixels, less than one aligned step of 16.
-    arch, enough = Architecture(), 204**2
-    assert tile_choice.best(arch, (300, 300), enough, lambda rows, columns: rows * columns) == 204
+    # A tile of 188 pixels has an output of 4, which is enough only for the paper's step.
+    arch = Architecture()
+
+    def needs(rows, columns):
+        return rows * columns
+
+    assert tile_choice.best(arch, (300, 300), 190**2, needs, paper_step=True) == 188
+    with pytest.raises(InputError, match="204 x 204 pixels"):
+        tile_choice.best(arch, (300, 300), 190**2, needs)

@@ -160,7 +160,8 @@ def main() -> None:
         sample(Sample(image, labels, lines), middle, args.tile, 0, augmentation, rng)
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
-    draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
+    with files.new(args.out) as (beside,):
+        draw(beside, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
     say(*warnings(args.augment, args.tile), f"wrote     {args.out}")
 
 

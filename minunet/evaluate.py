@@ -255,7 +255,8 @@ def main() -> None:
     say(*describe(pair, args.truth))
     scores = compute(pair)
     written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
-    path.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+    with files.new(path) as (beside,):
+        beside.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
     say("", *score.table(scores), "")
     if pair.kind == "classes":
         say(*classes.confusion_table(confusion(pair), pair.classes), "")
@@ -265,7 +266,8 @@ def main() -> None:
     if args.out:
         from minunet.report import drawing
 
-        drawing.write(picture(pair, scores), args.out)
+        with files.new(args.out) as (beside,):
+            drawing.write(picture(pair, scores), beside)
         say(f"            {args.out}")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from minunet import files
 from minunet.errors import InputError
 
 NAME = "lock"
@@ -54,6 +55,32 @@ def owned(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
+@contextmanager
+def created(folder: Path, advice: str) -> Iterator[None]:
+    """Create a folder if needed, and own it until the end of the block.
+
+    Folders that were created and are empty at the end are removed.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be created; the message ends with `advice`. Also as in `owned`.
+    """
+    files.check_free_names(folder, (), advice)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made: {error.strerror}; {advice}") from None
+        with owned(folder):
+            yield
+    finally:
+        with suppress(OSError):  # they contain results, or someone else has written into them
+            for one in missing:
+                one.rmdir()
+
+
 def _locked(path: Path) -> int:
     """Open a file and lock it; return its descriptor."""
     while True:
@@ -71,8 +98,18 @@ def _locked(path: Path) -> int:
                 raise InputError(message) from None
         with suppress(OSError):  # the last owner may have removed the file that was opened
             if os.path.samestat(os.fstat(file), os.stat(path)):
+                _check_own(path, file)
                 return file
         os.close(file)
+
+
+def _check_own(path: Path, file: int) -> None:
+    """Raise an `InputError` if the file contains something other than an owner, or a part of it."""
+    start = os.read(file, BEHIND).strip(b"\0")[:10]  # zero bytes: after a loss of power
+    os.lseek(file, 0, os.SEEK_SET)
+    if start != b'{"process"'[: len(start)]:
+        os.close(file)
+        raise InputError(f"{path} is not a file of minunet; move it away, or use another folder")
 
 
 def _lock(file: int) -> None:

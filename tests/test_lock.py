@@ -61,10 +61,19 @@ def test_the_same_process_cannot_own_a_folder_twice(tmp_path):
         pass
 
 
-def test_a_file_left_behind_by_a_reboot_locks_nothing(tmp_path):
-    (tmp_path / lock.NAME).write_text("not written to the end {" * 9)
+@pytest.mark.parametrize("left", ["", "\0" * 90, '{"pro', '{"process": 12, "host": "a"}'])
+def test_a_file_left_behind_by_a_reboot_locks_nothing(tmp_path, left):
+    (tmp_path / lock.NAME).write_text(left)
     with lock.owned(tmp_path):
         assert json.loads((tmp_path / lock.NAME).read_text())["process"] == os.getpid()
+
+
+@pytest.mark.parametrize("text", ["my notes", '{"pressure": 3}', "\0a"])
+def test_a_file_of_the_user_is_kept(tmp_path, text):
+    (tmp_path / lock.NAME).write_text(text)
+    with pytest.raises(InputError, match="not a file of minunet"), lock.owned(tmp_path):
+        pytest.fail("a file of the user was used as a lock")
+    assert (tmp_path / lock.NAME).read_text() == text
 
 
 def test_an_owner_that_has_not_written_its_name_yet_is_another_process(tmp_path):

@@ -1,6 +1,6 @@
 """Segment a stack slice by slice, into arrays that may be memory-mapped files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -74,7 +74,7 @@ def fill(
     maps: Maps,
     total: Array | None = None,
     advance: Callable[[], None] = lambda: None,
-) -> None:
+) -> Iterator[None]:
     """Segment a stack into `maps`, freeing every slice when it is done.
 
     Parameters
@@ -84,11 +84,16 @@ def fill(
     maps : Maps
     total : (H, W, K) or None   array for the sums, see `averaging.windows`
     advance : callable          called after every tile
+
+    Yields
+    ------
+    None : after every slice
     """
     slices = task.model.slices(images, task.tiling, total, advance, task.scale)
     for p, labels, parts in zip(maps.p, maps.labels, slices, strict=True):
         _write(parts, task.labelling, p, labels)
         del parts  # before the next slice is loaded
+        yield
 
 
 def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Array) -> None:

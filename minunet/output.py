@@ -40,6 +40,13 @@ class Lasting:
         except (OSError, ValueError) as error:
             _silence(self.stream, error)
 
+    def isatty(self) -> bool:
+        """Return whether the stream is a terminal that is still open."""
+        try:
+            return self.stream.isatty()
+        except (OSError, ValueError):
+            return False
+
     def __getattr__(self, name: str) -> object:
         """Return an attribute of the stream."""
         return getattr(self.stream, name)

@@ -98,7 +98,8 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
             f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
             "continue"
         )
-    if settings.steps == state.step and results.is_complete(folder, state.step):
+    found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
+    if settings.steps == state.step and found:
         return None
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)
@@ -228,7 +229,7 @@ def main() -> None:
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
     with runs.new(arguments.out, name) as folder, endings.explained(folder):
         runs.write_settings(folder, settings.to_json())
-        carry_out(Run(folder, settings, data, state, reason, []))
+        carry_out(Run(folder, settings, data, state, reason))
 
 
 def carry_out(this: Run) -> None:

@@ -78,7 +78,7 @@ def test_a_link_is_not_followed(tmp_path):
     target = tmp_path / "precious"
     target.write_text("text")
     (tmp_path / lock.NAME).symlink_to(target)
-    with pytest.raises(OSError), lock.owned(tmp_path):
+    with pytest.raises(InputError, match="is a link; remove it"), lock.owned(tmp_path):
         pytest.fail("a link was locked")
     assert target.read_text() == "text"
 
@@ -104,3 +104,19 @@ def test_many_owners_in_turn(tmp_path):
     for process in [subprocess.Popen(command) for _ in range(3)]:
         assert process.wait() == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be used: No such file"):
+        with lock.owned(tmp_path / "none"):
+            pytest.fail("locked")
+
+
+def test_a_full_disk_does_not_prevent_a_lock(tmp_path, monkeypatch):
+    def full(file, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock.os, "write", full)
+    with lock.owned(tmp_path), pytest.raises(InputError, match="in use by another process"):
+        with lock.owned(tmp_path):
+            pytest.fail("two owners")

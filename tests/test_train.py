@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -16,8 +17,9 @@ from commands import TINY, call, draw_stack, finish, one_line, refused, start, w
 from PIL import Image
 
 import minunet
-from minunet import runs, train
+from minunet import lock, runs, train
 from minunet.errors import InputError
+from minunet.fast import threads
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training import loop, results
@@ -240,7 +242,7 @@ def stop_in_step(number, patch):
 
     def interrupted(state, *args, **trial):
         if state.step + 1 == number and not trial:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
         return step(state, *args, **trial)
 
     patch.setattr(loop, "step", interrupted)
@@ -251,7 +253,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, m
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
         stop_in_step(8, patch)
-        assert call("train", *options(data, parts, 13)).code == 130
+        assert call("train", *options(data, parts, 13)).code == 143
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
     again = start("train", "--resume", parts)
@@ -507,7 +509,7 @@ def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
     assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
     stop_in_step(3, monkeypatch)
     result = call("train", "--resume", out, "--steps", 4)
-    assert result.code == 130
+    assert result.code == 143
     again = shlex.split(result.out.splitlines()[-1])
     assert again[again.index("--resume") + 1] == str(out)
 
@@ -689,6 +691,143 @@ def test_cuda_without_a_gpu_is_refused(tmp_path, data, monkeypatch):
     given = ("--data", data, "--out", tmp_path / "run", "--device", "cuda")
     assert "cuda cannot be had" in refused(call("train", *given))
     assert list(tmp_path.iterdir()) == []
+
+
+# Every folder that a run left can be used
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data):
+    """Make an uninterrupted run of six steps; tests must not change it."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    run(data, out, 6)
+    return out
+
+
+def fail(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_was_stopped_before_its_first_step(tmp_path, data, whole, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "plan", fail)
+        result = call("train", *options(data, out, 6))
+    assert result.code == 130
+    again = f"stopped; no step is saved yet. To continue: python -m minunet.train --resume {out}\n"
+    assert result.out == again
+    assert {path.name for path in out.iterdir()} == {"settings.json", "weight_map.png"}
+    resume(out)
+    assert_same_run(whole, out)
+    assert {path.name for path in out.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("name", ["evaluate", "keep_threshold", "write_report", "write_scores"])
+def test_a_run_that_was_stopped_while_its_report_was_made(tmp_path, data, whole, monkeypatch, name):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(results, name, fail)
+        result = call("train", *options(data, out, 6))
+    assert result.code == 130
+    assert "stopped; last.npz holds the first 6 steps. To continue: " in result.out
+    assert "all 6 are done; scores and report are made now" in resume(out)
+    assert_same_run(whole, out)
+    assert {path.name for path in out.iterdir()} == FILES
+    for file in ("scores.json", "curves.png"):
+        assert (out / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_the_report_of_more_steps_is_made_again(tmp_path, data, whole, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "write_report", fail)
+        assert call("train", "--resume", out, "--steps", 8).code == 130
+    assert json.loads((out / "scores.json").read_text())["steps"] == 6
+    resume(out)
+    assert json.loads((out / "scores.json").read_text())["steps"] == 8
+
+
+def test_a_finished_run_stays_as_it_is(whole):
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
+    for more in ((), ("--steps", 6)):
+        said = resume(whole, *more)
+        assert "has done all its steps; pass --steps" in said
+        assert f"report    {whole / 'report.html'}" in said
+    after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
+    assert after == before
+
+
+def test_the_best_checkpoint_replaces_a_lost_last_one(tmp_path, data, whole):
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "last.npz").unlink()
+    resume(tmp_path / "run", "--steps", 6)
+    assert_same_run(whole, tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 4000, b"step,energy\r\n1,2\r\n"])
+def test_a_damaged_log_blocks_nothing(tmp_path, data, whole, content):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    (out / "log.csv").unlink()
+    (out / "report.html").unlink()
+    if content is not None:
+        (out / "log.csv").write_bytes(content)
+    said = resume(out)
+    assert said.count("warning   ") == 1
+    assert f"warning   {out / 'log.csv'} is damaged" in said
+    assert "missing steps 1 … 6" in said
+    assert "The log of this run is lost" in (out / "report.html").read_text(encoding="utf-8")
+    resume(out, "--steps", 7)
+    assert [row["step"] for row in runs.read(out)] == [7]
+
+
+def test_links_in_a_run_are_not_followed(tmp_path, data, whole):
+    out, precious = tmp_path / "run", tmp_path / "precious"
+    shutil.copytree(whole, out)
+    for path in list(out.iterdir()):
+        target = precious / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+        path.symlink_to(target)
+    before = contents(precious)
+    resume(out, "--steps", 9)
+    assert contents(precious) == before
+    assert not any(path.is_symlink() for path in out.iterdir() if path.name != "weight_map.png")
+
+
+def test_two_processes_do_not_share_a_run(tmp_path, data):
+    out = tmp_path / "run"
+    twins = [start("train", *options(data, out, 9)) for _ in range(2)]
+    codes, messages = zip(*((r.code, r.err) for r in map(finish, twins)), strict=True)
+    assert sorted(codes) == [0, 2]
+    message = one_line(messages[codes.index(2)])
+    assert f"{out} is in use by process" in message or "not empty" in message
+    assert [row["step"] for row in runs.read(out)] == list(range(1, 10))
+    with lock.owned(out):
+        before = contents(out)
+        assert "in use by process" in refused(call("train", "--resume", out, "--steps", 12))
+        assert contents(out) == before
+
+
+def test_a_run_keeps_its_threads(tmp_path, data, no_pictures, threads_as_before):
+    out = tmp_path / "run"
+    run(data, out, 2, "--threads", 3)
+    assert checkpoint.load(out / "last.npz").settings["threads"] == 3
+    threads.use(1)
+    resume(out, "--steps", 3)
+    assert threads.count() == 3
+    said = resume(out, "--steps", 4, "--threads", 2)
+    assert "threads   2 instead of the 3 that the run was started with" in said
+    assert json.loads((out / "settings.json").read_text())["threads"] == 2
+
+
+def test_a_pipe_that_is_closed_does_not_stop_a_training(tmp_path, data):
+    process = start("train", *options(data, tmp_path / "run", 6))
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
 
 
 # Held-out parts

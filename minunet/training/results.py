@@ -40,7 +40,7 @@ class Run(NamedTuple):
     data: Dataset
     state: State
     device: str  # in words
-    notes: list[str]  # lines to print after the plan
+    notes: Sequence[str] = ()  # lines to print after the plan
 
 
 def finish(

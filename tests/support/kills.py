@@ -1,6 +1,6 @@
 """Stop tiny trainings at random moments, resume them, and compare them with an uninterrupted one.
 
-    python tests/support/kills.py [TRIALS] [SEED]      1000 trials take about 10 minutes
+    python tests/support/kills.py [TRIALS [SEED [DISKS]]]
 
 Every trial stops a run up to four times: with SIGKILL, SIGINT, SIGTERM, SIGHUP or SIGQUIT, at a
 random moment or at the beginning or end of a function of a random phase, or with a full disk. Then
@@ -144,6 +144,8 @@ def _child(
             if count[0] == stop[1]:
                 os.kill(os.getpid(), stop[0])
 
+        for number in SIGNALS[1:]:  # a shell ignores some of them for a command in the background
+            signal.signal(number, signal.SIG_DFL)
         hook(event)
         journal.SAVE_EVERY = random.choice((0.0, 180.0))
         sys.argv = ["train", *map(str, arguments)]
@@ -300,9 +302,8 @@ def main(trials: int = 12, seed: int = 0, disks: int = 5) -> Counter[str]:
 
 if __name__ == "__main__":
     started = time.monotonic()
-    trials, seed = (
-        (*map(int, sys.argv[1:]), 1000, 0)[:2] if len(sys.argv) < 3 else map(int, sys.argv[1:3])
-    )
-    for what, count in sorted(main(trials, seed, max(20, trials // 20)).items()):
+    given = [int(word) for word in sys.argv[1:]]
+    trials, seed, disks = given + [1000, 0, 40][len(given) :]
+    for what, count in sorted(main(trials, seed, disks).items()):
         print(f"{count:6} {what}")
     print(f"{time.monotonic() - started:.0f} s")

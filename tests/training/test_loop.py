@@ -176,6 +176,41 @@ def test_the_next_tile_is_started_before_a_step_begins(tmp_path, monkeypatch, no
     assert state.step == 5
 
 
+def test_a_step_adjusts_the_gradients_after_it_clips_them():
+    # Plain: w - η g. With λ and κ: w - η (g + λ w) for a kernel, w - η κ g for a bias, where g is
+    # the clipped gradient in both.
+    arch = Architecture(depth=1, channels=2, dropout=0.0)
+    first = initialization.gaussian(arch, np.random.default_rng(0), np.float64)
+    first = {name: array + 0.1 for name, array in first.items()}  # biases other than 0
+    tile = draw_tile(arch, 24, np.random.default_rng(1))
+    tile = tile._replace(x=tile.x.astype(np.float64))
+
+    def after(*terms):
+        state = State(dict(first), sgd.start(first), np.random.default_rng(2))
+        loop.step(state, tile, arch, 0.5, 0.9, 1e-3, *terms)
+        return state.params
+
+    plain, adjusted = after(), after(sgd.Terms(0.25, 2.0))
+    for name, w in first.items():
+        moved = plain[name] - w
+        expected = 2 * moved if w.ndim == 1 else moved - 0.5 * 0.25 * w
+        assert np.abs(moved).max() > 0
+        np.testing.assert_allclose(adjusted[name] - w, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_training_uses_the_terms_of_the_settings(tmp_path, monkeypatch, no_pictures):
+    given, step = [], loop.step
+    monkeypatch.setattr(
+        loop, "step", lambda *args: (given.append((args[5], args[6])), step(*args))[1]
+    )
+    for changed in ({}, {"weight_decay": 0.25}, {"bias_rate": 2.0, "clip": 0.5}):
+        settings = from_options(**SMALL.__dict__ | {"steps": 1} | changed)
+        folder = tmp_path / str(len(given))
+        folder.mkdir()
+        loop.train(folder, settings, small_data(), loop.start(settings, "cpu"))
+    assert given == [(0.0, (0.0, 1.0)), (0.0, (0.25, 1.0)), (0.5, (0.0, 2.0))]
+
+
 def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
     # An output layer of zeros makes all K classes equally likely: E = mean(w) · ln K.
     arch = Architecture(depth=2, channels=3, classes=5)
@@ -308,62 +343,7 @@ def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
         np.testing.assert_array_equal(saved.params[name], array)
 
 
-def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
-    state = states.start(SMALL, "cpu")
-    states.save(tmp_path / "last.npz", SMALL, state)
-    before = (tmp_path / "last.npz").read_bytes()
-    for value in (np.nan, -np.inf):
-        state.params["bottom.b1"] = np.full_like(state.params["bottom.b1"], value)
-        with pytest.raises(DivergedError, match=r"bottom\.b1 is not finite after step 0"):
-            states.save(tmp_path / "last.npz", SMALL, state)
-        assert (tmp_path / "last.npz").read_bytes() == before
-
-
 # Saving
-
-
-def test_save_and_restore(tmp_path):
-    state = states.start(SMALL, "cpu")
-    state.step, state.best = 12, 0.625
-    state.velocity["out.b"] = np.array([0.1, 1e-40], np.float32)
-    state.rng.random(3, np.float32)
-    states.save(tmp_path / "last.npz", SMALL, state)
-    again, settings, reason = states.restore(tmp_path / "last.npz", None)
-    assert settings == SMALL
-    assert reason == "NumPy on the CPU"  # from the settings, as no device was requested
-    assert (again.step, again.best) == (12, 0.625)
-    for mine, saved in ((state.params, again.params), (state.velocity, again.velocity)):
-        for name, array in mine.items():
-            np.testing.assert_array_equal(array, saved[name])
-    assert state.rng.random() == again.rng.random()
-
-
-def test_the_best_checkpoint_is_kept(tmp_path, monkeypatch, no_pictures):
-    validated = (journal.Validation(1.0, 0.5, iou) for iou in (0.5, 0.75, 0.75, 0.25))
-    monkeypatch.setattr(journal, "validate", lambda *args: (next(validated), []))
-    settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
-    loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"))
-    best, last = (states.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))
-    assert (best.step, best.best) == (4, 0.75)
-    assert (last.step, last.best) == (8, 0.75)
-
-
-def test_the_best_checkpoint_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
-    # If killed between the two, the run resumes from an older last checkpoint and finds its best
-    # again. In the opposite order it would remember a score whose weights were never written.
-    order = []
-    monkeypatch.setattr(journal.states, "save", lambda path, *args: order.append(path.name))
-    settings = from_options(**SMALL.__dict__ | {"steps": 1})
-    loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"))
-    assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
-
-
-def test_a_parameter_with_one_value_that_is_not_finite_is_not_saved(tmp_path):
-    state = states.start(SMALL, "cpu")
-    state.params["bottom.w1"].flat[5] = np.nan
-    with pytest.raises(DivergedError):
-        states.save(tmp_path / "last.npz", SMALL, state)
-    assert not (tmp_path / "last.npz").exists()
 
 
 @pytest.mark.parametrize("name", augmentation.SETS)

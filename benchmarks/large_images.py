@@ -73,7 +73,7 @@ def child(*arguments):
         network = Network(task.model.params, task.model.architecture, np.float32)
         next(tiling.windows(network, images[0], task.tiling))  # warm up: imports and allocates
         started = time.perf_counter()
-        fill(task, images, *given, **more)
+        yield from fill(task, images, *given, **more)
         seconds.append(time.perf_counter() - started)
 
     predict.fill = timed

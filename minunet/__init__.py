@@ -24,6 +24,17 @@ Importing minunet loads none of these. The commands import a library only when t
 use; Matplotlib, tifffile, Pillow and tqdm are imported in the functions that use them.
 """
 
+import sys
+
+if "-m" in sys.orig_argv[:-1] and sys.orig_argv[sys.orig_argv.index("-m") + 1][:7] == "minunet":
+    # A command is starting. Ctrl-C while it imports its libraries ends it at once, without a
+    # traceback; `cli.run` changes that when there is something to save.
+    import os
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

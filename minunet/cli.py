@@ -14,7 +14,7 @@ from math import inf, nan
 from pathlib import Path
 from typing import NoReturn, Protocol, TextIO
 
-from minunet import console, stopping
+from minunet import console, output, stopping
 from minunet.console import printable
 from minunet.errors import InputError, needed
 from minunet.stopping import Stopped
@@ -191,23 +191,24 @@ def run(main: Callable[[], None], module: str) -> NoReturn:
     from minunet.fast.allocator import keep_memory
 
     keep_memory()
-    stopping.install()
     console.accept_any_text()
-    try:
-        main()
-    except (InputError, OSError) as error:
-        message, code = str(error), 2
-    except MemoryError as error:
-        message, code = f"there is not enough memory{needed(error)}; {SMALLER[module]}", 2
-    except KeyboardInterrupt as error:
-        message = f"stopped by {error or 'SIGINT'}"
-        code = error.code if isinstance(error, Stopped) else 130
-    except SystemExit as end:
-        if not isinstance(end.code, str):
-            raise
-        say(end.code, file=sys.stderr)
-        sys.exit(1)
-    else:
-        sys.exit(0)
-    say(f"python -m minunet.{module}: {message}", file=sys.stderr)
-    sys.exit(code)
+    with output.lasting():
+        try:
+            with stopping.installed():
+                main()
+        except (InputError, OSError) as error:
+            message, code = str(error), 2
+        except MemoryError as error:
+            message, code = f"there is not enough memory{needed(error)}; {SMALLER[module]}", 2
+        except KeyboardInterrupt as error:
+            message = f"stopped by {error or 'SIGINT'}"
+            code = error.code if isinstance(error, Stopped) else 130
+        except SystemExit as end:
+            if not isinstance(end.code, str):
+                raise
+            say(end.code, file=sys.stderr)
+            sys.exit(1)
+        else:
+            sys.exit(0)
+        say(f"python -m minunet.{module}: {message}", file=sys.stderr)
+        sys.exit(code)

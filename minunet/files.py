@@ -1,32 +1,160 @@
-"""Write files safely: refuse to overwrite; replace a file only once the new one is complete."""
+"""Write files safely: refuse to overwrite; replace a file only once the new one is complete.
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+A file is written under another name, `NAME.….part` with 16 random hexadecimal digits, in the same
+folder. It is created exclusively, so it is neither a file that exists nor what a link leads to. It
+gets its own name only when its contents are on the disk. An error or a signal removes it; only
+`kill -9` and a loss of power can leave it behind.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from minunet.errors import InputError
+
+LEFT_BEHIND = r".*\.[0-9a-f]{16}\.part"
+"""Names of the files that a killed process can leave behind."""
+
+LONGEST = 50
+"""Maximum number of characters of the name of a file in that of its temporary file."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`; at the end of the block, move the file to `path`.
 
-    A crash leaves the old file or the new one, never a part of one.
+    A crash leaves the old file or the new one, never a part of one. If `path` is a link, the link
+    is replaced.
     """
-    part = path.with_name(path.name + ".part")
-    yield part
-    part.replace(path)
+    with _beside(path) as beside:
+        yield beside
+        sync(beside)
+        beside.replace(path)
+    sync(path.parent)
+
+
+@contextmanager
+def new(*paths: Path) -> Iterator[Sequence[Path]]:
+    """Yield temporary paths next to new files; at the end of the block, move all files or none.
+
+    Raises
+    ------
+    InputError
+        If one of the files exists by then; nothing is overwritten.
+    """
+    moved: list[Path] = []
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_beside(path)) for path in paths]
+        yield parts
+        try:
+            for part in parts:
+                sync(part)
+            for part, path in zip(parts, paths, strict=True):
+                move(part, path)
+                moved.append(path)
+        except BaseException:
+            for path in moved:
+                path.unlink()
+            raise
+    for folder in {path.parent for path in paths}:
+        sync(folder)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Create an empty temporary file next to `path`, and remove it if it is not moved."""
+    part = path.with_name(f"{path.name[:LONGEST]}.{secrets.token_hex(8)}.part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        yield part
+    except OSError as error:  # such as a full disk: name the file that the caller knows
+        if error.filename in (None, str(part)):
+            error.filename = str(path)
+        raise
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def sync(path: Path) -> None:
+    """Wait until the contents of a file, or the names in a folder, are on the disk."""
+    if path.is_dir():
+        with suppress(OSError):  # Windows cannot open folders, and some network disks refuse it
+            _sync(path)
+    else:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file to a path in the same file system where nothing is.
+
+    Raises
+    ------
+    InputError
+        If there is a file or a link at `target`.
+    """
+    try:
+        os.link(source, target)  # which never replaces a file, as a move would
+    except OSError:
+        if not os.path.lexists(target):  # the file system has no hard links
+            source.rename(target)
+            return
+        if not (target.exists() and target.samefile(source)):  # else a move was interrupted
+            raise InputError(
+                f"{target} already exists: another program has made it in the meantime; move it "
+                "away, or pass another place"
+            ) from None
+    source.unlink()
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove temporary files that a killed process has left in a folder and its folders.
+
+    The process that calls this must own the folder (see `lock`).
+    """
+    for path in folder.rglob("*.part"):
+        if re.fullmatch(LEFT_BEHIND, path.name) and not path.is_symlink():
+            path.unlink(missing_ok=True)
+
+
+def resolved(folder: Path) -> Path:
+    """Return the folder that a link leads to, or `folder` itself if it is not a link.
+
+    Raises
+    ------
+    InputError
+        If the link leads to nothing.
+    """
+    if not folder.is_symlink():
+        return folder
+    if not folder.exists():
+        raise InputError(
+            f"{folder} is a link to {os.readlink(folder)}, which does not exist; make that folder, "
+            "or pass another one"
+        )
+    return folder.resolve()
 
 
 def is_taken(folder: Path) -> bool:
-    """Return True if `folder` is a file or a folder that is not empty."""
-    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    """Return True if `folder` is a file, a link to nothing, or a folder that is not empty."""
+    return os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def free_name(folder: Path) -> Path:
     """Return the first of `folder`, `folder`-2, `folder`-3 and so on that does not exist."""
     candidate, number = folder, 1
-    while candidate.exists():
+    while os.path.lexists(candidate):
         number += 1
         candidate = folder.with_name(f"{folder.name}-{number}")
     return candidate
@@ -34,7 +162,7 @@ def free_name(folder: Path) -> Path:
 
 def check_new_file(path: Path, option: str) -> None:
     """Raise an `InputError` unless a new file can be created at `path`, the value of `option`."""
-    if path.exists():
+    if os.path.lexists(path):
         raise InputError(f"{path} already exists; pass another file with {option}")
     if not path.parent.is_dir():
         raise InputError(
@@ -60,7 +188,10 @@ def check_free_names(folder: Path, names: Iterable[str], advice: str) -> None:
     nearest = nearest_folder(folder)
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file, not a folder; {advice}")
-    there = [path.name for name in names for path in sorted(folder.glob(name))]
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link to {os.readlink(folder)}; {advice}")
+    found = [{folder / name, *folder.glob(name)} for name in names]  # glob omits links to nothing
+    there = [path.name for some in found for path in sorted(some) if os.path.lexists(path)]
     if there:
         some = ", ".join(there[:3]) + (f" and {len(there) - 3} more" if there[3:] else "")
         raise InputError(f"{folder} already contains {some}; {advice}")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from minunet import files
 from minunet.errors import InputError
 
 NAME = "lock"
@@ -36,15 +37,17 @@ def owned(folder: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        If another process owns the folder; the message names that process.
+        If another process owns the folder; the message names that process. Also if no file can be
+        made in the folder.
     """
     path = folder / NAME
     file = _locked(path)
     try:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         owner = {"process": os.getpid(), "host": platform.node(), "since": since}
-        os.truncate(file, 0)
-        os.write(file, json.dumps(owner).encode())
+        with suppress(OSError):  # a full disk: the folder is locked, but others see no name
+            os.ftruncate(file, 0)
+            os.write(file, json.dumps(owner).encode())
         yield
     finally:
         with suppress(OSError):  # Windows cannot remove an open file; it stays, without a lock
@@ -52,11 +55,40 @@ def owned(folder: Path) -> Iterator[None]:
         os.close(file)
 
 
+@contextmanager
+def created(folder: Path, advice: str) -> Iterator[None]:
+    """Create a folder if needed, and own it until the end of the block.
+
+    Folders that were created and are empty at the end are removed.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be created; the message ends with `advice`. Also as in `owned`.
+    """
+    files.check_free_names(folder, (), advice)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made: {error.strerror}; {advice}") from None
+        with owned(folder):
+            yield
+    finally:
+        with suppress(OSError):  # they contain results, or someone else has written into them
+            for one in missing:
+                one.rmdir()
+
+
 def _locked(path: Path) -> int:
     """Open a file and lock it; return its descriptor."""
     while True:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        file = os.open(path, flags, 0o666)
+        try:
+            file = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise InputError(_obstacle(path, error)) from None
         try:
             _lock(file)
         except OSError as error:
@@ -66,8 +98,18 @@ def _locked(path: Path) -> int:
                 raise InputError(message) from None
         with suppress(OSError):  # the last owner may have removed the file that was opened
             if os.path.samestat(os.fstat(file), os.stat(path)):
+                _check_own(path, file)
                 return file
         os.close(file)
+
+
+def _check_own(path: Path, file: int) -> None:
+    """Raise an `InputError` if the file contains something other than an owner, or a part of it."""
+    start = os.read(file, BEHIND).strip(b"\0")[:10]  # zero bytes: after a loss of power
+    os.lseek(file, 0, os.SEEK_SET)
+    if start != b'{"process"'[: len(start)]:
+        os.close(file)
+        raise InputError(f"{path} is not a file of minunet; move it away, or use another folder")
 
 
 def _lock(file: int) -> None:
@@ -82,6 +124,15 @@ def _lock(file: int) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _obstacle(path: Path, error: OSError) -> str:
+    """Say why a folder cannot be locked."""
+    if path.is_symlink():
+        return f"{path} is a link; remove it, because minunet writes only into the folder itself"
+    return (
+        f"{path.parent} cannot be used: {error.strerror}; make it writable, or use another folder"
+    )
 
 
 def _refusal(folder: Path, owner: bytes) -> str:

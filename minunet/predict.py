@@ -9,7 +9,8 @@ those of class 1 if there are two classes, otherwise those of all classes. Label
 is, a folder with t000.tif and so on, the cells are also written as masks in the challenge's layout.
 
 The image and the results may be larger than memory: uncompressed TIFF files are memory-mapped,
-results are written tile by tile, and every slice is freed when it is done.
+results are written tile by tile, and every slice is freed when it is done. A prediction that was
+stopped keeps its finished slices in OUT/unfinished; the same command with --resume continues it.
 """
 
 import argparse
@@ -18,21 +19,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from minunet.cli import Parser, add_threads, at_least, run, say
-from minunet.data.file_names import files
+from minunet import files, lock
+from minunet.cli import Parser, add_threads, at_least, command, run, say
+from minunet.data import file_names
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.network import device, sizes
-from minunet.prediction import jobs, memory, model, summary
+from minunet.prediction import jobs, memory, model, summary, unfinished
 from minunet.prediction import output_files as outputs
 from minunet.prediction.jobs import Job, Plan
 from minunet.prediction.model import Model
+from minunet.prediction.results import Results, made_of
 from minunet.prediction.stack import Labelling
 from minunet.prediction.survey import survey
 from minunet.prediction.tiling import Tiling
-from minunet.progress import Progress
+from minunet.prediction.unfinished import State, Unfinished
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
@@ -45,6 +48,8 @@ def parse() -> argparse.Namespace:
     text = "TIFF stack, TIFF or PNG image, or folder of images"
     add("image", type=Path, metavar="IMAGE", help=text)
     add("-o", "--out", type=Path, required=True, help="folder for the results")
+    text = "continue the unfinished prediction in OUT, if there is one, with the same options"
+    add("--resume", action="store_true", help=text)
     add_reading(parser)
     add_tiling(parser)
     add_labels(parser)
@@ -123,7 +128,8 @@ def add_labels(parser: Parser) -> None:
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 above which a pixel belongs to it (default: 0.5)",
+        help="probability of class 1 above which a pixel belongs to it (default: the threshold "
+        "that was chosen when the run of the model finished, or 0.5 if it has not)",
     )
     add(
         "--smallest",
@@ -131,6 +137,13 @@ def add_labels(parser: Parser) -> None:
         metavar="N",
         help="minimum size of a cell, in pixels; smaller ones are dropped "
         "(default: as in training)",
+    )
+    add(
+        "--connectivity",
+        type=int,
+        choices=(4, 8),
+        help="neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal "
+        "ones (default: as in training)",
     )
 
 
@@ -167,7 +180,9 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
     smallest = args.smallest or settings.smallest
-    return Labelling(settings.label_values, cells, args.threshold, smallest)
+    threshold = settings.threshold if args.threshold is None else args.threshold
+    connectivity = args.connectivity or settings.connectivity
+    return Labelling(settings.label_values, cells, threshold, smallest, connectivity)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
@@ -197,54 +212,49 @@ def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
             f"the frames of {args.image} differ in size, but those of a sequence must not; to "
             "segment them as single images, copy them to a folder that is not named with two digits"
         )
-    ctc.check_out(args.out, args.image.resolve().name)
-    every = zip(files(args.image), ctc.numbers(args.image), strict=True)
+    every = zip(file_names.files(args.image), ctc.numbers(args.image), strict=True)
     digits = [number for file, number in every if file not in images.broken]
     return digits if len(digits) == len(images) else []  # frames of several slices have no masks
 
 
-def write(args: argparse.Namespace, tasks: Sequence[Job], digits: Sequence[str]) -> list[str]:
-    """Write all results; return lines that say what was written."""
-    from minunet.data import ctc
-
-    sequence = args.image.resolve().name
-    tiles = sum(job.task.shape[0] * job.task.tiles for job in tasks)
-    with outputs.unfinished(args.out) as folder, Progress(tiles, "tile") as progress:
-        for job in tasks:
-            labels = jobs.write(job, folder, progress)
-        if digits:
-            ctc.write(folder, sequence, list(labels), digits)
-    written = ", ".join(str(args.out / name) for name in outputs.OUTPUTS)
-    if len(tasks) > 1:
-        written = ", ".join(str(args.out / Path(name).stem) for name in outputs.OUTPUTS)
-        written += f": {len(tasks)} files in each"
-    masks = [f"          {args.out / sequence}_RES: {len(digits)} masks"] if digits else []
-    return [f"wrote     {written}", *masks]
+def predict(args: argparse.Namespace) -> None:
+    """Segment an image, and write the results to a folder that this process owns."""
+    old = unfinished.find(args.out, args.resume)
+    wanted = args.threads or (old.threads if old else None)
+    if wanted:
+        threads.use(wanted)
+    if old is None or not old.complete:
+        outputs.check_out(args.out)
+    where, reason = device.choose(args.device)
+    trained = model.of_checkpoint(checkpoint.load(args.model), where)
+    images = open_images(args, trained.settings)
+    tasks = prepare(args, trained, images)
+    results = Results(args.out, tasks, args.image.resolve().name, frames(args, tasks))
+    what = made_of(tasks, reading(args, trained.settings), args.model, where)
+    kept = Unfinished(args.out, State(what, results.slices), results.names, old)
+    if not kept.state.complete:
+        results.check_free()
+    say(*summary.images(args.image, reading(args, trained.settings), tasks))
+    parameters = f"{trained.architecture.parameters():,} parameters"
+    say(f"model     {args.model}, step {trained.step}, {parameters}")
+    say(*summary.threshold(trained.settings, args.model.name, args.threshold))
+    say(f"device    {reason}")
+    say(*summary.tiles(tasks))
+    if old:
+        say(f"resume    {old.finished} of {old.slices} slices are finished")
+    again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")
+    say(*results.write(kept, again))
+    if images.broken:
+        say("left out:", *images.broken.values(), file=sys.stderr)
+        sys.exit(2)
 
 
 def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
-    if args.threads:
-        threads.use(args.threads)
-    outputs.check_out(args.out)
-    where, reason = device.choose(args.device)
-    trained = model.of_checkpoint(checkpoint.load(args.model), where)
-    images = open_images(args, trained.settings)
-    tasks = prepare(args, trained, images)
-    if len(tasks) > 1:
-        outputs.check_folders(args.out, [job.name for job in tasks])
-    digits = frames(args, tasks)
-    outputs.check_space(args.out, jobs.space(tasks, bool(digits)))
-    say(*summary.images(args.image, reading(args, trained.settings), tasks))
-    parameters = f"{trained.architecture.parameters():,} parameters"
-    say(f"model     {args.model}, step {trained.step}, {parameters}")
-    say(f"device    {reason}")
-    say(*summary.tiles(tasks))
-    say(*write(args, tasks, digits))
-    if images.broken:
-        say("left out:", *images.broken.values(), file=sys.stderr)
-        sys.exit(2)
+    args.out = files.resolved(args.out)
+    with lock.created(args.out, outputs.ADVICE):
+        predict(args)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ class Stopped(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.code = 128 + number
+        self.number = number
+        self.code = 128 + number  # exit code, as a shell reports it
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -32,6 +33,32 @@ def install() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Handle signals as `install` does, until the end of the block."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        install()
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def at_once(asked: Callable[[], int]) -> Iterator[None]:
+    """Within `requests`, do not wait for the end of the block: raise `Stopped` immediately.
+
+    Parameters
+    ----------
+    asked : callable     yielded by `requests`; a signal may have arrived before the block
+    """
+    with installed():
+        if asked():
+            raise Stopped(asked())
+        yield
 
 
 @contextmanager

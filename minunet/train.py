@@ -7,6 +7,7 @@
 The algorithm is in `minunet.training`, the settings are in `minunet.runs.settings`.
 """
 
+import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -22,25 +23,51 @@ from minunet.data.dataset import Dataset
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.metrics.score import Score, number
 from minunet.network import Network, device
+from minunet.network.device import Wanted
 from minunet.prediction.tiling import aligned_step
 from minunet.progress import duration
 from minunet.runs import checkpoint, places
-from minunet.runs.options import add_options, chosen_defaults, command_line, flag
+from minunet.runs.options import add_options, check_used, chosen_defaults, command_line, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
-from minunet.training import results
+from minunet.training import endings, results, scoring
 from minunet.training.plan import plan
 from minunet.training.results import Run
+from minunet.training.scoring import Trained
+from minunet.training.state import State
 from minunet.training.validation import Validation
 
 
-def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -> Run:
-    """Prepare a new run with the given settings."""
-    settings = from_options(**places.of_new_run(given, data_folder))
+class Arguments(NamedTuple):
+    """The parsed command line."""
+
+    given: dict[str, Any]  # settings
+    data: Path | None
+    out: Path | None
+    resume: Path | None
+    threads: int | None
+
+
+class Prepared(NamedTuple):
+    """A new run that has no folder yet."""
+
+    settings: Settings
+    data: Dataset
+    state: State
+    device: str  # in words
+
+
+def prepared(arguments: Arguments) -> Prepared:
+    """Prepare a new run with the given settings; refuse them before a folder is made."""
+    given = arguments.given
+    settings = from_options(**places.of_new_run(given, arguments.data))
+    check_used(given, settings)
     aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
+    if arguments.threads:
+        threads.use(arguments.threads)
     data = load(settings)
+    check_used(given, replace(settings, label_values=data.label_values), data.cells is not None)
     settings = replace(
         settings,
         score=ranking(settings, data),
@@ -49,39 +76,55 @@ def new_run(given: dict[str, Any], data_folder: Path | None, out: Path | None) -
         label_colours=data.label_colours,
         cells=data.numbered,
         fingerprint=data.fingerprint,
+        scale=data.scale,
+        threads=threads.count(),
     )
-    folder = runs.create(out, f"{source(settings)}-{settings.experiment or settings.preset}")
-    runs.write_settings(folder, settings.to_json())
-    if data.cells is not None:
-        from minunet.report import figure3  # here: it slows down --help
-
-        k = data.training[0]
-        shown = data.images[k], data.cells[k], data.weight_maps[k]
-        figure3.figure3(folder / "weight_map.png", *shown, data.names[k])
-    return Run(folder, settings, data, training.start(settings, where), reason)
+    return Prepared(settings, data, training.start(settings, where), reason)
 
 
-def resumed_run(given: dict[str, Any], data_folder: Path | None, folder: Path) -> Run:
-    """Prepare to resume the run in a folder, whose data may have moved."""
+def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
+    """Prepare to resume the run in a folder; return None if nothing is left to do."""
+    given = arguments.given
     fixed = sorted(set(given) - {*CHANGEABLE, *places.PLACES})
     if fixed:
         raise InputError(
             f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; "
             f"{', '.join(flag(name) for name in CHANGEABLE)} can"
         )
-    state, stored, reason = training.restore(folder / "last.npz", given.get("device"))
-    settings = replace(stored, **places.of_resumed_run(given, data_folder, stored))
-    if settings.steps <= state.step:
+    state, stored, reason = restored(folder, given.get("device"))
+    settings = replace(stored, **{k: v for k, v in given.items() if k in CHANGEABLE})
+    if settings.steps <= state.step and settings.steps != stored.steps:
         raise InputError(
             f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
             "continue"
         )
+    found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
+    if settings.steps == state.step and found:
+        return None
+    settings, note = endings.threads_of_resumed(settings, arguments.threads)
+    places_now = places.of_resumed_run(given, arguments.data, stored)
+    settings = replace(settings, **places_now, threshold=None, threshold_from="")
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
         raise InputError(places.differ(settings, stored, folder))
-    runs.rewind(folder, state.step)
+    settings = replace(settings, score=ranking(settings, data))
+    lost = runs.repair(folder, state.step)
+    notes = [note, f"warning   {lost}" if lost else ""]
     runs.write_settings(folder, settings.to_json())
-    return Run(folder, settings, data, state, reason)
+    return Run(folder, settings, data, state, reason, list(filter(None, notes)))
+
+
+def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]:
+    """Read the state of a run; if it never saved one, make the state before the first step.
+
+    The best checkpoint holds everything that the last one does, so it can replace a lost one.
+    """
+    for name in ("last.npz", "best.npz"):
+        if os.path.lexists(folder / name):
+            return training.restore(folder / name, wanted)
+    settings = runs.read_settings(folder)
+    where, reason = device.choose(wanted or settings.device)
+    return training.start(settings, where), settings, reason
 
 
 def load(settings: Settings) -> Dataset:
@@ -98,17 +141,19 @@ def load(settings: Settings) -> Dataset:
             ),
             settings.truth,
             Reading(settings.channel, settings.series),
+            scaled_by_all=bool(settings.fingerprint) and settings.scale is None,
         ),
         settings.validation,
         settings.scaling,
         targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
+        settings.test,
     )
 
 
 def ranking(settings: Settings, data: Dataset) -> Ranking:
     """Return the score that chooses the best step; raise an `InputError` if the data lack it."""
     if settings.score == "auto":
-        return results.DEFAULT_RANKING[results.kind(data)]
+        return results.DEFAULT_RANKING[scoring.kind(data)]
     if settings.score != "iou" and data.cells is None:
         raise InputError(
             f"--score {settings.score} needs two classes or numbered cells, but the labels have "
@@ -136,7 +181,7 @@ def make_parser(arguments: list[str]) -> Parser:
         metavar="FOLDER",
         help="folder with train-volume.tif and train-labels.tif; or with images/ and labels/ (or "
         "masks/), or these in train/; or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/). If it contains "
-        "val/ in the same layout, that is held out (default: synthetic EM)",
+        "val/ or test/ in the same layout, these are held out (default: synthetic EM)",
     )
     groups["run"].add_argument(
         "--out",
@@ -156,52 +201,65 @@ def make_parser(arguments: list[str]) -> Parser:
     return parser
 
 
-class Arguments(NamedTuple):
-    """The parsed command line."""
-
-    given: dict[str, Any]  # settings
-    data: Path | None
-    out: Path | None
-    resume: Path | None
-
-
 def parse(arguments: list[str]) -> Arguments:
-    """Parse the command line.
-
-    --threads is not a setting of the run; it takes effect at once.
-    """
+    """Parse the command line."""
     parsed = vars(make_parser(arguments).parse_args(arguments))
     given = {name: value for name, value in parsed.items() if value is not None}
     data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
-    if wanted:
-        threads.use(wanted)
     if resume and out:
         raise InputError("--resume uses the folder of its run; leave out --out")
     if data and ("images" in given or "labels" in given):
         raise InputError("--data replaces --images and --labels; pass one or the other")
-    return Arguments(given, data, out, resume)
+    return Arguments(given, data, out, resume, wanted)
 
 
 def main() -> None:
-    """Prepare a run, print its plan, and train."""
-    given, data, out, resume = parse(sys.argv[1:])
-    this = resumed_run(given, data, resume) if resume else new_run(given, data, out)
+    """Prepare a run in a folder of its own, and train."""
+    arguments = parse(sys.argv[1:])
+    if arguments.resume:
+        folder, again = arguments.resume, command("train", *sys.argv[1:])
+        with runs.existing(folder), endings.explained(folder, again):
+            this = resumed_run(arguments, folder)
+            if this is None:
+                say(*results.recall(folder))
+            else:
+                carry_out(this)
+        return
+    settings, data, state, reason = prepared(arguments)
+    name = f"{source(settings)}-{settings.experiment or settings.preset}"
+    with runs.new(arguments.out, name) as folder, endings.explained(folder):
+        runs.write_settings(folder, settings.to_json())
+        carry_out(Run(folder, settings, data, state, reason))
+
+
+def carry_out(this: Run) -> None:
+    """Print the plan of a run, train, and write its report."""
+    folder, settings, data, state, reason, notes = this
+    draw_weight_map(this)
     try:
-        say(*plan(this.settings, this.data, this.state, this.device))
-        say(f"run       {this.folder}", "")
-        training.train(*this[:4], partial(draw, this))
+        if state.step < settings.steps:
+            say(*plan(settings, data, state, reason))
+        else:
+            say(f"steps     all {state.step} are done; scores and report are made now")
+        say(*notes, f"run       {folder}", "")
+        signal = training.train(folder, settings, data, state, partial(draw, this))
     except training.DivergedError as error:
-        rate = f"{this.settings.learning_rate / 3:.2g}"
-        again = command("train", "--resume", this.folder, "--learning-rate", rate)
-        sys.exit(
-            f"the energy of step {this.state.step + 1} is not finite: {error}; last.npz is intact. "
-            f"Try a lower rate: {again}"
-        )
-    if this.state.step < this.settings.steps:
-        again = command("train", "--resume", this.folder)
-        say(f"stopped after step {this.state.step}; everything is saved. To continue: {again}")
-        sys.exit(130)
+        sys.exit(endings.diverged(folder, settings, state, error))
+    if signal:
+        say(endings.stopped(folder, state.step))
+        sys.exit(128 + signal)
     say(*summary(this, finish(this)))
+
+
+def draw_weight_map(this: Run) -> None:
+    """Draw the weights of the first training slice, once, if they include the border term."""
+    path, data = this.folder / "weight_map.png", this.data
+    if data.cells is not None and not path.exists():
+        from minunet.report import figure3  # here: it slows down --help
+
+        k = data.training[0]
+        shown = data.images[k], data.cells[k], data.weight_maps[k]
+        figure3.figure3(path, *shown, data.names[k])
 
 
 def draw(this: Run, scores: Validation, p: list[Array]) -> None:
@@ -212,13 +270,19 @@ def draw(this: Run, scores: Validation, p: list[Array]) -> None:
     draw_progress(this.folder, this.data, p, title)
 
 
-def finish(this: Run) -> list[Score]:
-    """Score the best step of a finished run, and write the report."""
+def finish(this: Run) -> list[str]:
+    """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
-    trained = Network(this.state.params, this.settings.architecture)
-    params = {name: trained.to_device(array) for name, array in best.params.items()}
-    network = trained._replace(params=params)
-    return results.finish(this, network, f"best.npz, step {best.step}", commands(this))
+    if Settings.from_json(best.settings).architecture != this.settings.architecture:
+        raise InputError(f"{this.folder / 'best.npz'} is of another run: its network is different")
+    network = Network(this.state.params, this.settings.architecture)
+    params = {name: network.to_device(array) for name, array in best.params.items()}
+    return results.finish(
+        this,
+        Trained("last.npz", this.state.step, network),
+        Trained("best.npz", best.step, network._replace(params=params)),
+        commands(this),
+    )
 
 
 def commands(this: Run) -> list[tuple[str, str]]:
@@ -238,14 +302,14 @@ def commands(this: Run) -> list[tuple[str, str]]:
     ]
 
 
-def summary(this: Run, scores: list[Score]) -> list[str]:
+def summary(this: Run, scores: list[str]) -> list[str]:
     """Return lines about a finished run: its duration, its scores, and the next command."""
     seconds = sum(row["seconds"] for row in runs.read(this.folder))
-    keys = results.HEADLINES[results.kind(this.data)]
-    shown = ", ".join(f"{one.name} {number(one.value)}" for one in scores if one.key in keys)
+    first, *others = scores or [""]
     return [
         f"done      {this.state.step} steps in {duration(seconds)}",
-        f"scores    of best.npz on the validation slices: {shown}",
+        f"scores    {first}",
+        *(f"          {line}" for line in others),
         f"report    {this.folder / 'report.html'}",
         f"segment   {commands(this)[1][1]}",
     ]

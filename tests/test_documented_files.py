@@ -745,11 +745,24 @@ def _(folder):
 
 @row("`train/` and `val/` in FOLDER")
 def _(folder):
-    for k, name in enumerate(("train", "val", "test")):
+    for k, name in enumerate(("train", "val")):
         pairs(folder / name, **{name: shifted(k)})
     data = load(folder)
     assert data.names == ["train", "val/val"]
-    assert (data.training, data.held_out) == ([0], [1])
+    assert (data.training, data.held_out, data.test) == ([0], [1], [])
+
+
+@row("`test/` in FOLDER, with labels")
+def _(folder):
+    for k, name in enumerate(("train", "val", "test")):
+        pairs(folder / name, **{name: shifted(k)})
+    data = load(folder)
+    assert data.names == ["train", "val/val", "test/test"]
+    assert (data.training, data.held_out, data.test) == ([0], [1], [2])
+    for path in (folder / "test" / "labels").iterdir():
+        path.unlink()
+    (folder / "test" / "labels").rmdir()
+    assert load(folder).names == ["train", "val/val"]
 
 
 @row("a stack, or a folder")
@@ -776,6 +789,24 @@ def _(folder):
     data = load(pairs(folder / "data", **NAMED), validation=str(other))
     assert data.training == [0, 1, 2, 3]
     assert [data.names[k] for k in data.held_out] == ["other/a", "other/b"]
+
+
+@row("`--test OTHER`, a block, a fraction or names")
+def _(folder):
+    other = pairs(folder / "other", a=three_classes())
+    pairs(folder / "data", **NAMED)
+    for value, tested in ((str(other), [4]), ("1:2", [1]), ("0.5", [2, 3]), ("img1", [0])):
+        data = load(folder / "data", validation="spec2_a" if value != "0.5" else "1:2", test=value)
+        assert data.test == tested
+
+
+@row("a label value that only a test slice has")
+def _(folder):
+    other = three_classes()
+    other[0, 0] = 3
+    pairs(folder, a=three_classes(), b=three_classes(), c=other)
+    with pytest.raises(InputError, match="a test slice has the label 3, but the labels of the"):
+        load(folder, validation="a", test="c")
 
 
 @row("`--resume RUN --data NEWPLACE`")

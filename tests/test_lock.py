@@ -61,10 +61,19 @@ def test_the_same_process_cannot_own_a_folder_twice(tmp_path):
         pass
 
 
-def test_a_file_left_behind_by_a_reboot_locks_nothing(tmp_path):
-    (tmp_path / lock.NAME).write_text("not written to the end {" * 9)
+@pytest.mark.parametrize("left", ["", "\0" * 90, '{"pro', '{"process": 12, "host": "a"}'])
+def test_a_file_left_behind_by_a_reboot_locks_nothing(tmp_path, left):
+    (tmp_path / lock.NAME).write_text(left)
     with lock.owned(tmp_path):
         assert json.loads((tmp_path / lock.NAME).read_text())["process"] == os.getpid()
+
+
+@pytest.mark.parametrize("text", ["my notes", '{"pressure": 3}', "\0a"])
+def test_a_file_of_the_user_is_kept(tmp_path, text):
+    (tmp_path / lock.NAME).write_text(text)
+    with pytest.raises(InputError, match="not a file of minunet"), lock.owned(tmp_path):
+        pytest.fail("a file of the user was used as a lock")
+    assert (tmp_path / lock.NAME).read_text() == text
 
 
 def test_an_owner_that_has_not_written_its_name_yet_is_another_process(tmp_path):
@@ -78,7 +87,7 @@ def test_a_link_is_not_followed(tmp_path):
     target = tmp_path / "precious"
     target.write_text("text")
     (tmp_path / lock.NAME).symlink_to(target)
-    with pytest.raises(OSError), lock.owned(tmp_path):
+    with pytest.raises(InputError, match="is a link; remove it"), lock.owned(tmp_path):
         pytest.fail("a link was locked")
     assert target.read_text() == "text"
 
@@ -104,3 +113,19 @@ def test_many_owners_in_turn(tmp_path):
     for process in [subprocess.Popen(command) for _ in range(3)]:
         assert process.wait() == 0
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be used: No such file"):
+        with lock.owned(tmp_path / "none"):
+            pytest.fail("locked")
+
+
+def test_a_full_disk_does_not_prevent_a_lock(tmp_path, monkeypatch):
+    def full(file, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock.os, "write", full)
+    with lock.owned(tmp_path), pytest.raises(InputError, match="in use by another process"):
+        with lock.owned(tmp_path):
+            pytest.fail("two owners")

@@ -5,10 +5,10 @@ import json
 import math
 import re
 import shlex
+import shutil
 import signal
 import time
-from contextlib import contextmanager
-from itertools import count
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +16,12 @@ import tifffile
 from commands import TINY, call, draw_stack, finish, one_line, refused, start, write_stack
 from PIL import Image
 
-from minunet import runs, train
+import minunet
+from minunet import lock, runs, train
 from minunet.errors import InputError
+from minunet.fast import threads
 from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
 from minunet.training import loop, results
 
 FILES = {
@@ -82,7 +85,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
         "network   434 parameters",
         "tile      24 → 8 pixels",
         "memory    about 0.0",
-        "steps 1 … 6 and 2 validations",
+        "steps 1 … 6, 2 validations and the final scores",
         f"run       {out}\n",
         "done      6 steps",
         f"python -m minunet.predict {out / 'best.npz'}",
@@ -96,8 +99,10 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     )
     assert checkpoint.load(out / "best.npz").step == best["step"]
     scores = json.loads((out / "scores.json").read_text())
-    assert scores["v_rand"]["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
-    assert f"V_Rand, thinned {scores['v_rand']['value']:.4f}, " in result.out
+    chosen = scores["optimistic"]["scores"]["v_rand"]
+    assert chosen["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
+    assert f"V_Rand, thinned {chosen['value']:.4f}" in result.out
+    assert f"scores    of last.npz, step 6, on {len(chosen['slices'])} validation" in result.out
     settings = json.loads((out / "settings.json").read_text())
     assert settings["images"] == str((data / "train-volume.tif").resolve())
     assert (settings["tile"], settings["steps"], settings["label_values"]) == (24, 6, [0, 1])
@@ -108,7 +113,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
 
 def test_without_arguments_it_trains_on_synthetic_data(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train.dataset, "SYNTHETIC_SHAPE", (3, 32, 48))
+    monkeypatch.setattr(train.dataset.sources, "SYNTHETIC_SHAPE", (3, 32, 48))
     result = call("train", *TINY, "--steps", 1)
     assert result.code == 0, result.err
     assert "data      synthetic EM: 3 slices" in result.out
@@ -227,26 +232,31 @@ def assert_same_run(one, other):
     assert logs[0] == logs[1]
 
 
-@contextmanager
-def interruption_after(steps):
-    """Request a stop after a number of steps."""
-    asked = count()
-    yield lambda: next(asked) == steps
+def stop_in_step(number, patch):
+    """Send this process a signal while it takes a step."""
+    step = loop.step
+
+    def interrupted(state, *args, **trial):
+        if state.step + 1 == number and not trial:
+            signal.raise_signal(signal.SIGTERM)
+        return step(state, *args, **trial)
+
+    patch.setattr(loop, "step", interrupted)
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, monkeypatch):
     # With dropout on, no random number may be drawn twice or skipped.
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     with monkeypatch.context() as patch:
-        patch.setattr(loop.stopping, "requests", lambda: interruption_after(8))
-        assert call("train", *options(data, parts, 13)).code == 130
+        stop_in_step(8, patch)
+        assert call("train", *options(data, parts, 13)).code == 143
     first = checkpoint.load(parts / "last.npz")
     assert first.step == 8
     again = start("train", "--resume", parts)
     run(data, whole, 13)
     result = finish(again)
     assert result.code == 0, result.err
-    assert "steps 9 … 13 and 2 validations" in result.out
+    assert "steps 9 … 13, 2 validations and" in result.out
     assert_same_run(whole, parts)
     assert first.settings["dropout"] == 0.5
     last = checkpoint.load(whole / "last.npz")
@@ -325,11 +335,9 @@ def contents(folder):
         (("--seed", 1, "--steps", 9), "--seed cannot change"),
         (("--tile", 26, "--dropout", 0), "--dropout, --tile cannot change"),
         (("--validate-every", 2), "--steps, --learning-rate, --device can"),
-        (("--steps", 4), "has already done 4 steps; pass --steps 8"),
-        (("--steps", 3), "has already done 4 steps"),
-        ((), "has already done 4 steps"),
+        (("--steps", 3), "has already done 4 steps; pass --steps 8"),
         (("--out", "elsewhere"), "--resume uses the folder of its run; leave out --out"),
-        (("--data", "elsewhere"), "elsewhere is not a folder"),
+        (("--data", "elsewhere", "--steps", 9), "elsewhere is not a folder"),
         (("--validation", "1:2", "--steps", 9), "--validation cannot change from 0.2 to 1:2"),
     ],
 )
@@ -341,7 +349,7 @@ def test_resume_refuses_settings_that_cannot_change(finished, more, said):
 
 def test_resume_refuses_folders_without_a_run(tmp_path):
     message = refused(call("train", "--resume", tmp_path / "none", "--steps", 9))
-    assert str(tmp_path / "none" / "last.npz") in message
+    assert f"{tmp_path / 'none'} is not a folder" in message
     (tmp_path / "last.npz").write_bytes(b"PK")
     assert "not a checkpoint" in refused(call("train", "--resume", tmp_path, "--steps", 9))
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
@@ -397,22 +405,25 @@ def write_folders(folder, names, seed=0, labels="masks"):
 
 def held_out(out):
     """Return the words in parentheses at the end of the line about the split."""
-    return re.search(r"^split .*validation \((.*)\)$", out, re.MULTILINE)[1]
+    return re.search(r"^split .*validation \(([^()]*)\)", out, re.MULTILINE)[1]
 
 
-def test_the_folders_train_and_val(tmp_path, no_pictures):
+def test_the_folders_train_val_and_test(tmp_path, no_pictures):
     data = tmp_path / "data"
     write_folders(data / "train", ("a", "b"))
     write_folders(data / "val", ("c", "d", "e"), seed=5)
     write_folders(data / "test", ("x",), seed=9)
     said = run(data, tmp_path / "run", 2)
     assert "data      " in said
-    assert ": 5 slices, 30 x 41 pixels" in said
+    assert ": 6 slices, 30 x 41 pixels" in said
     assert "2 for training, 3 held out" in said
     assert held_out(said) == "val/images/c, val/images/d, val/images/e"
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert settings["validation"] == str(data / "val")
-    assert held_out(run(data, tmp_path / "other", 1, "--validation", "b")) == "b"
+    assert settings["test"] == str(data / "test")
+    assert "1 for the final test (test/images/x)" in said
+    other = run(data, tmp_path / "other", 1, "--validation", "b")
+    assert held_out(other) == "train/images/b"
     # The whole folder moves.
     data.rename(tmp_path / "moved")
     message = refused(call("train", "--resume", tmp_path / "run", "--steps", 4))
@@ -423,7 +434,8 @@ def test_the_folders_train_and_val(tmp_path, no_pictures):
     write_folders(swapped / "train", ("a", "b", "c"))
     for name in ("images", "masks"):
         (tmp_path / "moved" / "val" / name / "c.tif").replace(swapped / "train" / name / "c.tif")
-    (tmp_path / "moved" / "val").rename(swapped / "val")
+    for name in ("val", "test"):
+        (tmp_path / "moved" / name).rename(swapped / name)
     message = refused(call("train", "--resume", tmp_path / "run", "--steps", 6, "--data", swapped))
     assert "differ from those of" in message
 
@@ -444,7 +456,11 @@ def test_slices_are_named_after_their_files(tmp_path):
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert scores["slice_names"] == ["cell 1", "cell 3"]
     page = (tmp_path / "run" / "report.html").read_text()
-    for words in ("Scored on 2 slices (cell 1, cell 3)", ">cell 3</th>", "slice (slice cell "):
+    for words in (
+        "Scored on 2 validation slices (cell 1, cell 3)",
+        ">cell 3</th>",
+        "slice (slice cell ",
+    ):
         assert words in page
 
 
@@ -487,9 +503,9 @@ def test_printed_commands_are_quoted(tmp_path, data, monkeypatch):
     words = shlex.split(message)
     assert words[words.index("--resume") + 1] == str(out)
     assert words[words.index("--out") + 1] == str(tmp_path / "my run-2")
-    monkeypatch.setattr(loop.stopping, "requests", lambda: interruption_after(0))
+    stop_in_step(3, monkeypatch)
     result = call("train", "--resume", out, "--steps", 4)
-    assert result.code == 130
+    assert result.code == 143
     again = shlex.split(result.out.splitlines()[-1])
     assert again[again.index("--resume") + 1] == str(out)
 
@@ -567,7 +583,8 @@ def test_a_diverging_run_says_where_and_how_to_continue(tmp_path, data, no_pictu
     message = one_line(result.err)
     found = re.match(
         r"the energy of step (\d+) is not finite: activations that are not finite first occur in "
-        r"stage (contract0|bottom|expand0|out); last\.npz is intact\. Try a lower rate: "
+        r"stage (contract0|bottom|expand0|out); last\.npz holds the first weights\. "
+        r"Try a lower rate: "
         r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
         message,
     )
@@ -596,6 +613,17 @@ def test_a_checkpoint_that_diverges_at_once_is_reported_too(tmp_path, data, no_p
     result = call("train", "--resume", tmp_path / "run", "--steps", 4)
     assert result.code == 1
     assert "first occur in stage contract0" in one_line(result.err)
+
+
+def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pictures):
+    run(data, tmp_path / "run", 2)
+    run(data, tmp_path / "other", 2, "--channels", 3)
+    (tmp_path / "other" / "best.npz").replace(tmp_path / "run" / "best.npz")
+    path = tmp_path / "run" / "last.npz"
+    checkpoint.save(path, checkpoint.load(path)._replace(best=1.0))  # nothing is better
+    result = call("train", "--resume", tmp_path / "run", "--steps", 4)
+    assert result.code == 2
+    assert "best.npz is of another run" in result.err.splitlines()[-1]
 
 
 # Refusals print one line and write no files
@@ -659,3 +687,262 @@ def test_cuda_without_a_gpu_is_refused(tmp_path, data, monkeypatch):
     given = ("--data", data, "--out", tmp_path / "run", "--device", "cuda")
     assert "cuda cannot be had" in refused(call("train", *given))
     assert list(tmp_path.iterdir()) == []
+
+
+# Every folder that a run left can be used
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data):
+    """Make an uninterrupted run of six steps; tests must not change it."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    run(data, out, 6)
+    return out
+
+
+def fail(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_was_stopped_before_its_first_step(tmp_path, data, whole, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "plan", fail)
+        result = call("train", *options(data, out, 6))
+    assert result.code == 130
+    again = f"stopped; no step is saved yet. To continue: python -m minunet.train --resume {out}\n"
+    assert result.out == again
+    assert {path.name for path in out.iterdir()} == {"settings.json", "weight_map.png"}
+    resume(out)
+    assert_same_run(whole, out)
+    assert {path.name for path in out.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("name", ["evaluate", "keep_threshold", "write_report", "write_scores"])
+def test_a_run_that_was_stopped_while_its_report_was_made(tmp_path, data, whole, monkeypatch, name):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(results, name, fail)
+        result = call("train", *options(data, out, 6))
+    assert result.code == 130
+    assert "stopped; last.npz holds the first 6 steps. To continue: " in result.out
+    assert "all 6 are done; scores and report are made now" in resume(out)
+    assert_same_run(whole, out)
+    assert {path.name for path in out.iterdir()} == FILES
+    for file in ("scores.json", "curves.png"):
+        assert (out / file).read_bytes() == (whole / file).read_bytes()
+
+
+def test_the_report_of_more_steps_is_made_again(tmp_path, data, whole, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "write_report", fail)
+        assert call("train", "--resume", out, "--steps", 8).code == 130
+    assert json.loads((out / "scores.json").read_text())["steps"] == 6
+    resume(out)
+    assert json.loads((out / "scores.json").read_text())["steps"] == 8
+
+
+def test_a_finished_run_stays_as_it_is(whole):
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
+    for more in ((), ("--steps", 6)):
+        said = resume(whole, *more)
+        assert "has done all its steps; pass --steps" in said
+        assert f"report    {whole / 'report.html'}" in said
+    after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
+    assert after == before
+
+
+def test_the_best_checkpoint_replaces_a_lost_last_one(tmp_path, data, whole):
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "last.npz").unlink()
+    resume(tmp_path / "run", "--steps", 6)
+    assert_same_run(whole, tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\0" * 4000, b"step,energy\r\n1,2\r\n"])
+def test_a_damaged_log_blocks_nothing(tmp_path, data, whole, content):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    (out / "log.csv").unlink()
+    (out / "report.html").unlink()
+    if content is not None:
+        (out / "log.csv").write_bytes(content)
+    said = resume(out)
+    assert said.count("warning   ") == 1
+    assert f"warning   {out / 'log.csv'} is damaged" in said
+    assert "missing steps 1 … 6" in said
+    assert "The log of this run is lost" in (out / "report.html").read_text(encoding="utf-8")
+    resume(out, "--steps", 7)
+    assert [row["step"] for row in runs.read(out)] == [7]
+
+
+def test_links_in_a_run_are_not_followed(tmp_path, data, whole):
+    out, precious = tmp_path / "run", tmp_path / "precious"
+    shutil.copytree(whole, out)
+    for path in list(out.iterdir()):
+        target = precious / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+        path.symlink_to(target)
+    before = contents(precious)
+    resume(out, "--steps", 9)
+    assert contents(precious) == before
+    assert not any(path.is_symlink() for path in out.iterdir() if path.name != "weight_map.png")
+
+
+def test_two_processes_do_not_share_a_run(tmp_path, data):
+    out = tmp_path / "run"
+    twins = [start("train", *options(data, out, 9)) for _ in range(2)]
+    codes, messages = zip(*((r.code, r.err) for r in map(finish, twins)), strict=True)
+    assert sorted(codes) == [0, 2]
+    message = one_line(messages[codes.index(2)])
+    assert f"{out} is in use by process" in message or "not empty" in message
+    assert [row["step"] for row in runs.read(out)] == list(range(1, 10))
+    with lock.owned(out):
+        before = contents(out)
+        assert "in use by process" in refused(call("train", "--resume", out, "--steps", 12))
+        assert contents(out) == before
+
+
+def test_a_run_keeps_its_threads(tmp_path, data, no_pictures, threads_as_before):
+    out = tmp_path / "run"
+    run(data, out, 2, "--threads", 3)
+    assert checkpoint.load(out / "last.npz").settings["threads"] == 3
+    threads.use(1)
+    resume(out, "--steps", 3)
+    assert threads.count() == 3
+    said = resume(out, "--steps", 4, "--threads", 2)
+    assert "threads   2 instead of the 3 that the run was started with" in said
+    assert json.loads((out / "settings.json").read_text())["threads"] == 2
+
+
+def test_a_pipe_that_is_closed_does_not_stop_a_training(tmp_path, data):
+    process = start("train", *options(data, tmp_path / "run", 6))
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+
+
+# Held-out parts
+
+
+def test_nothing_but_the_final_scores_depends_on_the_test_slices(tmp_path):
+    folder = write_stack(tmp_path / "data")
+    parts = ("--validation", "1:2", "--test", "3:4", "--score", "v_rand")
+    said = run(folder, tmp_path / "a", 6, *parts)
+    named = "4 slices: 2 for training, 1 held out for validation (1), 1 for the final test (3)"
+    assert named in said
+    assert "scores    of best.npz, step" in said
+    assert "on 1 test slice: V_Rand" in said
+    before = json.loads((tmp_path / "a" / "scores.json").read_text())
+    assert (before["slice_names"], before["scored"]["part"]) == (["3"], "test")
+    images, labels = draw_stack()
+    images[3] = 255 - images[3] // 2
+    labels[3] = 1 - labels[3]
+    labels[3, :5] = 0
+    for name, stack in (("train-volume.tif", images), ("train-labels.tif", labels)):
+        tifffile.imwrite(folder / name, stack, photometric="minisblack")
+    again = run(folder, tmp_path / "b", 6, *parts)
+    for name in ("best.npz", "last.npz", "settings.json", "preview.png", "curves.png"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("a", "b"))
+        assert one == other, name
+    rows = [runs.read(tmp_path / name) for name in ("a", "b")]
+    for row in (*rows[0], *rows[1]):
+        del row["seconds"]
+    assert rows[0] == rows[1]
+    after = json.loads((tmp_path / "b" / "scores.json").read_text())
+    assert after["optimistic"] == before["optimistic"]
+    assert after["scored"] == before["scored"]
+    assert after["pixel_error"]["value"] != before["pixel_error"]["value"]
+    plans = [text.split("network ")[0] for text in (said, again)]
+    assert plans[0] == plans[1]
+
+
+def test_predict_and_load_use_the_threshold_of_a_finished_run(tmp_path, data):
+    out = tmp_path / "run"
+    run(data, out, 2, "--validation", "3:4", "--score", "v_rand")
+    stored = {
+        name: checkpoint.load(out / name).settings["threshold_from"]
+        for name in ("best.npz", "last.npz")
+    }
+    assert stored == {"best.npz": "validation", "last.npz": "training"}
+    # A threshold in the middle of the probabilities, so that it separates some pixels.
+    saved = checkpoint.load(out / "best.npz")
+    first = call("predict", out / "best.npz", data / "train-volume.tif", "-o", tmp_path / "p")
+    p = tifffile.imread(tmp_path / "p" / "probability.tif")
+    t = float(np.quantile(p, 0.3).round(3))
+    path = out / "middle.npz"
+    checkpoint.save(path, saved._replace(settings=saved.settings | {"threshold": t}))
+    for number, (more, used, said) in enumerate(
+        (
+            ((), t, f"threshold {t:g}, chosen on validation slices (stored in middle.npz)"),
+            (("--threshold", 0.625), 0.625, "threshold 0.625, given by --threshold"),
+        )
+    ):
+        place = tmp_path / f"out{number}"
+        result = call("predict", path, data / "train-volume.tif", "-o", place, *more)
+        assert (result.code, said in result.out) == (0, True), result.out
+        labels = tifffile.imread(place / "labels.tif")
+        np.testing.assert_array_equal(labels, p.astype(np.float64) > used)
+    assert 0 < (p > t).mean() < 1
+    model = minunet.load(path, "cpu")
+    image = draw_stack()[0]
+    np.testing.assert_array_equal(model.cells(image), model.cells(image, t))
+    old = {k: v for k, v in saved.settings.items() if not k.startswith("threshold")}
+    del old["test"], old["scale"]
+    checkpoint.save(out / "old.npz", saved._replace(settings=old))
+    result = call("predict", out / "old.npz", data / "train-volume.tif", "-o", tmp_path / "old")
+    assert "threshold 0.5, because old.npz stores none" in result.out
+    assert first.code == 0
+    labels = tifffile.imread(tmp_path / "old" / "labels.tif")
+    np.testing.assert_array_equal(labels, p > 0.5)
+    older = minunet.load(out / "old.npz", "cpu")
+    np.testing.assert_array_equal(older.cells(image), older.cells(image, 0.5))
+
+
+def test_a_resumed_run_forgets_the_threshold_until_it_is_finished(tmp_path, data, monkeypatch):
+    out = tmp_path / "run"
+    run(data, out, 2)
+    assert checkpoint.load(out / "last.npz").settings["threshold"] is not None
+    seen = []
+    monkeypatch.setattr(
+        results,
+        "finish",
+        lambda *given: seen.append(checkpoint.load(out / "last.npz").settings["threshold"]) or [],
+    )
+    resume(out, "--steps", 4)
+    assert seen == [None]
+
+
+def test_a_run_without_a_stored_scale_is_resumed_with_that_of_all_slices(tmp_path, no_pictures):
+    images, _ = draw_stack()
+    images[3, 0, 0] = 255  # the brightest pixel, held out
+    folder = write_stack(tmp_path / "data")
+    tifffile.imwrite(folder / "train-volume.tif", images, photometric="minisblack")
+    out = tmp_path / "run"
+    run(folder, out, 2, "--validation", "3:4")
+    low, high = float(images[:3].min()), float(images[:3].max())
+    settings = Settings.from_json(checkpoint.load(out / "last.npz").settings)
+    assert settings.scale == (low, high - low)
+    assert high < 255
+    data = train.load(settings)
+    assert data.images[3].max() > 1
+    assert max(data.images[k].max() for k in range(3)) == 1
+    old = train.load(replace(settings, scale=None))
+    assert old.images[3].max() == 1
+    assert old.fingerprint == data.fingerprint
+
+
+def test_validation_and_test_must_be_disjoint(tmp_path, data):
+    both = "--validation", "1:3", "--test", "2:4"
+    said = refused(call("train", *options(data, tmp_path / "run", 2), *both))
+    assert (
+        "validation 1:3 and test 2:4 share 1 slice (2); pass values without common slices to "
+        "--validation and --test"
+    ) in said
+    said = refused(call("train", *options(data, tmp_path / "run", 2), "--w0", 5))
+    assert "--w0 has no effect with --weight-map balance" in said
+    assert not (tmp_path / "run").exists()

@@ -3,9 +3,11 @@
 | file                   | what it is                                                        |
 |------------------------|-------------------------------------------------------------------|
 | `dataset.py`           | a data set to train on: `load` reads, scales and splits it        |
+| `sources.py`           | reading images and label maps, wherever they are                  |
+| `interpretation.py`    | what the labels of each part mean; gold and silver truth          |
 | `pairs.py`             | images with their labels, file by file, in two folder layouts     |
 | `ctc.py`               | reading and writing the layout of the Cell Tracking Challenge     |
-| `split.py`             | which slices are held out for validation                          |
+| `split.py`             | which slices are held out for validation and for a final test     |
 | `file_names.py`        | which files of a folder are read, in what order                   |
 | `image_files.py`       | stacks, images and folders of them, slice by slice                |
 | `tiff_files.py`        | the slices of a TIFF file: channels, series, pyramids             |

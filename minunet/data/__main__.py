@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minunet import files
+from minunet import files, lock
 from minunet.cli import SEEDS, Parser, at_least, run, say
 from minunet.data.synthetic import em_stack
 
@@ -36,19 +36,25 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Write a synthetic stack, its labels and its instances."""
     args = parse()
-    files.check_new_folder(args.folder, "name a new folder")
+    folder = files.resolved(args.folder)
+    files.check_new_folder(folder, "name a new folder")
     import tifffile
 
     shape = (args.slices, args.height, args.width)
     stack = em_stack(shape, np.random.default_rng(args.seed))
-    args.folder.mkdir(parents=True, exist_ok=True)
-    for name, array in (
-        ("train-volume.tif", stack.images),
-        ("train-labels.tif", stack.labels * np.uint8(255)),
-        ("instances.tif", stack.instances),
+    arrays = {
+        "train-volume.tif": stack.images,
+        "train-labels.tif": stack.labels * np.uint8(255),
+        "instances.tif": stack.instances,
+    }
+    with (
+        lock.created(folder, "name a new folder"),
+        files.new(*(folder / name for name in arrays)) as parts,
     ):
-        tifffile.imwrite(args.folder / name, array, imagej=True, metadata={"axes": "ZYX"})
-        say(f"wrote {args.folder / name}: {array.shape}, {array.dtype}")
+        for part, array in zip(parts, arrays.values(), strict=True):
+            tifffile.imwrite(part, array, imagej=True, metadata={"axes": "ZYX"})
+    for name, array in arrays.items():
+        say(f"wrote {folder / name}: {array.shape}, {array.dtype}")
 
 
 if __name__ == "__main__":

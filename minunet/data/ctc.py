@@ -29,8 +29,6 @@ from minunet.errors import InputError
 IGNORED = 65535
 """Mask value of pixels that are not annotated: the maximum of uint16."""
 
-FOLDERS = {"gold": ("GT",), "silver": ("ST",), "both": ("GT", "ST")}
-
 FRAME = r"t(\d{3,4})"
 MASK = r"man_seg(\d{3,4})"
 SLICE = r"man_seg_\d{3,4}_\d{3,4}"
@@ -43,6 +41,7 @@ class Frames(NamedTuple):
     instances: list[Array]  # (H, W) uint16, 0 = background, k = cell k
     annotated: list[Array]  # (H, W) bool; `instances` is 0 where it is False
     names: list[str]  # such as 01/t000
+    gold: list[tuple[Array, Array] | None]  # gold mask by itself: cells and annotated pixels
 
 
 def find(folder: Path) -> list[str]:
@@ -71,6 +70,8 @@ def read(
     With "both", if a frame has two masks, its cells are those of the gold mask, whose outlines are
     better. If more than half of a silver cell is background in the gold mask, the gold truth may
     have omitted that cell; the part of that cell that is gold background is then not annotated.
+    Silver masks are only good enough to train on, so the gold mask of a frame is also returned by
+    itself, with every `truth`.
 
     Parameters
     ----------
@@ -84,10 +85,11 @@ def read(
     InputError
         If there is no mask, if a mask does not match its frame, or if the frames are not 2D.
     """
-    frames = Frames([], [], [], [])
+    frames = Frames([], [], [], [], [])
     for sequence in find(folder):
         images = numbered(folder / sequence, FRAME)
-        truths = [numbered(folder / f"{sequence}_{t}" / "SEG", MASK) for t in FOLDERS[truth]]
+        gold, silver = (numbered(folder / f"{sequence}_{t}" / "SEG", MASK) for t in ("GT", "ST"))
+        truths = {"gold": [gold], "silver": [silver], "both": [gold, silver]}[truth]
         for number in sorted(set[int]().union(*truths)):
             masks = [paths[number] for paths in truths if number in paths]
             if number not in images:
@@ -96,11 +98,15 @@ def read(
                     "that frame, or remove the mask"
                 )
             image = _slice(images[number], reading)
-            cells, annotated = _merge([_mask(path, image, ignore) for path in masks])
+            read = {path: _mask(path, image, ignore) for path in masks}
+            cells, annotated = _merge([*read.values()])
+            own = gold.get(number)
+            by_itself = (read.get(own) or _mask(own, image, ignore)) if own else None
             frames.images.append(image)
             frames.instances.append(cells)
             frames.annotated.append(annotated)
             frames.names.append(f"{sequence}/{images[number].stem}")
+            frames.gold.append(by_itself)
     _check(frames, folder, truth)
     return frames
 

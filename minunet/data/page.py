@@ -106,6 +106,9 @@ def decoding(path: Path) -> Iterator[None]:
             "only the parts in use are read, or cut it into smaller images"
         ) from None
     except Exception as error:  # a damaged file can raise any: zlib.error, struct.error …
+        if isinstance(error, ValueError) and "mmap length" in str(error):
+            size = path.stat().st_size
+            error = ValueError(f"it ends after {size:,} bytes, before its last slice")
         raise InputError(f"{path} cannot be read as an image: {error}") from None
     if errors:
         raise InputError(f"{path} is damaged: {errors[0]}; copy or export it again")

@@ -6,8 +6,8 @@
     FOLDER/images/NAME.png, FOLDER/labels/NAME.png         masks/ and TIFF also work
     FOLDER/train/                                          a folder in one of the layouts above
 
-FOLDER/val/ (or validation/), in the same layouts, is found by `find_validation`. For the layout of
-the Cell Tracking Challenge see `ctc`.
+FOLDER/val/ (or validation/) and FOLDER/test/, in the same layouts, are found by `find_validation`
+and `find_test`. For the layout of the Cell Tracking Challenge see `ctc`.
 
 An image and its labels have the same name, except for the suffix and for words such as mask; see
 `file_names.WORDS`.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minunet.array import Array
+from minunet.data import ctc
 from minunet.data.file_names import by_file, match
 from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
@@ -28,6 +29,9 @@ OTHERWISE = "pass the paths with --images and --labels"
 
 VALIDATION = ("val", "validation")
 """Names of a folder with images and labels to validate on."""
+
+TEST = "test"
+"""Name of a folder with images, and perhaps with labels to score at the end."""
 
 
 class Pairs(NamedTuple):
@@ -78,7 +82,19 @@ def find_validation(folder: Path) -> Path | None:
     return next((path for path in there if path.is_dir() and any(path.iterdir())), None)
 
 
-def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
+def find_test(folder: Path) -> Path | None:
+    """Find the folder test/ in a folder; return None if it has no labels, as in many data sets."""
+    path = folder / TEST
+    if not path.is_dir():
+        return None
+    try:
+        find(path)
+    except InputError:
+        return path if ctc.find(path) else None
+    return path
+
+
+def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT, tests: int = 0) -> Pairs:
     """Read images and their labels, and check that they match, file by file.
 
     Parameters
@@ -87,6 +103,7 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
         Images and labels: two stacks, two images, or two folders with the same file names. Slices
         of all sources but the first are named after the folder of the source, too.
     reading : Reading              which pixels of the images to read
+    tests : int                    number of the last sources, which get the channels of the others
 
     Raises
     ------
@@ -94,7 +111,7 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT) -> Pairs:
         If images and labels differ in names, or a file and its labels in number or size of slices.
     """
     opened = [_open(*source, reading) for source in sources]
-    channels = max(x.channels for x, _, _ in opened)
+    channels = max(x.channels for x, _, _ in opened[: len(opened) - tests])
     found = Pairs([], [], [], [], [], opened[0][1].palette)
     for k, (x, masks, order) in enumerate(opened):
         x.channels = channels

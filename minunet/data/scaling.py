@@ -63,7 +63,7 @@ def _squares(band: Array, offset: float) -> float:
     return float(np.square(band.astype(np.float64) - offset).sum(dtype=np.float64))
 
 
-def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
+def scale(images: Sequence[Array], how: Scaling, whole: Scale | None = None) -> list[Array]:
     """Scale a stack, or all images of a folder.
 
     Parameters
@@ -73,6 +73,8 @@ def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
         minmax: the smallest value of the stack becomes 0, the largest 1; standard: mean 0 and
         standard deviation 1; image: minmax for every image separately; none: unchanged.
         Constant images become 0, unless `how` is "none".
+    whole : Scale or None     of a part of the stack that determines it, such as the training
+        slices; None: of the stack itself
 
     Returns
     -------
@@ -80,5 +82,5 @@ def scale(images: Sequence[Array], how: Scaling) -> list[Array]:
     """
     if how == "image":
         return [scale_of([image], how).apply(image) for image in images]
-    whole = scale_of(images, how)
+    whole = whole or scale_of(images, how)
     return [whole.apply(image) for image in images]

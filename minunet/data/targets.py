@@ -31,12 +31,17 @@ class Targets(NamedTuple):
     """Labels and weight map of every slice, and the cells they were computed from."""
 
     labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
-    weight_maps: list[Array]  # (H, W) float32; 0 where not annotated
+    weight_maps: list[Array]  # (H, W) float32; 0 where not annotated, and in test slices
     cells: list[Array] | None  # (H, W) int32 as annotated; None with more than two classes
     description: str  # a line to print
 
 
-def targets(annotation: Annotation, training: Sequence[int], weighting: Weighting) -> Targets:
+def targets(
+    annotation: Annotation,
+    training: Sequence[int],
+    weighting: Weighting,
+    test: Sequence[int] = (),
+) -> Targets:
     """Separate touching cells, and compute the weight of every pixel.
 
     Cells are the numbered cells or, with two classes, the 4-connected components of class 1. With
@@ -48,6 +53,7 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
     annotation : Annotation
     training : sequence of int     indices of the slices whose class frequencies determine w_c
     weighting : Weighting
+    test : sequence of int         indices of the slices that get no weights: nothing trains on them
     """
     classes, cells = len(annotation.values.values), annotation.cells
     if cells is None and classes == 2:
@@ -58,12 +64,16 @@ def targets(annotation: Annotation, training: Sequence[int], weighting: Weightin
     annotated = annotation.annotated
     w_c = weight_map.class_weights([labels[k][annotated[k]] for k in training], classes)
     maps = [
-        _weights(labels[k], None if cells is None else cells[k], w_c, weighting)
+        np.zeros(labels[k].shape, np.float32)
+        if k in test
+        else _weights(labels[k], None if cells is None else cells[k], w_c, weighting)
         for k in range(len(labels))
     ]
     for one, known in zip(maps, annotated, strict=True):
         one[~known] = 0
-    return Targets(labels, maps, cells, _describe(cells, w_c, weighting.form))
+    counted = [k for k in range(len(labels)) if k not in test]
+    weighted = None if cells is None else [cells[k] for k in counted]
+    return Targets(labels, maps, cells, _describe(weighted, w_c, weighting.form))
 
 
 def _weights(labels: Array, cells: Array | None, w_c: Array, weighting: Weighting) -> Array:

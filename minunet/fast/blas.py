@@ -8,12 +8,18 @@ releases Python's global interpreter lock, so that other threads keep running.
 
 import ctypes
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
+
+import numpy as np
 
 from minunet.array import Array
 
-FLOAT = 4  # bytes of a float32, the only dtype supported here
+FLOAT = 4
+"""Size of a float32, the only dtype supported here, in bytes."""
+
+TYPE = np.dtype(np.float32).str
+"""Float32 in the byte order of this machine, as `__array_interface__` names it."""
 
 
 @cache
@@ -30,32 +36,42 @@ def _sgemm() -> Callable[..., None]:
 
 @cache
 def _int(value: int) -> Any:
+    if value >= 2**31:
+        raise ValueError(f"BLAS counts in 32 bits, which {value} exceeds")
     return ctypes.pointer(ctypes.c_int(value))
 
 
 ONE = ctypes.pointer(ctypes.c_float(1))
 
 
-def _operand(a: Array) -> tuple[bytes, Any]:
-    """Return the transpose flag of `a` for BLAS, and its leading dimension.
+@lru_cache(1024)
+def _layout(shape: tuple[int, int], strides: tuple[int, int]) -> tuple[bytes, Any]:
+    """Return the transpose flag of a matrix for BLAS, and its leading dimension.
 
-    If the rows of `a` are contiguous, the flag is N and the leading dimension is the distance
-    between rows, in elements. If its columns are, the flag is T and the distance is that between
-    columns. The stride of an axis of length 1 is ignored, since NumPy may set it freely.
+    If its rows are contiguous, the flag is N and the leading dimension is the distance between
+    rows, in elements. If its columns are, the flag is T and the distance is that between columns.
+    The stride of an axis of length 1 is ignored, since NumPy may set it freely.
     """
-    (m, n), (rows, columns) = a.shape, (stride // FLOAT for stride in a.strides)
-    if (columns == 1 or n == 1) and (rows >= n or m == 1):
-        return b"N", _int(max(rows, n))
-    if (rows == 1 or m == 1) and (columns >= m or n == 1):
-        return b"T", _int(max(columns, m))
+    (m, n), (rows, columns) = shape, strides
+    if (columns == FLOAT or n == 1) and (m == 1 or (rows >= n * FLOAT and rows % FLOAT == 0)):
+        return b"N", _int(rows // FLOAT if m > 1 else n)
+    if (rows == FLOAT or m == 1) and columns >= m * FLOAT and columns % FLOAT == 0:
+        return b"T", _int(columns // FLOAT)
     raise ValueError(
-        f"BLAS cannot read a matrix of shape {a.shape} with strides {a.strides}; "
+        f"BLAS cannot read a matrix of shape {shape} with strides {strides}; "
         "make it contiguous first"
     )
 
 
-def _address(a: Array) -> int:
-    return a.__array_interface__["data"][0]
+def _address(a: Array, writeable: bool = False) -> int:
+    """Return the address of an array, after checking its dtype, its alignment and its flags."""
+    about = a.__array_interface__
+    address, readonly = about["data"]
+    if about["typestr"] != TYPE or address % FLOAT:
+        raise TypeError(f"BLAS needs aligned float32 arrays; this one is {a.dtype}")
+    if writeable and readonly:
+        raise ValueError("the sum is a read-only array")
+    return address
 
 
 def add_product(y: Array, a: Array, b: Array) -> None:
@@ -68,14 +84,28 @@ def add_product(y: Array, a: Array, b: Array) -> None:
 
     Parameters
     ----------
-    y : (M, N)    float32, with contiguous rows
+    y : (M, N)    float32, with contiguous rows; shares no memory with `a` and `b`
     a : (M, K)    float32, with contiguous rows or, as in `.T`, contiguous columns
     b : (K, N)    like `a`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If BLAS would read or write anything but these matrices: it checks nothing itself.
     """
     (m, k), n = a.shape, b.shape[1]
-    transpose_a, step_a = _operand(a)
-    transpose_b, step_b = _operand(b)
-    _, step_y = _operand(y)
+    if y.shape != (m, n) or b.shape != (k, n):
+        raise ValueError(f"shapes do not match: {y.shape} += {a.shape} · {b.shape}")
+    at_y, at_a, at_b = _address(y, writeable=True), _address(a), _address(b)
+    if np.may_share_memory(y, a) or np.may_share_memory(y, b):
+        raise ValueError("the sum shares memory with a factor")
+    if not m * k * n:
+        return
+    transpose_a, step_a = _layout(a.shape, a.strides)
+    transpose_b, step_b = _layout(b.shape, b.strides)
+    transpose_y, step_y = _layout(y.shape, y.strides)
+    if transpose_y != b"N":
+        raise ValueError("the rows of the sum are not contiguous")
     _sgemm()(
         transpose_b,
         transpose_a,
@@ -83,11 +113,11 @@ def add_product(y: Array, a: Array, b: Array) -> None:
         _int(m),
         _int(k),
         ONE,
-        _address(b),
+        at_b,
         step_b,
-        _address(a),
+        at_a,
         step_a,
         ONE,
-        _address(y),
+        at_y,
         step_y,
     )

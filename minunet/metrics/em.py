@@ -100,11 +100,8 @@ CONVENTIONS = {
 }
 """For each key: the name of the score, whether higher is better, and the convention."""
 
-RULE = {
-    True: "Proposed cells: probability > t, in float64; the value is the highest over all t.",
-    False: "Proposed cells: probability > t, in float64; the value is the lowest over all t.",
-}
-"""Convention of the threshold; the key says whether higher is better."""
+RULE = "Proposed cells: probability > t, in float64"
+"""Convention of the threshold; if several were tried, `_best` says how one was chosen."""
 
 
 class Slice(NamedTuple):
@@ -289,12 +286,17 @@ def _best(
     """Return the score at the best threshold; `stack` has T values, and `slices` is (T, Z)."""
     name, higher, convention = CONVENTIONS[key]
     best = max(range(len(stack)), key=lambda t: stack[t] if higher else -stack[t])
+    rule = RULE
+    if len(thresholds) > 1:
+        extreme = "highest" if higher else "lowest"
+        rule += f"; the value is the {extreme} of {len(thresholds)} thresholds t, chosen on these "
+        rule += "slices"
     return Score(
         key,
         name,
         stack[best],
         tuple(slices[best]),
-        f"{convention} {RULE[higher]}",
+        f"{convention} {rule}.",
         higher,
         thresholds[best],
         tuple(stack),

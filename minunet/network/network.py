@@ -39,6 +39,7 @@ class Network(NamedTuple):
         -------
         logits : (H-2m, W-2m, K)     activations a_k of the central pixels, on the host
         """
-        x = self.to_device(self.scaled(tile))
-        logits, _ = unet.forward(self.params, x, self.arch, remember=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the logits
+            x = self.to_device(self.scaled(tile))
+            logits, _ = unet.forward(self.params, x, self.arch, remember=False)
         return device.to_host(logits)

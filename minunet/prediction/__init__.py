@@ -14,6 +14,8 @@
 | `summary.py`       | what `predict` prints before it starts                            |
 | `label_colours.py` | the colours of classes, with which ImageJ shows labels            |
 | `output_files.py`  | the result files of `predict`, memory-mapped while it runs        |
+| `results.py`       | all results of `predict`, and what determines them                |
+| `unfinished.py`    | results that are not complete, and how `--resume` continues them  |
 """
 
 from minunet.prediction.model import Model, load

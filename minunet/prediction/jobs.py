@@ -4,10 +4,11 @@ Images of one size make a stack, even if every one has its own file. If the file
 in size, every file is a job, and its results are named after it.
 """
 
+import copy
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from math import prod
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from minunet.array import Array
 from minunet.console import printable
 from minunet.data.file_names import different_names
 from minunet.data.image_files import Slices
+from minunet.data.page import Page
 from minunet.data.scaling import Scale
 from minunet.errors import InputError
 from minunet.prediction import label_colours, memory, tile_choice
@@ -24,6 +26,7 @@ from minunet.prediction.model import Model
 from minunet.prediction.output_files import About, Layout
 from minunet.prediction.stack import Labelling, Maps, Task, fill, preview
 from minunet.prediction.tiling import Tiling
+from minunet.prediction.unfinished import Unfinished
 from minunet.progress import Progress
 
 Size = tuple[int, int]
@@ -157,26 +160,47 @@ def space(jobs: Iterable[Job], masks: bool) -> int:
     return size + averaging
 
 
-def write(job: Job, folder: Path, progress: Progress) -> Array:
-    """Write the results of a job into a folder; return the labels (Z, H, W)."""
-    task, names, first = job.task, job.names, progress.done
-    slices, height, width = task.shape
-    p, labels = (outputs.create(folder, file) for file in job.files)
-    maps = Maps(p.reshape(slices, -1, height, width), labels.reshape(task.shape))
+def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Array:
+    """Write the results of a job, after its finished slices; return the labels (Z, H, W)."""
+    task, names, tiles_before = job.task, job.names, progress.done
+    count, height, width = task.shape
+    p, labels = (kept.map(file, finished > 0) for file in job.files)
+    maps = Maps(p.reshape(count, -1, height, width), labels.reshape(task.shape))
     total = None
-    if task.tiling.average != "none":
+    if task.tiling.average != "none" and finished < count:
         bias = task.model.params["out.b"]
-        total = outputs.scratch(folder, (height, width, len(bias)), bias.dtype)
+        total = outputs.scratch(kept.folder, (height, width, len(bias)), bias.dtype)
+    rest = copy.copy(job.images)
+    rest.pages = rest.pages[finished:]
+    sizes = {file: file.stat().st_size for file in {page.file for page in rest.pages}}
 
     def advance() -> None:
-        k = (progress.done - first) // task.tiles
-        words = [job.name, "" if job.name and slices == 1 else f"slice {k}", *names[k : k + 1]]
+        done = progress.done - tiles_before
+        page = rest.pages[done // task.tiles]
+        check_not_cut(page, sizes[page.file])
+        k = finished + done // task.tiles
+        words = [job.name, "" if job.name and count == 1 else f"slice {k}", *names[k : k + 1]]
         progress.advance(" ".join(word for word in words if word))
 
-    fill(task, job.images, maps, total, advance)
-    path = folder / outputs.in_folder("preview.png", job.name)
+    todo = Maps(maps.p[finished:], maps.labels[finished:])
+    for _ in fill(task, rest, todo, total, advance):
+        kept.count()
+    path = kept.folder / outputs.in_folder("preview.png", job.name)
     path.parent.mkdir(exist_ok=True)
     preview(path, job.images, maps, task.labelling.cells, names)
-    p.flush()
-    labels.flush()
+    kept.close()
     return maps.labels
+
+
+def check_not_cut(page: Page, size: int) -> None:
+    """Raise an `InputError` if a mapped file is shorter than it was: reading it would crash.
+
+    Between this check and the next tile, a few milliseconds remain in which that may happen.
+    """
+    with suppress(FileNotFoundError):  # a removed file stays readable while it is mapped
+        now = page.file.stat().st_size
+        if page.mapped and now < size:
+            raise InputError(
+                f"{page.file} was cut short while it was being read: it had {size:,} bytes, and "
+                f"now has {now:,}"
+            )

@@ -7,6 +7,7 @@ cells = model.cells(image)
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +65,7 @@ class Model(NamedTuple):
         ------
         InputError
             If the image has an invalid shape or number of channels, if it contains values that are
-            not finite real numbers, or if the tiling is not valid.
+            not finite real numbers, if the tiling is not valid, or if the logits are not finite.
         """
         image = np.asarray(image)
         stack = self._stack(image)
@@ -84,13 +85,17 @@ class Model(NamedTuple):
                 slice_p[at] = part
         return p[0] if image.ndim == 2 else p
 
-    def cells(self, image: Array, threshold: float = 0.5, progress: OnTile | None = None) -> Array:
+    def cells(
+        self, image: Array, threshold: float | None = None, progress: OnTile | None = None
+    ) -> Array:
         """Segment an image or a stack, and number the cells of every slice.
 
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float            a pixel is cell if its probability exceeds this; in [0, 1)
+        threshold : float or None    a pixel is cell if its probability exceeds this; in [0, 1).
+                                     None: the threshold chosen when the run finished, or 0.5 if it
+                                     has not
         progress : callable or None  see `segment`
 
         Returns
@@ -104,14 +109,19 @@ class Model(NamedTuple):
             not in [0, 1).
         """
         check_two_classes(self.settings, "cells")
+        if threshold is None:
+            threshold = 0.5 if self.settings.threshold is None else self.settings.threshold
         if not 0 <= threshold < 1:
             raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
         image = np.asarray(image)
         p = self.segment(image, progress=progress)[..., 1]
-        smallest = self.settings.smallest
-        if image.ndim == 2:
-            return instances.from_probability(p, threshold, smallest)
-        return np.stack([instances.from_probability(one, threshold, smallest) for one in p])
+        find = partial(
+            instances.from_probability,
+            threshold=threshold,
+            smallest=self.settings.smallest,
+            connectivity=self.settings.connectivity,
+        )
+        return find(p) if image.ndim == 2 else np.stack([find(one) for one in p])
 
     def slices(
         self,
@@ -144,7 +154,7 @@ class Model(NamedTuple):
             own = scale or scale_of([image], scaling)
             network = Network(self.params, self.architecture, own.apply)
             parts = averaging.windows(network, image, tiling, total, advance)
-            yield ((at, cross_entropy.softmax(logits)) for at, logits in parts)
+            yield _probabilities(parts, k)
             del image, parts  # before the next slice is loaded
 
     def _stack(self, image: Array) -> Array:
@@ -163,6 +173,17 @@ class Model(NamedTuple):
                 f"the image ({image.dtype}) contains values that are not finite real numbers"
             )
         return stack
+
+
+def _probabilities(parts: Iterator[Window], k: int) -> Iterator[Window]:
+    """Convert the logits in the windows of slice k to probabilities; refuse NaN and infinity."""
+    for at, logits in parts:
+        if not np.isfinite(logits).all():
+            raise InputError(
+                f"the logits of slice {k} contain NaN or infinity: the weights of this model, or "
+                "the grey values, are too large for float32; use another checkpoint"
+            )
+        yield at, cross_entropy.softmax(logits)
 
 
 def check_two_classes(settings: Settings, purpose: str) -> None:
@@ -193,7 +214,7 @@ def load(path: str | Path, device: Wanted = "auto") -> Model:
     Raises
     ------
     InputError
-        If the file is not a checkpoint, or "cuda" is not available.
+        If the file is not a checkpoint, is damaged or altered, or "cuda" is not available.
     """
     name, _ = choose(device)
     return of_checkpoint(checkpoint.load(Path(path)), name)

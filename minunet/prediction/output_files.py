@@ -1,7 +1,7 @@
 """The result files of a prediction, memory-mapped because they may be larger than memory.
 
-Until the files are complete, they are in a folder `unfinished-…` inside the output folder, so that
-they cannot be mistaken for complete results. If the prediction fails, that folder is removed.
+Until the files are complete, they are in a folder inside the output folder (see `unfinished`), so
+that they cannot be mistaken for complete results.
 """
 
 import glob
@@ -10,8 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -136,30 +136,6 @@ def check_space(out: Path, needed: int) -> None:
         )
 
 
-@contextmanager
-def unfinished(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder inside `out`; at the end of the block, move its files to `out`.
-
-    `out` is created if needed. After an exception, including Ctrl-C, the temporary folder and its
-    files are removed instead, as are the folders that were created and are empty.
-    """
-    created = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="unfinished-", dir=out) as name:
-            folder = Path(name)
-            yield folder
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                target = out / path.relative_to(folder)
-                target.parent.mkdir(exist_ok=True)
-                path.replace(target)
-    except BaseException:
-        with suppress(OSError):  # someone else may have written into them
-            for folder in created:
-                folder.rmdir()
-        raise
-
-
 def create(folder: Path, layout: Layout) -> Mapped:
     """Create a TIFF file, and map its pixels for writing.
 
@@ -182,7 +158,29 @@ def create(folder: Path, layout: Layout) -> Mapped:
     )
     with path.open("r+b") as file:
         _reserve(file, path.stat().st_size)
+        os.fsync(file.fileno())
     return mapped
+
+
+def reopen(folder: Path, layout: Layout) -> Mapped:
+    """Map the pixels of a file that `create` made, for writing.
+
+    Raises
+    ------
+    InputError
+        If it is no longer that file.
+    """
+    import tifffile
+
+    path = folder / layout.name
+    with suppress(ValueError, OSError, tifffile.TiffFileError):
+        mapped: Mapped = tifffile.memmap(path, mode="r+")
+        if (mapped.size, mapped.dtype) == (math.prod(layout.shape), layout.dtype):
+            with path.open("r+b") as file:
+                _reserve(file, path.stat().st_size)
+            reshaped: Mapped = mapped.reshape(layout.shape)  # type: ignore[assignment]
+            return reshaped
+    raise InputError(f"{path} is missing or has changed; remove {folder}, and run predict again")
 
 
 def _imagej(layout: Layout) -> dict[str, Any]:
@@ -220,4 +218,8 @@ def scratch(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
 def _reserve(file: IO[bytes], size: int) -> None:
     """Reserve disk space for a file: writing to a mapped file crashes if the disk is full."""
     if sys.platform == "linux":
-        os.posix_fallocate(file.fileno(), 0, size)
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            error.filename = file.name
+            raise

@@ -1,14 +1,15 @@
 """Segment a stack slice by slice, into arrays that may be memory-mapped files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from minunet.array import Array
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
+from minunet.metrics import warping
 from minunet.prediction import instances
 from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling, Window
@@ -27,19 +28,22 @@ class Labelling(NamedTuple):
     cells: bool  # True: labels are numbered cells; False: classes
     threshold: float | None  # for class 1; None: the most probable class, or 0.5 for cells
     smallest: int  # minimum size of a cell, in pixels
+    connectivity: Literal[4, 8] = 4  # of the pixels of a cell
 
     def classes(self, p: Array) -> Array:
         """Return the label of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
         if self.threshold is None:
             which = p.argmax(axis=-1)
         else:
-            which = (p[..., 1] > self.threshold).astype(np.intp)
+            which = warping.proposed_cells(p[..., 1], self.threshold).astype(np.intp)
         return np.array(self.values, np.uint8)[which]
 
     def number(self, p: Array) -> Array:
         """Find and number the cells (H, W) of a slice, from the probability map (H, W)."""
         threshold = 0.5 if self.threshold is None else self.threshold
-        return instances.from_probability(p, threshold, self.smallest)
+        return instances.from_probability(
+            p, threshold, self.smallest, connectivity=self.connectivity
+        )
 
 
 class Task(NamedTuple):
@@ -70,7 +74,7 @@ def fill(
     maps: Maps,
     total: Array | None = None,
     advance: Callable[[], None] = lambda: None,
-) -> None:
+) -> Iterator[None]:
     """Segment a stack into `maps`, freeing every slice when it is done.
 
     Parameters
@@ -80,11 +84,16 @@ def fill(
     maps : Maps
     total : (H, W, K) or None   array for the sums, see `averaging.windows`
     advance : callable          called after every tile
+
+    Yields
+    ------
+    None : after every slice
     """
     slices = task.model.slices(images, task.tiling, total, advance, task.scale)
     for p, labels, parts in zip(maps.p, maps.labels, slices, strict=True):
         _write(parts, task.labelling, p, labels)
         del parts  # before the next slice is loaded
+        yield
 
 
 def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Array) -> None:

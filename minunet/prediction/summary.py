@@ -10,6 +10,7 @@ import numpy as np
 from minunet.data.image_files import Reading, counted
 from minunet.prediction import memory, tile_choice
 from minunet.prediction.jobs import Job
+from minunet.runs.settings import Settings
 
 MOST = 6
 """Maximum number of slices, sizes or notes to print."""
@@ -38,6 +39,34 @@ def images(source: Path, reading: Reading, jobs: Sequence[Job]) -> list[str]:
         count = len(every.broken)
         lines.append(f"left out  {count} file{'s' * (count > 1)}, listed at the end")
     return lines
+
+
+def threshold(settings: Settings, model: str, given: float | None) -> list[str]:
+    """Return a line about the threshold of class 1; none for a model with three or more classes.
+
+    Parameters
+    ----------
+    settings : Settings         of the run that trained the model
+    model : str                 name of its checkpoint
+    given : float or None       value of --threshold
+
+    Examples
+    --------
+    >>> from minunet.runs.settings import from_options
+    >>> threshold(from_options(threshold=0.4, threshold_from="training"), "last.npz", None)
+    ['threshold 0.4, chosen on training slices (stored in last.npz)']
+    """
+    if len(settings.label_values) != 2:
+        return []
+    if given is not None:
+        return [f"threshold {given:g}, given by --threshold"]
+    if settings.threshold is None:
+        return [f"threshold 0.5, because {model} stores none: its run did not finish, or is older"]
+    average = "" if settings.average == "none" else f", with --average {settings.average}"
+    return [
+        f"threshold {settings.threshold:g}, chosen on {settings.threshold_from} slices{average} "
+        f"(stored in {model})"
+    ]
 
 
 def _types(jobs: Sequence[Job]) -> list[str]:

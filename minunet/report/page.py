@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
 from minunet import files
-from minunet.metrics.score import Score, number
+from minunet.metrics.score import number
 from minunet.progress import duration
-from minunet.report import tables
+from minunet.report import headline, tables
+from minunet.report.headline import Scored
 from minunet.report.run_pictures import RUNNING_MEAN
 from minunet.report.tables import tag
-from minunet.runs.folder import Row
+from minunet.runs.log import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,12 +57,9 @@ class Report(NamedTuple):
     curves: bytes  # PNG
 
     # Evaluation
-    checkpoint: str  # the one that was scored, such as "best.npz, step 1600"
-    picked: bool  # True: this checkpoint was chosen on the scored slices
-    slices: Sequence[int]  # numbers of the scored slices in the stack
-    names: Sequence[str]  # their names: of files, or the numbers
-    trained_on: bool  # True: the network was trained on the scored slices
-    scores: Sequence[Score]
+    scored: Scored  # on slices that chose nothing
+    optimistic: Scored | None  # on the slices that chose the step and the threshold
+    baseline: float  # pixel error of the trivial baseline on the scored slices
     headline: Sequence[str]  # keys of the most important scores
     pictures: Sequence[Picture]  # of scored slices
 
@@ -92,8 +90,12 @@ def page(report: Report) -> Element:
     sections = {
         "training": ("Training", [_curves(report)]),
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
-        "scores": ("All scores", list(tables.scores_table(report.scores))),
-        "slices": ("Scores by slice", list(tables.by_slice_table(report.scores, report.names))),
+        "scores": ("All scores", list(tables.scores_table(report.scored.scores))),
+        "slices": (
+            "Scores by slice",
+            list(tables.by_slice_table(report.scored.scores, report.scored.names)),
+        ),
+        "optimistic": ("Optimistic scores", list(headline.optimistic(report.optimistic))),
         "data": ("Data", [_description(report.description)]),
         "settings": ("Settings", list(tables.settings_table(report.settings))),
         "commands": ("Commands", [part for one in report.commands for part in _command(*one)]),
@@ -105,8 +107,14 @@ def page(report: Report) -> Element:
         for key, (heading, inside) in filled.items()
     ]
     facts = f"{len(report.log)} steps in {duration(report.seconds)} · {report.device}"
+    shown = [score for score in report.scored.scores if score.key in report.headline]
     header = tag("header", tag("h1", report.title), tag("p", facts, class_="quiet"))
-    main = tag("main", *_headline(report), tag("nav", *links), *parts)
+    main = tag(
+        "main",
+        *headline.headline(shown, report.scored, report.baseline),
+        tag("nav", *links),
+        *parts,
+    )
     footer = tag("footer", f"Written by minunet {report.version}.")
     return tag("html", _head(report.title), tag("body", header, main, footer), lang="en")
 
@@ -123,61 +131,16 @@ def _head(title: str) -> Element:
     )
 
 
-def _headline(report: Report) -> Iterator[Element]:
-    """Show the most important scores, and state their limits."""
-    shown = [score for score in report.scores if score.key in report.headline]
-    if shown:
-        yield tag("ul", *map(_big, shown), class_="headline")
-    count = len(report.slices)
-    slices, these, were = ("slice", "this", "was") if count == 1 else ("slices", "these", "were")
-    scored = f"Scored on {count} {slices} ({_names(report)}), which {were} "
-    if report.trained_on:
-        scored += (
-            "also used for training, because no slices were held out. These scores do not show how "
-            "well the network performs on new images."
-        )
-    else:
-        scored += "not used for training."
-    yield tag("p", scored, class_="where")
-    limits = f"Scores are for {report.checkpoint}"
-    if report.picked:
-        limits += (
-            f", which was chosen on {these} same {slices}: expect slightly worse scores on new data"
-        )
-    limits += "."
-    if any(score.threshold is not None for score in report.scores):
-        limits += f" Each threshold is the best one for {these} {slices}."
-    yield tag("p", limits)
-
-
-def _big(score: Score) -> Element:
-    """Show one of the most important scores."""
-    better = "higher is better" if score.higher_is_better else "lower is better"
-    at = "" if score.threshold is None else f"at threshold {score.threshold:g}; "
-    return tag(
-        "li",
-        tag("span", score.name, class_="name"),
-        tag("span", number(score.value), class_="value"),
-        tag("span", at + better, class_="quiet"),
-    )
-
-
-def _names(report: Report) -> str:
-    """List the names of the scored slices; for a contiguous block, only the first and the last."""
-    first, last = report.slices[0], report.slices[-1]
-    if len(report.slices) > 2 and list(report.slices) == list(range(first, last + 1)):
-        return f"{report.names[0]} … {report.names[-1]}"
-    return ", ".join(report.names)
-
-
 def _curves(report: Report) -> Element:
     """Show the learning curves, with the first and the last energy in words."""
     energy = [row["energy"] for row in report.log]
     last = energy[-RUNNING_MEAN:]
-    caption = (
-        f"Energy per pixel: {number(energy[0])} at the first step, {number(sum(last) / len(last))} "
-        f"averaged over the last {len(last)} steps."
-    )
+    caption = "The log of this run is lost."
+    if energy:
+        caption = (
+            f"Energy per pixel: {number(energy[0])} at the first step, "
+            f"{number(sum(last) / len(last))} averaged over the last {len(last)} steps."
+        )
     alt = "Two plots against the step: the energy per pixel, and the validation scores"
     return _picture(Picture(caption, alt, report.curves))
 

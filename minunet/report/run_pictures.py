@@ -8,7 +8,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.report import drawing
-from minunet.runs.folder import Row
+from minunet.runs.log import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,8 +45,9 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
     left, right = figure.subplots(1, 2)
     left.plot(steps, energy, color="0.8", linewidth=0.6, label="each tile")
     n = min(RUNNING_MEAN, len(energy))
-    mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
-    left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
+    if n:  # the log of a run may be lost
+        mean = np.convolve(energy, np.full(n, 1 / n), mode="valid")
+        left.plot(steps[n - 1 :], mean, color="C0", label=f"mean of {n} tiles")
     _plot_validation(left, log, "energy", color="C1", label="validation")
     left.set(xlabel="step", ylabel="energy per pixel", yscale="log")
     _plot_validation(right, log, "pixel_error", color="C3", label="pixel error")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from minunet.metrics.score import THRESHOLDS, Score, finite, number
+from minunet.metrics.score import THRESHOLDS, Score, finite, number, value_and_spread
 from minunet.runs.settings import from_options, groups, options
 
 ARROWS = {True: " ↑", False: " ↓", None: ""}
@@ -48,19 +48,25 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
     scores : sequence of Score    if empty, no table is made
     """
     if scores:
-        heads = ("score", "value", "threshold", "by threshold")
-        yield _table(heads, [_score(score) for score in scores])
-        yield tag(
-            "p",
-            "↑ higher is better, ↓ lower is better. Each small plot shows the score against the "
-            f"threshold, from {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}, scaled to its own range; "
-            "a dot marks the chosen threshold.",
-            class_="legend",
+        plots = any(len(score.by_threshold) == len(THRESHOLDS) for score in scores)
+        heads = ("score", "value ± spread", "threshold", *["by threshold"] * plots)
+        yield _table(heads, [_score(score, plots) for score in scores])
+        legend = (
+            "± is the standard deviation over the slices that have a value. "
+            "↑ higher is better, ↓ lower is better."
         )
+        if plots:
+            legend += (
+                " Each small plot shows the score against the threshold, from "
+                f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}, scaled to its own range; a dot marks "
+                "the chosen threshold."
+            )
+        yield tag("p", legend, class_="legend")
 
 
-def _score(score: Score) -> Element:
-    """Make the table row of a score."""
+def _score(score: Score, plot: bool) -> Element:
+    """Make the table row of a score, with or without a cell for its plot."""
+    plots = [tag("td", *_sparkline(score))] if plot else []
     at = "" if score.threshold is None else f"{score.threshold:g}"
     return tag(
         "tr",
@@ -71,15 +77,15 @@ def _score(score: Score) -> Element:
             tag("span", score.convention, class_="quiet"),
             scope="row",
         ),
-        tag("td", number(score.value), ARROWS[score.higher_is_better], class_="number"),
+        tag("td", value_and_spread(score), ARROWS[score.higher_is_better], class_="number"),
         tag("td", at, class_="number"),
-        tag("td", *_sparkline(score)),
+        *plots,
     )
 
 
 def _sparkline(score: Score) -> Iterator[Element]:
     """Draw a score against the threshold, with a dot at the chosen threshold."""
-    if not any(finite(value) for value in score.by_threshold):
+    if len(score.by_threshold) != len(THRESHOLDS) or not any(map(finite, score.by_threshold)):
         return
     points = {t: v for t, v in zip(THRESHOLDS, score.by_threshold, strict=True) if finite(v)}
     low, high = min(points.values()), max(points.values())

@@ -6,9 +6,27 @@
 | `options.py`    | the same settings as command-line options                              |
 | `places.py`     | where the data of a run are: found in a folder, or moved               |
 | `checkpoint.py` | `last.npz` and `best.npz`: everything needed to resume a run exactly   |
-| `folder.py`     | the folder of a run, and the file `log.csv` in it                      |
+| `folder.py`     | the folder of a run, which one process owns                            |
+| `log.py`        | the file `log.csv`, which may be damaged                               |
+| `checkpoint_check.py` | are the contents of a checkpoint those of its own settings?         |
+| `settings_check.py` | are the settings in a checkpoint valid?                             |
+| `comparison.py` | the scores of several runs that differ only in their seed              |
+| `archive.py`    | the arrays of an `.npz` file, read with care                           |
 """
 
-from minunet.runs.folder import COLUMNS, Row, append, create, read, rewind, write_settings
+from minunet.runs.folder import existing, new, read_settings, write_settings
+from minunet.runs.log import COLUMNS, Row, amend, append, flush, read, repair
 
-__all__ = ["COLUMNS", "Row", "append", "create", "read", "rewind", "write_settings"]
+__all__ = [
+    "COLUMNS",
+    "Row",
+    "amend",
+    "append",
+    "existing",
+    "flush",
+    "new",
+    "read",
+    "read_settings",
+    "repair",
+    "write_settings",
+]

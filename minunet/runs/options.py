@@ -1,11 +1,12 @@
 """The settings of a run as command-line options."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import Field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from minunet.cli import OptionGroup, Parser
+from minunet.errors import InputError
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
 
 
@@ -20,7 +21,7 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def choices(annotation: object) -> tuple[str, ...] | None:
+def choices(annotation: object) -> tuple[str | int, ...] | None:
     """List the values that a `Literal`, or a union with one, allows; return None for other types.
 
     Examples
@@ -83,7 +84,8 @@ def add_some(parser: OptionGroup, *names: str) -> None:
 def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
     """Add the option of a setting to a group of options; --grey comes with --channel."""
     metadata = {k: v for k, v in option.metadata.items() if k not in ("group", "help")}
-    valid = None if "type" in metadata else choices(get_type_hints(Settings)[option.name])
+    checked = metadata.get("type") not in (None, int)  # by its type
+    valid = None if checked else choices(get_type_hints(Settings)[option.name])
     if valid is None:
         metadata.setdefault("metavar", "N")
     group.add_argument(flag(option.name), dest=option.name, choices=valid, help=text, **metadata)
@@ -97,6 +99,29 @@ def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
         )
 
 
+def check_used(given: Iterable[str], settings: Settings, cells: bool = True) -> None:
+    """Raise an `InputError` if a setting that was given would have no effect.
+
+    Parameters
+    ----------
+    given : iterable of str     names of settings
+    settings : Settings
+    cells : bool                whether the labels have cells, which a border term needs
+    """
+    for name in sorted(set(given) & {"w0", "sigma"}):
+        if settings.weight_map != "paper":
+            raise InputError(
+                f"{flag(name)} has no effect with --weight-map {settings.weight_map}; leave out "
+                f"{flag(name)}, or pass --weight-map paper"
+            )
+        if not cells:
+            raise InputError(
+                f"{flag(name)} has no effect, because the labels have "
+                f"{len(settings.label_values)} classes and a border term needs two classes or "
+                f"numbered cells; leave out {flag(name)}"
+            )
+
+
 def command_line(settings: Settings) -> list[str]:
     """List the command-line arguments that give these settings, omitting the defaults."""
     given = {option.name: getattr(settings, option.name) for option in options()}
@@ -105,4 +130,6 @@ def command_line(settings: Settings) -> list[str]:
         del first["preset"]
     defaults = from_options(**first)
     needed = first | {k: v for k, v in given.items() if v != getattr(defaults, k)}
+    if settings.weight_map != "paper":  # older runs could give constants that have no effect
+        needed = {k: v for k, v in needed.items() if k not in ("w0", "sigma")}
     return [word for name, value in needed.items() for word in (flag(name), str(value))]

@@ -7,12 +7,15 @@ from minunet.data import ctc, pairs, split
 from minunet.errors import InputError
 from minunet.runs.settings import Settings
 
-PLACES = ("images", "labels", "validation")
+HELD_OUT = ("validation", "test")
+"""Settings that may be folders with images and labels of their own."""
+
+PLACES = ("images", "labels", *HELD_OUT)
 """Settings that may be paths; they may change in a resumed run, if the data stay the same."""
 
 
 def find(folder: Path) -> dict[str, Any]:
-    """Find images, labels and a validation folder in a folder; return them as settings.
+    """Find images and labels, also those to hold out, in a folder; return them as settings.
 
     Raises
     ------
@@ -23,8 +26,8 @@ def find(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = {"images": str(folder), "labels": None}
     else:
         found = dict(zip(("images", "labels"), map(str, pairs.find(folder)), strict=True))
-    validation = pairs.find_validation(folder)
-    return found | ({"validation": str(validation)} if validation else {})
+    held_out = {"validation": pairs.find_validation(folder), "test": pairs.find_test(folder)}
+    return found | {name: str(path) for name, path in held_out.items() if path}
 
 
 def of_new_run(given: dict[str, Any], data: Path | None) -> dict[str, Any]:
@@ -47,22 +50,23 @@ def of_resumed_run(given: dict[str, Any], data: Path | None, settings: Settings)
     Raises
     ------
     InputError
-        If --validation holds out something else, or the data are not where they are said to be.
+        If other slices are to be held out, or the data are not where they are said to be.
     """
-    stored = _is_path(settings.validation)
-    if "validation" in given and not (stored and split.is_folder(given["validation"])):
-        raise InputError(
-            f"--validation cannot change from {settings.validation} to {given['validation']} when "
-            "a run is resumed; leave it out"
-        )
     found = find(data) if data else {}
-    if not stored or PureWindowsPath(settings.validation).name not in pairs.VALIDATION:
-        found.pop("validation", None)  # not what this run holds out
+    for name, usual in zip(HELD_OUT, (pairs.VALIDATION, (pairs.TEST,)), strict=True):
+        value = getattr(settings, name)
+        if name in given and not (_is_path(value) and split.is_folder(given[name])):
+            raise InputError(
+                f"--{name} cannot change from {value} to {given[name]} when a run is resumed; "
+                "leave it out"
+            )
+        if not _is_path(value) or PureWindowsPath(value).name not in usual:
+            found.pop(name, None)  # not what this run holds out
     given = _absolute(found | given)
     for name in PLACES:
         path = given.get(name, getattr(settings, name))
         if path is not None and _is_path(path) and not Path(path).exists():
-            options = "--validation" if name == "validation" else "--data"
+            options = f"--{name}" if name in HELD_OUT else "--data"
             raise InputError(
                 f"{path} does not exist; if the data of the run have moved, pass {options} "
                 "NEWPLACE" + (", or --images and --labels" if options == "--data" else "")
@@ -94,9 +98,11 @@ def differ(settings: Settings, stored: Settings, folder: Path) -> str:
 def _absolute(given: dict[str, Any]) -> dict[str, Any]:
     """Make the paths in these settings absolute."""
     paths = {name: given[name] for name in PLACES if given.get(name) is not None}
-    if not split.is_folder(paths.get("validation", "")):
-        paths.pop("validation", None)
-    return given | {name: str(Path(path).resolve()) for name, path in paths.items()}
+    return given | {
+        name: str(Path(path).resolve())
+        for name, path in paths.items()
+        if name not in HELD_OUT or split.is_folder(path)
+    }
 
 
 def _is_path(text: str) -> bool:

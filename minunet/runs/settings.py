@@ -177,13 +177,20 @@ class Settings:
         "data",
         "slices to hold out: FIRST:END (counted from 0, END excluded), a fraction of the stack, "
         "taken from its end, or none; or a folder with its own images and labels; or names of "
-        "image files, such as img3,spec2_*",
+        "image files, such as img3,spec2_*; they choose the best step and the threshold",
+        metavar="SLICES",
+    )
+    test: str = setting(
+        "none",
+        "data",
+        "slices that nothing but the final scores may depend on, given like those of --validation",
         metavar="SLICES",
     )
     scaling: Scaling = setting(
         "minmax",
         "data",
-        "grey-value scaling over the whole stack; image: minmax for each image separately",
+        "grey-value scaling, by numbers of all training slices; image: minmax for each image "
+        "separately",
     )
     depth: int = setting(
         TUNED, "network", "number of 2x2 poolings", type=at_least(1, most=RANGES["depth"][1])
@@ -242,6 +249,18 @@ class Settings:
     clip: float = setting(
         TUNED, "training", "maximum gradient norm; 0 disables clipping", type=at_least(0, float)
     )
+    weight_decay: float = setting(
+        0.0,
+        "training",
+        "weight decay: this factor times a kernel is added to its gradient; biases do not decay",
+        type=at_least(0, float),
+    )
+    bias_rate: float = setting(
+        1.0,
+        "training",
+        "learning rate of biases divided by that of kernels; 2 in the authors' solver",
+        type=at_least(0, float),
+    )
     warm_up: int = setting(
         TUNED,
         "training",
@@ -265,6 +284,12 @@ class Settings:
         "minimum cell size, in pixels; smaller cells are dropped",
         type=at_least(1),
     )
+    connectivity: Literal[4, 8] = setting(
+        4,
+        "evaluation",
+        "neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal ones",
+        type=int,
+    )
     validate_every: int = setting(
         200, "evaluation", "number of steps between validations (and checkpoints)", type=at_least(1)
     )
@@ -285,7 +310,11 @@ class Settings:
     label_colours: tuple[tuple[int, int, int], ...] = found((), "data")  # of the classes; or empty
     cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
+    scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     in_channels: int = found(1, "network")
+    threads: int | None = found(None, "run")  # of the CPU; None: not recorded by an older version
+    threshold: float | None = found(None, "evaluation")  # of class 1; chosen when a run finishes
+    threshold_from: str = found("", "evaluation")  # part whose slices chose it
 
     @property
     def architecture(self) -> Architecture:

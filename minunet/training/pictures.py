@@ -7,10 +7,10 @@ from minunet import report, runs
 from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics.score import Score, best_and_worst, number
-from minunet.prediction import instances
 from minunet.report import run_pictures, score_pictures
 from minunet.report.run_pictures import Segmented
 from minunet.runs.settings import Settings
+from minunet.training.thresholds import USUAL, cells_of
 from minunet.training.validation import baseline_error, validation_slices
 
 
@@ -33,18 +33,23 @@ def draw_progress(folder: Path, data: Dataset, p: Sequence[Array], title: str) -
 
 
 def draw_best_and_worst(
-    data: Dataset, p: Sequence[Array], ranking: Score, settings: Settings
+    data: Dataset,
+    slices: Sequence[int],
+    p: Sequence[Array],
+    ranking: Score,
+    settings: Settings,
 ) -> list[report.Picture]:
-    """Draw the best and the worst of the validation slices.
+    """Draw the best and the worst of some slices.
 
     Parameters
     ----------
     data : Dataset
-    p : sequence of (H, W, K)     class probabilities of the validation slices
+    slices : sequence of int
+    p : sequence of (H, W, K)     their class probabilities
     ranking : Score               the score that ranks them
     settings : Settings
     """
-    slices, drawn = validation_slices(data), []
+    drawn = []
     for word, n in zip(("best", "worst"), best_and_worst(ranking), strict=False):
         value = f"{ranking.name} = {number(ranking.slices[n])}"
         caption = f"The {word} slice (slice {data.names[slices[n]]}): {value}"
@@ -58,6 +63,7 @@ def draw_best_and_worst(
 def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -> bytes:
     """Draw a slice, its truth and its segmentation."""
     image, annotated = data.images[k].mean(axis=-1), data.annotated[k]
+    threshold = USUAL if ranking.threshold is None else ranking.threshold
     if data.cells is None:
         names = [str(value) for value in data.label_values]
         panels = score_pictures.classes_panels(
@@ -65,9 +71,8 @@ def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -
         )
         figure = score_pictures.draw([panels])
     elif data.numbered:
-        found = instances.from_probability(p[..., 1], smallest=settings.smallest)
+        found = cells_of(p[..., 1], settings, threshold)
         figure = score_pictures.cells_slice(image, data.cells[k], found, annotated)
     else:
-        threshold = 0.5 if ranking.threshold is None else ranking.threshold
         figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold, annotated)
     return report.png(figure)

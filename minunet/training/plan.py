@@ -1,21 +1,28 @@
 """The plan of a run, printed before it starts: what it does, and the time and memory it needs."""
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from minunet import augmentation
 from minunet.data.dataset import Dataset
+from minunet.image import AVERAGED
 from minunet.network import sizes, unet
 from minunet.prediction import tile_choice
 from minunet.prediction.memory import LIBRARIES
 from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
 from minunet.runs.settings import Settings
-from minunet.training import loop
-from minunet.training.loop import State
+from minunet.training import loop, scoring, thresholds
+from minunet.training.state import State
 from minunet.training.validation import baseline_error, validation_slices
+
+SCORING = 5e-6
+"""Seconds per pixel to choose two thresholds and compute all scores of membranes, in one process;
+measured: 4e-6 on clean membranes of the ISBI data, more on those of an untrained network."""
 
 
 def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[str]:
@@ -37,9 +44,9 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     step_seconds, tile_seconds = _measure(settings, data, state)
     left = settings.steps - state.step
     validations = -(-left // settings.validate_every)
-    seconds = (
-        left * step_seconds + validations * _tiles_per_validation(settings, data) * tile_seconds
-    )
+    tiles = validations * _tiles(settings, data, validation_slices(data))
+    tiles += _final_tiles(settings, data)
+    seconds = left * step_seconds + tiles * tile_seconds + _scoring_seconds(data)
     end = datetime.now() + timedelta(seconds=seconds)
     finished = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     error = baseline_error(data)
@@ -50,19 +57,40 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"network   {arch.parameters():,} parameters: depth {arch.depth}, {arch.channels} channels "
         f"at full resolution, {arch.classes} classes, {arch.variant}",
         f"tile      {tile} → {output} pixels, one per step",
+        *augmentation.warnings(settings.augment, tile),
         f"memory    about {memory(settings) / 2**30:.2f} GiB",
         f"device    {device}",
-        f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps} and "
-        f"{validations} validations: about {duration(seconds)}, until {finished}",
+        f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps}, "
+        f"{validations} validations and the final scores: about {duration(seconds)}, until "
+        f"{finished}",
     ]
 
 
-def _tiles_per_validation(settings: Settings, data: Dataset) -> float:
-    """Return the cost of a validation, in tiles of the training size."""
+def _tiles(settings: Settings, data: Dataset, slices: Sequence[int]) -> float:
+    """Return the cost of segmenting some slices, in tiles of the training size."""
     arch, tiling = settings.architecture, Tiling(settings.tile)
-    shapes = [data.images[k].shape[:2] for k in validation_slices(data)]
+    shapes = [data.images[k].shape[:2] for k in slices]
     computed = sum(tile_choice.computation(arch, shape, tiling) for shape in shapes)
     return computed / tile_choice.flop(arch, settings.tile, settings.tile)
+
+
+def _final_tiles(settings: Settings, data: Dataset) -> float:
+    """Return the cost of segmenting what the final scores need, if the best step is not the last.
+
+    That is: the validation slices twice, and the test slices or as many training slices.
+    """
+    slices = validation_slices(data)
+    third = data.scored(data.test)
+    if data.held_out and not data.test:
+        third = thresholds.spread_evenly(data.training, len(slices))
+    return len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
+
+
+def _scoring_seconds(data: Dataset) -> float:
+    """Estimate the time of the scores of membranes, which are slow; others take almost none."""
+    if scoring.kind(data) != "em":
+        return 0.0
+    return SCORING * sum(data.labels[k].size for k in validation_slices(data))
 
 
 def memory(settings: Settings) -> float:

@@ -1,24 +1,23 @@
-"""The result of a finished run: the scores of its best step, and its report."""
+"""The result of a finished run: its scores, its thresholds and its report."""
 
 import json
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import minunet
-from minunet import runs
-from minunet.array import Array
+from minunet import files, runs
 from minunet.data.dataset import Dataset
-from minunet.metrics import cells, classes, em
-from minunet.metrics.score import THRESHOLDS, Score
-from minunet.network import Network
-from minunet.prediction import averaging, instances
-from minunet.prediction.tiling import Tiling
-from minunet.progress import Progress
+from minunet.metrics.score import number
+from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
-from minunet.training.loop import State
-from minunet.training.validation import validation_slices
+from minunet.training.scoring import Chosen, Result, Results, Trained, evaluate, kind
+from minunet.training.state import State
+from minunet.training.validation import baseline_error
+
+if TYPE_CHECKING:
+    from minunet.report import Scored
 
 HEADLINES = {
     "em": ("v_rand", "v_info", "pixel_error"),
@@ -26,6 +25,8 @@ HEADLINES = {
     "classes": ("pixel_error", "mean_iou"),
 }
 """The most important scores, by kind of data; the first one ranks the slices."""
+
+SCORES, REPORT = "scores.json", "report.html"
 
 DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
@@ -39,94 +40,123 @@ class Run(NamedTuple):
     data: Dataset
     state: State
     device: str  # in words
-
-
-def kind(data: Dataset) -> str:
-    """Return what is scored: membranes ("em"), numbered cells ("cells") or "classes"."""
-    if data.cells is None:
-        return "classes"
-    return "cells" if data.numbered else "em"
-
-
-def probabilities(network: Network, data: Dataset, settings: Settings) -> list[Array]:
-    """Compute class probabilities (H, W, K) of the validation slices, averaged as in `settings`."""
-    tiling = Tiling(settings.tile, average=settings.average)
-    slices = validation_slices(data)
-    tiles = sum(tiling.tile_count(data.images[k].shape, settings.depth) for k in slices)
-    found = []
-    with Progress(tiles, "tile") as progress:
-        for k in slices:
-            advance = partial(progress.advance, f"slice {data.names[k]}")
-            found.append(averaging.probabilities(network, data.images[k], tiling, advance))
-    return found
-
-
-def score(data: Dataset, p: Sequence[Array], settings: Settings) -> list[Score]:
-    """Compute all scores of the probabilities of the validation slices."""
-    slices = validation_slices(data)
-    annotated = [data.annotated[k] for k in slices]
-    if data.cells is None:
-        labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
-        names = [str(value) for value in data.label_values]
-        return classes.scores(labels, found, len(names), annotated=annotated, names=names)
-    truth = [data.cells[k] for k in slices]
-    if data.numbered:
-        smallest = settings.smallest
-        found = [instances.from_probability(one[..., 1], smallest=smallest) for one in p]
-        return cells.scores(truth, found, annotated=annotated)
-    with Progress(len(slices) * len(THRESHOLDS), "score") as progress:
-        advance = partial(progress.advance, "one per slice and threshold")
-        p = [one[..., 1] for one in p]
-        return em.scores(truth, p, annotated=annotated, advance=advance)
+    notes: Sequence[str] = ()  # lines to print after the plan
 
 
 def finish(
-    run: Run, network: Network, scored: str, commands: Sequence[tuple[str, str]]
-) -> list[Score]:
-    """Score a run on its validation slices; write `scores.json` and `report.html`.
+    run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Score a run; write `scores.json` and `report.html`, and thresholds into the checkpoints.
+
+    Return lines about the most important scores.
 
     Parameters
     ----------
     run : Run
-    network : Network              network of the step to score, on any device
-    scored : str                   which step that is, in words
-    commands : sequence            pairs (purpose, command line)
+    last, best : Trained
+    commands : sequence      pairs (purpose, command line)
     """
+    results, of_last = evaluate(run.data, run.settings, last, best)
+    keep_threshold(run.folder / last.name, of_last)
+    keep_threshold(run.folder / best.name, results.optimistic.chosen)
+    write_report(run, results, commands)
+    write_scores(run.folder / SCORES, results, run.state.step)
+    return results.summary(HEADLINES[kind(run.data)])
+
+
+def is_complete(folder: Path, step: int) -> bool:
+    """Return whether the scores and the report of a run that has done `step` steps are written."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        # Older versions did not write the number of steps.
+        return scores.get("steps", step) == step and (folder / REPORT).is_file()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def recall(folder: Path) -> list[str]:
+    """Summarize a run whose scores and report are written."""
+    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
+    found = (scores[key] for key in keys if key in scores)
+    shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+    return [
+        f"done      {folder} has done all its steps; pass --steps with more of them to continue",
+        f"scores    {shown}",
+        f"report    {folder / REPORT}",
+    ]
+
+
+def keep_threshold(path: Path, chosen: Chosen) -> None:
+    """Write a threshold into the settings of a checkpoint, which otherwise stays the same."""
+    saved = checkpoint.load(path)
+    settings = _with_threshold(Settings.from_json(saved.settings), chosen)
+    checkpoint.save(path, saved._replace(settings=settings.to_json()))
+
+
+def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
+    """Return settings with a threshold, and the part that chose it."""
+    part = "" if chosen.threshold is None else chosen.part
+    return replace(settings, threshold=chosen.threshold, threshold_from=part)
+
+
+def write_scores(path: Path, results: Results, steps: int) -> None:
+    """Write `scores.json`: the headline, and beside it the optimistic scores.
+
+    It is the last file of a run; its number of steps shows that the report is of these steps, too.
+    """
+    headline, optimistic = results
+    written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
+    beside = {
+        "slice_names": optimistic.names,
+        "scores": {one.key: one.to_json() for one in optimistic.scores},
+    }
+    written |= {
+        "steps": steps,
+        "slice_names": headline.names,
+        "scored": headline.to_json(),
+        "optimistic": optimistic.to_json() | beside,
+    }
+    text = json.dumps(written, indent=2, ensure_ascii=False)
+    with files.atomic(path) as part:
+        part.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+
+
+def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]) -> None:
+    """Write `report.html`."""
     from minunet import report  # here: it slows down --help
     from minunet.training import pictures
 
-    folder, settings, data, _, device = run
-    names = [data.names[k] for k in validation_slices(data)]
-    p = probabilities(network, data, settings)
-    scores = score(data, p, settings)
-    headline = HEADLINES[kind(data)]
-    ranking = next(one for one in scores if one.key == headline[0])
+    folder, settings, data, _, device, _ = run
+    headline = results.headline
+    keys = HEADLINES[kind(data)]
+    ranking = next(one for one in headline.scores if one.key == keys[0])
+    drawn = pictures.draw_best_and_worst(data, headline.slices, headline.p, ranking, settings)
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
-        settings=settings.to_json(),
+        settings=_with_threshold(settings, headline.chosen).to_json(),
         description=data.description,
         log=log,
-        scores=scores,
-        headline=headline,
-        slices=validation_slices(data),
-        names=names,
-        trained_on=not data.held_out,
-        checkpoint=scored,
-        picked=True,
+        headline=keys,
+        scored=_scored(headline),
+        optimistic=_scored(results.optimistic),
+        baseline=baseline_error(data, headline.slices),
         curves=(folder / "curves.png").read_bytes(),
-        pictures=pictures.draw_best_and_worst(data, p, ranking, settings),
+        pictures=drawn,
         seconds=sum(row["seconds"] for row in log),
         device=device,
         version=minunet.__version__,
         commands=commands,
     )
-    written = {one.key: one.to_json() for one in scores} | {"slice_names": names}
-    text = json.dumps(written, indent=2, ensure_ascii=False)
-    (folder / "scores.json").write_text(
-        text + "\n",
-        encoding="utf-8",
-        errors="backslashreplace",  # of names that are not UTF-8
+    report.write(folder / REPORT, made)
+
+
+def _scored(result: Result) -> "Scored":
+    """Describe a result for the report."""
+    from minunet import report
+
+    trained, part, slices, names, truth, chosen, scores, _ = result
+    return report.Scored(
+        f"{trained.name}, step {trained.step}", part, slices, names, truth, scores, *chosen
     )
-    report.write(folder / "report.html", made)
-    return scores

@@ -10,15 +10,15 @@ from minunet.data.dataset import Dataset
 from minunet.metrics import em, pixel, seg, segments
 from minunet.network import Network
 from minunet.ops import cross_entropy
-from minunet.prediction import instances
 from minunet.prediction.tiling import Tiling, assemble, windows
 from minunet.runs.settings import Settings
+from minunet.training.thresholds import cells_of
 
 
 class Validation(NamedTuple):
     """Scores over all annotated pixels of the validation slices."""
 
-    energy: float  # mean per pixel, weighted as in training
+    energy: float  # mean over the annotated pixels, weighted as in training
     pixel_error: float
     iou: float  # mean over classes
     v_rand: float | None = None  # after thinning; computed only if it selects the best step
@@ -33,14 +33,20 @@ NAMES = {"iou": "IoU", "v_rand": "V_Rand", "seg": "SEG"}
 """Names of the scores that can select the best step."""
 
 
-def validation_slices(data: Dataset) -> Sequence[int]:
-    """List the validation slices: the held-out slices, or all training slices if there are none."""
-    return data.held_out or data.training
+def validation_slices(data: Dataset) -> list[int]:
+    """List the slices to validate on: held-out ones, or training slices if there are none."""
+    return data.scored(data.held_out or data.training)
 
 
-def baseline_error(data: Dataset) -> float:
-    """Return the pixel error of the trivial baseline: the most frequent class everywhere."""
-    slices = validation_slices(data)
+def baseline_error(data: Dataset, slices: Sequence[int] | None = None) -> float:
+    """Return the pixel error of the trivial baseline: the most frequent class everywhere.
+
+    Parameters
+    ----------
+    data : Dataset
+    slices : sequence of int or None     None: the validation slices
+    """
+    slices = validation_slices(data) if slices is None else slices
     counts = np.bincount(np.concatenate([data.labels[k][data.annotated[k]] for k in slices]))
     return float(1 - counts.max() / counts.sum())
 
@@ -92,8 +98,6 @@ def _cell_score(
     p = [one[..., 1] for one in probabilities]
     if settings.score == "v_rand":
         return {"v_rand": em.v_rand(truth, p, annotated=annotated).value}
-    found = segments.annotated_only(
-        [instances.from_probability(one, smallest=settings.smallest) for one in p], annotated
-    )
+    found = segments.annotated_only([cells_of(one, settings) for one in p], annotated)
     each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
     return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells

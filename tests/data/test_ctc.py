@@ -62,6 +62,22 @@ def test_frames_with_a_mask_are_read(tmp_path, truth, expected):
         assert annotated.all()
 
 
+@pytest.mark.parametrize("truth", ["gold", "silver", "both"])
+def test_the_gold_mask_of_a_frame_is_returned_by_itself(tmp_path, truth):
+    challenge(tmp_path, frames=range(3), gold=(0, 2), silver=(0, 1))
+    extra = mask_of(0, "ST")
+    extra[2, 0] = 200  # a cell that the gold mask lacks
+    save(tmp_path / SILVER / "man_seg000.tif", extra)
+    frames = ctc.read(tmp_path, truth)
+    for name, gold in zip(frames.names, frames.gold, strict=True):
+        if name == "01/t001":
+            assert gold is None
+        else:
+            np.testing.assert_array_equal(gold[0], mask_of(int(name[-1]), "GT"))
+            assert gold[1].all()
+    assert frames.annotated[0].all() == (truth != "both")
+
+
 def test_both_is_the_default(tmp_path):
     challenge(tmp_path, frames=range(3), gold=[0], silver=[0, 1])
     assert [cells.max() for cells in ctc.read(tmp_path).instances] == [7, 7 + 1 + 100]
@@ -118,7 +134,7 @@ def test_pixels_marked_65535_are_ignored(tmp_path, kind):
     mask = np.array([[3, 65535, 0], [3, 65534, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
     save(tmp_path / f"01_{kind}" / "SEG" / "man_seg000.tif", mask)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 65534, 255]])
     np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 1]])
 
@@ -127,7 +143,7 @@ def test_another_value_can_mark_pixels_as_well(tmp_path):
     mask = np.array([[3, 65535, 0], [3, 7, 255]], np.uint16)
     save(tmp_path / IMAGES / "t000.tif", draw(mask.shape))
     save(tmp_path / GOLD / "man_seg000.tif", mask)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path, ignore=255)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path, ignore=255)
     np.testing.assert_array_equal(cells, [[3, 0, 0], [3, 7, 0]])
     np.testing.assert_array_equal(annotated, [[1, 0, 1], [1, 1, 0]])
 
@@ -140,7 +156,7 @@ def test_cells_that_only_silver_has_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path, "both")
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path, "both")
     np.testing.assert_array_equal(cells, gold)
     expected = [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1]]
     np.testing.assert_array_equal(annotated, expected)
@@ -154,7 +170,7 @@ def test_cells_missing_from_gold_and_marked_pixels_are_ignored(tmp_path):
     save(tmp_path / IMAGES / "t000.tif", draw(gold.shape))
     save(tmp_path / GOLD / "man_seg000.tif", gold)
     save(tmp_path / SILVER / "man_seg000.tif", silver)
-    _, (cells,), (annotated,), _ = ctc.read(tmp_path)
+    _, (cells,), (annotated,), *_ = ctc.read(tmp_path)
     np.testing.assert_array_equal(cells, [[0, 0, 0, 0, 4]])
     np.testing.assert_array_equal(annotated, [[0, 1, 0, 1, 1]])
 

@@ -6,7 +6,7 @@ import tifffile
 from commands import draw_stack, write_stack
 
 from minunet.data import ctc, dataset
-from minunet.data.annotation import Meaning
+from minunet.data.annotation import Annotation, LabelValues, Meaning
 from minunet.data.targets import Weighting
 from minunet.errors import InputError
 
@@ -23,9 +23,12 @@ def test_images_labels_and_their_description(tmp_path):
     images, labels = draw_stack()
     data = load(write_stack(tmp_path), validation="1:3")
     low, high = float(images.min()), float(images.max())
+    first = images[[0, 3]]  # the training slices determine the scale
+    offset, spread = float(first.min()), float(np.ptp(first))
+    assert data.scale == (offset, spread)
     for found, wanted in zip(data.images, images, strict=True):
         assert found.dtype == np.float32
-        np.testing.assert_allclose(found[..., 0], (wanted - low) / (high - low), atol=1e-7)
+        np.testing.assert_allclose(found[..., 0], (wanted - offset) / spread, atol=1e-6)
     np.testing.assert_array_equal(data.labels, labels)
     assert (data.training, data.held_out) == ([0, 3], [1, 2])
     assert data.label_values == (0, 1)
@@ -163,8 +166,8 @@ def test_doubts_about_the_labels_are_part_of_the_description(tmp_path):
 
 
 def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
-    assert dataset.SYNTHETIC_SHAPE == (10, 256, 256)
-    monkeypatch.setattr(dataset, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
+    assert dataset.sources.SYNTHETIC_SHAPE == (10, 256, 256)
+    monkeypatch.setattr(dataset.sources, "SYNTHETIC_SHAPE", (10, 32, 48))  # small, to be fast
     source = dataset.Source(None, None)
     data, again = (dataset.load(source, "0.2", "minmax") for _ in range(2))
     assert data.fingerprint == again.fingerprint
@@ -178,3 +181,131 @@ def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
 def test_images_without_labels_are_refused_and_vice_versa(paths):
     with pytest.raises(InputError, match="give --images and --labels together"):
         dataset.load(dataset.Source(*paths), "none", "minmax")
+
+
+@pytest.mark.parametrize("part", ["images", "labels", "annotated"])
+def test_the_fingerprint_covers_shape_and_dtype(part):
+    # The bytes of all these arrays are the same.
+    page = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
+    labels = page[..., 0] % 2
+    known = labels == 0
+
+    def fingerprint(change):
+        parts = {"images": page, "labels": labels, "annotated": known}
+        parts[part] = change(parts[part])
+        annotation = Annotation(
+            [parts["labels"]], LabelValues((0, 1), (0.5, 0.5)), [parts["annotated"]]
+        )
+        return dataset._fingerprint([parts["images"]], annotation, b"", False)
+
+    changes = [
+        lambda a: a,
+        lambda a: a.reshape(6, 4, *a.shape[2:]),
+        lambda a: a.reshape(8, 3, *a.shape[2:]),
+        lambda a: a.view(np.int8),
+    ]
+    assert len({fingerprint(change) for change in changes}) == len(changes)
+    assert fingerprint(np.copy) == fingerprint(changes[0])
+
+
+def test_the_weight_map_of_the_paper_is_the_default(tmp_path):
+    folder = write_stack(tmp_path)
+    source = dataset.Source(*(str(folder / f"train-{name}.tif") for name in ("volume", "labels")))
+    default = dataset.load(source, "none", "minmax")
+    paper = dataset.load(source, "none", "minmax", Weighting("paper", 10.0, 5.0))
+    for one, other in zip(default.weight_maps, paper.weight_maps, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "border term" in "".join(default.description)
+
+
+# A test part
+
+
+def write_test_slice(folder, image, label):
+    """Write a stack of four slices with another last one."""
+    images, labels = draw_stack()
+    images[3], labels[3] = image, label
+    folder.mkdir(exist_ok=True)
+    for name, stack in (("train-volume.tif", images), ("train-labels.tif", labels)):
+        tifffile.imwrite(folder / name, stack, photometric="minisblack")
+    paths = (str(folder / name) for name in ("train-volume.tif", "train-labels.tif"))
+    return dataset.load(dataset.Source(*paths), "2:3", "minmax", test="3:4")
+
+
+def test_a_test_slice_changes_nothing_but_itself(tmp_path):
+    images, labels = draw_stack()
+    first = write_test_slice(tmp_path / "a", images[3], labels[3])
+    bright = np.full_like(images[3], 255)
+    second = write_test_slice(tmp_path / "b", bright, 1 - labels[3])
+    assert (first.training, first.held_out, first.test) == ([0, 1], [2], [3])
+    for one, other in zip(first, second, strict=True):
+        if isinstance(one, list) and one and isinstance(one[0], np.ndarray):
+            for a, b in zip(one[:3], other[:3], strict=True):
+                np.testing.assert_array_equal(a, b)
+        elif one is not first.description:
+            assert one == other
+    assert [line.replace("/a/", "/b/") for line in first.description] == second.description
+    assert not second.weight_maps[3].any()
+    assert second.weight_maps[2].all()
+    np.testing.assert_array_equal(second.cells[3] > 0, labels[3] == 0)
+    assert (second.images[3] == second.images[3].max()).all()
+
+
+def test_a_label_that_occurs_only_in_a_test_slice_is_refused(tmp_path):
+    images, labels = draw_stack()
+    labels[3, 2, 2] = 2
+    with pytest.raises(InputError) as refused:
+        write_test_slice(tmp_path / "a", images[3], labels[3])
+    assert str(refused.value) == (
+        "a test slice has the label 2, but the labels of the other slices are 0, 1; correct its "
+        "labels, pass --ignore, or test on other slices with --test"
+    )
+
+
+def test_the_fingerprint_covers_which_files_are_tested(tmp_path):
+    for k, image in enumerate(draw_stack()[0]):
+        for part, page in (("images", image), ("labels", (image > 90).astype(np.uint8))):
+            (tmp_path / part).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / part / f"{k}.tif", page, photometric="minisblack")
+    source = dataset.Source(str(tmp_path / "images"), str(tmp_path / "labels"))
+    found = {dataset.load(source, "0.2", "minmax", test=t).fingerprint for t in ("0.tif", "1.tif")}
+    assert len(found) == 2
+
+
+def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
+    images, _ = draw_stack()
+    gold, silver = np.zeros((2, 30, 41), np.uint16)
+    gold[3:9, 4:9], silver[3:9, 5:9], silver[20:, 30:] = 1, 1, 2
+    for k in range(4):
+        for path, page, there in (
+            (f"01/t{k:03}.tif", images[k], True),
+            (f"01_GT/SEG/man_seg{k:03}.tif", gold, k in (0, 2)),
+            (f"01_ST/SEG/man_seg{k:03}.tif", silver, True),
+        ):
+            if there:
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                tifffile.imwrite(tmp_path / path, page, photometric="minisblack")
+
+    def load(truth, validation="2:4"):
+        return dataset.load(dataset.Source(str(tmp_path), None, truth=truth), validation, "minmax")
+
+    both = load("both")
+    assert not both.annotated[0][20:, 30:].any()  # silver says that the gold mask omits a cell
+    np.testing.assert_array_equal(both.cells[2], gold)
+    assert both.annotated[2].all()  # held out: only the gold mask counts
+    assert both.weight_maps[2].all()
+    assert [*both.silver] == [1, 3]
+    assert both.scored(both.held_out) == [2]
+    line = "truth     frames: training 1 gold and 1 silver, validation 1 gold and 1 silver"
+    assert f"{line} (only gold is scored)" in both.description
+    trained = load("silver")
+    np.testing.assert_array_equal(trained.cells[0], silver)
+    np.testing.assert_array_equal(trained.cells[2], gold)
+    assert [*trained.silver] == [0, 1, 3]
+    only = load("both", "3:4")
+    assert only.scored(only.held_out) == [3]
+    np.testing.assert_array_equal(only.cells[3], silver)
+    assert (
+        "warning   no validation frame has gold truth, so its scores are against silver truth; "
+        "hold out frames with gold truth with --validation"
+    ) in only.description

@@ -292,3 +292,16 @@ def test_labels_in_colour_are_refused(tmp_path):
     Image.fromarray(draw((20, 31, 3))).save(tmp_path / "labels.png")
     with pytest.raises(InputError, match=r"labels\.png is in colour"):
         read_pair(tmp_path / "image.png", tmp_path / "labels.png")
+
+
+def test_a_test_folder_is_found_only_with_labels(tmp_path):
+    assert pairs.find_test(tmp_path) is None
+    (tmp_path / "test" / "images").mkdir(parents=True)
+    assert pairs.find_test(tmp_path) is None  # as in many data sets
+    (tmp_path / "test" / "masks").mkdir()
+    assert pairs.find_test(tmp_path) == tmp_path / "test"
+    other = tmp_path / "other" / "test"
+    (other / "01").mkdir(parents=True)
+    assert pairs.find_test(other.parent) is None
+    (other / "01_GT" / "SEG").mkdir(parents=True)
+    assert pairs.find_test(other.parent) == other

@@ -60,5 +60,5 @@ def test_frames_of_the_cell_tracking_challenge():
     assert len(images) >= 30
     assert {image.shape for image in images} == {(512, 512, 1)}
     assert all(np.ptp(image) > 50 for image in images)
-    training, held_out = split.split("0.2", image_files.files(folder("DIC-C2DH-HeLa") / "01"))
+    training, held_out, _ = split.split("0.2", image_files.files(folder("DIC-C2DH-HeLa") / "01"))
     assert len(training) + len(held_out) == len(images)

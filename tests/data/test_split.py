@@ -35,7 +35,7 @@ def files(names, folder="/data/images"):
     ],
 )
 def test_split_into_training_and_validation(block, count, held_out):
-    training, validation = split.split(block, stack(count))
+    training, validation, _ = split.split(block, stack(count))
     assert validation == held_out
     assert training == [k for k in range(count) if k not in held_out]
 
@@ -43,7 +43,7 @@ def test_split_into_training_and_validation(block, count, held_out):
 @pytest.mark.parametrize("count", [1, 2, 5, 24])
 @pytest.mark.parametrize("percent", range(0, 75, 7))
 def test_a_fraction_is_one_contiguous_block_at_the_end(count, percent):
-    training, held_out = split.split(f"{percent / 100}", stack(count))
+    training, held_out, _ = split.split(f"{percent / 100}", stack(count))
     assert training + held_out == list(range(count))
     assert training
     if count > 1 and percent:
@@ -65,8 +65,8 @@ def test_at_least_one_slice_is_left_for_training():
     for block, count in (("0:7", 7), ("0:1", 1)):
         with pytest.raises(InputError, match=f"{block} leaves none of the {count} slices"):
             split.split(block, stack(count))
-    assert split.split("0.95", stack(7)) == ([0], [1, 2, 3, 4, 5, 6])
-    assert split.split("0.95", stack(1)) == ([0], [])
+    assert split.split("0.95", stack(7))[:2] == ([0], [1, 2, 3, 4, 5, 6])
+    assert split.split("0.95", stack(1))[:2] == ([0], [])
 
 
 IMAGES = files("img1.png img2.png img3.png img3.png img10.tif spec2_a.tif spec2_b.tif")
@@ -89,7 +89,7 @@ IMAGES = files("img1.png img2.png img3.png img3.png img10.tif spec2_a.tif spec2_
     ],
 )
 def test_files_are_held_out_by_name(names, held_out):
-    training, found = split.split(names, IMAGES)
+    training, found, _ = split.split(names, IMAGES)
     assert found == held_out
     assert training == [k for k in range(len(IMAGES)) if k not in held_out]
 
@@ -97,7 +97,7 @@ def test_files_are_held_out_by_name(names, held_out):
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_names_are_compared_in_unicode_normal_form(form):
     decomposed = [Path(unicodedata.normalize("NFD", name)) for name in ("Zürich.tif", "Bär.tif")]
-    assert split.split(unicodedata.normalize(form, "Bär"), decomposed) == ([0], [1])
+    assert split.split(unicodedata.normalize(form, "Bär"), decomposed)[:2] == ([0], [1])
 
 
 def test_names_with_commas_brackets_and_numbers():
@@ -116,16 +116,16 @@ def test_names_with_commas_brackets_and_numbers():
 
 def test_sequences_are_held_out_by_the_name_of_their_folder():
     frames = files("01/t000.tif 01/t001.tif 02/t000.tif", "/data")
-    assert split.split("02", frames) == ([0, 1], [2])
-    assert split.split("01/*", frames) == ([2], [0, 1])
-    assert split.split("02/t000", frames) == ([0, 1], [2])
-    assert split.split("t000", frames) == ([1], [0, 2])
+    assert split.split("02", frames)[:2] == ([0, 1], [2])
+    assert split.split("01/*", frames)[:2] == ([2], [0, 1])
+    assert split.split("02/t000", frames)[:2] == ([0, 1], [2])
+    assert split.split("t000", frames)[:2] == ([1], [0, 2])
 
 
 def test_a_validation_folder_is_held_out(tmp_path):
     (tmp_path / "val" / "images").mkdir(parents=True)
     names = files("a.tif b.tif", tmp_path / "images") + files("c.tif", tmp_path / "val" / "images")
-    assert split.split(str(tmp_path / "val"), names) == ([0, 1], [2])
+    assert split.split(str(tmp_path / "val"), names)[:2] == ([0, 1], [2])
     with pytest.raises(InputError, match="leaves none of the 3 slices"):
         split.split(str(tmp_path), names)
     with pytest.raises(InputError, match="valid values are"):  # such as synthetic data
@@ -186,3 +186,78 @@ def test_names_that_no_file_has_are_refused_with_the_nearest(validation, message
 )
 def test_what_is_held_out_in_words(held_out, files, said):
     assert split.describe(held_out, files) == said
+
+
+def test_the_only_folder_of_all_files_is_no_name_to_hold_out():
+    with pytest.raises(InputError, match="no image file is named images"):
+        split.split("images", files("a.tif b.tif"))
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "expected"),
+    [
+        ("19:24", "24:30", (range(19), range(19, 24), range(24, 30))),
+        ("0.2", "24:30", (range(19), range(19, 24), range(24, 30))),  # a fifth of the 24 others
+        ("0.2", "0:6", (range(6, 25), range(25, 30), range(6))),
+        ("0.2", "0.2", (range(19), range(19, 24), range(24, 30))),
+        ("24:30", "0.2", (range(19), range(24, 30), range(19, 24))),
+        ("none", "0.2", (range(24), (), range(24, 30))),
+        ("0:1", "none", (range(1, 30), range(1), ())),
+        ("0:1", "0", (range(1, 30), range(1), ())),
+    ],
+)
+def test_three_parts(validation, test, expected):
+    assert split.split(validation, stack(30), test) == tuple(map(list, expected))
+
+
+def test_files_and_folders_for_a_test(tmp_path):
+    (tmp_path / "test" / "images").mkdir(parents=True)
+    names = files("a.tif b.tif", tmp_path / "images") + files("c.tif", tmp_path / "test" / "images")
+    assert split.split("b", names, str(tmp_path / "test")) == ([0], [1], [2])
+    assert split.split("img1", IMAGES, "spec2_*") == ([1, 2, 3, 4], [0], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "count", "message"),
+    [
+        (
+            "1:4",
+            "3:5",
+            9,
+            "validation 1:4 and test 3:5 share 1 slice (3); pass values without common slices to "
+            "--validation and --test",
+        ),
+        ("2:5", "2:5", 9, "validation 2:5 and test 2:5 share 3 slices (2 … 4); pass values"),
+        (
+            "0:3",
+            "3:5",
+            5,
+            "validation 0:3 and test 3:5 leave none of the 5 slices for training; hold out fewer",
+        ),
+        ("none", "0:5", 5, "test 0:5 leaves none of the 5 slices for training; hold out fewer"),
+        ("none", "0.5", 1, "test 0.5 is empty, because only 1 slice can be divided; add images"),
+        (
+            "0.2",
+            "1:5",
+            5,
+            "validation 0.2 is empty, because test 1:5 leaves only one slice; test on fewer "
+            "slices, or pass --validation none",
+        ),
+        ("0.2", "5:9", 7, "test is 5:9; valid values are FIRST:END within 0:7, a fraction"),
+        ("0.2", "x", 7, "test is x; valid values are"),
+    ],
+)
+def test_parts_must_be_disjoint_and_not_empty(validation, test, count, message):
+    with pytest.raises(InputError) as refused:
+        split.split(validation, stack(count), test)
+    assert str(refused.value).startswith(message)
+
+
+def test_every_part_is_named():
+    assert split.describe([3], stack(6), [4, 5]) == (
+        "6 slices: 3 for training, 1 held out for validation (3), 2 for the final test (4 … 5)"
+    )
+    assert split.describe([], IMAGES, [5, 6]) == (
+        "7 slices: 5 for training, none held out for validation, 2 for the final test (spec2_a, "
+        "spec2_b)"
+    )

@@ -417,8 +417,11 @@ def test_json_round_trip():
 def test_conventions_say_how_the_threshold_is_chosen():
     for score in em.scores(*tiny()):
         assert score.convention.endswith(
-            f"; the value is the {'highest' if score.higher_is_better else 'lowest'} over all t."
+            f"; the value is the {'highest' if score.higher_is_better else 'lowest'} of 10 "
+            "thresholds t, chosen on these slices."
         )
+    for score in em.scores(*tiny(), thresholds=(0.3,)):
+        assert score.convention.endswith(" Proposed cells: probability > t, in float64.")
 
 
 # Processes

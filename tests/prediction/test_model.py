@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from commands import call
+from commands import call, refused
 from standin import StandIn
 
 import minunet
@@ -120,6 +120,18 @@ def test_cells(tmp_path):
     only = by_hand(stack[:1, ..., np.newaxis], chosen, params)[0, ..., 1]
     one = model.cells(stack[0], threshold)
     np.testing.assert_array_equal(one, instances.from_probability(only, threshold, smallest=2))
+
+
+def test_cells_have_the_connectivity_of_the_settings(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True, connectivity=8)
+    model, image = minunet.load(tmp_path / "m.npz"), draw(90, 101)
+    p = model.segment(image)[..., 1]
+    threshold = float(np.median(p))
+    eight, four = (
+        instances.from_probability(p, threshold, 2, connectivity=count) for count in (8, 4)
+    )
+    np.testing.assert_array_equal(model.cells(image, threshold), eight)
+    assert (eight != four).any()
 
 
 @pytest.mark.parametrize(
@@ -328,3 +340,28 @@ def test_parameters_are_on_the_device_and_results_on_the_host(tmp_path, pretende
             p, host.segment(image, Tiling(24, average=average)), atol=1e-6
         )
     assert type(model.cells(image)) is np.ndarray
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+def test_weights_too_large_for_float32_do_not_predict_nan(tmp_path, average):
+    write_model(tmp_path / "m.npz")
+    saved = checkpoint.load(tmp_path / "m.npz")
+    for name in ("contract0.w1", "contract0.w2"):
+        saved.params[name][:] = 1e30  # finite, but the activations are not
+    checkpoint.save(tmp_path / "m.npz", saved)
+    words = "the logits of slice 0 contain NaN or infinity"
+    with pytest.raises(InputError, match=words):
+        minunet.load(tmp_path / "m.npz").segment(draw(2, 20, 31), Tiling(24, average=average))
+    tifffile.imwrite(tmp_path / "a.tif", draw(2, 20, 31))
+    out = tmp_path / "out"
+    options = ("-o", out, "--device", "cpu", "--average", average)
+    assert words in refused(call("predict", tmp_path / "m.npz", tmp_path / "a.tif", *options))
+    assert not out.exists()
+
+
+def test_grey_values_too_large_for_float32_do_not_predict_nan(tmp_path):
+    write_model(tmp_path / "m.npz", scaling="none")
+    image = draw(2, 20, 31, dtype=np.float64)
+    image[1] *= 1e36
+    with pytest.raises(InputError, match="the logits of slice 1 contain NaN or infinity"):
+        minunet.load(tmp_path / "m.npz").segment(image)

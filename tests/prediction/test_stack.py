@@ -55,7 +55,7 @@ class Watched(Slices):
 def test_a_slice_is_freed_before_the_next_is_loaded(tmp_path, scaling):
     write_stack(tmp_path / "a.tif", compression="deflate")
     images, this = Watched(tmp_path / "a.tif"), task(scaling=scaling)
-    stack.fill(this, images, maps())
+    assert len(list(stack.fill(this, images, maps()))) == 3
     assert images.last is not None
 
 
@@ -111,7 +111,7 @@ def test_cells_depend_on_threshold_and_smallest_size(threshold, smallest, found)
 def test_every_tile_is_reported_and_averages_use_the_given_array(tmp_path):
     images, this, calls = write_stack(tmp_path / "a.tif"), task("flips"), []
     total = np.full((20, 31, 2), np.nan, np.float32)
-    stack.fill(this, images, maps(), total, lambda: calls.append(1))
+    list(stack.fill(this, images, maps(), total, lambda: calls.append(1)))
     assert len(calls) == 3 * this.tiles
     assert np.isfinite(total).all()
 

@@ -50,7 +50,8 @@ def test_a_complete_picture_replaces_the_old_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Figure, "savefig", save)
     drawing.write(Figure(figsize=(2, 1)), path)
-    assert seen == [(tmp_path / "a.png.part", "before")]
+    ((beside, text),) = seen
+    assert (beside.parent, beside != path, text) == (tmp_path, True, "before")
     with Image.open(path) as image:
         assert (image.format, image.size) == ("PNG", (200, 100))
     assert list(tmp_path.iterdir()) == [path]

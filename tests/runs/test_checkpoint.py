@@ -11,18 +11,22 @@ import pytest
 from minunet.errors import InputError
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import from_options
 
 
 def make(seed=0):
     """Make a random state with numbers that a text format would not preserve."""
     rng = np.random.default_rng(seed)
+    settings = from_options(
+        **{"depth": 1, "channels": 2, "tile": 24, "images": "/é/ü.tif", "label_values": (0, 255)}
+    )
+    shapes = settings.architecture.shapes()
     tensors = [
-        {"contract0.w1": rng.standard_normal((3, 3, 1, 2), np.float32), "out.b": rng.random(2)}
+        {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
         for _ in range(2)
     ]
-    tensors[0]["out.b"][:] = (1e-310, -0.0)
-    settings = {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None}
-    return Checkpoint(*tensors, 12, rng.bit_generator.state, 0.1 + 0.2, settings)
+    tensors[0]["out.b"][:] = (1e-40, -0.0)
+    return Checkpoint(*tensors, 12, rng.bit_generator.state, 0.1 + 0.2, settings.to_json())
 
 
 def assert_same(one, other):
@@ -72,7 +76,7 @@ def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):
         "step": 12,
         "random_state": state.random_state,
         "best": 0.1 + 0.2,
-        "config": {"tile": 24, "label_values": [0, 255], "images": "/é/ü.tif", "labels": None},
+        "config": state.settings,
     }
     np.savez(
         tmp_path / "old.npz",
@@ -170,25 +174,36 @@ def test_other_files_are_refused(tmp_path):
         assert "not a checkpoint" in sentence(path)
 
 
-def test_truncated_and_damaged_files_are_refused(tmp_path):
+def damage(whole, rng):
+    """Flip a bit, cut the end, or replace a block by zeros, as a lost page of a disk is."""
+    damaged, where = bytearray(whole), int(rng.integers(len(whole)))
+    kind = rng.integers(3)
+    if kind == 0:
+        damaged[where] ^= 1 << int(rng.integers(8))
+    elif kind == 1:
+        del damaged[where:]
+    else:
+        block = damaged[where : where + int(rng.choice([8, 64, 512, 4096]))]
+        damaged[where : where + len(block)] = bytes(len(block))
+    return damaged
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_truncated_and_damaged_files_are_refused(tmp_path, seed):
     path = tmp_path / "last.npz"
     checkpoint.save(path, make())
     whole = path.read_bytes()
-    for length in np.linspace(0, len(whole) - 1, 60).astype(int):
-        path.write_bytes(whole[:length])
-        assert "damaged" in sentence(path)
-    rng, noticed = np.random.default_rng(0), 0
+    rng, noticed = np.random.default_rng(seed), 0
     for _ in range(200):
-        damaged = bytearray(whole)
-        damaged[rng.integers(len(whole))] ^= 1 << int(rng.integers(8))
-        path.write_bytes(damaged)
+        path.write_bytes(damage(whole, rng))
         try:
             read = checkpoint.load(path)
-        except InputError:
+        except InputError as error:
+            assert "damaged" in str(error)
             noticed += 1
         else:  # the damage is in a byte that does not matter, such as a date
             assert_same(read, make())
-    assert noticed > 100  # measured: 179
+    assert noticed > 150  # measured: 175 to 185
 
 
 def test_a_pickle_in_disguise_is_not_executed(tmp_path):

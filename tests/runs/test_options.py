@@ -6,7 +6,15 @@ from itertools import pairwise
 import pytest
 
 from minunet.cli import Parser
-from minunet.runs.options import add_options, add_some, chosen_defaults, command_line, flag
+from minunet.errors import InputError
+from minunet.runs.options import (
+    add_options,
+    add_some,
+    check_used,
+    chosen_defaults,
+    command_line,
+    flag,
+)
 from minunet.runs.settings import (
     CHANGEABLE,
     EXPERIMENTS,
@@ -62,6 +70,7 @@ def test_options_override_the_experiment_which_overrides_the_preset():
 def test_every_given_setting_is_an_option_of_its_type():
     values = typed(
         *["--images", "a", "--labels", "b", "--validation", "1:2", "--scaling", "none"],
+        *["--test", "0.5"],
         *["--depth", "1", "--channels", "2", "--variant", "release", "--dropout", "0.25"],
         *["--tile", "24", "--steps", "3", "--learning-rate", "0.5", "--momentum", "0.75"],
         *["--warm-up", "0", "--clip", "0.5", "--validate-every", "4", "--seed", "5"],
@@ -69,18 +78,22 @@ def test_every_given_setting_is_an_option_of_its_type():
         *["--labels-are", "cells", "--truth", "gold", "--weight-map", "later", "--w0", "7"],
         *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
         *["--smallest", "9", "--label-threshold", "128", "--ignore", "-1"],
-        *["--channel", "2", "--series", "0"],
+        *["--channel", "2", "--series", "0", "--weight-decay", "0.5", "--bias-rate", "2"],
+        *["--connectivity", "8"],
     )
     assert values == {
         **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
+        **{"test": "0.5"},
         **{"channels": 2, "variant": "release", "dropout": 0.25, "tile": 24, "steps": 3},
         **{"learning_rate": 0.5, "momentum": 0.75, "warm_up": 0, "clip": 0.5, "validate_every": 4},
         **{"seed": 5, "device": "cpu", "preset": "paper", "experiment": "cells"},
         **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
         **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
         **{"label_threshold": 128.0, "ignore": -1.0, "channel": 2, "series": 0},
+        **{"weight_decay": 0.5, "bias_rate": 2.0, "connectivity": 8},
     }
-    found = {"in_channels", "label_values", "label_colours", "cells", "fingerprint"}
+    found = {"in_channels", "label_values", "label_colours", "cells", "fingerprint", "scale"}
+    found |= {"threshold", "threshold_from"}
     assert {field.name for field in fields(Settings)} == set(values) | found
     settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())
@@ -91,6 +104,7 @@ def test_every_given_setting_is_an_option_of_its_type():
     [
         *[("--dropout", "1"), ("--dropout", "-0.1"), ("--momentum", "1"), ("--depth", "0")],
         *[("--channels", "1.5"), ("--steps", "0"), ("--learning-rate", "nan")],
+        *[("--weight-decay", "-1"), ("--bias-rate", "nan"), ("--connectivity", "6")],
         *[("--channel", "red"), ("--channel", "-1"), ("--series", "-1"), ("--ignore", "x")],
         *[("--learning-rate", "inf"), ("--warm-up", "-1"), ("--seed", "x"), ("--preset", "big")],
         *[
@@ -199,3 +213,22 @@ def test_help_shows_the_type_and_the_default_of_an_option():
 @pytest.mark.parametrize("arguments", [["--pre", "paper"], ["--exp", "cells"]])
 def test_an_abbreviation_selects_nothing(arguments):
     assert chosen_defaults(arguments) == from_options()
+
+
+@pytest.mark.parametrize("name", ["w0", "sigma"])
+@pytest.mark.parametrize("form", ["later", "balance", "none"])
+def test_constants_without_effect_are_refused_but_no_old_run_is(name, form):
+    chosen = from_options(**{name: 7.0, "weight_map": form})
+    with pytest.raises(InputError) as refused:
+        check_used([name, "steps"], chosen)
+    assert str(refused.value) == (
+        f"--{name} has no effect with --weight-map {form}; leave out --{name}, or pass "
+        "--weight-map paper"
+    )
+    check_used(["weight_map"], chosen)
+    assert f"--{name}" not in command_line(chosen)
+    paper = from_options(**{name: 7.0}, label_values=(0, 1, 2))
+    check_used([name], paper)
+    assert f"--{name}" in command_line(paper)
+    with pytest.raises(InputError, match=f"--{name} has no effect, because the labels have 3 cl"):
+        check_used([name], paper, cells=False)

@@ -39,19 +39,22 @@ def test_a_validation_folder_is_the_default_of_validation(tmp_path, name):
         "images": str(tmp_path / "train" / "images"),
         "labels": str(tmp_path / "train" / "masks"),
         "validation": str(tmp_path / name),
+        "test": str(tmp_path / "test"),
     }
+    assert places.of_new_run({"test": "none"}, tmp_path)["test"] == "none"
     assert places.of_new_run({"validation": "0.1"}, tmp_path)["validation"] == "0.1"
 
 
 def test_paths_of_a_new_run_become_absolute(tmp_path, monkeypatch):
-    monkeypatch.chdir(lay_out(tmp_path, "i", "l", "v"))
-    given = {"images": "i", "labels": "l", "validation": "v", "steps": 3}
+    monkeypatch.chdir(lay_out(tmp_path, "i", "l", "v", "t"))
+    given = {"images": "i", "labels": "l", "validation": "v", "test": "t", "steps": 3}
     assert places.of_new_run(given, None) == {
         **{name: str(tmp_path / name[0]) for name in places.PLACES},
         "steps": 3,
     }
     for other in ("0.2", "none", "1:2", "img1,img2"):
-        assert places.of_new_run({"validation": other}, None) == {"validation": other}
+        for name in ("validation", "test"):
+            assert places.of_new_run({name: other}, None) == {name: other}
 
 
 def stored(folder, validation="0.2"):

@@ -20,9 +20,10 @@ from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import cross_entropy
 from minunet.runs.settings import from_options
-from minunet.training import loop, sampling, sgd
-from minunet.training.loop import DivergedError, State
+from minunet.training import journal, loop, sampling, sgd
+from minunet.training import state as states
 from minunet.training.sampling import tile_rng
+from minunet.training.state import DivergedError, State
 
 SMALL = from_options(
     depth=1,
@@ -70,7 +71,7 @@ def test_ten_steps_bit_for_bit_by_hand(tmp_path, no_pictures, clip):
     changed = {"steps": 10, "validate_every": 4, "warm_up": 3, "clip": clip}
     settings = from_options(**SMALL.__dict__ | changed)
     data, arch = small_data(), settings.architecture
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     loop.train(tmp_path, settings, data, state)
 
     rng = np.random.default_rng(7)
@@ -170,9 +171,44 @@ def test_the_next_tile_is_started_before_a_step_begins(tmp_path, monkeypatch, no
 
     monkeypatch.setattr(loop, "tiles", lambda *args: make)
     monkeypatch.setattr(loop, "step", checked)
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     loop.train(tmp_path, settings, data, state)
     assert state.step == 5
+
+
+def test_a_step_adjusts_the_gradients_after_it_clips_them():
+    # Plain: w - η g. With λ and κ: w - η (g + λ w) for a kernel, w - η κ g for a bias, where g is
+    # the clipped gradient in both.
+    arch = Architecture(depth=1, channels=2, dropout=0.0)
+    first = initialization.gaussian(arch, np.random.default_rng(0), np.float64)
+    first = {name: array + 0.1 for name, array in first.items()}  # biases other than 0
+    tile = draw_tile(arch, 24, np.random.default_rng(1))
+    tile = tile._replace(x=tile.x.astype(np.float64))
+
+    def after(*terms):
+        state = State(dict(first), sgd.start(first), np.random.default_rng(2))
+        loop.step(state, tile, arch, 0.5, 0.9, 1e-3, *terms)
+        return state.params
+
+    plain, adjusted = after(), after(sgd.Terms(0.25, 2.0))
+    for name, w in first.items():
+        moved = plain[name] - w
+        expected = 2 * moved if w.ndim == 1 else moved - 0.5 * 0.25 * w
+        assert np.abs(moved).max() > 0
+        np.testing.assert_allclose(adjusted[name] - w, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_training_uses_the_terms_of_the_settings(tmp_path, monkeypatch, no_pictures):
+    given, step = [], loop.step
+    monkeypatch.setattr(
+        loop, "step", lambda *args: (given.append((args[5], args[6])), step(*args))[1]
+    )
+    for changed in ({}, {"weight_decay": 0.25}, {"bias_rate": 2.0, "clip": 0.5}):
+        settings = from_options(**SMALL.__dict__ | {"steps": 1} | changed)
+        folder = tmp_path / str(len(given))
+        folder.mkdir()
+        loop.train(folder, settings, small_data(), loop.start(settings, "cpu"))
+    assert given == [(0.0, (0.0, 1.0)), (0.0, (0.25, 1.0)), (0.5, (0.0, 2.0))]
 
 
 def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
@@ -188,6 +224,31 @@ def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
     assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
 
 
+def test_the_energy_is_a_mean_over_annotated_pixels_and_the_step_is_not(tmp_path):
+    # Of a tile of K equally likely classes, a fraction is annotated: E = mean(w there) · ln K.
+    arch = Architecture(depth=2, channels=3, classes=5)
+    rng = np.random.default_rng(0)
+    params = initialization.gaussian(arch, rng)
+    params["out.w"][:] = 0
+    tile = draw_tile(arch, 52, rng)
+    known = np.zeros(tile.labels.shape, bool)
+    known[1:4, 2:] = True
+    tile = tile._replace(weight_map=np.where(known, tile.weight_map, 0), annotated=known)
+    states = []
+    for one in (tile, tile._replace(annotated=None)):
+        velocity = {k: np.zeros_like(a) for k, a in params.items()}
+        states.append(State(dict(params), velocity, np.random.default_rng(1)))
+        states.append(loop.step(states[-1], one, arch, 0.1, 0.9))
+    first, energy, second, over_all = states
+    expected = float(np.mean(tile.weight_map[known], dtype=np.float64)) * math.log(5)
+    assert energy == pytest.approx(expected, rel=1e-6)  # measured: 1e-8
+    assert over_all == pytest.approx(expected * known.mean(), rel=1e-6)
+    for name, array in first.params.items():
+        np.testing.assert_array_equal(array, second.params[name])
+    nothing = tile._replace(weight_map=0 * tile.weight_map, annotated=np.zeros_like(known))
+    assert loop.step(first, nothing, arch, 0.1, 0.9) == 0
+
+
 def test_balanced_class_weights_make_that_energy_ln_2(tmp_path, no_pictures):
     # With class weights, mean(w) over the whole set is 1 for any class balance.
     settings = from_options(**SMALL.__dict__ | {"steps": 1, "tile": 24})
@@ -195,7 +256,7 @@ def test_balanced_class_weights_make_that_energy_ln_2(tmp_path, no_pictures):
     labels = [np.zeros((8, 8), np.uint8)]
     labels[0][:, 0] = 1
     data = dataset_of(images, labels, [0], [])
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     state.params["out.w"] = np.zeros_like(state.params["out.w"])
     loop.train(tmp_path, settings, data, state)
     with (tmp_path / "log.csv").open(newline="") as file:
@@ -270,72 +331,19 @@ def test_nonfinite_weights_are_traced_to_their_stage(name, stage, value):
 
 def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
     settings = from_options(**SMALL.__dict__ | {"learning_rate": 1e30, "warm_up": 0, "steps": 50})
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     first = {name: array.copy() for name, array in state.params.items()}
     with pytest.raises(
         DivergedError, match=r"first occur in stage (contract0|bottom|expand0|out)$"
     ):
         loop.train(tmp_path, settings, small_data(), state)
-    saved, _, _ = loop.restore(tmp_path / "last.npz", "cpu")
+    saved, _, _ = states.restore(tmp_path / "last.npz", "cpu")
     assert saved.step == 0
     for name, array in first.items():
         np.testing.assert_array_equal(saved.params[name], array)
 
 
-def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
-    state = loop.start(SMALL, "cpu")
-    loop.save(tmp_path / "last.npz", SMALL, state)
-    before = (tmp_path / "last.npz").read_bytes()
-    for value in (np.nan, -np.inf):
-        state.params["bottom.b1"] = np.full_like(state.params["bottom.b1"], value)
-        loop.save(tmp_path / "last.npz", SMALL, state)
-        assert (tmp_path / "last.npz").read_bytes() == before
-
-
 # Saving
-
-
-def test_save_and_restore(tmp_path):
-    state = loop.start(SMALL, "cpu")
-    state.step, state.best = 12, 0.625
-    state.velocity["out.b"] = np.array([0.1, 1e-40], np.float32)
-    state.rng.random(3, np.float32)
-    loop.save(tmp_path / "last.npz", SMALL, state)
-    again, settings, reason = loop.restore(tmp_path / "last.npz", None)
-    assert settings == SMALL
-    assert reason == "NumPy on the CPU"  # from the settings, as no device was requested
-    assert (again.step, again.best) == (12, 0.625)
-    for mine, saved in ((state.params, again.params), (state.velocity, again.velocity)):
-        for name, array in mine.items():
-            np.testing.assert_array_equal(array, saved[name])
-    assert state.rng.random() == again.rng.random()
-
-
-def test_the_best_checkpoint_is_kept(tmp_path, monkeypatch, no_pictures):
-    ious = iter([0.5, 0.75, 0.75, 0.25])
-    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Validation(1.0, 0.5, next(ious)), []))
-    settings = from_options(**SMALL.__dict__ | {"steps": 8, "validate_every": 2})
-    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
-    best, last = (loop.restore(tmp_path / f"{n}.npz", "cpu")[0] for n in ("best", "last"))
-    assert (best.step, best.best) == (4, 0.75)
-    assert (last.step, last.best) == (8, 0.75)
-
-
-def test_the_best_checkpoint_is_saved_before_the_last(tmp_path, monkeypatch, no_pictures):
-    # If killed between the two, the run resumes from an older last checkpoint and finds its best
-    # again. In the opposite order it would remember a score whose weights were never written.
-    order = []
-    monkeypatch.setattr(loop, "save", lambda path, *args: order.append(path.name))
-    settings = from_options(**SMALL.__dict__ | {"steps": 1})
-    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
-    assert order == ["last.npz", "best.npz", "last.npz", "last.npz"]
-
-
-def test_a_parameter_with_one_value_that_is_not_finite_is_not_saved(tmp_path):
-    state = loop.start(SMALL, "cpu")
-    state.params["bottom.w1"].flat[5] = np.nan
-    loop.save(tmp_path / "last.npz", SMALL, state)
-    assert not (tmp_path / "last.npz").exists()
 
 
 @pytest.mark.parametrize("name", augmentation.SETS)
@@ -350,8 +358,8 @@ def test_tiles_are_augmented_according_to_the_settings(name):
 
 
 def test_a_run_starts_on_its_device(monkeypatch):
-    monkeypatch.setattr(loop.device, "to_device", lambda tensors, name: to_device(tensors))
-    state = loop.start(SMALL, "cuda")
+    monkeypatch.setattr(states.device, "to_device", lambda tensors, name: to_device(tensors))
+    state = states.start(SMALL, "cuda")
     arrays = (*state.params.values(), *state.velocity.values())
     assert all(isinstance(array, StandIn) for array in arrays)
 
@@ -359,8 +367,8 @@ def test_a_run_starts_on_its_device(monkeypatch):
 @pytest.mark.parametrize("wanted", ["cpu", "cuda"])
 def test_the_device_is_passed_on(monkeypatch, wanted):
     passed = []
-    monkeypatch.setattr(loop.device, "to_device", lambda t, name: passed.append(name) or t)
-    loop.start(SMALL, wanted)
+    monkeypatch.setattr(states.device, "to_device", lambda t, name: passed.append(name) or t)
+    states.start(SMALL, wanted)
     assert passed == [wanted]
 
 
@@ -369,7 +377,7 @@ def test_the_seconds_of_a_step_exclude_validation(tmp_path, monkeypatch, no_pict
     clock = iter(range(100))
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     settings = from_options(**SMALL.__dict__ | {"steps": 4, "validate_every": 2})
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     loop.train(tmp_path, settings, small_data(), state, lambda scores, p: next(clock))
     assert [row["seconds"] for row in runs.read(tmp_path)] == [1, 1, 1, 1]
 
@@ -381,9 +389,9 @@ def test_the_step_is_saved_even_if_a_picture_cannot_be_drawn(tmp_path):
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
-        loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"), fail)
+        loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"), fail)
     for name in ("best", "last"):
-        assert loop.restore(tmp_path / f"{name}.npz", "cpu")[0].step == 2
+        assert states.restore(tmp_path / f"{name}.npz", "cpu")[0].step == 2
 
 
 def test_the_progress_shows_the_energy_and_the_last_validation(tmp_path, monkeypatch, no_pictures):
@@ -400,7 +408,7 @@ def test_the_progress_shows_the_energy_and_the_last_validation(tmp_path, monkeyp
 
     monkeypatch.setattr(loop, "Progress", Watched)
     settings = from_options(**SMALL.__dict__ | {"steps": 3, "validate_every": 2})
-    state = loop.start(settings, "cpu")
+    state = states.start(settings, "cpu")
     loop.train(tmp_path, settings, small_data(), state)
     assert "validation" not in shown[0]
     for text in shown[1:]:
@@ -413,20 +421,20 @@ def test_the_progress_shows_the_energy_and_the_last_validation(tmp_path, monkeyp
 
 def test_a_score_that_was_not_computed_leaves_its_column_empty(tmp_path, no_pictures):
     settings = from_options(**SMALL.__dict__ | {"steps": 1})
-    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
+    loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"))
     (row,) = runs.read(tmp_path)
     assert "validation_iou" in row
     assert not {"validation_v_rand", "validation_seg"} & set(row)
 
 
 def test_the_first_score_is_the_best_even_if_it_is_0(tmp_path, monkeypatch, no_pictures):
-    monkeypatch.setattr(loop, "validate", lambda *args: (loop.Validation(1.0, 1.0, 0.0), []))
+    monkeypatch.setattr(journal, "validate", lambda *args: (journal.Validation(1.0, 1.0, 0.0), []))
     settings = from_options(**SMALL.__dict__ | {"steps": 1})
-    loop.train(tmp_path, settings, small_data(), loop.start(settings, "cpu"))
-    assert loop.restore(tmp_path / "best.npz", "cpu")[0].best == 0.0
+    loop.train(tmp_path, settings, small_data(), states.start(settings, "cpu"))
+    assert states.restore(tmp_path / "best.npz", "cpu")[0].best == 0.0
 
 
 def test_the_requested_device_overrides_that_of_the_settings(tmp_path):
     settings = from_options(**SMALL.__dict__ | {"device": "cuda"})
-    loop.save(tmp_path / "last.npz", settings, loop.start(settings, "cpu"))
-    assert loop.restore(tmp_path / "last.npz", "cpu")[2] == "NumPy on the CPU"
+    states.save(tmp_path / "last.npz", settings, states.start(settings, "cpu"))
+    assert states.restore(tmp_path / "last.npz", "cpu")[2] == "NumPy on the CPU"

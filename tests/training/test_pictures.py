@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from minunet import runs
 from minunet.metrics.score import Score
 from minunet.prediction import instances
-from minunet.training import pictures, results
+from minunet.training import pictures, scoring
 from minunet.training.validation import baseline_error
 
 
@@ -43,9 +43,9 @@ def test_the_first_and_the_last_slice_are_drawn_during_training(tmp_path, monkey
 )
 def test_the_best_and_the_worst_slice_are_drawn(values, higher, said):
     data = draw("em")
-    p = results.probabilities(network("em"), data, settings("em"))
+    p = scoring.probabilities(network("em"), data, (1, 3), settings("em"))
     score = Score("v_rand", "V_Rand", 0.5, values, "", higher, 0.5)
-    drawn = pictures.draw_best_and_worst(data, p, score, settings("em"))
+    drawn = pictures.draw_best_and_worst(data, (1, 3), p, score, settings("em"))
     assert len(drawn) == len(said)
     assert all(words in one.caption for words, one in zip(said, drawn, strict=True))
     assert all(one.png.startswith(b"\x89PNG") for one in drawn)
@@ -53,10 +53,10 @@ def test_the_best_and_the_worst_slice_are_drawn(values, higher, said):
 
 def test_a_single_slice_is_drawn_once():
     data = draw("cells", held_out=(2,))
-    p = results.probabilities(network("cells"), data, settings("cells"))
-    ranking = results.score(data, p, settings("cells"))[0]
+    p = scoring.probabilities(network("cells"), data, (2,), settings("cells"))
+    ranking = scoring.score(data, (2,), p, settings("cells"))[0]
     assert ranking.key == "seg"
-    drawn = pictures.draw_best_and_worst(data, p, ranking, settings("cells"))
+    drawn = pictures.draw_best_and_worst(data, (2,), p, ranking, settings("cells"))
     assert len(drawn) == 1
 
 
@@ -96,7 +96,8 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
     p = [np.eye(classes, dtype=np.float32)[data.labels[k]] for k in (1, 3)]
     data = data._replace(images=[np.concatenate([x, 3 * x], axis=-1) for x in data.images])
     ranking = Score("key", "Name", 0.5, (0.25, 0.75), "", True, threshold)
-    made = pictures.draw_best_and_worst(data, p, ranking, settings(kind, smallest=60))
+    given = settings(kind, smallest=60, connectivity=8)
+    made = pictures.draw_best_and_worst(data, (1, 3), p, ranking, given)
     assert [one.caption for one in made] == [
         "The best slice (slice 3): Name = 0.7500",
         "The worst slice (slice 1): Name = 0.2500",
@@ -114,6 +115,7 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
             np.testing.assert_array_equal(given[2], one[..., 1])
             assert given[3] == (0.5 if threshold is None else 0.25)
         else:
-            found = instances.from_probability(one[..., 1], smallest=60)
+            found = instances.from_probability(one[..., 1], smallest=60, connectivity=8)
             np.testing.assert_array_equal(given[2], found)
-            assert (found != instances.from_probability(one[..., 1])).any()
+            for other in ({}, {"smallest": 60}):
+                assert (found != instances.from_probability(one[..., 1], **other)).any()

@@ -37,10 +37,21 @@ def test_the_lines_of_the_plan():
         "network   434 parameters: depth 1, 2 channels",  # counted by hand below
         "tile      24 → 8 pixels",
         "device    a device in words",
-        "steps 1 … 25 and 3 validations",
+        "steps 1 … 25, 3 validations and the final scores",
     ):
         assert words in text
     assert all("\n" not in line for line in lines)
+
+
+def test_the_plan_warns_of_folded_tiles():
+    def warned(augment):
+        settings = replace(SETTINGS, augment=augment)
+        lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
+        return [line for line in lines if line.startswith("warning")]
+
+    (line,) = warned("paper")
+    assert "folds more than 1 % of tiles of 24 pixels; pass --tile 139 or more" in line
+    assert warned("symmetries") == []
 
 
 def test_the_434_parameters_by_hand():
@@ -56,15 +67,16 @@ def test_resuming_counts_only_the_remaining_steps():
     state = training.start(SETTINGS, "cpu")
     state.step = 12
     (line,) = [x for x in plan.plan(SETTINGS, small_data(), state, "") if x.startswith("time")]
-    assert "steps 13 … 25 and 2 validations" in line
+    assert "steps 13 … 25, 2 validations and the final scores" in line
 
 
 def test_the_time_covers_steps_and_validations(monkeypatch):
     # 2 s per step and 3 s per tile: 25 steps, and 3 validations of 4 · 6 tiles (30 x 41 pixels).
+    # At the end, two checkpoints segment the validation slice, and one a training slice.
     monkeypatch.setattr(plan, "_measure", lambda *args: (2.0, 3.0))
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
-    assert re.match(r"time      2\.00 s per step; .* about 4 min 26 s, until ", line)
+    assert re.match(r"time      2\.00 s per step; .* about 8 min 2 s, until ", line)
 
 
 def test_validation_uses_smaller_tiles_if_no_more_are_needed(monkeypatch):
@@ -75,7 +87,8 @@ def test_validation_uses_smaller_tiles_if_no_more_are_needed(monkeypatch):
     monkeypatch.setattr(plan, "duration", lambda seconds: f"<{round(seconds)}>")
     settings = replace(SETTINGS, tile=40, steps=7)
     lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
-    assert f"about <{4 * flop_by_hand(32, 38)}>, until " in lines[-1]
+    # One validation and three slices for the final scores; their metrics take less than 1 s.
+    assert f"about <{4 * 4 * flop_by_hand(32, 38)}>, until " in lines[-1]
 
 
 def test_planning_changes_nothing():

@@ -1,0 +1,133 @@
+"""Check the settings in a checkpoint, which are JSON values that anyone can edit."""
+
+import math
+from argparse import ArgumentTypeError
+from dataclasses import MISSING, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from minunet.runs.archive import AlteredError, UnknownSettingError, shown
+from minunet.runs.settings import RENAMED, Settings
+
+FIRST = (
+    *("images", "labels", "labels_are", "truth", "validation", "scaling", "depth", "channels"),
+    *("variant", "dropout", "weight_map", "w0", "sigma", "augment", "tile", "steps"),
+    *("learning_rate", "momentum", "clip", "warm_up", "score", "average", "smallest"),
+    *("validate_every", "preset", "experiment", "seed", "device"),
+    *("in_channels", "label_values", "cells", "fingerprint"),
+)
+"""Settings that all checkpoints contain; the others were added later, and have defaults."""
+
+LARGEST = 2**31 - 1
+"""Largest whole number that a setting, except the seed, can have."""
+
+MOST_VALUES = 256
+"""Maximum number of classes: labels are uint8."""
+
+NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+"""Types of settings, as a message names them."""
+
+
+def restore(values: object) -> Settings:
+    """Check settings as JSON values, in this version or an earlier one, and restore them.
+
+    Raises
+    ------
+    AlteredError
+        If a setting is missing, unknown or not valid.
+    """
+    if not isinstance(values, dict):
+        raise AlteredError("its settings are not a JSON object")
+    known = {field.name: field for field in fields(Settings)}
+    types = get_type_hints(Settings)
+    for name in FIRST:
+        if name not in values:
+            raise AlteredError(f"it lacks the setting {name}")
+    for name, value in values.items():
+        if name not in known:
+            raise UnknownSettingError(f"its setting {shown(name)} is unknown")
+        if isinstance(value, str):
+            value = RENAMED.get((name, value), value)
+        if not fits(value, types[name]):
+            raise AlteredError(
+                f"its setting {name} is {shown(value)}, not {described(types[name])}"
+            )
+        _check_range(name, value, known[name].metadata.get("type"))
+    for name in known.keys() - values.keys():
+        assert known[name].default is not MISSING  # all these are in `FIRST`
+    settings = Settings.from_json(values)
+    _check_classes(settings)
+    return settings
+
+
+def fits(value: object, annotation: Any) -> bool:
+    """Return whether a JSON value has the type of a setting.
+
+    Examples
+    --------
+    >>> fits(3, int | None), fits(True, int), fits(["a"], tuple[int, ...])
+    (True, False, False)
+    """
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return any(type(value) is type(part) and value == part for part in parts)
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, list):
+            return False
+        parts = parts[:1] * len(value) if parts[-1] is Ellipsis else parts
+        return len(value) == len(parts) and all(map(fits, value, parts))
+    if parts:  # a union
+        return any(fits(value, part) for part in parts)
+    return type(value) is annotation or (annotation is float and type(value) is int)
+
+
+def described(annotation: Any) -> str:
+    """Say what values a setting can have.
+
+    Examples
+    --------
+    >>> described(int | None), described(Literal["em", "cells"])
+    ('a whole number or null', 'em or cells')
+    """
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        *others, last = map(str, parts)
+        return ", ".join(others) + f" or {last}" if others else last
+    if get_origin(annotation) is tuple:
+        return "a list of lists" if get_args(parts[0]) else "a list of whole numbers"
+    if parts:
+        return " or ".join(described(part) for part in parts)
+    return NAMES.get(annotation, "null")
+
+
+def _check_range(name: str, value: object, parse: Any) -> None:
+    """Raise an `AlteredError` unless the command line would accept the value for this setting."""
+    huge = type(value) is int and abs(value) > LARGEST and name != "seed"
+    endless = type(value) is float and not math.isfinite(value)
+    if huge or endless or (isinstance(value, str) and "\0" in value):
+        raise AlteredError(f"its setting {name} is {shown(value)}, which no run can use")
+    if parse is None or value is None:
+        return
+    try:
+        parse(str(value))
+    except (ArgumentTypeError, ValueError, OverflowError) as error:
+        reason = str(error) if isinstance(error, ArgumentTypeError) else f"it is {shown(value)}"
+        raise AlteredError(f"its setting {name} is not valid: {reason[:100]}") from None
+
+
+def _check_classes(settings: Settings) -> None:
+    """Raise an `AlteredError` unless the classes have possible values and colours."""
+    values, colours = settings.label_values, settings.label_colours
+    valid = sorted(set(values)) == list(values) and 2 <= len(values) <= MOST_VALUES
+    if not valid or values[0] < 0 or values[-1] >= MOST_VALUES:
+        raise AlteredError(
+            f"its label values are {shown(list(values))}, not 2 or more different numbers from 0 "
+            "to 255 in ascending order"
+        )
+    if colours and len(colours) != len(values):
+        raise AlteredError(f"it has {len(colours)} label colours for {len(values)} label values")
+    if any(not 0 <= part < 256 for colour in colours for part in colour):
+        raise AlteredError("its label colours are not numbers from 0 to 255")
+    if settings.in_channels < 1:
+        raise AlteredError(f"its setting in_channels is {shown(settings.in_channels)}, not ≥ 1")
+    if settings.cells and len(values) != 2:
+        raise AlteredError(f"it has numbered cells and {len(values)} label values instead of 2")

@@ -1,0 +1,229 @@
+"""Scores of a run on slices that chose nothing.
+
+With a test part, `best.npz` is scored on it, at the threshold that suits the validation slices
+best. Without one, `last.npz` is scored on the validation slices, at the threshold that suits some
+training slices best. Neither is chosen on the slices that are scored; the score of `best.npz` on
+the slices that chose it is kept beside, as an optimistic one.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from minunet.array import Array
+from minunet.data.dataset import Dataset
+from minunet.metrics import cells, classes, em
+from minunet.metrics.score import THRESHOLDS, Score, value_and_spread
+from minunet.network import Network
+from minunet.prediction import averaging
+from minunet.prediction.tiling import Tiling
+from minunet.progress import Progress
+from minunet.runs.settings import Settings
+from minunet.training import thresholds
+from minunet.training.thresholds import cells_of
+from minunet.training.validation import validation_slices
+
+Part = Literal["training", "validation", "test"]
+
+
+class Trained(NamedTuple):
+    """A checkpoint of a run, with its network on any device."""
+
+    name: str  # of the file
+    step: int
+    network: Network
+
+
+class Chosen(NamedTuple):
+    """A threshold, and the slices that chose it."""
+
+    threshold: float | None  # None: there is none, as with three or more classes
+    part: Part
+    number: int  # of slices
+
+
+class Result(NamedTuple):
+    """The scores of a checkpoint on one part of the data."""
+
+    trained: Trained
+    part: Part
+    slices: list[int]
+    names: list[str]  # of the slices
+    truth: str  # gold, silver; or empty, if there is only one kind
+    chosen: Chosen
+    scores: list[Score]
+    p: list[Array]  # class probabilities (H, W, K) of the slices
+
+    def to_json(self) -> dict[str, Any]:
+        """Return where the scores come from, as JSON values."""
+        known = self.chosen.threshold is not None
+        return {
+            "checkpoint": self.trained.name,
+            "step": self.trained.step,
+            "part": self.part,
+            "truth": self.truth or None,
+            "threshold": self.chosen.threshold,
+            "threshold_chosen_on": self.chosen.part if known else None,
+        }
+
+    def summary(self, keys: Sequence[str]) -> str:
+        """Return the scores with these keys and their spread in words, and where they come from."""
+        count = len(self.slices)
+        where = f"{count} {self.part} {'slice' if count == 1 else 'slices'}"
+        if self.truth == "silver":
+            where += ", against silver truth"
+        shown = ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
+        return f"of {self.trained.name}, step {self.trained.step}, on {where}: {shown}"
+
+
+def _in_words(score: Score) -> str:
+    """Return the name and the value of a score, with its spread over slices if known."""
+    return f"{score.name} {value_and_spread(score)}"
+
+
+class Results(NamedTuple):
+    """What a finished run is worth."""
+
+    headline: Result  # on slices that chose neither the step nor the threshold
+    optimistic: Result  # of best.npz on the slices that chose it, each score at its best threshold
+
+    def summary(self, keys: Sequence[str]) -> list[str]:
+        """Return lines with the scores that have these keys: the headline, the optimistic ones."""
+        threshold, part, count = self.headline.chosen
+        lines = [self.headline.summary(keys)]
+        if threshold is not None:
+            slices = "slice" if count == 1 else "slices"
+            lines.append(f"at threshold {threshold:g}, chosen on {count} {part} {slices}")
+        return [
+            *lines,
+            f"optimistic, chosen on the same slices: {self.optimistic.summary(keys)}",
+        ]
+
+
+def kind(data: Dataset) -> str:
+    """Return what is scored: membranes ("em"), numbered cells ("cells") or "classes"."""
+    if data.cells is None:
+        return "classes"
+    return "cells" if data.numbered else "em"
+
+
+def probabilities(
+    network: Network, data: Dataset, slices: Sequence[int], settings: Settings
+) -> list[Array]:
+    """Compute class probabilities (H, W, K) of some slices, averaged as in `settings`."""
+    tiling = Tiling(settings.tile, average=settings.average)
+    tiles = sum(tiling.tile_count(data.images[k].shape, settings.depth) for k in slices)
+    found = []
+    with Progress(tiles, "tile") as progress:
+        for k in slices:
+            advance = partial(progress.advance, f"slice {data.names[k]}")
+            found.append(averaging.probabilities(network, data.images[k], tiling, advance))
+    return found
+
+
+def score(
+    data: Dataset,
+    slices: Sequence[int],
+    p: Sequence[Array],
+    settings: Settings,
+    tried: Sequence[float] = THRESHOLDS,
+) -> list[Score]:
+    """Compute all scores of some slices.
+
+    Parameters
+    ----------
+    data : Dataset
+    slices : sequence of int
+    p : sequence of (H, W, K)     their class probabilities
+    settings : Settings
+    tried : sequence of float     thresholds; numbered cells are scored at the first one
+    """
+    annotated = [data.annotated[k] for k in slices]
+    if data.cells is None:
+        labels, found = [data.labels[k] for k in slices], [one.argmax(axis=-1) for one in p]
+        names = [str(value) for value in data.label_values]
+        return classes.scores(labels, found, len(names), annotated=annotated, names=names)
+    truth, p = [data.cells[k] for k in slices], [one[..., 1] for one in p]
+    if data.numbered:
+        t = tried[0]
+        found = [cells_of(one, settings, t) for one in p]
+        scores = cells.scores(truth, found, annotated=annotated)
+        return [one._replace(threshold=t) for one in scores]
+    with Progress(len(slices) * len(tried), "score") as progress:
+        advance = partial(progress.advance, "one per slice and threshold")
+        return em.scores(truth, p, tried, annotated=annotated, advance=advance)
+
+
+def evaluate(
+    data: Dataset, settings: Settings, last: Trained, best: Trained
+) -> tuple[Results, Chosen]:
+    """Choose the thresholds, and score a run.
+
+    Parameters
+    ----------
+    data : Dataset
+    settings : Settings
+    last, best : Trained
+
+    Returns
+    -------
+    Results
+    Chosen : the threshold of `last`; that of `best` is in the optimistic result
+    """
+    segment = _Remembered(data, settings)
+
+    def choose(trained: Trained, part: Part, slices: Sequence[int]) -> Chosen:
+        value = thresholds.choose(data, slices, segment(trained, slices), settings)
+        return Chosen(value, part, len(slices))
+
+    slices = validation_slices(data)
+    part: Part = "validation" if data.held_out else "training"
+    of_best = choose(best, part, slices)
+    tried = THRESHOLDS if kind(data) == "em" else _used(of_best)
+    optimistic = _score(segment, best, (part, slices), of_best, tried)
+    if data.test:
+        of_last, test = choose(last, part, slices), data.scored(data.test)
+        headline = _score(segment, best, ("test", test), of_best, _used(of_best))
+    else:
+        some = thresholds.spread_evenly(data.training, len(slices)) if data.held_out else slices
+        of_last = choose(last, "training", some)
+        headline = _score(segment, last, (part, slices), of_last, _used(of_last))
+    return Results(headline, optimistic), of_last
+
+
+class _Remembered:
+    """Segment slices with checkpoints, each slice once per step."""
+
+    def __init__(self, data: Dataset, settings: Settings) -> None:
+        self.data, self.settings = data, settings
+        self.known: dict[tuple[int, int], Array] = {}
+
+    def __call__(self, trained: Trained, slices: Sequence[int]) -> list[Array]:
+        new = [k for k in slices if (trained.step, k) not in self.known]
+        if new:
+            made = probabilities(trained.network, self.data, new, self.settings)
+            self.known |= {(trained.step, k): p for k, p in zip(new, made, strict=True)}
+        return [self.known[trained.step, k] for k in slices]
+
+
+def _used(chosen: Chosen) -> tuple[float]:
+    """Return the threshold to use."""
+    return (thresholds.USUAL if chosen.threshold is None else chosen.threshold,)
+
+
+def _score(
+    segment: _Remembered,
+    trained: Trained,
+    where: tuple[Part, Sequence[int]],
+    chosen: Chosen,
+    tried: Sequence[float],
+) -> Result:
+    """Score a checkpoint on the slices of a part."""
+    (part, slices), data, settings = where, segment.data, segment.settings
+    p = segment(trained, slices)
+    truth = ""
+    if settings.labels is None and settings.images is not None:
+        truth = "silver" if all(k in data.silver for k in slices) else "gold"
+    names = [data.names[k] for k in slices]
+    scores = score(data, slices, p, settings, tried)
+    return Result(trained, part, list(slices), names, truth, chosen, scores, p)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minunet import files
 from minunet.array import Array
-from minunet.augmentation import SETS, sample
+from minunet.augmentation import SETS, sample, warnings
 from minunet.cli import SEEDS, Parser, at_least, run, say
 from minunet.data import image_files
 from minunet.data.page import DEFAULT, Reading
@@ -161,7 +161,7 @@ def main() -> None:
         for augmentation in [SETS["none"]] + args.samples * [SETS[args.augment]]
     ]
     draw(args.out, tiles, f"tile of {args.tile} pixels, --augment {args.augment}")
-    say(f"wrote     {args.out}")
+    say(*warnings(args.augment, args.tile), f"wrote     {args.out}")
 
 
 if __name__ == "__main__":

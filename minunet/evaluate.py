@@ -1,13 +1,15 @@
-"""Score a prediction against the ground truth.
+"""Score a prediction against the ground truth, or compare finished runs.
 
     python -m minunet.evaluate OUT train-labels.tif        a folder written by `minunet.predict`
     python -m minunet.evaluate probability.tif truth.tif   probabilities of the class cell
     python -m minunet.evaluate labels.tif truth.tif        numbered cells, or classes
     python -m minunet.evaluate OUT/01_RES 01_GT/SEG        masks of the Cell Tracking Challenge
+    python -m minunet.evaluate RUN1 RUN2 RUN3              finished runs that differ in their seed
 
 `metrics.em` scores probabilities, `metrics.cells` numbered cells, and `metrics.classes` classes.
-The command prints every score with its conventions; `scores.json` also lists the scores of each
-slice and threshold.
+The command prints every score with its spread over the slices and its conventions; `scores.json`
+also lists the scores of each slice and threshold. Given several runs, the command prints the score
+of each, with the mean and the spread over the runs (`runs.comparison`).
 """
 
 import argparse
@@ -29,6 +31,8 @@ from minunet.data.predictions import Pair
 from minunet.metrics import cells, classes, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
+from minunet.runs import comparison
+from minunet.runs.options import flag
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,22 +61,47 @@ def parse() -> argparse.Namespace:
         "that it contains are scored",
     )
     add(
+        "more",
+        type=Path,
+        nargs="*",
+        metavar="RUN",
+        help="instead of a prediction and its truth: two or more folders of finished runs that "
+        "differ only in --seed",
+    )
+    add(
         "-o",
         "--out",
         type=Path,
         metavar="PICTURE.png",
-        help="PNG file for a picture of the best and the worst slice; it must not exist yet",
+        help="PNG file for a picture of the best and the worst slice, or of the scores of the "
+        "runs; it must not exist yet",
     )
     add(
         "--scores",
         type=Path,
         metavar="FILE.json",
         help="file for the scores of each slice and each threshold; it must not exist yet "
-        "(default: scores.json next to the prediction)",
+        "(default: scores.json next to the prediction; none for runs)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
     add_meaning(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.runs = [args.prediction, args.truth, *args.more]
+    if not comparison.are_runs(args.runs):
+        args.runs = []
+    elif args.slices or unused(args):
+        parser.error(
+            f"{'--slices' if args.slices else unused(args)[0]} is for a prediction and its truth, "
+            "not for runs; leave it out"
+        )
+    return args
+
+
+def unused(args: argparse.Namespace) -> list[str]:
+    """List the options given about the meaning of values, which the scores of runs do not need."""
+    defaults = {"labels_are": "auto", "label_threshold": None, "ignore": None}
+    defaults |= {"prediction_is": "auto"}
+    return [flag(name) for name, value in defaults.items() if getattr(args, name) != value]
 
 
 def add_meaning(parser: Parser) -> None:
@@ -184,9 +213,39 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
     return score_pictures.draw(rows, titles)
 
 
+def compare(args: argparse.Namespace) -> None:
+    """Print the scores of several runs, and write and draw them if that is asked."""
+    for path, option in ((args.scores, "--scores"), (args.out, "-o")):
+        if path:
+            files.check_new_file(path, option)
+    runs = comparison.read(args.runs)
+    for one in runs:
+        print(f"run         {one.folder}: seed {one.settings.seed}")
+    where = f" ({runs[0].scored})" if runs[0].scored else ""
+    print(
+        f"scored      {counted(len(runs[0].slices))}{where}; same data, same settings but the seed"
+    )
+    print("", *comparison.table(runs), sep="\n")
+    contents = {"minunet": __version__} | comparison.to_json(runs)
+    if args.scores:
+        with files.atomic(args.scores) as beside:
+            text = json.dumps(contents, indent=2, ensure_ascii=False)
+            beside.write_text(text + "\n", encoding="utf-8")
+    if args.out:
+        from minunet.report import drawing, run_scores  # here: it slows down --help
+
+        drawing.write(run_scores.draw(runs), args.out)
+    written = [str(path) for path in (args.scores, args.out) if path]
+    if written:
+        print(f"\nwrote       {', '.join(written)}")
+
+
 def main() -> None:
-    """Score the prediction given on the command line."""
+    """Score the prediction, or compare the runs, given on the command line."""
     args = parse()
+    if args.runs:
+        compare(args)
+        return
     meaning = Meaning(args.labels_are, args.label_threshold, args.ignore)
     pair = predictions.read(args.prediction, args.truth, meaning, args.prediction_is)
     path = args.scores or pair.source.parent / "scores.json"

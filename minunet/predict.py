@@ -133,6 +133,13 @@ def add_labels(parser: Parser) -> None:
         help="minimum size of a cell, in pixels; smaller ones are dropped "
         "(default: as in training)",
     )
+    add(
+        "--connectivity",
+        type=int,
+        choices=(4, 8),
+        help="neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal "
+        "ones (default: as in training)",
+    )
 
 
 def reading(args: argparse.Namespace, settings: Settings) -> Reading:
@@ -169,7 +176,8 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
         model.check_two_classes(settings, "--labels cells and --threshold")
     smallest = args.smallest or settings.smallest
     threshold = settings.threshold if args.threshold is None else args.threshold
-    return Labelling(settings.label_values, cells, threshold, smallest)
+    connectivity = args.connectivity or settings.connectivity
+    return Labelling(settings.label_values, cells, threshold, smallest, connectivity)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:

@@ -149,7 +149,11 @@ def test_every_set_and_numbered_cells_and_colour(tmp_path, name):
         *("augment", tmp_path / "x.png", tmp_path / "y.tif", "-o", tmp_path / "sheet.png"),
         *("--augment", name, "--samples", 5, "--tile", 60),
     )
-    assert result == (0, f"wrote     {tmp_path / 'sheet.png'}\n", "")
+    assert (result.code, result.err) == (0, "")
+    *warning, written = result.out.splitlines()
+    assert written == f"wrote     {tmp_path / 'sheet.png'}"
+    assert warning == augmentation.warnings(name, 60)
+    assert bool(warning) == (name == "paper")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (5 * 360, 2 * 720 + 40)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from commands import call, finish, refused, start
+from finished_runs import write_run
 from PIL import Image
 from scipy import ndimage
 
@@ -99,8 +100,10 @@ def test_probabilities(out):
     assert f"truth.tif: {sum(one.max() for one in numbered(truth))} cells" in printed
     for score in scores:
         (line,) = (line for line in printed.splitlines() if line.startswith(f"{score.name}  "))
-        value, at = line[31:].split()[:2]
-        assert float(value) == pytest.approx(score.value, abs=5e-5)
+        value, plus_minus, spread, at = line[31:].split()[:4]
+        assert plus_minus == "±"
+        assert float(value) == pytest.approx(score.value, abs=score.spread / 10)
+        assert float(spread) == pytest.approx(np.std(score.slices, ddof=1), rel=0.05)
         assert float(at) == score.threshold
     words = " ".join(printed.split())
     assert "F = 2 AB / (A + B), mean over slices. A, B and AB are sums of squared sizes" in words
@@ -240,7 +243,7 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     for k in (1, 3):
         write(tmp_path / "01_GT" / "SEG" / f"man_seg00{k}.tif", truth[k])
     printed = run(tmp_path / "01_RES", tmp_path / "01_GT" / "SEG")
-    assert "SEG 1.0000" in " ".join(printed.split())
+    assert "SEG 1 ± 0 " in " ".join(printed.split())
     written = json.loads((tmp_path / "scores.json").read_text())
     assert written["slices"] == ["001", "003"]
     assert not list((tmp_path / "01_RES").glob("*.json"))
@@ -341,3 +344,57 @@ def test_unsuitable_files_are_refused(out):
     assert "save both with the same values" in refuse(classes_, classes_, truth)
     assert "--help" in refuse(out, out)
     assert "--help" in refuse(out, out, truth, "--threshold", "0.5")
+
+
+# Several runs
+
+
+def test_runs_are_compared(tmp_path):
+    folders = [
+        write_run(tmp_path / "a", 0, (0.5, 0.7)),
+        write_run(tmp_path / "b", 1, (0.6, 0.8)),
+        write_run(tmp_path / "c", 2, (0.7, 0.9)),
+    ]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    printed = " ".join(run(*folders).split())
+    assert f"run {folders[2]}: seed 2" in printed
+    assert "scored 2 slices (last.npz, test part); same data, same settings but the seed" in printed
+    assert "SEG 0.60 0.70 0.80 0.70 ± 0.10 0.14" in printed
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    picture, scores = tmp_path / "p.png", tmp_path / "s.json"
+    printed = run(*folders[:2], "-o", picture, "--scores", scores)
+    assert printed.endswith(f"wrote       {scores}, {picture}\n")
+    written = json.loads(scores.read_text())
+    assert written["minunet"] == __version__
+    assert written["scores"]["seg"]["mean"] == pytest.approx(0.65)
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+    assert "already exists; pass another file with -o" in refuse(tmp_path, *folders, "-o", picture)
+    message = refuse(tmp_path, *folders, "--scores", scores)
+    assert "already exists; pass another file with --scores" in message
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--slices",),
+        ("--ignore", "255"),
+        ("--label-threshold", "1"),
+        ("--labels-are", "cells"),
+        ("--prediction-is", "cells"),
+    ],
+)
+def test_options_for_a_prediction_are_refused_with_runs(tmp_path, option):
+    folders = [write_run(tmp_path / "a", 0), write_run(tmp_path / "b", 1)]
+    message = refuse(tmp_path, *folders, *option)
+    assert message == (
+        f"{option[0]} is for a prediction and its truth, not for runs; leave it out (see --help)"
+    )
+
+
+def test_a_prediction_in_the_folder_of_a_run_is_still_scored(out):
+    truth = out.parent / "truth.tif"
+    write_run(out.parent / "run", 0)
+    for name in ("settings.json", "last.npz"):
+        (out.parent / "run" / name).rename(out / name)
+    assert "V_Rand, thinned" in run(out, truth)

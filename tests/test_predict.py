@@ -250,6 +250,18 @@ def test_threshold_and_smallest_override_the_model(tmp_path):
         assert (cells != other).any()
 
 
+def test_connectivity_is_that_of_the_model_or_given(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True, connectivity=8)
+    Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
+    p, cells = cells_of(tmp_path)
+    eight, four = (instances.from_probability(p, connectivity=count) for count in (8, 4))
+    assert eight.max() < four.max()
+    np.testing.assert_array_equal(cells, eight)
+    shutil.rmtree(tmp_path / "out")
+    _, cells = cells_of(tmp_path, "--connectivity", 4)
+    np.testing.assert_array_equal(cells, four)
+
+
 def test_a_model_of_cells_can_write_classes(tmp_path):
     write_model(tmp_path / "m.npz", cells=True)
     Image.fromarray(draw((20, 31))).save(tmp_path / "a.png")

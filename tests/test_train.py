@@ -409,22 +409,25 @@ def write_folders(folder, names, seed=0, labels="masks"):
 
 def held_out(out):
     """Return the words in parentheses at the end of the line about the split."""
-    return re.search(r"^split .*validation \((.*)\)$", out, re.MULTILINE)[1]
+    return re.search(r"^split .*validation \(([^()]*)\)", out, re.MULTILINE)[1]
 
 
-def test_the_folders_train_and_val(tmp_path, no_pictures):
+def test_the_folders_train_val_and_test(tmp_path, no_pictures):
     data = tmp_path / "data"
     write_folders(data / "train", ("a", "b"))
     write_folders(data / "val", ("c", "d", "e"), seed=5)
     write_folders(data / "test", ("x",), seed=9)
     said = run(data, tmp_path / "run", 2)
     assert "data      " in said
-    assert ": 5 slices, 30 x 41 pixels" in said
+    assert ": 6 slices, 30 x 41 pixels" in said
     assert "2 for training, 3 held out" in said
     assert held_out(said) == "val/images/c, val/images/d, val/images/e"
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     assert settings["validation"] == str(data / "val")
-    assert held_out(run(data, tmp_path / "other", 1, "--validation", "b")) == "b"
+    assert settings["test"] == str(data / "test")
+    assert "1 for the final test (test/images/x)" in said
+    other = run(data, tmp_path / "other", 1, "--validation", "b")
+    assert held_out(other) == "train/images/b"
     # The whole folder moves.
     data.rename(tmp_path / "moved")
     message = refused(call("train", "--resume", tmp_path / "run", "--steps", 4))
@@ -435,7 +438,8 @@ def test_the_folders_train_and_val(tmp_path, no_pictures):
     write_folders(swapped / "train", ("a", "b", "c"))
     for name in ("images", "masks"):
         (tmp_path / "moved" / "val" / name / "c.tif").replace(swapped / "train" / name / "c.tif")
-    (tmp_path / "moved" / "val").rename(swapped / "val")
+    for name in ("val", "test"):
+        (tmp_path / "moved" / name).rename(swapped / name)
     message = refused(call("train", "--resume", tmp_path / "run", "--steps", 6, "--data", swapped))
     assert "differ from those of" in message
 

@@ -8,6 +8,6 @@
 | `grey_values.py`   | a random smooth, monotone curve for the grey values             |
 """
 
-from minunet.augmentation.tile import SETS, Augmentation, Set, sample
+from minunet.augmentation.tile import SETS, Augmentation, Set, sample, warnings
 
-__all__ = ["SETS", "Augmentation", "Set", "sample"]
+__all__ = ["SETS", "Augmentation", "Set", "sample", "warnings"]

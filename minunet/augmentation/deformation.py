@@ -27,6 +27,23 @@ SPACING = 150.0
 """Spacing of the grid points of the B-spline, in pixels, from the authors' later code."""
 
 
+FOLDS = 13.8
+"""Side of a tile, in σ, below which the interpolating spline folds more than 1 % of the tiles.
+
+A deformation x + u(x) folds where det(1 + ∇u) ≤ 0: there it maps a neighbourhood onto itself turned
+inside out, so that a membrane, say, appears three times side by side. ∇u is proportional to σ and
+inversely proportional to the distance between the grid points, n - 1 pixels for two of them, so the
+share of folded tiles depends on (n - 1) / σ alone. `benchmarks/folding.py` simulates 60,000 tiles
+of n pixels with σ = 10; in these, the determinant is not positive somewhere:
+
+| n    | 60    | 92    | 124   | 138    | 140    | 148    | 172    | 196     |
+|------|-------|-------|-------|--------|--------|--------|--------|---------|
+| fold | 70.4% | 20.6% | 3.02% | 1.11 % | 0.96 % | 0.50 % | 0.06 % | 0.005 % |
+
+The B-spline does not fold: its grid points are 150 pixels apart, whatever the size of the tile.
+"""
+
+
 class Spline(NamedTuple):
     """Linear map from values at the grid points along an axis to values at the pixels along it."""
 
@@ -49,6 +66,22 @@ def interpolating(size: int) -> Spline:
     points = np.linspace(0, size - 1, POINTS)
     through = scipy.interpolate.CubicSpline(points, np.eye(POINTS), bc_type="natural")
     return Spline(through(np.arange(size)), points)
+
+
+def folds(size: int, sigma: float) -> bool:
+    """Return True if the interpolating spline folds more than 1 % of the tiles, see `FOLDS`.
+
+    Parameters
+    ----------
+    size : int        side n of the tile, in pixels
+    sigma : float     standard deviation of the displacements, in pixels
+
+    Examples
+    --------
+    >>> folds(138, 10.0), folds(139, 10.0), folds(60, 0.0)
+    (True, False, False)
+    """
+    return size - 1 < FOLDS * sigma
 
 
 def b_spline(size: int) -> Spline:

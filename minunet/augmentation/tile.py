@@ -7,6 +7,7 @@ the grey values.
 """
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -46,6 +47,18 @@ SETS: dict[Set, Augmentation] = {
 paper: as described in the paper. later: as in the authors' later code, which never flips.
 symmetries: the 8 symmetries of the square, because an EM section has no natural orientation. none:
 shift only."""
+
+
+def warnings(name: Set, size: int) -> list[str]:
+    """List the line that warns of folded tiles, if this augmentation folds tiles of this size."""
+    augmentation = SETS[name]
+    if augmentation.spline != "interpolating" or not deformation.folds(size, augmentation.sigma):
+        return []
+    least = ceil(1 + deformation.FOLDS * augmentation.sigma)
+    return [
+        f"warning   --augment {name} displaces pixels by {augmentation.sigma:g}, which folds more "
+        f"than 1 % of tiles of {size} pixels; pass --tile {least} or more, or --augment symmetries"
+    ]
 
 
 def sample(

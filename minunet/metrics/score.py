@@ -1,7 +1,7 @@
 """`Score`, a number with its convention in words, and the printed tables of scores."""
 
 from collections.abc import Sequence
-from math import floor, isfinite, isnan, log10
+from math import floor, fsum, isfinite, isnan, log10, nan, sqrt
 from textwrap import wrap
 from typing import Any, NamedTuple, TypeGuard
 
@@ -28,12 +28,56 @@ class Score(NamedTuple):
     threshold: float | None = None  # the one that gives `value`; None if not applicable
     by_threshold: Sequence[float] = ()  # value of the stack at each threshold tried
 
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the slices; None if fewer than two have a value."""
+        return deviation(self.slices)
+
+    @property
+    def is_count(self) -> bool:
+        """True for a count, which is a sum over the slices: their spread is not its own."""
+        return isinstance(self.value, int)
+
     def to_json(self) -> dict[str, Any]:
         """Return the score as JSON values; nan, which JSON does not have, becomes null."""
         slices = [None if isnan(value) else value for value in self.slices]
         value = None if isnan(self.value) else self.value
         by_threshold = [None if isnan(value) else value for value in self.by_threshold]
-        return self._asdict() | {"value": value, "slices": slices, "by_threshold": by_threshold}
+        values = {"value": value, "slices": slices, "by_threshold": by_threshold}
+        return self._asdict() | values | {"spread": self.spread}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Score":
+        """Restore a score from the result of `to_json`, in this version or an earlier one."""
+        value, slices, by_threshold = (
+            _with_nan(values[key]) for key in ("value", "slices", "by_threshold")
+        )
+        changed = {"value": value, "slices": slices, "by_threshold": by_threshold}
+        return cls(**{key: values[key] for key in cls._fields} | changed)
+
+
+def _with_nan(value: Any) -> Any:
+    """Replace None by nan, in a tuple if a list is given."""
+    return (
+        tuple(map(_with_nan, value)) if isinstance(value, list) else nan if value is None else value
+    )
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """Return the sample standard deviation of the finite values; None if there are fewer than two.
+
+        √(Σ (x - mean)² / (n - 1))
+
+    Examples
+    --------
+    >>> deviation([1.0, 4.0, float("nan"), 7.0])
+    3.0
+    """
+    known = [value for value in values if finite(value)]
+    if len(known) < 2:
+        return None
+    mean = fsum(known) / len(known)
+    return sqrt(fsum((value - mean) ** 2 for value in known) / (len(known) - 1))
 
 
 def finite(value: float | None) -> TypeGuard[float]:
@@ -80,15 +124,67 @@ def number(value: float | None) -> str:
     return f"{value:.{2 - floor(log10(abs(value)))}f}"
 
 
+def with_spread(value: float | None, spread: float | None) -> str:
+    """Format a value with its spread, and with no more digits than the spread allows.
+
+    The spread gets two significant digits, and the value as many decimal places. A spread of 0, up
+    to rounding, limits no digits.
+
+    Parameters
+    ----------
+    value : float or None
+    spread : float or None     standard deviation; None if it is not known
+
+    Examples
+    --------
+    >>> with_spread(0.95634, 0.0123)
+    '0.956 ± 0.012'
+    >>> with_spread(98.333, 4.509), with_spread(1234.0, 123.0), with_spread(0.5, 0.0999)
+    ('98.3 ± 4.5', '1230 ± 120', '0.50 ± 0.10')
+    >>> with_spread(0.95634, None), with_spread(0.95634, 0.0)
+    ('0.9563', '0.9563 ± 0')
+    """
+    if not finite(value) or not finite(spread):
+        return number(value)
+    if spread <= 1e-12 * abs(value):
+        return f"{number(value)} ± 0"
+    places = 1 - int(f"{spread:.1e}".partition("e")[2])  # of the rounded spread: 0.0999 is 0.10
+    shown = (round(one, places) + 0.0 for one in (value, spread))  # + 0.0: no -0
+    return " ± ".join(f"{one:.{max(places, 0)}f}" for one in shown)
+
+
+def value_and_spread(score: Score) -> str:
+    """Format the value of a score with its spread over the slices; a count has none."""
+    return number(score.value) if score.is_count else with_spread(score.value, score.spread)
+
+
 def table(scores: Sequence[Score]) -> list[str]:
-    """Return the lines of a table: each score with its value, best threshold and convention."""
-    lines = [f"{'score':31}{'value':>8}    at  how it is computed"]
+    """Return the lines of a table: each score with its spread, best threshold and convention."""
+    lines = [f"{'score':31}  {'value ± spread':24}at  how it is computed"]
+    left = len(lines[0]) - len("how it is computed")
     for score in scores:
         at = "" if score.threshold is None else f"{score.threshold:g}"
-        words = wrap(score.convention, WIDTH - 47)
-        lines.append(f"{score.name:31}{_aligned(score.value)}{at:>4}  {words[0]}")
-        lines.extend(f"{'':47}{line}" for line in words[1:])
+        words = wrap(score.convention, WIDTH - left)
+        value = _aligned(score.value)
+        if not score.is_count and score.spread is not None:
+            value = aligned(value_and_spread(score))
+        lines.append(f"{score.name:31}{value:25}{at:>3}  {words[0]}")
+        lines.extend(f"{'':{left}}{line}" for line in words[1:])
+    if any(not score.is_count and score.spread is not None for score in scores):
+        lines += ["", "± is the standard deviation over the slices that have a value."]
     return lines
+
+
+def aligned(text: str) -> str:
+    """Indent a formatted number so that its decimal point is below those of others.
+
+    Examples
+    --------
+    >>> [aligned(text) for text in ("0.956 ± 0.012", "17", "120 ± 10")]
+    ['  0.956 ± 0.012', ' 17', '120 ± 10']
+    """
+    whole = text.split(" ", 1)[0].partition(".")[0]
+    return " " * (3 - len(whole)) + text
 
 
 def slices_table(scores: Sequence[Score], names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ cells = model.cells(image)
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -114,10 +115,13 @@ class Model(NamedTuple):
             raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
         image = np.asarray(image)
         p = self.segment(image, progress=progress)[..., 1]
-        smallest = self.settings.smallest
-        if image.ndim == 2:
-            return instances.from_probability(p, threshold, smallest)
-        return np.stack([instances.from_probability(one, threshold, smallest) for one in p])
+        find = partial(
+            instances.from_probability,
+            threshold=threshold,
+            smallest=self.settings.smallest,
+            connectivity=self.settings.connectivity,
+        )
+        return find(p) if image.ndim == 2 else np.stack([find(one) for one in p])
 
     def slices(
         self,

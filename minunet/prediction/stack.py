@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Labelling(NamedTuple):
     cells: bool  # True: labels are numbered cells; False: classes
     threshold: float | None  # for class 1; None: the most probable class, or 0.5 for cells
     smallest: int  # minimum size of a cell, in pixels
+    connectivity: Literal[4, 8] = 4  # of the pixels of a cell
 
     def classes(self, p: Array) -> Array:
         """Return the label of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
@@ -40,7 +41,9 @@ class Labelling(NamedTuple):
     def number(self, p: Array) -> Array:
         """Find and number the cells (H, W) of a slice, from the probability map (H, W)."""
         threshold = 0.5 if self.threshold is None else self.threshold
-        return instances.from_probability(p, threshold, self.smallest)
+        return instances.from_probability(
+            p, threshold, self.smallest, connectivity=self.connectivity
+        )
 
 
 class Task(NamedTuple):

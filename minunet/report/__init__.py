@@ -8,6 +8,7 @@
 | `style.css`         | the style sheet of the report                                  |
 | `run_pictures.py`   | learning curves and preview of a run                           |
 | `score_pictures.py` | errors of a segmentation: splits, mergers, missed cells        |
+| `run_scores.py`     | scores of several runs: every slice, every run, and the mean   |
 | `figure3.py`        | Figure 3 of the paper: image, cells, label and weight map      |
 | `drawing.py`        | helpers shared by the pictures                                 |
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 from xml.etree.ElementTree import Element
 
-from minunet.metrics.score import Score, number
+from minunet.metrics.score import Score, number, value_and_spread
 from minunet.report import tables
 from minunet.report.tables import tag
 
@@ -93,13 +93,11 @@ def _big(score: Score) -> Element:
     """Show one of the most important scores."""
     better = "higher is better" if score.higher_is_better else "lower is better"
     at = "" if score.threshold is None else f"at threshold {score.threshold:g}; "
-    spread = getattr(score, "spread", None)
-    over = "" if spread is None else f"± {number(spread)} over slices; "
     return tag(
         "li",
         tag("span", score.name, class_="name"),
-        tag("span", number(score.value), class_="value"),
-        tag("span", over + at + better, class_="quiet"),
+        tag("span", value_and_spread(score), class_="value"),
+        tag("span", at + better, class_="quiet"),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from minunet.metrics.score import THRESHOLDS, Score, finite, number
+from minunet.metrics.score import THRESHOLDS, Score, finite, number, value_and_spread
 from minunet.runs.settings import from_options, groups, options
 
 ARROWS = {True: " ↑", False: " ↓", None: ""}
@@ -49,9 +49,12 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
     """
     if scores:
         plots = any(len(score.by_threshold) == len(THRESHOLDS) for score in scores)
-        heads = ("score", "value", "threshold", *["by threshold"] * plots)
+        heads = ("score", "value ± spread", "threshold", *["by threshold"] * plots)
         yield _table(heads, [_score(score, plots) for score in scores])
-        legend = "↑ higher is better, ↓ lower is better."
+        legend = (
+            "± is the standard deviation over the slices that have a value. "
+            "↑ higher is better, ↓ lower is better."
+        )
         if plots:
             legend += (
                 " Each small plot shows the score against the threshold, from "
@@ -74,7 +77,7 @@ def _score(score: Score, plot: bool) -> Element:
             tag("span", score.convention, class_="quiet"),
             scope="row",
         ),
-        tag("td", number(score.value), ARROWS[score.higher_is_better], class_="number"),
+        tag("td", value_and_spread(score), ARROWS[score.higher_is_better], class_="number"),
         tag("td", at, class_="number"),
         *plots,
     )

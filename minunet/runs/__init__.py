@@ -10,6 +10,7 @@
 | `log.py`        | the file `log.csv`, which may be damaged                               |
 | `checkpoint_check.py` | are the contents of a checkpoint those of its own settings?         |
 | `settings_check.py` | are the settings in a checkpoint valid?                             |
+| `comparison.py` | the scores of several runs that differ only in their seed              |
 | `archive.py`    | the arrays of an `.npz` file, read with care                           |
 """
 

@@ -21,7 +21,7 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def choices(annotation: object) -> tuple[str, ...] | None:
+def choices(annotation: object) -> tuple[str | int, ...] | None:
     """List the values that a `Literal`, or a union with one, allows; return None for other types.
 
     Examples
@@ -84,7 +84,8 @@ def add_some(parser: OptionGroup, *names: str) -> None:
 def _add(group: OptionGroup, option: Field[Any], text: str) -> None:
     """Add the option of a setting to a group of options; --grey comes with --channel."""
     metadata = {k: v for k, v in option.metadata.items() if k not in ("group", "help")}
-    valid = None if "type" in metadata else choices(get_type_hints(Settings)[option.name])
+    checked = metadata.get("type") not in (None, int)  # by its type
+    valid = None if checked else choices(get_type_hints(Settings)[option.name])
     if valid is None:
         metadata.setdefault("metavar", "N")
     group.add_argument(flag(option.name), dest=option.name, choices=valid, help=text, **metadata)

@@ -249,6 +249,18 @@ class Settings:
     clip: float = setting(
         TUNED, "training", "maximum gradient norm; 0 disables clipping", type=at_least(0, float)
     )
+    weight_decay: float = setting(
+        0.0,
+        "training",
+        "weight decay: this factor times a kernel is added to its gradient; biases do not decay",
+        type=at_least(0, float),
+    )
+    bias_rate: float = setting(
+        1.0,
+        "training",
+        "learning rate of biases divided by that of kernels; 2 in the authors' solver",
+        type=at_least(0, float),
+    )
     warm_up: int = setting(
         TUNED,
         "training",
@@ -271,6 +283,12 @@ class Settings:
         "evaluation",
         "minimum cell size, in pixels; smaller cells are dropped",
         type=at_least(1),
+    )
+    connectivity: Literal[4, 8] = setting(
+        4,
+        "evaluation",
+        "neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal ones",
+        type=int,
     )
     validate_every: int = setting(
         200, "evaluation", "number of steps between validations (and checkpoints)", type=at_least(1)

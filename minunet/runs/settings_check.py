@@ -69,7 +69,7 @@ def fits(value: object, annotation: Any) -> bool:
     """
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
-        return isinstance(value, str) and value in parts
+        return any(type(value) is type(part) and value == part for part in parts)
     if get_origin(annotation) is tuple:
         if not isinstance(value, list):
             return False
@@ -90,7 +90,8 @@ def described(annotation: Any) -> str:
     """
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
-        return ", ".join(parts[:-1]) + f" or {parts[-1]}" if parts[1:] else parts[0]
+        *others, last = map(str, parts)
+        return ", ".join(others) + f" or {last}" if others else last
     if get_origin(annotation) is tuple:
         return "a list of lists" if get_args(parts[0]) else "a list of whole numbers"
     if parts:

@@ -35,6 +35,7 @@ def step(
     learning_rate: float,
     momentum: float,
     clip: float = 0.0,
+    terms: sgd.Terms = sgd.PLAIN,
 ) -> float:
     """Train on one tile.
 
@@ -45,6 +46,7 @@ def step(
     arch : Architecture
     learning_rate, momentum : float    see `sgd.step`
     clip : float                       maximum gradient norm, see `sgd.clip`; 0 disables clipping
+    terms : sgd.Terms                  weight decay and learning rate of biases
 
     Returns
     -------
@@ -70,6 +72,8 @@ def step(
     grads = unet.backward(state.params, activations, dlogits, arch, release=True)
     if clip:
         grads = sgd.clip(grads, clip)
+    if terms != sgd.PLAIN:
+        grads = sgd.adjust(grads, state.params, terms)
     state.params, state.velocity = sgd.step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
@@ -117,6 +121,7 @@ def train(
     DivergedError
         If the energy is not finite; the last checkpoint stays as it is.
     """
+    fixed = settings.momentum, settings.clip, sgd.Terms(settings.weight_decay, settings.bias_rate)
     journal = Journal(folder, settings, data, state, on_validation)
     with (
         stopping.requests() as stopped,
@@ -129,9 +134,7 @@ def train(
             if stopped():
                 break
             rate = learning_rate(state.step, settings)
-            energy = step(
-                state, tile, settings.architecture, rate, settings.momentum, settings.clip
-            )
+            energy = step(state, tile, settings.architecture, rate, *fixed)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
             signal = journal.write(row, stopped)

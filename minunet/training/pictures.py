@@ -7,11 +7,10 @@ from minunet import report, runs
 from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics.score import Score, best_and_worst, number
-from minunet.prediction import instances
 from minunet.report import run_pictures, score_pictures
 from minunet.report.run_pictures import Segmented
 from minunet.runs.settings import Settings
-from minunet.training.thresholds import USUAL
+from minunet.training.thresholds import USUAL, cells_of
 from minunet.training.validation import baseline_error, validation_slices
 
 
@@ -72,7 +71,7 @@ def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -
         )
         figure = score_pictures.draw([panels])
     elif data.numbered:
-        found = instances.from_probability(p[..., 1], threshold, settings.smallest)
+        found = cells_of(p[..., 1], settings, threshold)
         figure = score_pictures.cells_slice(image, data.cells[k], found, annotated)
     else:
         figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold, annotated)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from minunet import augmentation
 from minunet.data.dataset import Dataset
 from minunet.image import AVERAGED
 from minunet.network import sizes, unet
@@ -56,6 +57,7 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"network   {arch.parameters():,} parameters: depth {arch.depth}, {arch.channels} channels "
         f"at full resolution, {arch.classes} classes, {arch.variant}",
         f"tile      {tile} → {output} pixels, one per step",
+        *augmentation.warnings(settings.augment, tile),
         f"memory    about {memory(settings) / 2**30:.2f} GiB",
         f"device    {device}",
         f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps}, "

@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics import cells, classes, em
-from minunet.metrics.score import THRESHOLDS, Score, number
+from minunet.metrics.score import THRESHOLDS, Score, value_and_spread
 from minunet.network import Network
-from minunet.prediction import averaging, instances
+from minunet.prediction import averaging
 from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
 from minunet.training import thresholds
+from minunet.training.thresholds import cells_of
 from minunet.training.validation import validation_slices
 
 Part = Literal["training", "validation", "test"]
@@ -77,8 +78,7 @@ class Result(NamedTuple):
 
 def _in_words(score: Score) -> str:
     """Return the name and the value of a score, with its spread over slices if known."""
-    spread = getattr(score, "spread", None)
-    return f"{score.name} {number(score.value)}" + (f" ± {number(spread)}" if spread else "")
+    return f"{score.name} {value_and_spread(score)}"
 
 
 class Results(NamedTuple):
@@ -146,7 +146,7 @@ def score(
     truth, p = [data.cells[k] for k in slices], [one[..., 1] for one in p]
     if data.numbered:
         t = tried[0]
-        found = [instances.from_probability(one, t, settings.smallest) for one in p]
+        found = [cells_of(one, settings, t) for one in p]
         scores = cells.scores(truth, found, annotated=annotated)
         return [one._replace(threshold=t) for one in scores]
     with Progress(len(slices) * len(tried), "score") as progress:

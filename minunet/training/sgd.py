@@ -8,9 +8,26 @@ about the last hundred tiles, and a constant g ends up moving w by -η g/(1-μ) 
 The learning rate η is inside the velocity, as in Caffe.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from minunet.array import Tensors
+
+
+class Terms(NamedTuple):
+    """What the authors' solver does to a gradient and the paper does not mention; off by default.
+
+    Their network files give biases twice the learning rate of kernels, and no decay: those are
+    `bias_rate` 2 and any `weight_decay`, whose value they did not publish.
+    """
+
+    weight_decay: float = 0.0  # λ
+    bias_rate: float = 1.0  # κ
+
+
+PLAIN = Terms()
+"""No weight decay, and one learning rate."""
 
 
 def start(params: Tensors) -> Tensors:
@@ -39,6 +56,40 @@ def clip(grads: Tensors, maximum: float) -> Tensors:
     norm = np.sqrt(sum(np.vdot(g, g) for g in grads.values()))
     scale = maximum / np.maximum(norm, maximum)
     return {name: g * scale for name, g in grads.items()}
+
+
+def adjust(grads: Tensors, params: Tensors, terms: Terms) -> Tensors:
+    """Add the weight decay to the gradients of kernels, and scale those of biases.
+
+        g ← g + λ w   for a kernel        g ← κ g   for a bias
+
+    The update subtracts η g from the velocity, so κ g is the same as a learning rate of κ η.
+    Clipping comes first, as in Caffe.
+
+    Parameters
+    ----------
+    grads, params : dict     the same names and shapes
+    terms : Terms
+
+    Returns
+    -------
+    dict : new arrays
+    """
+    return {
+        name: terms.bias_rate * g if is_bias(name) else g + terms.weight_decay * params[name]
+        for name, g in grads.items()
+    }
+
+
+def is_bias(name: str) -> bool:
+    """Return whether a parameter, named as in `Architecture.shapes`, is a bias.
+
+    Examples
+    --------
+    >>> [is_bias(name) for name in ("contract0.b1", "bottom.w2", "expand1.bu", "out.b")]
+    [True, False, True, True]
+    """
+    return name.rpartition(".")[2].startswith("b")
 
 
 def step(

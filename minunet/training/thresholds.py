@@ -70,6 +70,13 @@ def best(values: Sequence[float]) -> float | None:
     return min(equal, key=lambda threshold: round(abs(threshold - USUAL), 6))
 
 
+def cells_of(p: Array, settings: Settings, threshold: float = USUAL) -> Array:
+    """Find and number the cells in a probability map (H, W), with the settings of a run."""
+    return instances.from_probability(
+        p, threshold, settings.smallest, connectivity=settings.connectivity
+    )
+
+
 def by_threshold(
     data: Dataset, slices: Sequence[int], p: Sequence[Array], settings: Settings
 ) -> list[float]:
@@ -84,7 +91,7 @@ def by_threshold(
     if settings.score == "v_rand":
         return list(em.v_rand(truth, p, annotated=annotated).by_threshold)
     truth = segments.annotated_only(truth, annotated)
-    return [_seg(truth, p, annotated, t, settings.smallest) for t in THRESHOLDS]
+    return [_seg(truth, p, annotated, t, settings) for t in THRESHOLDS]
 
 
 def _seg(
@@ -92,11 +99,11 @@ def _seg(
     p: Sequence[Array],
     annotated: Sequence[Array],
     threshold: float,
-    smallest: int,
+    settings: Settings,
 ) -> float:
     """Compute SEG at one threshold; nan without true cells, or with too many proposed ones."""
     try:
-        found = [instances.from_probability(one, threshold, smallest) for one in p]
+        found = [cells_of(one, settings, threshold) for one in p]
     except InputError:  # more cells than a mask can number
         return float("nan")
     pairs = zip(truth, segments.annotated_only(found, annotated), strict=True)

@@ -10,9 +10,9 @@ from minunet.data.dataset import Dataset
 from minunet.metrics import em, pixel, seg, segments
 from minunet.network import Network
 from minunet.ops import cross_entropy
-from minunet.prediction import instances
 from minunet.prediction.tiling import Tiling, assemble, windows
 from minunet.runs.settings import Settings
+from minunet.training.thresholds import cells_of
 
 
 class Validation(NamedTuple):
@@ -98,8 +98,6 @@ def _cell_score(
     p = [one[..., 1] for one in probabilities]
     if settings.score == "v_rand":
         return {"v_rand": em.v_rand(truth, p, annotated=annotated).value}
-    found = segments.annotated_only(
-        [instances.from_probability(one, smallest=settings.smallest) for one in p], annotated
-    )
+    found = segments.annotated_only([cells_of(one, settings) for one in p], annotated)
     each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
     return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells

@@ -6,9 +6,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from minunet import augmentation
 from minunet.augmentation import deformation, interpolation
 from minunet.augmentation.tile import SETS, Augmentation, sample
 from minunet.image import SYMMETRIES, Sample, cut, symmetry
+from minunet.runs.settings import PRESETS, from_options
 
 ALL = range(SYMMETRIES)
 MOVING = [
@@ -269,3 +271,20 @@ def test_pixels_that_are_not_annotated_have_no_weight_after_deformation(name):
         assert (weight[~known] == 0).all()
         assert (weight[known] > 0).all()
         assert 0.2 < known.mean() < 0.8
+
+
+def test_a_tile_that_folds_is_warned_of():
+    (line,) = augmentation.warnings("paper", 138)
+    assert line == (
+        "warning   --augment paper displaces pixels by 10, which folds more than 1 % of tiles of "
+        "138 pixels; pass --tile 139 or more, or --augment symmetries"
+    )
+    assert augmentation.warnings("paper", 139) == []
+    for name in ("later", "symmetries", "none"):
+        assert augmentation.warnings(name, 24) == []
+
+
+def test_no_preset_folds_its_tiles():
+    for preset in PRESETS:
+        settings = from_options(preset=preset)
+        assert augmentation.warnings(settings.augment, settings.tile) == []

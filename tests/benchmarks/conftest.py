@@ -1,6 +1,7 @@
-"""Make the parts of benchmarks/beside_torch importable by name, as when it runs."""
+"""Make the benchmarks and the parts of beside_torch importable by name, as when they run."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "beside_torch"))
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path += [str(BENCHMARKS), str(BENCHMARKS / "beside_torch")]

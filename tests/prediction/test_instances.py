@@ -1,5 +1,7 @@
 """Cells of a probability map are separated and numbered, and get their borders back."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,8 +83,20 @@ def test_defaults():
     np.testing.assert_array_equal(instances.from_probability(p), expected)
 
 
-def flood(foreground):
-    """Find 4-connected components in raster order, pixel by pixel."""
+def test_diagonal_neighbours_are_one_cell_if_8_are_connected():
+    p = np.array([[0.9, 0.1, 0.1, 0.9], [0.1, 0.9, 0.1, 0.9], [0.1, 0.1, 0.1, 0.1]])
+    find = partial(instances.from_probability, p, smallest=1, border=0)
+    np.testing.assert_array_equal(find(), drawn("1..2", ".3.2", "...."))
+    np.testing.assert_array_equal(find(connectivity=4), drawn("1..2", ".3.2", "...."))
+    np.testing.assert_array_equal(find(connectivity=8), drawn("1..2", ".1.2", "...."))
+
+
+FOUR = [(1, 0), (-1, 0), (0, 1), (0, -1)]
+EIGHT = [*FOUR, (1, 1), (1, -1), (-1, 1), (-1, -1)]
+
+
+def flood(foreground, neighbours):
+    """Find connected components in raster order, pixel by pixel."""
     cells, count = np.zeros(foreground.shape, int), 0
     for start in np.argwhere(foreground):
         if cells[tuple(start)]:
@@ -93,7 +107,7 @@ def flood(foreground):
             inside = 0 <= r < cells.shape[0] and 0 <= c < cells.shape[1]
             if inside and foreground[r, c] and not cells[r, c]:
                 cells[r, c] = count
-                to_do += [(r + 1, c), (r - 1, c), (r, c + 1), (r, c - 1)]
+                to_do += [(r + down, c + right) for down, right in neighbours]
     return cells
 
 
@@ -101,26 +115,28 @@ def flood(foreground):
     height=st.integers(1, 14),
     wider=st.integers(1, 9),
     smallest=st.integers(1, 9),
+    eight=st.booleans(),
     seed=st.integers(0, 99),
 )
 @settings(deadline=None)
-def test_components_against_flooding(height, wider, smallest, seed):
+def test_components_against_flooding(height, wider, smallest, eight, seed):
     p = np.random.default_rng(seed).random((height, height + wider))
-    cells = flood(p > 0.45)
+    cells = flood(p > 0.45, EIGHT if eight else FOUR)
     few = np.flatnonzero(np.bincount(cells.ravel()) < smallest)
     cells = np.where(np.isin(cells, few), 0, cells)
     expected = np.searchsorted(np.unique([0, *cells.ravel()]), cells)
     p.flags.writeable = False
-    found = instances.from_probability(p, 0.45, smallest, border=0)
+    found = instances.from_probability(p, 0.45, smallest, 0, connectivity=8 if eight else 4)
     np.testing.assert_array_equal(found, expected)
 
 
-def test_components_against_scikit_image():
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_components_against_scikit_image(connectivity):
     measure = pytest.importorskip("skimage.measure")
     noise = np.random.default_rng(0).standard_normal((120, 171))
-    p = ndimage.gaussian_filter(noise, 3) + 0.5
-    found = instances.from_probability(p, smallest=1, border=0)
-    np.testing.assert_array_equal(found, measure.label(p > 0.5, connectivity=1))
+    p = ndimage.gaussian_filter(noise, 0.8) + 0.5
+    found = instances.from_probability(p, smallest=1, border=0, connectivity=connectivity)
+    np.testing.assert_array_equal(found, measure.label(p > 0.5, connectivity=connectivity // 4))
     assert found.max() > 10
 
 

@@ -122,6 +122,18 @@ def test_cells(tmp_path):
     np.testing.assert_array_equal(one, instances.from_probability(only, threshold, smallest=2))
 
 
+def test_cells_have_the_connectivity_of_the_settings(tmp_path):
+    write_model(tmp_path / "m.npz", cells=True, connectivity=8)
+    model, image = minunet.load(tmp_path / "m.npz"), draw(90, 101)
+    p = model.segment(image)[..., 1]
+    threshold = float(np.median(p))
+    eight, four = (
+        instances.from_probability(p, threshold, 2, connectivity=count) for count in (8, 4)
+    )
+    np.testing.assert_array_equal(model.cells(image, threshold), eight)
+    assert (eight != four).any()
+
+
 @pytest.mark.parametrize(
     ("channels", "shape", "valid"),
     [

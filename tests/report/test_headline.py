@@ -74,14 +74,11 @@ def test_gold_and_silver_truth_are_named():
     assert "silver" not in " ".join(said(truth="gold"))
 
 
-def test_the_spread_over_slices_is_shown_where_it_is_known():
-    class Spread:
-        key, name, value, spread = "v_rand", "V_Rand", 0.9, 0.0125
-        higher_is_better, threshold = True, 0.4
-
-    (made,) = tag("main", *headline.headline([Spread], SCORED, 0.25)).iter("li")
+def test_the_spread_over_slices_is_shown():
+    score = Score("v_rand", "V_Rand", 0.9, (0.8, 0.9, 1.0), "", True, 0.4)  # spread 0.1
+    (made,) = tag("main", *headline.headline([score], SCORED, 0.25)).iter("li")
     words = [text(part) for part in made]
-    assert words == ["V_Rand", "0.9000", "± 0.0125 over slices; at threshold 0.4; higher is better"]
+    assert words == ["V_Rand", "0.90 ± 0.10", "at threshold 0.4; higher is better"]
 
 
 def optimistic(**replaced):

@@ -183,7 +183,7 @@ def test_the_last_energy_is_a_mean_of_50(made):
 def test_the_headline_scores(made):
     shown = [[text(part) for part in item] for item in made().iter("li")]
     assert shown == [
-        ["V_Rand, thinned", "0.9213", "at threshold 0.4; higher is better"],
+        ["V_Rand, thinned", "0.921 ± 0.026", "at threshold 0.4; higher is better"],
         ["cells missed", "17", "lower is better"],
     ]
 

@@ -40,8 +40,8 @@ def words(section):
 
 def test_every_score_with_its_threshold_and_convention():
     assert [[cell.strip() for cell in row] for row in words(scores_table(*SCORES))] == [
-        ["V_Rand, thinned an F-score; 4-connected", "0.9213 ↑", "0.4", ""],
-        ["warping error of splits and mergers", "0.000353 ↓", "0.6", ""],
+        ["V_Rand, thinned an F-score; 4-connected", "0.921 ± 0.026 ↑", "0.4", ""],
+        ["warping error of splits and mergers", "0.00035 ± 0.00015 ↓", "0.6", ""],
         ["cells missed a count", "17 ↓", "", ""],
     ]
 

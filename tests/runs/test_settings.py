@@ -46,6 +46,13 @@ def test_old_names_of_values_still_load():
     assert Settings.from_json(old) == from_options(augment="later")
 
 
+def test_settings_of_before_the_solver_had_terms_still_load():
+    old = from_options().to_json()
+    for name, value in (("weight_decay", 0.0), ("bias_rate", 1.0), ("connectivity", 4)):
+        assert old.pop(name) == value
+    assert Settings.from_json(old) == from_options()
+
+
 def test_json_round_trip():
     settings = from_options(images="/é", label_values=(0, 255), dropout=0.1, fingerprint="abc")
     text = json.dumps(settings.to_json())

@@ -2,6 +2,7 @@
 
 from minunet.metrics.score import Score
 
+# Its spread: mean 0.93, √((0.03² + 0.02² + 0.01²) / 2) = 0.0265.
 V_RAND = Score(
     key="v_rand",
     name="V_Rand, thinned",
@@ -11,6 +12,7 @@ V_RAND = Score(
     threshold=0.4,
     by_threshold=(0.5, 0.55, 0.6, 0.7, 0.92134, 0.9, 0.85, 0.8, 0.7, 0.6),
 )
+# Its spread: mean 0.00035, √(2 · 0.00015² / 2) = 0.00015.
 WARPING = Score(
     key="warping",
     name="warping error",
@@ -21,7 +23,7 @@ WARPING = Score(
     threshold=0.6,
     by_threshold=(0.01,) * 6 + (0.0003526,) + (0.01,) * 3,
 )
-MISSED = Score("missed", "cells missed", 17.0, (8.0, 1.0, 8.0), "a count", higher_is_better=False)
+MISSED = Score("missed", "cells missed", 17, (8, 1, 8), "a count", higher_is_better=False)
 
 
 def text(element):

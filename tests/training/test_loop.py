@@ -176,6 +176,41 @@ def test_the_next_tile_is_started_before_a_step_begins(tmp_path, monkeypatch, no
     assert state.step == 5
 
 
+def test_a_step_adjusts_the_gradients_after_it_clips_them():
+    # Plain: w - η g. With λ and κ: w - η (g + λ w) for a kernel, w - η κ g for a bias, where g is
+    # the clipped gradient in both.
+    arch = Architecture(depth=1, channels=2, dropout=0.0)
+    first = initialization.gaussian(arch, np.random.default_rng(0), np.float64)
+    first = {name: array + 0.1 for name, array in first.items()}  # biases other than 0
+    tile = draw_tile(arch, 24, np.random.default_rng(1))
+    tile = tile._replace(x=tile.x.astype(np.float64))
+
+    def after(*terms):
+        state = State(dict(first), sgd.start(first), np.random.default_rng(2))
+        loop.step(state, tile, arch, 0.5, 0.9, 1e-3, *terms)
+        return state.params
+
+    plain, adjusted = after(), after(sgd.Terms(0.25, 2.0))
+    for name, w in first.items():
+        moved = plain[name] - w
+        expected = 2 * moved if w.ndim == 1 else moved - 0.5 * 0.25 * w
+        assert np.abs(moved).max() > 0
+        np.testing.assert_allclose(adjusted[name] - w, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_training_uses_the_terms_of_the_settings(tmp_path, monkeypatch, no_pictures):
+    given, step = [], loop.step
+    monkeypatch.setattr(
+        loop, "step", lambda *args: (given.append((args[5], args[6])), step(*args))[1]
+    )
+    for changed in ({}, {"weight_decay": 0.25}, {"bias_rate": 2.0, "clip": 0.5}):
+        settings = from_options(**SMALL.__dict__ | {"steps": 1} | changed)
+        folder = tmp_path / str(len(given))
+        folder.mkdir()
+        loop.train(folder, settings, small_data(), loop.start(settings, "cpu"))
+    assert given == [(0.0, (0.0, 1.0)), (0.0, (0.25, 1.0)), (0.5, (0.0, 2.0))]
+
+
 def test_an_output_layer_of_zeros_has_the_energy_of_guessing():
     # An output layer of zeros makes all K classes equally likely: E = mean(w) · ln K.
     arch = Architecture(depth=2, channels=3, classes=5)

@@ -96,7 +96,8 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
     p = [np.eye(classes, dtype=np.float32)[data.labels[k]] for k in (1, 3)]
     data = data._replace(images=[np.concatenate([x, 3 * x], axis=-1) for x in data.images])
     ranking = Score("key", "Name", 0.5, (0.25, 0.75), "", True, threshold)
-    made = pictures.draw_best_and_worst(data, (1, 3), p, ranking, settings(kind, smallest=60))
+    given = settings(kind, smallest=60, connectivity=8)
+    made = pictures.draw_best_and_worst(data, (1, 3), p, ranking, given)
     assert [one.caption for one in made] == [
         "The best slice (slice 3): Name = 0.7500",
         "The worst slice (slice 1): Name = 0.2500",
@@ -114,6 +115,7 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
             np.testing.assert_array_equal(given[2], one[..., 1])
             assert given[3] == (0.5 if threshold is None else 0.25)
         else:
-            found = instances.from_probability(one[..., 1], smallest=60)
+            found = instances.from_probability(one[..., 1], smallest=60, connectivity=8)
             np.testing.assert_array_equal(given[2], found)
-            assert (found != instances.from_probability(one[..., 1])).any()
+            for other in ({}, {"smallest": 60}):
+                assert (found != instances.from_probability(one[..., 1], **other)).any()

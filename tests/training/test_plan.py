@@ -43,6 +43,17 @@ def test_the_lines_of_the_plan():
     assert all("\n" not in line for line in lines)
 
 
+def test_the_plan_warns_of_folded_tiles():
+    def warned(augment):
+        settings = replace(SETTINGS, augment=augment)
+        lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
+        return [line for line in lines if line.startswith("warning")]
+
+    (line,) = warned("paper")
+    assert "folds more than 1 % of tiles of 24 pixels; pass --tile 139 or more" in line
+    assert warned("symmetries") == []
+
+
 def test_the_434_parameters_by_hand():
     def conv(kernel, c, o):
         return kernel * kernel * c * o + o

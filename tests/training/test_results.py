@@ -11,7 +11,7 @@ from minunet import report, runs
 from minunet.metrics.score import Score
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
-from minunet.training import loop, pictures, results
+from minunet.training import pictures, results, state
 from minunet.training.results import Run
 from minunet.training.scoring import Trained
 from minunet.training.validation import baseline_error
@@ -22,16 +22,16 @@ def finished(folder, kind, parts=((1,), (3,))):
     data = draw(kind, (*parts[0], *parts[1]))._replace(held_out=[*parts[0]], test=parts[1])
     score = results.DEFAULT_RANKING[kind]
     given = settings(kind, score=score, average="none", device="cpu")
-    state = loop.start(given, "cpu")
+    begun = state.start(given, "cpu")
     trained = []
     for name, step in (("best.npz", 1), ("last.npz", 2)):
-        state.step = step
-        loop.save(folder / name, given, state)
+        begun.step = step
+        state.save(folder / name, given, begun)
         trained.append(Trained(name, step, network(kind)))
         row = {"step": step, "energy": 0.5, "learning_rate": 0.1, "seconds": 1.25}
         runs.append(folder, row)
     (folder / "curves.png").write_bytes(report.png(Figure()))
-    return Run(folder, given, data, state, "a machine"), *trained[::-1]
+    return Run(folder, given, data, begun, "a machine"), *trained[::-1]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -94,6 +94,36 @@ def test_a_clipped_gradient_keeps_its_dtype(dtype):
     assert sgd.clip({"a": np.ones((3, 2), dtype)}, 0.1)["a"].dtype == dtype
 
 
+def test_weight_decay_and_the_rate_of_biases_by_hand():
+    # λ = 0.5, κ = 2. Kernel 3 with gradient 4: 4 + 0.5·3. Bias 10 with gradient -1: 2·(-1).
+    params = {"out.w": np.array([3.0]), "out.b": np.array([10.0])}
+    grads = {"out.w": np.array([4.0]), "out.b": np.array([-1.0])}
+    adjusted = sgd.adjust(grads, params, sgd.Terms(0.5, 2.0))
+    assert (adjusted["out.w"], adjusted["out.b"]) == (5.5, -2.0)
+    assert (grads["out.w"], grads["out.b"]) == (4.0, -1.0)
+    assert (params["out.w"], params["out.b"]) == (3.0, 10.0)
+
+
+def test_every_second_parameter_is_a_bias():
+    for variant in ("paper", "release"):
+        arch = Architecture(depth=2, channels=3, variant=variant)
+        ones = {name: np.ones(shape) for name, shape in arch.shapes().items()}
+        zeros = {name: np.zeros(shape) for name, shape in arch.shapes().items()}
+        decayed = sgd.adjust(zeros, ones, sgd.Terms(weight_decay=1.0))
+        faster = sgd.adjust(ones, zeros, sgd.Terms(bias_rate=3.0))
+        for name, shape in arch.shapes().items():
+            bias = len(shape) == 1
+            assert np.all(decayed[name] == (0 if bias else 1)), name
+            assert np.all(faster[name] == (3 if bias else 1)), name
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adjusted_gradients_keep_their_dtype(dtype):
+    ones = {"out.w": np.ones((3, 2), dtype), "out.b": np.ones(2, dtype)}
+    for array in sgd.adjust(ones, ones, sgd.Terms(0.1, 2.0)).values():
+        assert array.dtype == dtype
+
+
 def test_velocity_starts_at_zero():
     params = {"a": np.ones((2, 3), np.float32), "b": np.ones(4, np.float64)}
     velocity = sgd.start(params)
@@ -137,8 +167,9 @@ def test_parameters_are_matched_by_name_not_by_order():
     assert list(params) == ["a", "b"]
 
 
+@pytest.mark.parametrize(("decay", "faster"), [(0.0, 1.0), (0.03, 2.0)])
 @pytest.mark.parametrize("variant", ["paper", "release"])
-def test_twenty_training_steps_against_pytorch(torch, variant):
+def test_twenty_training_steps_against_pytorch(torch, variant, decay, faster):
     import torch_unet
 
     arch = Architecture(depth=1, channels=4, in_channels=2, classes=3, variant=variant)
@@ -146,7 +177,15 @@ def test_twenty_training_steps_against_pytorch(torch, variant):
     rng = np.random.default_rng(9)
     params = initialization.gaussian(arch, rng, np.float64)
     theirs = torch_unet.to_torch(params)
-    optimizer = torch.optim.SGD(theirs.values(), lr=rate, momentum=0.99)
+    kernels, biases = ([w for w in theirs.values() if (w.ndim == 1) == b] for b in (False, True))
+    # The groups that the authors' network files describe: lr_mult and decay_mult of Caffe.
+    optimizer = torch.optim.SGD(
+        [
+            {"params": kernels, "lr": rate, "weight_decay": decay},
+            {"params": biases, "lr": faster * rate, "weight_decay": 0.0},
+        ],
+        momentum=0.99,
+    )
     velocity = sgd.start(params)
     ours, pytorchs = [], []
     for _ in range(20):
@@ -158,6 +197,7 @@ def test_twenty_training_steps_against_pytorch(torch, variant):
         energy, p = cross_entropy.forward(logits, labels, weight_map)
         dlogits = cross_entropy.backward(p, labels, weight_map)
         grads = unet.backward(params, activations, dlogits, arch)
+        grads = sgd.adjust(grads, params, sgd.Terms(decay, faster))
         params, velocity = sgd.step(params, grads, velocity, rate)
         ours.append(float(energy))
 

@@ -126,9 +126,11 @@ def test_only_the_selecting_score_is_computed():
     assert (iou.v_rand, iou.seg) == (None, None)
     assert v_rand.seg is None
     assert v_rand.v_rand == em.v_rand(truth, p).value
-    found = [instances.from_probability(one, smallest=3) for one in p]
-    each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
-    assert segs.seg == each.mean()
+    eight = settings(2, score="seg", smallest=3, connectivity=8)
+    for scores, count in ((segs, 4), (validation.validate(params, data, eight)[0], 8)):
+        found = [instances.from_probability(one, smallest=3, connectivity=count) for one in p]
+        each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
+        assert scores.seg == each.mean()
     assert iou[:3] == v_rand[:3] == segs[:3]
     assert "V_Rand" in v_rand.summary("v_rand")
 

@@ -73,11 +73,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     result = finish(start("train", *options(data, out, 6)))
     assert result.code == 0, result.err
     assert {path.name for path in out.iterdir()} == FILES
-    # Without a terminal there are no bars, but a line at the end of each.
-    said = result.err.splitlines()
-    bars = [line.split("  ")[0] for line in said]
-    assert bars[:3] == ["step 6/6", "tile 24/24", "score 10/10"]
-    assert set(bars[3:]) == {"tile 24/24", "score 1/1"}
+    assert result.err == ""  # no terminal, so no bars; and no line in less than ten seconds
     images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
     ones = labels[3].mean()  # the last of four slices is held out
     for words in (

@@ -218,7 +218,7 @@ def main() -> None:
     arguments = parse(sys.argv[1:])
     if arguments.resume:
         folder, again = arguments.resume, command("train", *sys.argv[1:])
-        with runs.existing(folder), endings.explained(folder, again):
+        with endings.explained(folder, again), runs.existing(folder):
             this = resumed_run(arguments, folder)
             if this is None:
                 say(*results.recall(folder))

@@ -237,9 +237,8 @@ def predict(args: argparse.Namespace) -> None:
     say(*summary.images(args.image, reading(args, trained.settings), tasks))
     parameters = f"{trained.architecture.parameters():,} parameters"
     say(f"model     {args.model}, step {trained.step}, {parameters}")
-    say(*summary.threshold(trained.settings, args.model.name, args.threshold))
-    say(f"device    {reason}")
-    say(*summary.tiles(tasks))
+    threshold = summary.threshold(trained.settings, args.model.name, args.threshold)
+    say(*threshold, f"device    {reason}", *summary.tiles(tasks))
     if old:
         say(f"resume    {old.finished} of {old.slices} slices are finished")
     again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")

@@ -64,18 +64,17 @@ class Case:
         self.clear()
 
     def clear(self):
+        """Remove all results."""
         shutil.rmtree(self.out, ignore_errors=True)
 
     def run(self, *options, **how):
+        """Run the prediction; `how` are arguments of `Server.run`."""
         return self.server.run("predict", *self.words, *options, **how)
 
     def draw_call(self, rng):
         """Draw a kind of call, and one of its occurrences, so that all phases are hit."""
         kind = rng.choice(self.kinds)
         return rng.choice([k for k, name in enumerate(self.calls) if name == kind])
-
-    def is_whole(self):
-        return tree(self.out) == self.whole
 
     def finish(self):
         """Resume to the end, and compare."""

@@ -10,6 +10,8 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,8 +78,6 @@ def quick_preview(path, slices, title):
 
 def child(asked, calls):
     """Run the command, and exit."""
-    from importlib import import_module
-
     from minunet import cli
 
     if asked["largest"] is not None:
@@ -113,14 +113,12 @@ def child(asked, calls):
 
 def serve():
     """Answer every line of standard input with the end of a run."""
-    import tifffile  # noqa: F401
-
-    from minunet.data import ctc, tiff_files  # noqa: F401
     from minunet.report import run_pictures
 
     run_pictures.preview = quick_preview
     folder = Path(os.environ.get("TMPDIR", "/tmp"))
-    files = {name: folder / f"run-{os.getpid()}-{name}" for name in ("err", "calls")}
+    names = ("err", "calls", "modules")
+    files = {name: folder / f"run-{os.getpid()}-{name}" for name in names}
     for line in sys.stdin:
         asked = json.loads(line)
         process = os.fork()
@@ -137,12 +135,17 @@ def serve():
 
                     traceback.print_exc()
                     code = 1
+            files["modules"].write_text("\n".join(sys.modules))
             os._exit(code)
         _, status = os.waitpid(process, 0)
-        texts = {name: path.read_text() for name, path in files.items()}
+        texts = {name: path.read_text() if path.exists() else "" for name, path in files.items()}
         code = os.waitstatus_to_exitcode(status)
         answer = {"code": code, "err": texts["err"], "calls": texts["calls"].splitlines()}
         print(json.dumps(answer), flush=True)
+        for name in texts["modules"].splitlines():  # the next run needs them, too
+            if name not in sys.modules and name.split(".")[0] != "__main__":
+                with suppress(ImportError):
+                    import_module(name)
     for path in files.values():
         path.unlink(missing_ok=True)
 

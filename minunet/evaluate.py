@@ -220,24 +220,22 @@ def compare(args: argparse.Namespace) -> None:
             files.check_new_file(path, option)
     runs = comparison.read(args.runs)
     for one in runs:
-        print(f"run         {one.folder}: seed {one.settings.seed}")
+        say(f"run         {one.folder}: seed {one.settings.seed}")
     where = f" ({runs[0].scored})" if runs[0].scored else ""
-    print(
-        f"scored      {counted(len(runs[0].slices))}{where}; same data, same settings but the seed"
-    )
-    print("", *comparison.table(runs), sep="\n")
+    say(f"scored      {counted(len(runs[0].slices))}{where}; same data, same settings but the seed")
+    say("", *comparison.table(runs))
     contents = {"minunet": __version__} | comparison.to_json(runs)
     if args.scores:
         with files.atomic(args.scores) as beside:
             text = json.dumps(contents, indent=2, ensure_ascii=False)
-            beside.write_text(text + "\n", encoding="utf-8")
+            beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     if args.out:
         from minunet.report import drawing, run_scores  # here: it slows down --help
 
         drawing.write(run_scores.draw(runs), args.out)
     written = [str(path) for path in (args.scores, args.out) if path]
     if written:
-        print(f"\nwrote       {', '.join(written)}")
+        say("", f"wrote       {', '.join(written)}")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ gets its own name only when its contents are on the disk. An error or a signal r
 `kill -9` and a loss of power can leave it behind.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -17,6 +18,9 @@ from minunet.errors import InputError
 
 LEFT_BEHIND = r".*\.[0-9a-f]{16}\.part"
 """Names of the files that a killed process can leave behind."""
+
+UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+"""Error codes of a file system that cannot tell when a file is on the disk."""
 
 LONGEST = 50
 """Maximum number of characters of the name of a file in that of its temporary file."""
@@ -92,6 +96,9 @@ def _sync(path: Path) -> None:
     file = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(file)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
     finally:
         os.close(file)
 

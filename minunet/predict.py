@@ -217,8 +217,14 @@ def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
     return digits if len(digits) == len(images) else []  # frames of several slices have no masks
 
 
-def predict(args: argparse.Namespace) -> None:
-    """Segment an image, and write the results to a folder that this process owns."""
+def predict(args: argparse.Namespace, again: str) -> None:
+    """Segment an image, and write the results to a folder that this process owns.
+
+    Parameters
+    ----------
+    args : Namespace
+    again : str         command that continues the prediction
+    """
     old = unfinished.find(args.out, args.resume)
     wanted = args.threads or (old.threads if old else None)
     if wanted:
@@ -241,7 +247,6 @@ def predict(args: argparse.Namespace) -> None:
     say(*threshold, f"device    {reason}", *summary.tiles(tasks))
     if old:
         say(f"resume    {old.finished} of {old.slices} slices are finished")
-    again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")
     say(*results.write(kept, again))
     if images.broken:
         say("left out:", *images.broken.values(), file=sys.stderr)
@@ -252,8 +257,9 @@ def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
     args.out = files.resolved(args.out)
-    with lock.created(args.out, outputs.ADVICE):
-        predict(args)
+    again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")
+    with unfinished.explained(args.out, again), lock.created(args.out, outputs.ADVICE):
+        predict(args, again)
 
 
 if __name__ == "__main__":

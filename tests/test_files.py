@@ -1,5 +1,7 @@
 """No file is lost in a crash, and existing files are refused with a suggestion."""
 
+import os
+
 import pytest
 
 from minunet import files
@@ -66,7 +68,150 @@ def test_files_with_the_same_stem_have_different_part_files(tmp_path):
     assert (tmp_path / "run.png").read_text() == "png"
 
 
+def test_a_file_of_the_user_beside_it_is_kept(tmp_path):
+    path = tmp_path / "last.npz"
+    (tmp_path / "last.npz.part").write_text("mine")
+    with files.atomic(path) as one, files.atomic(path) as other:
+        assert len({one, other}) == 2
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
+    assert (tmp_path / "last.npz.part").read_text() == "mine"
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    for target in ("precious", "nowhere"):
+        path = tmp_path / f"to-{target}"
+        path.symlink_to(tmp_path / target)
+        with files.atomic(path) as beside:
+            beside.write_text("new")
+        assert not path.is_symlink()
+        assert path.read_text() == "new"
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_has_the_permissions_of_an_ordinary_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with files.atomic(tmp_path / "a") as beside:
+            beside.write_text("")
+        (tmp_path / "b").write_text("")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_contents_are_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    path, done = tmp_path / "a", []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(path.exists()), fsync(file)))
+    with files.atomic(path) as beside:
+        beside.write_text("text")
+    assert done == [False, True]  # the file, and the folder with its name
+
+
+def test_a_long_name_has_a_short_temporary_name(tmp_path):
+    path = tmp_path / ("é" * 120 + ".tif")
+    with files.atomic(path) as beside:
+        beside.write_text("text")
+    assert names(tmp_path) == [path.name]
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path):
+    for error in (OSError(28, "No space left on device"), None):
+        folder = tmp_path if error else tmp_path / "missing"
+        with pytest.raises(OSError) as raised, files.atomic(folder / "a.tif"):
+            raise error
+        assert raised.value.filename == str(folder / "a.tif")
+    assert names(tmp_path) == []
+
+
+# New files
+
+
+def test_several_files_appear_together(tmp_path):
+    paths = [tmp_path / name for name in "abc"]
+    with files.new(*paths) as parts:
+        for part in parts:
+            part.write_text("text")
+        assert not any(path.exists() for path in paths)
+    assert names(tmp_path) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("make", [lambda p: p.write_text("mine"), lambda p: p.symlink_to("x")])
+@pytest.mark.parametrize("taken", "abc")
+def test_none_of_several_files_appears_if_one_exists(tmp_path, make, taken):
+    with pytest.raises(InputError, match=f"{taken} already exists"):
+        with files.new(*(tmp_path / name for name in "abc")):
+            make(tmp_path / taken)
+    assert names(tmp_path) == [taken]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_move_never_replaces_a_file(tmp_path, monkeypatch, links):
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").write_text("new")
+    (tmp_path / "b").write_text("mine")
+    with pytest.raises(InputError, match="b already exists"):
+        files.move(tmp_path / "a", tmp_path / "b")
+    assert [(tmp_path / name).read_text() for name in "ab"] == ["new", "mine"]
+    files.move(tmp_path / "a", tmp_path / "c")
+    assert names(tmp_path) == ["b", "c"]
+    assert (tmp_path / "c").read_text() == "new"
+
+
+def test_a_move_that_was_interrupted_is_finished(tmp_path):
+    (tmp_path / "a").write_text("new")
+    os.link(tmp_path / "a", tmp_path / "b")
+    files.move(tmp_path / "a", tmp_path / "b")
+    assert names(tmp_path) == ["b"]
+
+
+def test_only_temporary_files_are_removed(tmp_path):
+    keep = ["a.part", "a.0123456789abcde.part", "a.0123456789abcdeX.part", "0123456789abcdef.part"]
+    (tmp_path / "folder").mkdir()
+    for name in (*keep, "a.npz.0123456789abcdef.part", "folder/b.0123456789abcdef.part"):
+        (tmp_path / name).write_text("")
+    files.remove_left_behind(tmp_path)
+    assert names(tmp_path) == sorted([*keep, "folder"])
+    assert names(tmp_path / "folder") == []
+    files.remove_left_behind(tmp_path / "missing")
+
+
 # Folders
+
+
+def test_a_link_to_a_folder_is_resolved_and_others_are_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    assert files.resolved(tmp_path / "folder") == tmp_path / "folder"
+    assert files.resolved(tmp_path / "missing") == tmp_path / "missing"
+    assert files.resolved(tmp_path / "link") == tmp_path / "folder"
+    said = refusal(files.resolved, tmp_path / "dangling")
+    assert said.startswith(f"{tmp_path / 'dangling'} is a link to {tmp_path / 'nowhere'}, which")
+
+
+def test_links_to_nothing_are_taken(tmp_path):
+    (tmp_path / "link.tif").symlink_to("nowhere")
+    assert files.is_taken(tmp_path / "link.tif")
+    assert files.free_name(tmp_path / "link.tif") == tmp_path / "link.tif-2"
+    assert "already exists" in refusal(files.check_new_file, tmp_path / "link.tif", "-o")
+    for pattern in ("link.tif", "*.tif"):
+        said = refusal(files.check_free_names, tmp_path, [pattern], "use -o")
+        assert said == f"{tmp_path} already contains link.tif; use -o"
+
+
+def test_a_link_is_not_a_folder_for_results(tmp_path):
+    (tmp_path / "labels").symlink_to(tmp_path)
+    said = refusal(files.check_free_names, tmp_path / "labels", ["a.tif"], "use -o")
+    assert said == f"{tmp_path / 'labels'} is a link to {tmp_path}; use -o"
 
 
 def test_files_and_nonempty_folders_are_taken(tmp_path):

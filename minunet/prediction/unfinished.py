@@ -9,6 +9,7 @@ all files are complete, they are moved to OUT one by one, which can be continued
 """
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -58,8 +59,10 @@ def find(out: Path, resume: bool) -> State | None:
             f"{folder} is in the way of the folder for unfinished results; move it away, or pass "
             "another folder with -o"
         )
-    if folder.exists():
-        files.remove_left_behind(folder)
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise InputError(f"{path} is a link, which is not followed; remove {folder}")
+    files.remove_left_behind(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return None
     state = _read(folder)
@@ -83,6 +86,39 @@ def _read(folder: Path) -> State:
         f"{folder} contains no prediction that can be resumed, because its {PROGRESS} is missing "
         "or damaged; remove that folder, or pass another one with -o"
     )
+
+
+@contextmanager
+def explained(out: Path, again: str) -> Iterator[None]:
+    """Say how to continue, if a signal or an error of the system ends this block.
+
+    Parameters
+    ----------
+    out : Path
+    again : str     command that continues the prediction
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, OSError) as error:
+        raise _explained(error, out, again) from None
+
+
+def _explained(error: BaseException, out: Path, again: str) -> BaseException:
+    """Return an error that also says which slices are kept, and how to continue."""
+    kept, folder = "", out / NAME
+    if os.path.lexists(folder):
+        with suppress(InputError):
+            state = _read(folder)
+            then = "To" if isinstance(error, KeyboardInterrupt) else "Remove the cause, then"
+            kept = f"; {state.finished} of {state.slices} slices are kept in {folder}. "
+            kept += f"{then} continue: {again}"
+    if isinstance(error, KeyboardInterrupt):
+        error.args = (f"{str(error) or 'SIGINT'}{kept}",)
+        return error
+    reason = str(error)
+    if isinstance(error, OSError):
+        reason = f"{error.filename or folder}: {error.strerror or error}"
+    return InputError(reason + kept)
 
 
 class Unfinished:
@@ -139,11 +175,17 @@ class Unfinished:
             yield
             self._finish()
         except BaseException as error:
+            if isinstance(error, OSError) and not self.folder.is_dir():
+                raise InputError(
+                    f"{self.folder} was removed or renamed while predict used it; run predict again"
+                ) from None
             with suppress(OSError):  # then what was recorded before remains valid
                 self.record()
             if not self.saved.finished:
                 self._remove()
-            raise self._explained(error, again) from None
+            if isinstance(error, InputError):
+                raise _explained(error, self.out, again) from None
+            raise
 
     def map(self, layout: Layout, begun: bool) -> Mapped:
         """Map a result file for writing; create it unless some of its slices are finished."""
@@ -209,24 +251,3 @@ class Unfinished:
                 if folder.exists():
                     folder.rmdir()
             self.folder.rmdir()
-
-    def _explained(self, error: BaseException, again: str) -> BaseException:
-        """Return an error that also says which slices are kept, and how to continue."""
-        reason = str(error)
-        if isinstance(error, OSError):
-            reason = f"{error.filename or self.folder}: {error.strerror or error}"
-        kept = "no slice was finished, so nothing is kept"
-        if finished := self.saved.finished:
-            kept = f"{finished} of {self.saved.slices} slices are kept in {self.folder}"
-        if isinstance(error, KeyboardInterrupt):
-            error.args = (
-                f"{reason or 'SIGINT'}; {kept}" + f". To continue: {again}" * bool(finished),
-            )
-            return error
-        if not isinstance(error, InputError | OSError):
-            return error
-        if finished and not self.folder.is_dir():
-            return InputError(f"{self.folder} was removed while predict used it; run predict again")
-        if finished:
-            kept += f". Remove the cause, then continue: {again}"
-        return InputError(f"{reason}; {kept}")

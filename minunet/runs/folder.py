@@ -1,6 +1,7 @@
 """The folder of a run.
 
-A new run needs a new or empty folder. minunet never deletes a file in the folder of a run.
+A new run needs a new or empty folder. minunet never deletes a file in the folder of a run, except
+the temporary files that a killed process left there (see `files`).
 
     settings.json                             the settings
     log.csv                                   one row per step
@@ -47,12 +48,13 @@ def new(wanted: Path | None, name: str) -> Iterator[Path]:
     InputError
         If the folder exists and is not empty, or if another process owns it.
     """
-    folder = wanted or _first_unused(Path("runs") / name)
+    folder = files.resolved(wanted) if wanted else _first_unused(Path("runs") / name)
     if not (folder / lock.NAME).exists():  # else the lock tells who uses the folder
         _check_unused(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with lock.owned(folder):
         _check_unused(folder)  # again: another process may have used it in the meantime
+        files.remove_left_behind(folder)
         yield folder
 
 
@@ -68,6 +70,7 @@ def existing(folder: Path) -> Iterator[None]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; pass the folder of a run with --resume")
     with lock.owned(folder):
+        files.remove_left_behind(folder)
         yield
 
 

@@ -1,6 +1,9 @@
 """Files of a prediction have the right layout and appear only when they are complete."""
 
+import errno
+import os
 import shutil
+import sys
 from collections import namedtuple
 
 import numpy as np
@@ -173,59 +176,9 @@ def test_scratch_starts_at_zero_and_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# Unfinished
-
-
-def tree(folder):
-    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
-
-
-def test_finished_files_move_to_the_folder(tmp_path):
-    out = tmp_path / "new" / "out"
-    with output_files.unfinished(out) as folder:
-        assert folder.parent == out
-        (folder / "a.tif").write_text("a")
-        (folder / "01_RES").mkdir()
-        (folder / "01_RES" / "mask000.tif").write_text("m")
-        assert [path.name for path in out.iterdir()] == [folder.name]
-        assert folder.name.startswith("unfinished-")
-    assert tree(out) == {"a.tif": "a", "01_RES/mask000.tif": "m"}
-    assert not folder.exists()
-
-
-def test_existing_files_are_kept(tmp_path):
-    (tmp_path / "01_RES").mkdir()
-    (tmp_path / "01_RES" / "log.txt").write_text("mine")
-    (tmp_path / "notes.txt").write_text("mine")
-    with output_files.unfinished(tmp_path) as folder:
-        (folder / "01_RES").mkdir()
-        (folder / "01_RES" / "mask000.tif").write_text("m")
-    expected = {"01_RES/log.txt": "mine", "notes.txt": "mine", "01_RES/mask000.tif": "m"}
-    assert tree(tmp_path) == expected
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, InputError])
-def test_a_failure_leaves_no_files(tmp_path, error):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(error), output_files.unfinished(tmp_path) as folder:
-        (folder / "a.tif").write_text("a")
-        (folder / "01_RES").mkdir()
-        (folder / "01_RES" / "mask000.tif").write_text("m")
-        raise error
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_a_failure_leaves_no_folders_that_did_not_exist(tmp_path):
-    with pytest.raises(KeyboardInterrupt), output_files.unfinished(tmp_path / "new" / "out"):
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(OSError), output_files.unfinished(tmp_path / "new" / "out"):
-        (tmp_path / "new" / "notes.txt").write_text("of someone else")
-        raise OSError
-    assert tree(tmp_path) == {"new/notes.txt": "of someone else"}
-
-
 # The disk
+
+resource = pytest.importorskip("resource") if sys.platform == "linux" else None
 
 
 def test_a_full_disk_is_detected_in_advance(tmp_path, monkeypatch):
@@ -244,3 +197,36 @@ def test_a_full_disk_is_detected_in_advance(tmp_path, monkeypatch):
     out.mkdir(parents=True)
     output_files.check_space(out, 5)
     assert asked == [tmp_path, tmp_path, out]  # the folder, or its nearest existing parent
+
+
+def test_a_file_is_reopened_with_its_pixels(tmp_path):
+    layout = Layout("a.tif", (1, 3, 20, 31), "TZYX", np.float32)
+    array = np.random.default_rng(0).random(layout.shape).astype(np.float32)
+    output_files.create(tmp_path, layout)[...] = array
+    again = output_files.reopen(tmp_path, layout)
+    assert again.shape == layout.shape
+    np.testing.assert_array_equal(again, array)
+    again[0, 1] = 7
+    again.flush()
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif")[1], np.full((20, 31), 7))
+
+
+def test_a_file_that_has_changed_is_not_reopened(tmp_path):
+    layout = Layout("a.tif", (3, 20, 31), "ZYX", np.float32)
+    output_files.create(tmp_path, layout)
+    os.truncate(tmp_path / "a.tif", 3 * 20 * 31 * 4 - 1)
+    for other in (layout, layout._replace(shape=(4, 20, 31)), layout._replace(name="b.tif")):
+        with pytest.raises(InputError, match=r"[ab]\.tif is missing or has changed; remove"):
+            output_files.reopen(tmp_path, other)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="space is reserved on Linux only")
+def test_a_full_disk_is_an_error_before_anything_is_written_to_the_map(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, limits[1]))
+    try:
+        with pytest.raises(OSError) as error:
+            output_files.create(tmp_path, Layout("a.tif", (300, 1000), "YX", np.float32))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.errno == errno.EFBIG

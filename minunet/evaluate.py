@@ -219,24 +219,23 @@ def compare(args: argparse.Namespace) -> None:
         if path:
             files.check_new_file(path, option)
     runs = comparison.read(args.runs)
-    for one in runs:
-        say(f"run         {one.folder}: seed {one.settings.seed}")
+    say(*(f"run         {one.folder}: seed {one.settings.seed}" for one in runs))
     where = f" ({runs[0].scored})" if runs[0].scored else ""
-    say(f"scored      {counted(len(runs[0].slices))}{where}; same data, same settings but the seed")
-    say("", *comparison.table(runs))
+    count = counted(len(runs[0].slices))
+    say(f"scored      {count}{where}; same data, same settings but the seed", "")
+    say(*comparison.table(runs))
     contents = {"minunet": __version__} | comparison.to_json(runs)
+    written = json.dumps(contents, indent=2, ensure_ascii=False)
     if args.scores:
         with files.new(args.scores) as (beside,):
-            text = json.dumps(contents, indent=2, ensure_ascii=False)
-            beside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+            beside.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+        say("", f"wrote       {args.scores}")
     if args.out:
         from minunet.report import drawing, run_scores  # here: it slows down --help
 
         with files.new(args.out) as (beside,):
             drawing.write(run_scores.draw(runs), beside)
-    written = [str(path) for path in (args.scores, args.out) if path]
-    if written:
-        say("", f"wrote       {', '.join(written)}")
+        say("", f"wrote       {args.out}")
 
 
 def main() -> None:

@@ -9,55 +9,26 @@ Three lines check your own op::
 If a gradient is wrong, `check_gradients` raises an `AssertionError` that names the argument, the
 index and both values.
 
-Use float64: with h = 1e-5, the difference E(x+h) - E(x-h) loses about five digits, and float32 has
-only seven. Use a random upstream `dy`: if it were all ones, a backward that flips or transposes it
-would pass the check. Keep inputs away from kinks (a ReLU at 0, a tie in a pooling), where no
-gradient exists.
+The step fits the size of the argument; see `differences.py`, which also says what happens where
+rounding, a kink or a bend is in the way.
+
+Use float64: float32 has seven digits, of which a difference loses about five. Use a random upstream
+`dy`: if it were all ones, a backward that flips or transposes it would pass the check. Keep inputs
+away from kinks (a ReLU at 0, a tie in a pooling), where no gradient exists.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from minunet.array import Array
+from minunet.differences import FLAT, STEP, Argument, Energy, Output, Slope, numerical_gradient
 
-STEP = 1e-5
-"""h: about the cube root of float64's precision, where rounding and truncation errors balance."""
-
-Output: TypeAlias = Array | float | tuple[Array, Any]
-"""What a forward returns: y alone, or a tuple of y and what its backward needs."""
+__all__ = ["STEP", "adjoint_gap", "check_gradients", "numerical_gradient"]
 
 Entries: TypeAlias = tuple[int, np.random.Generator]
 """Number of entries to check in each argument, and the generator that chooses them."""
-
-
-def numerical_gradient(
-    energy: Callable[[], float], x: Array, indices: list[tuple[int, ...]], step: float = STEP
-) -> Array:
-    """Compute central differences (E(x+h) - E(x-h)) / 2h at some entries of an array.
-
-    Parameters
-    ----------
-    energy : callable () -> float    depends on `x`, which is changed in place and restored
-    x : array, float64
-    indices : list of tuple          entries of `x` to vary
-    step : float                     h
-
-    Returns
-    -------
-    (len(indices),) float64
-    """
-    gradient = []
-    for index in indices:
-        kept = x[index]
-        x[index] = kept + step
-        above = energy()
-        x[index] = kept - step
-        below = energy()
-        x[index] = kept
-        gradient.append((above - below) / (2 * step))
-    return np.array(gradient)
 
 
 def check_gradients(
@@ -89,42 +60,52 @@ def check_gradients(
     Raises
     ------
     AssertionError
-        If a gradient is wrong.
+        If a gradient is wrong. The message says so if there is a kink within the step, or if the
+        scale of the arguments is a likelier cause than the gradient.
     ValueError
         If an argument is not float64, a gradient's shape differs from its argument's, the shape of
         `dy` differs from the output's, or `entries` lacks a generator.
     """
     own = {name: np.array(value) for name, value in arguments.items()}
-
-    def output() -> Array | float:
-        y = forward(*own.values())
-        return y[0] if isinstance(y, tuple) else y
-
-    def energy() -> float:
-        return float(np.sum(dy * output()))
-
-    shape = np.shape(output())
-    if np.shape(dy) != shape:
-        raise ValueError(f"dy has the shape {np.shape(dy)}, but needs that of the output, {shape}")
+    energy = Energy(forward, own, dy)
     for name, gradient in gradients.items():
         _require_checkable(name, own[name], gradient)
 
     worst = 0.0
     for name, gradient in gradients.items():
-        x = own[name]
-        indices = _indices(x.shape, entries)
-        numerical = numerical_gradient(energy, x, indices)
+        indices = _indices(own[name].shape, entries)
         claimed = np.array([gradient[index] for index in indices])
-        error = _relative_error(claimed, numerical)
-        k = int(np.argmax(error))
-        if error[k] > tolerance:
+        argument = Argument(energy, own[name], claimed, tolerance)
+        error, k, slope = _worst(argument, indices, claimed)
+        if error > tolerance:
             raise AssertionError(
                 f"d{name}{list(map(int, indices[k]))}: backward gives {claimed[k]:.10g}, central "
-                f"differences give {numerical[k]:.10g} (relative error {error[k]:.1e}, allowed "
-                f"{tolerance:.0e}){_kink_hint(energy, x, indices[k])}"
+                f"differences give {slope.value:.10g} (relative error {error:.1e}, allowed "
+                f"{tolerance:.0e}){argument.hint(indices[k], slope, claimed[k])}"
             )
-        worst = max(worst, float(error[k]))
+        worst = max(worst, error)
     return worst
+
+
+def _worst(
+    argument: Argument, indices: list[tuple[int, ...]], claimed: Array
+) -> tuple[float, int, Slope]:
+    """Find the entry with the largest error: the error, the entry's position, and its slope."""
+    slopes = [argument.plain(index) for index in indices]
+    todo = {k for k, c in enumerate(claimed) if argument.hidden(float(c), slopes[k].step)}
+    for k in todo:
+        slopes[k] = argument.refined(indices[k])
+    errors = _relative_error(claimed, slopes)
+    for k in map(int, np.argsort(-errors)):
+        if errors[k] <= argument.tolerance:
+            break
+        if k not in todo:  # the step may be at fault
+            slopes[k] = argument.refined(indices[k])
+            errors[k] = _relative_error(claimed, slopes)[k]
+        if errors[k] > argument.tolerance:
+            return float(errors[k]), k, slopes[k]
+    k = int(np.argmax(errors)) if errors.size else 0
+    return float(np.max(errors, initial=0)), k, slopes[k] if slopes else Slope(0, 0)
 
 
 def _require_checkable(name: str, x: Array, gradient: Array) -> None:
@@ -153,32 +134,21 @@ def _indices(shape: tuple[int, ...], entries: Entries | None) -> list[tuple[int,
     return [indices[k] for k in rng.choice(len(indices), n, replace=False)]
 
 
-def _relative_error(claimed: Array, numerical: Array) -> Array:
+def _relative_error(claimed: Array, slopes: list[Slope]) -> Array:
     """Return the error of each entry, relative to the larger of its two values.
 
-    The error is infinite if one of the two values is not finite.
+    The error is relative to a hundredth of the largest value in the gradient, or to a thousandth of
+    the steepest slope found for this entry, if one of these is larger: where E is flat (a saturated
+    soft-max), its differences are rounding errors of what E is computed from. It is infinite if one
+    of the two values is not finite.
     """
+    numerical = np.array([slope.value for slope in slopes])
     bad = ~(np.isfinite(claimed) & np.isfinite(numerical))
     claimed, numerical = np.where(bad, 0, claimed), np.where(bad, 0, numerical)
     larger = np.maximum(np.abs(claimed), np.abs(numerical))
-    floor = max(larger.max() / 100, np.finfo(np.float64).tiny)
-    return np.where(bad, np.inf, np.abs(claimed - numerical) / np.maximum(larger, floor))
-
-
-def _kink_hint(energy: Callable[[], float], x: Array, index: tuple[int, ...]) -> str:
-    """Return a hint if the slopes on the two sides of an entry differ, else an empty string."""
-    kept, here = x[index], energy()
-    x[index] = kept - STEP
-    left = (here - energy()) / STEP
-    x[index] = kept + STEP
-    right = (energy() - here) / STEP
-    x[index] = kept
-    if abs(right - left) <= 1e-3 * max(abs(right), abs(left)):
-        return ""
-    return (
-        f"; the slope is {left:.10g} on the left and {right:.10g} on the right: is there a kink "
-        "(a ReLU at 0, a tie in a pooling) within the step?"
-    )
+    floor = max(np.max(larger, initial=0) / 100, np.finfo(np.float64).tiny)
+    least = np.maximum(floor, [FLAT * slope.steepest for slope in slopes])
+    return np.where(bad, np.inf, np.abs(claimed - numerical) / np.maximum(larger, least))
 
 
 def adjoint_gap(

@@ -7,168 +7,25 @@
 The algorithm is in `minunet.training`, the settings are in `minunet.runs.settings`.
 """
 
-import os
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from minunet import runs, training
 from minunet.array import Array
 from minunet.cli import Parser, add_threads, command, run, say
-from minunet.data import dataset, targets
-from minunet.data.annotation import Meaning
-from minunet.data.dataset import Dataset
-from minunet.data.page import Reading
 from minunet.errors import InputError
-from minunet.fast import threads
-from minunet.network import Network, device
-from minunet.network.device import Wanted
-from minunet.prediction.tiling import aligned_step
+from minunet.network import Network
 from minunet.progress import duration
-from minunet.runs import checkpoint, places
-from minunet.runs.options import add_options, check_used, chosen_defaults, command_line, flag
-from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
-from minunet.training import endings, results, scoring
+from minunet.runs import checkpoint
+from minunet.runs.options import add_options, chosen_defaults, command_line, flag
+from minunet.runs.settings import CHANGEABLE, Settings, from_options
+from minunet.training import endings, results
 from minunet.training.plan import plan
+from minunet.training.preparation import Arguments, prepared, resumed_run, source
 from minunet.training.results import Run
 from minunet.training.scoring import Trained
-from minunet.training.state import State
 from minunet.training.validation import Validation
-
-
-class Arguments(NamedTuple):
-    """The parsed command line."""
-
-    given: dict[str, Any]  # settings
-    data: Path | None
-    out: Path | None
-    resume: Path | None
-    threads: int | None
-
-
-class Prepared(NamedTuple):
-    """A new run that has no folder yet."""
-
-    settings: Settings
-    data: Dataset
-    state: State
-    device: str  # in words
-
-
-def prepared(arguments: Arguments) -> Prepared:
-    """Prepare a new run with the given settings; refuse them before a folder is made."""
-    given = arguments.given
-    settings = from_options(**places.of_new_run(given, arguments.data))
-    check_used(given, settings)
-    aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
-    where, reason = device.choose(settings.device)
-    if arguments.threads:
-        threads.use(arguments.threads)
-    data = load(settings)
-    check_used(given, replace(settings, label_values=data.label_values), data.cells is not None)
-    settings = replace(
-        settings,
-        score=ranking(settings, data),
-        in_channels=data.images[0].shape[2],
-        label_values=data.label_values,
-        label_colours=data.label_colours,
-        cells=data.numbered,
-        fingerprint=data.fingerprint,
-        scale=data.scale,
-        threads=threads.count(),
-    )
-    return Prepared(settings, data, training.start(settings, where), reason)
-
-
-def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
-    """Prepare to resume the run in a folder; return None if nothing is left to do."""
-    given = arguments.given
-    fixed = sorted(set(given) - {*CHANGEABLE, *places.PLACES})
-    if fixed:
-        raise InputError(
-            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; "
-            f"{', '.join(flag(name) for name in CHANGEABLE)} can"
-        )
-    state, stored, reason = restored(folder, given.get("device"))
-    settings = replace(stored, **{k: v for k, v in given.items() if k in CHANGEABLE})
-    if settings.steps <= state.step and settings.steps != stored.steps:
-        raise InputError(
-            f"{folder} has already done {state.step} steps; pass --steps {2 * state.step} to "
-            "continue"
-        )
-    found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
-    if settings.steps == state.step and found:
-        return None
-    settings, note = endings.threads_of_resumed(settings, arguments.threads)
-    places_now = places.of_resumed_run(given, arguments.data, stored)
-    settings = replace(settings, **places_now, threshold=None, threshold_from="")
-    data = load(settings)
-    if data.fingerprint != settings.fingerprint:
-        raise InputError(places.differ(settings, stored, folder))
-    settings = replace(settings, score=ranking(settings, data))
-    lost = runs.repair(folder, state.step)
-    notes = [note, f"warning   {lost}" if lost else ""]
-    runs.write_settings(folder, settings.to_json())
-    return Run(folder, settings, data, state, reason, list(filter(None, notes)))
-
-
-def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]:
-    """Read the state of a run; if it never saved one, make the state before the first step.
-
-    The best checkpoint holds everything that the last one does, so it can replace a lost one.
-    """
-    for name in ("last.npz", "best.npz"):
-        if os.path.lexists(folder / name):
-            return training.restore(folder / name, wanted)
-    settings = runs.read_settings(folder)
-    where, reason = device.choose(wanted or settings.device)
-    return training.start(settings, where), settings, reason
-
-
-def load(settings: Settings) -> Dataset:
-    """Load the data named in the settings."""
-    return dataset.load(
-        dataset.Source(
-            settings.images,
-            settings.labels,
-            Meaning(
-                settings.labels_are,
-                settings.label_threshold,
-                settings.ignore,
-                expected="cells" if settings.experiment == "cells" else "auto",
-            ),
-            settings.truth,
-            Reading(settings.channel, settings.series),
-            scaled_by_all=bool(settings.fingerprint) and settings.scale is None,
-        ),
-        settings.validation,
-        settings.scaling,
-        targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
-        settings.test,
-    )
-
-
-def ranking(settings: Settings, data: Dataset) -> Ranking:
-    """Return the score that chooses the best step; raise an `InputError` if the data lack it."""
-    if settings.score == "auto":
-        return results.DEFAULT_RANKING[scoring.kind(data)]
-    if settings.score != "iou" and data.cells is None:
-        raise InputError(
-            f"--score {settings.score} needs two classes or numbered cells, but the labels have "
-            f"{len(data.label_values)} classes; leave out --score, or pass --score iou"
-        )
-    return settings.score
-
-
-def source(settings: Settings) -> str:
-    """Return a name for the data: that of their folder, or "synthetic"."""
-    if settings.images is None:
-        return "synthetic"
-    path = Path(settings.images)
-    folder = path.parent if settings.labels else path
-    return (folder.parent if folder.name == "train" else folder).name
 
 
 def make_parser(arguments: list[str]) -> Parser:
@@ -218,7 +75,7 @@ def main() -> None:
     arguments = parse(sys.argv[1:])
     if arguments.resume:
         folder, again = arguments.resume, command("train", *sys.argv[1:])
-        with runs.existing(folder), endings.explained(folder, again):
+        with endings.explained(folder, again), runs.existing(folder):
             this = resumed_run(arguments, folder)
             if this is None:
                 say(*results.recall(folder))

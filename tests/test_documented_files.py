@@ -18,7 +18,6 @@ from pictures import draw, sentence
 from tiff_codecs import CODECS
 from tiff_writer import Image, write
 
-from minunet import train
 from minunet.data import image_files, label_files, predictions
 from minunet.data.annotation import Meaning
 from minunet.data.image_files import Reading, Slices
@@ -27,6 +26,7 @@ from minunet.network import initialization
 from minunet.runs import checkpoint, places
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import from_options
+from minunet.training import preparation
 
 TEXT = (Path(__file__).parents[1] / "tutorials/pages/image_and_label_files.md").read_text("utf-8")
 HEAD = re.compile(r"^\|.*\n(?=\|---)", re.MULTILINE)
@@ -671,7 +671,7 @@ def pairs(folder, labels_named="{}", **maps):
 
 def load(folder, **settings):
     """Load the data in a folder as `train --data FOLDER` does."""
-    return train.load(from_options(**places.of_new_run(settings, folder)))
+    return preparation.load(from_options(**places.of_new_run(settings, folder)))
 
 
 def assert_paired(data, count):

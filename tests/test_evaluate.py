@@ -363,7 +363,7 @@ def test_runs_are_compared(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     picture, scores = tmp_path / "p.png", tmp_path / "s.json"
     printed = run(*folders[:2], "-o", picture, "--scores", scores)
-    assert printed.endswith(f"wrote       {scores}, {picture}\n")
+    assert printed.endswith(f"\nwrote       {scores}\n\nwrote       {picture}\n")
     written = json.loads(scores.read_text())
     assert written["minunet"] == __version__
     assert written["scores"]["seg"]["mean"] == pytest.approx(0.65)

@@ -1,12 +1,16 @@
 """The gradient check passes correct gradients and catches every planted fault."""
 
+import os
 import re
 
 import numpy as np
 import pytest
+from gradient_faults import FAULTS as PLANTED
+from random_ops import correct
 
-from minunet.gradcheck import adjoint_gap, check_gradients, numerical_gradient
-from minunet.ops import conv2d, crop_concat, maxpool, relu
+from minunet.fast import threads
+from minunet.gradcheck import adjoint_gap, check_gradients
+from minunet.ops import conv2d, crop_concat, cross_entropy, maxpool, relu
 
 
 def convolution(kernel=(3, 3, 2, 2)):
@@ -187,15 +191,128 @@ def test_a_random_upstream_gradient_catches_what_ones_miss():
         check_gradients(conv2d.forward, arguments, dy, gradients)
 
 
+# Scales -------------------------------------------------------------------------------------------
+
+MANY = int(os.environ.get("RANDOM_OPS", "160"))
+"""Number of random ops to check; RANDOM_OPS=20000 takes some minutes."""
+
+
+def check(case):
+    """Check the gradients of a case."""
+    return check_gradients(*case[:4], tolerance=case.tolerance)
+
+
+@pytest.mark.usefixtures("threads_as_before")
+def test_random_correct_ops_at_scales_from_1e_6_to_1e6_cause_no_false_alarm():
+    threads.use(1)  # small maps
+    for seed in range(MANY):
+        try:
+            check(correct(seed))
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+@pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.parametrize("scales", [(1, 1), (1e-6, 1), (1e-3, 1e6), (4095, 1), (1e6, 1e-6)])
+def test_planted_faults_are_found_at_every_scale(scales):
+    threads.use(1)
+    missed = []
+    for name, fault in PLANTED.items():
+        try:
+            check(fault(scales))
+            missed.append(name)
+        except AssertionError as error:
+            assert "scale" not in str(error), name  # the gradient is at fault
+    assert len(PLANTED) >= 25
+    assert missed == []
+
+
+@pytest.mark.parametrize("scale", [4095, 65535, 1e-3, 1e9])
+def test_a_convolution_of_any_grey_values_passes(scale):
+    rng = np.random.default_rng(0)
+    x, w = np.floor(4096 * rng.random((7, 6, 2))) * scale / 4095, rng.standard_normal((3, 3, 2, 3))
+    for b in (rng.standard_normal(3), np.zeros(3)):
+        dy = rng.standard_normal((5, 4, 3))
+        gradients = dict(zip("xwb", conv2d.backward(dy, x, w), strict=True))
+        check_gradients(conv2d.forward, {"x": x, "w": w, "b": b}, dy, gradients)
+        gradients["b"] = gradients["b"] * (1 + 2e-6)
+        with pytest.raises(AssertionError, match=r"^db"):
+            check_gradients(conv2d.forward, {"x": x, "w": w, "b": b}, dy, gradients)
+
+
+def test_an_energy_too_coarse_for_its_slopes_is_reported_as_a_matter_of_scale():
+    x = np.array([0.3, -0.7])
+    for energy in (
+        lambda x: 1e9 + np.sum(np.sin(x)),  # rounded to 1e-7
+        lambda x: np.sum(np.sin(x), dtype=np.float32),
+    ):
+        with pytest.raises(
+            AssertionError, match=r"^dx.*scale of the arguments is a likelier cause"
+        ):
+            check_gradients(energy, {"x": x}, 1.0, {"x": np.cos(x)})
+        assert check_gradients(energy, {"x": x}, 1.0, {"x": np.cos(x)}, tolerance=1e-2) < 1e-3
+        with pytest.raises(AssertionError) as error:
+            check_gradients(energy, {"x": x}, 1.0, {"x": -np.cos(x)})
+        assert "scale" not in str(error.value)
+
+
+def test_an_energy_that_is_not_a_number_is_no_matter_of_kinks():
+    x = np.array([1.0, 2])
+    with pytest.raises(AssertionError, match=r"central differences give nan .*allowed 1e-06\)$"):
+        check_gradients(lambda x: np.nan * x, {"x": x}, x, {"x": x})
+
+
+def test_a_saturated_soft_max_passes():
+    # Probabilities of e^-70 are 0 to the energy, but not to the backward.
+    logits, labels = np.array([[[30.0, -40, 10]]]), np.array([[0]])
+    weights = np.ones((1, 1))
+
+    def forward(logits):
+        return cross_entropy.forward(logits, labels, weights)
+
+    dlogits = cross_entropy.backward(forward(logits)[1], labels, weights)
+    assert 0 < np.abs(dlogits).min() < 1e-30
+    check_gradients(forward, {"logits": logits}, 1.0, {"logits": dlogits})
+    dlogits[0, 0, 2] = 1e-6
+    with pytest.raises(AssertionError, match=r"^dlogits\[0, 0, 2\]"):
+        check_gradients(forward, {"logits": logits}, 1.0, {"logits": dlogits})
+
+
+@pytest.mark.parametrize("largest", [1e-9, 1.0, 1e7])
+def test_an_error_is_relative_to_a_hundredth_of_the_largest_value_at_least(largest):
+    x, dy = np.array([[1.0, -2.0, 3.0]]), largest * np.array([[-1.0, 0.5, 1e-3]])
+
+    def error(off):
+        return check_gradients(lambda x: x, {"x": x}, dy, {"x": dy + largest * np.array(off)})
+
+    assert error([[0, 0, 9e-9]]) == pytest.approx(9e-7, rel=1e-3)  # 9e-9 of 1e-2
+    with pytest.raises(AssertionError, match=r"^dx\[0, 2\].*relative error 1.1e-06"):
+        error([[0, 0, 1.1e-8]])
+    assert error([[0, 4.5e-7, 0]]) == pytest.approx(9e-7, rel=1e-3)  # 4.5e-7 of 0.5
+    with pytest.raises(AssertionError, match=r"^dx\[0, 1\].*relative error 1.1e-06"):
+        error([[0, 5.5e-7, 0]])
+
+
 # Kinks -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("near", [0.0, 3e-6, -3e-6])
-def test_a_relu_at_0_is_reported_as_a_kink(near):
+def near_a_kink(near):
     x, dy = np.array([[1.0, near, -2.0]]), np.array([[0.3, -1.2, 0.7]])
-    dx = relu.backward(dy, relu.forward(x))
+    return {"x": x}, dy, {"x": relu.backward(dy, relu.forward(x))}
+
+
+def test_a_relu_at_0_is_reported_as_a_kink():
     with pytest.raises(AssertionError, match=r"^dx\[0, 1\]: .*kink \(a ReLU at 0"):
-        check_gradients(relu.forward, {"x": x}, dy, {"x": dx})
+        check_gradients(relu.forward, *near_a_kink(0.0))
+
+
+@pytest.mark.parametrize("near", [3e-6, -3e-6, 1e-8])
+def test_a_kink_within_the_usual_step_is_no_false_alarm(near):
+    assert check_gradients(relu.forward, *near_a_kink(near)) < 1e-6
+    arguments, dy, gradients = near_a_kink(near)
+    gradients["x"][0, 1] = dy[0, 1] / 2  # what the usual step sees, more or less
+    with pytest.raises(AssertionError, match=r"^dx\[0, 1\]"):
+        check_gradients(relu.forward, arguments, dy, gradients)
 
 
 def test_a_tie_in_a_pooling_is_reported_as_a_kink():
@@ -260,32 +377,6 @@ def test_a_number_above_the_size_checks_all_entries():
     arguments, dy, gradients = convolution()
     entries = 10**6, np.random.default_rng(0)
     check_gradients(conv2d.forward, arguments, dy, gradients, entries=entries)
-
-
-# Central differences -----------------------------------------------------------------------------
-
-
-def test_numerical_gradient_of_a_cubic():
-    x = np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -10.0]])
-    indices = list(np.ndindex(x.shape))
-    gradient = numerical_gradient(lambda: float(np.sum(x**3)), x, indices)
-    # 3x²; the error is h² = 1e-10 plus the rounding of a sum near 1000. Measured: 4e-9.
-    np.testing.assert_allclose(gradient, [3, 12, 27, 0.75, 0, 300], rtol=0, atol=1e-7)
-
-
-def test_numerical_gradient_of_a_cubic_is_off_by_the_square_of_its_step():
-    # ((x+h)³ - (x-h)³) / 2h = 3x² + h²
-    x = np.array([[1.0, 2.0, -3.0]])
-    for step in (1.0, 0.5, 0.25):
-        gradient = numerical_gradient(lambda: float(np.sum(x**3)), x, [(0, 1), (0, 2)], step)
-        np.testing.assert_array_equal(gradient, [12 + step**2, 27 + step**2])
-
-
-def test_numerical_gradient_restores_every_entry():
-    x = np.array([[0.1, 1e10, 1e-10], [1 / 3, -0.7, 3.3]])
-    before = x.copy()
-    numerical_gradient(lambda: float(x.sum()), x, list(np.ndindex(x.shape)))
-    np.testing.assert_array_equal(x, before)
 
 
 # Adjoint -----------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import signal
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from minunet import lock, runs, train
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
-from minunet.runs.settings import Settings
 from minunet.training import loop, results
 
 FILES = {
@@ -73,11 +71,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     result = finish(start("train", *options(data, out, 6)))
     assert result.code == 0, result.err
     assert {path.name for path in out.iterdir()} == FILES
-    # Without a terminal there are no bars, but a line at the end of each.
-    said = result.err.splitlines()
-    bars = [line.split("  ")[0] for line in said]
-    assert bars[:3] == ["step 6/6", "tile 24/24", "score 10/10"]
-    assert set(bars[3:]) == {"tile 24/24", "score 1/1"}
+    assert result.err == ""  # without a terminal there are no bars, and in 10 seconds no lines
     images, labels = (tifffile.imread(data / f"train-{name}.tif") for name in ("volume", "labels"))
     ones = labels[3].mean()  # the last of four slices is held out
     for words in (
@@ -919,25 +913,6 @@ def test_a_resumed_run_forgets_the_threshold_until_it_is_finished(tmp_path, data
     )
     resume(out, "--steps", 4)
     assert seen == [None]
-
-
-def test_a_run_without_a_stored_scale_is_resumed_with_that_of_all_slices(tmp_path, no_pictures):
-    images, _ = draw_stack()
-    images[3, 0, 0] = 255  # the brightest pixel, held out
-    folder = write_stack(tmp_path / "data")
-    tifffile.imwrite(folder / "train-volume.tif", images, photometric="minisblack")
-    out = tmp_path / "run"
-    run(folder, out, 2, "--validation", "3:4")
-    low, high = float(images[:3].min()), float(images[:3].max())
-    settings = Settings.from_json(checkpoint.load(out / "last.npz").settings)
-    assert settings.scale == (low, high - low)
-    assert high < 255
-    data = train.load(settings)
-    assert data.images[3].max() > 1
-    assert max(data.images[k].max() for k in range(3)) == 1
-    old = train.load(replace(settings, scale=None))
-    assert old.images[3].max() == 1
-    assert old.fingerprint == data.fingerprint
 
 
 def test_validation_and_test_must_be_disjoint(tmp_path, data):

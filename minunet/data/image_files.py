@@ -14,6 +14,7 @@ from typing import overload
 import numpy as np
 
 from minunet.array import Array
+from minunet.console import printable
 from minunet.data import calibration
 from minunet.data.calibration import Calibration
 from minunet.data.file_names import READABLE, TIFF, different_names, files
@@ -92,7 +93,10 @@ class Slices(Sequence[Array]):
 
     @property
     def names(self) -> list[str]:
-        """Names of the slices: labels of ImageJ, names of files, or numbers."""
+        """Names of the slices, for people: labels of ImageJ, names of files, or numbers."""
+        return [printable(name) for name in self._names()]
+
+    def _names(self) -> list[str]:
         if not self.in_folder:
             labels = [page.label for page in self.pages]
             numbers = [str(k) for k in range(len(labels))]

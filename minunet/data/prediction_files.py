@@ -82,10 +82,10 @@ def _check_channels(path: Path) -> None:
 
 def _has_channels(path: Path) -> bool:
     """Return whether a TIFF file, or the first file of a folder, has an axis of channels."""
-    import tifffile
+    from minunet.data import tiff_files  # here: it slows down --help
 
     first = file_names.files(path)[0]
     if first.suffix.lower() not in file_names.TIFF:
         return False
-    with decoding(first), tifffile.TiffFile(first) as tiff:
+    with decoding(first), tiff_files.opened(first) as tiff:
         return bool(tiff.series) and "C" in tiff.series[0].axes

@@ -9,7 +9,8 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,16 +45,27 @@ def contents(path: Path, reading: Reading) -> Contents:
     """
     import tifffile
 
-    pages = tiff_limits.check_pages(path)
-    # Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
-    # and finds the pages by the tables that are part of every TIFF file.
-    with tifffile.TiffFile(path, is_mmstack=False) as tiff:
-        tiff_limits.check_ome(path, tiff.ome_metadata or "", pages)
+    with opened(path) as tiff:
         if len(tiff.pages) == 1 and 'SizeC="1"' in (tiff.ome_metadata or ""):
             # Its own page, without opening all files of the set that its metadata may describe.
             with tifffile.TiffFile(path, is_ome=False) as alone:
                 return _contents(path, alone, reading)
         return _contents(path, tiff, reading)
+
+
+@contextmanager
+def opened(path: Path) -> "Iterator[TiffFile]":
+    """Open a TIFF file, after checking that its pages end and its metadata claim no more.
+
+    Without its rules for Micro-Manager, tifffile reads the OME or ImageJ metadata of such a file,
+    and finds the pages by the tables that are part of every TIFF file.
+    """
+    import tifffile
+
+    pages = tiff_limits.check_pages(path)
+    with tifffile.TiffFile(path, is_mmstack=False) as tiff:
+        tiff_limits.check_ome(path, tiff.ome_metadata or "", pages)
+        yield tiff
 
 
 def _contents(path: Path, tiff: "TiffFile", reading: Reading) -> Contents:

@@ -53,7 +53,7 @@ class Job(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the slices, or the labels of ImageJ; empty if they are only numbered."""
-        labels = tuple(page.label for page in self.images.pages)
+        labels = tuple(printable(page.label) for page in self.images.pages)
         if not self.images.in_folder and any(labels):
             return labels  # even if some are equal or empty
         names = tuple(self.images.names)
@@ -64,9 +64,7 @@ class Job(NamedTuple):
         """Layouts of the probabilities and the labels."""
         settings = self.task.model.settings
         table = label_colours.table(settings.label_values, settings.label_colours)
-        # The metadata of a TIFF file cannot contain bytes of a name that are not UTF-8.
-        names = tuple(map(printable, self.names))
-        about = About(self.images.calibration, names, table)
+        about = About(self.images.calibration, self.names, table)
         classes = len(settings.label_values)
         p, labels = outputs.layouts(self.task.shape, classes, self.task.labelling.cells, about)
         return self._place(p), self._place(labels)

@@ -13,6 +13,7 @@ and the default; the paper's step is the size of the output (388).
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -109,7 +110,10 @@ class Tiling(NamedTuple):
 
 
 def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
-    """Segment an image tile by tile, without averaging.
+    """Segment an image tile by tile, without averaging, into windows that do not overlap.
+
+    At the aligned step, outputs may overlap by a few pixels, for which two tiles give the same
+    logits. They belong to the window of the later tile.
 
     Parameters
     ----------
@@ -125,10 +129,10 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     height, width = image.shape[:2]
     margin = sizes.margin(network.arch.depth)
     down, across = tiling.cover(image.shape, network.arch.depth)
-    for top in down.origins:
-        for left in across.origins:
+    for top, bottom in pairwise([*down.origins, height]):
+        for left, right in pairwise([*across.origins, width]):
             tile = cut(image, top - margin, left - margin, down.tile, across.tile)
-            logits = network.logits(tile)[: height - top, : width - left]
+            logits = network.logits(tile)[: bottom - top, : right - left]
             yield np.s_[top : top + logits.shape[0], left : left + logits.shape[1]], logits
 
 

@@ -100,7 +100,6 @@ def shapes(archive: Archive, arch: Architecture) -> None:
         if header.dtype != np.float32:
             kind = "Python objects" if header.dtype.hasobject else shown(str(header.dtype))
             raise AlteredError(f"{name} contains {kind} instead of float32")
-        header.check_size(name)
     extra = sorted(names - needed.keys())
     if extra:
         raise AlteredError(f"it contains {shown(extra[0])}, which its network does not have")

@@ -2,6 +2,7 @@
 
 | file            | what it is                                                       |
 |-----------------|------------------------------------------------------------------|
+| `preparation.py`| a run before its first step, or where a stopped run continues    |
 | `loop.py`       | `step`: one update; `train`: many steps                          |
 | `state.py`      | what changes from step to step: made, saved and restored         |
 | `journal.py`    | the log, checkpoints and validations, which survive a kill       |

@@ -1,4 +1,4 @@
-"""Make the benchmarks and the parts of beside_torch importable by name, as when they run."""
+"""Make the scripts in benchmarks/ and beside_torch/ importable by name, as when they run."""
 
 import sys
 from pathlib import Path

@@ -6,7 +6,7 @@ import tifffile
 from commands import draw_stack, write_stack
 
 from minunet.data import ctc, dataset
-from minunet.data.annotation import Meaning
+from minunet.data.annotation import Annotation, LabelValues, Meaning
 from minunet.data.targets import Weighting
 from minunet.errors import InputError
 
@@ -181,6 +181,41 @@ def test_without_paths_the_data_is_synthetic_and_reproducible(monkeypatch):
 def test_images_without_labels_are_refused_and_vice_versa(paths):
     with pytest.raises(InputError, match="give --images and --labels together"):
         dataset.load(dataset.Source(*paths), "none", "minmax")
+
+
+@pytest.mark.parametrize("part", ["images", "labels", "annotated"])
+def test_the_fingerprint_covers_shape_and_dtype(part):
+    # The bytes of all these arrays are the same.
+    page = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
+    labels = page[..., 0] % 2
+    known = labels == 0
+
+    def fingerprint(change):
+        parts = {"images": page, "labels": labels, "annotated": known}
+        parts[part] = change(parts[part])
+        annotation = Annotation(
+            [parts["labels"]], LabelValues((0, 1), (0.5, 0.5)), [parts["annotated"]]
+        )
+        return dataset._fingerprint([parts["images"]], annotation, b"", False)
+
+    changes = [
+        lambda a: a,
+        lambda a: a.reshape(6, 4, *a.shape[2:]),
+        lambda a: a.reshape(8, 3, *a.shape[2:]),
+        lambda a: a.view(np.int8),
+    ]
+    assert len({fingerprint(change) for change in changes}) == len(changes)
+    assert fingerprint(np.copy) == fingerprint(changes[0])
+
+
+def test_the_weight_map_of_the_paper_is_the_default(tmp_path):
+    folder = write_stack(tmp_path)
+    source = dataset.Source(*(str(folder / f"train-{name}.tif") for name in ("volume", "labels")))
+    default = dataset.load(source, "none", "minmax")
+    paper = dataset.load(source, "none", "minmax", Weighting("paper", 10.0, 5.0))
+    for one, other in zip(default.weight_maps, paper.weight_maps, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "border term" in "".join(default.description)
 
 
 # A test part

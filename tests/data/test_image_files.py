@@ -3,6 +3,7 @@
 import os
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -522,3 +523,13 @@ def test_the_slices_of_each_file(tmp_path):
     assert_slices(list(first), stack)
     assert_slices(list(second), stack[:1])
     assert first.names == ["0", "1"]
+
+
+def test_names_are_printable_whatever_files_and_labels_are_called(tmp_path):
+    for k, name in enumerate([b"caf\xe9", b"esc\x1b[2J\n", "üµ".encode()]):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name + b".png"))
+        Image.fromarray(draw((4, 5), seed=k)).save(path)
+    assert Slices(tmp_path).names == [r"caf\udce9", r"esc\x1b[2J\n", "üµ"]
+    labels = {"axes": "ZYX", "Labels": ["a\x1bb", "c"]}
+    tifffile.imwrite(tmp_path / "a.tif", draw((2, 8, 9)), imagej=True, metadata=labels)
+    assert Slices(tmp_path / "a.tif").names == [r"a\x1bb", "c"]

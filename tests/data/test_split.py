@@ -188,6 +188,11 @@ def test_what_is_held_out_in_words(held_out, files, said):
     assert split.describe(held_out, files) == said
 
 
+def test_the_only_folder_of_all_files_is_no_name_to_hold_out():
+    with pytest.raises(InputError, match="no image file is named images"):
+        split.split("images", files("a.tif b.tif"))
+
+
 @pytest.mark.parametrize(
     ("validation", "test", "expected"),
     [

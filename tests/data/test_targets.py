@@ -5,7 +5,7 @@ import pytest
 
 from minunet.data.annotation import Annotation, LabelValues
 from minunet.data.label_files import of_cells
-from minunet.data.targets import Weighting, targets
+from minunet.data.targets import PAPER, Weighting, targets
 
 
 def two_touching_cells():
@@ -101,3 +101,11 @@ def test_pixels_that_are_not_annotated_have_no_weight(form):
     assert (w[~ignored] > 0).all()
     if form == "balance":
         assert w[~ignored].mean() == pytest.approx(1, rel=1e-6)
+
+
+def test_by_default_the_constants_are_those_of_the_paper():
+    assert Weighting() == PAPER == ("paper", 10.0, 5.0)
+    w = targets(of_cells([two_touching_cells()]), [0], Weighting()).weight_maps[0]
+    w_c = 240 / (2 * (240 - 35))  # of the background: 35 of 240 pixels remain cell
+    assert w[5, 4] == pytest.approx(w_c + 10 * np.exp(-9 / 50), rel=1e-6)
+    assert w[5, 4] == pytest.approx(8.938, abs=1e-3)

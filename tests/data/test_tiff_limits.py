@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiff_writer
 import tifffile
+from commands import TINY, call, refused
 from pictures import assert_slices, draw, sentence
 
 from minunet.data import image_files
@@ -36,6 +37,27 @@ def chain(path, pages, back=None, order="<", big=False, image=None):
 def test_a_chain_without_end_is_refused(tmp_path, order, big, pages, back):
     text = sentence(chain(tmp_path / "a.tif", pages, back, order, big))
     assert f"page {pages - 1} is followed by page {back} again" in text
+
+
+@pytest.mark.parametrize("claim", [None, "ome z", "shaped axes", "imagej"])
+def test_every_command_refuses_such_a_file_in_one_sentence(tmp_path, claim):
+    path = tmp_path / "a.tif"
+    if claim is None:
+        chain(path, 500, 0)
+    else:
+        described(path, CLAIMS[claim], 2)
+    tifffile.imwrite(tmp_path / "t.tif", PAGE > 128)
+    truth = tmp_path / "t.tif"
+    for name, *arguments in (
+        ("evaluate", path, truth),
+        ("evaluate", truth, path),
+        ("augment", path, truth, "-o", tmp_path / "a.png"),
+        ("augment", truth, path, "-o", tmp_path / "a.png"),
+        ("train", *TINY, "--images", path, "--labels", truth, "--out", tmp_path / "run"),
+        ("train", *TINY, "--images", truth, "--labels", path, "--out", tmp_path / "run"),
+    ):
+        assert "a.tif is damaged: " in refused(call(name, *arguments)), name
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tif", "t.tif"]
 
 
 @ORDERS

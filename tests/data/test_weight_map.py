@@ -272,3 +272,9 @@ def test_real_nuclei_that_touch():
     np.testing.assert_array_equal(separated, separated_naively(instances))
     lost = (instances > 0) & (separated == 0)
     assert lost.any()
+
+
+def test_the_default_constants_of_equation_2_are_those_of_the_paper():
+    # One pixel of background between two cells: d1 = d2 = 1.
+    weights = weight_map.paper(np.array([[1, 0, 2]]), W_C)
+    assert weights[0, 1] == pytest.approx(W_C[0] + 10 * np.exp(-4 / 50), rel=1e-6)

@@ -85,6 +85,7 @@ def test_sums_may_be_kept_in_a_file(tmp_path):
             Network(params, ARCH), image, Tiling(24, average="symmetries"), total=total
         )
         np.testing.assert_array_equal(tiling.assemble(parts, image), expected)
+        np.testing.assert_array_equal(total / np.float32(8), expected)  # the file was used
 
 
 def test_without_averaging_the_first_window_needs_one_tile():
@@ -137,3 +138,19 @@ def test_the_papers_step_is_passed_on():
         averaging.logits(Network(params, arch), image, Tiling(108, step)) for step in (False, True)
     )
     assert np.abs(aligned - paper).max() > 1e-3
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+def test_the_aligned_step_is_the_default_at_depth_3(average):
+    arch = Architecture(depth=3, channels=2)
+    rng = np.random.default_rng(0)
+    params, image = initialization.gaussian(arch, rng), rng.standard_normal((40, 31, 1), np.float32)
+    network = Network(params, arch)
+    one_tile = averaging.logits(network, image, Tiling(204, average=average))
+    found = averaging.logits(network, image, Tiling(108, average=average))
+    paper = averaging.logits(network, image, Tiling(108, True, average))
+    np.testing.assert_allclose(found, one_tile, atol=1e-4)
+    assert np.abs(paper - one_tile).max() > 1e-2
+    p = averaging.probabilities(network, image, Tiling(108, average=average))
+    e = np.exp(one_tile - one_tile.max(axis=-1, keepdims=True))
+    np.testing.assert_allclose(p, e / e.sum(axis=-1, keepdims=True), atol=1e-4)

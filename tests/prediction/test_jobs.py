@@ -13,6 +13,7 @@ from minunet.prediction.jobs import Plan
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
+from minunet.progress import Progress
 from minunet.runs.settings import from_options
 
 
@@ -116,3 +117,31 @@ def test_files_that_mix_sizes(tmp_path):
     (tmp_path / "a.tif").unlink()
     with pytest.raises(InputError, match=r"8 x 7 and 8 x 9 pixels; pass --series N"):
         jobs.leave_out_mixed(Slices(tmp_path, keep_going=True))
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+def test_sums_of_averages_are_kept_in_a_file_of_the_results(tmp_path, monkeypatch, average):
+    write(tmp_path / "in", {"a.tif": (2, 8, 9)})
+    averaged = plan()._replace(tiling=Tiling(24, average=average))
+    (job,) = jobs.prepare(Slices(tmp_path / "in"), averaged)
+    made, given = [], []
+    scratch, fill = jobs.outputs.scratch, jobs.fill
+
+    def watched(folder, shape, dtype):
+        made.append((folder, shape, dtype))
+        return scratch(folder, shape, dtype)
+
+    def filled(task, images, maps, total, advance):
+        given.append(total)
+        fill(task, images, maps, total, advance)
+
+    monkeypatch.setattr(jobs.outputs, "scratch", watched)
+    monkeypatch.setattr(jobs, "fill", filled)
+    (tmp_path / "out").mkdir()
+    with Progress(job.task.tiles, "tile") as progress:
+        jobs.write(job, tmp_path / "out", progress)
+    if average == "none":
+        assert (made, given) == ([], [None])
+    else:
+        assert made == [(tmp_path / "out", (8, 9, 2), np.float32)]
+        assert isinstance(given[0], np.memmap)

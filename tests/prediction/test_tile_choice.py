@@ -107,3 +107,15 @@ def test_too_little_memory_is_refused_with_a_sufficient_amount(paper_step):
     enough = parse_bytes(message.split("--memory ")[1].split()[0])
     assert tile_choice.best(arch, size, enough, needs, paper_step) == smallest
     assert enough < 1.02 * 1e5 * smallest**2
+
+
+def test_the_aligned_step_is_the_default_of_the_choice():
+    # A tile of 188 pixels has an output of 4, which is enough only for the paper's step.
+    arch = Architecture()
+
+    def needs(rows, columns):
+        return rows * columns
+
+    assert tile_choice.best(arch, (300, 300), 190**2, needs, paper_step=True) == 188
+    with pytest.raises(InputError, match="204 x 204 pixels"):
+        tile_choice.best(arch, (300, 300), 190**2, needs)

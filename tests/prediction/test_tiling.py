@@ -298,6 +298,21 @@ def test_images_smaller_than_a_tile_or_one_pixel_wide(shape, paper_step):
         np.testing.assert_allclose(p, softmax(one_pass(params, image, arch)), atol=1e-12)
 
 
+@pytest.mark.parametrize("paper_step", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_windows_do_not_overlap_even_if_outputs_do(depth, paper_step):
+    # At depth 3 and 4, outputs overlap by 4 pixels at the aligned step.
+    arch = Architecture(depth, channels=1)
+    params = initialization.gaussian(arch, np.random.default_rng(0))
+    tile = next(sizes.valid_sizes(depth)) + 2**depth
+    seen = np.zeros((45, 21), int)
+    image = np.zeros((45, 21, 1), np.float32)
+    for window, logits in tiling.windows(Network(params, arch), image, Tiling(tile, paper_step)):
+        assert logits.shape == (*seen[window].shape, 2)
+        seen[window] += 1
+    assert (seen == 1).all()
+
+
 def test_windows_cover_the_image_once():
     arch = Architecture(depth=1, channels=2, classes=2)
     params = initialization.gaussian(arch, np.random.default_rng(22), np.float64)
@@ -397,3 +412,16 @@ def test_a_tile_too_small_for_an_aligned_step_is_valid_with_the_papers_step():
 def test_tile_count_covers_all_averaged_versions(average, versions):
     # Outputs of 8 pixels: three for 20 rows, four for 31 columns.
     assert Tiling(24, average=average).tile_count((20, 31), depth=1) == 12 * versions
+
+
+def test_the_aligned_step_is_the_default():
+    # At depth 3, a tile of 108 has an output of 20 pixels: the aligned step is 16, the paper's 20.
+    assert Tiling(108) == (108, False, "none")
+    assert tiling.cover(100, 3, 108) == tiling.cover(100, 3, 108, paper_step=False)
+    arch = Architecture(depth=3, channels=2)
+    params = initialization.gaussian(arch, np.random.default_rng(0), np.float64)
+    image = np.random.default_rng(1).standard_normal((100, 9, 1))
+    parts = list(tiling.windows(Network(params, arch), image, Tiling(108)))
+    assert [window[0].start for window, _ in parts] == [0, 16, 32, 48, 64, 80]
+    paper = list(tiling.windows(Network(params, arch), image, Tiling(108, True)))
+    assert [window[0].start for window, _ in paper] == [0, 20, 40, 60, 80]

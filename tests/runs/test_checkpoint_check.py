@@ -14,6 +14,7 @@ from commands import call, refused
 import minunet
 from minunet.errors import InputError
 from minunet.runs import checkpoint
+from minunet.runs.archive import Archive
 from minunet.runs.settings import Settings
 
 W, B, V = "params/contract0.w1", "params/out.b", "velocity/out.b"
@@ -286,6 +287,11 @@ def test_a_newer_format_says_to_update(run):
     assert said.endswith("a newer minunet wrote it: update minunet")
 
 
+def test_an_older_format_needs_an_older_version(run):
+    forge(run / "last.npz", key("format", 1), signed=True)
+    assert doors(run).endswith("reads format 2; use the version that wrote it")
+
+
 def test_an_unknown_setting_may_be_a_newer_one(run):
     forge(run / "last.npz", setting(optimizer="adam"), signed=True)
     assert doors(run).endswith(
@@ -425,7 +431,17 @@ def test_a_million_members_are_refused(run):
     assert "it contains 10001 arrays" in doors(run)
 
 
-def test_a_python_2_header_prints_no_warning(run):
+def test_members_larger_than_the_file_are_refused(run):
+    forge(run / "last.npz", lambda meta, arrays: None, signed=True)
+    whole = bytearray((run / "last.npz").read_bytes())
+    entry = whole.index(b"PK\1\2")
+    whole[entry + 20 : entry + 28] = b"\0\0\0\x70" * 2
+    (run / "last.npz").write_bytes(whole)
+    assert "its arrays are larger than the file" in doors(run)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_python_2_header_prints_no_warning(run, recwarn):
     forge(run / "last.npz", without(B), signed=False)
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2L,)}"
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
@@ -433,6 +449,17 @@ def test_a_python_2_header_prints_no_warning(run):
         start = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little")
         file.writestr(f"{B}.npy", start + header + bytes(8))
     assert "is not a checkpoint of minunet, or is damaged" in doors(run)
+    assert not recwarn
+
+
+def test_a_lack_of_memory_is_not_called_damage(run, monkeypatch):
+    def fail(*given):
+        raise MemoryError
+
+    forge(run / "last.npz", lambda meta, arrays: None, signed=True)
+    monkeypatch.setattr(Archive, "array", fail)
+    with pytest.raises(MemoryError):
+        checkpoint.load(run / "last.npz")
 
 
 def test_an_array_in_fortran_order_is_read(tmp_path):

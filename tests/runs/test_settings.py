@@ -72,3 +72,44 @@ def test_the_architecture_of_the_settings():
 def test_settings_are_immutable():
     with pytest.raises(FrozenInstanceError):
         from_options().steps = 3
+
+
+def test_the_defaults_without_a_preset():
+    # A run with other defaults is another experiment, whose numbers do not compare.
+    expected = {
+        **{"labels_are": "auto", "truth": "both", "validation": "0.2", "scaling": "minmax"},
+        **{"variant": "paper", "weight_map": "paper", "w0": 10.0, "sigma": 5.0, "score": "auto"},
+        **{"average": "none", "smallest": 5, "preset": "tiny", "experiment": None, "seed": 0},
+        **{"device": "auto", "validate_every": 200},
+    }
+    found = from_options()
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+PRESETS_BY_HAND = {
+    "tiny": (3, 12, 196, 0.0, 1700, 200, 0.2, 0.9, 0.2, 50, "symmetries"),
+    "laptop": (3, 16, 348, 0.0, 4500, 500, 0.2, 0.9, 0.2, 50, "paper"),
+    # Section 3 and Figure 1 of the paper, except for steps, rates and warm-up. It clips nothing.
+    "paper": (4, 64, 572, 0.5, 20000, 500, 0.002, 0.99, 0.0, 300, "paper"),
+}
+
+
+@pytest.mark.parametrize(("preset", "expected"), PRESETS_BY_HAND.items())
+def test_the_values_of_the_presets(preset, expected):
+    names = ("depth", "channels", "tile", "dropout", "steps", "validate_every", "learning_rate")
+    names += ("momentum", "clip", "warm_up", "augment")
+    found = from_options(preset=preset)
+    assert tuple(getattr(found, name) for name in names) == expected
+
+
+def test_the_values_of_the_experiments():
+    em, cells = from_options(experiment="em"), from_options(experiment="cells")
+    assert (em.learning_rate, em.warm_up, em.scaling, em.average) == (
+        0.2,
+        50,
+        "minmax",
+        "symmetries",
+    )
+    assert (cells.learning_rate, cells.warm_up) == (0.1, 200)
+    assert (cells.scaling, cells.average) == ("image", "symmetries")
+    assert em.channels == cells.channels == 16  # of the laptop

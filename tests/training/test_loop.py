@@ -207,7 +207,7 @@ def test_training_uses_the_terms_of_the_settings(tmp_path, monkeypatch, no_pictu
         settings = from_options(**SMALL.__dict__ | {"steps": 1} | changed)
         folder = tmp_path / str(len(given))
         folder.mkdir()
-        loop.train(folder, settings, small_data(), loop.start(settings, "cpu"))
+        loop.train(folder, settings, small_data(), states.start(settings, "cpu"))
     assert given == [(0.0, (0.0, 1.0)), (0.0, (0.25, 1.0)), (0.5, (0.0, 2.0))]
 
 

@@ -31,7 +31,7 @@ def finished(folder, kind, parts=((1,), (3,))):
         row = {"step": step, "energy": 0.5, "learning_rate": 0.1, "seconds": 1.25}
         runs.append(folder, row)
     (folder / "curves.png").write_bytes(report.png(Figure()))
-    return Run(folder, given, data, begun, "a machine"), *trained[::-1]
+    return Run(folder, given, data, begun, "a machine", ()), *trained[::-1]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,6 +44,7 @@ def test_scores_report_and_thresholds_are_written(tmp_path, kind):
     written = json.loads((tmp_path / "scores.json").read_text())
     beside, scored = written.pop("optimistic"), written.pop("scored")
     assert written.pop("slice_names") == ["3"]
+    assert written.pop("steps") == 2
     assert {key: one["value"] for key, one in written.items()} == {
         one.key: pytest.approx(one.value, nan_ok=True) for one in found.headline.scores
     }

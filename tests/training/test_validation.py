@@ -114,6 +114,10 @@ def test_pixels_that_are_not_annotated_do_not_count():
 def test_only_the_selecting_score_is_computed():
     data = draw(classes=2)
     params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
+    network = Network(params, settings(2).architecture)
+    p = [probabilities(network, data.images[k], Tiling(24)) for k in (1, 2)]
+    odds = [np.log(one[..., 1] / one[..., 0]) for one in p]
+    params["out.b"][1] -= min(map(np.median, odds))  # at least half of each slice becomes cell
     p = [
         probabilities(Network(params, settings(2).architecture), data.images[k], Tiling(24))[..., 1]
         for k in (1, 2)
@@ -129,8 +133,11 @@ def test_only_the_selecting_score_is_computed():
     eight = settings(2, score="seg", smallest=3, connectivity=8)
     for scores, count in ((segs, 4), (validation.validate(params, data, eight)[0], 8)):
         found = [instances.from_probability(one, smallest=3, connectivity=count) for one in p]
+        assert min(one.max() for one in found) > 0
         each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
-        assert scores.seg == each.mean()
+        assert scores.seg == each.mean() > 0
+        swapped = np.concatenate([seg.jaccard(b, a) for a, b in zip(truth, found, strict=True)])
+        assert scores.seg != swapped.mean()
     assert iou[:3] == v_rand[:3] == segs[:3]
     assert "V_Rand" in v_rand.summary("v_rand")
 
@@ -224,3 +231,24 @@ def test_infinite_logits_give_no_warning():
     params["out.b"][:] = np.inf
     scores, _ = validation.validate(params, draw(), settings())
     assert not np.isfinite(scores.energy)
+
+
+def test_seg_is_the_mean_over_true_cells_not_over_found_ones():
+    data, p = two_cells()
+    chosen = settings(2, score="seg")
+    p[5:8, 9:14] = (1, 0)  # the network misses the second cell
+    assert validation._cell_score(data, [p], chosen)["seg"] == pytest.approx(1 / 2)
+    data, p = two_cells()
+    p[1:4, 22:27] = (0, 1)  # the network finds a third cell
+    assert validation._cell_score(data, [p], chosen)["seg"] == pytest.approx(1)
+
+
+def test_the_baseline_counts_pixels_with_one_weight_each():
+    # 2 slices: of the annotated pixels, 40 are class 0 and 60 class 1. All others are class 0.
+    data = draw(classes=2)
+    for k, zeros, ones in ((1, 10, 50), (2, 30, 10)):
+        data.labels[k][:], data.annotated[k][:], data.weight_maps[k][:] = 0, False, 7
+        data.annotated[k].ravel()[: zeros + ones] = True
+        data.labels[k].ravel()[:ones] = 1
+        data.weight_maps[k].ravel()[zeros + ones :] = 0
+    assert validation.baseline_error(data) == pytest.approx(0.4)

@@ -11,7 +11,6 @@ from minunet.network import initialization
 from minunet.prediction import jobs
 from minunet.prediction.jobs import Plan
 from minunet.prediction.model import Model
-from minunet.prediction.results import Results
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
 from minunet.prediction.unfinished import State, Unfinished
@@ -135,18 +134,16 @@ def test_sums_of_averages_are_kept_in_a_file_of_the_results(tmp_path, monkeypatc
 
     def filled(task, images, maps, total, advance):
         given.append(total)
-        return fill(task, images, maps, total, advance)
+        yield from fill(task, images, maps, total, advance)
 
     monkeypatch.setattr(jobs.outputs, "scratch", watched)
     monkeypatch.setattr(jobs, "fill", filled)
-    results = Results(tmp_path / "out", [job])
-    kept = Unfinished(results.out, State({}, 2), results.names, None)
-    kept.folder.mkdir(parents=True)
-    with Progress(2 * job.task.tiles, "tile") as progress:
+    (tmp_path / "out").mkdir()
+    kept = Unfinished(tmp_path / "out", State({}, 2), jobs.outputs.OUTPUTS, None)
+    with kept.kept("again"), Progress(2 * job.task.tiles, "tile") as progress:
         jobs.write(job, 0, kept, progress)
-    assert kept.state.finished == 2
     if average == "none":
         assert (made, given) == ([], [None])
     else:
-        assert made == [(tmp_path / "out" / "unfinished", (8, 9, 2), np.float32)]
+        assert made == [(kept.folder, (8, 9, 2), np.float32)]
         assert isinstance(given[0], np.memmap)

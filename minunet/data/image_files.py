@@ -89,7 +89,12 @@ class Slices(Sequence[Array]):
 
         Files that store three equal channels, such as a blank page, do not make the set colour.
         """
-        return RGB if any(page.colour and not _equal(_load(page)) for page in self.pages) else 1
+        return self.channels_of(range(len(self.pages)))
+
+    def channels_of(self, numbers: Iterable[int]) -> int:
+        """Return the number of channels that these slices need by themselves, see `channels`."""
+        pages = (self.pages[k] for k in numbers)
+        return RGB if any(page.colour and not _equal(_load(page)) for page in pages) else 1
 
     @property
     def names(self) -> list[str]:

@@ -13,7 +13,7 @@ An image and its labels have the same name, except for the suffix and for words 
 `file_names.WORDS`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +94,16 @@ def find_test(folder: Path) -> Path | None:
     return path
 
 
-def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT, tests: int = 0) -> Pairs:
+def every(files: Sequence[Path]) -> Collection[int]:
+    """Return the numbers of all slices, given the file of every one."""
+    return range(len(files))
+
+
+def read(
+    *sources: tuple[Path, Path],
+    reading: Reading = DEFAULT,
+    known: Callable[[Sequence[Path]], Collection[int]] = every,
+) -> Pairs:
     """Read images and their labels, and check that they match, file by file.
 
     Parameters
@@ -103,7 +112,8 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT, tests: int = 0
         Images and labels: two stacks, two images, or two folders with the same file names. Slices
         of all sources but the first are named after the folder of the source, too.
     reading : Reading              which pixels of the images to read
-    tests : int                    number of the last sources, which get the channels of the others
+    known : callable               returns the slices that determine the number of channels, given
+                                   the file of every slice: not those of the test
 
     Raises
     ------
@@ -111,7 +121,11 @@ def read(*sources: tuple[Path, Path], reading: Reading = DEFAULT, tests: int = 0
         If images and labels differ in names, or a file and its labels in number or size of slices.
     """
     opened = [_open(*source, reading) for source in sources]
-    channels = max(x.channels for x, _, _ in opened[: len(opened) - tests])
+    chosen = known([file for x, _, _ in opened for file in x.files])
+    first, channels = 0, 1
+    for x, _, _ in opened:
+        here = [k for k in range(len(x)) if first + k in chosen]
+        first, channels = first + len(x), max(channels, x.channels_of(here))
     found = Pairs([], [], [], [], [], opened[0][1].palette)
     for k, (x, masks, order) in enumerate(opened):
         x.channels = channels

@@ -66,9 +66,13 @@ def read(source: Source, validation: str, test: str = "none") -> Raw:
     }
     if source.labels is not None:
         more = [pairs.find(folder, f"pass something else to {f}") for f, folder in folders.items()]
-        tests = ["--test" == flag for flag in folders]
+
+        def known(files: Sequence[Path]) -> list[int]:
+            parts = split.split(validation, files, test)
+            return [*parts.training, *parts.held_out]
+
         found = pairs.read(
-            (images, Path(source.labels)), *more, reading=source.reading, tests=sum(tests)
+            (images, Path(source.labels)), *more, reading=source.reading, known=known
         )
         return Raw(*found)
     if not ctc.find(images):

@@ -43,6 +43,18 @@ def test_a_coloured_test_folder_does_not_make_the_others_coloured(tmp_path):
         sources.read(Source(*paths), "none", str(tmp_path / "other"))
 
 
+@pytest.mark.parametrize("value", ["2:3", "c", "0.3"])
+def test_test_slices_do_not_determine_the_number_of_channels(tmp_path, value):
+    paths = write(tmp_path, "ab", colour=True)
+    for path in (tmp_path / "images").iterdir():  # grey values, stored as colours
+        grey = np.repeat(tifffile.imread(path)[..., :1], 3, axis=2)
+        tifffile.imwrite(path, grey, photometric="rgb")
+    write(tmp_path, "c", 2, colour=True)
+    assert {image.shape[2] for image in sources.read(Source(*paths), "none").images} == {3}
+    with pytest.raises(InputError, match="is in colour; pass --grey"):
+        sources.read(Source(*paths), "none", value)
+
+
 def test_a_test_folder_without_labels_is_refused_with_its_option(tmp_path):
     paths = write(tmp_path, "ab")
     (tmp_path / "test").mkdir()

@@ -24,7 +24,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("given", [*GIVEN, FOUND, {"channel": 2, "cells": True, "seed": 10**30}])
+@pytest.mark.parametrize("given", [*GIVEN, FOUND, {"channel": 2, "cells": True, "seed": 2**63 - 1}])
 def test_settings_of_a_run_are_restored(given):
     settings = from_options(**given)
     assert restore(json.loads(json.dumps(settings.to_json()))) == settings

@@ -13,6 +13,8 @@ takes the one whose result changes least from one to the next, as in Ridders' me
 
 Where E is flat (a saturated soft-max), a slope below a thousandth of the steepest that is found
 farther away cannot be told from 0: its differences are rounding errors of what E is computed from.
+If slopes at three steps agree as well as the gradient has to, they are no rounding errors: E is
+then not flat, but steeper farther away (an exponential, a quotient near its pole).
 """
 
 from collections.abc import Callable, Mapping
@@ -141,12 +143,20 @@ class Argument:
                 break
             h.append(10 * h[-1])
             slopes.append(self.slope(index, h[-1]))
-        return self._choose(np.array(h), np.array(slopes))
+        chosen = self._choose(np.array(h), np.array(slopes))
+        if abs(chosen.value) < FLAT * chosen.steepest:  # E is flat, or has a wall or a pole
+            measured = self._choose(np.array(h), np.array(slopes), flat=False)
+            if measured.value and measured.uncertainty <= self.tolerance * abs(measured.value):
+                return measured
+        return chosen
 
-    def _choose(self, h: Array, slopes: Array) -> Slope:
-        """Choose the step at which the slopes change least from one to the next."""
+    def _choose(self, h: Array, slopes: Array, flat: bool = True) -> Slope:
+        """Choose the step at which the slopes change least from one to the next.
+
+        Unless `flat`, the slopes farther away do not matter.
+        """
         inner, rounding = slopes[1:-1], self.energy.rounding / h[1:-1]
-        steepest = float(np.fmax.reduce(np.abs(inner) - 10 * rounding, initial=0))
+        steepest = float(np.fmax.reduce(np.abs(inner) - 10 * rounding, initial=0)) if flat else 0.0
         # What E is computed from is about as large as E is at a distance of x from here.
         nearby = self.energy.epsilon * steepest * h[-FIRST] / STEP
         rounding = np.maximum(rounding, nearby / h[1:-1])

@@ -104,6 +104,17 @@ def test_an_argument_without_influence_has_the_slope_0():
 
 
 def test_a_flat_energy_knows_its_steepest_slope():
-    found = argument([-30.0, 1.0], lambda x: np.log1p(np.exp(x))[0]).refined((0,))
-    assert found.value == pytest.approx(np.exp(-30), abs=1e-12)
+    found = argument([-40.0, 1.0], lambda x: np.log(1 + np.exp(x))[0]).refined((0,))  # log 1
+    assert found.value == pytest.approx(np.exp(-40), abs=1e-12)
     assert 0.3 < found.steepest <= 0.51
+
+
+def test_a_slope_that_three_steps_agree_on_is_not_flat_however_steep_the_energy_is_elsewhere():
+    for x, forward, slope in (
+        (-30.0, lambda x: np.log1p(np.exp(x))[0], np.exp(-30)),
+        (4.0, lambda x: np.exp(x)[0], np.exp(4)),
+        (2.0, lambda x: (1 / x)[0], -0.25),
+    ):
+        found = argument([x, 1.0], forward).refined((0,))
+        assert found.value == pytest.approx(slope, rel=1e-6)
+        assert found.steepest == 0

@@ -278,6 +278,15 @@ def test_a_saturated_soft_max_passes():
         check_gradients(forward, {"logits": logits}, 1.0, {"logits": dlogits})
 
 
+@pytest.mark.parametrize("factor", [-1.0, 0.5, 1.001])
+def test_faults_are_found_in_ops_that_are_far_steeper_elsewhere(factor):
+    x, dy = np.array([1.2, 3.1, 4.0, -0.9, 6.5]), np.array([-1.3, -0.7, 0.9, 0.1, 2.0])
+    for forward, dx in ((np.exp, dy * np.exp(x)), (lambda x: 1 / x, -dy / x**2)):
+        assert check_gradients(forward, {"x": x}, dy, {"x": dx}) < 1e-6
+        with pytest.raises(AssertionError, match=r"^dx\["):
+            check_gradients(forward, {"x": x}, dy, {"x": factor * dx})
+
+
 @pytest.mark.parametrize("largest", [1e-9, 1.0, 1e7])
 def test_an_error_is_relative_to_a_hundredth_of_the_largest_value_at_least(largest):
     x, dy = np.array([[1.0, -2.0, 3.0]]), largest * np.array([[-1.0, 0.5, 1e-3]])

@@ -16,11 +16,11 @@ from commands import TINY, call, draw_stack, finish, one_line, refused, start, w
 from PIL import Image
 
 import minunet
-from minunet import lock, runs, train
+from minunet import lock, runs
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
-from minunet.training import loop, preparation, results
+from minunet.training import loop, preparation, results, session
 
 FILES = {
     *("settings.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
@@ -705,7 +705,7 @@ def fail(*_, **__):
 def test_a_run_that_was_stopped_before_its_first_step(tmp_path, data, whole, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(train, "plan", fail)
+        patch.setattr(session, "plan", fail)
         result = call("train", *options(data, out, 6))
     assert result.code == 130
     again = f"stopped; no step is saved yet. To continue: python -m minunet.train --resume {out}\n"

@@ -132,7 +132,7 @@ def _parsed(path: Path, parse: Any) -> Any:
     """Parse a JSON file of a run."""
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise InputError(
             f"{path} is damaged, or another version of minunet wrote it; pass another run"
         ) from None

@@ -28,6 +28,9 @@ HEADLINES = {
 
 SCORES, REPORT = "scores.json", "report.html"
 
+OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError)
+"""Exceptions of reading a JSON file that someone else has written."""
+
 DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
 
@@ -66,25 +69,32 @@ def finish(
 
 def is_complete(folder: Path, step: int) -> bool:
     """Return whether the scores and the report of a run that has done `step` steps are written."""
-    try:
-        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        # Older versions did not write the number of steps.
-        return scores.get("steps", step) == step and (folder / REPORT).is_file()
-    except (OSError, ValueError, AttributeError):
+    written = _written(folder)
+    if written is None or not (folder / REPORT).is_file():
         return False
+    return written[0] in (step, None)  # older versions did not write the number of steps
 
 
 def recall(folder: Path) -> list[str]:
     """Summarize a run whose scores and report are written."""
-    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-    keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
-    found = (scores[key] for key in keys if key in scores)
-    shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+    _, shown = _written(folder) or (None, "")
     return [
         f"done      {folder} has done all its steps; pass --steps with more of them to continue",
         f"scores    {shown}",
         f"report    {folder / REPORT}",
     ]
+
+
+def _written(folder: Path) -> tuple[int | None, str] | None:
+    """Read from `scores.json` its number of steps and the most important scores; None: damaged."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        keys = next(keys for keys in HEADLINES.values() if keys[0] in scores)
+        found = (scores[key] for key in keys if key in scores)
+        shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+        return scores.get("steps"), shown
+    except (OSError, StopIteration, RecursionError, *OF_OTHERS):
+        return None
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:

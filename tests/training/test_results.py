@@ -122,3 +122,26 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
 
 def test_the_score_that_chooses_the_best_step():
     assert results.DEFAULT_RANKING == {"em": "v_rand", "cells": "seg", "classes": "iou"}
+
+
+DAMAGED = {
+    "empty": "",
+    "list": "[]",
+    "no scores": '{"steps": 2}',
+    "number": '{"steps": 2, "v_rand": 3}',
+    "no value": '{"steps": 2, "v_rand": {"name": "V_Rand"}}',
+    "text": '{"steps": 2, "v_rand": {"name": "V_Rand", "value": "x"}}',
+    "deep": '{"steps": 2, "v_rand": ' + "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_scores_are_made_again(tmp_path, text):
+    (tmp_path / "report.html").write_text("")
+    path = tmp_path / "scores.json"
+    path.write_text('{"v_rand": {"name": "V_Rand", "value": 0.5}, "steps": 2}')
+    assert results.is_complete(tmp_path, 2)
+    assert not results.is_complete(tmp_path, 3)
+    assert "scores    V_Rand 0.5" in results.recall(tmp_path)[1]
+    path.write_text(text)
+    assert not results.is_complete(tmp_path, 2)

@@ -156,7 +156,7 @@ def _scored(result: Result) -> "Scored":
     """Describe a result for the report."""
     from minunet import report
 
-    trained, part, slices, names, truth, chosen, scores, _ = result
+    trained, part, slices, names, truth, chosen, scores, *_ = result
     return report.Scored(
         f"{trained.name}, step {trained.step}", part, slices, names, truth, scores, *chosen
     )

@@ -6,6 +6,7 @@ training slices best. Neither is chosen on the slices that are scored; the score
 the slices that chose it is kept beside, as an optimistic one.
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -53,6 +54,7 @@ class Result(NamedTuple):
     chosen: Chosen
     scores: list[Score]
     p: list[Array]  # class probabilities (H, W, K) of the slices
+    fingerprint: str  # SHA-256 of the slices and their truth
 
     def to_json(self) -> dict[str, Any]:
         """Return where the scores come from, as JSON values."""
@@ -62,6 +64,7 @@ class Result(NamedTuple):
             "step": self.trained.step,
             "part": self.part,
             "truth": self.truth or None,
+            "fingerprint": self.fingerprint,
             "threshold": self.chosen.threshold,
             "threshold_chosen_on": self.chosen.part if known else None,
         }
@@ -226,4 +229,15 @@ def _score(
         truth = "silver" if all(k in data.silver for k in slices) else "gold"
     names = [data.names[k] for k in slices]
     scores = score(data, slices, p, settings, tried)
-    return Result(trained, part, list(slices), names, truth, chosen, scores, p)
+    return Result(
+        trained, part, list(slices), names, truth, chosen, scores, p, fingerprint(data, slices)
+    )
+
+
+def fingerprint(data: Dataset, slices: Sequence[int]) -> str:
+    """Return the SHA-256 of some slices and their truth; that of a data set omits the test."""
+    digest = hashlib.sha256()
+    for maps in (data.images, data.labels, data.annotated, data.cells or data.labels):
+        for k in slices:
+            digest.update(repr(maps[k].shape).encode() + maps[k].tobytes())
+    return digest.hexdigest()

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import minunet
 from minunet import files, runs
 from minunet.data.dataset import Dataset
-from minunet.metrics.score import number
+from minunet.metrics.score import with_spread
 from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
-from minunet.training.scoring import Chosen, Result, Results, Trained, evaluate, kind
+from minunet.training.scoring import (
+    Chosen,
+    Result,
+    Results,
+    Trained,
+    evaluate,
+    kind,
+    where_scored,
+)
 from minunet.training.state import State
 from minunet.training.validation import baseline_error
 
@@ -78,13 +86,21 @@ def recall(folder: Path) -> list[str]:
     """Summarize a run whose scores and report are written."""
     scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
     keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
-    found = (scores[key] for key in keys if key in scores)
-    shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+    found = [scores[key] for key in keys if key in scores]
+    shown = ", ".join(f"{one['name']} {with_spread(one['value'], _spread(one))}" for one in found)
+    if scored := scores.get("scored"):  # missing in runs of earlier versions
+        which = scored["checkpoint"], scored["step"], len(scores["slice_names"]), scored["part"]
+        shown = f"{where_scored(*which, scored['truth'] or '')}: {shown}"
     return [
         f"done      {folder} has done all its steps; pass --steps with more of them to continue",
         f"scores    {shown}",
         f"report    {folder / REPORT}",
     ]
+
+
+def _spread(score: dict[str, Any]) -> float | None:
+    """Return the spread of a score as JSON values; None for a count, and if it is not known."""
+    return None if isinstance(score["value"], int) else score.get("spread")
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:

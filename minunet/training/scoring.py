@@ -71,12 +71,16 @@ class Result(NamedTuple):
 
     def summary(self, keys: Sequence[str]) -> str:
         """Return the scores with these keys and their spread in words, and where they come from."""
-        count = len(self.slices)
-        where = f"{count} {self.part} {'slice' if count == 1 else 'slices'}"
-        if self.truth == "silver":
-            where += ", against silver truth"
+        which = self.trained.name, self.trained.step, len(self.slices), self.part
         shown = ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
-        return f"of {self.trained.name}, step {self.trained.step}, on {where}: {shown}"
+        return f"{where_scored(*which, self.truth)}: {shown}"
+
+
+def where_scored(checkpoint: str, step: int, count: int, part: str, truth: str) -> str:
+    """Say in words which checkpoint was scored, and on how many slices of which part."""
+    against = ", against silver truth" if truth == "silver" else ""
+    slices = "slice" if count == 1 else "slices"
+    return f"of {checkpoint}, step {step}, on {count} {part} {slices}{against}"
 
 
 def _in_words(score: Score) -> str:

@@ -71,6 +71,15 @@ def test_scores_report_and_thresholds_are_written(tmp_path, kind):
             np.testing.assert_array_equal(array, before[name].params[key])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_run_is_recalled_as_it_was_summarized(tmp_path, kind):
+    run, last, best = finished(tmp_path, kind, ((1, 3), ()))
+    lines = results.finish(run, last, best, [])
+    assert " ± " in lines[0]
+    _, scores, _ = results.recall(tmp_path)
+    assert scores == f"scores    {lines[0]}"
+
+
 def test_each_checkpoint_keeps_its_own_threshold(tmp_path, monkeypatch):
     run, last, best = finished(tmp_path, "em", ((1, 3), ()))
     monkeypatch.setattr(

@@ -77,6 +77,16 @@ def test_a_score_without_a_value_in_one_run_has_no_mean(tmp_path):
     assert (contents["values"][1], contents["mean"]) == (None, None)
 
 
+def test_two_of_three_values_have_no_spread_either(tmp_path):
+    a, b, c = three(tmp_path)
+    contents = json.loads((c / "scores.json").read_text())
+    contents["seg"]["value"] = None
+    (c / "scores.json").write_text(json.dumps(contents))
+    row = comparison.rows(comparison.read([a, b, c]))[0].to_json()
+    assert (row["mean"], row["spread_over_runs"]) == (None, None)
+    assert row["values"] == [0.6, 0.7, None]
+
+
 def test_runs_are_told_from_a_prediction_and_its_truth(tmp_path):
     a, b, c = three(tmp_path)
     plain = tmp_path / "plain"

@@ -33,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
     A crash leaves the old file or the new one, never a part of one. If `path` is a link, the link
     is replaced.
     """
-    with _beside(path) as beside:
+    with _named(path), _beside(path) as beside:
         yield beside
         sync(beside)
         beside.replace(path)
@@ -50,7 +50,7 @@ def new(*paths: Path) -> Iterator[Sequence[Path]]:
         If one of the files exists by then; nothing is overwritten.
     """
     moved: list[Path] = []
-    with ExitStack() as stack:
+    with _named(paths[0] if len(paths) == 1 else paths[0].parent), ExitStack() as stack:
         parts = [stack.enter_context(_beside(path)) for path in paths]
         yield parts
         try:
@@ -68,14 +68,28 @@ def new(*paths: Path) -> Iterator[Sequence[Path]]:
 
 
 @contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Add a path to an error, such as that of a full disk, that names no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # NumPy says only how much it has written
+            reason = f"It was not written ({error}); is the disk full?"
+            raise OSError(errno.EIO, reason, str(path)) from None
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Create an empty temporary file next to `path`, and remove it if it is not moved."""
     part = path.with_name(f"{path.name[:LONGEST]}.{secrets.token_hex(8)}.part")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield part
-    except OSError as error:  # such as a full disk: name the file that the caller knows
-        if error.filename in (None, str(part)):
+    except OSError as error:
+        if error.filename == str(part):  # name the file that the caller knows
             error.filename = str(path)
         raise
     finally:

@@ -6,7 +6,7 @@ from math import isnan
 import numpy as np
 import pytest
 import tifffile
-from commands import call, finish, refused, start
+from commands import call, finish, largest_file, refused, start
 from finished_runs import write_run
 from PIL import Image
 from scipy import ndimage
@@ -398,3 +398,49 @@ def test_a_prediction_in_the_folder_of_a_run_is_still_scored(out):
     for name in ("settings.json", "last.npz"):
         (out.parent / "run" / name).rename(out / name)
     assert "V_Rand, thinned" in run(out, truth)
+
+
+def write_pair(folder):
+    """Write a prediction and its truth; return the words for `evaluate`."""
+    truth, p = draw_stack()
+    return write(folder / "out" / "probability.tif", p), write(folder / "truth.tif", truth)
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_full_disk_leaves_no_half_of_a_file(tmp_path, size):
+    words = write_pair(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with largest_file(size):
+        result = call("evaluate", *words, "-o", tmp_path / "a.png")
+    assert result.code == 2
+    assert f"{tmp_path / 'out' / 'scores.json'}" in result.err
+    assert ".part" not in result.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["out/scores.json", "a.png"])
+@pytest.mark.parametrize("link", [True, False])
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, name, link):
+    words, compute, path = write_pair(tmp_path), evaluate.compute, tmp_path / name
+
+    def slow(pair):
+        path.symlink_to(tmp_path / "nowhere") if link else path.write_text("of another process")
+        return compute(pair)
+
+    monkeypatch.setattr(evaluate, "compute", slow)
+    said = refused(call("evaluate", *words, "-o", tmp_path / "a.png"))
+    assert f"{path} already exists: another program has made it" in said
+    assert path.is_symlink() if link else path.read_text() == "of another process"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_results_are_not_written_through_links(tmp_path):
+    words = write_pair(tmp_path)
+    (tmp_path / "out" / "scores.json").symlink_to(tmp_path / "nowhere")
+    assert "scores.json already exists" in refused(call("evaluate", *words))
+    (tmp_path / "a.png").symlink_to(tmp_path / "nowhere")
+    scores = ("--scores", tmp_path / "s.json")
+    assert "a.png already exists" in refused(
+        call("evaluate", *words, *scores, "-o", tmp_path / "a.png")
+    )
+    assert not (tmp_path / "nowhere").exists()

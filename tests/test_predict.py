@@ -11,6 +11,7 @@ import tifffile
 from commands import call, finish, refused, start
 from PIL import Image
 
+from minunet import progress
 from minunet.data.image_files import Slices
 from minunet.fast import threads
 from minunet.network import Network, initialization
@@ -934,3 +935,149 @@ def test_help_states_the_memory_for_cells_and_averages():
     text = " ".join(call("predict", "--help").out.split())
     assert "28 bytes of memory per pixel" in text
     assert "the sums are kept on disk, not in memory" in text
+
+
+# Stopped and continued
+
+
+def interrupt(monkeypatch, after, error=KeyboardInterrupt):
+    """Interrupt predictions in the tile after number `after`; until `monkeypatch` is undone."""
+    windows, tiles = averaging.windows, []
+
+    def interrupted(network, image, tiling, total, advance):
+        for window in windows(network, image, tiling, total, advance):
+            tiles.append(window)
+            if len(tiles) > after:
+                raise error
+            yield window
+
+    monkeypatch.setattr(averaging, "windows", interrupted)
+
+
+@pytest.fixture
+def stack_setting(setting):
+    """Add an image stack.tif of 4 slices of 12 tiles."""
+    tifffile.imwrite(setting / "stack.tif", draw((4, 20, 31)), photometric="minisblack")
+    return setting
+
+
+def test_a_stopped_prediction_says_how_to_continue(stack_setting, monkeypatch):
+    whole = predicted(stack_setting, stack_setting / "stack.tif")
+    out = stack_setting / "a b"
+    words = (stack_setting / "m.npz", stack_setting / "stack.tif", "-o", out, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 30)
+        stopped = call("predict", *words)
+    assert stopped.code == 130
+    said = stopped.err.splitlines()[-1]
+    assert f"; 2 of 4 slices are kept in {out}/unfinished. To continue: python -m" in said
+    assert said.endswith(f"{stack_setting / 'stack.tif'} -o '{out}' --device cpu --resume")
+    refusal = refused(call("predict", *words))
+    assert "(2 of 4 slices); add --resume" in refusal
+    assert "begun with another --tile ([24], not [36])" in refused(
+        call("predict", *words, "--resume", "--tile", "36")
+    )
+    again = call("predict", *words, "--resume")
+    assert again.code == 0
+    assert "resume    2 of 4 slices are finished\n" in again.out
+    for name, expected in zip(("probability", "labels"), whole, strict=True):
+        np.testing.assert_array_equal(tifffile.imread(out / f"{name}.tif"), expected)
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert "already contains" in refused(call("predict", *words, "--resume"))
+
+
+def test_resume_uses_the_threads_of_the_beginning(stack_setting, monkeypatch, threads_as_before):
+    out = stack_setting / "out"
+    words = (stack_setting / "m.npz", stack_setting / "stack.tif", "-o", out, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        interrupt(patch, 13)
+        assert call("predict", *words, "--threads", "3").code == 130
+    threads.use(1)
+    assert "another --threads (3, not 2)" in refused(
+        call("predict", *words, "--resume", "--threads", "2")
+    )
+    assert call("predict", *words, "--resume").code == 0
+    assert threads.count() == 3
+
+
+def test_resume_begins_if_nothing_is_unfinished(stack_setting):
+    predicted(stack_setting, stack_setting / "stack.tif", "--resume")
+
+
+def test_an_image_that_is_cut_short_meanwhile(stack_setting, monkeypatch):
+    path, out = stack_setting / "stack.tif", stack_setting / "out"
+    whole, stat = path.read_bytes(), path.stat()
+    advance = progress.Progress.advance
+
+    def cut(self, text):
+        advance(self, text)
+        if self.done == 15:
+            os.truncate(path, 1000)
+
+    words = (stack_setting / "m.npz", path, "-o", out, "--device", "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(progress.Progress, "advance", cut)
+        said = refused(call("predict", *words))
+    assert f"stack.tif was cut short while it was being read: it had {len(whole):,} bytes" in said
+    assert "1 of 4 slices are kept" in said
+    assert "stack.tif" in refused(call("predict", *words, "--resume"))
+    path.write_bytes(whole)
+    assert "another set of images;" in refused(call("predict", *words, "--resume"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert call("predict", *words, "--resume").code == 0
+
+
+def test_an_image_cut_between_two_slices(stack_setting, monkeypatch):
+    path = stack_setting / "stack.tif"
+    load = Slices.__getitem__
+
+    def cut(self, k):
+        if k == 2 and (stack_setting / "out" / "unfinished").exists():
+            os.truncate(path, 1000)
+        return load(self, k)
+
+    monkeypatch.setattr(Slices, "__getitem__", cut)
+    said = refused(call("predict", *arguments(stack_setting, "stack.tif")))
+    assert "stack.tif is damaged or was cut" in said
+    assert "2 of 4 slices are kept" in said
+
+
+def test_the_output_folder_is_removed_meanwhile(stack_setting, monkeypatch):
+    advance = progress.Progress.advance
+
+    def remove(self, text):
+        advance(self, text)
+        if self.done == 15:
+            shutil.rmtree(stack_setting / "out")
+
+    monkeypatch.setattr(progress.Progress, "advance", remove)
+    said = refused(call("predict", *arguments(stack_setting, "stack.tif")))
+    assert "out/unfinished was removed or renamed while predict used it; run predict again" in said
+    assert not (stack_setting / "out").exists()
+
+
+def test_an_output_folder_that_is_a_link(setting):
+    (setting / "real").mkdir()
+    (setting / "out").symlink_to("real")
+    result = call("predict", *arguments(setting, "a.png"))
+    assert result.code == 0
+    assert f"wrote     {setting / 'real' / 'probability.tif'}" in result.out
+    (setting / "dangling").symlink_to("nowhere")
+    said = refuse(setting, out="dangling")
+    assert "dangling is a link to nowhere, which does not exist" in said
+
+
+@pytest.mark.parametrize("name", [*sorted(OUTPUTS), "lock", "unfinished"])
+@pytest.mark.parametrize("target", ["nowhere", "a.png"])
+def test_results_are_not_written_through_links(setting, name, target):
+    (setting / "out").mkdir()
+    (setting / "out" / name).symlink_to(setting / target)
+    assert name in refuse(setting)
+    assert os.readlink(setting / "out" / name) == str(setting / target)
+    assert not (setting / "nowhere").exists()
+
+
+def test_a_file_that_is_named_like_the_lock_is_kept(setting):
+    (setting / "out").mkdir()
+    (setting / "out" / "lock").write_text("mine")
+    assert "lock is not a file of minunet" in refuse(setting)

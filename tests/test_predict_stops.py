@@ -5,9 +5,11 @@ A short form runs with the other tests. For a longer one, set MINUNET_STOPS to a
     MINUNET_STOPS=600 python -m pytest tests/test_predict_stops.py
 """
 
+import copy
 import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,6 +19,7 @@ import pytest
 import tifffile
 from commands import one_line
 
+from minunet import lock
 from minunet.network import initialization
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -27,7 +30,11 @@ if sys.platform != "linux":
 
 from interrupted import Server
 
-SECONDS = float(os.environ.get("MINUNET_STOPS", "6"))
+SECONDS = float(os.environ.get("MINUNET_STOPS", "5"))
+
+SIZES = 20 if "MINUNET_STOPS" in os.environ else 6
+"""Number of disks that are full at different moments."""
+
 WHAT = ("SIGKILL", "SIGKILL", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "ENOSPC")
 CODES = {"SIGKILL": -9, "SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGQUIT": 131, "ENOSPC": 2}
 
@@ -57,7 +64,7 @@ class Case:
         self.server, self.folder, self.out = server, folder, folder / "out"
         self.words = (folder / "m.npz", folder / image, "-o", self.out, "--device", "cpu")
         self.words += ("--threads", 1, *options)
-        whole = server.run("predict", *self.words)
+        whole = server.run("predict", *self.words, count=True)
         assert whole.code == 0, whole.err
         self.whole, self.calls = tree(self.out), whole.calls
         self.kinds = sorted(set(self.calls))
@@ -102,18 +109,18 @@ class Case:
                 one_line(ended.err)
             if finished and not (self.out / "unfinished").exists():
                 break
-            self.check_left(what, ended, tally)
+            self.check_left(what, ended, not options, tally)
             options = ("--resume",)
         self.finish()
 
-    def check_left(self, what, ended, tally):
+    def check_left(self, what, ended, first, tally):
         """Check that what an interruption leaves is named, and by the next run as well."""
         folder = self.out / "unfinished"
         if not folder.exists() or not any(folder.iterdir()):
             tally["nothing left"] += 1
             return
         tally["resumed"] += 1
-        if what != "SIGKILL":
+        if what != "SIGKILL" and first:  # a later run may have been stopped before it found this
             assert "--resume" in ended.err, ended
         before = tree(folder)
         again = self.run()
@@ -158,3 +165,69 @@ def test_stopped_at_random_calls(cases):
     print(dict(tally))
     assert sum(tally[what] for what in set(WHAT)) > SECONDS / 2
     assert tally["resumed"]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Make a small disk, or skip the test; return its folder and a function to set its size."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def size(count, *words):
+        options = ",".join([*words, f"size={count}"])
+        return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder]).returncode
+
+    if os.geteuid() or size(10**6):
+        pytest.skip("only root can mount disks")
+    yield folder, lambda count: size(count, "remount")
+    subprocess.run(["umount", folder], check=True)
+
+
+def check_full(case, ended):
+    """Check what is said about a full disk, and resume with enough space."""
+    if ended.code:
+        assert ended.code == 2, ended
+        one_line(ended.err)
+        left = case.out / "unfinished"
+        assert left.exists() == ("--resume" in ended.err), (ended, tree(case.out).keys())
+    return ended.code
+
+
+def test_disks_that_are_full_at_different_moments(cases, disk):
+    folder, resize = disk
+    case = copy.copy(cases[2])
+    case.out = folder / "out"
+    case.words = tuple(case.out if word == cases[2].out else word for word in case.words)
+    needed, failed, kept = sum(map(len, case.whole.values())), 0, 0
+    for size in np.linspace(4096, 2 * needed + 40_000, SIZES).astype(int) // 4096 * 4096:
+        case.clear()
+        assert resize(size) == 0
+        ended = case.run(blind=True)
+        failed += bool(check_full(case, ended))
+        kept += "are kept in" in ended.err
+        assert resize(10**7) == 0
+        if ended.code:
+            case.finish()
+        assert tree(case.out) == case.whole
+    assert 0 < kept < failed < SIZES
+
+
+def test_limits_of_the_size_of_a_file(cases):
+    case, failed = cases[0], 0
+    for largest in np.linspace(0, max(map(len, case.whole.values())), SIZES).astype(int).tolist():
+        case.clear()
+        failed += bool(check_full(case, case.run(largest=largest)))
+    assert SIZES / 2 < failed < SIZES
+    case.finish()
+
+
+def test_a_second_prediction_into_the_folder_writes_nothing(cases):
+    case = cases[0]
+    case.clear()
+    case.out.mkdir()
+    with lock.owned(case.out):
+        for options in ((), ("--resume",)):
+            ended = case.run(*options)
+            assert ended.code == 2
+            assert f"is in use by process {os.getpid()}" in one_line(ended.err)
+            assert tree(case.out).keys() == {"lock"}

@@ -246,8 +246,9 @@ class Unfinished:
         """Remove the folder `unfinished` with the files that minunet has made there."""
         with suppress(OSError):  # someone may have removed it, or have put something into it
             files.remove_left_behind(self.folder)
-            self.remove((*self.names, PROGRESS))
+            self.remove(self.names)
             for folder in {(self.folder / name).parent for name in self.names} - {self.folder}:
                 if folder.exists():
                     folder.rmdir()
+            self.remove([PROGRESS])  # last: a kill before this leaves what can be resumed
             self.folder.rmdir()

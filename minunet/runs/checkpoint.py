@@ -11,7 +11,6 @@ write a file with a valid checksum.
 
 import errno
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,8 +59,6 @@ def save(path: Path, state: Checkpoint) -> None:
     meta["checksum"] = archive.checksum(meta, arrays)
     with files.atomic(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def load(path: Path) -> Checkpoint:

@@ -25,6 +25,8 @@ from typing import Any
 from minunet import files, lock
 from minunet.cli import shell
 from minunet.errors import InputError
+from minunet.runs import settings_check
+from minunet.runs.archive import AlteredError
 from minunet.runs.settings import Settings
 
 SETTINGS = "settings.json"
@@ -92,7 +94,7 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / SETTINGS
     try:
-        return Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return settings_check.restore(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         if _used(folder):
             problem = f"{folder} does not contain a run (neither last.npz nor {SETTINGS})"
@@ -101,10 +103,11 @@ def read_settings(folder: Path) -> Settings:
             f"{folder} is empty: its run was stopped before it began; start it again with "
             f"{shell('--out', folder)} and the same options"
         ) from None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, RecursionError, AlteredError) as error:
+        reason = f": {error}" if isinstance(error, AlteredError) else ""
         raise InputError(
-            f"{path} does not contain the settings of a run, and there is no last.npz: no step was "
-            "saved; start the run again in another folder, with --out"
+            f"{path} does not contain the settings of a run{reason}, and there is no last.npz: no "
+            "step was saved; start the run again in another folder, with --out"
         ) from None
 
 

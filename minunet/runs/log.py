@@ -167,10 +167,8 @@ def _write(folder: Path, rows: Iterable[Row]) -> None:
         return
     text = _line(COLUMNS) + text
     if path.is_symlink() or not path.is_file() or path.read_bytes() != text:
-        with files.atomic(path) as beside, beside.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        with files.atomic(path) as beside:
+            beside.write_bytes(text)
 
 
 def _cells(row: Row) -> bytes:

@@ -85,6 +85,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 em: membranes, for data in the layout of the ISBI 2012 challenge. cells: touching cells, for data in
 the layout of the Cell Tracking Challenge."""
 
+MOST_THREADS = 2**16
+"""Largest number of threads in a file; a run without --threads has one for every core."""
+
 TUNED: Any = MISSING
 """Marks a setting that has no default of its own, because every preset defines it."""
 
@@ -108,15 +111,16 @@ def setting(default: Any, group: Group, text: str, **option: Any) -> Any:
     return field(default=default, metadata={"group": group, "help": text, **option})
 
 
-def found(default: Any, group: Group) -> Any:
+def found(default: Any, group: Group, **valid: Any) -> Any:
     """Declare a field of `Settings` that is read from the data, so it is not an option.
 
     Parameters
     ----------
     default : JSON value, or tuple
     group : str
+    **valid : any     type, as in `argparse`: checks the value in a file
     """
-    return field(default=default, metadata={"group": group})
+    return field(default=default, metadata={"group": group, **valid})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,9 +316,11 @@ class Settings:
     fingerprint: str = found("", "data")
     scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     in_channels: int = found(1, "network")
-    threads: int | None = found(None, "run")  # of the CPU; None: not recorded by an older version
-    threshold: float | None = found(None, "evaluation")  # of class 1; chosen when a run finishes
-    threshold_from: str = found("", "evaluation")  # part whose slices chose it
+    # Number of threads of the CPU; None: not recorded by an older version.
+    threads: int | None = found(None, "run", type=at_least(1, most=MOST_THREADS))
+    # Of class 1, chosen when a run finishes, and the part whose slices chose it.
+    threshold: float | None = found(None, "evaluation", type=at_least(0, float, below=1))
+    threshold_from: Literal["", "training", "validation", "test"] = found("", "evaluation")
 
     @property
     def architecture(self) -> Architecture:

@@ -5,6 +5,8 @@ from argparse import ArgumentTypeError
 from dataclasses import MISSING, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from minunet.errors import InputError
+from minunet.network.sizes import output_size
 from minunet.runs.archive import AlteredError, UnknownSettingError, shown
 from minunet.runs.settings import RENAMED, Settings
 
@@ -55,7 +57,9 @@ def restore(values: object) -> Settings:
     for name in known.keys() - values.keys():
         assert known[name].default is not MISSING  # all these are in `FIRST`
     settings = Settings.from_json(values)
+    _check_tile(settings)
     _check_classes(settings)
+    _check_found(settings)
     return settings
 
 
@@ -90,7 +94,7 @@ def described(annotation: Any) -> str:
     """
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
-        *others, last = map(str, parts)
+        *others, last = (str(part) or "empty" for part in parts)
         return ", ".join(others) + f" or {last}" if others else last
     if get_origin(annotation) is tuple:
         return "a list of lists" if get_args(parts[0]) else "a list of whole numbers"
@@ -112,6 +116,32 @@ def _check_range(name: str, value: object, parse: Any) -> None:
     except (ArgumentTypeError, ValueError, OverflowError) as error:
         reason = str(error) if isinstance(error, ArgumentTypeError) else f"it is {shown(value)}"
         raise AlteredError(f"its setting {name} is not valid: {reason[:100]}") from None
+
+
+def _check_tile(settings: Settings) -> None:
+    """Raise an `AlteredError` unless tiles of this size join without seams, as in every run."""
+    try:
+        output = output_size(settings.tile, settings.depth)
+    except InputError as error:
+        raise AlteredError(f"its setting tile is not valid: {error}") from None
+    if output < 2**settings.depth:
+        raise AlteredError(f"its tile of {settings.tile} pixels segments only {output}")
+
+
+def _check_found(settings: Settings) -> None:
+    """Raise an `AlteredError` unless scale and threshold are numbers that a run could find."""
+    if settings.scale is not None:
+        if not all(map(math.isfinite, settings.scale)) or settings.scale[1] <= 0:
+            raise AlteredError(
+                f"its setting scale is {shown(list(settings.scale))}, not an offset and a positive "
+                "spread"
+            )
+    if settings.threshold is not None and len(settings.label_values) != 2:
+        raise AlteredError(
+            f"it has a threshold and {len(settings.label_values)} label values instead of 2"
+        )
+    if (settings.threshold is None) != (not settings.threshold_from):
+        raise AlteredError("it has only one of the settings threshold and threshold_from")
 
 
 def _check_classes(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from minunet.fast import threads
 from minunet.network import device
 from minunet.network.device import Wanted
 from minunet.prediction.tiling import aligned_step
-from minunet.runs import places
+from minunet.runs import checkpoint, places
 from minunet.runs.options import check_used, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import endings, results, scoring
@@ -86,6 +86,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
     if settings.steps == state.step and found:
         return None
+    check_best(folder, settings)
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)
     settings = replace(settings, **places_now, threshold=None, threshold_from="")
@@ -110,6 +111,20 @@ def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]
     settings = runs.read_settings(folder)
     where, reason = device.choose(wanted or settings.device)
     return start(settings, where), settings, reason
+
+
+def check_best(folder: Path, settings: Settings) -> None:
+    """Raise an `InputError` if the run could not be finished, because its best.npz is not valid."""
+    path = folder / "best.npz"
+    if not os.path.lexists(path):
+        return
+    advice = "or move it away: the next step that is validated then becomes best.npz"
+    try:
+        best = Settings.from_json(checkpoint.load(path).settings)
+    except InputError as error:
+        raise InputError(f"{error}; {advice}") from None
+    if best.architecture != settings.architecture or best.fingerprint != settings.fingerprint:
+        raise InputError(f"{path} is of another run; pass the folder of one run, {advice}")
 
 
 def load(settings: Settings) -> Dataset:

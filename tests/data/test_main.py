@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
-from commands import call, refused
+from commands import call, largest_file, refused
 from datasets import read_pair
 
 from minunet.data import pairs
@@ -51,3 +51,28 @@ def test_invalid_sizes_are_refused(tmp_path, wrong):
     message = refused(call("data.__main__", tmp_path / "em", *wrong))
     assert str(wrong[1]) in message
     assert not (tmp_path / "em").exists()
+
+
+@pytest.mark.parametrize("size", [0, 1000, 6000])  # 6000: enough for the images, not for instances
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_full_disk_leaves_all_files_or_none(tmp_path, size, exists):
+    folder = tmp_path / "new" / "em"
+    if exists:
+        folder.mkdir(parents=True)
+    with largest_file(size):
+        said = refused(call("data.__main__", folder, *SMALL))
+    assert str(folder) in said
+    assert ("File too large" in said) or ("is the disk full?" in said)
+    assert ".part" not in said
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "new", folder] if exists else [])
+
+
+def test_a_link_to_a_folder(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    result = call("data.__main__", tmp_path / "link", *SMALL)
+    assert f"wrote {tmp_path / 'real' / 'instances.tif'}" in result.out
+    (tmp_path / "dangling").symlink_to("nowhere")
+    said = refused(call("data.__main__", tmp_path / "dangling", *SMALL))
+    assert "dangling is a link to nowhere, which does not exist" in said
+    assert not (tmp_path / "nowhere").exists()

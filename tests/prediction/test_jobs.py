@@ -13,6 +13,7 @@ from minunet.prediction.jobs import Plan
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
+from minunet.prediction.unfinished import State, Unfinished
 from minunet.progress import Progress
 from minunet.runs.settings import from_options
 
@@ -133,15 +134,16 @@ def test_sums_of_averages_are_kept_in_a_file_of_the_results(tmp_path, monkeypatc
 
     def filled(task, images, maps, total, advance):
         given.append(total)
-        fill(task, images, maps, total, advance)
+        yield from fill(task, images, maps, total, advance)
 
     monkeypatch.setattr(jobs.outputs, "scratch", watched)
     monkeypatch.setattr(jobs, "fill", filled)
     (tmp_path / "out").mkdir()
-    with Progress(job.task.tiles, "tile") as progress:
-        jobs.write(job, tmp_path / "out", progress)
+    kept = Unfinished(tmp_path / "out", State({}, 2), jobs.outputs.OUTPUTS, None)
+    with kept.kept("again"), Progress(2 * job.task.tiles, "tile") as progress:
+        jobs.write(job, 0, kept, progress)
     if average == "none":
         assert (made, given) == ([], [None])
     else:
-        assert made == [(tmp_path / "out", (8, 9, 2), np.float32)]
+        assert made == [(kept.folder, (8, 9, 2), np.float32)]
         assert isinstance(given[0], np.memmap)

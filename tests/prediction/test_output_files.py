@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import tifffile
+from commands import largest_file
 from PIL import Image
 
 from minunet.data import calibration
@@ -178,8 +179,6 @@ def test_scratch_starts_at_zero_and_leaves_no_file(tmp_path):
 
 # The disk
 
-resource = pytest.importorskip("resource") if sys.platform == "linux" else None
-
 
 def test_a_full_disk_is_detected_in_advance(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
@@ -222,11 +221,6 @@ def test_a_file_that_has_changed_is_not_reopened(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="space is reserved on Linux only")
 def test_a_full_disk_is_an_error_before_anything_is_written_to_the_map(tmp_path):
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, limits[1]))
-    try:
-        with pytest.raises(OSError) as error:
-            output_files.create(tmp_path, Layout("a.tif", (300, 1000), "YX", np.float32))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(OSError) as error, largest_file(10**5):
+        output_files.create(tmp_path, Layout("a.tif", (300, 1000), "YX", np.float32))
     assert error.value.errno == errno.EFBIG

@@ -123,13 +123,13 @@ def test_a_crash_while_saving_leaves_the_old_one(tmp_path, monkeypatch, moment):
 def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
     path, order = tmp_path / "last.npz", []
     checkpoint.save(path, make())
-    monkeypatch.setattr(checkpoint.os, "fsync", lambda number: order.append("written"))
+    monkeypatch.setattr("os.fsync", lambda number: order.append("written"))
     replace = type(path).replace
     monkeypatch.setattr(
         type(path), "replace", lambda a, b: (order.append("moved"), replace(a, b))[1]
     )
     checkpoint.save(path, make(seed=1))
-    assert order == ["written", "moved"]
+    assert order[:2] == ["written", "moved"]  # then the folder is written
 
 
 # Files that are not checkpoints

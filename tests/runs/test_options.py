@@ -93,7 +93,7 @@ def test_every_given_setting_is_an_option_of_its_type():
         **{"weight_decay": 0.5, "bias_rate": 2.0, "connectivity": 8},
     }
     found = {"in_channels", "label_values", "label_colours", "cells", "fingerprint", "scale"}
-    found |= {"threshold", "threshold_from"}
+    found |= {"threshold", "threshold_from", "threads"}
     assert {field.name for field in fields(Settings)} == set(values) | found
     settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())

@@ -24,7 +24,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("given", [*GIVEN, FOUND, {"channel": 2, "cells": True, "seed": 10**30}])
+@pytest.mark.parametrize("given", [*GIVEN, FOUND, {"channel": 2, "cells": True, "seed": 2**63 - 1}])
 def test_settings_of_a_run_are_restored(given):
     settings = from_options(**given)
     assert restore(json.loads(json.dumps(settings.to_json()))) == settings
@@ -51,3 +51,35 @@ def test_huge_numbers_are_refused(name):
         return
     with pytest.raises(AlteredError, match=f"its setting {name} is 2147483648, which no run can"):
         restore(values)
+
+
+IMPOSSIBLE = {
+    "threads 0": {"threads": 0},
+    "threads -4": {"threads": -4},
+    "threads 65537": {"threads": 2**16 + 1},
+    "threshold 5": {"threshold": 5, "threshold_from": "training"},
+    "threshold -0.5": {"threshold": -0.5, "threshold_from": "training"},
+    "threshold of nothing": {"threshold": 0.5},
+    "nothing chosen": {"threshold_from": "training"},
+    "threshold_from": {"threshold": 0.5, "threshold_from": "\x1b[2J"},
+    "scale 0": {"scale": [1.0, 0.0]},
+    "scale NaN": {"scale": [nan, 1.0]},
+    "scale inf": {"scale": [0.0, inf]},
+    "tile 1": {"tile": 1, "depth": 1},
+    "tile 21": {"tile": 21, "depth": 1},
+    "tile 186": {"tile": 186, "depth": 4},  # valid, but its output has 2 of the needed 16 pixels
+    "three classes": {"label_values": [0, 1, 2], "threshold": 0.5, "threshold_from": "training"},
+}
+
+
+@pytest.mark.parametrize("changed", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_no_run_finds_such_values(changed):
+    word = next(iter(changed)).split("_")[0]
+    with pytest.raises(AlteredError, match=word if "label_values" not in changed else "threshold"):
+        restore(from_options().to_json() | changed)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-05, 0.5, 0.9999999999999999])
+def test_a_threshold_that_a_run_found_is_restored(threshold):
+    found = {"threshold": threshold, "threshold_from": "test", "scale": [-1e-300, 5e-324]}
+    assert restore(from_options().to_json() | found).threshold == threshold

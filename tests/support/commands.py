@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
+import pytest
 import tifffile
 
 from minunet import cli
@@ -63,6 +65,18 @@ def finish(process: subprocess.Popen) -> Result:
     """Wait for a command started with `start`."""
     out, err = process.communicate(timeout=120)
     return Result(process.returncode, out, err)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let writing fail beyond `size` bytes of a file, as on a full disk; otherwise, skip."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def one_line(text: str) -> str:

@@ -7,9 +7,12 @@ import errno
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import traceback
+from collections import namedtuple
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -47,13 +50,15 @@ class Server:
         self.process.wait(20)
         self.process.stdout.close()
 
-    def run(self, module, *arguments, at=None, what="SIGKILL", largest=None):
+    def run(self, module, *arguments, at=None, what="SIGKILL", largest=None, blind=False, **more):
         """Run a command; at its call number `at`, send it a signal, or raise ENOSPC.
 
-        `largest` is the maximum size of a file in bytes, beyond which writing fails.
+        `largest` is the maximum size of a file in bytes, beyond which writing fails. With `blind`,
+        the command does not see how much space is free. With `count`, the calls are returned.
         """
         asked = {"module": module, "arguments": [*map(str, arguments)], "at": at, "what": what}
-        self.process.stdin.write(json.dumps(asked | {"largest": largest}) + "\n")
+        asked |= {"largest": largest, "blind": blind} | more
+        self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
         return Run(**json.loads(self.process.stdout.readline()))
 
@@ -82,6 +87,9 @@ def child(asked, calls):
 
     if asked["largest"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (asked["largest"],) * 2)
+    if asked["blind"]:
+        usage = namedtuple("usage", "total used free")
+        shutil.disk_usage = lambda path: usage(2**50, 0, 2**50)
     count, at, what = 0, asked["at"], asked["what"]
 
     def profile(frame, event, function):
@@ -89,7 +97,7 @@ def child(asked, calls):
         name = label(frame, event, function)
         if name is None:
             return
-        if at is None:
+        if asked.get("count"):
             print(name, file=calls)
         elif count == at:
             count += 1
@@ -111,36 +119,43 @@ def child(asked, calls):
     cli.run(counted, asked["module"])
 
 
+def forked(asked, err, files):
+    """Run the command in a forked process, which ends with its exit code."""
+    code = 1
+    try:
+        os.dup2(err, 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stdout, sys.stderr = (open(k, "w", buffering=1, closefd=False) for k in (1, 2))
+        with files["calls"].open("w") as calls:
+            child(asked, calls)
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    with suppress(OSError):  # beyond the maximum size of a file
+        files["modules"].write_text("\n".join(sys.modules))
+    os._exit(code)
+
+
 def serve():
     """Answer every line of standard input with the end of a run."""
     from minunet.report import run_pictures
 
     run_pictures.preview = quick_preview
     folder = Path(os.environ.get("TMPDIR", "/tmp"))
-    names = ("err", "calls", "modules")
-    files = {name: folder / f"run-{os.getpid()}-{name}" for name in names}
+    files = {name: folder / f"run-{os.getpid()}-{name}" for name in ("calls", "modules")}
     for line in sys.stdin:
-        asked = json.loads(line)
+        read, write = os.pipe()
         process = os.fork()
         if process == 0:
-            with files["err"].open("w") as err, files["calls"].open("w") as calls:
-                os.dup2(err.fileno(), 2)
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                try:
-                    child(asked, calls)
-                except SystemExit as end:
-                    code = end.code or 0
-                except BaseException:
-                    import traceback
-
-                    traceback.print_exc()
-                    code = 1
-            files["modules"].write_text("\n".join(sys.modules))
-            os._exit(code)
+            forked(json.loads(line), write, files)
+        os.close(write)
+        with os.fdopen(read) as err:
+            said = err.read()
         _, status = os.waitpid(process, 0)
         texts = {name: path.read_text() if path.exists() else "" for name, path in files.items()}
         code = os.waitstatus_to_exitcode(status)
-        answer = {"code": code, "err": texts["err"], "calls": texts["calls"].splitlines()}
+        answer = {"code": code, "err": said, "calls": texts["calls"].splitlines()}
         print(json.dumps(answer), flush=True)
         for name in texts["modules"].splitlines():  # the next run needs them, too
             if name not in sys.modules and name.split(".")[0] != "__main__":

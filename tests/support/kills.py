@@ -34,13 +34,13 @@ from commands import TINY, write_stack
 from minunet import cli, files, runs, train
 from minunet.report import figure3, run_pictures
 from minunet.runs import checkpoint
-from minunet.training import journal, loop, pictures, results
+from minunet.training import journal, loop, pictures, preparation, results
 
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 PHASES = (
     (runs, "write_settings"),  # start
-    (train, "load"),
+    (preparation, "load"),
     (train, "plan"),
     (loop, "step"),
     (runs, "append"),

@@ -91,3 +91,34 @@ def test_a_setting_that_cannot_change_is_refused_before_anything_is_read(tmp_pat
     arguments = Arguments({name: 3, "steps": 9}, None, None, tmp_path, None)
     with pytest.raises(InputError, match=f"^--{name} cannot change when a run is resumed"):
         preparation.resumed_run(arguments, tmp_path)
+
+
+def saved_run(folder, data):
+    """Save a run before its first step, with the checkpoint that best.npz may replace."""
+    settings, _, begun, _ = prepare(data)
+    folder.mkdir()
+    for name in ("last.npz", "best.npz"):
+        state.save(folder / name, settings, begun)
+    return settings, begun
+
+
+@pytest.mark.parametrize("what", ["damaged", "other data", "other network"])
+def test_a_run_that_could_not_be_finished_is_refused_before_its_next_step(tmp_path, data, what):
+    folder = tmp_path / "run"
+    settings, begun = saved_run(folder, data)
+    if what == "damaged":
+        (folder / "best.npz").write_bytes((folder / "best.npz").read_bytes()[:-30])
+    elif what == "other data":
+        state.save(folder / "best.npz", replace(settings, fingerprint="another"), begun)
+    else:
+        other = replace(settings, channels=2)
+        state.save(folder / "best.npz", other, state.start(other, "cpu"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    arguments = Arguments({}, None, None, folder, None)
+    fix = r"best\.npz is .* or move it away: the next step"
+    with pytest.raises(InputError, match=fix) as error:
+        preparation.resumed_run(arguments, folder)
+    assert "\n" not in str(error.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "best.npz").unlink()
+    assert preparation.resumed_run(arguments, folder).state.step == 0

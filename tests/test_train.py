@@ -853,6 +853,8 @@ def test_nothing_but_the_final_scores_depends_on_the_test_slices(tmp_path):
     assert rows[0] == rows[1]
     after = json.loads((tmp_path / "b" / "scores.json").read_text())
     assert after["optimistic"] == before["optimistic"]
+    # It says that other slices were scored.
+    assert after["scored"].pop("fingerprint") != before["scored"].pop("fingerprint")
     assert after["scored"] == before["scored"]
     assert after["pixel_error"]["value"] != before["pixel_error"]["value"]
     plans = [text.split("network ")[0] for text in (said, again)]

@@ -64,7 +64,7 @@ def parse(arguments: list[str]) -> Arguments:
     given = {name: value for name, value in parsed.items() if value is not None}
     data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if resume and out:
-        raise InputError("--resume uses the folder of its run; leave out --out")
+        raise InputError("--resume continues in the folder of the run; leave out --out")
     if data and ("images" in given or "labels" in given):
         raise InputError("--data replaces --images and --labels; pass one or the other")
     return Arguments(given, data, out, resume, wanted)
@@ -97,7 +97,7 @@ def carry_out(this: Run) -> None:
         if state.step < settings.steps:
             say(*plan(settings, data, state, reason))
         else:
-            say(f"steps     all {state.step} are done; scores and report are made now")
+            say(f"steps     all {state.step} are done; making the scores and the report")
         say(*notes, f"run       {folder}", "")
         signal = training.train(folder, settings, data, state, partial(draw, this))
     except training.DivergedError as error:
@@ -131,7 +131,10 @@ def finish(this: Run) -> list[str]:
     """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
     if Settings.from_json(best.settings).architecture != this.settings.architecture:
-        raise InputError(f"{this.folder / 'best.npz'} is of another run: its network is different")
+        raise InputError(
+            f"{this.folder / 'best.npz'} belongs to another run: its network is different; put "
+            "back that of this run"
+        )
     network = Network(this.state.params, this.settings.architecture)
     params = {name: network.to_device(array) for name, array in best.params.items()}
     return results.finish(

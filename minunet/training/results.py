@@ -81,7 +81,7 @@ def recall(folder: Path) -> list[str]:
     found = (scores[key] for key in keys if key in scores)
     shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
     return [
-        f"done      {folder} has done all its steps; pass --steps with more of them to continue",
+        f"done      all steps of {folder} are done; pass a larger --steps to train further",
         f"scores    {shown}",
         f"report    {folder / REPORT}",
     ]

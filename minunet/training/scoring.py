@@ -3,7 +3,7 @@
 With a test part, `best.npz` is scored on it, at the threshold that suits the validation slices
 best. Without one, `last.npz` is scored on the validation slices, at the threshold that suits some
 training slices best. Neither is chosen on the slices that are scored; the score of `best.npz` on
-the slices that chose it is kept beside, as an optimistic one.
+the slices that chose it is kept as well, marked as optimistic.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class Result(NamedTuple):
         if self.truth == "silver":
             where += ", against silver truth"
         shown = ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
-        return f"of {self.trained.name}, step {self.trained.step}, on {where}: {shown}"
+        return f"{self.trained.name}, step {self.trained.step}, on {where}: {shown}"
 
 
 def _in_words(score: Score) -> str:
@@ -96,7 +96,7 @@ class Results(NamedTuple):
             lines.append(f"at threshold {threshold:g}, chosen on {count} {part} {slices}")
         return [
             *lines,
-            f"optimistic, chosen on the same slices: {self.optimistic.summary(keys)}",
+            f"optimistic, because these slices chose the step: {self.optimistic.summary(keys)}",
         ]
 
 

@@ -31,8 +31,8 @@ COMMANDS = {
 """Description of each command, by its NAME in `python -m minunet.NAME`."""
 
 SMALLER = {
-    "train": "pass a smaller --tile or --channels, or images that are cut into smaller ones",
-    "predict": "pass a smaller --tile, or --memory with the size that is free",
+    "train": "pass a smaller --tile or --channels, or cut the images into smaller ones",
+    "predict": "pass a smaller --tile, or the amount of free memory with --memory",
     "evaluate": "score fewer or smaller slices at a time",
     "augment": "pass a smaller --tile or fewer --samples",
     "geometry": "pass a smaller tile or fewer --channels",
@@ -130,7 +130,8 @@ def add_threads(parser: OptionGroup) -> None:
         type=at_least(1, most=1024),
         metavar="N",
         help="number of CPU cores to use (default: all that the affinity and the CPU quota of this "
-        "process allow, or fewer if OMP_NUM_THREADS or OPENBLAS_NUM_THREADS says so)",
+        "process allow, or fewer if OMP_NUM_THREADS, OPENBLAS_NUM_THREADS or MKL_NUM_THREADS is "
+        "smaller)",
     )
 
 

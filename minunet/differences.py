@@ -35,7 +35,7 @@ FIRST, LAST, MOST = -9, 7, 40
 largest number of such steps."""
 
 FLAT = 1e-3
-"""Part of the steepest slope found farther away below which a slope counts as flat."""
+"""A slope counts as flat below this fraction of the steepest slope that is found farther away."""
 
 
 def numerical_gradient(

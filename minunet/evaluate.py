@@ -225,7 +225,7 @@ def compare(args: argparse.Namespace) -> None:
     say(*(f"run         {one.folder}: seed {one.settings.seed}" for one in runs))
     where = f" ({runs[0].scored})" if runs[0].scored else ""
     count = counted(len(runs[0].slices))
-    say(f"scored      {count}{where}; same data, same settings but the seed", "")
+    say(f"scored      {count}{where}; same data, and same settings except the seed", "")
     say(*comparison.table(runs))
     contents = {"minunet": __version__} | comparison.to_json(runs)
     written = json.dumps(contents, indent=2, ensure_ascii=False)

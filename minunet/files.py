@@ -74,7 +74,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is None:  # NumPy says only how much it has written
-            reason = f"It was not written ({error}); is the disk full?"
+            reason = f"not written completely ({error}); the disk may be full"
             raise OSError(errno.EIO, reason, str(path)) from None
         if error.filename is None:
             error.filename = str(path)
@@ -133,8 +133,8 @@ def move(source: Path, target: Path) -> None:
             return
         if not (target.exists() and target.samefile(source)):  # else a move was interrupted
             raise InputError(
-                f"{target} already exists: another program has made it in the meantime; move it "
-                "away, or pass another place"
+                f"{target} already exists: another program has just created it; move it "
+                "away, or pass another path"
             ) from None
     source.unlink()
 
@@ -161,8 +161,8 @@ def resolved(folder: Path) -> Path:
         return folder
     if not folder.exists():
         raise InputError(
-            f"{folder} is a link to {os.readlink(folder)}, which does not exist; make that folder, "
-            "or pass another one"
+            f"{folder} is a link to {os.readlink(folder)}, which does not exist; create that "
+            "folder, or pass another one"
         )
     return folder.resolve()
 
@@ -210,7 +210,10 @@ def check_free_names(folder: Path, names: Iterable[str], advice: str) -> None:
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file, not a folder; {advice}")
     if folder.is_symlink():
-        raise InputError(f"{folder} is a link to {os.readlink(folder)}; {advice}")
+        raise InputError(
+            f"{folder} is a link to {os.readlink(folder)}, and minunet does not write through "
+            f"links; {advice}"
+        )
     found = [{folder / name, *folder.glob(name)} for name in names]  # glob omits links to nothing
     there = [path.name for some in found for path in sorted(some) if os.path.lexists(path)]
     if there:

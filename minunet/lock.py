@@ -76,7 +76,7 @@ def created(folder: Path, advice: str) -> Iterator[None]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{folder} cannot be made: {error.strerror}; {advice}") from None
+            raise InputError(f"{folder} cannot be created: {error.strerror}; {advice}") from None
         with owned(folder):
             yield
     finally:
@@ -121,7 +121,7 @@ def _check_own(path: Path, file: int) -> None:
 
 def _foreign(path: Path) -> str:
     """Return the message for something that has the name of the locked file."""
-    return f"{path} is not a file of minunet; move it away, or use another folder"
+    return f"{path} was not written by minunet; move it away, or use another folder"
 
 
 def _lock(file: int) -> None:
@@ -141,7 +141,7 @@ def _lock(file: int) -> None:
 def _obstacle(path: Path, error: OSError) -> str:
     """Say why a folder cannot be locked."""
     if path.is_symlink():
-        return f"{path} is a link; remove it, because minunet writes only into the folder itself"
+        return f"{path} is a link, and minunet does not write through links; remove it"
     if path.is_dir() or path.is_socket():
         return _foreign(path)
     return (
@@ -157,6 +157,6 @@ def _refusal(folder: Path, owner: bytes) -> str:
     except (ValueError, TypeError, KeyError, RecursionError):  # not written yet
         who = "another process"
     return (
-        f"{folder} is in use by {who}; wait until it has ended, or stop it (kill sends it a signal "
-        "after which it saves its work)"
+        f"{folder} is in use by {who}; wait for it to end, or stop it with kill, "
+        "which lets it save its work first"
     )

@@ -1,4 +1,4 @@
-"""Standard output and error that cannot stop a command: a closed pipe or terminal is only silent.
+"""Keep standard output and error from stopping a command: a closed pipe or terminal is ignored.
 
 After `command | head` has ended, or the terminal has been closed, every write would raise an error.
 From then on, the output goes nowhere, and the command does its work to the end.

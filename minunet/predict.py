@@ -48,7 +48,10 @@ def parse() -> argparse.Namespace:
     text = "TIFF stack, TIFF or PNG image, or folder of images"
     add("image", type=Path, metavar="IMAGE", help=text)
     add("-o", "--out", type=Path, required=True, help="folder for the results")
-    text = "continue the unfinished prediction in OUT, if there is one, with the same options"
+    text = (
+        "continue the unfinished prediction in OUT, if there is one; all other arguments must be "
+        "the same as before"
+    )
     add("--resume", action="store_true", help=text)
     add_reading(parser)
     add_tiling(parser)
@@ -128,8 +131,8 @@ def add_labels(parser: Parser) -> None:
         "--threshold",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 above which a pixel belongs to it (default: the threshold "
-        "that was chosen when the run of the model finished, or 0.5 if it has not)",
+        help="probability of class 1 above which a pixel belongs to it (default: the one that "
+        "was chosen at the end of the training run, or 0.5 if that run did not finish)",
     )
     add(
         "--smallest",
@@ -142,8 +145,8 @@ def add_labels(parser: Parser) -> None:
         "--connectivity",
         type=int,
         choices=(4, 8),
-        help="neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal "
-        "ones (default: as in training)",
+        help="connectivity of the pixels of a cell: 4 neighbours, or 8 with the diagonal ones "
+        "(default: as in training)",
     )
 
 

@@ -52,7 +52,7 @@ def parse(arguments: list[str]) -> Arguments:
     given = {name: value for name, value in parsed.items() if value is not None}
     data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
     if resume and out:
-        raise InputError("--resume uses the folder of its run; leave out --out")
+        raise InputError("--resume continues in the folder of the run; leave out --out")
     if data and ("images" in given or "labels" in given):
         raise InputError("--data replaces --images and --labels; pass one or the other")
     return Arguments(given, data, out, resume, wanted)

@@ -358,7 +358,10 @@ def test_runs_are_compared(tmp_path):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     printed = " ".join(run(*folders).split())
     assert f"run {folders[2]}: seed 2" in printed
-    assert "scored 2 slices (last.npz, test part); same data, same settings but the seed" in printed
+    assert (
+        "scored 2 slices (last.npz, test part); same data, and same settings except the seed"
+        in printed
+    )
     assert "SEG 0.60 0.70 0.80 0.70 ± 0.10 0.14" in printed
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     picture, scores = tmp_path / "p.png", tmp_path / "s.json"
@@ -429,7 +432,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, name, link
 
     monkeypatch.setattr(evaluate, "compute", slow)
     said = refused(call("evaluate", *words, "-o", tmp_path / "a.png"))
-    assert f"{path} already exists: another program has made it" in said
+    assert f"{path} already exists: another program has just created it" in said
     assert path.is_symlink() if link else path.read_text() == "of another process"
     assert not (tmp_path / "nowhere").exists()
 

@@ -211,7 +211,11 @@ def test_links_to_nothing_are_taken(tmp_path):
 def test_a_link_is_not_a_folder_for_results(tmp_path):
     (tmp_path / "labels").symlink_to(tmp_path)
     said = refusal(files.check_free_names, tmp_path / "labels", ["a.tif"], "use -o")
-    assert said == f"{tmp_path / 'labels'} is a link to {tmp_path}; use -o"
+    assert (
+        said
+        == f"{tmp_path / 'labels'} is a link to {tmp_path}, and minunet does not write through "
+        "links; use -o"
+    )
 
 
 def test_files_and_nonempty_folders_are_taken(tmp_path):

@@ -71,7 +71,7 @@ def test_a_file_left_behind_by_a_reboot_locks_nothing(tmp_path, left):
 @pytest.mark.parametrize("text", ["my notes", '{"pressure": 3}', "\0a"])
 def test_a_file_of_the_user_is_kept(tmp_path, text):
     (tmp_path / lock.NAME).write_text(text)
-    with pytest.raises(InputError, match="not a file of minunet"), lock.owned(tmp_path):
+    with pytest.raises(InputError, match="was not written by minunet"), lock.owned(tmp_path):
         pytest.fail("a file of the user was used as a lock")
     assert (tmp_path / lock.NAME).read_text() == text
 
@@ -87,7 +87,10 @@ def test_a_link_is_not_followed(tmp_path):
     target = tmp_path / "precious"
     target.write_text("text")
     (tmp_path / lock.NAME).symlink_to(target)
-    with pytest.raises(InputError, match="is a link; remove it"), lock.owned(tmp_path):
+    with (
+        pytest.raises(InputError, match="is a link, and minunet does not"),
+        lock.owned(tmp_path),
+    ):
         pytest.fail("a link was locked")
     assert target.read_text() == "text"
 

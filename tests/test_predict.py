@@ -973,7 +973,7 @@ def test_a_stopped_prediction_says_how_to_continue(stack_setting, monkeypatch):
     assert f"; 2 of 4 slices are kept in {out}/unfinished. To continue: python -m" in said
     assert said.endswith(f"{stack_setting / 'stack.tif'} -o '{out}' --device cpu --resume")
     refusal = refused(call("predict", *words))
-    assert "(2 of 4 slices); add --resume" in refusal
+    assert "(2 of 4 slices finished); add --resume" in refusal
     assert "begun with another --tile ([24], not [36])" in refused(
         call("predict", *words, "--resume", "--tile", "36")
     )
@@ -1080,4 +1080,4 @@ def test_results_are_not_written_through_links(setting, name, target):
 def test_a_file_that_is_named_like_the_lock_is_kept(setting):
     (setting / "out").mkdir()
     (setting / "out" / "lock").write_text("mine")
-    assert "lock is not a file of minunet" in refuse(setting)
+    assert "lock was not written by minunet" in refuse(setting)

@@ -100,7 +100,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
     chosen = scores["optimistic"]["scores"]["v_rand"]
     assert chosen["value"] == pytest.approx(best["validation_v_rand"], rel=1e-12)
     assert f"V_Rand, thinned {chosen['value']:.4f}" in result.out
-    assert f"scores    of last.npz, step 6, on {len(chosen['slices'])} validation" in result.out
+    assert f"scores    last.npz, step 6, on {len(chosen['slices'])} validation" in result.out
     settings = json.loads((out / "settings.json").read_text())
     assert settings["images"] == str((data / "train-volume.tif").resolve())
     assert (settings["tile"], settings["steps"], settings["label_values"]) == (24, 6, [0, 1])
@@ -334,7 +334,7 @@ def contents(folder):
         (("--tile", 26, "--dropout", 0), "--dropout, --tile cannot change"),
         (("--validate-every", 2), "--steps, --learning-rate, --device can"),
         (("--steps", 3), "has already done 4 steps; pass --steps 8"),
-        (("--out", "elsewhere"), "--resume uses the folder of its run; leave out --out"),
+        (("--out", "elsewhere"), "--resume continues in the folder of the run; leave out --out"),
         (("--data", "elsewhere", "--steps", 9), "elsewhere is not a folder"),
         (("--validation", "1:2", "--steps", 9), "--validation cannot change from 0.2 to 1:2"),
     ],
@@ -581,7 +581,7 @@ def test_a_diverging_run_says_where_and_how_to_continue(tmp_path, data, no_pictu
     message = one_line(result.err)
     found = re.match(
         r"the energy of step (\d+) is not finite: activations that are not finite first occur in "
-        r"stage (contract0|bottom|expand0|out); last\.npz holds the first weights\. "
+        r"stage (contract0|bottom|expand0|out); last\.npz contains the initial weights\. "
         r"Try a lower rate: "
         r"python -m minunet\.train (--resume \S+ --learning-rate \S+)$",
         message,
@@ -621,7 +621,7 @@ def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pict
     checkpoint.save(path, checkpoint.load(path)._replace(best=1.0))  # nothing is better
     result = call("train", "--resume", tmp_path / "run", "--steps", 4)
     assert result.code == 2
-    assert "best.npz is of another run" in result.err.splitlines()[-1]
+    assert "best.npz belongs to another run" in result.err.splitlines()[-1]
 
 
 # Refusals print one line and write no files
@@ -640,7 +640,7 @@ def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pict
         (("--learning", 1), "--learning"),  # no abbreviations
         (("--steps", 0), "'0' is not a whole number from 1 to 1,000,000,000"),
         (("--validation", "9:12"), "validation is 9:12"),
-        (("--validation", "0:4"), "leaves none"),
+        (("--validation", "0:4"), "leaves no slice for training"),
         (("--images", "a.tif"), "--data replaces --images and --labels"),
         (("--preset", "huge"), "huge"),
     ],
@@ -708,7 +708,7 @@ def test_a_run_that_was_stopped_before_its_first_step(tmp_path, data, whole, mon
         patch.setattr(session, "plan", fail)
         result = call("train", *options(data, out, 6))
     assert result.code == 130
-    again = f"stopped; no step is saved yet. To continue: python -m minunet.train --resume {out}\n"
+    again = f"stopped; no step was saved. To continue: python -m minunet.train --resume {out}\n"
     assert result.out == again
     assert {path.name for path in out.iterdir()} == {"settings.json", "weight_map.png"}
     resume(out)
@@ -723,8 +723,8 @@ def test_a_run_that_was_stopped_while_its_report_was_made(tmp_path, data, whole,
         patch.setattr(results, name, fail)
         result = call("train", *options(data, out, 6))
     assert result.code == 130
-    assert "stopped; last.npz holds the first 6 steps. To continue: " in result.out
-    assert "all 6 are done; scores and report are made now" in resume(out)
+    assert "stopped; last.npz contains the run up to step 6. To continue: " in result.out
+    assert "all 6 are done; making the scores and the report" in resume(out)
     assert_same_run(whole, out)
     assert {path.name for path in out.iterdir()} == FILES
     for file in ("scores.json", "curves.png"):
@@ -746,7 +746,7 @@ def test_a_finished_run_stays_as_it_is(whole):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
     for more in ((), ("--steps", 6)):
         said = resume(whole, *more)
-        assert "has done all its steps; pass --steps" in said
+        assert "are done; pass a larger --steps" in said
         assert f"report    {whole / 'report.html'}" in said
     after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in whole.iterdir()}
     assert after == before
@@ -833,7 +833,7 @@ def test_nothing_but_the_final_scores_depends_on_the_test_slices(tmp_path):
     said = run(folder, tmp_path / "a", 6, *parts)
     named = "4 slices: 2 for training, 1 held out for validation (1), 1 for the final test (3)"
     assert named in said
-    assert "scores    of best.npz, step" in said
+    assert "scores    best.npz, step" in said
     assert "on 1 test slice: V_Rand" in said
     before = json.loads((tmp_path / "a" / "scores.json").read_text())
     assert (before["slice_names"], before["scored"]["part"]) == (["3"], "test")
@@ -895,7 +895,7 @@ def test_predict_and_load_use_the_threshold_of_a_finished_run(tmp_path, data):
     del old["test"], old["scale"]
     checkpoint.save(out / "old.npz", saved._replace(settings=old))
     result = call("predict", out / "old.npz", data / "train-volume.tif", "-o", tmp_path / "old")
-    assert "threshold 0.5, because old.npz stores none" in result.out
+    assert "threshold 0.5, because old.npz contains none" in result.out
     assert first.code == 0
     labels = tifffile.imread(tmp_path / "old" / "labels.tif")
     np.testing.assert_array_equal(labels, p > 0.5)

@@ -56,8 +56,8 @@ def warnings(name: Set, size: int) -> list[str]:
         return []
     least = ceil(1 + deformation.FOLDS * augmentation.sigma)
     return [
-        f"warning   --augment {name} displaces pixels by {augmentation.sigma:g}, which folds more "
-        f"than 1 % of tiles of {size} pixels; pass --tile {least} or more, or --augment symmetries"
+        f"warning   --augment {name} folds parts of the image in more than 1 % of tiles of {size} "
+        f"pixels; pass --tile {least} or more, or --augment symmetries"
     ]
 
 

@@ -37,7 +37,7 @@ def main() -> None:
     """Write a synthetic stack, its labels and its instances."""
     args = parse()
     folder = files.resolved(args.folder)
-    files.check_new_folder(folder, "name a new folder")
+    files.check_new_folder(folder, "pass a new folder")
     import tifffile
 
     shape = (args.slices, args.height, args.width)
@@ -48,7 +48,7 @@ def main() -> None:
         "instances.tif": stack.instances,
     }
     with (
-        lock.created(folder, "name a new folder"),
+        lock.created(folder, "pass a new folder"),
         files.new(*(folder / name for name in arrays)) as parts,
     ):
         for part, array in zip(parts, arrays.values(), strict=True):

@@ -120,7 +120,7 @@ def _alike(map_: Array, found: Annotation, meaning: Meaning, single: bool) -> _S
     if wrong.size:
         raise InputError(
             f"a test slice has the label {few(wrong)}, but {valid}; correct its labels, pass "
-            "--ignore, or test on other slices with --test"
+            "--ignore for pixels that are not annotated, or test on other slices with --test"
         )
     if found.cells is None:
         return _Slice(labels.astype(np.uint8), known, None)
@@ -179,8 +179,8 @@ def _describe_truth(parts: Parts, silver: Sequence[int]) -> list[str]:
         if part != "training" and count == len(slices) > 0:
             flag = f"--{part}"
             warnings.append(
-                f"warning   no {part} frame has gold truth, so its scores are against silver "
-                f"truth; hold out frames with gold truth with {flag}"
+                f"warning   no {part} frame has gold truth, so the {part} scores are against "
+                f"silver truth; hold out frames with gold truth with {flag}"
             )
         elif part != "training" and count:
             said[-1] += " (only gold is scored)"

@@ -95,13 +95,13 @@ def _check_parts(
     given = [f"{part} {values[part]}" for part in ("validation", "test") if chosen[part]]
     if not _rest(files, chosen.values()):
         raise InputError(
-            f"{' and '.join(given)} {'leaves' if len(given) == 1 else 'leave'} none of the "
-            f"{len(files)} slices for training; hold out fewer"
+            f"{' and '.join(given)} {'leaves' if len(given) == 1 else 'leave'} no slice for "
+            f"training, of {len(files)} in all; hold out fewer"
         )
     if _fraction(values["test"]) and not chosen["test"]:
         raise InputError(
-            f"test {values['test']} is empty, because only {counted(len(files))} can be divided; "
-            "add images, or leave out --test"
+            f"test {values['test']} is empty, because there is only {counted(len(files))} to "
+            "divide; add images, or leave out --test"
         )
     if chosen["test"] and _fraction(values["validation"]) and not chosen["validation"]:
         raise InputError(

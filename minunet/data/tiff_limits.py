@@ -1,4 +1,4 @@
-"""What a TIFF file can hold: refuse chains of pages without end, and claims larger than the file.
+"""What a TIFF file can hold: refuse endless chains of pages, and claims larger than the file.
 
 A few bytes can claim any number of pages, slices or pixels. These checks take time in proportion to
 the pages that are there, before anything is read or allocated in proportion to what is claimed.
@@ -56,14 +56,14 @@ def check_pages(path: Path) -> int:
         if offset in numbers:
             raise InputError(
                 f"{path} is damaged: page {len(numbers) - 1} is followed by page "
-                f"{numbers[offset]} again, without end; export it again"
+                f"{numbers[offset]} again, so that they never end; export it again"
             )
         numbers[offset] = len(numbers)
         used += length
         if used > size:
             raise InputError(
-                f"{path} is damaged: its pages overlap, because a file of {size:,} bytes cannot "
-                f"hold as many of them ({len(numbers)} or more); export it again"
+                f"{path} is damaged: its pages overlap, because {size:,} bytes are too few for "
+                f"{len(numbers)} or more of them; export it again"
             )
     return len(numbers)
 
@@ -154,7 +154,9 @@ def check_series(path: Path, series: "TiffPageSeries", count: int) -> None:
         claimed = _bytes(series.shape, page)
         what = f"{_rounded(count)} slices of {extent}, which do"
     if not math.prod(series.shape):
-        raise InputError(f"{path} is damaged: it contains a page without pixels ({extent})")
+        raise InputError(
+            f"{path} is damaged: it contains a page without pixels ({extent}); export it again"
+        )
     if claimed > densest * size:
         raise InputError(
             f"{path} is damaged: it claims to contain {what} not fit into a file of {size:,} "

@@ -61,7 +61,10 @@ def threshold(settings: Settings, model: str, given: float | None) -> list[str]:
     if given is not None:
         return [f"threshold {given:g}, given by --threshold"]
     if settings.threshold is None:
-        return [f"threshold 0.5, because {model} stores none: its run did not finish, or is older"]
+        return [
+            f"threshold 0.5, because {model} contains none: its run has not finished, or an older "
+            "minunet wrote it"
+        ]
     average = "" if settings.average == "none" else f", with --average {settings.average}"
     return [
         f"threshold {settings.threshold:g}, chosen on {settings.threshold_from} slices{average} "

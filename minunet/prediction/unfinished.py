@@ -4,8 +4,8 @@
     OUT/unfinished/progress.json          what is predicted, and how many slices are finished
 
 `progress.json` counts a slice only once its results are on the disk. If the process is killed, or
-the power fails, at most the slices after that are computed again; they become the same bits. When
-all files are complete, they are moved to OUT one by one, which can be continued, too.
+the power fails, at most the slices after that are computed again, with the same bits. When
+all files are complete, they are moved to OUT one by one, and this can also be resumed.
 """
 
 import json
@@ -56,12 +56,12 @@ def find(out: Path, resume: bool) -> State | None:
     folder = out / NAME
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(
-            f"{folder} is in the way of the folder for unfinished results; move it away, or pass "
-            "another folder with -o"
+            f"{folder} is not a folder, but unfinished results need a folder of this name; move it "
+            "away, or pass another folder with -o"
         )
     for path in folder.rglob("*"):
         if path.is_symlink():
-            raise InputError(f"{path} is a link, which is not followed; remove {folder}")
+            raise InputError(f"{path} is a link, which minunet does not follow; remove {folder}")
     files.remove_left_behind(folder)
     if not folder.exists() or not any(folder.iterdir()):
         return None
@@ -69,7 +69,7 @@ def find(out: Path, resume: bool) -> State | None:
     if not resume:
         raise InputError(
             f"{folder} contains an unfinished prediction ({state.finished} of {state.slices} "
-            "slices); add --resume to continue it, or remove that folder to begin again"
+            "slices finished); add --resume to continue it, or remove that folder to begin again"
         )
     return state
 
@@ -83,8 +83,8 @@ def _read(folder: Path) -> State:
             if isinstance(state.made_of, dict):
                 return state
     raise InputError(
-        f"{folder} contains no prediction that can be resumed, because its {PROGRESS} is missing "
-        "or damaged; remove that folder, or pass another one with -o"
+        f"the prediction in {folder} cannot be resumed, because its {PROGRESS} is missing or "
+        "damaged; remove that folder to begin again, or pass another output folder with -o"
     )
 
 
@@ -109,7 +109,7 @@ def _explained(error: BaseException, out: Path, again: str) -> BaseException:
     if os.path.lexists(folder):
         with suppress(InputError):
             state = _read(folder)
-            then = "To" if isinstance(error, KeyboardInterrupt) else "Remove the cause, then"
+            then = "To" if isinstance(error, KeyboardInterrupt) else "Fix this, then"
             kept = f"; {state.finished} of {state.slices} slices are kept in {folder}. "
             kept += f"{then} continue: {again}"
     if isinstance(error, KeyboardInterrupt):
@@ -157,7 +157,10 @@ class Unfinished:
                     "images and options as then, or remove that folder to begin again"
                 )
         if new.slices != old.slices:
-            raise InputError(f"{self.folder} was begun with {old.slices} slices, not {new.slices}")
+            raise InputError(
+                f"{self.folder} was begun with {old.slices} slices, not {new.slices}; use the same "
+                "images as then, or remove that folder to begin again"
+            )
 
     @contextmanager
     def kept(self, again: str) -> Iterator[None]:

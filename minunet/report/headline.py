@@ -26,9 +26,9 @@ class Scored(NamedTuple):
 
 
 USE = {
-    "test": "which were used for nothing else: neither for training nor to choose the step and the "
-    "threshold.",
-    "validation": "which were used neither for training nor to choose this checkpoint and its "
+    "test": "which were used for nothing else: neither for training nor for choosing the step or "
+    "the threshold.",
+    "validation": "which were used neither for training nor for choosing this checkpoint or its "
     "threshold.",
     "training": "which were also used for training, because no slices were held out. These scores "
     "do not show how well the network performs on new images.",
@@ -60,7 +60,7 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
         chosen += " slice" if scored.chosen_count == 1 else " slices"
         limits += f" The threshold {scored.threshold:g} was chosen on {chosen}."
     if scored.truth == "gold":
-        limits += " They are against gold truth only."
+        limits += " The scores are against gold truth only."
     if any(score.key == "pixel_error" for score in shown):
         limits += f" The pixel error of the trivial baseline on these slices is {number(baseline)}."
     yield tag("p", limits)
@@ -70,11 +70,11 @@ def optimistic(scored: Scored | None) -> Iterator[Element]:
     """Show the scores on the slices that chose the step and the thresholds, marked as such."""
     if scored is None:
         return
-    each = "each threshold is the best one for these slices, too"
+    each = "each threshold is also the best one for these slices"
     if scored.threshold is None:
-        each = "there is no threshold"
+        each = "this model has no threshold"
     elif not any(len(score.by_threshold) > 1 for score in scored.scores):
-        each = f"the threshold {scored.threshold:g} was chosen on these slices, too"
+        each = f"the threshold {scored.threshold:g} was also chosen on these slices"
     text = (
         f"Scores of {scored.checkpoint}, on the {_counted(scored)} ({_names(scored)}) that chose "
         f"this step; {each}. These scores are too good: expect worse ones on new data."

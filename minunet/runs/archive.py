@@ -50,7 +50,7 @@ class Header(NamedTuple):
         needed = math.prod(self.shape) * self.dtype.itemsize
         if needed != self.size - self.start:
             raise AlteredError(
-                f"{name} has the shape {shown(self.shape)}, which is {shown(needed)} bytes, but "
+                f"{name} has the shape {shown(self.shape)}, which takes {shown(needed)} bytes, but "
                 f"the file holds {self.size - self.start}"
             )
 

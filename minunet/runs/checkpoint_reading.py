@@ -88,7 +88,7 @@ def _check_format(path: Path, version: object) -> None:
 def _foreign(path: Path, reason: str = "") -> str:
     """Return the message for a file that cannot be read as a checkpoint."""
     known = path.name in OTHER
-    todo = f"{_other(path)} may be intact" if known else "pass the best.npz or last.npz of a run"
+    todo = f"try {_other(path)}" if known else "pass the best.npz or last.npz of a run"
     return f"{path} is not a checkpoint of minunet, or is damaged{reason}; {todo}"
 
 
@@ -104,12 +104,12 @@ def _altered(path: Path, problem: AlteredError) -> str:
 
 def _damaged(path: Path, reason: str) -> str:
     """Return the message for a damaged checkpoint."""
-    return f"{path} is damaged: {reason}; {_other(path)} may be intact"
+    return f"{path} is damaged: {reason}; try {_other(path)}"
 
 
 def _other(path: Path) -> str:
     """Name the files that can replace a damaged one."""
     name = OTHER.get(path.name)
     if name and path.with_name(name).is_file():
-        return f"{path.with_name(name)}, or a copy,"
-    return "a copy, or the other of best.npz and last.npz,"
+        return f"{path.with_name(name)}, or a copy"
+    return "a copy, or the other of best.npz and last.npz"

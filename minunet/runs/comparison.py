@@ -113,7 +113,7 @@ def _read(folder: Path) -> FinishedRun:
     step = checkpoint.load(folder / "last.npz").step if is_run(folder) else 0
     done = f"{step} of {settings.steps} steps"
     if step < settings.steps or not (folder / "scores.json").is_file():
-        done += " but has no scores" if step >= settings.steps else ""
+        done += ", but has no scores" if step >= settings.steps else ""
         raise InputError(f"{folder} is not finished: it has done {done}; {_finish(folder)}")
     scores, slices, scored = _parsed(folder / "scores.json", _scores)
     if scored and checkpoint.load(folder / scored["checkpoint"]).step != scored["step"]:
@@ -224,8 +224,8 @@ def table(runs: Sequence[FinishedRun]) -> list[str]:
         )
     legend = (
         f"± over runs: sample standard deviation over the {len(runs)} runs. ± over slices: sample "
-        "standard deviation over the slices of a run, root mean square over the runs; a count has "
-        "none."
+        "standard deviation over the slices of a run, averaged over the runs as a root mean "
+        "square; counts have none."
     )
     return [*lines, "", *wrap(legend, WIDTH)]
 

@@ -7,7 +7,7 @@ the temporary files that a killed process left there (see `files`).
     log.csv                                   one row per step
     last.npz, best.npz                        checkpoints of the last step and of the best one
     curves.png, preview.png, weight_map.png   pictures
-    scores.json                               scores of best.npz
+    scores.json                               scores, and what was scored
     report.html                               all of these on one page
     lock                                      only while a process works on the run, see `lock.py`
 
@@ -107,8 +107,8 @@ def read_settings(folder: Path) -> Settings:
     except (ValueError, RecursionError, AlteredError) as error:
         reason = f": {error}" if isinstance(error, AlteredError) else ""
         raise InputError(
-            f"{path} does not contain the settings of a run{reason}, and there is no last.npz: no "
-            "step was saved; start the run again in another folder, with --out"
+            f"{path} does not contain the settings of a run{reason}, and there is no last.npz, so "
+            "no step was saved; start the run again in another folder, with --out"
         ) from None
 
 

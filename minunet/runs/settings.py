@@ -141,7 +141,7 @@ class Settings:
         "data",
         "meaning of the label values; auto: judged from the label maps, as the tutorials' page "
         "on image and label files explains; with --experiment cells, what looks like classes is "
-        "read as cells, too",
+        "also read as cells",
     )
     label_threshold: float | None = setting(
         None,
@@ -179,22 +179,22 @@ class Settings:
     validation: str = setting(
         "0.2",
         "data",
-        "slices to hold out: FIRST:END (counted from 0, END excluded), a fraction of the stack, "
-        "taken from its end, or none; or a folder with its own images and labels; or names of "
-        "image files, such as img3,spec2_*; they choose the best step and the threshold",
+        "slices to hold out: FIRST:END (counted from 0, END excluded); a fraction of the stack, "
+        "taken from its end; none; a folder with its own images and labels; or names of image "
+        "files, such as img3,spec2_*. The best step and the threshold are chosen on these slices",
         metavar="SLICES",
     )
     test: str = setting(
         "none",
         "data",
-        "slices that nothing but the final scores may depend on, given like those of --validation",
+        "slices to set aside for the final scores only; takes the same values as --validation",
         metavar="SLICES",
     )
     scaling: Scaling = setting(
         "minmax",
         "data",
-        "grey-value scaling, by numbers of all training slices; image: minmax for each image "
-        "separately",
+        "grey-value scaling, the same for all slices and computed from the training slices; image: "
+        "minmax for each image separately",
     )
     depth: int = setting(
         TUNED, "network", "number of 2x2 poolings", type=at_least(1, most=RANGES["depth"][1])
@@ -262,7 +262,7 @@ class Settings:
     bias_rate: float = setting(
         1.0,
         "training",
-        "learning rate of biases divided by that of kernels; 2 in the authors' solver",
+        "ratio of the learning rate of biases to that of kernels; 2 in the authors' solver",
         type=at_least(0, float),
     )
     warm_up: int = setting(
@@ -291,7 +291,7 @@ class Settings:
     connectivity: Literal[4, 8] = setting(
         4,
         "evaluation",
-        "neighbours of a pixel that can belong to the same cell: 4, or 8 with the diagonal ones",
+        "connectivity of the pixels of a cell: 4 neighbours, or 8 with the diagonal ones",
         type=int,
     )
     validate_every: int = setting(

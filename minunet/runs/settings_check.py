@@ -125,7 +125,10 @@ def _check_tile(settings: Settings) -> None:
     except InputError as error:
         raise AlteredError(f"its setting tile is not valid: {error}") from None
     if output < 2**settings.depth:
-        raise AlteredError(f"its tile of {settings.tile} pixels segments only {output}")
+        raise AlteredError(
+            f"its tile of {settings.tile} pixels segments only {output}, but depth "
+            f"{settings.depth} needs at least {2**settings.depth}"
+        )
 
 
 def _check_found(settings: Settings) -> None:
@@ -158,6 +161,8 @@ def _check_classes(settings: Settings) -> None:
     if any(not 0 <= part < 256 for colour in colours for part in colour):
         raise AlteredError("its label colours are not numbers from 0 to 255")
     if settings.in_channels < 1:
-        raise AlteredError(f"its setting in_channels is {shown(settings.in_channels)}, not ≥ 1")
+        raise AlteredError(
+            f"its setting in_channels is {shown(settings.in_channels)}, not 1 or more"
+        )
     if settings.cells and len(values) != 2:
         raise AlteredError(f"it has numbered cells and {len(values)} label values instead of 2")

@@ -1,4 +1,4 @@
-"""What is said when a run ends early: what is saved, and the command that continues it."""
+"""Messages of a run that ends early: what is saved, and the command that continues the run."""
 
 import errno
 import sys
@@ -56,8 +56,8 @@ def stopped(folder: Path, step: int) -> str:
 def failed(folder: Path, error: OSError, again: str) -> str:
     """Say that the system refused to read or write a file of a run."""
     if not folder.is_dir():
-        return f"{folder} no longer exists, and the run with it; start it again, or move it back"
-    remedy = REMEDIES.get(error.errno or 0, "Remove the cause")
+        return f"{folder} no longer exists; move it back, or start the run again"
+    remedy = REMEDIES.get(error.errno or 0, "Fix this")
     reason = f"{error.filename or folder}: {error.strerror or error}"
     return f"{reason}; {saved(folder)}. {remedy}, then continue: {again}"
 
@@ -66,8 +66,8 @@ def diverged(folder: Path, settings: Settings, state: State, error: DivergedErro
     """Say why a run cannot take its next step, and what to change."""
     if state.step == 0:
         return (
-            f"{error}. No step has been taken, so a lower learning rate does not help; check the "
-            "values of the images and labels, and --w0"
+            f"{error}. No step had been taken yet, so a lower learning rate will not help; check "
+            "the values of the images and labels, and --w0"
         )
     if saved_step(folder) == state.step:
         return f"{error}; {saved(folder)}. Start a new run with a lower --learning-rate"
@@ -99,8 +99,8 @@ def threads_of_resumed(settings: Settings, wanted: int | None) -> tuple[Settings
         )
     elif stored and not wanted and stored > cores:
         note = (
-            f"threads   {stored}, as the run was started, on {cores} available here: the same "
-            "bits, but slower"
+            f"threads   {stored}, as when the run was started, although {cores} are available "
+            "here: the same bits, but slower"
         )
     else:
         note = ""
@@ -111,8 +111,8 @@ def saved(folder: Path) -> str:
     """Say which steps of a run `last.npz` holds."""
     step = saved_step(folder)
     if step is None:
-        return "no step is saved yet"
-    return f"last.npz holds the first {step} steps" if step else "last.npz holds the first weights"
+        return "no step was saved"
+    return f"last.npz contains {f'the run up to step {step}' if step else 'the initial weights'}"
 
 
 def saved_step(folder: Path) -> int | None:

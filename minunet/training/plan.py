@@ -61,8 +61,8 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"memory    about {memory(settings) / 2**30:.2f} GiB",
         f"device    {device}",
         f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps}, "
-        f"{validations} validations and the final scores: about {duration(seconds)}, until "
-        f"{finished}",
+        f"{validations} validations and the final scores: about {duration(seconds)}, ending "
+        f"at {finished}",
     ]
 
 

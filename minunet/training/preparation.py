@@ -63,8 +63,9 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     fixed = sorted(set(given) - {*CHANGEABLE, *places.PLACES})
     if fixed:
         raise InputError(
-            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; "
-            f"{', '.join(flag(name) for name in CHANGEABLE)} can"
+            f"{', '.join(flag(name) for name in fixed)} cannot change when a run is resumed; leave "
+            f"{'them' if fixed[1:] else 'it'} out; only "
+            f"{', '.join(flag(name) for name in CHANGEABLE)} can change"
         )
     state, stored, reason = restored(folder, given.get("device"))
     settings = replace(stored, **{k: v for k, v in given.items() if k in CHANGEABLE})
@@ -108,13 +109,13 @@ def check_best(folder: Path, settings: Settings) -> None:
     path = folder / "best.npz"
     if not os.path.lexists(path):
         return
-    advice = "or move it away: the next step that is validated then becomes best.npz"
+    advice = "or move best.npz away: the next validated step then replaces it"
     try:
         best = Settings.from_json(checkpoint.load(path).settings)
     except InputError as error:
         raise InputError(f"{error}; {advice}") from None
     if best.architecture != settings.architecture or best.fingerprint != settings.fingerprint:
-        raise InputError(f"{path} is of another run; pass the folder of one run, {advice}")
+        raise InputError(f"{path} belongs to another run; put back that of this run, {advice}")
 
 
 def load(settings: Settings) -> Dataset:

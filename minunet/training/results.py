@@ -87,7 +87,7 @@ def recall(folder: Path) -> list[str]:
     """Summarize a run whose scores and report are written."""
     _, shown = _written(folder) or (None, "")
     return [
-        f"done      {folder} has done all its steps; pass --steps with more of them to continue",
+        f"done      all steps of {folder} are done; pass a larger --steps to train further",
         f"scores    {shown}",
         f"report    {folder / REPORT}",
     ]

@@ -3,7 +3,7 @@
 With a test part, `best.npz` is scored on it, at the threshold that suits the validation slices
 best. Without one, `last.npz` is scored on the validation slices, at the threshold that suits some
 training slices best. Neither is chosen on the slices that are scored; the score of `best.npz` on
-the slices that chose it is kept beside, as an optimistic one.
+the slices that chose it is kept as well, marked as optimistic.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ def where_scored(checkpoint: str, step: int, count: int, part: str, truth: str) 
     """Say in words which checkpoint was scored, and on how many slices of which part."""
     against = ", against silver truth" if truth == "silver" else ""
     slices = "slice" if count == 1 else "slices"
-    return f"of {checkpoint}, step {step}, on {count} {part} {slices}{against}"
+    return f"{checkpoint}, step {step}, on {count} {part} {slices}{against}"
 
 
 def _in_words(score: Score) -> str:
@@ -103,7 +103,7 @@ class Results(NamedTuple):
             lines.append(f"at threshold {threshold:g}, chosen on {count} {part} {slices}")
         return [
             *lines,
-            f"optimistic, chosen on the same slices: {self.optimistic.summary(keys)}",
+            f"optimistic, because these slices chose the step: {self.optimistic.summary(keys)}",
         ]
 
 

@@ -57,7 +57,7 @@ def carry_out(this: Run) -> None:
         if state.step < settings.steps:
             say(*plan(settings, data, state, reason))
         else:
-            say(f"steps     all {state.step} are done; scores and report are made now")
+            say(f"steps     all {state.step} are done; making the scores and the report")
         say(*notes, f"run       {folder}", "")
         signal = train(folder, settings, data, state, partial(draw, this))
     except DivergedError as error:
@@ -91,7 +91,10 @@ def finish(this: Run) -> list[str]:
     """Score the last and the best step of a finished run, and write the report."""
     best = checkpoint.load(this.folder / "best.npz")
     if Settings.from_json(best.settings).architecture != this.settings.architecture:
-        raise InputError(f"{this.folder / 'best.npz'} is of another run: its network is different")
+        raise InputError(
+            f"{this.folder / 'best.npz'} belongs to another run: its network is different; put "
+            "back that of this run"
+        )
     network = Network(this.state.params, this.settings.architecture)
     params = {name: network.to_device(array) for name, array in best.params.items()}
     return results.finish(

@@ -276,8 +276,8 @@ def test_pixels_that_are_not_annotated_have_no_weight_after_deformation(name):
 def test_a_tile_that_folds_is_warned_of():
     (line,) = augmentation.warnings("paper", 138)
     assert line == (
-        "warning   --augment paper displaces pixels by 10, which folds more than 1 % of tiles of "
-        "138 pixels; pass --tile 139 or more, or --augment symmetries"
+        "warning   --augment paper folds parts of the image in more than 1 % of tiles of 138 "
+        "pixels; pass --tile 139 or more, or --augment symmetries"
     )
     assert augmentation.warnings("paper", 139) == []
     for name in ("later", "symmetries", "none"):

@@ -258,7 +258,8 @@ def test_a_label_that_occurs_only_in_a_test_slice_is_refused(tmp_path):
         write_test_slice(tmp_path / "a", images[3], labels[3])
     assert str(refused.value) == (
         "a test slice has the label 2, but the labels of the other slices are 0, 1; correct its "
-        "labels, pass --ignore, or test on other slices with --test"
+        "labels, pass --ignore for pixels that are not annotated, or test on other slices with "
+        "--test"
     )
 
 
@@ -311,6 +312,6 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
     assert only.scored(only.held_out) == [3]
     np.testing.assert_array_equal(only.cells[3], silver)
     assert (
-        "warning   no validation frame has gold truth, so its scores are against silver truth; "
-        "hold out frames with gold truth with --validation"
+        "warning   no validation frame has gold truth, so the validation scores are against silver "
+        "truth; hold out frames with gold truth with --validation"
     ) in only.description

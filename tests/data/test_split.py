@@ -63,7 +63,9 @@ def test_invalid_validation_blocks_are_refused(block):
 
 def test_at_least_one_slice_is_left_for_training():
     for block, count in (("0:7", 7), ("0:1", 1)):
-        with pytest.raises(InputError, match=f"{block} leaves none of the {count} slices"):
+        with pytest.raises(
+            InputError, match=f"{block} leaves no slice for training, of {count} in all"
+        ):
             split.split(block, stack(count))
     assert split.split("0.95", stack(7))[:2] == ([0], [1, 2, 3, 4, 5, 6])
     assert split.split("0.95", stack(1))[:2] == ([0], [])
@@ -126,7 +128,7 @@ def test_a_validation_folder_is_held_out(tmp_path):
     (tmp_path / "val" / "images").mkdir(parents=True)
     names = files("a.tif b.tif", tmp_path / "images") + files("c.tif", tmp_path / "val" / "images")
     assert split.split(str(tmp_path / "val"), names)[:2] == ([0, 1], [2])
-    with pytest.raises(InputError, match="leaves none of the 3 slices"):
+    with pytest.raises(InputError, match="leaves no slice for training, of 3 in all"):
         split.split(str(tmp_path), names)
     with pytest.raises(InputError, match="valid values are"):  # such as synthetic data
         split.split(str(tmp_path / "val"), stack(4))
@@ -232,10 +234,15 @@ def test_files_and_folders_for_a_test(tmp_path):
             "0:3",
             "3:5",
             5,
-            "validation 0:3 and test 3:5 leave none of the 5 slices for training; hold out fewer",
+            "validation 0:3 and test 3:5 leave no slice for training, of 5 in all; hold out fewer",
         ),
-        ("none", "0:5", 5, "test 0:5 leaves none of the 5 slices for training; hold out fewer"),
-        ("none", "0.5", 1, "test 0.5 is empty, because only 1 slice can be divided; add images"),
+        ("none", "0:5", 5, "test 0:5 leaves no slice for training, of 5 in all; hold out fewer"),
+        (
+            "none",
+            "0.5",
+            1,
+            "test 0.5 is empty, because there is only 1 slice to divide; add images",
+        ),
         (
             "0.2",
             "1:5",

@@ -139,7 +139,9 @@ def test_waiting_for_the_disk_has_a_limited_share(tmp_path, monkeypatch):
 
 def test_without_resume_both_ways_are_named(tmp_path):
     stopped(tmp_path)
-    with pytest.raises(InputError, match=r"\(2 of 3 slices\); add --resume .* or remove that"):
+    with pytest.raises(
+        InputError, match=r"\(2 of 3 slices finished\); add --resume .* or remove that"
+    ):
         unfinished.find(tmp_path, resume=False)
 
 
@@ -180,7 +182,7 @@ def test_a_damaged_state_is_refused(tmp_path, state, resume):
 def test_what_is_not_a_folder_of_predict_is_kept(tmp_path):
     path = tmp_path / "unfinished"
     path.write_text("mine")
-    with pytest.raises(InputError, match="in the way"):
+    with pytest.raises(InputError, match="is not a folder, but"):
         unfinished.find(tmp_path, resume=True)
     path.unlink()
     path.mkdir()
@@ -254,7 +256,7 @@ def test_what_is_said(tmp_path):
     assert str(error.value) == f"SIGTERM; {kept} To continue: COMMAND"
     with pytest.raises(InputError) as error, unfinished.explained(tmp_path, "COMMAND"):
         raise OSError(28, "No space left on device", "a.tif")
-    said = f"a.tif: No space left on device; {kept} Remove the cause, then continue: COMMAND"
+    said = f"a.tif: No space left on device; {kept} Fix this, then continue: COMMAND"
     assert str(error.value) == said
     with pytest.raises(InputError) as error, unfinished.explained(tmp_path, "COMMAND"):
         raise InputError("about the input")

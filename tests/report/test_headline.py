@@ -26,12 +26,12 @@ def said(*shown, **replaced):
         (
             {},
             "Scored on 3 test slices (21 … 23), which were used for nothing else: neither for "
-            "training nor to choose the step and the threshold.",
+            "training nor for choosing the step or the threshold.",
         ),
         (
             {"part": "validation", "slices": (3, 4), "names": ("3", "4")},
-            "Scored on 2 validation slices (3, 4), which were used neither for training nor to "
-            "choose this checkpoint and its threshold.",
+            "Scored on 2 validation slices (3, 4), which were used neither for training nor for "
+            "choosing this checkpoint or its threshold.",
         ),
         (
             {"slices": (1, 2, 4), "names": ("img1", "img2", "img10")},
@@ -67,7 +67,7 @@ def test_what_chose_the_threshold_and_the_baseline_of_the_same_slices():
 
 
 def test_gold_and_silver_truth_are_named():
-    assert said(truth="gold")[-1].endswith(" They are against gold truth only.")
+    assert said(truth="gold")[-1].endswith(" The scores are against gold truth only.")
     assert said(truth="silver")[1] == (
         "These scores are against silver truth, because no scored frame has gold truth."
     )
@@ -92,8 +92,8 @@ def test_optimistic_scores_are_marked():
     )
     end = ". These scores are too good: expect worse ones on new data."
     shown = optimistic(part="validation")
-    assert shown.startswith(f"{start}each threshold is the best one for these slices, too{end}")
+    assert shown.startswith(f"{start}each threshold is also the best one for these slices{end}")
     shown = optimistic(part="validation", scores=[MISSED])
-    assert shown.startswith(f"{start}the threshold 0.4 was chosen on these slices, too{end}")
+    assert shown.startswith(f"{start}the threshold 0.4 was also chosen on these slices{end}")
     shown = optimistic(part="validation", scores=[MISSED], threshold=None)
-    assert shown.startswith(f"{start}there is no threshold{end}")
+    assert shown.startswith(f"{start}this model has no threshold{end}")

@@ -162,7 +162,10 @@ FORGED = {
     "channels 10^9": (setting(channels=10**9), "its setting channels is not valid"),
     "3 channels": (setting(channels=3), "of its settings needs (3, 3, 1, 3)"),
     "bool as channels": (setting(channels=True), "its setting channels is True, not a whole"),
-    "negative in_channels": (setting(in_channels=-1), "its setting in_channels is -1, not ≥ 1"),
+    "negative in_channels": (
+        setting(in_channels=-1),
+        "its setting in_channels is -1, not 1 or more",
+    ),
     "3 in_channels": (setting(in_channels=3), "of its settings needs (3, 3, 3, 2)"),
     "dropout 1": (setting(dropout=1.0), "its setting dropout is not valid: '1.0'"),
     "dropout NaN": (setting(dropout=float("nan")), "its setting dropout is nan, which no run"),
@@ -278,9 +281,9 @@ def test_a_file_with_another_checksum_is_damaged(run, change, words):
     said = doors(run)
     assert words in said
     assert said.startswith(f"{run / 'last.npz'} is damaged: ")
-    assert said.endswith("; a copy, or the other of best.npz and last.npz, may be intact")
+    assert said.endswith("; try a copy, or the other of best.npz and last.npz")
     shutil.copy(run / "last.npz", run / "best.npz")
-    assert doors(run).endswith(f"; {run / 'best.npz'}, or a copy, may be intact")
+    assert doors(run).endswith(f"; try {run / 'best.npz'}, or a copy")
 
 
 def test_a_newer_format_says_to_update(run):
@@ -381,8 +384,8 @@ def test_a_damaged_size_in_the_zip_directory_is_not_called_altered(run, field, s
     ("descr", "shape", "body", "words"),
     [
         ("<f4", (10**12,), b"", "has the shape (1000000000000,), but"),
-        ("<f4", (2,), b"\0" * 4, "has the shape (2,), which is 8 bytes, but the file holds 4"),
-        ("<f4", (2,), b"\0" * 12, "has the shape (2,), which is 8 bytes, but the file holds 12"),
+        ("<f4", (2,), b"\0" * 4, "has the shape (2,), which takes 8 bytes, but the file holds 4"),
+        ("<f4", (2,), b"\0" * 12, "has the shape (2,), which takes 8 bytes, but the file holds 12"),
         ("<f4", (-2,), b"\0" * 8, "has the shape (-2,), but"),
         ("<f4", (10**6,) * 2000, b"", "is not a checkpoint of minunet, or is damaged"),
         ("|O", (2,), b"\0" * 8, "contains Python objects instead of float32"),
@@ -405,7 +408,7 @@ def test_a_claimed_size_is_not_allocated(run, descr, shape, body, words):
 def test_a_meta_of_claimed_size_is_not_allocated(run):
     np.savez(run / "last.npz", **forged.contents()[1])
     forged.write_header(run / "last.npz", "meta", "<U1000000", (), b"")
-    assert "meta has the shape (), which is 4000000 bytes, but the file holds 0" in doors(run)
+    assert "meta has the shape (), which takes 4000000 bytes, but the file holds 0" in doors(run)
 
 
 def test_a_bomb_is_not_unpacked(run):

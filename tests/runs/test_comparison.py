@@ -151,7 +151,7 @@ def test_unfinished_runs_are_refused_with_the_command_that_finishes_them(tmp_pat
     assert refusal(a, b) == f"{b} is not finished: it has done 4 of 6 steps; {finish}"
     c = write_run(tmp_path / "c", 2)
     (c / "scores.json").unlink()
-    assert "has done 6 of 6 steps but has no scores; finish it with" in refusal(a, c)
+    assert "has done 6 of 6 steps, but has no scores; finish it with" in refusal(a, c)
     contents = json.loads((a / "scores.json").read_text())
     contents["scored"]["step"] = 4  # of 4 steps, before the run was resumed up to 6
     (c / "scores.json").write_text(json.dumps(contents))

@@ -26,9 +26,9 @@ def save(folder, step):
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (None, "no step is saved yet"),
-        (0, "last.npz holds the first weights"),
-        (40, "last.npz holds the first 40 steps"),
+        (None, "no step was saved"),
+        (0, "last.npz contains the initial weights"),
+        (40, "last.npz contains the run up to step 40"),
     ],
 )
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def save(folder, step):
     [
         (errno.ENOSPC, "Free some space"),
         (errno.EROFS, "Allow minunet to read and write it"),
-        (errno.EIO, "Remove the cause"),
+        (errno.EIO, "Fix this"),
     ],
 )
 def test_an_error_of_the_system(tmp_path, step, said, code, remedy):
@@ -51,7 +51,7 @@ def test_an_error_of_the_system(tmp_path, step, said, code, remedy):
 
 
 def test_a_folder_that_is_gone(tmp_path):
-    with pytest.raises(InputError, match="gone no longer exists, and the run with it"):
+    with pytest.raises(InputError, match="gone no longer exists; move it back"):
         with endings.explained(tmp_path / "gone"):
             raise FileNotFoundError(
                 errno.ENOENT, "No such file", str(tmp_path / "gone" / "log.csv")
@@ -64,7 +64,7 @@ def test_a_signal(tmp_path, capsys, stop, code):
     with pytest.raises(SystemExit) as end, endings.explained(tmp_path, "the command"):
         raise stop
     assert end.value.code == code
-    said = "stopped; last.npz holds the first 7 steps. To continue: the command\n"
+    said = "stopped; last.npz contains the run up to step 7. To continue: the command\n"
     assert capsys.readouterr().out == said
 
 
@@ -74,12 +74,12 @@ def test_divergence(tmp_path):
     assert "Start a new run with a lower" in endings.diverged(tmp_path, SETTINGS, state, error)
     state.step = 5
     assert endings.diverged(tmp_path, SETTINGS, state, error) == (
-        "the energy of step 6 is not finite; last.npz holds the first 3 steps. Try a lower rate: "
-        f"python -m minunet.train --resume {tmp_path} --learning-rate 0.1"
+        "the energy of step 6 is not finite; last.npz contains the run up to step 3. Try a lower "
+        f"rate: python -m minunet.train --resume {tmp_path} --learning-rate 0.1"
     )
     state.step = 0
     said = endings.diverged(tmp_path, SETTINGS, state, error)
-    assert "No step has been taken" in said
+    assert "No step had been taken yet" in said
     assert "last.npz" not in said
 
 
@@ -91,7 +91,7 @@ def test_divergence(tmp_path):
         (3, None, 3, ""),
         (3, 3, 3, ""),
         (3, 2, 2, "2 instead of the 3 that the run was started with"),
-        (4, None, 4, "4, as the run was started, on 3 available here"),
+        (4, None, 4, "4, as when the run was started, although 3 are available here"),
         (4, 4, 4, ""),
     ],
 )

@@ -50,7 +50,7 @@ def test_the_plan_warns_of_folded_tiles():
         return [line for line in lines if line.startswith("warning")]
 
     (line,) = warned("paper")
-    assert "folds more than 1 % of tiles of 24 pixels; pass --tile 139 or more" in line
+    assert "in more than 1 % of tiles of 24 pixels; pass --tile 139 or more" in line
     assert warned("symmetries") == []
 
 
@@ -76,7 +76,7 @@ def test_the_time_covers_steps_and_validations(monkeypatch):
     monkeypatch.setattr(plan, "_measure", lambda *args: (2.0, 3.0))
     lines = plan.plan(SETTINGS, small_data(), training.start(SETTINGS, "cpu"), "")
     (line,) = [line for line in lines if line.startswith("time")]
-    assert re.match(r"time      2\.00 s per step; .* about 8 min 2 s, until ", line)
+    assert re.match(r"time      2\.00 s per step; .* about 8 min 2 s, ending at ", line)
 
 
 def test_validation_uses_smaller_tiles_if_no_more_are_needed(monkeypatch):
@@ -88,7 +88,7 @@ def test_validation_uses_smaller_tiles_if_no_more_are_needed(monkeypatch):
     settings = replace(SETTINGS, tile=40, steps=7)
     lines = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")
     # One validation and three slices for the final scores; their metrics take less than 1 s.
-    assert f"about <{4 * 4 * flop_by_hand(32, 38)}>, until " in lines[-1]
+    assert f"about <{4 * 4 * flop_by_hand(32, 38)}>, ending at " in lines[-1]
 
 
 def test_planning_changes_nothing():

@@ -184,10 +184,11 @@ def test_where_the_scores_come_from(by_hand):
     }
     value = next(one.value for one in found.headline.scores if one.key == "pixel_error")
     lines = found.summary(["pixel_error"])
-    assert lines[0].startswith(f"of best.npz, step 1, on 1 test slice: pixel error {value:.4f}")
+    assert lines[0].startswith(f"best.npz, step 1, on 1 test slice: pixel error {value:.4f}")
     assert lines[1] == "at threshold 0.2, chosen on 1 validation slice"
     assert lines[2].startswith(
-        "optimistic, chosen on the same slices: of best.npz, step 1, on 1 validation slice: pixel "
+        "optimistic, because these slices chose the step: best.npz, step 1, on 1 validation slice: "
+        "pixel "
     )
 
 

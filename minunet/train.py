@@ -84,9 +84,11 @@ def main() -> None:
         return
     settings, data, state, reason = prepared(arguments)
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
-    with runs.new(arguments.out, name) as folder, endings.explained(folder):
-        runs.write_settings(folder, settings.to_json())
-        carry_out(Run(folder, settings, data, state, reason))
+    with runs.new(arguments.out, name) as folder:
+        with endings.explained(folder, command("train", *sys.argv[1:])):  # nothing to resume yet
+            runs.write_settings(folder, settings.to_json())
+        with endings.explained(folder):
+            carry_out(Run(folder, settings, data, state, reason))
 
 
 def carry_out(this: Run) -> None:

@@ -35,7 +35,7 @@ from minunet import predict
 from minunet.fast.allocator import keep_memory
 from minunet.image import bands
 from minunet.network import Network, initialization, unet
-from minunet.prediction import tile_choice, tiling
+from minunet.prediction import jobs, tile_choice, tiling
 from minunet.prediction.memory import format_bytes, of_prediction
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -67,7 +67,7 @@ def write_model(path, settings):
 
 def child(*arguments):
     """Predict; print as JSON the seconds in total, and those for segmenting and writing."""
-    fill, seconds = predict.fill, []
+    fill, seconds = jobs.fill, []
 
     def timed(task, images, *given, **more):
         network = Network(task.model.params, task.model.architecture, np.float32)
@@ -76,7 +76,7 @@ def child(*arguments):
         yield from fill(task, images, *given, **more)
         seconds.append(time.perf_counter() - started)
 
-    predict.fill = timed
+    jobs.fill = timed
     sys.argv = ["predict", *arguments]
     started = time.perf_counter()
     with redirect_stdout(sys.stderr):

@@ -13,8 +13,8 @@ takes the one whose result changes least from one to the next, as in Ridders' me
 
 Where E is flat (a saturated soft-max), a slope below a thousandth of the steepest that is found
 farther away cannot be told from 0: its differences are rounding errors of what E is computed from.
-If slopes at three steps agree as well as the gradient has to, they are no rounding errors: E is then
-not flat but steep farther away (an exponential, a quotient near its pole).
+If slopes at three steps agree as well as the gradient has to, they are no rounding errors: E is
+then not flat, but steeper farther away (an exponential, a quotient near its pole).
 """
 
 from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ class Argument:
         chosen = self._choose(np.array(h), np.array(slopes))
         if abs(chosen.value) < FLAT * chosen.steepest:  # E is flat, or has a wall or a pole
             measured = self._choose(np.array(h), np.array(slopes), flat=False)
-            if measured.uncertainty <= self.tolerance * abs(measured.value):
+            if measured.value and measured.uncertainty <= self.tolerance * abs(measured.value):
                 return measured
         return chosen
 

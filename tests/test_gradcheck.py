@@ -280,8 +280,7 @@ def test_a_saturated_soft_max_passes():
 
 @pytest.mark.parametrize("factor", [-1.0, 0.5, 1.001])
 def test_faults_are_found_in_ops_that_are_far_steeper_elsewhere(factor):
-    rng = np.random.default_rng(0)
-    x, dy = 3 * rng.standard_normal(5), rng.standard_normal(5)
+    x, dy = np.array([1.2, 3.1, 4.0, -0.9, 6.5]), np.array([-1.3, -0.7, 0.9, 0.1, 2.0])
     for forward, dx in ((np.exp, dy * np.exp(x)), (lambda x: 1 / x, -dy / x**2)):
         assert check_gradients(forward, {"x": x}, dy, {"x": dx}) < 1e-6
         with pytest.raises(AssertionError, match=r"^dx\["):

@@ -187,8 +187,8 @@ class Argument:
         if not abs(right - left) > 1e-3 * max(abs(right), abs(left)):  # or one is not a number
             return ""
         return (
-            f"; the slope is {left:.10g} on the left and {right:.10g} on the right: is there a "
-            f"kink (a ReLU at 0, a tie in a pooling) within the step of {step:.0e}?"
+            f"; the slope is {left + 0:.10g} on the left and {right + 0:.10g} on the right: is "
+            "there a kink (a ReLU at 0, a tie in a pooling) nearby?"
         )
 
 

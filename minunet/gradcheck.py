@@ -60,7 +60,7 @@ def check_gradients(
     Raises
     ------
     AssertionError
-        If a gradient is wrong. The message says so if there is a kink within the step, or if the
+        If a gradient is wrong. The message says so if there is a kink nearby, or if the
         scale of the arguments is a likelier cause than the gradient.
     ValueError
         If an argument is not float64, a gradient's shape differs from its argument's, the shape of

@@ -94,7 +94,7 @@ assert relu.backward(np.array([5.0, 6, 7, 8, 9]), y).tolist() == [0, 0, 0, 8, 9]
 #
 # At 0 that is ½, however small the step: a ramp from 0 to 1, as wide as $2h$. A backward must
 # choose one of the values, and takes 0. The choice does no harm, as almost no float is exactly 0.
-# The checker is another matter: within $h$ of a kink it finds an error in code that is right.
+# The checker is another matter: at a kink it finds an error in code that is right.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1), layout="constrained")

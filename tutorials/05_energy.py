@@ -312,7 +312,7 @@ assert np.sort(price, axis=None)[-price.size // 5 :].sum() > energy / 2
 twice, _ = cross_entropy.forward(*(np.concatenate([m, m]) for m in (logits, labels, weight_map)))
 assert np.isclose(twice, 2 * energy)
 lines = inspect.getsource(training.step).splitlines()
-print(*(line.strip() for line in lines if "labels.size" in line))
+print(*(line.strip() for line in lines if "weight_map / labels.size" in line))
 
 figure, panels = plt.subplots(2, 2, figsize=(8, 5.4), layout="constrained")
 maps = (image[2:-2, 2:-2], p[..., 1], price, da1)

@@ -6,6 +6,7 @@ it is readable on any console (see `minunet.console`).
 """
 
 import argparse
+import atexit
 import re
 import shutil
 import sys
@@ -193,10 +194,13 @@ def run(main: Callable[[], None], module: str) -> NoReturn:
 
     keep_memory()
     console.accept_any_text()
-    with output.lasting():
+    atexit.register(stopping.ignore)
+    with stopping.installed(), output.lasting():
         try:
-            with stopping.installed():
+            try:
                 main()
+            finally:
+                stopping.ignore()  # a second signal must not stop what says how it ended
         except (InputError, OSError) as error:
             message, code = str(error), 2
         except MemoryError as error:

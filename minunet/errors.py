@@ -16,10 +16,10 @@ def needed(error: MemoryError) -> str:
     --------
     >>> import numpy as np
     >>> try:
-    ...     np.empty((2**30, 2**30))
+    ...     np.empty((2**20, 2**30))
     ... except MemoryError as error:
     ...     print("not enough memory" + needed(error))
-    not enough memory: 8.0 EiB for an array of 1073741824 x 1073741824 float64
+    not enough memory: 8.0 PiB for an array of 1048576 x 1073741824 float64
     """
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is None or dtype is None:  # not an error of NumPy

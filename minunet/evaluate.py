@@ -31,7 +31,6 @@ from minunet.data.predictions import Pair
 from minunet.metrics import cells, classes, em, score
 from minunet.metrics.score import Score
 from minunet.progress import Progress
-from minunet.runs import comparison
 from minunet.runs.options import flag
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ def parse() -> argparse.Namespace:
     add("--slices", action="store_true", help="also print the scores of every slice")
     add_meaning(parser)
     args = parser.parse_args()
+    from minunet.runs import comparison  # here: it slows down --help
+
     args.runs = [args.prediction, args.truth, *args.more]
     if not comparison.are_runs(args.runs):
         args.runs = []
@@ -215,6 +216,8 @@ def picture(pair: Pair, scores: Sequence[Score]) -> "Figure":
 
 def compare(args: argparse.Namespace) -> None:
     """Print the scores of several runs, and write and draw them if that is asked."""
+    from minunet.runs import comparison
+
     for path, option in ((args.scores, "--scores"), (args.out, "-o")):
         if path:
             files.check_new_file(path, option)

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import platform
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ NAME = "lock"
 
 HELD = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 """Error codes of a lock that another process holds; others mean a file system without locks."""
+
+SAFELY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Flags with which opening follows no link, and waits for no other end of a pipe."""
 
 BEHIND = 2**20
 """Position of the byte that Windows locks: behind the text, which others must be able to read."""
@@ -84,11 +88,14 @@ def created(folder: Path, advice: str) -> Iterator[None]:
 def _locked(path: Path) -> int:
     """Open a file and lock it; return its descriptor."""
     while True:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        flags = os.O_RDWR | os.O_CREAT | SAFELY
         try:
             file = os.open(path, flags, 0o666)
         except OSError as error:
             raise InputError(_obstacle(path, error)) from None
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise InputError(_foreign(path))
         try:
             _lock(file)
         except OSError as error:
@@ -109,7 +116,12 @@ def _check_own(path: Path, file: int) -> None:
     os.lseek(file, 0, os.SEEK_SET)
     if start != b'{"process"'[: len(start)]:
         os.close(file)
-        raise InputError(f"{path} was not written by minunet; move it away, or use another folder")
+        raise InputError(_foreign(path))
+
+
+def _foreign(path: Path) -> str:
+    """Return the message for something that has the name of the locked file."""
+    return f"{path} was not written by minunet; move it away, or use another folder"
 
 
 def _lock(file: int) -> None:
@@ -130,6 +142,8 @@ def _obstacle(path: Path, error: OSError) -> str:
     """Say why a folder cannot be locked."""
     if path.is_symlink():
         return f"{path} is a link, and minunet does not write through links; remove it"
+    if path.is_dir() or path.is_socket():
+        return _foreign(path)
     return (
         f"{path.parent} cannot be used: {error.strerror}; make it writable, or use another folder"
     )
@@ -140,7 +154,7 @@ def _refusal(folder: Path, owner: bytes) -> str:
     try:
         known = json.loads(owner)
         who = f"process {known['process']} on {known['host']}, since {known['since']}"
-    except (ValueError, TypeError, KeyError):  # the owner has not written it yet
+    except (ValueError, TypeError, KeyError, RecursionError):  # not written yet
         who = "another process"
     return (
         f"{folder} is in use by {who}; wait for it to end, or stop it with kill, "

@@ -35,6 +35,12 @@ def install() -> None:
             signal.signal(number, stop)
 
 
+def ignore() -> None:
+    """Ignore these signals from now on, because the process is about to end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def installed() -> Iterator[None]:
     """Handle signals as `install` does, until the end of the block."""

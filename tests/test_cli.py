@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minunet import cli
+from minunet import cli, stopping
 from minunet.errors import InputError
 from minunet.fast import allocator
 
@@ -210,6 +211,21 @@ def test_ctrl_c_prints_no_traceback(capsys):
     code, out, err = end_of(raising(KeyboardInterrupt()), capsys)
     assert (code, out) == (130, "")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("second", stopping.SIGNALS)
+def test_a_second_signal_does_not_stop_the_message(second, capsys, monkeypatch):
+    say = cli.say
+
+    def late(*lines, file=None):
+        signal.raise_signal(second)
+        say(*lines, file=file)
+
+    monkeypatch.setattr(cli, "say", late)
+    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
+    code, out, err = end_of(raising(stopping.Stopped(signal.SIGTERM)), capsys)
+    assert (code, out, err) == (143, "", "python -m minunet.some: stopped by SIGTERM\n")
+    assert {number: signal.getsignal(number) for number in before} == before
 
 
 def test_a_bug_prints_a_traceback():

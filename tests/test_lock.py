@@ -132,3 +132,13 @@ def test_a_full_disk_does_not_prevent_a_lock(tmp_path, monkeypatch):
     with lock.owned(tmp_path), pytest.raises(InputError, match="in use by another process"):
         with lock.owned(tmp_path):
             pytest.fail("two owners")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_not_a_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / lock.NAME)
+    words = f"{lock.NAME} was not written by minunet; move it away"
+    with pytest.raises(InputError, match=words), lock.owned(tmp_path):
+        pytest.fail("a pipe cannot be owned")
+    assert (tmp_path / lock.NAME).exists()

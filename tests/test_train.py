@@ -16,11 +16,11 @@ from commands import TINY, call, draw_stack, finish, one_line, refused, start, w
 from PIL import Image
 
 import minunet
-from minunet import lock, runs, train
+from minunet import lock, runs
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
-from minunet.training import loop, results
+from minunet.training import loop, preparation, results, session
 
 FILES = {
     *("settings.json", "log.csv", "curves.png", "preview.png", "last.npz", "best.npz"),
@@ -111,7 +111,7 @@ def test_a_run_from_a_shell_and_its_files(tmp_path, data):
 
 def test_without_arguments_it_trains_on_synthetic_data(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train.dataset.sources, "SYNTHETIC_SHAPE", (3, 32, 48))
+    monkeypatch.setattr(preparation.dataset.sources, "SYNTHETIC_SHAPE", (3, 32, 48))
     result = call("train", *TINY, "--steps", 1)
     assert result.code == 0, result.err
     assert "data      synthetic EM: 3 slices" in result.out
@@ -524,9 +524,9 @@ def test_steps_and_learning_rate_may_change(tmp_path, data, no_pictures):
 
 def test_resume_uses_the_device_of_the_run(tmp_path, data, no_pictures, monkeypatch):
     run(data, tmp_path / "run", 1)
-    wanted, choose = [], train.device.choose
+    wanted, choose = [], preparation.device.choose
     monkeypatch.setattr(
-        train.device, "choose", lambda name: (wanted.append(name), choose("cpu"))[1]
+        preparation.device, "choose", lambda name: (wanted.append(name), choose("cpu"))[1]
     )
     assert call("train", "--resume", tmp_path / "run", "--steps", 2).code == 0
     assert call("train", "--resume", tmp_path / "run", "--steps", 3, "--device", "auto").code == 0
@@ -681,7 +681,7 @@ def test_cuda_without_a_gpu_is_refused(tmp_path, data, monkeypatch):
     def choose(wanted):
         raise InputError(f"device {wanted} cannot be had")
 
-    monkeypatch.setattr(train.device, "choose", choose)
+    monkeypatch.setattr(preparation.device, "choose", choose)
     given = ("--data", data, "--out", tmp_path / "run", "--device", "cuda")
     assert "cuda cannot be had" in refused(call("train", *given))
     assert list(tmp_path.iterdir()) == []
@@ -705,7 +705,7 @@ def fail(*_, **__):
 def test_a_run_that_was_stopped_before_its_first_step(tmp_path, data, whole, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(train, "plan", fail)
+        patch.setattr(session, "plan", fail)
         result = call("train", *options(data, out, 6))
     assert result.code == 130
     again = f"stopped; no step was saved. To continue: python -m minunet.train --resume {out}\n"
@@ -853,6 +853,8 @@ def test_nothing_but_the_final_scores_depends_on_the_test_slices(tmp_path):
     assert rows[0] == rows[1]
     after = json.loads((tmp_path / "b" / "scores.json").read_text())
     assert after["optimistic"] == before["optimistic"]
+    # It says that other slices were scored.
+    assert after["scored"].pop("fingerprint") != before["scored"].pop("fingerprint")
     assert after["scored"] == before["scored"]
     assert after["pixel_error"]["value"] != before["pixel_error"]["value"]
     plans = [text.split("network ")[0] for text in (said, again)]

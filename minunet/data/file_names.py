@@ -65,7 +65,8 @@ def files(path: Path) -> list[Path]:
     """List the image files of a folder in natural order; if `path` is a file, list only that."""
     if not path.exists():
         raise InputError(f"{path} does not exist")
-    if path.is_file():
+    if not path.is_dir():
+        _check_file(path)
         return [path]
     found = sorted(
         (
@@ -77,7 +78,15 @@ def files(path: Path) -> list[Path]:
     )
     if not found:
         raise InputError(f"{path} contains no images; minunet reads TIFF (.tif, .tiff) and PNG")
+    for file in found:
+        _check_file(file)
     return found
+
+
+def _check_file(path: Path) -> None:
+    """Raise an `InputError` for a pipe or a device, which could be read without end."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a pipe or a device; pass a file or a folder without such")
 
 
 def by_file(files: Sequence[Path]) -> dict[Path, list[int]]:

@@ -1,5 +1,6 @@
 """`Score`, a number with its convention in words, and the printed tables of scores."""
 
+import sys
 from collections.abc import Sequence
 from math import floor, fsum, isfinite, isnan, log10, nan, sqrt
 from textwrap import wrap
@@ -48,19 +49,32 @@ class Score(NamedTuple):
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Score":
-        """Restore a score from the result of `to_json`, in this version or an earlier one."""
-        value, slices, by_threshold = (
-            _with_nan(values[key]) for key in ("value", "slices", "by_threshold")
+        """Restore a score from the result of `to_json`, in this version or an earlier one.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is not such a result.
+        """
+        value = _restored(values["value"])
+        slices, by_threshold = (
+            tuple(map(_restored, values[key])) for key in ("slices", "by_threshold")
         )
+        if not (isinstance(values["name"], str) and isinstance(values["convention"], str)):
+            raise TypeError(f"the name or the convention of {values['key']} is not a text")
         changed = {"value": value, "slices": slices, "by_threshold": by_threshold}
         return cls(**{key: values[key] for key in cls._fields} | changed)
 
 
-def _with_nan(value: Any) -> Any:
-    """Replace None by nan, in a tuple if a list is given."""
-    return (
-        tuple(map(_with_nan, value)) if isinstance(value, list) else nan if value is None else value
-    )
+def _restored(value: Any) -> float:
+    """Restore a number from its JSON value: null is nan; others must be finite."""
+    if value is None:
+        return nan
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is not a number")
+    if abs(value) > sys.float_info.max or isnan(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    return value
 
 
 def deviation(values: Sequence[float]) -> float | None:

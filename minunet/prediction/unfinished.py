@@ -76,7 +76,7 @@ def find(out: Path, resume: bool) -> State | None:
 
 def _read(folder: Path) -> State:
     """Read the state of the prediction in the folder `unfinished`."""
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, RecursionError):
         state = State(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
         counts = state.finished, state.slices
         if set(map(type, counts)) == {int} and 0 <= state.finished <= state.slices:

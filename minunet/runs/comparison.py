@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from minunet.cli import command
 from minunet.errors import InputError
 from minunet.metrics.score import WIDTH, Score, aligned, deviation, number, with_spread
-from minunet.runs import checkpoint
+from minunet.runs import checkpoint, settings_check
+from minunet.runs.archive import AlteredError
 from minunet.runs.options import flag
 from minunet.runs.settings import Settings, options
 
@@ -30,6 +31,7 @@ class FinishedRun(NamedTuple):
     scores: dict[str, Score]  # by key
     slices: list[str]  # names of the scored slices
     scored: str  # what was scored, in words; empty in runs of earlier versions
+    fingerprint: str | None = None  # of the scored slices; None in runs of earlier versions
 
 
 class Row(NamedTuple):
@@ -107,7 +109,7 @@ def _read(folder: Path) -> FinishedRun:
             f"{folder} is not the folder of a run: it has no settings.json; pass the folders of "
             "finished runs, or one prediction and its truth"
         )
-    settings = _parsed(folder / "settings.json", Settings.from_json)
+    settings = _parsed(folder / "settings.json", settings_check.restore)
     step = checkpoint.load(folder / "last.npz").step if is_run(folder) else 0
     done = f"{step} of {settings.steps} steps"
     if step < settings.steps or not (folder / "scores.json").is_file():
@@ -120,7 +122,7 @@ def _read(folder: Path) -> FinishedRun:
             + _finish(folder)
         )
     words = f"{scored['checkpoint']}, {scored['part']} part" if scored else ""
-    return FinishedRun(folder, settings, scores, slices, words)
+    return FinishedRun(folder, settings, scores, slices, words, scored.get("fingerprint"))
 
 
 def _finish(folder: Path) -> str:
@@ -132,7 +134,7 @@ def _parsed(path: Path, parse: Any) -> Any:
     """Parse a JSON file of a run."""
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, AlteredError):
         raise InputError(
             f"{path} is damaged, or another version of minunet wrote it; pass another run"
         ) from None
@@ -147,8 +149,12 @@ def _scores(contents: dict[str, Any]) -> tuple[dict[str, Score], list[str], dict
     }
     scored = contents.get("scored")  # missing in runs of earlier versions
     which = {key: scored[key] for key in ("step", "part")} if scored else {}
+    which |= {"fingerprint": scored.get("fingerprint")} if scored else {}
     which |= {"checkpoint": Path(scored["checkpoint"]).name} if scored else {}
-    return found, list(map(str, contents["slice_names"])), which
+    names = list(map(str, contents["slice_names"]))
+    if any(len(one.slices) != len(names) for one in found.values()):
+        raise ValueError("a score does not have one value for each slice")
+    return found, names, which
 
 
 def _check_comparable(first: FinishedRun, other: FinishedRun) -> None:
@@ -156,6 +162,8 @@ def _check_comparable(first: FinishedRun, other: FinishedRun) -> None:
     both = f"{first.folder} and {other.folder}"
     if first.settings.fingerprint != other.settings.fingerprint:
         raise InputError(f"{both} were trained on different data; pass runs on the same data")
+    if None not in (scored := {first.fingerprint, other.fingerprint}) and len(scored) > 1:
+        raise InputError(f"{both} were scored on different data; pass runs on the same data")
     different = [
         f"{flag(name)} ({_shown(mine)} and {_shown(its)})"
         for name in (option.name for option in options())
@@ -166,7 +174,7 @@ def _check_comparable(first: FinishedRun, other: FinishedRun) -> None:
         raise InputError(
             f"{both} differ in {', '.join(different)}; pass runs that differ only in --seed"
         )
-    if (first[3:], first.scores.keys()) != (other[3:], other.scores.keys()):
+    if (first[3:5], first.scores.keys()) != (other[3:5], other.scores.keys()):
         raise InputError(
             f"{both} were scored on different slices or by different versions of minunet; train "
             "them with the same version"

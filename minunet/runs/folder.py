@@ -25,8 +25,6 @@ from typing import Any
 from minunet import files, lock
 from minunet.cli import shell
 from minunet.errors import InputError
-from minunet.runs import settings_check
-from minunet.runs.archive import AlteredError
 from minunet.runs.settings import Settings
 
 SETTINGS = "settings.json"
@@ -92,6 +90,9 @@ def read_settings(folder: Path) -> Settings:
     InputError
         If it does not exist, or does not contain settings: the run never began.
     """
+    from minunet.runs import settings_check  # here: it slows down --help
+    from minunet.runs.archive import AlteredError
+
     path = folder / SETTINGS
     try:
         return settings_check.restore(json.loads(path.read_text(encoding="utf-8")))

@@ -3,11 +3,22 @@
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import Field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from minunet.cli import OptionGroup, Parser
 from minunet.errors import InputError
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Group, Settings, from_options, options
+
+
+class Arguments(NamedTuple):
+    """The parsed command line of `python -m minunet.train`."""
+
+    given: dict[str, Any]  # settings
+    data: Path | None
+    out: Path | None
+    resume: Path | None
+    threads: int | None
 
 
 def flag(name: str) -> str:

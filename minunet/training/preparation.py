@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minunet import runs
 from minunet.data import dataset, targets
@@ -16,21 +16,11 @@ from minunet.network import device
 from minunet.network.device import Wanted
 from minunet.prediction.tiling import aligned_step
 from minunet.runs import checkpoint, places
-from minunet.runs.options import check_used, flag
+from minunet.runs.options import Arguments, check_used, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import endings, results, scoring
 from minunet.training.results import Run
 from minunet.training.state import State, restore, start
-
-
-class Arguments(NamedTuple):
-    """The parsed command line."""
-
-    given: dict[str, Any]  # settings
-    data: Path | None
-    out: Path | None
-    resume: Path | None
-    threads: int | None
 
 
 class Prepared(NamedTuple):

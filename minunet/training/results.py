@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import minunet
 from minunet import files, runs
 from minunet.data.dataset import Dataset
-from minunet.metrics.score import number
+from minunet.metrics.score import with_spread
 from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
-from minunet.training.scoring import Chosen, Result, Results, Trained, evaluate, kind
+from minunet.training.scoring import (
+    Chosen,
+    Result,
+    Results,
+    Trained,
+    evaluate,
+    kind,
+    where_scored,
+)
 from minunet.training.state import State
 from minunet.training.validation import baseline_error
 
@@ -27,6 +35,9 @@ HEADLINES = {
 """The most important scores, by kind of data; the first one ranks the slices."""
 
 SCORES, REPORT = "scores.json", "report.html"
+
+OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError)
+"""Exceptions of reading a JSON file that someone else has written."""
 
 DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
@@ -66,25 +77,41 @@ def finish(
 
 def is_complete(folder: Path, step: int) -> bool:
     """Return whether the scores and the report of a run that has done `step` steps are written."""
-    try:
-        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-        # Older versions did not write the number of steps.
-        return scores.get("steps", step) == step and (folder / REPORT).is_file()
-    except (OSError, ValueError, AttributeError):
+    written = _written(folder)
+    if written is None or not (folder / REPORT).is_file():
         return False
+    return written[0] in (step, None)  # older versions did not write the number of steps
 
 
 def recall(folder: Path) -> list[str]:
     """Summarize a run whose scores and report are written."""
-    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-    keys = next((keys for keys in HEADLINES.values() if keys[0] in scores), ())
-    found = (scores[key] for key in keys if key in scores)
-    shown = ", ".join(f"{one['name']} {number(one['value'])}" for one in found)
+    _, shown = _written(folder) or (None, "")
     return [
         f"done      all steps of {folder} are done; pass a larger --steps to train further",
         f"scores    {shown}",
         f"report    {folder / REPORT}",
     ]
+
+
+def _written(folder: Path) -> tuple[int | None, str] | None:
+    """Read from `scores.json` its number of steps and the most important scores; None: damaged."""
+    try:
+        scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+        keys = next(keys for keys in HEADLINES.values() if keys[0] in scores)
+        found = [scores[key] for key in keys if key in scores]
+        shown = ", ".join(f"{one['name']} {_with_spread(one)}" for one in found)
+        if scored := scores.get("scored"):  # missing in runs of earlier versions
+            which = scored["checkpoint"], scored["step"], len(scores["slice_names"]), scored["part"]
+            shown = f"{where_scored(*which, scored['truth'] or '')}: {shown}"
+        return scores.get("steps"), shown
+    except (OSError, StopIteration, RecursionError, *OF_OTHERS):
+        return None
+
+
+def _with_spread(score: dict[str, Any]) -> str:
+    """Format a score as JSON values; a count has no spread, nor has one of an earlier version."""
+    spread = None if isinstance(score["value"], int) else score.get("spread")
+    return with_spread(score["value"], spread)
 
 
 def keep_threshold(path: Path, chosen: Chosen) -> None:
@@ -156,7 +183,7 @@ def _scored(result: Result) -> "Scored":
     """Describe a result for the report."""
     from minunet import report
 
-    trained, part, slices, names, truth, chosen, scores, _ = result
+    trained, part, slices, names, truth, chosen, scores, *_ = result
     return report.Scored(
         f"{trained.name}, step {trained.step}", part, slices, names, truth, scores, *chosen
     )

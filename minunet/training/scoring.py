@@ -6,6 +6,7 @@ training slices best. Neither is chosen on the slices that are scored; the score
 the slices that chose it is kept as well, marked as optimistic.
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -53,6 +54,7 @@ class Result(NamedTuple):
     chosen: Chosen
     scores: list[Score]
     p: list[Array]  # class probabilities (H, W, K) of the slices
+    fingerprint: str  # SHA-256 of the slices and their truth
 
     def to_json(self) -> dict[str, Any]:
         """Return where the scores come from, as JSON values."""
@@ -62,18 +64,23 @@ class Result(NamedTuple):
             "step": self.trained.step,
             "part": self.part,
             "truth": self.truth or None,
+            "fingerprint": self.fingerprint,
             "threshold": self.chosen.threshold,
             "threshold_chosen_on": self.chosen.part if known else None,
         }
 
     def summary(self, keys: Sequence[str]) -> str:
         """Return the scores with these keys and their spread in words, and where they come from."""
-        count = len(self.slices)
-        where = f"{count} {self.part} {'slice' if count == 1 else 'slices'}"
-        if self.truth == "silver":
-            where += ", against silver truth"
+        which = self.trained.name, self.trained.step, len(self.slices), self.part
         shown = ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
-        return f"{self.trained.name}, step {self.trained.step}, on {where}: {shown}"
+        return f"{where_scored(*which, self.truth)}: {shown}"
+
+
+def where_scored(checkpoint: str, step: int, count: int, part: str, truth: str) -> str:
+    """Say in words which checkpoint was scored, and on how many slices of which part."""
+    against = ", against silver truth" if truth == "silver" else ""
+    slices = "slice" if count == 1 else "slices"
+    return f"{checkpoint}, step {step}, on {count} {part} {slices}{against}"
 
 
 def _in_words(score: Score) -> str:
@@ -226,4 +233,15 @@ def _score(
         truth = "silver" if all(k in data.silver for k in slices) else "gold"
     names = [data.names[k] for k in slices]
     scores = score(data, slices, p, settings, tried)
-    return Result(trained, part, list(slices), names, truth, chosen, scores, p)
+    return Result(
+        trained, part, list(slices), names, truth, chosen, scores, p, fingerprint(data, slices)
+    )
+
+
+def fingerprint(data: Dataset, slices: Sequence[int]) -> str:
+    """Return the SHA-256 of some slices and their truth; that of a data set omits the test."""
+    digest = hashlib.sha256()
+    for maps in (data.images, data.labels, data.annotated, data.cells or data.labels):
+        for k in slices:
+            digest.update(repr(maps[k].shape).encode() + maps[k].tobytes())
+    return digest.hexdigest()

@@ -287,8 +287,9 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
                 (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
                 tifffile.imwrite(tmp_path / path, page, photometric="minisblack")
 
-    def load(truth, validation="2:4"):
-        return dataset.load(dataset.Source(str(tmp_path), None, truth=truth), validation, "minmax")
+    def load(truth, validation="2:4", test="none"):
+        source = dataset.Source(str(tmp_path), None, truth=truth)
+        return dataset.load(source, validation, "minmax", test=test)
 
     both = load("both")
     assert not both.annotated[0][20:, 30:].any()  # silver says that the gold mask omits a cell
@@ -303,6 +304,10 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
     np.testing.assert_array_equal(trained.cells[0], silver)
     np.testing.assert_array_equal(trained.cells[2], gold)
     assert [*trained.silver] == [0, 1, 3]
+    tested = load("silver", "none", "2:4")
+    np.testing.assert_array_equal(tested.cells[2], gold)
+    assert tested.annotated[2].all()
+    assert tested.scored(tested.test) == [2]
     only = load("both", "3:4")
     assert only.scored(only.held_out) == [3]
     np.testing.assert_array_equal(only.cells[3], silver)

@@ -1,11 +1,13 @@
 """Files of a folder are listed in natural order, by names in Unicode normal form."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pictures import sentence
 
 from minunet.data.file_names import different_names, files, in_order, name_of
+from minunet.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -69,3 +71,11 @@ def test_folders_inside_a_folder_are_not_its_files(tmp_path):
 def test_a_folder_without_images_is_refused(tmp_path):
     assert "does not exist" in sentence(tmp_path / "no", files)
     assert "contains no images" in sentence(tmp_path, files)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_pipes_and_devices_are_refused_instead_of_read_without_end(tmp_path):
+    os.mkfifo(tmp_path / "a.tif")
+    for path in (tmp_path / "a.tif", tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"(a\.tif|/dev/zero) is a pipe or a device"):
+            files(path)

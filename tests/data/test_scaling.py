@@ -24,6 +24,12 @@ def test_minmax_over_the_whole_stack_by_hand():
     assert_scaled(scale(STACK, "minmax"), expected)
 
 
+@pytest.mark.parametrize("how", ["minmax", "standard"])
+def test_a_given_scale_is_used_instead_of_that_of_the_stack(how):
+    expected = [[[[0], [0.5]]], [[[1]], [[2]], [[0.5]]]]
+    assert_scaled(scale(STACK, how, Scale(10, 20)), expected)
+
+
 def test_standard_by_hand():
     # Mean 26, deviations -16, -6, 4, 24, -6; the sum of their squares is 920, the mean 184.
     d = 184**0.5

@@ -127,3 +127,10 @@ def test_the_arguments_are_not_modified():
         column.flags.writeable = False
     segments.sizes(table)
     segments.components(truth)
+
+
+def test_numbers_whose_product_does_not_fit_into_64_bits():
+    truth, proposal = np.array([[0, 2**40, 2**40]]), np.array([[2**40 + 1, 0, 2**40 + 1]])
+    table = segments.contingency(truth, proposal)
+    found = [tuple(map(int, entry)) for entry in zip(*table, strict=True)]
+    assert found == [(0, 2**40 + 1, 1), (2**40, 0, 1), (2**40, 2**40 + 1, 1)]

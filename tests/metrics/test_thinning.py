@@ -262,3 +262,11 @@ def test_the_argument_is_not_modified():
     cells = picture(9, 31, 0.5, 0.7, seed=0)
     cells.flags.writeable = False
     thinning.thin(cells)
+
+
+def test_cells_do_not_grow_over_pixels_that_are_not_annotated():
+    cells = np.array([[1, 0, 0, 0, 0, 0, 2]])
+    known = np.array([[True, True, True, False, True, True, True]])
+    np.testing.assert_array_equal(thinning.thin(cells, known), [[1, 1, 1, 0, 2, 2, 2]])
+    known = np.array([[True, True, True, False, False, True, True]])
+    np.testing.assert_array_equal(thinning.thin(cells, known), [[1, 1, 1, 0, 0, 2, 2]])

@@ -160,3 +160,9 @@ def test_forward_copies():
     y = crop_concat.forward(up, skip)
     assert not np.shares_memory(y, up)
     assert not np.shares_memory(y, skip)
+
+
+def test_of_an_odd_difference_the_smaller_half_is_cropped_first():
+    skip = np.arange(5.0 * 4).reshape(5, 4, 1)
+    y = crop_concat.forward(np.zeros((2, 3, 1)), skip)
+    np.testing.assert_array_equal(y[..., 1], [[4, 5, 6], [8, 9, 10]])

@@ -238,6 +238,8 @@ def test_a_threshold_outside_0_to_1_is_refused(tmp_path, threshold):
 def test_at_threshold_0_everything_is_one_cell(tmp_path):
     write_model(tmp_path / "m.npz")
     assert (minunet.load(tmp_path / "m.npz").cells(draw(20, 31), 0) == 1).all()
+    write_model(tmp_path / "stored.npz", threshold=0.0, threshold_from="validation")
+    assert (minunet.load(tmp_path / "stored.npz").cells(draw(20, 31)) == 1).all()
 
 
 def test_a_tiling_is_checked_for_images_of_any_size(tmp_path):

@@ -86,6 +86,13 @@ def test_labels_are_the_values_of_the_most_probable_class():
     np.testing.assert_array_equal(found, [[7, 255], [0, 0]])  # equal: the first class
 
 
+def test_the_threshold_0_is_a_threshold():
+    p = np.array([[[1.0, 0.0], [0.75, 0.25], [0.25, 0.75]]], np.float32)
+    np.testing.assert_array_equal(Labelling((0, 1), False, 0.0, 1).classes(p), [[0, 1, 1]])
+    np.testing.assert_array_equal(Labelling((0, 1), False, None, 1).classes(p), [[0, 0, 1]])
+    np.testing.assert_array_equal(Labelling((0, 1), True, 0.0, 1).number(p[..., 1]), [[0, 1, 1]])
+
+
 def test_class_1_needs_a_probability_above_the_threshold():
     p = np.array([[[0.75, 0.25], [0.625, 0.375], [0.5, 0.5]]])
     found = Labelling((0, 255), False, 0.375, 1).classes(p)

@@ -152,7 +152,7 @@ FORGED = {
     "depth as text": (setting(depth="1"), "its setting depth is '1', not a whole number"),
     "depth as float": (setting(depth=1.0), "its setting depth is 1.0, not a whole number"),
     "depth 0": (setting(depth=0), "its setting depth is not valid: '0'"),
-    "depth 2": (setting(depth=2), "it lacks params/contract1.w1"),
+    "depth 2": (setting(depth=2, tile=44), "it lacks params/contract1.w1"),
     "depth 60": (
         setting(depth=60),
         "its setting depth is not valid: '60' is not a whole number from 1",

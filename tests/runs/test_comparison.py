@@ -77,6 +77,16 @@ def test_a_score_without_a_value_in_one_run_has_no_mean(tmp_path):
     assert (contents["values"][1], contents["mean"]) == (None, None)
 
 
+def test_two_of_three_values_have_no_spread_either(tmp_path):
+    a, b, c = three(tmp_path)
+    contents = json.loads((c / "scores.json").read_text())
+    contents["seg"]["value"] = None
+    (c / "scores.json").write_text(json.dumps(contents))
+    row = comparison.rows(comparison.read([a, b, c]))[0].to_json()
+    assert (row["mean"], row["spread_over_runs"]) == (None, None)
+    assert row["values"] == [0.6, 0.7, None]
+
+
 def test_runs_are_told_from_a_prediction_and_its_truth(tmp_path):
     a, b, c = three(tmp_path)
     plain = tmp_path / "plain"
@@ -155,11 +165,20 @@ def test_unfinished_runs_are_refused_with_the_command_that_finishes_them(tmp_pat
     [
         *[("scores.json", text) for text in ("", "[]", "7", "{}", '{"seg": {"value": 1}}')],
         ("scores.json", '{"slice_names": 3}'),
+        ("settings.json", ("seed", "x")),
+        ("settings.json", ("steps", None)),
+        *[("scores.json", ("value", one)) for one in ("0.9", True, [0.5], 10**400, 1e400)],
+        *[("scores.json", ("slices", one)) for one in ("ab", [[0.5], 1], 3, {"a": 1}, [0.5])],
+        *[("scores.json", (key, None)) for key in ("slices", "name", "convention")],
         *[("settings.json", text) for text in ("{", "[]", "null", '{"steps": 3}', '{"x": 1}')],
     ],
 )
 def test_damaged_files_are_refused(tmp_path, name, text):
     a, b, _ = three(tmp_path)
+    if isinstance(text, tuple):  # the new value of a key
+        contents = json.loads((b / name).read_text())
+        (contents if name == "settings.json" else contents["seg"])[text[0]] = text[1]
+        text = json.dumps(contents)
     (b / name).write_text(text)
     assert refusal(a, b).startswith(f"{b / name} is damaged, or another version of minunet wrote")
 
@@ -171,6 +190,18 @@ def test_what_is_not_a_run_is_refused(tmp_path):
         "finished runs, or one prediction and its truth"
     )
     assert "none is not the folder of a run" in refusal(a, b, tmp_path / "none")
+
+
+def test_other_test_data_are_refused(tmp_path):
+    a, b, c = three(tmp_path)
+    for folder, digest in ((a, "1"), (b, "1"), (c, "2")):
+        contents = json.loads((folder / "scores.json").read_text())
+        contents["scored"]["fingerprint"] = digest
+        (folder / "scores.json").write_text(json.dumps(contents))
+    comparison.read([a, b])
+    assert refusal(a, b, c) == (
+        f"{a} and {c} were scored on different data; pass runs on the same data"
+    )
 
 
 def test_other_scores_or_slices_are_refused(tmp_path):

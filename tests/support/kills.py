@@ -34,14 +34,14 @@ from commands import TINY, write_stack
 from minunet import cli, files, runs, train
 from minunet.report import figure3, run_pictures
 from minunet.runs import checkpoint
-from minunet.training import journal, loop, pictures, preparation, results
+from minunet.training import journal, loop, pictures, preparation, results, session
 
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 PHASES = (
     (runs, "write_settings"),  # start
     (preparation, "load"),
-    (train, "plan"),
+    (session, "plan"),
     (loop, "step"),
     (runs, "append"),
     (runs, "flush"),

@@ -11,7 +11,7 @@ from minunet import report, runs
 from minunet.metrics.score import Score
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
-from minunet.training import pictures, results, state
+from minunet.training import pictures, results, scoring, state
 from minunet.training.results import Run
 from minunet.training.scoring import Trained
 from minunet.training.validation import baseline_error
@@ -71,6 +71,26 @@ def test_scores_report_and_thresholds_are_written(tmp_path, kind):
             np.testing.assert_array_equal(array, before[name].params[key])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_finished_run_is_recalled_as_it_was_summarized(tmp_path, kind):
+    run, last, best = finished(tmp_path, kind, ((1, 3), ()))
+    lines = results.finish(run, last, best, [])
+    assert " ± " in lines[0]
+    _, scores, _ = results.recall(tmp_path)
+    assert scores == f"scores    {lines[0]}"
+
+
+def test_each_checkpoint_keeps_its_own_threshold(tmp_path, monkeypatch):
+    run, last, best = finished(tmp_path, "em", ((1, 3), ()))
+    monkeypatch.setattr(
+        scoring.thresholds, "choose", lambda data, slices, *_: 0.2 if [*slices] == [1, 3] else 0.7
+    )
+    results.finish(run, last, best, [])
+    for name, expected in (("best.npz", (0.2, "validation")), ("last.npz", (0.7, "training"))):
+        stored = Settings.from_json(checkpoint.load(tmp_path / name).settings)
+        assert (stored.threshold, stored.threshold_from) == expected
+
+
 @pytest.mark.parametrize("parts", [((1,), (3,)), ((1, 3), ()), ((), ())])
 @pytest.mark.parametrize("kind", KINDS)
 def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
@@ -122,3 +142,26 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
 
 def test_the_score_that_chooses_the_best_step():
     assert results.DEFAULT_RANKING == {"em": "v_rand", "cells": "seg", "classes": "iou"}
+
+
+DAMAGED = {
+    "empty": "",
+    "list": "[]",
+    "no scores": '{"steps": 2}',
+    "number": '{"steps": 2, "v_rand": 3}',
+    "no value": '{"steps": 2, "v_rand": {"name": "V_Rand"}}',
+    "text": '{"steps": 2, "v_rand": {"name": "V_Rand", "value": "x"}}',
+    "deep": '{"steps": 2, "v_rand": ' + "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_scores_are_made_again(tmp_path, text):
+    (tmp_path / "report.html").write_text("")
+    path = tmp_path / "scores.json"
+    path.write_text('{"v_rand": {"name": "V_Rand", "value": 0.5}, "steps": 2}')
+    assert results.is_complete(tmp_path, 2)
+    assert not results.is_complete(tmp_path, 3)
+    assert "scores    V_Rand 0.5" in results.recall(tmp_path)[1]
+    path.write_text(text)
+    assert not results.is_complete(tmp_path, 2)

@@ -178,6 +178,7 @@ def test_where_the_scores_come_from(by_hand):
         "step": 1,
         "part": "test",
         "truth": None,
+        "fingerprint": found.headline.fingerprint,
         "threshold": 0.2,
         "threshold_chosen_on": "validation",
     }
@@ -204,3 +205,23 @@ def test_gold_truth_scores_and_silver_truth_is_marked(by_hand, monkeypatch):
     found, _ = evaluated("cells", (1, 3), (), silver=(0, 1, 3))
     assert (found.headline.slices, found.headline.truth) == ([1, 3], "silver")
     assert "2 validation slices, against silver truth: " in found.summary(["seg"])[0]
+
+
+def test_of_a_test_part_only_gold_truth_scores(by_hand, monkeypatch):
+    monkeypatch.setitem(PARTS, 2, "test")
+    found, _ = evaluated("cells", (1,), (2, 3), silver=(3,))
+    assert (found.headline.slices, found.headline.truth) == ([2], "gold")
+
+
+def test_the_fingerprint_is_of_the_scored_slices_and_their_truth():
+    first = scoring.fingerprint(draw("em"), [1, 3])
+    assert len(first) == 64
+    assert scoring.fingerprint(draw("em"), [3, 1]) != first
+    for part in ("images", "labels", "annotated", "cells"):
+        for k in range(4):
+            data = draw("em")
+            maps = getattr(data, part)
+            maps[k] = maps[k].copy()
+            maps[k].flat[5] = not maps[k].flat[5]
+            same = scoring.fingerprint(data, [1, 3]) == first
+            assert same == (k in (0, 2))

@@ -20,6 +20,7 @@ NAN = float("nan")
         ([1, 1, 1, 1, 1, 0, 0, 0, 0, 0], 0.4),
         ([0, 0, 0, 0, 1, 0, 1, 0, 0, 0], 0.4),  # equally near: the lower one
         ([0, 1, 0, 0, 0, 0, 0, 1, 0, 0], 0.7),
+        ([0, 0, 0, 1, 0, 0, 0, 1, 0, 0], 0.3),  # equally near, although 0.7 - 0.5 < 0.5 - 0.3
         ([NAN, 0.2, NAN, 0.1, NAN, NAN, NAN, NAN, NAN, NAN], 0.1),
         ([NAN] * 10, None),
     ],
@@ -72,6 +73,25 @@ def test_unannotated_pixels_choose_nothing():
         other[0][:15] = 0.5
         after = thresholds.by_threshold(data, (0, 2), [one[..., 1] for one in other], given)
         assert before == after
+
+
+def test_seg_counts_found_cells_only_where_they_are_annotated():
+    data = draw("cells")
+    truth = np.zeros((30, 41), np.int32)
+    truth[:4, :4] = 1
+    data.cells[0][...] = truth
+    data.annotated[0][4:] = False
+    p = np.zeros((30, 41), np.float32)
+    p[:8, :4] = 0.9  # as large again where nothing is annotated
+    given = settings("cells", score="seg", smallest=1)
+    assert thresholds.by_threshold(data, (0,), [p], given)[5] == 1
+
+
+def test_the_cells_of_a_threshold_have_the_connectivity_of_the_settings():
+    p = np.eye(6, dtype=np.float32)
+    for connectivity, count in ((4, 0), (8, 1)):
+        given = settings("cells", smallest=2, connectivity=connectivity)
+        assert thresholds.cells_of(p, given).max() == count
 
 
 def test_too_many_cells_at_a_threshold_only_rule_it_out(monkeypatch):

@@ -109,6 +109,21 @@ def test_pixels_that_are_not_annotated_do_not_count():
     ]
     wrong = np.mean(truth != np.concatenate([one.ravel() for one in answer]))
     assert after.pixel_error == pytest.approx(wrong, rel=1e-12)
+    p = [
+        probabilities(network, data.images[k], Tiling(24))[at].reshape(-1, 3)
+        for k, at in zip((1, 2), narrow, strict=True)
+    ]
+    p_true = np.concatenate(p).astype(np.float64)[np.arange(truth.size), truth]
+    energy = -np.mean(np.array([0.5, 1, 4])[truth] * np.log(p_true))
+    assert after.energy == pytest.approx(energy, rel=1e-6)
+
+
+def test_slices_with_gold_truth_validate_if_there_are_any():
+    data = draw()
+    assert validation.validation_slices(data._replace(silver=[0, 2])) == [1]
+    assert validation.validation_slices(data._replace(silver=[0, 1, 2])) == [1, 2]
+    everything = data._replace(training=[0, 1, 2], held_out=[], silver=[1])
+    assert validation.validation_slices(everything) == [0, 2]
 
 
 def test_only_the_selecting_score_is_computed():

@@ -66,7 +66,7 @@ def main() -> None:
     if arguments.resume:
         session.resume(arguments, arguments.resume, command("train", *sys.argv[1:]))
     else:
-        session.begin(arguments)
+        session.begin(arguments, command("train", *sys.argv[1:]))
 
 
 if __name__ == "__main__":

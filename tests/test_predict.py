@@ -862,7 +862,7 @@ def test_invalid_and_insufficient_memory_is_refused(setting):
     assert "'much' is not a memory size up to 10,000TB" in refuse(
         setting, "a.png", "--memory", "much", out="new"
     )
-    write_model(setting / "m.npz", depth=3, channels=1)
+    write_model(setting / "m.npz", depth=3, channels=1, tile=100)
     for step, tile in (("paper", "92 x 92"), ("aligned", "100 x 100")):
         message = refuse(setting, "a.png", "--memory", "3MB", "--step", step, out="new")
         assert f"the smallest valid tile, {tile} pixels" in message

@@ -1,8 +1,10 @@
 """`python -m minunet.train` writes a run, resumes it exactly and refuses invalid input."""
 
+import errno
 import html
 import json
 import math
+import os
 import re
 import shlex
 import shutil
@@ -16,7 +18,7 @@ from commands import TINY, call, draw_stack, finish, one_line, refused, start, w
 from PIL import Image
 
 import minunet
-from minunet import lock, runs
+from minunet import cli, lock, runs
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
@@ -927,3 +929,18 @@ def test_validation_and_test_must_be_disjoint(tmp_path, data):
     said = refused(call("train", *options(data, tmp_path / "run", 2), "--w0", 5))
     assert "--w0 has no effect with --weight-map balance" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_settings_is_not_resumed_but_started_again(tmp_path, data, monkeypatch):
+    def full(folder, settings):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "settings.json"))
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(runs, "write_settings", full)
+    options = ["--data", data, "--out", out, *TINY, "--steps", 2]
+    result = call("train", *options)
+    assert result.code == 2
+    said = one_line(result.err)
+    assert said.endswith(f"then continue: {cli.command('train', *map(str, options))}")
+    monkeypatch.undo()
+    assert call("train", *options).code == 0

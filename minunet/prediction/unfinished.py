@@ -117,6 +117,7 @@ def _explained(error: BaseException, out: Path, again: str) -> BaseException:
         return error
     reason = str(error)
     if isinstance(error, OSError):
+        kept = kept or "; no slice is kept. Remove the cause, then run predict again"
         reason = f"{error.filename or folder}: {error.strerror or error}"
     return InputError(reason + kept)
 

@@ -23,13 +23,21 @@ from minunet.training.state import DivergedError
 from minunet.training.validation import Validation
 
 
-def begin(arguments: Arguments) -> None:
-    """Prepare a new run, and train in a folder of its own."""
+def begin(arguments: Arguments, again: str) -> None:
+    """Prepare a new run, and train in a folder of its own.
+
+    Parameters
+    ----------
+    arguments : Arguments
+    again : str     this command, which starts the run again as long as nothing can be resumed
+    """
     settings, data, state, reason = prepared(arguments)
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
-    with runs.new(arguments.out, name) as folder, endings.explained(folder):
-        runs.write_settings(folder, settings.to_json())
-        carry_out(Run(folder, settings, data, state, reason))
+    with runs.new(arguments.out, name) as folder:
+        with endings.explained(folder, again):
+            runs.write_settings(folder, settings.to_json())
+        with endings.explained(folder):
+            carry_out(Run(folder, settings, data, state, reason))
 
 
 def resume(arguments: Arguments, folder: Path, again: str) -> None:

@@ -248,6 +248,9 @@ def test_what_is_said(tmp_path):
     with pytest.raises(KeyboardInterrupt) as error, unfinished.explained(tmp_path, "COMMAND"):
         raise KeyboardInterrupt
     assert str(error.value) == "SIGINT"
+    with pytest.raises(InputError, match=r"^b: Full; no slice is kept\. .* run predict again$"):
+        with unfinished.explained(tmp_path, "COMMAND"):
+            raise OSError(28, "Full", "b")
     stopped(tmp_path)
     folder = tmp_path / "unfinished"
     with pytest.raises(KeyboardInterrupt) as error, unfinished.explained(tmp_path, "COMMAND"):

@@ -138,7 +138,7 @@ def test_a_full_disk_does_not_prevent_a_lock(tmp_path, monkeypatch):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
 def test_what_is_not_a_file_is_refused_at_once(tmp_path, make):
     make(tmp_path / lock.NAME)
-    words = f"{lock.NAME} is not a file of minunet; move it away"
+    words = f"{lock.NAME} was not written by minunet; move it away"
     with pytest.raises(InputError, match=words), lock.owned(tmp_path):
         pytest.fail("a pipe cannot be owned")
     assert (tmp_path / lock.NAME).exists()

@@ -115,7 +115,7 @@ def test_a_run_that_could_not_be_finished_is_refused_before_its_next_step(tmp_pa
         state.save(folder / "best.npz", other, state.start(other, "cpu"))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     arguments = Arguments({}, None, None, folder, None)
-    fix = r"best\.npz is .* or move it away: the next step"
+    fix = r"best\.npz .* or move best\.npz away: the next"
     with pytest.raises(InputError, match=fix) as error:
         preparation.resumed_run(arguments, folder)
     assert "\n" not in str(error.value)

@@ -289,7 +289,9 @@ again = ("--data", "numbers", "--labels-are", "cells", *small, "--steps", 1)
 assert command("train", *again, "--out", "of_cells", only=("labels", "weights")) == 0
 
 right, inverted = (
-    json.loads((folder / name / "scores.json").read_text())["v_rand"]["value"]
+    json.loads((folder / name / "scores.json").read_text())["optimistic"]["scores"]["v_rand"][
+        "value"
+    ]
     for name in ("of_right", "of_inverted")
 )
 assert inverted > 0.9 > right

@@ -210,10 +210,10 @@ show(
 # %%
 table = {"only": ("truth", "score", "V_", "pixel error", "SEG", "cells")}
 found_p, found_cells = "found/probability.tif", "found/labels.tif"
-assert command("evaluate", found_p, truth, **table, width=46) == 0
+assert command("evaluate", found_p, truth, **table, width=59) == 0
 cell_scores = ("--scores", "found/cells.json")
 instances = "test/instances.tif"
-assert command("evaluate", found_cells, instances, *cell_scores, **table, width=46) == 0
+assert command("evaluate", found_cells, instances, *cell_scores, **table, width=59) == 0
 
 panels = score_pictures.em_panels(test_images[view], test_cells[view], p[view], picked)
 figure = score_pictures.draw([[panels[1], panels[3]]])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from minunet.metrics.score import finite, with_spread
 from minunet.report import drawing
-from minunet.runs.comparison import FinishedRun, Row, rows
+from minunet.runs.comparison import FinishedRun, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ def draw(runs: Sequence[FinishedRun]) -> "Figure":
     return figure
 
 
-def _panel(ax: "Axes", row: Row, runs: Sequence[FinishedRun]) -> None:
+def _panel(ax: "Axes", row: Compared, runs: Sequence[FinishedRun]) -> None:
     """Draw one score of all runs."""
     for k, (run, value) in enumerate(zip(runs, row.values, strict=True)):
         slices = [one for one in run.scores[row.score.key].slices if finite(one)]

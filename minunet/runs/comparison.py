@@ -34,7 +34,7 @@ class FinishedRun(NamedTuple):
     fingerprint: str | None = None  # of the scored slices; None in runs of earlier versions
 
 
-class Row(NamedTuple):
+class Compared(NamedTuple):
     """A score of several runs."""
 
     score: Score  # of the first run
@@ -191,10 +191,10 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def rows(runs: Sequence[FinishedRun]) -> list[Row]:
+def rows(runs: Sequence[FinishedRun]) -> list[Compared]:
     """Collect every score of the runs, in the order of the first one."""
     return [
-        Row(
+        Compared(
             first,
             tuple(run.scores[key].value for run in runs),
             _root_mean_square([run.scores[key].spread for run in runs]),

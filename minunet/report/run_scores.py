@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from minunet.metrics.score import finite, with_spread
 from minunet.report import drawing
-from minunet.runs.comparison import FinishedRun, rows
+from minunet.runs.comparison import Compared, FinishedRun, rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

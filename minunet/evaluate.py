@@ -85,6 +85,12 @@ def parse() -> argparse.Namespace:
     add("--slices", action="store_true", help="also print the scores of every slice")
     add_meaning(parser)
     args = parser.parse_args()
+    tell_runs_apart(args, parser)
+    return args
+
+
+def tell_runs_apart(args: argparse.Namespace, parser: Parser) -> None:
+    """Set `args.runs` to the given runs, or to [] if a prediction and its truth are given."""
     from minunet.runs import comparison  # here: it slows down --help
 
     args.runs = [args.prediction, args.truth, *args.more]
@@ -95,7 +101,6 @@ def parse() -> argparse.Namespace:
             f"{'--slices' if args.slices else unused(args)[0]} is for a prediction and its truth, "
             "not for runs; leave it out"
         )
-    return args
 
 
 def unused(args: argparse.Namespace) -> list[str]:

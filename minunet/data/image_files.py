@@ -246,9 +246,9 @@ def native(image: Array) -> Array:
     return np.array(image, image.dtype.newbyteorder("="))
 
 
-def counted(slices: int) -> str:
-    """Return a number of slices in words, such as "1 slice"."""
-    return "1 slice" if slices == 1 else f"{slices} slices"
+def counted(slices: int, part: str = "") -> str:
+    """Return a number of slices in words, such as "1 slice" or, of a part, "5 test slices"."""
+    return " ".join(filter(None, [str(slices), part, "slice" if slices == 1 else "slices"]))
 
 
 def either(numbers: Iterable[int]) -> str:

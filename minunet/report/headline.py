@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 from xml.etree.ElementTree import Element
 
+from minunet.data.image_files import counted
 from minunet.metrics.score import Score, number, value_and_spread
 from minunet.report import tables
 from minunet.report.tables import tag
@@ -47,7 +48,8 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
     """
     if shown:
         yield tag("ul", *map(_big, shown), class_="headline")
-    where = f"Scored on {_counted(scored)} ({_names(scored)}), {USE[scored.part]}"
+    slices = counted(len(scored.slices), scored.part)
+    where = f"Scored on {slices} ({_names(scored)}), {USE[scored.part]}"
     if len(scored.slices) == 1:
         where = where.replace("which were ", "which was ")
     yield tag("p", where, class_="where")
@@ -56,8 +58,7 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
         yield tag("p", text, class_="where")
     limits = f"Scores are for {scored.checkpoint}."
     if scored.threshold is not None:
-        chosen = f"{scored.chosen_count} {scored.chosen_on}"
-        chosen += " slice" if scored.chosen_count == 1 else " slices"
+        chosen = counted(scored.chosen_count, scored.chosen_on)
         limits += f" The threshold {scored.threshold:g} was chosen on {chosen}."
     if scored.truth == "gold":
         limits += " The scores are against gold truth only."
@@ -75,18 +76,13 @@ def optimistic(scored: Scored | None) -> Iterator[Element]:
         each = "this model has no threshold"
     elif not any(len(score.by_threshold) > 1 for score in scored.scores):
         each = f"the threshold {scored.threshold:g} was also chosen on these slices"
+    slices = counted(len(scored.slices), scored.part)
     text = (
-        f"Scores of {scored.checkpoint}, on the {_counted(scored)} ({_names(scored)}) that chose "
+        f"Scores of {scored.checkpoint}, on the {slices} ({_names(scored)}) that chose "
         f"this step; {each}. These scores are too good: expect worse ones on new data."
     )
     yield tag("p", text)
     yield from tables.scores_table(scored.scores)
-
-
-def _counted(scored: Scored) -> str:
-    """Return the number of slices and their part, such as "6 test slices"."""
-    count = len(scored.slices)
-    return f"{count} {scored.part} {'slice' if count == 1 else 'slices'}"
 
 
 def _big(score: Score) -> Element:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from minunet.array import Array
 from minunet.data.dataset import Dataset
+from minunet.data.image_files import counted
 from minunet.metrics import cells, classes, em
 from minunet.metrics.score import THRESHOLDS, Score, value_and_spread
 from minunet.network import Network
@@ -79,8 +80,7 @@ class Result(NamedTuple):
 def where_scored(checkpoint: str, step: int, count: int, part: str, truth: str) -> str:
     """Say in words which checkpoint was scored, and on how many slices of which part."""
     against = ", against silver truth" if truth == "silver" else ""
-    slices = "slice" if count == 1 else "slices"
-    return f"{checkpoint}, step {step}, on {count} {part} {slices}{against}"
+    return f"{checkpoint}, step {step}, on {counted(count, part)}{against}"
 
 
 def _in_words(score: Score) -> str:
@@ -99,8 +99,7 @@ class Results(NamedTuple):
         threshold, part, count = self.headline.chosen
         lines = [self.headline.summary(keys)]
         if threshold is not None:
-            slices = "slice" if count == 1 else "slices"
-            lines.append(f"at threshold {threshold:g}, chosen on {count} {part} {slices}")
+            lines.append(f"at threshold {threshold:g}, chosen on {counted(count, part)}")
         return [
             *lines,
             f"optimistic, because these slices chose the step: {self.optimistic.summary(keys)}",

@@ -32,6 +32,11 @@ class Sample(NamedTuple):
     annotated: Array | None = None  # (H, W) bool, shaped like `labels`; None: every pixel is
 
 
+def annotated_pixels(sample: Sample) -> int:
+    """Return the number of annotated pixels."""
+    return sample.labels.size if sample.annotated is None else int(sample.annotated.sum())
+
+
 MOST = 2**20
 """Default maximum number of values in a band: 8 MB in float64."""
 

@@ -21,14 +21,15 @@ from typing import get_args
 
 from minunet import files, lock
 from minunet.cli import Parser, add_threads, at_least, command, run, say
-from minunet.data import file_names
+from minunet.data import file_names, object_size
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.network import device, sizes
-from minunet.prediction import jobs, memory, model, summary, unfinished
+from minunet.prediction import instances, jobs, memory, model, summary, unfinished
 from minunet.prediction import output_files as outputs
+from minunet.prediction.instances import Rule
 from minunet.prediction.jobs import Job, Plan
 from minunet.prediction.model import Model
 from minunet.prediction.results import Results, made_of
@@ -90,6 +91,12 @@ def add_reading(parser: Parser) -> None:
 def add_tiling(parser: Parser) -> None:
     """Add the options for the tiles and the averaging."""
     group = parser.add_argument_group("tiles")
+    text = (
+        "image pixels per network pixel (default: as in training; if the pixel sizes are known, "
+        "so that the network pixels have the same size as in training)"
+    )
+    valid = at_least(object_size.SMALLEST, float, most=object_size.LARGEST)
+    group.add_argument("--shrink", type=valid, metavar="N", help=text)
     size = group.add_mutually_exclusive_group().add_argument
     text = "tile size in pixels (default: as in training)"
     size("--tile", type=at_least(1, most=sizes.LARGEST), metavar="N", help=text)
@@ -135,10 +142,17 @@ def add_labels(parser: Parser) -> None:
         "was chosen at the end of the training run, or 0.5 if that run did not finish)",
     )
     add(
+        "--extent",
+        type=at_least(0, float, below=1),
+        metavar="P",
+        help="probability of class 1 down to which cells grow from the pixels above the threshold "
+        "(default: chosen like the threshold; if that run did not finish, cells do not grow)",
+    )
+    add(
         "--smallest",
         type=at_least(1),
         metavar="N",
-        help="minimum size of a cell, in pixels; smaller ones are dropped "
+        help="minimum size of a cell, in pixels, before it grows; smaller ones are dropped "
         "(default: as in training)",
     )
     add(
@@ -182,10 +196,10 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
-    smallest = args.smallest or settings.smallest
     threshold = settings.threshold if args.threshold is None else args.threshold
-    connectivity = args.connectivity or settings.connectivity
-    return Labelling(settings.label_values, cells, threshold, smallest, connectivity)
+    given = {name: getattr(args, name) for name in Rule._fields if getattr(args, name) is not None}
+    rule = instances.rule(settings)._replace(**given)
+    return Labelling(settings.label_values, cells, threshold, rule)
 
 
 def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
@@ -198,7 +212,7 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]
     """
     labels = labelling(args, model.settings)
     tiling = Tiling(args.tile or model.settings.tile, args.step == "paper", args.average)
-    plan = Plan(model, labels, None, tiling, args.memory)
+    plan = Plan(model, labels, None, tiling, args.memory, args.shrink)
     jobs.prepare(images, plan)  # refuses options before the images are read
     return jobs.prepare(images, plan._replace(scale=survey(images, model.settings.scaling)))
 

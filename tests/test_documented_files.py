@@ -574,8 +574,8 @@ def _(folder):
     np.testing.assert_array_equal(found.labels[0], np.where(map_ == 255, 0, map_))
     assert found.values.values == (0, 1, 2)
     data = load(pairs(folder / "data", a=map_, b=three_classes()), ignore=255.0)
-    assert (data.weight_maps[0][:2] == 0).all()
-    assert (data.weight_maps[0][2:] > 0).all()
+    assert (data.samples[0].weight_map[:2] == 0).all()
+    assert (data.samples[0].weight_map[2:] > 0).all()
     (warning,) = annotate(save(folder, three_classes()), ignore=255).doubts
     assert "255" in warning
 

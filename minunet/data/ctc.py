@@ -23,6 +23,7 @@ from minunet import files
 from minunet.array import Array
 from minunet.data import file_names, image_files
 from minunet.data.annotation import Truth
+from minunet.data.calibration import Calibration
 from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
 
@@ -42,6 +43,7 @@ class Frames(NamedTuple):
     annotated: list[Array]  # (H, W) bool; `instances` is 0 where it is False
     names: list[str]  # such as 01/t000
     gold: list[tuple[Array, Array] | None]  # gold mask by itself: cells and annotated pixels
+    calibrations: list[Calibration]
 
 
 def find(folder: Path) -> list[str]:
@@ -85,7 +87,7 @@ def read(
     InputError
         If there is no mask, if a mask does not match its frame, or if the frames are not 2D.
     """
-    frames = Frames([], [], [], [], [])
+    frames = Frames([], [], [], [], [], [])
     for sequence in find(folder):
         images = numbered(folder / sequence, FRAME)
         gold, silver = (numbered(folder / f"{sequence}_{t}" / "SEG", MASK) for t in ("GT", "ST"))
@@ -97,7 +99,7 @@ def read(
                     f"{masks[0]} has no frame with the same number in {folder / sequence}; add "
                     "that frame, or remove the mask"
                 )
-            image = _slice(images[number], reading)
+            image, calibration = _slice(images[number], reading)
             read = {path: _mask(path, image, ignore) for path in masks}
             cells, annotated = _merge([*read.values()])
             own = gold.get(number)
@@ -107,6 +109,7 @@ def read(
             frames.annotated.append(annotated)
             frames.names.append(f"{sequence}/{images[number].stem}")
             frames.gold.append(by_itself)
+            frames.calibrations.append(calibration)
     _check(frames, folder, truth)
     return frames
 
@@ -162,12 +165,12 @@ def numbered(folder: Path, pattern: str) -> dict[int, Path]:
     return found
 
 
-def _slice(path: Path, reading: Reading = DEFAULT) -> Array:
-    """Read a file that contains one 2D image (H, W, C)."""
-    slices = image_files.read(path, reading)
+def _slice(path: Path, reading: Reading = DEFAULT) -> tuple[Array, Calibration]:
+    """Read a file that contains one 2D image (H, W, C), and the calibration of its pixels."""
+    slices = image_files.Slices(path, reading)
     if len(slices) > 1:
         raise InputError(f"{path} holds {len(slices)} slices; each file must hold one 2D frame")
-    return slices[0]
+    return image_files.native(slices[0]), slices.calibration
 
 
 def read_mask(path: Path, ignore: float | None = None) -> tuple[Array, Array]:
@@ -189,7 +192,7 @@ def read_mask(path: Path, ignore: float | None = None) -> tuple[Array, Array]:
         If the file is in colour, holds several slices, or holds a value that is not an integer
         from 0.
     """
-    (mask,) = image_files.grey([_slice(path)], path)
+    (mask,) = image_files.grey([_slice(path)[0]], path)
     annotated = (mask != IGNORED) & (mask != ignore)
     cells = np.where(annotated, mask, mask.dtype.type(0))
     if mask.dtype.kind == "f" or cells.min() < 0:

@@ -6,15 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minunet import resampling
 from minunet.array import Array
-from minunet.data import interpretation, sources, split
+from minunet.data import interpretation, object_size, sources, split
 from minunet.data.annotation import Annotation
 from minunet.data.image_files import counted
 from minunet.data.interpretation import Interpreted
+from minunet.data.object_size import UNCHANGED, PixelSize, Wanted
 from minunet.data.scaling import Scale, Scaling, scale, scale_of
 from minunet.data.sources import Raw, Source
-from minunet.data.targets import PAPER, Weighting, targets
+from minunet.data.targets import PAPER, Weighting, separated, targets
 from minunet.image import Sample
+from minunet.resampling import NONE, Factors
 
 __all__ = ["Dataset", "Source", "load"]
 
@@ -22,12 +25,13 @@ __all__ = ["Dataset", "Source", "load"]
 class Dataset(NamedTuple):
     """Images, labels and weight maps, split into training, validation and test.
 
-    Nothing but the final scores depends on the pixels and the labels of the test slices.
+    Nothing but the final scores depends on the pixels and the labels of the test slices. Scores are
+    those of whole images; the network sees the samples, which may be averaged down.
     """
 
     images: list[Array]  # (H, W, C) float32
     labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
-    weight_maps: list[Array]  # (H, W) float32; 0 where not annotated, and in test slices
+    samples: list[Sample]  # what the network sees; weight 0 where not annotated, and in test slices
     annotated: list[Array]  # (H, W) bool
     cells: list[Array] | None  # (H, W) int32 as annotated, 0 = background, k = cell k
     numbered: bool  # whether the label files contain cell numbers
@@ -41,18 +45,23 @@ class Dataset(NamedTuple):
     test: Sequence[int] = ()  # slices that are only scored, at the end
     silver: Sequence[int] = ()  # slices with silver truth only, see `ctc`
     scale: Scale | None = None  # of all images, from the training slices; None: not one for all
+    shrink: float = 1.0  # image pixels per network pixel
+    pixel_size: PixelSize | None = None  # of the images, if it is known and the same in all
+
+    @property
+    def factors(self) -> Factors:
+        """Image pixels per pixel of the samples."""
+        return object_size.factors(self.shrink, self.pixel_size, self.pixel_size)
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
-        """Return these slices with their labels and weight maps."""
-        return [
-            Sample(
-                self.images[k],
-                self.labels[k],
-                self.weight_maps[k],
-                None if self.annotated[k].all() else self.annotated[k],
-            )
-            for k in slices
-        ]
+        """Return what the network sees of these slices."""
+        return [self.samples[k] for k in slices]
+
+    def enlarged(self, logits: Array, k: int) -> Array:
+        """Interpolate logits of the sample of slice k to the size of its image."""
+        if self.factors == NONE:
+            return logits
+        return resampling.enlarge(logits, self.factors, self.images[k].shape)
 
     def scored(self, slices: Sequence[int]) -> list[int]:
         """Return those slices that are scored: the ones with gold truth, or all if none has."""
@@ -65,6 +74,7 @@ def load(
     scaling: Scaling,
     weighting: Weighting = PAPER,
     test: str = "none",
+    wanted: Wanted = UNCHANGED,
 ) -> Dataset:
     """Load a data set, or generate the built-in synthetic one.
 
@@ -76,6 +86,7 @@ def load(
     scaling : str             see `scaling.scale`
     weighting : Weighting     form and constants of the weight maps
     test : str                see `split.split`
+    wanted : Wanted           how much to average the images down for the network
 
     Raises
     ------
@@ -87,7 +98,11 @@ def load(
     known = sorted((*parts.training, *parts.held_out))
     found = interpretation.interpret(raw, parts, source)
     annotation = found.annotation
-    made = targets(annotation, parts.training, weighting, parts.test)
+    labels, cells = separated(annotation, weighting)
+    pixel = object_size.pixel_size(raw.calibration)
+    shrink, size = _shrink(wanted, cells, parts.training, pixel)
+    factors = object_size.factors(shrink, pixel, pixel)
+    made = targets(object_size.shrunk(annotation, factors), parts.training, weighting, parts.test)
     named = (
         b"" if split.is_block(one) else repr(slices).encode()
         for one, slices in ((validation, parts.held_out), (test, parts.test))
@@ -96,12 +111,14 @@ def load(
     if scaling in ("minmax", "standard"):
         of = known if source.scaled_by_all else parts.training
         whole = scale_of([raw.images[k] for k in of], scaling)
+    images = scale(raw.images, scaling, whole)
+    seen = images if factors == NONE else _shrunk(raw.images, factors, scaling, whole)
     return Dataset(
-        scale(raw.images, scaling, whole),
-        made.labels,
-        made.weight_maps,
+        images,
+        labels,
+        made.samples(seen),
         annotation.annotated,
-        made.cells,
+        cells,
         annotation.cells is not None,
         parts.training,
         parts.held_out,
@@ -114,6 +131,7 @@ def load(
             *(f"note      {note}" for note in raw.notes),
             f"split     {split.describe(parts.held_out, raw.files, parts.test)}",
             *found.description,
+            *size,
             made.description,
             *(f"warning   {doubt}" for doubt in annotation.doubts),
             *_absent(annotation, parts.training),
@@ -123,7 +141,35 @@ def load(
         parts.test,
         found.silver,
         None if source.scaled_by_all else whole,
+        shrink,
+        pixel,
     )
+
+
+def _shrink(
+    wanted: Wanted,
+    cells: Sequence[Array] | None,
+    training: Sequence[int],
+    pixel: PixelSize | None,
+) -> tuple[float, list[str]]:
+    """Return how much to average images down, and the line to print about it, if it matters."""
+    shrink, reason = wanted.shrink, "given by --shrink"
+    if shrink == "auto":
+        of_training = None if cells is None else [cells[k] for k in training]
+        shrink, reason = object_size.choose(of_training, wanted.receptive_field)
+    elif shrink == 1:
+        return 1.0, []
+    by = object_size.describe(object_size.factors(shrink, pixel, pixel))
+    return shrink, [f"size      {by} image pixels per network pixel: {reason}"]
+
+
+def _shrunk(
+    raw: Sequence[Array], factors: Factors, scaling: Scaling, whole: Scale | None
+) -> list[Array]:
+    """Average images down, then scale their grey values as those of the whole images."""
+    scales = [whole or scale_of([image], scaling) for image in raw]
+    small = (resampling.shrink(image, factors) for image in raw)
+    return [one.apply(image) for one, image in zip(scales, small, strict=True)]
 
 
 def _colours(

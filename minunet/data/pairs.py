@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from minunet.array import Array
 from minunet.data import ctc
+from minunet.data.calibration import Calibration, common
 from minunet.data.file_names import by_file, match
 from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
@@ -43,6 +44,7 @@ class Pairs(NamedTuple):
     names: list[str]  # of the slices, see `Slices.names`
     notes: list[str]  # what else the image files contain, see `Slices.notes`
     palette: Sequence[tuple[int, int, int]]  # colours of the label values; or empty
+    calibration: Calibration  # of the images, as far as it is the same in all
 
 
 def find(folder: Path, advice: str = OTHERWISE) -> tuple[Path, Path]:
@@ -126,7 +128,8 @@ def read(
     for x, _, _ in opened:
         here = [k for k in range(len(x)) if first + k in chosen]
         first, channels = first + len(x), max(channels, x.channels_of(here))
-    found = Pairs([], [], [], [], [], opened[0][1].palette)
+    calibration = common([x.calibration for x, _, _ in opened], sum(len(x) for x, _, _ in opened))
+    found = Pairs([], [], [], [], [], opened[0][1].palette, calibration)
     for k, (x, masks, order) in enumerate(opened):
         x.channels = channels
         prefix = f"{sources[k][0].parent.name}/" if k else ""

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import ctc, pairs, split, synthetic
+from minunet.data import calibration, ctc, pairs, split, synthetic
 from minunet.data.annotation import AUTO, Meaning, Truth
+from minunet.data.calibration import Calibration
 from minunet.data.page import DEFAULT, Reading
 from minunet.errors import InputError
 
@@ -36,6 +37,7 @@ class Raw(NamedTuple):
     names: list[str]  # of the slices, for people
     notes: Sequence[str] = ()  # about what the files contain besides
     palette: Sequence[tuple[int, int, int]] = ()  # colours of the label values 0, 1, …
+    calibration: Calibration = Calibration()  # of the images, as far as it is the same in all
     frames: Sequence[ctc.Frames] = ()  # of each folder in the layout of the challenge
 
 
@@ -107,5 +109,8 @@ def _frames(folders: Sequence[Path], source: Source) -> Raw:
             for folder, frames in read
             for name in frames.names
         ],
+        calibration=calibration.common(
+            known := [one for _, frames in read for one in frames.calibrations], len(known)
+        ),
         frames=[frames for _, frames in read],
     )

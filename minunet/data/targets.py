@@ -8,6 +8,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import weight_map
 from minunet.data.annotation import Annotation
+from minunet.image import Sample
 from minunet.metrics import segments
 
 Form = Literal["paper", "later", "balance", "none"]
@@ -32,8 +33,16 @@ class Targets(NamedTuple):
 
     labels: list[Array]  # (H, W) uint8, 0 … K-1; touching cells separated
     weight_maps: list[Array]  # (H, W) float32; 0 where not annotated, and in test slices
+    annotated: list[Array]  # (H, W) bool
     cells: list[Array] | None  # (H, W) int32 as annotated; None with more than two classes
     description: str  # a line to print
+
+    def samples(self, images: Sequence[Array]) -> list[Sample]:
+        """Return the images with their labels and weights."""
+        return [
+            Sample(x, labels, weights, None if known.all() else known)
+            for x, labels, weights, known in zip(images, *self[:3], strict=True)
+        ]
 
 
 def targets(
@@ -44,10 +53,6 @@ def targets(
 ) -> Targets:
     """Separate touching cells, and compute the weight of every pixel.
 
-    Cells are the numbered cells or, with two classes, the 4-connected components of class 1. With
-    more classes, no cells are defined, and equation (2) reduces to w_c. Components touch only at
-    corners; they are separated there only if the weight map has a border term.
-
     Parameters
     ----------
     annotation : Annotation
@@ -55,13 +60,8 @@ def targets(
     weighting : Weighting
     test : sequence of int         indices of the slices that get no weights: nothing trains on them
     """
-    classes, cells = len(annotation.values.values), annotation.cells
-    if cells is None and classes == 2:
-        cells = [segments.components(labels) for labels in annotation.labels]
-    labels = annotation.labels
-    if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
-        labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]
-    annotated = annotation.annotated
+    classes, annotated = len(annotation.values.values), annotation.annotated
+    labels, cells = separated(annotation, weighting)
     w_c = weight_map.class_weights([labels[k][annotated[k]] for k in training], classes)
     maps = [
         np.zeros(labels[k].shape, np.float32)
@@ -73,7 +73,34 @@ def targets(
         one[~known] = 0
     counted = [k for k in range(len(labels)) if k not in test]
     weighted = None if cells is None else [cells[k] for k in counted]
-    return Targets(labels, maps, cells, _describe(weighted, w_c, weighting.form))
+    return Targets(labels, maps, annotated, cells, _describe(weighted, w_c, weighting.form))
+
+
+def separated(
+    annotation: Annotation, weighting: Weighting
+) -> tuple[list[Array], list[Array] | None]:
+    """Return the labels with touching cells separated, and the cells themselves.
+
+    Cells are the numbered cells or, with two classes, the 4-connected components of class 1. With
+    more classes, no cells are defined, and equation (2) reduces to w_c. Components touch only at
+    corners; they are separated there only if the weight map has a border term.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    weighting : Weighting
+
+    Returns
+    -------
+    labels : list of (H, W) uint8
+    cells : list of (H, W) integer, or None
+    """
+    cells, labels = annotation.cells, annotation.labels
+    if cells is None and len(annotation.values.values) == 2:
+        cells = [segments.components(one) for one in labels]
+    if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
+        labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]
+    return labels, cells
 
 
 def _weights(labels: Array, cells: Array | None, w_c: Array, weighting: Weighting) -> Array:

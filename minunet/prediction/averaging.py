@@ -6,11 +6,15 @@ transformed back and averaged before the soft-max. Transforming each tile by its
 because the pixels around it would not be transformed with it.
 
 The paper averages "7 rotated versions" without saying which. The release averages the 4 flips.
+
+If the network saw smaller images in training, this is where an image is averaged down, and where
+the logits are interpolated back to its size; see `resampling`.
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minunet.array import Array
 from minunet.image import AVERAGED, bands, symmetry
@@ -18,13 +22,17 @@ from minunet.network import Network
 from minunet.ops import cross_entropy
 from minunet.prediction import tiling as tiles
 from minunet.prediction.tiling import Tiling, Window
+from minunet.resampling import NONE, enlarge, shrink, small_dtype, small_shape
+
+Empty = Callable[[tuple[int, ...], DTypeLike], Array]
+"""Makes an array of a shape and a dtype, in memory or mapped."""
 
 
 def windows(
     network: Network,
     image: Array,
     tiling: Tiling,
-    total: Array | None = None,
+    empty: Empty = np.empty,
     advance: Callable[[], None] = lambda: None,
 ) -> Iterator[Window]:
     """Segment an image window by window, as `tiling.windows` does, averaged over symmetries.
@@ -35,25 +43,40 @@ def windows(
     Parameters
     ----------
     network : Network
-    image : (H, W, C)             on the host, in memory or mapped
+    image : (H, W, C)       on the host, in memory or mapped
     tiling : Tiling
-    total : (H, W, K) or None     array for the sums, such as a mapped file; None: a new array
-    advance : callable            called after every tile
+    empty : callable        makes arrays of the size of an image: for the sums, and for an image
+                            that is averaged down
+    advance : callable      called after every tile
 
     Yields
     ------
     window : (slice, slice)       rows and columns of the image
     logits : (h, w, K)            averaged activations a_k in the window, before the soft-max
     """
+    if tiling.shrink == NONE:
+        yield from _averaged(network, image, tiling, empty, advance)
+        return
+    shape = (*small_shape(image.shape, tiling.shrink), image.shape[2])
+    small = shrink(image, tiling.shrink, empty(shape, small_dtype(image)))
+    logits = empty((*shape[:2], network.arch.classes), network.params["out.b"].dtype)
+    for at, part in _averaged(network, small, tiling, empty, advance):
+        logits[at] = part
+    for rows in bands((*image.shape[:2], network.arch.classes)):
+        yield np.s_[rows, : image.shape[1]], enlarge(logits, tiling.shrink, image.shape, rows)
+
+
+def _averaged(
+    network: Network, image: Array, tiling: Tiling, empty: Empty, advance: Callable[[], None]
+) -> Iterator[Window]:
+    """Segment an image that has the size of the images in training."""
     versions = AVERAGED[tiling.average]
     if len(versions) == 1:
         for window in tiles.windows(network, image, tiling):
             advance()
             yield window
         return
-    if total is None:
-        shape = (*image.shape[:2], network.arch.classes)
-        total = np.empty(shape, network.params["out.b"].dtype)
+    total = empty((*image.shape[:2], network.arch.classes), network.params["out.b"].dtype)
     total[...] = 0
     for which in versions:
         version, version_total = symmetry(image, which), symmetry(total, which)  # views

@@ -1,100 +1,153 @@
 """Find and number the cells in a probability map.
 
 In training, touching cells are separated by background (paper, section 3): each loses the pixels
-whose 3×3 neighbourhood contains a pixel of the other. In prediction, the cells are therefore the
-connected components of high probability, and the lost border pixels are then given back to them.
+whose 3×3 neighbourhood contains a pixel of the other, and the weight map makes the network avoid
+this gap, which becomes wide. So cells are found in three steps. Their seeds are the connected
+components of high probability; the seeds grow into the connected pixels of lower probability, each
+of which goes to the nearest seed; and the holes of a cell are filled.
 
 By default, components are 4-connected, so that two cells are not joined by misclassified pixels
 that only touch diagonally. In their 2015 release, the authors used 8-connected components and
-dropped those of 500 pixels or fewer: `connectivity` 8 and `smallest` 501. Like us, they did not
-fill holes; unlike us, they did not give border pixels back.
+dropped those of 500 pixels or fewer: `connectivity` 8 and `smallest` 501. They neither grew cells
+nor filled holes.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy
 
 from minunet.array import Array
 from minunet.errors import InputError
+from minunet.runs.settings import Settings
 
 MOST = 65535
 """Maximum number of cells in a uint16 mask."""
 
 
-def from_probability(
-    p: Array,
-    threshold: float = 0.5,
-    smallest: int = 5,
-    border: int = 1,
-    connectivity: Literal[4, 8] = 4,
-) -> Array:
-    """Find and number the cells in a probability map.
+class Rule(NamedTuple):
+    """How cells are found in a probability map."""
+
+    threshold: float = 0.5  # a pixel belongs to a seed if its probability exceeds this
+    extent: float | None = None  # seeds grow to pixels above this; None: they do not grow
+    smallest: int = 5  # minimum size of a seed, in pixels
+    connectivity: Literal[4, 8] = 4  # of the pixels of a cell: 4, or 8 with diagonal neighbours
+
+    def cells(self, p: Array) -> Array:
+        """Find and number the cells in a probability map.
+
+        Parameters
+        ----------
+        p : (H, W)     probability of the class cell
+
+        Returns
+        -------
+        (H, W) uint16 : 0 = background, 1 … n = cells, in the raster order of their first pixels
+
+        Raises
+        ------
+        InputError
+            If there are more cells than uint16 can number.
+        """
+        cells = self.seeds(p)
+        if self.extent is not None and self.extent < self.threshold:
+            cells = grow(cells, nearest(cells), p > self.extent, self._neighbours)
+        return in_order(fill_holes(cells), self.smallest)
+
+    def seeds(self, p: Array) -> Array:
+        """Find the seeds (H, W) in a probability map."""
+        components, count = scipy.ndimage.label(p > self.threshold, self._neighbours)
+        large = np.bincount(components.ravel(), minlength=count + 1) >= self.smallest
+        return np.where(large[components], components, 0)
+
+    def in_words(self) -> str:
+        """Describe what was chosen, such as "threshold 0.8, cells grown to 0.4"."""
+        words = [f"threshold {self.threshold:g}"]
+        if self.extent is not None:
+            words += [f"cells grown to {self.extent:g}", f"seeds of {self.smallest} pixels or more"]
+        return ", ".join(words)
+
+    @property
+    def _neighbours(self) -> Array:
+        return scipy.ndimage.generate_binary_structure(2, 1 if self.connectivity == 4 else 2)
+
+
+def grow(seeds: Array, near: Array, extent: Array, neighbours: Array) -> Array:
+    """Give every pixel of an extent to the nearest seed, if its component contains a seed.
 
     Parameters
     ----------
-    p : (H, W)            probability of the class cell
-    threshold : float     a pixel belongs to a cell if its probability exceeds this
-    smallest : int        minimum size of a component, in pixels; smaller ones are dropped
-    border : int          pixels given back to a cell where it touches another; 0 for none
-    connectivity : int    4, or 8 to count diagonal neighbours as connected
+    seeds : (H, W)          integer, 0 = background
+    near : (H, W)           for every pixel the nearest seed, see `nearest`
+    extent : (H, W) bool    contains the seeds
+    neighbours : (3, 3)     connectivity of the components of `extent`
+    """
+    components, count = scipy.ndimage.label(extent, neighbours)
+    seeded = np.zeros(count + 1, bool)
+    seeded[components[seeds > 0]] = True
+    return np.where(seeded[components] & extent, near, 0)
 
-    Returns
-    -------
-    (H, W) uint16 : 0 = background, 1 … n = cells, in the raster order of their first pixels
+
+def nearest(seeds: Array) -> Array:
+    """Return for every pixel the number of the nearest seed, by Euclidean distance."""
+    index = scipy.ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
+    )
+    return seeds[tuple(index)]
+
+
+def fill_holes(cells: Array) -> Array:
+    """Fill the holes of every cell: background that only this cell surrounds.
+
+    Background is 8-connected, so that a gap that is diagonally connected to the outside is no hole.
+
+    Examples
+    --------
+    >>> fill_holes(np.array([[1, 1, 1, 2], [1, 0, 1, 0], [1, 1, 1, 2]]))
+    array([[1, 1, 1, 2],
+           [1, 1, 1, 0],
+           [1, 1, 1, 2]])
+    """
+    outside = np.pad(cells == 0, 1, constant_values=True)
+    holes, count = scipy.ndimage.label(outside, np.ones((3, 3)))
+    if count == 1:
+        return cells
+    padded = np.pad(cells, 1)
+    largest = scipy.ndimage.maximum_filter(padded, 3)
+    smallest = scipy.ndimage.minimum_filter(np.where(padded > 0, padded, largest.max() + 1), 3)
+    numbers = np.arange(1, count + 1)
+    around = scipy.ndimage.maximum(largest, holes, numbers).astype(cells.dtype)
+    only = around == scipy.ndimage.minimum(smallest, holes, numbers)
+    filling = np.where(only & (numbers != holes[0, 0]), around, 0)
+    return np.where(holes > 0, np.append(0, filling)[holes], padded)[1:-1, 1:-1].astype(cells.dtype)
+
+
+def in_order(cells: Array, smallest: int) -> Array:
+    """Renumber cells (H, W) from 1 in the raster order of their first pixels, as uint16.
 
     Raises
     ------
     InputError
         If there are more cells than uint16 can number.
     """
-    neighbours = scipy.ndimage.generate_binary_structure(2, 1 if connectivity == 4 else 2)
-    components, count = scipy.ndimage.label(p > threshold, neighbours)
-    large = np.bincount(components.ravel(), minlength=count + 1) >= smallest
-    cells = give_back(np.where(large[components], components, 0), border)
     found, first = np.unique(cells, return_index=True)
-    in_order = found[np.argsort(first)]
-    in_order = in_order[in_order > 0]
-    if in_order.size > MOST:
+    ordered = found[np.argsort(first)]
+    ordered = ordered[ordered > 0]
+    if ordered.size > MOST:
         raise InputError(
-            f"found {in_order.size} cells of at least {smallest} pixels, but a mask holds at most "
+            f"found {ordered.size} cells of at least {smallest} pixels, but a mask holds at most "
             f"{MOST}; raise --smallest to drop more small ones"
         )
-    number = np.zeros(count + 1, np.uint16)
-    number[in_order] = np.arange(1, in_order.size + 1)
+    number = np.zeros(int(found[-1]) + 1, np.uint16)
+    number[ordered] = np.arange(1, ordered.size + 1)
     return number[cells]
 
 
-def give_back(cells: Array, border: int) -> Array:
-    """Close gaps of 2 to 2·border pixels between cells; each cell gets half of a gap.
-
-    A gap is background that a morphological closing with a square of side 2·border + 1 fills and
-    that has two cells within 2·border pixels. The closing does not reach beyond the ends of a gap,
-    and a cell with no other cell nearby keeps its outline exactly. Gaps of one pixel stay, because
-    separating two cells removes a pixel from each: such a gap was already in the labels.
-
-    Parameters
-    ----------
-    cells : (H, W)     integer, 0 = background
-    border : int       pixels that each of two touching cells lost: 1 in training
-
-    Returns
-    -------
-    (H, W), in the dtype of `cells`
-    """
-    background = cells == 0
-    edge = border + 1  # padding, so that no gap between a cell and the image edge is closed
-    padded = np.pad((~background).astype(np.uint8), edge)
-    closed = scipy.ndimage.grey_closing(padded, 2 * border + 1)[edge:-edge, edge:-edge] > 0
-    gap = background & closed & _two_within(2 * border, cells) & ~_two_within(1, cells)
-    nearest = scipy.ndimage.distance_transform_edt(
-        background, return_distances=False, return_indices=True
+def rule(settings: Settings) -> Rule:
+    """Return how the cells of a run are found: as chosen when it finished, or the usual way."""
+    return Rule(
+        0.5 if settings.threshold is None else settings.threshold,
+        settings.extent,
+        settings.smallest or settings.smallest_chosen or Rule().smallest,
+        settings.connectivity,
     )
-    return np.where(gap, cells[tuple(nearest)], cells)
-
-
-def _two_within(reach: int, cells: Array) -> Array:
-    """Return a mask (H, W): True where two cells lie within `reach` pixels of the pixel."""
-    window, none = 2 * reach + 1, np.iinfo(np.int32).max
-    lowest = scipy.ndimage.minimum_filter(np.where(cells > 0, cells.astype(np.int32), none), window)
-    return lowest < scipy.ndimage.maximum_filter(cells, window)

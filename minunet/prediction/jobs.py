@@ -15,6 +15,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.console import printable
+from minunet.data import object_size
 from minunet.data.file_names import different_names
 from minunet.data.image_files import Slices
 from minunet.data.page import Page
@@ -28,6 +29,7 @@ from minunet.prediction.stack import Labelling, Maps, Task, fill, preview
 from minunet.prediction.tiling import Tiling
 from minunet.prediction.unfinished import Unfinished
 from minunet.progress import Progress
+from minunet.resampling import NONE, Factors, small_shape
 
 Size = tuple[int, int]
 """Height and width of an image, in pixels."""
@@ -41,6 +43,7 @@ class Plan(NamedTuple):
     scale: Scale | None
     tiling: Tiling
     limit: int | None  # of memory, in bytes; the tile size that fits it replaces that of `tiling`
+    shrink: float | None = None  # image pixels per network pixel; None: as in training
 
 
 class Job(NamedTuple):
@@ -99,7 +102,7 @@ def leave_out_mixed(images: Slices) -> None:
 
 
 def prepare(images: Slices, plan: Plan) -> list[Job]:
-    """Make one job for a stack, or one for each file if their sizes differ.
+    """Make one job for a stack, or one for each file if their sizes or pixel sizes differ.
 
     Raises
     ------
@@ -109,23 +112,40 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     arch, paper_step = plan.model.architecture, plan.tiling.paper_step
     if plan.limit is None:
         plan.tiling.check(arch.depth)
-    parts, names = [images], [""]
-    if len({page.shape[:2] for page in images.pages}) > 1:
-        parts = images.by_file()
-        names = [*different_names(images.files).values()]
+    parts, names = images.by_file(), [*different_names(images.files).values()]
+    if len({(size_of(part), shrink_of(part, plan)) for part in parts}) == 1:
+        parts, names = [images], [""]
 
     jobs, best = [], dict[tuple[Size, int], int]()
     for part, name in zip(parts, names, strict=True):
-        size, tiling = size_of(part), plan.tiling
+        size, shrink = size_of(part), shrink_of(part, plan)
+        tiling = plan.tiling._replace(shrink=shrink)
         if plan.limit is not None:
-            key = (size, held(part))
+            small = small_shape(size, shrink)
+            key = (small, held(part))
             if key not in best:
                 need = needs(part, plan.model, plan.labelling)
-                best[key] = tile_choice.best(arch, size, plan.limit, need, paper_step)
+                best[key] = tile_choice.best(arch, small, plan.limit, need, paper_step)
             tiling = tiling._replace(tile=best[key])
         task = Task(plan.model, (len(part), *size), tiling, plan.labelling, plan.scale)
         jobs.append(Job(part, name, task))
     return jobs
+
+
+def shrink_of(images: Slices, plan: Plan) -> Factors:
+    """Return the image pixels per network pixel, which follow the pixel size of the images.
+
+    Raises
+    ------
+    InputError
+        If the pixel size is very different from that of the training images.
+    """
+    if plan.shrink is not None:
+        return plan.shrink, plan.shrink
+    try:
+        return plan.model.tiling(object_size.pixel_size(images.calibration)).shrink
+    except InputError as error:
+        raise InputError(f"{images.pages[0].file}: {error}") from None
 
 
 def size_of(images: Slices) -> Size:
@@ -148,16 +168,24 @@ def needs(images: Slices, model: Model, labelling: Labelling) -> Callable[[int, 
 
 
 def space(jobs: Iterable[Job], masks: bool) -> int:
-    """Return the bytes needed on disk for averaging and for the results except the previews."""
-    size = averaging = 0
+    """Return the bytes needed on disk for temporary arrays and all results except the previews."""
+    size = temporary = 0
     for job in jobs:
         slices, height, width = job.task.shape
         size += sum(file.size for file in job.files)
         size += 2 * slices * height * width if masks else 0
-        if job.task.tiling.average != "none":
-            classes = job.task.model.architecture.classes
-            averaging = max(averaging, 4 * height * width * classes)
-    return size + averaging
+        temporary = max(temporary, _temporary(job.task))
+    return size + temporary
+
+
+def _temporary(task: Task) -> int:
+    """Return the bytes of the temporary arrays of a slice, see `averaging.windows`."""
+    arch, tiling = task.model.architecture, task.tiling
+    small = prod(small_shape(task.shape[1:], tiling.shrink))
+    sums = 0 if tiling.average == "none" else 4 * small * arch.classes
+    if tiling.shrink == NONE:
+        return sums
+    return sums + small * (4 * arch.classes + 8 * arch.in_channels)  # logits, small image
 
 
 def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Array:
@@ -166,10 +194,6 @@ def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Arra
     count, height, width = task.shape
     p, labels = (kept.map(file, finished > 0) for file in job.files)
     maps = Maps(p.reshape(count, -1, height, width), labels.reshape(task.shape))
-    total = None
-    if task.tiling.average != "none" and finished < count:
-        bias = task.model.params["out.b"]
-        total = outputs.scratch(kept.folder, (height, width, len(bias)), bias.dtype)
     rest = copy.copy(job.images)
     rest.pages = rest.pages[finished:]
     sizes = {file: file.stat().st_size for file in {page.file for page in rest.pages}}
@@ -183,7 +207,7 @@ def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Arra
         progress.advance(" ".join(word for word in words if word))
 
     todo = Maps(maps.p[finished:], maps.labels[finished:])
-    for _ in fill(task, rest, todo, total, advance):
+    for _ in fill(task, rest, todo, partial(outputs.scratch, kept.folder), advance):
         kept.count()
     path = kept.folder / outputs.in_folder("preview.png", job.name)
     path.parent.mkdir(exist_ok=True)

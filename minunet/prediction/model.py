@@ -7,7 +7,6 @@ cells = model.cells(image)
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array, Tensors
+from minunet.data import object_size
+from minunet.data.object_size import PixelSize
 from minunet.data.scaling import Scale, scale_of
 from minunet.errors import InputError
 from minunet.image import all_finite
@@ -43,19 +44,45 @@ class Model(NamedTuple):
         """The architecture of the network."""
         return self.settings.architecture
 
+    def tiling(self, pixel_size: PixelSize | None = None) -> Tiling:
+        """Return the tile size used in training, and by how much the image is averaged down.
+
+        Parameters
+        ----------
+        pixel_size : (height, width) or None     of the image, in micrometres; None: as in training
+
+        Raises
+        ------
+        InputError
+            If the pixel size is very different from that of the training images.
+        """
+        trained = self.settings
+        shrink = object_size.factors(self.shrink, trained.pixel_size, pixel_size)
+        return Tiling(trained.tile, shrink=shrink)
+
+    @property
+    def shrink(self) -> float:
+        """Image pixels per network pixel in training."""
+        return 1.0 if self.settings.shrink == "auto" else self.settings.shrink
+
     def segment(
-        self, image: Array, tiling: Tiling | None = None, progress: OnTile | None = None
+        self,
+        image: Array,
+        tiling: Tiling | None = None,
+        progress: OnTile | None = None,
+        pixel_size: PixelSize | None = None,
     ) -> Array:
         """Segment an image or a stack of any size in overlapping tiles.
 
-        Grey values are scaled as in training.
+        Grey values are scaled, and the image is averaged down, as in training.
 
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. An array
                                      with three axes is a stack of greyscale slices
-        tiling : Tiling or None      None: the tile size used in training, without averaging
+        tiling : Tiling or None      None: that of training, see `tiling`
         progress : callable or None  called after every tile, see `OnTile`
+        pixel_size : (height, width) or None     without `tiling`: see `tiling`
 
         Returns
         -------
@@ -69,7 +96,7 @@ class Model(NamedTuple):
         """
         image = np.asarray(image)
         stack = self._stack(image)
-        tiling = tiling or Tiling(self.settings.tile)
+        tiling = tiling or self.tiling(pixel_size)
         tiling.check(self.architecture.depth)
         tiles = len(stack) * tiling.tile_count(stack.shape[1:], self.architecture.depth)
         done = count(1)
@@ -86,17 +113,21 @@ class Model(NamedTuple):
         return p[0] if image.ndim == 2 else p
 
     def cells(
-        self, image: Array, threshold: float | None = None, progress: OnTile | None = None
+        self,
+        image: Array,
+        threshold: float | None = None,
+        progress: OnTile | None = None,
+        pixel_size: PixelSize | None = None,
     ) -> Array:
         """Segment an image or a stack, and number the cells of every slice.
 
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float or None    a pixel is cell if its probability exceeds this; in [0, 1).
-                                     None: the threshold chosen when the run finished, or 0.5 if it
-                                     has not
+        threshold : float or None    of the probability of class 1, in [0, 1), see `instances.Rule`;
+                                     None: the one chosen when the run finished, or 0.5
         progress : callable or None  see `segment`
+        pixel_size : (height, width) or None     see `segment`
 
         Returns
         -------
@@ -109,25 +140,20 @@ class Model(NamedTuple):
             not in [0, 1).
         """
         check_two_classes(self.settings, "cells")
-        if threshold is None:
-            threshold = 0.5 if self.settings.threshold is None else self.settings.threshold
-        if not 0 <= threshold < 1:
-            raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
+        rule = instances.rule(self.settings)
+        if threshold is not None:
+            if not 0 <= threshold < 1:
+                raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
+            rule = rule._replace(threshold=threshold)
         image = np.asarray(image)
-        p = self.segment(image, progress=progress)[..., 1]
-        find = partial(
-            instances.from_probability,
-            threshold=threshold,
-            smallest=self.settings.smallest,
-            connectivity=self.settings.connectivity,
-        )
-        return find(p) if image.ndim == 2 else np.stack([find(one) for one in p])
+        p = self.segment(image, progress=progress, pixel_size=pixel_size)[..., 1]
+        return rule.cells(p) if image.ndim == 2 else np.stack([rule.cells(one) for one in p])
 
     def slices(
         self,
         images: Sequence[Array],
         tiling: Tiling,
-        total: Array | None = None,
+        empty: averaging.Empty = np.empty,
         advance: Callable[[], None] = lambda: None,
         scale: Scale | None = None,
     ) -> Iterator[Iterator[Window]]:
@@ -137,7 +163,7 @@ class Model(NamedTuple):
         ----------
         images : sequence of (H, W, C)     may load each image when it is indexed
         tiling : Tiling
-        total : (H, W, K) or None          array for the sums, see `averaging.windows`
+        empty : callable                   makes arrays for whole slices, see `averaging.windows`
         advance : callable                 called after every tile
         scale : Scale or None              of all images; None: it is computed from `images`
 
@@ -153,7 +179,7 @@ class Model(NamedTuple):
             image = images[k]
             own = scale or scale_of([image], scaling)
             network = Network(self.params, self.architecture, own.apply)
-            parts = averaging.windows(network, image, tiling, total, advance)
+            parts = averaging.windows(network, image, tiling, empty, advance)
             yield _probabilities(parts, k)
             del image, parts  # before the next slice is loaded
 

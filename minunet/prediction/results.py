@@ -102,8 +102,10 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     shapes = [(job.name, job.task.shape, repr(job.task.scale)) for job in jobs]
     with checkpoint.open("rb") as opened:
         model = file_digest(opened, "sha256").hexdigest()
-    options = jobs[0].task.tiling._asdict() | jobs[0].task.labelling._asdict()
+    labelling = jobs[0].task.labelling._asdict()
+    options = jobs[0].task.tiling._asdict() | labelling.pop("rule")._asdict() | labelling
     options |= {"tile": sorted({job.task.tiling.tile for job in jobs})}
+    options |= {"shrink": sorted({job.task.tiling.shrink for job in jobs})}
     options |= {"channel": reading.channel, "series": reading.series, "device": device}
     options |= {"threads": threads.count()}
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from minunet.array import Array
 from minunet.data.image_files import Slices
 from minunet.data.scaling import Scale
 from minunet.metrics import warping
-from minunet.prediction import instances
+from minunet.prediction.averaging import Empty
+from minunet.prediction.instances import Rule
 from minunet.prediction.model import Model
 from minunet.prediction.tiling import Tiling, Window
 
@@ -26,9 +27,8 @@ class Labelling(NamedTuple):
 
     values: tuple[int, ...]  # value of each class 0 … K-1 in the label files
     cells: bool  # True: labels are numbered cells; False: classes
-    threshold: float | None  # for class 1; None: the most probable class, or 0.5 for cells
-    smallest: int  # minimum size of a cell, in pixels
-    connectivity: Literal[4, 8] = 4  # of the pixels of a cell
+    threshold: float | None  # for class 1; None: the most probable class
+    rule: Rule  # how cells are found
 
     def classes(self, p: Array) -> Array:
         """Return the label of every pixel, (H, W) uint8, from the probabilities (H, W, K)."""
@@ -37,13 +37,6 @@ class Labelling(NamedTuple):
         else:
             which = warping.proposed_cells(p[..., 1], self.threshold).astype(np.intp)
         return np.array(self.values, np.uint8)[which]
-
-    def number(self, p: Array) -> Array:
-        """Find and number the cells (H, W) of a slice, from the probability map (H, W)."""
-        threshold = 0.5 if self.threshold is None else self.threshold
-        return instances.from_probability(
-            p, threshold, self.smallest, connectivity=self.connectivity
-        )
 
 
 class Task(NamedTuple):
@@ -72,7 +65,7 @@ def fill(
     task: Task,
     images: Slices,
     maps: Maps,
-    total: Array | None = None,
+    empty: Empty = np.empty,
     advance: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Segment a stack into `maps`, freeing every slice when it is done.
@@ -82,14 +75,14 @@ def fill(
     task : Task
     images : Slices
     maps : Maps
-    total : (H, W, K) or None   array for the sums, see `averaging.windows`
-    advance : callable          called after every tile
+    empty : callable     makes arrays for whole slices, see `averaging.windows`
+    advance : callable   called after every tile
 
     Yields
     ------
     None : after every slice
     """
-    slices = task.model.slices(images, task.tiling, total, advance, task.scale)
+    slices = task.model.slices(images, task.tiling, empty, advance, task.scale)
     for p, labels, parts in zip(maps.p, maps.labels, slices, strict=True):
         _write(parts, task.labelling, p, labels)
         del parts  # before the next slice is loaded
@@ -103,7 +96,7 @@ def _write(parts: Iterable[Window], labelling: Labelling, p: Array, labels: Arra
         if not labelling.cells:
             labels[rows, columns] = labelling.classes(part)
     if labelling.cells:
-        labels[...] = labelling.number(np.asarray(p[0]))
+        labels[...] = labelling.rule.cells(np.asarray(p[0]))
 
 
 def preview(path: Path, images: Slices, maps: Maps, cells: bool, names: Sequence[str] = ()) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.data import object_size
 from minunet.data.image_files import Reading, counted
 from minunet.prediction import memory, tile_choice
 from minunet.prediction.jobs import Job
+from minunet.resampling import NONE, small_shape
 from minunet.runs.settings import Settings
 
 MOST = 6
@@ -103,13 +105,31 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
     task, arch, size = largest.task, largest.task.model.architecture, largest.task.shape[1:]
     down, across = task.tiling.cover(size, arch.depth)
     computed = tile_choice.computation(arch, size, task.tiling)
-    times = computed / (prod(size) * tile_choice.endless(arch))
+    shrink = task.tiling.shrink
+    times = computed / (prod(small_shape(size, shrink)) * tile_choice.endless(arch))
     labelled = memory.format_bytes(memory.LABELLING * prod(size))
     finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
     which = "" if len(jobs) == 1 else f" of {largest.name}"
     return [
+        *_size(largest),
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
         f"{task.tiles} per slice{which}; the margins multiply the computation by {times:.2f}",
         f"memory    about {memory.format_bytes(largest.memory)}{finding}, "
         "not counting memory-mapped files",
     ]
+
+
+def _size(job: Job) -> list[str]:
+    """Return a line about the network pixels, unless they are the image pixels as in training."""
+    shrink, model = job.task.tiling.shrink, job.task.model
+    trained = object_size.factors(model.shrink, model.settings.pixel_size, None)
+    here = object_size.pixel_size(job.images.calibration)
+    if shrink == NONE == trained:
+        return []
+    reason = ", as in training" if shrink == trained else f", in training {model.shrink:g}"
+    if shrink != trained and here and model.settings.pixel_size:
+        reason += (
+            f": the pixels are {object_size.in_words(here)}, in training "
+            f"{object_size.in_words(model.settings.pixel_size)}"
+        )
+    return [f"size      {object_size.describe(shrink)} image pixels per network pixel{reason}"]

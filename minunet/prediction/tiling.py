@@ -22,6 +22,7 @@ from minunet.array import Array
 from minunet.errors import InputError
 from minunet.image import AVERAGED, Average, cut
 from minunet.network import Network, sizes
+from minunet.resampling import NONE, Factors, small_shape
 
 Window: TypeAlias = tuple[tuple[slice, slice], Array]
 """A window: rows and columns of an image, and their values (h, w, K), logits or probabilities."""
@@ -89,6 +90,7 @@ class Tiling(NamedTuple):
     tile: int  # maximum tile size, in pixels; valid for the depth of the network
     paper_step: bool = False  # see `cover`
     average: Average = "none"  # see `minunet.prediction.averaging`
+    shrink: Factors = NONE  # image pixels per pixel of the tiles, see `averaging.windows`
 
     def check(self, depth: int) -> None:
         """Raise an `InputError` unless the tiling is valid, however small the image."""
@@ -99,8 +101,9 @@ class Tiling(NamedTuple):
         check(self.tile, depth)
 
     def cover(self, shape: tuple[int, ...], depth: int) -> tuple[Axis, Axis]:
-        """Cover the rows and the columns of an image (H, W, …) with tiles."""
-        down, across = (cover(size, depth, self.tile, self.paper_step) for size in shape[:2])
+        """Cover the rows and the columns of an image (H, W, …), once shrunk, with tiles."""
+        small = small_shape(shape, self.shrink)
+        down, across = (cover(size, depth, self.tile, self.paper_step) for size in small)
         return down, across
 
     def tile_count(self, shape: tuple[int, ...], depth: int) -> int:
@@ -111,6 +114,8 @@ class Tiling(NamedTuple):
 
 def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     """Segment an image tile by tile, without averaging, into windows that do not overlap.
+
+    The image has its final size: `tiling.shrink` is not applied.
 
     At the aligned step, outputs may overlap by a few pixels, for which two tiles give the same
     logits. They belong to the window of the later tile.
@@ -128,7 +133,7 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     """
     height, width = image.shape[:2]
     margin = sizes.margin(network.arch.depth)
-    down, across = tiling.cover(image.shape, network.arch.depth)
+    down, across = tiling._replace(shrink=NONE).cover(image.shape, network.arch.depth)
     for top, bottom in pairwise([*down.origins, height]):
         for left, right in pairwise([*across.origins, width]):
             tile = cut(image, top - margin, left - margin, down.tile, across.tile)

@@ -9,6 +9,7 @@ from minunet.augmentation import Set
 from minunet.cli import SEEDS, at_least
 from minunet.data import image_files
 from minunet.data.annotation import Kind, Truth
+from minunet.data.object_size import Shrink, parse_shrink
 from minunet.data.scaling import Scaling
 from minunet.data.targets import Form
 from minunet.image import Average
@@ -77,6 +78,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.1,
         "warm_up": 200,
         "scaling": "image",
+        "shrink": "auto",
         "average": "symmetries",
     },
 }
@@ -196,6 +198,15 @@ class Settings:
         "grey-value scaling, the same for all slices and computed from the training slices; image: "
         "minmax for each image separately",
     )
+    shrink: Shrink = setting(
+        1.0,
+        "data",
+        "image pixels per network pixel, along each axis: images are averaged down, for objects "
+        "that are too large for the network; auto: chosen from the median diameter of the training "
+        "cells. --tile, --sigma and the elastic deformation count network pixels, all other "
+        "options image pixels",
+        type=parse_shrink,
+    )
     depth: int = setting(
         TUNED, "network", "number of 2x2 poolings", type=at_least(1, most=RANGES["depth"][1])
     )
@@ -282,10 +293,11 @@ class Settings:
         "evaluation",
         "symmetries over which the report averages predictions: 4 flips, 4 rotations or all 8",
     )
-    smallest: int = setting(
-        5,
+    smallest: int | None = setting(
+        None,
         "evaluation",
-        "minimum cell size, in pixels; smaller cells are dropped",
+        "minimum size of a cell, in pixels, before it grows; smaller ones are dropped. Default for "
+        "numbered cells: chosen at the end of the run, 5 until then",
         type=at_least(1),
     )
     connectivity: Literal[4, 8] = setting(
@@ -315,12 +327,16 @@ class Settings:
     cells: bool = found(False, "data")  # True: the labels are numbered cells
     fingerprint: str = found("", "data")
     scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
+    pixel_size: tuple[float, float] | None = found(None, "data")  # height and width, in µm
     in_channels: int = found(1, "network")
     # Number of threads of the CPU; None: not recorded by an older version.
     threads: int | None = found(None, "run", type=at_least(1, most=MOST_THREADS))
     # Of class 1, chosen when a run finishes, and the part whose slices chose it.
     threshold: float | None = found(None, "evaluation", type=at_least(0, float, below=1))
     threshold_from: Literal["", "training", "validation", "test"] = found("", "evaluation")
+    # Of numbered cells, chosen with the threshold; see `prediction.instances`.
+    extent: float | None = found(None, "evaluation", type=at_least(0, float, below=1))
+    smallest_chosen: int | None = found(None, "evaluation", type=at_least(1))
 
     @property
     def architecture(self) -> Architecture:

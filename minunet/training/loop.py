@@ -17,7 +17,7 @@ from minunet import stopping
 from minunet.array import Tensors
 from minunet.augmentation import SETS
 from minunet.data.dataset import Dataset
-from minunet.image import Sample
+from minunet.image import Sample, annotated_pixels
 from minunet.network import Architecture, unet
 from minunet.ops import cross_entropy
 from minunet.progress import Progress
@@ -78,8 +78,7 @@ def step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
     state.step += 1
-    known = tile.labels.size if tile.annotated is None else np.count_nonzero(tile.annotated)
-    return energy * (tile.labels.size / max(known, 1))
+    return energy * (tile.labels.size / max(annotated_pixels(tile), 1))
 
 
 def first_not_finite(activations: Tensors) -> str:

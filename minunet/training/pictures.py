@@ -7,10 +7,10 @@ from minunet import report, runs
 from minunet.array import Array
 from minunet.data.dataset import Dataset
 from minunet.metrics.score import Score, best_and_worst, number
+from minunet.prediction.instances import Rule
 from minunet.report import run_pictures, score_pictures
 from minunet.report.run_pictures import Segmented
-from minunet.runs.settings import Settings
-from minunet.training.thresholds import USUAL, cells_of
+from minunet.training.thresholds import USUAL
 from minunet.training.validation import baseline_error, validation_slices
 
 
@@ -37,7 +37,7 @@ def draw_best_and_worst(
     slices: Sequence[int],
     p: Sequence[Array],
     ranking: Score,
-    settings: Settings,
+    rule: Rule,
 ) -> list[report.Picture]:
     """Draw the best and the worst of some slices.
 
@@ -47,20 +47,20 @@ def draw_best_and_worst(
     slices : sequence of int
     p : sequence of (H, W, K)     their class probabilities
     ranking : Score               the score that ranks them
-    settings : Settings
+    rule : Rule                   how numbered cells are found
     """
     drawn = []
     for word, n in zip(("best", "worst"), best_and_worst(ranking), strict=False):
         value = f"{ranking.name} = {number(ranking.slices[n])}"
         caption = f"The {word} slice (slice {data.names[slices[n]]}): {value}"
-        png = _draw(data, slices[n], p[n], ranking, settings)
+        png = _draw(data, slices[n], p[n], ranking, rule)
         drawn.append(
             report.Picture(caption, f"Image, truth, result and errors of the {word} slice", png)
         )
     return drawn
 
 
-def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -> bytes:
+def _draw(data: Dataset, k: int, p: Array, ranking: Score, rule: Rule) -> bytes:
     """Draw a slice, its truth and its segmentation."""
     image, annotated = data.images[k].mean(axis=-1), data.annotated[k]
     threshold = USUAL if ranking.threshold is None else ranking.threshold
@@ -71,7 +71,7 @@ def _draw(data: Dataset, k: int, p: Array, ranking: Score, settings: Settings) -
         )
         figure = score_pictures.draw([panels])
     elif data.numbered:
-        found = cells_of(p[..., 1], settings, threshold)
+        found = rule.cells(p[..., 1])
         figure = score_pictures.cells_slice(image, data.cells[k], found, annotated)
     else:
         figure = score_pictures.em_slice(image, data.cells[k], p[..., 1], threshold, annotated)

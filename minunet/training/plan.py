@@ -69,7 +69,7 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
 def _tiles(settings: Settings, data: Dataset, slices: Sequence[int]) -> float:
     """Return the cost of segmenting some slices, in tiles of the training size."""
     arch, tiling = settings.architecture, Tiling(settings.tile)
-    shapes = [data.images[k].shape[:2] for k in slices]
+    shapes = [data.samples[k].x.shape[:2] for k in slices]
     computed = sum(tile_choice.computation(arch, shape, tiling) for shape in shapes)
     return computed / tile_choice.flop(arch, settings.tile, settings.tile)
 

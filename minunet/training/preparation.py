@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minunet import runs
-from minunet.data import dataset, targets
+from minunet.data import dataset, object_size, targets
 from minunet.data.annotation import Meaning
 from minunet.data.dataset import Dataset
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.network import device
+from minunet.network import device, sizes
 from minunet.network.device import Wanted
 from minunet.prediction.tiling import aligned_step
 from minunet.runs import checkpoint, places
@@ -52,6 +52,8 @@ def prepared(arguments: Arguments) -> Prepared:
         cells=data.numbered,
         fingerprint=data.fingerprint,
         scale=data.scale,
+        shrink=data.shrink,
+        pixel_size=data.pixel_size,
         threads=threads.count(),
     )
     return Prepared(settings, data, start(settings, where), reason)
@@ -80,7 +82,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     check_best(folder, settings)
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)
-    settings = replace(settings, **places_now, threshold=None, threshold_from="")
+    settings = replace(settings, **places_now, **results.NOTHING_CHOSEN)
     data = load(settings)
     if data.fingerprint != settings.fingerprint:
         raise InputError(places.differ(settings, stored, folder))
@@ -138,6 +140,7 @@ def load(settings: Settings) -> Dataset:
         settings.scaling,
         targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
         settings.test,
+        object_size.Wanted(settings.shrink, next(sizes.valid_sizes(settings.depth))),
     )
 
 

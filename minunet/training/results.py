@@ -10,6 +10,7 @@ import minunet
 from minunet import files, runs
 from minunet.data.dataset import Dataset
 from minunet.metrics.score import with_spread
+from minunet.prediction import instances
 from minunet.runs import checkpoint
 from minunet.runs.settings import Ranking, Settings
 from minunet.training.scoring import (
@@ -41,6 +42,15 @@ OF_OTHERS = (ValueError, TypeError, LookupError, AttributeError)
 
 DEFAULT_RANKING: dict[str, Ranking] = {"em": "v_rand", "cells": "seg", "classes": "iou"}
 """Default of the score that selects the best step, by kind of data."""
+
+
+NOTHING_CHOSEN: dict[str, Any] = {
+    "threshold": None,
+    "threshold_from": "",
+    "extent": None,
+    "smallest_chosen": None,
+}
+"""Settings of a run that has not finished."""
 
 
 class Run(NamedTuple):
@@ -122,9 +132,17 @@ def keep_threshold(path: Path, chosen: Chosen) -> None:
 
 
 def _with_threshold(settings: Settings, chosen: Chosen) -> Settings:
-    """Return settings with a threshold, and the part that chose it."""
-    part = "" if chosen.threshold is None else chosen.part
-    return replace(settings, threshold=chosen.threshold, threshold_from=part)
+    """Return settings with the chosen rule, and the part that chose it."""
+    rule = chosen.rule
+    if rule is None:
+        return replace(settings, **NOTHING_CHOSEN)
+    return replace(
+        settings,
+        threshold=rule.threshold,
+        threshold_from=chosen.part,
+        extent=rule.extent,
+        smallest_chosen=rule.smallest,
+    )
 
 
 def write_scores(path: Path, results: Results, steps: int) -> None:
@@ -158,7 +176,8 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
     headline = results.headline
     keys = HEADLINES[kind(data)]
     ranking = next(one for one in headline.scores if one.key == keys[0])
-    drawn = pictures.draw_best_and_worst(data, headline.slices, headline.p, ranking, settings)
+    rule = headline.chosen.rule or instances.rule(settings)
+    drawn = pictures.draw_best_and_worst(data, headline.slices, headline.p, ranking, rule)
     log = runs.read(folder)
     made = report.Report(
         title=folder.name,
@@ -184,6 +203,6 @@ def _scored(result: Result) -> "Scored":
     from minunet import report
 
     trained, part, slices, names, truth, chosen, scores, *_ = result
-    return report.Scored(
-        f"{trained.name}, step {trained.step}", part, slices, names, truth, scores, *chosen
-    )
+    which = f"{trained.name}, step {trained.step}"
+    of_rule = chosen.threshold, chosen.part, chosen.number
+    return report.Scored(which, part, slices, names, truth, scores, *of_rule)

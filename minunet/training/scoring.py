@@ -17,12 +17,14 @@ from minunet.data.image_files import counted
 from minunet.metrics import cells, classes, em
 from minunet.metrics.score import THRESHOLDS, Score, value_and_spread
 from minunet.network import Network
-from minunet.prediction import averaging
+from minunet.ops import cross_entropy
+from minunet.prediction import averaging, instances
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
 from minunet.training import thresholds
-from minunet.training.thresholds import cells_of
+from minunet.training.thresholds import Shown
 from minunet.training.validation import validation_slices
 
 Part = Literal["training", "validation", "test"]
@@ -37,11 +39,17 @@ class Trained(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """A threshold, and the slices that chose it."""
+    """How cells are found, and the slices that chose it."""
 
-    threshold: float | None  # None: there is none, as with three or more classes
+    rule: Rule | None  # None: there is none, as with three or more classes
     part: Part
     number: int  # of slices
+    by_threshold: Sequence[float] = ()  # SEG of these slices, for each of `THRESHOLDS`
+
+    @property
+    def threshold(self) -> float | None:
+        """Threshold of the probability of class 1."""
+        return None if self.rule is None else self.rule.threshold
 
 
 class Result(NamedTuple):
@@ -96,10 +104,10 @@ class Results(NamedTuple):
 
     def summary(self, keys: Sequence[str]) -> list[str]:
         """Return lines with the scores that have these keys: the headline, the optimistic ones."""
-        threshold, part, count = self.headline.chosen
+        rule, part, number, _ = self.headline.chosen
         lines = [self.headline.summary(keys)]
-        if threshold is not None:
-            lines.append(f"at threshold {threshold:g}, chosen on {counted(count, part)}")
+        if rule is not None:
+            lines.append(f"at {rule.in_words()}, chosen on {counted(number, part)}")
         return [
             *lines,
             f"optimistic, because these slices chose the step: {self.optimistic.summary(keys)}",
@@ -118,12 +126,13 @@ def probabilities(
 ) -> list[Array]:
     """Compute class probabilities (H, W, K) of some slices, averaged as in `settings`."""
     tiling = Tiling(settings.tile, average=settings.average)
-    tiles = sum(tiling.tile_count(data.images[k].shape, settings.depth) for k in slices)
+    tiles = sum(tiling.tile_count(data.samples[k].x.shape, settings.depth) for k in slices)
     found = []
     with Progress(tiles, "tile") as progress:
         for k in slices:
             advance = partial(progress.advance, f"slice {data.names[k]}")
-            found.append(averaging.probabilities(network, data.images[k], tiling, advance))
+            logits = averaging.logits(network, data.samples[k].x, tiling, advance)
+            found.append(cross_entropy.softmax(data.enlarged(logits, k)))
     return found
 
 
@@ -133,6 +142,7 @@ def score(
     p: Sequence[Array],
     settings: Settings,
     tried: Sequence[float] = THRESHOLDS,
+    rule: Rule | None = None,
 ) -> list[Score]:
     """Compute all scores of some slices.
 
@@ -142,7 +152,8 @@ def score(
     slices : sequence of int
     p : sequence of (H, W, K)     their class probabilities
     settings : Settings
-    tried : sequence of float     thresholds; numbered cells are scored at the first one
+    tried : sequence of float     thresholds; not of numbered cells
+    rule : Rule or None           how numbered cells are found; None: the usual way
     """
     annotated = [data.annotated[k] for k in slices]
     if data.cells is None:
@@ -151,10 +162,11 @@ def score(
         return classes.scores(labels, found, len(names), annotated=annotated, names=names)
     truth, p = [data.cells[k] for k in slices], [one[..., 1] for one in p]
     if data.numbered:
-        t = tried[0]
-        found = [cells_of(one, settings, t) for one in p]
-        scores = cells.scores(truth, found, annotated=annotated)
-        return [one._replace(threshold=t) for one in scores]
+        rule = rule or instances.rule(settings)
+        found = [rule.cells(one) for one in p]
+        first, *others = cells.scores(truth, found, annotated=annotated)
+        first = first._replace(by_threshold=_seg_by_threshold(data, slices, p, rule))
+        return [one._replace(threshold=rule.threshold) for one in (first, *others)]
     with Progress(len(slices) * len(tried), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
         return em.scores(truth, p, tried, annotated=annotated, advance=advance)
@@ -179,8 +191,12 @@ def evaluate(
     segment = _Remembered(data, settings)
 
     def choose(trained: Trained, part: Part, slices: Sequence[int]) -> Chosen:
-        value = thresholds.choose(data, slices, segment(trained, slices), settings)
-        return Chosen(value, part, len(slices))
+        p = segment(trained, slices)
+        rule = thresholds.choose(data, slices, p, settings)
+        curve: Sequence[float] = ()
+        if rule is not None and thresholds.learns_cells(data, settings):
+            curve = _seg_by_threshold(data, slices, [one[..., 1] for one in p], rule)
+        return Chosen(rule, part, len(slices), curve)
 
     slices = validation_slices(data)
     part: Part = "validation" if data.held_out else "training"
@@ -212,6 +228,14 @@ class _Remembered:
         return [self.known[trained.step, k] for k in slices]
 
 
+def _seg_by_threshold(
+    data: Dataset, slices: Sequence[int], p: Sequence[Array], rule: Rule
+) -> list[float]:
+    """Compute SEG for each of `THRESHOLDS`, with everything else as in the rule."""
+    shown = Shown(data, slices, p)
+    return [shown.seg(thresholds.at(rule, t)) for t in THRESHOLDS]
+
+
 def _used(chosen: Chosen) -> tuple[float]:
     """Return the threshold to use."""
     return (thresholds.USUAL if chosen.threshold is None else chosen.threshold,)
@@ -231,7 +255,7 @@ def _score(
     if settings.labels is None and settings.images is not None:
         truth = "silver" if all(k in data.silver for k in slices) else "gold"
     names = [data.names[k] for k in slices]
-    scores = score(data, slices, p, settings, tried)
+    scores = score(data, slices, p, settings, tried, chosen.rule)
     return Result(
         trained, part, list(slices), names, truth, chosen, scores, p, fingerprint(data, slices)
     )

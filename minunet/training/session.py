@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from minunet import runs
+from minunet import resampling, runs
 from minunet.array import Array
 from minunet.cli import command, say
 from minunet.errors import InputError
@@ -83,8 +83,9 @@ def draw_weight_map(this: Run) -> None:
         from minunet.report import figure3  # here: it slows down --help
 
         k = data.training[0]
-        shown = data.images[k], data.cells[k], data.weight_maps[k]
-        figure3.figure3(path, *shown, data.names[k])
+        sample = data.samples[k]
+        cells = resampling.shrink_labels(data.cells[k], data.factors)
+        figure3.figure3(path, sample.x, cells, sample.weight_map, data.names[k])
 
 
 def draw(this: Run, scores: Validation, p: list[Array]) -> None:

@@ -1,4 +1,4 @@
-"""The threshold of the probability of class 1: chosen on some slices, to be used on others."""
+"""How cells are found, above all the threshold: chosen on some slices, to be used on others."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,7 @@ from minunet.errors import InputError
 from minunet.metrics import em, pixel, seg, segments, warping
 from minunet.metrics.score import THRESHOLDS, finite
 from minunet.prediction import instances
+from minunet.prediction.instances import Rule
 from minunet.runs.settings import Settings
 
 USUAL = 0.5
@@ -30,8 +31,11 @@ def spread_evenly(slices: Sequence[int], count: int) -> list[int]:
 
 def choose(
     data: Dataset, slices: Sequence[int], p: Sequence[Array], settings: Settings
-) -> float | None:
+) -> Rule | None:
     """Choose the threshold with the best score, which is the one that selects the best step.
+
+    For numbered cells and SEG, the threshold of the seeds and the extent to which they grow are
+    chosen together, then the minimum size of a seed, unless it is given.
 
     Parameters
     ----------
@@ -42,12 +46,31 @@ def choose(
 
     Returns
     -------
-    float or None : one of `THRESHOLDS`; None with more than two classes, or without any score
+    Rule or None : None with more than two classes, or without any score
     """
     if len(data.label_values) != 2:
         return None
-    values = by_threshold(data, slices, [one[..., 1] for one in p], settings)
-    return best(values)
+    cell = [one[..., 1] for one in p]
+    rule = instances.rule(settings)
+    if not learns_cells(data, settings):
+        threshold = best(by_threshold(data, slices, cell, settings))
+        return None if threshold is None else rule._replace(threshold=threshold)
+    tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
+    shown = Shown(data, slices, cell)
+    values = [(shown.seg(one), one) for one in tried]
+    known = [(value, one) for value, one in values if finite(value)]
+    if not known:
+        return None
+    _, rule = max(known, key=lambda pair: (pair[0], -round(abs(pair[1].threshold - USUAL), 6)))
+    if settings.smallest is None:
+        sizes = [rule.smallest, *_sizes(shown.truth)]
+        rule = max((rule._replace(smallest=size) for size in sizes), key=shown.f1)
+    return rule
+
+
+def learns_cells(data: Dataset, settings: Settings) -> bool:
+    """Return whether the whole rule is chosen, and not only a threshold."""
+    return data.numbered and settings.score == "seg"
 
 
 def best(values: Sequence[float]) -> float | None:
@@ -70,13 +93,6 @@ def best(values: Sequence[float]) -> float | None:
     return min(equal, key=lambda threshold: round(abs(threshold - USUAL), 6))
 
 
-def cells_of(p: Array, settings: Settings, threshold: float = USUAL) -> Array:
-    """Find and number the cells in a probability map (H, W), with the settings of a run."""
-    return instances.from_probability(
-        p, threshold, settings.smallest, connectivity=settings.connectivity
-    )
-
-
 def by_threshold(
     data: Dataset, slices: Sequence[int], p: Sequence[Array], settings: Settings
 ) -> list[float]:
@@ -90,22 +106,59 @@ def by_threshold(
     truth = [data.cells[k] for k in slices]
     if settings.score == "v_rand":
         return list(em.v_rand(truth, p, annotated=annotated).by_threshold)
-    truth = segments.annotated_only(truth, annotated)
-    return [_seg(truth, p, annotated, t, settings) for t in THRESHOLDS]
+    shown, rule = Shown(data, slices, p), instances.rule(settings)
+    return [shown.seg(at(rule, t)) for t in THRESHOLDS]
 
 
-def _seg(
-    truth: Sequence[Array],
-    p: Sequence[Array],
-    annotated: Sequence[Array],
-    threshold: float,
-    settings: Settings,
-) -> float:
-    """Compute SEG at one threshold; nan without true cells, or with too many proposed ones."""
-    try:
-        found = [cells_of(one, settings, threshold) for one in p]
-    except InputError:  # more cells than a mask can number
-        return float("nan")
-    pairs = zip(truth, segments.annotated_only(found, annotated), strict=True)
-    each = np.concatenate([seg.jaccard(cells, one) for cells, one in pairs])
-    return float(each.mean()) if each.size else float("nan")
+def at(rule: Rule, threshold: float) -> Rule:
+    """Return the rule with another threshold, and with an extent that is not above it."""
+    extent = None if rule.extent is None else min(rule.extent, threshold)
+    return rule._replace(threshold=threshold, extent=extent)
+
+
+def _sizes(truth: Sequence[Array]) -> list[int]:
+    """Return the minimum sizes to try: fractions of the median size of the true cells."""
+    areas = [np.bincount(one[one > 0]) for one in truth]
+    every = np.concatenate([area[area > 0] for area in areas])
+    if not every.size:
+        return []
+    return [max(int(np.median(every) / part), 1) for part in (64, 32, 16, 8, 4)]
+
+
+class Shown:
+    """Slices with true cells, and their probabilities of class 1."""
+
+    def __init__(self, data: Dataset, slices: Sequence[int], p: Sequence[Array]) -> None:
+        assert data.cells is not None
+        self.annotated = [data.annotated[k] for k in slices]
+        self.truth = segments.annotated_only([data.cells[k] for k in slices], self.annotated)
+        self.p = p
+
+    def jaccard(self, rule: Rule) -> tuple[Array, int]:
+        """Return the Jaccard index of every true cell, and the number of cells that are found.
+
+        Raises
+        ------
+        InputError
+            If there are more cells than a mask can number.
+        """
+        found = segments.annotated_only([rule.cells(one) for one in self.p], self.annotated)
+        pairs = zip(self.truth, found, strict=True)
+        each = np.concatenate([seg.jaccard(cells, one) for cells, one in pairs])
+        return each, sum(np.unique(one[one > 0]).size for one in found)
+
+    def seg(self, rule: Rule) -> float:
+        """Compute SEG; nan without true cells, or with more found ones than a mask can number."""
+        try:
+            each, _ = self.jaccard(rule)
+        except InputError:
+            return float("nan")
+        return float(each.mean()) if each.size else float("nan")
+
+    def f1(self, rule: Rule) -> float:
+        """Compute the F1 score of finding cells; a cell is found if its Jaccard index is > 0.5.
+
+        Other than SEG, it counts what is found where there is no cell.
+        """
+        each, found = self.jaccard(rule)
+        return float(2 * np.count_nonzero(each > 0.5) / max(each.size + found, 1))

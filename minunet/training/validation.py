@@ -7,12 +7,15 @@ import numpy as np
 
 from minunet.array import Array, Tensors
 from minunet.data.dataset import Dataset
-from minunet.metrics import em, pixel, seg, segments
+from minunet.image import annotated_pixels
+from minunet.metrics import em, pixel
+from minunet.metrics.score import finite
 from minunet.network import Network
 from minunet.ops import cross_entropy
+from minunet.prediction import instances
 from minunet.prediction.tiling import Tiling, assemble, windows
 from minunet.runs.settings import Settings
-from minunet.training.thresholds import cells_of
+from minunet.training import thresholds
 
 
 class Validation(NamedTuple):
@@ -68,19 +71,20 @@ def validate(params: Tensors, data: Dataset, settings: Settings) -> tuple[Valida
     """
     arch, slices = settings.architecture, validation_slices(data)
     network, tiling = Network(params, arch), Tiling(settings.tile)
-    energy, matrix = 0.0, np.zeros((arch.classes, arch.classes), np.int64)
+    energy, pixels, matrix = 0.0, 0, np.zeros((arch.classes, arch.classes), np.int64)
     probabilities = []
     for k in slices:
-        image, labels, weight_map = data.images[k], data.labels[k], data.weight_maps[k]
-        logits = assemble(windows(network, image, tiling), image)
-        slice_energy, p = cross_entropy.forward(logits, labels, weight_map)
+        sample, annotated = data.samples[k], data.annotated[k]
+        logits = assemble(windows(network, sample.x, tiling), sample.x)
+        slice_energy, _ = cross_entropy.forward(logits, sample.labels, sample.weight_map)
         energy += float(slice_energy)
-        annotated = data.annotated[k]
+        pixels += annotated_pixels(sample)
+        p = cross_entropy.softmax(data.enlarged(logits, k))
         predicted = p.argmax(axis=-1)
-        matrix += pixel.confusion(labels[annotated], predicted[annotated], arch.classes)
+        matrix += pixel.confusion(data.labels[k][annotated], predicted[annotated], arch.classes)
         probabilities.append(p)
     return Validation(
-        energy / int(matrix.sum()),
+        energy / max(pixels, 1),
         pixel.pixel_error(matrix),
         pixel.mean_iou(matrix),
         **_cell_score(data, probabilities, settings),
@@ -98,6 +102,5 @@ def _cell_score(
     p = [one[..., 1] for one in probabilities]
     if settings.score == "v_rand":
         return {"v_rand": em.v_rand(truth, p, annotated=annotated).value}
-    found = segments.annotated_only([cells_of(one, settings) for one in p], annotated)
-    each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
-    return {"seg": float(each.mean()) if each.size else 0.0}  # 0 if there are no true cells
+    value = thresholds.Shown(data, slices, p).seg(instances.rule(settings))
+    return {"seg": value if finite(value) else 0.0}  # 0 if there are no true cells

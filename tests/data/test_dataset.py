@@ -46,7 +46,7 @@ def test_images_labels_and_their_description(tmp_path):
 def test_part_keeps_images_labels_and_weights_together(tmp_path):
     data = load(write_stack(tmp_path))
     part = data.part([2, 0])
-    wanted = (data.images, data.labels, data.weight_maps)
+    wanted = (data.images, data.labels, [one.weight_map for one in data.samples])
     for found, k in zip(part, (2, 0), strict=True):
         assert all(one is whole[k] for one, whole in zip(found[:3], wanted, strict=True))
         assert found.annotated is None
@@ -104,8 +104,8 @@ def test_frames_of_the_cell_tracking_challenge(tmp_path):
     data = dataset.load(dataset.Source(str(tmp_path), None), "none", "minmax")
     assert len(data.images) == 1  # the frame without a mask is skipped
     np.testing.assert_array_equal(data.labels[0], (mask > 0) & (mask < ctc.IGNORED))
-    assert (data.weight_maps[0][0, :5] == 0).all()
-    assert (data.weight_maps[0] == 0).sum() == 5
+    assert (data.samples[0].weight_map[0, :5] == 0).all()
+    assert (data.samples[0].weight_map == 0).sum() == 5
 
 
 def write_frames(folder, *masks):
@@ -213,8 +213,8 @@ def test_the_weight_map_of_the_paper_is_the_default(tmp_path):
     source = dataset.Source(*(str(folder / f"train-{name}.tif") for name in ("volume", "labels")))
     default = dataset.load(source, "none", "minmax")
     paper = dataset.load(source, "none", "minmax", Weighting("paper", 10.0, 5.0))
-    for one, other in zip(default.weight_maps, paper.weight_maps, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for one, other in zip(default.samples, paper.samples, strict=True):
+        np.testing.assert_array_equal(one.weight_map, other.weight_map)
     assert "border term" in "".join(default.description)
 
 
@@ -245,8 +245,8 @@ def test_a_test_slice_changes_nothing_but_itself(tmp_path):
         elif one is not first.description:
             assert one == other
     assert [line.replace("/a/", "/b/") for line in first.description] == second.description
-    assert not second.weight_maps[3].any()
-    assert second.weight_maps[2].all()
+    assert not second.samples[3].weight_map.any()
+    assert second.samples[2].weight_map.all()
     np.testing.assert_array_equal(second.cells[3] > 0, labels[3] == 0)
     assert (second.images[3] == second.images[3].max()).all()
 
@@ -295,7 +295,7 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
     assert not both.annotated[0][20:, 30:].any()  # silver says that the gold mask omits a cell
     np.testing.assert_array_equal(both.cells[2], gold)
     assert both.annotated[2].all()  # held out: only the gold mask counts
-    assert both.weight_maps[2].all()
+    assert both.samples[2].weight_map.all()
     assert [*both.silver] == [1, 3]
     assert both.scored(both.held_out) == [2]
     line = "truth     frames: training 1 gold and 1 silver, validation 1 gold and 1 silver"

@@ -16,7 +16,7 @@ def dataset_of(images, labels, training, held_out, description=()):
     return Dataset(
         images=images,
         labels=labels,
-        weight_maps=made.weight_maps,
+        samples=made.samples(images),
         annotated=annotated,
         cells=made.cells,
         numbered=False,

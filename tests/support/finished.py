@@ -4,6 +4,7 @@ import numpy as np
 from commands import draw_stack
 
 from minunet.data.dataset import Dataset
+from minunet.image import Sample
 from minunet.metrics import segments
 from minunet.network import Network, initialization
 from minunet.runs.settings import from_options
@@ -23,10 +24,12 @@ def draw(kind, held_out=(1, 3)):
     labels = [np.repeat(np.repeat(one[::6, ::6], 6, 0), 6, 1)[:30, :41] for one in labels]
     x = [(image / 255).astype(np.float32)[..., np.newaxis] for image in images]
     numbered = None if kind == "classes" else [segments.components(one) for one in labels]
-    maps = [np.ones(one.shape, np.float32) for one in labels]
+    known = [np.ones(one.shape, bool) for one in labels]
+    weights = [np.ones(one.shape, np.float32) for one in labels]
+    samples = [Sample(*one) for one in zip(x, labels, weights, known, strict=True)]
     training = [k for k in range(4) if k not in held_out]
     return Dataset(
-        *(x, labels, maps, [np.ones(one.shape, bool) for one in labels], numbered),
+        *(x, labels, samples, known, numbered),
         *(
             kind == "cells",
             training,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minunet.data.dataset import Dataset
+from minunet.image import Sample
 from minunet.metrics import em, seg, segments
 from minunet.network import Network, initialization
 from minunet.prediction import instances
@@ -20,11 +21,12 @@ def draw(classes=3, held_out=(1, 2)):
     images = [rng.standard_normal((*shape, 1), np.float32) for shape in SHAPES]
     labels = [rng.integers(0, classes, shape).astype(np.uint8) for shape in SHAPES]
     weights = np.array([0.5, 1, 4][:classes], np.float32)
-    maps = [weights[label] for label in labels]
+    known = [np.ones(shape, bool) for shape in SHAPES]
+    whole = zip(images, labels, [weights[label] for label in labels], known, strict=True)
     cells = [segments.components(label) for label in labels] if classes == 2 else None
     training = [k for k in range(3) if k not in held_out]
     return Dataset(
-        *(images, labels, maps, [np.ones(shape, bool) for shape in SHAPES], cells, False),
+        *(images, labels, [Sample(*one) for one in whole], known, cells, False),
         *(training, list(held_out), tuple(range(classes)), "", [], ["0", "1", "2"], ()),
     )
 
@@ -92,7 +94,7 @@ def test_baseline_error():
 def test_pixels_that_are_not_annotated_do_not_count():
     data = draw()
     params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
-    data.weight_maps[1][:, 5:] = 0
+    data.samples[1].weight_map[:, 5:] = 0
     data.annotated[1][:, 5:] = False
     before, _ = validation.validate(params, data, settings())
     data.labels[1][:, 5:] = (data.labels[1][:, 5:] + 1) % 3
@@ -181,7 +183,7 @@ def test_pixels_without_weight_count_if_they_are_annotated():
     before, _ = validation.validate(params, data, settings())
     baseline = validation.baseline_error(data)
     for k in (1, 2):
-        data.weight_maps[k][data.labels[k] == 2] = 0
+        data.samples[k].weight_map[data.labels[k] == 2] = 0
     after, _ = validation.validate(params, data, settings())
     assert (after.pixel_error, after.iou) == (before.pixel_error, before.iou)
     assert after.energy < before.energy
@@ -262,8 +264,8 @@ def test_the_baseline_counts_pixels_with_one_weight_each():
     # 2 slices: of the annotated pixels, 40 are class 0 and 60 class 1. All others are class 0.
     data = draw(classes=2)
     for k, zeros, ones in ((1, 10, 50), (2, 30, 10)):
-        data.labels[k][:], data.annotated[k][:], data.weight_maps[k][:] = 0, False, 7
+        data.labels[k][:], data.annotated[k][:], data.samples[k].weight_map[:] = 0, False, 7
         data.annotated[k].ravel()[: zeros + ones] = True
         data.labels[k].ravel()[:ones] = 1
-        data.weight_maps[k].ravel()[zeros + ones :] = 0
+        data.samples[k].weight_map.ravel()[zeros + ones :] = 0
     assert validation.baseline_error(data) == pytest.approx(0.4)

@@ -1,0 +1,172 @@
+"""The size of objects in an image, and how much an image is averaged down to suit the network.
+
+A network has learnt objects of one size, and cannot see further than its receptive field: 92 pixels
+at depth 3. The HeLa cells of the paper's second experiment are longer than that. So images are
+averaged down until three typical cells fit next to each other into the receptive field; minunet
+stores by how much, and `predict` does the same to new images. The weight map and the elastic
+deformation are those of the small image: their 5 and 10 pixels are then larger in the image.
+
+If files contain the size of a pixel, objects keep their size in micrometres: an image with pixels
+of half the size is averaged down twice as much. Pixels that are not square become square.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data.annotation import Annotation, LabelValues
+from minunet.data.calibration import METRES, Calibration
+from minunet.errors import InputError
+from minunet.metrics import segments
+from minunet.resampling import NONE, Factors, shrink, shrink_labels
+
+Shrink: TypeAlias = float | Literal["auto"]
+"""Image pixels per network pixel; auto: chosen by `choose`."""
+
+PixelSize: TypeAlias = tuple[float, float]
+"""Height and width of a pixel, in micrometres."""
+
+CELLS = 3
+"""Number of typical cells that fit next to each other into the receptive field."""
+
+SMALLEST, LARGEST = 0.25, 64
+"""Smallest and largest value of --shrink; an image is enlarged if it is below 1."""
+
+EQUAL = 0.02
+"""Relative difference below which pixel sizes count as equal: metadata are rounded."""
+
+LIKELY = 8
+"""Largest ratio of pixel sizes in training and in prediction that is not taken for an error."""
+
+
+class Wanted(NamedTuple):
+    """How much to average images down for a network."""
+
+    shrink: Shrink = 1.0
+    receptive_field: int = 1  # of the network, in its pixels
+
+
+UNCHANGED = Wanted()
+
+
+def parse_shrink(text: str) -> Shrink:
+    """Parse a value of --shrink; an argparse type."""
+    try:
+        if text == "auto" or SMALLEST <= float(text) <= LARGEST:
+            return "auto" if text == "auto" else float(text)
+    except ValueError:
+        pass
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    raise argparse.ArgumentTypeError(
+        f"{shown!r} is not auto or a number from {SMALLEST} to {LARGEST}"
+    )
+
+
+def choose(cells: Sequence[Array] | None, receptive_field: int) -> tuple[float, str]:
+    """Choose by how much to average images down, from the median diameter of their cells.
+
+    Parameters
+    ----------
+    cells : sequence of (H, W) or None     integer; 0 = background, k = cell k; None: no cells
+    receptive_field : int                  of the network, in its pixels
+
+    Returns
+    -------
+    shrink : float
+    reason : str
+    """
+    areas = [np.bincount(one[one > 0]) for one in cells or ()]
+    areas = [area[area > 0] for area in areas]
+    if not sum(map(len, areas)):
+        return 1.0, "the training labels have no cells"
+    diameter = float(np.median(np.sqrt(np.concatenate(areas) * 4 / np.pi)))
+    shrink = float(np.clip(round(CELLS * diameter / receptive_field), 1, LARGEST))
+    return shrink, (
+        f"the median diameter of the training cells is {diameter:.0f} pixels, and {CELLS} of them "
+        f"should fit into the {receptive_field} pixels that the network sees"
+    )
+
+
+def pixel_size(calibration: Calibration) -> PixelSize | None:
+    """Return the size of a pixel in micrometres, if its unit is a known unit of length."""
+    if calibration.pixel is None or calibration.unit not in METRES:
+        return None
+    width, height = (side * METRES[calibration.unit] * 1e6 for side in calibration.pixel)
+    return height, width
+
+
+def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) -> Factors:
+    """Return the image pixels per network pixel along y and x.
+
+    Parameters
+    ----------
+    shrink : float                   image pixels per network pixel in training
+    trained : PixelSize or None      pixel size of the training images
+    here : PixelSize or None         pixel size of the image; as in training if either is None
+
+    Examples
+    --------
+    >>> factors(4, None, (1.0, 1.0)), factors(4, (0.2, 0.2), (0.1, 0.1)), factors(1, (2, 3), (2, 3))
+    ((4.0, 4.0), (8.0, 8.0), (1.0, 1.0))
+    >>> factors(2, (0.1, 0.2), (0.1, 0.2))  # network pixels are squares of 0.4 micrometres
+    (4.0, 2.0)
+
+    Raises
+    ------
+    InputError
+        If the pixel sizes differ so much that one of them is probably wrong.
+    """
+    if trained is None or here is None:
+        return float(shrink), float(shrink)
+    side = shrink * max(trained)
+    network = trained if shrink == 1 else (side, side)
+    found = (network[0] / here[0], network[1] / here[1])
+    if not all(1 / LIKELY <= f / shrink <= LIKELY for f in found):
+        raise InputError(
+            f"the pixels of the image are {in_words(here)}, but those of the training images were "
+            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
+        )
+    y, x = (float(shrink) if abs(f / shrink - 1) < EQUAL else f for f in found)
+    return y, x
+
+
+def in_words(size: PixelSize) -> str:
+    """Return a pixel size in words, such as "0.2 x 0.2 µm"."""
+    return f"{size[0]:.4g} x {size[1]:.4g} µm"
+
+
+def describe(factors: Factors) -> str:
+    """Return factors in words, such as "4" or "4 x 2"."""
+    y, x = (f"{f:.4g}" for f in factors)
+    return y if y == x else f"{y} x {x}"
+
+
+def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
+    """Make the annotation of the small images.
+
+    A small pixel is annotated if all of its image pixels are, and then has their most frequent
+    label. The cells of two classes without numbers are numbered first: otherwise, cells would merge
+    where the membrane between them is thinner than a small pixel. Touching cells are separated
+    later, so that at least one small pixel on each side stays background.
+    """
+    if factors == NONE:
+        return annotation
+    labels, values, annotated, cells, doubts = annotation
+    if cells is None and len(values.values) == 2:
+        cells = [segments.components(one).astype(np.int32) for one in labels]
+    if cells is not None:
+        cells = [shrink_labels(one, factors) for one in cells]
+        labels = [(one > 0).astype(np.uint8) for one in cells]
+    else:
+        labels = [shrink_labels(one, factors) for one in labels]
+    known = [shrink(one[..., np.newaxis], factors)[..., 0] > 1 - 1e-4 for one in annotated]
+    return Annotation(
+        [np.where(at, one, 0).astype(np.uint8) for one, at in zip(labels, known, strict=True)],
+        LabelValues(*values),
+        known,
+        None if cells is None else [np.where(at, c, 0) for c, at in zip(cells, known, strict=True)],
+        doubts,
+    )

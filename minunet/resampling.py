@@ -175,7 +175,7 @@ def shrink_labels(labels: Array, factors: Factors) -> Array:
 
 
 def _source(size: int, factor: float) -> Array:
-    """Return for every small pixel of an axis, of which there are more, the image pixel under it."""
+    """Return the image pixel under every small pixel of an axis, for a factor below 1."""
     at = np.arange(small_size(size, factor)) + 0.5
     return np.minimum(at * factor, size - 1).astype(np.intp)
 

@@ -10,7 +10,7 @@ The algorithm is in `minunet.training`, the settings are in `minunet.runs.settin
 import sys
 from pathlib import Path
 
-from minunet.cli import Parser, add_threads, command, run
+from minunet.cli import Parser, add_threads, at_least, command, run
 from minunet.errors import InputError
 from minunet.runs.options import Arguments, add_options, chosen_defaults, flag
 from minunet.runs.settings import CHANGEABLE
@@ -42,6 +42,13 @@ def make_parser(arguments: list[str]) -> Parser:
         + ", ".join(flag(name) for name in CHANGEABLE)
         + " may change, and --data if the data have moved",
     )
+    groups["training"].add_argument(
+        "--minutes",
+        type=at_least(0.1, float, most=10**6),
+        metavar="N",
+        help="plan as many steps as this machine takes in this time, with validations and final "
+        "scores, instead of --steps; the number of steps is then fixed",
+    )
     add_threads(groups["run"])
     return parser
 
@@ -50,12 +57,16 @@ def parse(arguments: list[str]) -> Arguments:
     """Parse the command line."""
     parsed = vars(make_parser(arguments).parse_args(arguments))
     given = {name: value for name, value in parsed.items() if value is not None}
-    data, out, resume, wanted = (given.pop(k, None) for k in ("data", "out", "resume", "threads"))
+    own = ("data", "out", "resume", "threads", "minutes")
+    data, out, resume, wanted, minutes = (given.pop(name, None) for name in own)
     if resume and out:
         raise InputError("--resume continues in the folder of the run; leave out --out")
     if data and ("images" in given or "labels" in given):
         raise InputError("--data replaces --images and --labels; pass one or the other")
-    return Arguments(given, data, out, resume, wanted)
+    if minutes and ("steps" in given or resume):
+        other = "--resume continues with the planned steps" if resume else "--minutes sets --steps"
+        raise InputError(f"{other}; leave out {'--minutes' if resume else 'one of them'}")
+    return Arguments(given, data, out, resume, wanted, minutes)
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ class Report(NamedTuple):
     baseline: float  # pixel error of the trivial baseline on the scored slices
     headline: Sequence[str]  # keys of the most important scores
     pictures: Sequence[Picture]  # of scored slices
+    thresholds: Sequence[Picture] = ()  # scores by threshold, where it was chosen and elsewhere
 
 
 def write(path: Path, report: Report) -> None:
@@ -91,6 +92,7 @@ def page(report: Report) -> Element:
         "training": ("Training", [_curves(report)]),
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
         "scores": ("All scores", list(tables.scores_table(report.scored.scores))),
+        "thresholds": ("Scores by threshold", [_picture(one) for one in report.thresholds]),
         "slices": (
             "Scores by slice",
             list(tables.by_slice_table(report.scored.scores, report.scored.names)),

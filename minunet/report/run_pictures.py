@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from minunet.array import Array
+from minunet.metrics.score import THRESHOLDS
 from minunet.report import drawing
 from minunet.runs.log import Row
 
@@ -60,6 +61,26 @@ def curves(path: Path, log: Sequence[Row], constant_error: float) -> None:
         axes.legend(fontsize="small")
         axes.grid(alpha=0.3)
     drawing.write(figure, path)
+
+
+def by_threshold(curves: dict[str, Sequence[float]], chosen: float, score: str) -> "Figure":
+    """Plot a score of several parts of the data against the threshold.
+
+    Parameters
+    ----------
+    curves : dict     for the name of each part: the score at each of `THRESHOLDS`
+    chosen : float    the chosen threshold, drawn as a vertical line
+    score : str       name of the score
+    """
+    figure = drawing.figure(6, 3.5)
+    ax = figure.subplots()
+    for name, values in curves.items():
+        ax.plot(THRESHOLDS, values, "o-", markersize=4, label=name)
+    ax.axvline(chosen, color="0.5", linestyle=":", label=f"chosen: {chosen:g}")
+    ax.set(xlabel="threshold of the probability of cell", ylabel=score, ylim=(0, 1))
+    ax.legend(fontsize="small")
+    ax.grid(alpha=0.3)
+    return figure
 
 
 def _plot_validation(axes: "Axes", log: Sequence[Row], score: str, color: str, label: str) -> None:

@@ -19,6 +19,7 @@ class Arguments(NamedTuple):
     out: Path | None
     resume: Path | None
     threads: int | None
+    minutes: float | None = None  # of the whole run; replaces the number of steps
 
 
 def flag(name: str) -> str:

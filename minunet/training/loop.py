@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet import stopping
-from minunet.array import Tensors
+from minunet.array import Array, Tensors
 from minunet.augmentation import SETS
 from minunet.data.dataset import Dataset
 from minunet.image import Sample, annotated_pixels
@@ -25,6 +25,12 @@ from minunet.runs.settings import Settings
 from minunet.training import sampling, sgd
 from minunet.training.journal import Journal, OnValidation
 from minunet.training.state import DivergedError, State
+
+CHECK_EVERY = 10
+"""Number of steps between checks of the predicted classes: they cost as much as 1 % of a step."""
+
+UNIFORM = 200
+"""Number of steps with one class everywhere after which the run warns."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
@@ -61,7 +67,7 @@ def step(
     weight_map = weight_map / labels.size  # so that the same learning rate suits all tile sizes
     logits, activations = unet.forward(state.params, x, arch, state.rng)
     e, p = cross_entropy.forward(logits, labels, weight_map)
-    energy = float(e)  # the only number that a step copies back from a GPU
+    energy = float(e)  # usually the only number that a step copies back from a GPU
     if not math.isfinite(energy):
         stage = first_not_finite(activations)
         raise DivergedError(
@@ -78,6 +84,8 @@ def step(
         state.params, grads, state.velocity, learning_rate, momentum
     )
     state.step += 1
+    if state.step % CHECK_EVERY == 0:
+        state.uniform = state.uniform + CHECK_EVERY if gives_one_class(p) else 0
     return energy * (tile.labels.size / max(annotated_pixels(tile), 1))
 
 
@@ -87,6 +95,23 @@ def first_not_finite(activations: Tensors) -> str:
         if not np.isfinite(activation).all():
             return name.split(".")[0]
     return "out"
+
+
+def gives_one_class(p: Array) -> bool:
+    """Return whether all pixels have the same most probable class."""
+    classes = p.argmax(axis=-1)
+    return bool((classes == classes[0, 0]).all())
+
+
+def warning_of_one_class(state: State, settings: Settings) -> str:
+    """Return a warning if the network has given one class everywhere for `UNIFORM` steps, once."""
+    if state.uniform != UNIFORM or state.step % CHECK_EVERY:
+        return ""
+    return (
+        f"warning   for {UNIFORM} steps, every pixel of a tile got the same class; unless this "
+        "changes soon, start a new run with "
+        f"--learning-rate {settings.learning_rate / 2:g} --warm-up {max(2 * settings.warm_up, 200)}"
+    )
 
 
 def learning_rate(step: int, settings: Settings) -> float:
@@ -140,6 +165,8 @@ def train(
             if signal:
                 break
             progress.advance(f"energy {energy:.3f}{journal.shown}")
+            if warning := warning_of_one_class(state, settings):
+                progress.line(warning)
             started = time.monotonic()
         journal.save()
         return signal or stopped()

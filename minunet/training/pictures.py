@@ -10,6 +10,7 @@ from minunet.metrics.score import Score, best_and_worst, number
 from minunet.prediction.instances import Rule
 from minunet.report import run_pictures, score_pictures
 from minunet.report.run_pictures import Segmented
+from minunet.training.scoring import Chosen
 from minunet.training.thresholds import USUAL
 from minunet.training.validation import baseline_error, validation_slices
 
@@ -58,6 +59,29 @@ def draw_best_and_worst(
             report.Picture(caption, f"Image, truth, result and errors of the {word} slice", png)
         )
     return drawn
+
+
+def draw_thresholds(chosen: Chosen, score: Score, part: str) -> list[report.Picture]:
+    """Draw a score by threshold, on the slices that chose the threshold and on the scored ones.
+
+    Return no picture if either is not known.
+
+    Parameters
+    ----------
+    chosen : Chosen
+    score : Score     of the scored slices
+    part : str        of the scored slices
+    """
+    if chosen.rule is None or not (chosen.by_threshold and score.by_threshold):
+        return []
+    curves = {
+        f"{chosen.part} slices, which chose": chosen.by_threshold,
+        f"{part} slices, which are scored": score.by_threshold,
+    }
+    figure = run_pictures.by_threshold(curves, chosen.rule.threshold, score.name)
+    caption = f"{score.name} by threshold of the seeds; {chosen.rule.in_words()}."
+    alt = f"Plot of {score.name} against the threshold"
+    return [report.Picture(caption, alt, report.png(figure))]
 
 
 def _draw(data: Dataset, k: int, p: Array, ranking: Score, rule: Rule) -> bytes:

@@ -4,11 +4,13 @@ import time
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
+from math import ceil
 
 import numpy as np
 
 from minunet import augmentation
 from minunet.data.dataset import Dataset
+from minunet.errors import InputError
 from minunet.image import AVERAGED
 from minunet.network import sizes, unet
 from minunet.prediction import tile_choice
@@ -64,6 +66,27 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"{validations} validations and the final scores: about {duration(seconds)}, ending "
         f"at {finished}",
     ]
+
+
+def steps_in(minutes: float, settings: Settings, data: Dataset, state: State) -> int:
+    """Return how many steps, with validations and final scores, fit into a time on this machine.
+
+    Raises
+    ------
+    InputError
+        If not even a single step does.
+    """
+    step_seconds, tile_seconds = _measure(settings, data, state)
+    validation = _tiles(settings, data, validation_slices(data)) * tile_seconds
+    fixed = _final_tiles(settings, data) * tile_seconds + _scoring_seconds(data) + validation
+    steps = int((60 * minutes - fixed) / (step_seconds + validation / settings.validate_every))
+    if steps < 1:
+        least = (fixed + step_seconds) / 60
+        raise InputError(
+            f"{minutes:g} minutes are not enough for one step and the final scores; pass "
+            f"--minutes {ceil(10 * least) / 10:g} or more"
+        )
+    return steps
 
 
 def _tiles(settings: Settings, data: Dataset, slices: Sequence[int]) -> float:

@@ -19,6 +19,7 @@ from minunet.runs import checkpoint, places
 from minunet.runs.options import Arguments, check_used, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
 from minunet.training import endings, results, scoring
+from minunet.training.plan import steps_in
 from minunet.training.results import Run
 from minunet.training.state import State, restore, start
 
@@ -56,7 +57,24 @@ def prepared(arguments: Arguments) -> Prepared:
         pixel_size=data.pixel_size,
         threads=threads.count(),
     )
-    return Prepared(settings, data, start(settings, where), reason)
+    if "tile" not in given:
+        settings = replace(settings, tile=tile_of(settings, data))
+    state = start(settings, where)
+    if arguments.minutes:
+        settings = replace(settings, steps=steps_in(arguments.minutes, settings, data, state))
+    return Prepared(settings, data, state, reason)
+
+
+def tile_of(settings: Settings, data: Dataset) -> int:
+    """Return the tile size of the preset, or a smaller one if it covers every shrunken image.
+
+    Images that are not averaged down keep the size of the preset.
+    """
+    if data.shrink <= 1:
+        return settings.tile
+    longest = max(max(sample.labels.shape) for sample in data.samples)
+    _, enough = sizes.nearest_valid(longest + 2 * sizes.margin(settings.depth), settings.depth)
+    return min(settings.tile, enough)
 
 
 def resumed_run(arguments: Arguments, folder: Path) -> Run | None:

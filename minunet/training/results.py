@@ -190,6 +190,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
         baseline=baseline_error(data, headline.slices),
         curves=(folder / "curves.png").read_bytes(),
         pictures=drawn,
+        thresholds=pictures.draw_thresholds(headline.chosen, ranking, headline.part),
         seconds=sum(row["seconds"] for row in log),
         device=device,
         version=minunet.__version__,

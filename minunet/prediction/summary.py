@@ -9,7 +9,7 @@ import numpy as np
 
 from minunet.data import object_size
 from minunet.data.image_files import Reading, counted
-from minunet.prediction import memory, tile_choice
+from minunet.prediction import instances, memory, tile_choice
 from minunet.prediction.jobs import Job
 from minunet.resampling import NONE, small_shape
 from minunet.runs.settings import Settings
@@ -69,8 +69,8 @@ def threshold(settings: Settings, model: str, given: float | None) -> list[str]:
         ]
     average = "" if settings.average == "none" else f", with --average {settings.average}"
     return [
-        f"threshold {settings.threshold:g}, chosen on {settings.threshold_from} slices{average} "
-        f"(stored in {model})"
+        f"{instances.rule(settings).in_words()}, chosen on {settings.threshold_from} slices"
+        f"{average} (stored in {model})"
     ]
 
 

@@ -105,7 +105,7 @@ def _final_tiles(settings: Settings, data: Dataset) -> float:
     slices = validation_slices(data)
     third = data.scored(data.test)
     if data.held_out and not data.test:
-        third = thresholds.spread_evenly(data.training, len(slices))
+        third = thresholds.choosing(data, len(slices))
     return len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
 
 

@@ -207,7 +207,7 @@ def evaluate(
         of_last, test = choose(last, part, slices), data.scored(data.test)
         headline = _score(segment, best, ("test", test), of_best, _used(of_best))
     else:
-        some = thresholds.spread_evenly(data.training, len(slices)) if data.held_out else slices
+        some = thresholds.choosing(data, len(slices)) if data.held_out else slices
         of_last = choose(last, "training", some)
         headline = _score(segment, last, (part, slices), of_last, _used(of_last))
     return Results(headline, optimistic), of_last

@@ -29,6 +29,11 @@ def spread_evenly(slices: Sequence[int], count: int) -> list[int]:
     return [slices[k * (len(slices) - 1) // max(count - 1, 1)] for k in range(count)]
 
 
+def choosing(data: Dataset, count: int) -> list[int]:
+    """Return at most `count` training slices to choose on: those with gold truth, if any has it."""
+    return spread_evenly(data.scored(data.training), count)
+
+
 def choose(
     data: Dataset, slices: Sequence[int], p: Sequence[Array], settings: Settings
 ) -> Rule | None:

@@ -312,8 +312,8 @@ show(
 # $p^* = 0.49$: the network says border. So borders come out thick.
 #
 # `instances.Rule` turns $p$ into numbered cells again. The connected pieces above a high threshold
-# are the seeds of the cells. They grow down to a lower threshold, and each pixel goes to the nearest
-# seed. So the pixels that separation took come back, if their $p$ is between the two.
+# are the seeds of the cells. They grow down to a lower threshold, and each pixel goes to the
+# nearest seed. So the pixels that separation took come back, if their $p$ is between the two.
 
 # %%
 q, u, v = 0.9, 1.0, 1 + 8.35

@@ -25,6 +25,9 @@ from minunet.runs.settings import Settings
 MOST = 65535
 """Maximum number of cells in a uint16 mask."""
 
+EIGHT = np.ones((3, 3), bool)
+"""A pixel and its eight neighbours."""
+
 
 class Rule(NamedTuple):
     """How cells are found in a probability map."""
@@ -104,18 +107,24 @@ def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
     >>> grow(seeds, extent == 1, np.ones((3, 3)))
     array([[1, 1, 1, 2, 2, 2, 0, 0]])
     """
-    padded = np.pad(seeds, 1)
+    padded = np.ascontiguousarray(np.pad(seeds, 1))
     cells, free = padded.ravel(), np.pad(extent, 1).ravel()
     free[cells > 0] = False
-    steps = (np.argwhere(neighbours) - 1) @ (padded.shape[1], 1)
     edge = np.flatnonzero(cells)
     while edge.size:
-        reached = (edge + steps[:, np.newaxis]).ravel()
-        numbers = np.tile(cells[edge], len(steps))[free[reached]]
-        edge, first = np.unique(reached[free[reached]], return_index=True)
-        cells[edge] = numbers[first]
-        free[edge] = False
+        reached = []
+        for step in _steps(neighbours, padded):
+            where = free[edge + step]
+            reached.append((edge + step)[where])
+            cells[reached[-1]] = cells[edge[where]]
+            free[reached[-1]] = False
+        edge = np.concatenate(reached)
     return padded[1:-1, 1:-1]
+
+
+def _steps(neighbours: Array, image: Array) -> Array:
+    """Return how far neighbours (3, 3) are from a pixel in the flattened image."""
+    return (np.argwhere(neighbours) - 1) @ (image.shape[1], 1)
 
 
 def fill_holes(cells: Array) -> Array:
@@ -130,19 +139,19 @@ def fill_holes(cells: Array) -> Array:
            [1, 1, 1, 0],
            [1, 1, 1, 2]])
     """
-    outside = np.pad(cells == 0, 1, constant_values=True)
-    holes, count = scipy.ndimage.label(outside, np.ones((3, 3)))
-    if count == 1:
-        return cells
-    padded = np.pad(cells, 1)
-    largest = scipy.ndimage.maximum_filter(padded, 3)
-    none = np.iinfo(cells.dtype).max
-    smallest = scipy.ndimage.minimum_filter(np.where(padded > 0, padded, none), 3)
-    numbers = np.arange(1, count + 1)
-    around = scipy.ndimage.maximum(largest, holes, numbers).astype(cells.dtype)
-    only = around == scipy.ndimage.minimum(smallest, holes, numbers)
-    filling = np.where(only & (numbers != holes[0, 0]), around, 0)
-    return np.where(holes > 0, np.append(0, filling)[holes], padded)[1:-1, 1:-1].astype(cells.dtype)
+    padded = np.ascontiguousarray(np.pad(cells, 1))
+    regions, count = scipy.ndimage.label(padded == 0, EIGHT)  # region 1 is the outside
+    holes = np.flatnonzero(regions > 1)
+    region, flat = regions.ravel()[holes], padded.ravel()
+    largest = np.zeros(count + 1, cells.dtype)
+    smallest = np.full(count + 1, np.iinfo(cells.dtype).max)
+    for step in _steps(EIGHT, padded):
+        beside = flat[holes + step]
+        where = beside > 0
+        np.maximum.at(largest, region[where], beside[where])
+        np.minimum.at(smallest, region[where], beside[where])
+    flat[holes] = np.where(largest == smallest, largest, 0)[region]
+    return padded[1:-1, 1:-1]
 
 
 def in_order(cells: Array, smallest: int) -> Array:

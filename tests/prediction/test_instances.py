@@ -202,6 +202,17 @@ def test_seeds_do_not_change():
     assert found.all()
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_order_in_memory_does_not_matter(order):
+    p = np.asarray(np.random.default_rng(0).random((9, 14), np.float32), order=order)
+    cells = Rule(0.7, 0.3, 1).cells(p)
+    np.testing.assert_array_equal(cells, Rule(0.7, 0.3, 1).cells(p.copy("C")))
+    seeds, extent = np.asarray(p > 0.8, np.int32, order=order), np.asarray(p > 0.3, order=order)
+    found = instances.grow(seeds, extent, CROSS)
+    expected = ndimage.binary_propagation(seeds > 0, CROSS, extent)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_growth_takes_diagonal_steps_only_if_8_are_connected():
     seeds, extent = ["1...", "....", "...."], ["1...", ".1..", "..11"]
     np.testing.assert_array_equal(grown(seeds, extent), drawn(*seeds))
@@ -331,7 +342,9 @@ def test_holes_are_filled_after_cells_have_grown():
 def test_numbers_are_in_raster_order_of_the_grown_cells():
     # The bottom left cell comes last, but once it has grown, it comes before the one on the right.
     p = drawn("9..", "...", "5..", "5.9", "9.9") / 10
-    np.testing.assert_array_equal(Rule(0.8, None, 1).cells(p), drawn("1..", *["..."] * 2, "..2", "3.2"))
+    np.testing.assert_array_equal(
+        Rule(0.8, None, 1).cells(p), drawn("1..", *["..."] * 2, "..2", "3.2")
+    )
     expected = drawn("1..", "...", "2..", "2.3", "2.3")
     np.testing.assert_array_equal(Rule(0.8, 0.4, 1).cells(p), expected)
 

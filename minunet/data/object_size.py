@@ -136,7 +136,8 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
             f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
         )
     pairs = zip(in_training, finer, strict=True)
-    y, x = (own if abs(f - 1) < EQUAL else own * f for own, f in pairs)
+    # Rounded, so that files with the same rounded pixel size still make one stack.
+    y, x = (own if abs(f - 1) < EQUAL else float(f"{own * f:.3g}") for own, f in pairs)
     return y, x
 
 

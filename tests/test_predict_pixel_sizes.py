@@ -34,7 +34,7 @@ def write_model(path, pixel_size=(0.2, 0.2), drop=(), **settings):
     rng = np.random.default_rng(0)
     params = initialization.gaussian(config.architecture, rng)
     params = {name: np.zeros_like(w) for name, w in params.items()}
-    for name, w in params.items():
+    for w in params.values():
         if w.shape[:2] == (3, 3):
             w[1, 1, 0, 0] = 1  # every layer passes channel 0 on
     params["expand0.w1"][1, 1, 2, 0] = 1  # the channel from across the U; the one from below is 0

@@ -99,7 +99,9 @@ def pixel_size(calibration: Calibration) -> PixelSize | None:
     """Return the size of a pixel in micrometres, if its unit is a known unit of length."""
     if calibration.pixel is None or calibration.unit not in METRES:
         return None
-    width, height = (side * METRES[calibration.unit] * 1e6 for side in calibration.pixel)
+    micrometres = METRES[calibration.unit] * 1e6
+    # Rounded: 0.1 um is not 0.09999999999999999.
+    width, height = (float(f"{side * micrometres:.9g}") for side in calibration.pixel)
     return height, width
 
 

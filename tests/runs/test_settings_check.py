@@ -140,5 +140,5 @@ def test_settings_of_earlier_versions_have_neither_sizes_nor_rules():
 
 
 def test_a_pixel_size_is_described_as_two_numbers():
-    with pytest.raises(AlteredError, match="pixel_size is 1.0, not a list of 2 numbers or null"):
+    with pytest.raises(AlteredError, match=r"pixel_size is 1\.0, not a list of 2 numbers or null"):
         restore(from_options().to_json() | {"pixel_size": 1.0})

@@ -1,4 +1,4 @@
-"""Averaging and interpolation against block means, matrices and scipy; labels against votes."""
+"""Averaging and interpolation against block means and scipy; labels against votes."""
 
 from collections import Counter
 from fractions import Fraction

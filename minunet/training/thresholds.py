@@ -67,8 +67,8 @@ def choose(
         return None if threshold is None else rule._replace(threshold=threshold)
     tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
     shown = Shown(data, slices, cell)
-    values = [(shown.seg(one), one) for one in tried]
-    known = [(value, one) for value, one in values if finite(value)]
+    scored = [(shown.seg(one), one) for one in tried]
+    known = [pair for pair in scored if finite(pair[0])]
     if not known:
         return None
     _, rule = max(known, key=lambda pair: (pair[0], -round(abs(pair[1].threshold - USUAL), 6)))

@@ -43,8 +43,7 @@ def jaccard(truth, found):
 
 def test_components_by_hand():
     # 0.5 is not cell; diagonal neighbours are two cells; a gap that is open at a corner is not a
-    # hole; 2 pixels are too few. Cell 1 comes first in raster order because its top row is above
-    # that of cell 2.
+    # hole; 2 pixels are too few. Cell 1 comes first in raster order: its top row is the higher one.
     p = np.array(
         [
             [0.0, 0.0, 0.0, 0.0, 0.6, 0.9, 0.0, 0.0],
@@ -222,7 +221,7 @@ def test_growth_takes_diagonal_steps_only_if_8_are_connected():
 
 
 def steps_to(seeds, extent, number, neighbours):
-    """Count the steps from a seed to every pixel by dilations; inf where there is no way."""
+    """Count the steps from a seed to every pixel, by dilation; inf where there is no way."""
     distance, reached = np.full(seeds.shape, np.inf), seeds == number
     distance[reached] = 0
     for step in range(1, seeds.size):

@@ -13,6 +13,10 @@ from minunet.prediction import instances
 from minunet.prediction.instances import Rule
 from minunet.runs.settings import Settings
 
+PLATEAU = 0.005
+"""Difference of V_Rand that does not matter for the choice of a threshold; it varies by 0.08 over
+the slices of ISBI 2012."""
+
 USUAL = 0.5
 """The threshold of the most probable class; of equally good thresholds, the one nearest to it."""
 
@@ -58,12 +62,13 @@ def choose(
     cell = [one[..., 1] for one in p]
     rule = instances.rule(settings)
     if not learns_cells(data, settings):
-        threshold = best(by_threshold(data, slices, cell, settings))
+        values = by_threshold(data, slices, cell, settings)
+        threshold = highest(values) if settings.score == "v_rand" else best(values)
         return None if threshold is None else rule._replace(threshold=threshold)
     tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
     shown = Shown(data, slices, cell)
-    values = [(shown.seg(one), one) for one in tried]
-    known = [(value, one) for value, one in values if finite(value)]
+    scored = [(shown.seg(one), one) for one in tried]
+    known = [pair for pair in scored if finite(pair[0])]
     if not known:
         return None
     _, rule = max(known, key=lambda pair: (pair[0], -round(abs(pair[1].threshold - USUAL), 6)))
@@ -96,6 +101,28 @@ def best(values: Sequence[float]) -> float | None:
     highest = max(values[k] for k in known)
     equal = [THRESHOLDS[k] for k in known if values[k] == highest]
     return min(equal, key=lambda threshold: round(abs(threshold - USUAL), 6))
+
+
+def highest(values: Sequence[float]) -> float | None:
+    """Return the highest threshold with a value at most `PLATEAU` below the best.
+
+    Membranes are fainter in slices that the network was not trained on. On training slices, many
+    thresholds separate the cells equally well; on others, the higher ones of these merge fewer.
+
+    Parameters
+    ----------
+    values : sequence of float     for each of `THRESHOLDS`; nan if undefined
+
+    Examples
+    --------
+    >>> highest([0, 0, 0.7, 0.8, 0.899, 0.9, 0.897, 0.896, 0.8, float("nan")])
+    0.7
+    """
+    known = [(t, value) for t, value in zip(THRESHOLDS, values, strict=True) if finite(value)]
+    if not known:
+        return None
+    top = max(value for _, value in known)
+    return max(t for t, value in known if value >= top - PLATEAU)
 
 
 def by_threshold(

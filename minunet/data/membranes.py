@@ -54,7 +54,7 @@ def looks_inverted(labels: Sequence[Array]) -> bool:
 
 def net_of(labels: Sequence[Array]) -> Net:
     """Compute the statistics of label maps (H, W); each is nan without a slice of two classes."""
-    slices = labels[:: -(-len(labels) // MOST_SLICES)]
+    slices = labels[:: max(-(-len(labels) // MOST_SLICES), 1)]
     found = [
         (float((one == 1).mean()), _main(one == 1, SQUARE), _main(one == 0, None))
         for one in slices

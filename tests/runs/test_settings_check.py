@@ -83,3 +83,18 @@ def test_no_run_finds_such_values(changed):
 def test_a_threshold_that_a_run_found_is_restored(threshold):
     found = {"threshold": threshold, "threshold_from": "test", "scale": [-1e-300, 5e-324]}
     assert restore(from_options().to_json() | found).threshold == threshold
+
+
+def test_only_label_values_of_membranes_descend():
+    values = from_options(labels_are="membranes", label_values=(255, 0)).to_json()
+    assert restore(json.loads(json.dumps(values))).label_values == (255, 0)
+    for changed in (
+        {"labels_are": "classes"},
+        {"label_values": [0, 255]},
+        {"label_values": [2, 1, 0]},
+        {"label_values": [255, 255]},
+        {"label_values": [256, 0]},
+        {"label_values": [0, -1]},
+    ):
+        with pytest.raises(AlteredError, match="its label values are"):
+            restore(values | changed)

@@ -146,14 +146,15 @@ def add_labels(parser: Parser) -> None:
         type=at_least(0, float, below=1),
         metavar="P",
         help="probability of class 1 down to which cells grow from the pixels above the threshold "
-        "(default: chosen like the threshold; if that run did not finish, cells do not grow)",
+        "(default: chosen like the threshold; if that run did not finish, cells do not grow). If "
+        "it equals the threshold, cells do not grow",
     )
     add(
         "--smallest",
         type=at_least(1),
         metavar="N",
         help="minimum size of a cell, in pixels, before it grows; smaller ones are dropped "
-        "(default: as in training)",
+        "(default: as in training, in network pixels)",
     )
     add(
         "--connectivity",
@@ -199,6 +200,11 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     threshold = settings.threshold if args.threshold is None else args.threshold
     given = {name: getattr(args, name) for name in Rule._fields if getattr(args, name) is not None}
     rule = instances.rule(settings)._replace(**given)
+    if args.extent is not None and args.extent > rule.threshold:
+        raise InputError(
+            f"--extent {args.extent:g} is above the threshold {rule.threshold:g}, from which cells "
+            "grow down to it; pass a lower --extent or a higher --threshold"
+        )
     return Labelling(settings.label_values, cells, threshold, rule)
 
 
@@ -212,7 +218,7 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]
     """
     labels = labelling(args, model.settings)
     tiling = Tiling(args.tile or model.settings.tile, args.step == "paper", args.average)
-    plan = Plan(model, labels, None, tiling, args.memory, args.shrink)
+    plan = Plan(model, labels, None, tiling, args.memory, args.shrink, args.smallest)
     jobs.prepare(images, plan)  # refuses options before the images are read
     return jobs.prepare(images, plan._replace(scale=survey(images, model.settings.scaling)))
 
@@ -226,8 +232,9 @@ def frames(args: argparse.Namespace, tasks: Sequence[Job]) -> list[str]:
         return []
     if len(tasks) > 1:
         raise InputError(
-            f"the frames of {args.image} differ in size, but those of a sequence must not; to "
-            "segment them as single images, copy them to a folder that is not named with two digits"
+            f"the frames of {args.image} differ in size or pixel size, but those of a sequence "
+            "must not; to segment them as single images, copy them to a folder that is not named "
+            "with two digits"
         )
     every = zip(file_names.files(args.image), ctc.numbers(args.image), strict=True)
     digits = [number for file, number in every if file not in images.broken]
@@ -261,7 +268,7 @@ def predict(args: argparse.Namespace, again: str) -> None:
     parameters = f"{trained.architecture.parameters():,} parameters"
     say(f"model     {args.model}, step {trained.step}, {parameters}")
     threshold = summary.threshold(trained.settings, args.model.name, args.threshold)
-    say(*threshold, f"device    {reason}", *summary.tiles(tasks))
+    say(*threshold, *summary.cells(tasks), f"device    {reason}", *summary.tiles(tasks))
     if old:
         say(f"resume    {old.finished} of {old.slices} slices are finished")
     say(*results.write(kept, again))

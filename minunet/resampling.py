@@ -75,7 +75,7 @@ def averaging(size: int, factor: float) -> Taps:
         return _interpolation(count, (np.arange(count) + 0.5) * factor - 0.5, size)
     edges = np.minimum(np.arange(count + 1) * factor, size)
     first = np.floor(edges[:-1]).astype(np.intp)
-    index = first + np.arange(ceil(factor) + 1)[:, np.newaxis]
+    index = first + np.arange(min(ceil(factor) + 1, size))[:, np.newaxis]
     covered = np.minimum(edges[1:], index + 1) - np.maximum(edges[:-1], index)
     return Taps(np.minimum(index, size - 1), np.maximum(covered, 0) / np.diff(edges))
 
@@ -148,9 +148,11 @@ def enlarge(
 def shrink_labels(labels: Array, factors: Factors) -> Array:
     """Give every small pixel the most frequent label of its image pixels, the largest of a tie.
 
+    An image pixel belongs to the small pixel that contains its centre.
+
     Parameters
     ----------
-    labels : (H, W)       integer, at least 0; an image pixel belongs to the small one at its centre
+    labels : (H, W)       integer, at least 0
     factors : Factors
 
     Returns
@@ -163,26 +165,22 @@ def shrink_labels(labels: Array, factors: Factors) -> Array:
     array([[0, 7, 3]])
     """
     height, width = small_shape(labels.shape, factors)
-    for axis, factor in enumerate(factors):
-        if factor < 1:
-            labels = labels.take(_source(labels.shape[axis], factor), axis)
-    down, across = (max(f, 1.0) for f in factors)
-    row, column = _owner(labels.shape[0], down), _owner(labels.shape[1], across)
-    pixel, label, count = contingency(row[:, np.newaxis] * width + column, labels)
+    (rows, row), (columns, column) = map(_pairs, labels.shape, factors)
+    pixel, label, count = contingency(
+        row[:, np.newaxis] * width + column, labels[rows[:, np.newaxis], columns]
+    )
     order = np.lexsort((label, count, pixel))
     last = np.flatnonzero(np.append(np.diff(pixel[order]) > 0, True))
     return label[order][last].reshape(height, width).astype(labels.dtype)
 
 
-def _source(size: int, factor: float) -> Array:
-    """Return the image pixel under every small pixel of an axis, for a factor below 1."""
-    at = np.arange(small_size(size, factor)) + 0.5
-    return np.minimum(at * factor, size - 1).astype(np.intp)
-
-
-def _owner(size: int, factor: float) -> Array:
-    """Return for every image pixel of an axis the small pixel that it belongs to."""
-    last = small_size(size, factor) - 1
-    owner = np.minimum((np.arange(size) + 0.5) // factor, last).astype(np.int64)
-    owner[-1] = last  # even if less than half of it lies inside the last small pixel
-    return owner
+def _pairs(size: int, factor: float) -> tuple[Array, Array]:
+    """Return image pixels of an axis and the small pixels they belong to, each at least once."""
+    count, image = small_size(size, factor), np.arange(size)
+    if factor < 1:
+        small = np.arange(count)
+        return np.minimum((small + 0.5) * factor, size - 1).astype(np.intp), small
+    small = np.minimum((image + 0.5) // factor, count - 1).astype(np.intp)
+    if small[-1] < count - 1:  # the last small pixel contains the last image pixel less than half
+        image, small = np.append(image, size - 1), np.append(small, count - 1)
+    return image, small

@@ -15,8 +15,9 @@ from minunet import progress
 from minunet.data.image_files import Slices
 from minunet.fast import threads
 from minunet.network import Network, initialization
-from minunet.prediction import averaging, instances, jobs, memory, stack
+from minunet.prediction import averaging, jobs, memory, stack
 from minunet.prediction.averaging import probabilities
+from minunet.prediction.instances import Rule
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
@@ -235,7 +236,7 @@ def test_cells_are_numbered(tmp_path, trained_on_cells):
     asked = () if trained_on_cells else ("--labels", "cells")
     p, cells = cells_of(tmp_path, *asked)
     assert cells.dtype == np.uint16
-    np.testing.assert_array_equal(cells, instances.from_probability(p, smallest=7))
+    np.testing.assert_array_equal(cells, Rule(smallest=7).cells(p))
     assert cells.max() > 1
 
 
@@ -243,19 +244,16 @@ def test_threshold_and_smallest_override_the_model(tmp_path):
     write_model(tmp_path / "m.npz", cells=True, smallest=2)
     Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
     p, cells = cells_of(tmp_path, "--threshold", 0.52, "--smallest", 9)
-    np.testing.assert_array_equal(cells, instances.from_probability(p, 0.52, smallest=9))
-    for other in (
-        instances.from_probability(p, 0.52, smallest=2),
-        instances.from_probability(p, 0.5, smallest=9),
-    ):
-        assert (cells != other).any()
+    np.testing.assert_array_equal(cells, Rule(0.52, smallest=9).cells(p))
+    for other in (Rule(0.52, smallest=2), Rule(0.5, smallest=9)):
+        assert (cells != other.cells(p)).any()
 
 
 def test_connectivity_is_that_of_the_model_or_given(tmp_path):
     write_model(tmp_path / "m.npz", cells=True, connectivity=8)
     Image.fromarray(draw((60, 71))).save(tmp_path / "a.png")
     p, cells = cells_of(tmp_path)
-    eight, four = (instances.from_probability(p, connectivity=count) for count in (8, 4))
+    eight, four = (Rule(connectivity=count).cells(p) for count in (8, 4))
     assert eight.max() < four.max()
     np.testing.assert_array_equal(cells, eight)
     shutil.rmtree(tmp_path / "out")
@@ -717,7 +715,7 @@ def test_the_printed_plan_for_cells(tmp_path):
 def test_a_slice_that_is_not_mapped_is_held_in_memory(tmp_path, name, held):
     config, params = write_model(tmp_path / "m.npz")
     Image.fromarray(draw((20, 31), np.uint16)).save(tmp_path / name)
-    labelling = Labelling((0, 1), False, None, 1)
+    labelling = Labelling((0, 1), False, None, Rule())
     needs = jobs.needs(Slices(tmp_path / name), Model(params, config, 5), labelling)
     assert needs(24, 24) == memory.of_prediction(config.architecture, 24, 24) + held
 

@@ -156,7 +156,7 @@ def _shrink(
     shrink, reason = wanted.shrink, "given by --shrink"
     if shrink == "auto":
         of_training = None if cells is None else [cells[k] for k in training]
-        shrink, reason = object_size.choose(of_training, wanted.receptive_field)
+        shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)
     elif shrink == 1:
         return 1.0, []
     by = object_size.describe(object_size.factors(shrink, pixel, pixel))

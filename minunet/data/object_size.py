@@ -7,7 +7,8 @@ stores by how much, and `predict` does the same to new images. The weight map an
 deformation are those of the small image: their 5 and 10 pixels are then larger in the image.
 
 If files contain the size of a pixel, objects keep their size in micrometres: an image with pixels
-of half the size is averaged down twice as much. Pixels that are not square become square.
+of half the size is averaged down twice as much. Where images are averaged down in training, pixels
+that are not square become square; `shrink` then counts the longer side of a pixel.
 """
 
 import argparse
@@ -36,7 +37,7 @@ SMALLEST, LARGEST = 0.25, 64
 """Smallest and largest value of --shrink; an image is enlarged if it is below 1."""
 
 EQUAL = 0.02
-"""Relative difference below which pixel sizes count as equal: metadata are rounded."""
+"""Relative difference below which pixel sizes are equal: metadata are rounded."""
 
 LIKELY = 8
 """Largest ratio of pixel sizes in training and in prediction that is not taken for an error."""
@@ -65,13 +66,16 @@ def parse_shrink(text: str) -> Shrink:
     )
 
 
-def choose(cells: Sequence[Array] | None, receptive_field: int) -> tuple[float, str]:
+def choose(
+    cells: Sequence[Array] | None, receptive_field: int, pixel: PixelSize | None = None
+) -> tuple[float, str]:
     """Choose by how much to average images down, from the median diameter of their cells.
 
     Parameters
     ----------
     cells : sequence of (H, W) or None     integer; 0 = background, k = cell k; None: no cells
     receptive_field : int                  of the network, in its pixels
+    pixel : PixelSize or None              of the images; None: pixels are square
 
     Returns
     -------
@@ -82,7 +86,8 @@ def choose(cells: Sequence[Array] | None, receptive_field: int) -> tuple[float, 
     areas = [area[area > 0] for area in areas]
     if not sum(map(len, areas)):
         return 1.0, "the training labels have no cells"
-    diameter = float(np.median(np.sqrt(np.concatenate(areas) * 4 / np.pi)))
+    square = 1 if pixel is None else min(pixel) / max(pixel)  # area, in squares of the longer side
+    diameter = float(np.median(np.sqrt(np.concatenate(areas) * square * 4 / np.pi)))
     shrink = float(np.clip(round(CELLS * diameter / receptive_field), 1, LARGEST))
     return shrink, (
         f"the median diameter of the training cells is {diameter:.0f} pixels, and {CELLS} of them "
@@ -104,14 +109,14 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
     Parameters
     ----------
     shrink : float                   image pixels per network pixel in training
-    trained : PixelSize or None      pixel size of the training images
-    here : PixelSize or None         pixel size of the image; as in training if either is None
+    trained : PixelSize or None      pixel size of the training images; None: unknown
+    here : PixelSize or None         pixel size of the image; None: that of the training images
 
     Examples
     --------
     >>> factors(4, None, (1.0, 1.0)), factors(4, (0.2, 0.2), (0.1, 0.1)), factors(1, (2, 3), (2, 3))
     ((4.0, 4.0), (8.0, 8.0), (1.0, 1.0))
-    >>> factors(2, (0.1, 0.2), (0.1, 0.2))  # network pixels are squares of 0.4 micrometres
+    >>> factors(2, (0.1, 0.2), None)  # network pixels are squares of 0.4 micrometres
     (4.0, 2.0)
 
     Raises
@@ -119,17 +124,19 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
     InputError
         If the pixel sizes differ so much that one of them is probably wrong.
     """
-    if trained is None or here is None:
+    if trained is None:
         return float(shrink), float(shrink)
-    side = shrink * max(trained)
-    network = trained if shrink == 1 else (side, side)
-    found = (network[0] / here[0], network[1] / here[1])
-    if not all(1 / LIKELY <= f / shrink <= LIKELY for f in found):
+    longer = max(trained)
+    in_training = [1.0 if shrink == 1 else shrink * (longer / side) for side in trained]
+    finer = [a / b for a, b in zip(trained, here or trained, strict=True)]
+    if not all(1 / LIKELY <= f <= LIKELY for f in finer):
+        assert here is not None
         raise InputError(
             f"the pixels of the image are {in_words(here)}, but those of the training images were "
             f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
         )
-    y, x = (float(shrink) if abs(f / shrink - 1) < EQUAL else f for f in found)
+    pairs = zip(in_training, finer, strict=True)
+    y, x = (own if abs(f - 1) < EQUAL else own * f for own, f in pairs)
     return y, x
 
 
@@ -162,7 +169,7 @@ def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
         labels = [(one > 0).astype(np.uint8) for one in cells]
     else:
         labels = [shrink_labels(one, factors) for one in labels]
-    known = [shrink(one[..., np.newaxis], factors)[..., 0] > 1 - 1e-4 for one in annotated]
+    known = [shrink(~one[..., np.newaxis], factors)[..., 0] < 1e-6 for one in annotated]
     return Annotation(
         [np.where(at, one, 0).astype(np.uint8) for one, at in zip(labels, known, strict=True)],
         LabelValues(*values),

@@ -3,8 +3,9 @@
 In training, touching cells are separated by background (paper, section 3): each loses the pixels
 whose 3×3 neighbourhood contains a pixel of the other, and the weight map makes the network avoid
 this gap, which becomes wide. So cells are found in three steps. Their seeds are the connected
-components of high probability; the seeds grow into the connected pixels of lower probability, each
-of which goes to the nearest seed; and the holes of a cell are filled.
+components of high probability; the seeds grow step by step into the connected pixels of lower
+probability, so that each of these goes to the seed it is fewest steps away from; and the holes of a
+cell are filled.
 
 By default, components are 4-connected, so that two cells are not joined by misclassified pixels
 that only touch diagonally. In their 2015 release, the authors used 8-connected components and
@@ -23,6 +24,9 @@ from minunet.runs.settings import Settings
 
 MOST = 65535
 """Maximum number of cells in a uint16 mask."""
+
+EIGHT = np.ones((3, 3), bool)
+"""A pixel and its eight neighbours."""
 
 
 class Rule(NamedTuple):
@@ -50,8 +54,8 @@ class Rule(NamedTuple):
             If there are more cells than uint16 can number.
         """
         cells = self.seeds(p)
-        if self.extent is not None and self.extent < self.threshold:
-            cells = grow(cells, nearest(cells), p > self.extent, self._neighbours)
+        if self.lowest < self.threshold:
+            cells = grow(cells, p > self.lowest, self._neighbours)
         return in_order(fill_holes(cells), self.smallest)
 
     def seeds(self, p: Array) -> Array:
@@ -59,6 +63,10 @@ class Rule(NamedTuple):
         components, count = scipy.ndimage.label(p > self.threshold, self._neighbours)
         large = np.bincount(components.ravel(), minlength=count + 1) >= self.smallest
         return np.where(large[components], components, 0)
+
+    def scaled(self, area: float) -> "Rule":
+        """Return the rule for images whose cells cover `area` times as many pixels."""
+        return self._replace(smallest=max(round(self.smallest * area), 1))
 
     def in_words(self) -> str:
         """Describe what was chosen, such as "threshold 0.8, cells grown to 0.4"."""
@@ -68,32 +76,55 @@ class Rule(NamedTuple):
         return ", ".join(words)
 
     @property
+    def lowest(self) -> float:
+        """Lowest probability to which seeds grow; the threshold if they do not."""
+        return self.threshold if self.extent is None else min(self.extent, self.threshold)
+
+    @property
     def _neighbours(self) -> Array:
         return scipy.ndimage.generate_binary_structure(2, 1 if self.connectivity == 4 else 2)
 
 
-def grow(seeds: Array, near: Array, extent: Array, neighbours: Array) -> Array:
-    """Give every pixel of an extent to the nearest seed, if its component contains a seed.
+def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
+    """Give every pixel of an extent to the seed from which the fewest steps within it lead there.
+
+    So every cell stays connected, and what no seed reaches is background. If several seeds are
+    equally near, the result depends on the order of the steps, but is always the same.
 
     Parameters
     ----------
     seeds : (H, W)          integer, 0 = background
-    near : (H, W)           for every pixel the nearest seed, see `nearest`
-    extent : (H, W) bool    contains the seeds
-    neighbours : (3, 3)     connectivity of the components of `extent`
+    extent : (H, W) bool
+    neighbours : (3, 3)     the pixels that a step leads to
+
+    Returns
+    -------
+    (H, W), in the dtype of `seeds`
+
+    Examples
+    --------
+    >>> seeds, extent = np.array([[1, 0, 0, 0, 0, 2, 0, 0]]), np.array([[1, 1, 1, 1, 1, 1, 0, 1]])
+    >>> grow(seeds, extent == 1, np.ones((3, 3)))
+    array([[1, 1, 1, 2, 2, 2, 0, 0]])
     """
-    components, count = scipy.ndimage.label(extent, neighbours)
-    seeded = np.zeros(count + 1, bool)
-    seeded[components[seeds > 0]] = True
-    return np.where(seeded[components] & extent, near, 0)
+    padded = np.ascontiguousarray(np.pad(seeds, 1))
+    cells, free = padded.ravel(), np.pad(extent, 1).ravel()
+    free[cells > 0] = False
+    edge = np.flatnonzero(cells)
+    while edge.size:
+        reached = []
+        for step in _steps(neighbours, padded):
+            where = free[edge + step]
+            reached.append((edge + step)[where])
+            cells[reached[-1]] = cells[edge[where]]
+            free[reached[-1]] = False
+        edge = np.concatenate(reached)
+    return padded[1:-1, 1:-1]
 
 
-def nearest(seeds: Array) -> Array:
-    """Return for every pixel the number of the nearest seed, by Euclidean distance."""
-    index = scipy.ndimage.distance_transform_edt(
-        seeds == 0, return_distances=False, return_indices=True
-    )
-    return seeds[tuple(index)]
+def _steps(neighbours: Array, image: Array) -> Array:
+    """Return how far neighbours (3, 3) are from a pixel in the flattened image."""
+    return (np.argwhere(neighbours) - 1) @ (image.shape[1], 1)
 
 
 def fill_holes(cells: Array) -> Array:
@@ -108,18 +139,19 @@ def fill_holes(cells: Array) -> Array:
            [1, 1, 1, 0],
            [1, 1, 1, 2]])
     """
-    outside = np.pad(cells == 0, 1, constant_values=True)
-    holes, count = scipy.ndimage.label(outside, np.ones((3, 3)))
-    if count == 1:
-        return cells
-    padded = np.pad(cells, 1)
-    largest = scipy.ndimage.maximum_filter(padded, 3)
-    smallest = scipy.ndimage.minimum_filter(np.where(padded > 0, padded, largest.max() + 1), 3)
-    numbers = np.arange(1, count + 1)
-    around = scipy.ndimage.maximum(largest, holes, numbers).astype(cells.dtype)
-    only = around == scipy.ndimage.minimum(smallest, holes, numbers)
-    filling = np.where(only & (numbers != holes[0, 0]), around, 0)
-    return np.where(holes > 0, np.append(0, filling)[holes], padded)[1:-1, 1:-1].astype(cells.dtype)
+    padded = np.ascontiguousarray(np.pad(cells, 1))
+    regions, count = scipy.ndimage.label(padded == 0, EIGHT)  # region 1 is the outside
+    holes = np.flatnonzero(regions > 1)
+    region, flat = regions.ravel()[holes], padded.ravel()
+    largest = np.zeros(count + 1, cells.dtype)
+    smallest = np.full(count + 1, np.iinfo(cells.dtype).max)
+    for step in _steps(EIGHT, padded):
+        beside = flat[holes + step]
+        where = beside > 0
+        np.maximum.at(largest, region[where], beside[where])
+        np.minimum.at(smallest, region[where], beside[where])
+    flat[holes] = np.where(largest == smallest, largest, 0)[region]
+    return padded[1:-1, 1:-1]
 
 
 def in_order(cells: Array, smallest: int) -> Array:

@@ -1,7 +1,7 @@
 """What `predict` does: segment a stack, or the files of a folder one by one.
 
 Images of one size make a stack, even if every one has its own file. If the files of a folder differ
-in size, every file is a job, and its results are named after it.
+in size, or in the size of a pixel, every file is a job, and its results are named after it.
 """
 
 import copy
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     tiling: Tiling
     limit: int | None  # of memory, in bytes; the tile size that fits it replaces that of `tiling`
     shrink: float | None = None  # image pixels per network pixel; None: as in training
+    smallest: int | None = None  # minimum size of a cell; None: as in training, see `Model.rule`
 
 
 class Job(NamedTuple):
@@ -113,21 +114,23 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     if plan.limit is None:
         plan.tiling.check(arch.depth)
     parts, names = images.by_file(), [*different_names(images.files).values()]
-    if len({(size_of(part), shrink_of(part, plan)) for part in parts}) == 1:
-        parts, names = [images], [""]
+    seen = [(size_of(part), shrink_of(part, plan)) for part in parts]
+    if len(set(seen)) == 1:
+        parts, names, seen = [images], [""], seen[:1]
 
-    jobs, best = [], dict[tuple[Size, int], int]()
-    for part, name in zip(parts, names, strict=True):
-        size, shrink = size_of(part), shrink_of(part, plan)
+    jobs, best = [], dict[tuple[Size, Factors, int], int]()
+    for part, name, (size, shrink) in zip(parts, names, seen, strict=True):
         tiling = plan.tiling._replace(shrink=shrink)
         if plan.limit is not None:
-            small = small_shape(size, shrink)
-            key = (small, held(part))
+            key = (size, shrink, held(part))
             if key not in best:
-                need = needs(part, plan.model, plan.labelling)
+                need, small = needs(part, plan.model, plan.labelling), small_shape(size, shrink)
                 best[key] = tile_choice.best(arch, small, plan.limit, need, paper_step)
             tiling = tiling._replace(tile=best[key])
-        task = Task(plan.model, (len(part), *size), tiling, plan.labelling, plan.scale)
+        smallest = plan.smallest or plan.model.rule(shrink).smallest
+        rule = plan.labelling.rule._replace(smallest=smallest)
+        labelling = plan.labelling._replace(rule=rule)
+        task = Task(plan.model, (len(part), *size), tiling, labelling, plan.scale)
         jobs.append(Job(part, name, task))
     return jobs
 

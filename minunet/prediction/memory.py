@@ -25,7 +25,7 @@ SPARE = 1.25
 reuse all of the memory that is freed in small pieces."""
 
 LABELLING = 28
-"""Bytes per pixel that finding the cells of a slice needs (`instances.from_probability`)."""
+"""Bytes per pixel that finding the cells of a slice needs (`instances.Rule.cells`)."""
 
 FLOAT = 4  # bytes
 

@@ -8,6 +8,7 @@ cells = model.cells(image)
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,9 @@ from minunet.network import Architecture, Network
 from minunet.network.device import Name, Wanted, choose, to_device
 from minunet.ops import cross_entropy
 from minunet.prediction import averaging, instances
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling, Window
+from minunet.resampling import Factors
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings
@@ -59,6 +62,14 @@ class Model(NamedTuple):
         trained = self.settings
         shrink = object_size.factors(self.shrink, trained.pixel_size, pixel_size)
         return Tiling(trained.tile, shrink=shrink)
+
+    def rule(self, shrink: Factors) -> Rule:
+        """Return how cells are found in images that are averaged down by these factors.
+
+        The minimum size is that of training in network pixels: if the pixels of an image are half
+        as wide and half as high as in training, it is four times as many of them.
+        """
+        return instances.rule(self.settings).scaled(prod(shrink) / prod(self.tiling().shrink))
 
     @property
     def shrink(self) -> float:
@@ -140,13 +151,14 @@ class Model(NamedTuple):
             not in [0, 1).
         """
         check_two_classes(self.settings, "cells")
-        rule = instances.rule(self.settings)
+        tiling = self.tiling(pixel_size)
+        rule = self.rule(tiling.shrink)
         if threshold is not None:
             if not 0 <= threshold < 1:
                 raise InputError(f"threshold is {threshold}; it must be at least 0 and below 1")
             rule = rule._replace(threshold=threshold)
         image = np.asarray(image)
-        p = self.segment(image, progress=progress, pixel_size=pixel_size)[..., 1]
+        p = self.segment(image, tiling, progress)[..., 1]
         return rule.cells(p) if image.ndim == 2 else np.stack([rule.cells(one) for one in p])
 
     def slices(

@@ -106,6 +106,7 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     options = jobs[0].task.tiling._asdict() | labelling.pop("rule")._asdict() | labelling
     options |= {"tile": sorted({job.task.tiling.tile for job in jobs})}
     options |= {"shrink": sorted({job.task.tiling.shrink for job in jobs})}
+    options |= {"smallest": sorted({job.task.labelling.rule.smallest for job in jobs})}
     options |= {"channel": reading.channel, "series": reading.series, "device": device}
     options |= {"threads": threads.count()}
     return {

@@ -9,9 +9,9 @@ import numpy as np
 
 from minunet.data import object_size
 from minunet.data.image_files import Reading, counted
-from minunet.prediction import instances, memory, tile_choice
+from minunet.prediction import memory, tile_choice
 from minunet.prediction.jobs import Job
-from minunet.resampling import NONE, small_shape
+from minunet.resampling import NONE, Factors, small_shape
 from minunet.runs.settings import Settings
 
 MOST = 6
@@ -69,9 +69,20 @@ def threshold(settings: Settings, model: str, given: float | None) -> list[str]:
         ]
     average = "" if settings.average == "none" else f", with --average {settings.average}"
     return [
-        f"{instances.rule(settings).in_words()}, chosen on {settings.threshold_from} slices"
+        f"threshold {settings.threshold:g}, chosen on {settings.threshold_from} slices"
         f"{average} (stored in {model})"
     ]
+
+
+def cells(jobs: Sequence[Job]) -> list[str]:
+    """Return a line about how cells are found; none if the labels are classes."""
+    if not jobs[0].task.labelling.cells:
+        return []
+    rule = jobs[0].task.labelling.rule
+    sizes = sorted({job.task.labelling.rule.smallest for job in jobs})
+    numbers = shortened([str(size) for size in sizes])
+    grown = f"grown to {rule.lowest:g}" if rule.lowest < rule.threshold else "not grown"
+    return [f"cells     {numbers} pixels or more above the threshold, {grown}, without holes"]
 
 
 def _types(jobs: Sequence[Job]) -> list[str]:
@@ -111,7 +122,7 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
     finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
     which = "" if len(jobs) == 1 else f" of {largest.name}"
     return [
-        *_size(largest),
+        *_sizes(jobs),
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
         f"{task.tiles} per slice{which}; the margins multiply the computation by {times:.2f}",
         f"memory    about {memory.format_bytes(largest.memory)}{finding}, "
@@ -119,17 +130,31 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
     ]
 
 
-def _size(job: Job) -> list[str]:
-    """Return a line about the network pixels, unless they are the image pixels as in training."""
-    shrink, model = job.task.tiling.shrink, job.task.model
-    trained = object_size.factors(model.shrink, model.settings.pixel_size, None)
-    here = object_size.pixel_size(job.images.calibration)
-    if shrink == NONE == trained:
+def _sizes(jobs: Sequence[Job]) -> list[str]:
+    """Return a line about every size of network pixels; none if they always are image pixels."""
+    trained, first = jobs[0].task.model.tiling().shrink, dict[Factors, Job]()
+    for job in jobs:
+        first.setdefault(job.task.tiling.shrink, job)
+    if [*first] == [trained] == [NONE]:
         return []
-    reason = ", as in training" if shrink == trained else f", in training {model.shrink:g}"
-    if shrink != trained and here and model.settings.pixel_size:
-        reason += (
-            f": the pixels are {object_size.in_words(here)}, in training "
-            f"{object_size.in_words(model.settings.pixel_size)}"
-        )
-    return [f"size      {object_size.describe(shrink)} image pixels per network pixel{reason}"]
+    lines = [
+        f"size      {object_size.describe(shrink)} image pixels per network pixel"
+        f"{f' of {job.name}' if len(first) > 1 else ''}, {_reason(job, trained)}"
+        for shrink, job in first.items()
+    ]
+    more = len(lines) - MOST
+    return [*lines[:MOST], *([f"size      {more} more"] if more > 0 else [])]
+
+
+def _reason(job: Job, trained: Factors) -> str:
+    """Compare the network pixels of a job with those in training."""
+    shrink, was = job.task.tiling.shrink, job.task.model.settings.pixel_size
+    if shrink == trained:
+        return "as in training"
+    here = object_size.pixel_size(job.images.calibration)
+    if not here or not was:
+        return f"in training {object_size.describe(trained)}"
+    return (
+        f"in training {object_size.describe(trained)}: image pixels are "
+        f"{object_size.in_words(here)}, in training {object_size.in_words(was)}"
+    )

@@ -22,6 +22,9 @@ FIRST = (
 LARGEST = 2**31 - 1
 """Largest whole number that a setting, except the seed, can have."""
 
+LENGTHS = 1e-15, 1e18
+"""Smallest and largest side of a pixel in micrometres that a file can contain, about."""
+
 MOST_VALUES = 256
 """Maximum number of classes: labels are uint8."""
 
@@ -97,6 +100,8 @@ def described(annotation: Any) -> str:
         *others, last = (str(part) or "empty" for part in parts)
         return ", ".join(others) + f" or {last}" if others else last
     if get_origin(annotation) is tuple:
+        if parts[0] is float:
+            return f"a list of {len(parts)} numbers"
         return "a list of lists" if get_args(parts[0]) else "a list of whole numbers"
     if parts:
         return " or ".join(described(part) for part in parts)
@@ -132,7 +137,7 @@ def _check_tile(settings: Settings) -> None:
 
 
 def _check_found(settings: Settings) -> None:
-    """Raise an `AlteredError` unless scale and threshold are numbers that a run could find."""
+    """Raise an `AlteredError` unless a run could find the scale, the sizes and the threshold."""
     if settings.scale is not None:
         if not all(map(math.isfinite, settings.scale)) or settings.scale[1] <= 0:
             raise AlteredError(
@@ -145,6 +150,30 @@ def _check_found(settings: Settings) -> None:
         )
     if (settings.threshold is None) != (not settings.threshold_from):
         raise AlteredError("it has only one of the settings threshold and threshold_from")
+    if settings.shrink == "auto":
+        raise AlteredError("its setting shrink is auto, not the number that a run stores")
+    size = settings.pixel_size
+    if size is not None and not all(LENGTHS[0] <= side <= LENGTHS[1] for side in size):
+        raise AlteredError(
+            f"its setting pixel_size is {shown(list(size))}, not two lengths in micrometres"
+        )
+    _check_rule(settings)
+
+
+def _check_rule(settings: Settings) -> None:
+    """Raise an `AlteredError` unless extent and minimum size were chosen with the threshold."""
+    for name in ("extent", "smallest_chosen"):
+        if getattr(settings, name) is not None and settings.threshold is None:
+            raise AlteredError(f"it has the setting {name} without a threshold")
+    if settings.extent is None:
+        return
+    if not settings.cells:
+        raise AlteredError("it has the setting extent, but no numbered cells")
+    if settings.threshold is not None and settings.extent > settings.threshold:
+        raise AlteredError(
+            f"its setting extent is {settings.extent:g}, but its threshold is only "
+            f"{settings.threshold:g}"
+        )
 
 
 def _check_classes(settings: Settings) -> None:

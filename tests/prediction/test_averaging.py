@@ -78,14 +78,19 @@ def test_windows_cover_the_image_once(monkeypatch, average):
 def test_sums_may_be_kept_in_a_file(tmp_path):
     params, image = draw()
     expected = averaging.logits(Network(params, ARCH), image, Tiling(24, average="symmetries"))
-    total = np.memmap(tmp_path / "total", np.float32, "w+", shape=(13, 22, 2))
-    total[...] = 99  # left over from another slice
-    for _ in range(2):
-        parts = averaging.windows(
-            Network(params, ARCH), image, Tiling(24, average="symmetries"), total=total
-        )
-        np.testing.assert_array_equal(tiling.assemble(parts, image), expected)
-        np.testing.assert_array_equal(total / np.float32(8), expected)  # the file was used
+    made = []
+
+    def mapped(shape, dtype):
+        made.append(np.memmap(tmp_path / "total", dtype, "w+", shape=shape))
+        made[-1][...] = 99  # as if the file held something
+        return made[-1]
+
+    parts = averaging.windows(
+        Network(params, ARCH), image, Tiling(24, average="symmetries"), mapped
+    )
+    np.testing.assert_array_equal(tiling.assemble(parts, image), expected)
+    (total,) = made
+    np.testing.assert_array_equal(total / np.float32(8), expected)  # the file was used
 
 
 def test_without_averaging_the_first_window_needs_one_tile():

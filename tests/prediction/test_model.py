@@ -12,8 +12,8 @@ from standin import StandIn
 import minunet
 from minunet.errors import InputError
 from minunet.network import Network, initialization
-from minunet.prediction import instances
 from minunet.prediction.averaging import probabilities
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -112,14 +112,14 @@ def test_cells(tmp_path):
     model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31)
     p = by_hand(stack[..., np.newaxis], chosen, params)[..., 1]
     threshold = float(np.median(p))
-    expected = [instances.from_probability(one, threshold, smallest=2) for one in p]
+    expected = [Rule(threshold, smallest=2).cells(one) for one in p]
     found = model.cells(stack, threshold)
     assert found.dtype == np.uint16
     assert found.max() > 1
     np.testing.assert_array_equal(found, expected)
     only = by_hand(stack[:1, ..., np.newaxis], chosen, params)[0, ..., 1]
     one = model.cells(stack[0], threshold)
-    np.testing.assert_array_equal(one, instances.from_probability(only, threshold, smallest=2))
+    np.testing.assert_array_equal(one, Rule(threshold, smallest=2).cells(only))
 
 
 def test_cells_have_the_connectivity_of_the_settings(tmp_path):
@@ -127,9 +127,7 @@ def test_cells_have_the_connectivity_of_the_settings(tmp_path):
     model, image = minunet.load(tmp_path / "m.npz"), draw(90, 101)
     p = model.segment(image)[..., 1]
     threshold = float(np.median(p))
-    eight, four = (
-        instances.from_probability(p, threshold, 2, connectivity=count) for count in (8, 4)
-    )
+    eight, four = (Rule(threshold, None, 2, count).cells(p) for count in (8, 4))
     np.testing.assert_array_equal(model.cells(image, threshold), eight)
     assert (eight != four).any()
 
@@ -311,10 +309,16 @@ def test_cells_below_the_smallest_size_of_the_settings_are_dropped(tmp_path, sha
 def test_averages_accumulate_in_the_given_array(tmp_path):
     write_model(tmp_path / "m.npz")
     model, stack = minunet.load(tmp_path / "m.npz"), draw(2, 20, 31, 1)
-    total = np.full((20, 31, 2), np.nan, np.float32)
+    made = []
+
+    def empty(shape, dtype):
+        made.append(np.full(shape, np.nan, dtype))
+        return made[-1]
+
     tiling = Tiling(24, average="flips")
-    for parts in model.slices(list(stack), tiling, total):
+    for parts in model.slices(list(stack), tiling, empty):
         logits = {k: part for k, (_, part) in enumerate(parts)}
+        total = made[-1]
         np.testing.assert_allclose(
             np.exp(total / 4) / np.exp(total / 4).sum(axis=-1, keepdims=True),
             np.concatenate(list(logits.values())),

@@ -12,6 +12,7 @@ from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.network import initialization
 from minunet.prediction import jobs
+from minunet.prediction.instances import Rule
 from minunet.prediction.jobs import Plan
 from minunet.prediction.model import Model
 from minunet.prediction.results import Results, made_of
@@ -31,7 +32,7 @@ def prepare(folder, shapes, **fields):
 def plan(folder, **fields):
     chosen = from_options(depth=1, channels=3, tile=24)
     params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
-    labelling = Labelling((0, 1), True, None, 1)
+    labelling = Labelling((0, 1), True, None, Rule(smallest=1))
     whole = Plan(Model(params, chosen, 0), labelling, Scale(0, 9), Tiling(24), None)
     return jobs.prepare(Slices(folder), whole._replace(**fields))
 
@@ -110,12 +111,19 @@ def test_everything_that_changes_the_results_is_told_apart(tmp_path):
     def changed(**fields):
         return different(first, made_of(plan(tmp_path / "in", **fields), *options))
 
-    labelling = Labelling((0, 1), True, None, 1)
+    labelling = Labelling((0, 1), True, None, Rule(smallest=1))
     assert changed(tiling=Tiling(36)) == {"--tile"}
     assert changed(tiling=Tiling(24, True)) == {"--step"}
     assert changed(tiling=Tiling(24, average="flips")) == {"--average"}
     assert changed(labelling=labelling._replace(threshold=0.25)) == {"--threshold"}
-    assert changed(labelling=labelling._replace(smallest=7)) == {"--smallest"}
+    rule = labelling.rule
+    assert changed(labelling=labelling._replace(rule=rule._replace(extent=0.3))) == {"--extent"}
+    connected = labelling._replace(rule=rule._replace(connectivity=8))
+    assert changed(labelling=connected) == {"--connectivity"}
+    assert changed(smallest=7) == {"--smallest"}
+    # The minimum size follows the network pixels, unless it is given.
+    assert changed(shrink=2.0) == {"--shrink", "--smallest"}
+    assert changed(shrink=2.0, smallest=5) == {"--shrink"}
     assert changed(labelling=labelling._replace(cells=False)) == {"--labels"}
     assert changed(scale=Scale(0, 8)) == {"set of images"}
     for given, key in [(Reading(1), "--channel"), (Reading(None, 0), "--series")]:

@@ -9,6 +9,7 @@ import tifffile
 from minunet.data.image_files import Slices
 from minunet.network import initialization
 from minunet.prediction import stack
+from minunet.prediction.instances import Rule
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling, Maps, Task
 from minunet.prediction.tiling import Tiling
@@ -27,7 +28,9 @@ def task(average="none", **settings):
     chosen = from_options(preset="tiny", depth=1, channels=3, tile=24, **settings)
     params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
     model = Model(params, chosen, step=0)
-    return Task(model, SHAPE, Tiling(24, average=average), Labelling((0, 1), False, None, 1))
+    return Task(
+        model, SHAPE, Tiling(24, average=average), Labelling((0, 1), False, None, Rule(smallest=1))
+    )
 
 
 def maps(labels=np.uint8):
@@ -81,46 +84,52 @@ def test_the_preview_shows_slices_with_their_own_cells(tmp_path, monkeypatch):
 
 def test_labels_are_the_values_of_the_most_probable_class():
     p = np.array([[[0.2, 0.5, 0.3], [0.1, 0.3, 0.6]], [[0.4, 0.3, 0.3], [0.4, 0.4, 0.2]]])
-    found = Labelling((0, 7, 255), False, None, 1).classes(p)
+    found = Labelling((0, 7, 255), False, None, Rule(smallest=1)).classes(p)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, [[7, 255], [0, 0]])  # equal: the first class
 
 
 def test_the_threshold_0_is_a_threshold():
     p = np.array([[[1.0, 0.0], [0.75, 0.25], [0.25, 0.75]]], np.float32)
-    np.testing.assert_array_equal(Labelling((0, 1), False, 0.0, 1).classes(p), [[0, 1, 1]])
-    np.testing.assert_array_equal(Labelling((0, 1), False, None, 1).classes(p), [[0, 0, 1]])
-    np.testing.assert_array_equal(Labelling((0, 1), True, 0.0, 1).number(p[..., 1]), [[0, 1, 1]])
+    np.testing.assert_array_equal(Labelling((0, 1), False, 0.0, Rule()).classes(p), [[0, 1, 1]])
+    np.testing.assert_array_equal(
+        Labelling((0, 1), False, None, Rule(smallest=1)).classes(p), [[0, 0, 1]]
+    )
+    np.testing.assert_array_equal(Rule(0.0, smallest=1).cells(p[..., 1]), [[0, 1, 1]])
 
 
 def test_class_1_needs_a_probability_above_the_threshold():
     p = np.array([[[0.75, 0.25], [0.625, 0.375], [0.5, 0.5]]])
-    found = Labelling((0, 255), False, 0.375, 1).classes(p)
+    found = Labelling((0, 255), False, 0.375, Rule()).classes(p)
     np.testing.assert_array_equal(found, [[0, 0, 255]])
 
 
-@pytest.mark.parametrize(
-    ("threshold", "smallest", "found"),
-    [
-        (None, 2, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
-        (0.25, 2, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
-        (0.25, 1, [1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 3, 3, 3]),
-        (None, 3, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]),
-        (0.75, 1, [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2]),
-    ],
-)
-def test_cells_depend_on_threshold_and_smallest_size(threshold, smallest, found):
-    p = np.array([[0.8, 0.6, 0, 0, 0, 0.4, 0, 0, 0, 0, 0.9, 0.9, 0.9]])
-    cells = Labelling((0, 1), True, threshold, smallest).number(p)
-    np.testing.assert_array_equal(cells, [found])
+@pytest.mark.parametrize("rule", [Rule(), Rule(0.55, None, 2), Rule(0.6, 0.45, 1, 8)])
+def test_cells_are_those_of_the_rule(tmp_path, rule):
+    images, this, found = write_stack(tmp_path / "a.tif"), task(), maps(np.uint16)
+    this = this._replace(labelling=Labelling((0, 1), True, None, rule))
+    list(stack.fill(this, images, found))
+    for p, labels in zip(found.p, found.labels, strict=True):
+        np.testing.assert_array_equal(labels, rule.cells(p[0]))
+    assert found.labels.max() > 1
 
 
-def test_every_tile_is_reported_and_averages_use_the_given_array(tmp_path):
-    images, this, calls = write_stack(tmp_path / "a.tif"), task("flips"), []
-    total = np.full((20, 31, 2), np.nan, np.float32)
-    list(stack.fill(this, images, maps(), total, lambda: calls.append(1)))
+@pytest.mark.parametrize("shrink", [(1.0, 1.0), (2.0, 1.5)])
+def test_every_tile_is_reported_and_arrays_are_the_given_ones(tmp_path, shrink):
+    images, this, calls, made = write_stack(tmp_path / "a.tif"), task("flips"), [], []
+    this = this._replace(tiling=this.tiling._replace(shrink=shrink))
+
+    def empty(shape, dtype):
+        made.append((shape, dtype))
+        return np.full(shape, np.nan, dtype)
+
+    found = maps()
+    list(stack.fill(this, images, found, empty, lambda: calls.append(1)))
     assert len(calls) == 3 * this.tiles
-    assert np.isfinite(total).all()
+    assert np.isfinite(found.p).all()
+    small = (20, 31) if shrink == (1, 1) else (10, 21)
+    expected = [(*small, 2)] if shrink == (1, 1) else [(*small, 1), (*small, 2), (*small, 2)]
+    assert made == [(shape, np.float32) for shape in expected * 3]
 
 
 def test_the_preview_of_one_slice_and_of_every_nth_pixel(tmp_path, monkeypatch):

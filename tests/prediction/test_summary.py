@@ -7,6 +7,7 @@ from PIL import Image
 from minunet.data.image_files import Reading, Slices
 from minunet.network import initialization
 from minunet.prediction import jobs, summary
+from minunet.prediction.instances import Rule
 from minunet.prediction.jobs import Plan
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
@@ -22,7 +23,7 @@ def prepared(folder, sizes, types=(np.uint8,), **settings):
         Image.fromarray(image).save(folder / f"a{k}.png")
     chosen = from_options(depth=1, channels=3, tile=24, **settings)
     params = initialization.gaussian(chosen.architecture, np.random.default_rng(0))
-    labelling = Labelling((0, 1), False, None, 1)
+    labelling = Labelling((0, 1), False, None, Rule(smallest=1))
     plan = Plan(Model(params, chosen, 0), labelling, None, Tiling(24), None)
     return jobs.prepare(Slices(folder), plan)
 

@@ -416,7 +416,7 @@ def test_tile_count_covers_all_averaged_versions(average, versions):
 
 def test_the_aligned_step_is_the_default():
     # At depth 3, a tile of 108 has an output of 20 pixels: the aligned step is 16, the paper's 20.
-    assert Tiling(108) == (108, False, "none")
+    assert Tiling(108) == (108, False, "none", (1, 1))
     assert tiling.cover(100, 3, 108) == tiling.cover(100, 3, 108, paper_step=False)
     arch = Architecture(depth=3, channels=2)
     params = initialization.gaussian(arch, np.random.default_rng(0), np.float64)

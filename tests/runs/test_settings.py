@@ -79,7 +79,7 @@ def test_the_defaults_without_a_preset():
     expected = {
         **{"labels_are": "auto", "truth": "both", "validation": "0.2", "scaling": "minmax"},
         **{"variant": "paper", "weight_map": "paper", "w0": 10.0, "sigma": 5.0, "score": "auto"},
-        **{"average": "none", "smallest": 5, "preset": "tiny", "experiment": None, "seed": 0},
+        **{"average": "none", "smallest": None, "preset": "tiny", "experiment": None, "seed": 0},
         **{"device": "auto", "validate_every": 200},
     }
     found = from_options()

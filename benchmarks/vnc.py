@@ -24,7 +24,6 @@ from minunet.data.annotation import Meaning
 from minunet.image import Average
 from minunet.metrics import em, segments
 from minunet.metrics.score import THRESHOLDS
-from minunet.prediction import Tiling
 
 SHOWN = ("v_rand", "v_info", "pixel_error")
 
@@ -66,7 +65,7 @@ def main():
     args = parser.parse_args()
     model = minunet.load(args.model)
     images, truth = read(args.data, args.slices)
-    tiling = Tiling(model.settings.tile, average=args.average)
+    tiling = model.tiling()._replace(average=args.average)
     scores = em.scores(truth, list(model.segment(images, tiling)[..., 1]))
     print("\n".join(markdown(scores, model.settings.threshold)))
     print(f"\npython benchmarks/vnc.py {shlex.join(sys.argv[1:])}\ncommit {seeds.commit()}")

@@ -119,6 +119,10 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
     shown = {"threshold": scored.threshold}
     shown["threshold_from"] = "" if scored.threshold is None else scored.chosen_on
     assert written.settings == run.settings.to_json() | shown
+    pixels = sum(run.data.labels[k].size for k in slices)
+    assert (written.confusion is None) == (kind != "classes")
+    assert written.confusion is None or written.confusion[0].sum() == pixels
+    written = written._replace(confusion=None, thresholds=())
     assert written._replace(scored=None, optimistic=None, settings={}) == report.Report(
         title=tmp_path.name,
         settings={},

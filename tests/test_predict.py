@@ -656,14 +656,17 @@ def peak_of_prediction(tmp_path, side, *options):
     return peak
 
 
-@pytest.mark.parametrize("average", ["none", "flips"])
-def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average):
-    # A tile segments 240 pixels: the images need one, four and sixteen tiles.
+@pytest.mark.parametrize(
+    ("average", "shrink"), [("none", 1), ("flips", 1), ("none", 2), ("flips", 0.5)]
+)
+def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch, average, shrink):
+    # A tile segments 240 pixels: without --shrink, the images need one, four and sixteen tiles.
     monkeypatch.setattr("minunet.image.MOST", 2**14)
     write_model(tmp_path / "m.npz", channels=6, tile=256)
-    options = ("--average", average)
+    options = ("--average", average, "--shrink", shrink)
     peak_of_prediction(tmp_path, 240, *options)  # triggers lazy imports
-    small, large = (peak_of_prediction(tmp_path, side, *options) for side in (480, 960))
+    sides = (480, 960) if shrink < 2 else (960, 1440)
+    small, large = (peak_of_prediction(tmp_path, side, *options) for side in sides)
     assert large < 1.02 * small  # measured: 1.00
 
 

@@ -85,6 +85,23 @@ def common(known: Sequence[Calibration], count: int) -> Calibration:
     return Calibration(pixel, unit if pixel else "").of_slices(count)
 
 
+def differing(known: Sequence[Calibration]) -> list[str]:
+    """Return a note on files whose pixel sizes differ; none if all are the same."""
+    sizes = dict.fromkeys(_in_words(one) for one in known)
+    if len(sizes) < 2:
+        return []
+    return [
+        f"the images have several pixel sizes, such as {' and '.join(list(sizes)[:2])}; minunet "
+        "trains as if all pixels were of one unknown size"
+    ]
+
+
+def _in_words(known: Calibration) -> str:
+    if known.pixel is None:
+        return "unknown"
+    return f"{known.pixel[0]:.9g} x {known.pixel[1]:.9g} {known.unit}".strip()
+
+
 # Reading
 
 

@@ -99,7 +99,9 @@ def pixel_size(calibration: Calibration) -> PixelSize | None:
     """Return the size of a pixel in micrometres, if its unit is a known unit of length."""
     if calibration.pixel is None or calibration.unit not in METRES:
         return None
-    width, height = (side * METRES[calibration.unit] * 1e6 for side in calibration.pixel)
+    micrometres = METRES[calibration.unit] * 1e6
+    # Rounded: 0.1 um is not 0.09999999999999999.
+    width, height = (float(f"{side * micrometres:.9g}") for side in calibration.pixel)
     return height, width
 
 
@@ -136,7 +138,8 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
             f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
         )
     pairs = zip(in_training, finer, strict=True)
-    y, x = (own if abs(f - 1) < EQUAL else own * f for own, f in pairs)
+    # Rounded, so that files with the same rounded pixel size still make one stack.
+    y, x = (own if abs(f - 1) < EQUAL else float(f"{own * f:.3g}") for own, f in pairs)
     return y, x
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from minunet.array import Array
 from minunet.data import ctc
-from minunet.data.calibration import Calibration, common
+from minunet.data.calibration import Calibration, common, differing
 from minunet.data.file_names import by_file, match
 from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
@@ -138,6 +138,7 @@ def read(
         found.files.extend(x.files)
         found.names.extend(prefix + name for name in x.names)
         found.notes.extend(x.notes)
+    found.notes.extend(differing([one.calibration for x, _, _ in opened for one in x.by_file()]))
     types = sorted({str(image.dtype) for image in found.images})
     if len(types) > 1:
         found.notes.append(

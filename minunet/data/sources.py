@@ -100,6 +100,7 @@ def _frames(folders: Sequence[Path], source: Source) -> Raw:
         (folder, ctc.read(folder, source.truth, source.reading, source.meaning.ignore))
         for folder in folders
     ]
+    calibrations = [one for _, frames in read for one in frames.calibrations]
     return Raw(
         [image for _, frames in read for image in frames.images],
         [],
@@ -109,8 +110,7 @@ def _frames(folders: Sequence[Path], source: Source) -> Raw:
             for folder, frames in read
             for name in frames.names
         ],
-        calibration=calibration.common(
-            known := [one for _, frames in read for one in frames.calibrations], len(known)
-        ),
+        notes=calibration.differing(calibrations),
+        calibration=calibration.common(calibrations, len(calibrations)),
         frames=[frames for _, frames in read],
     )

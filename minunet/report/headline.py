@@ -50,6 +50,8 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
         yield tag("ul", *map(_big, shown), class_="headline")
     slices = counted(len(scored.slices), scored.part)
     where = f"Scored on {slices} ({_names(scored)}), {USE[scored.part]}"
+    if scored.threshold is None:
+        where = where.replace(" or its threshold", "").replace(" or the threshold", "")
     if len(scored.slices) == 1:
         where = where.replace("which were ", "which was ")
     yield tag("p", where, class_="where")

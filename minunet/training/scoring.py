@@ -191,6 +191,8 @@ def evaluate(
     segment = _Remembered(data, settings)
 
     def choose(trained: Trained, part: Part, slices: Sequence[int]) -> Chosen:
+        if not thresholds.has_threshold(data):
+            return Chosen(None, part, len(slices))
         p = segment(trained, slices)
         rule = thresholds.choose(data, slices, p, settings)
         curve: Sequence[float] = ()

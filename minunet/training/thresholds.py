@@ -35,7 +35,12 @@ def spread_evenly(slices: Sequence[int], count: int) -> list[int]:
 
 
 def choosing(data: Dataset, count: int) -> list[int]:
-    """Return at most `count` training slices to choose on: those with gold truth, if any has it."""
+    """Return at most `count` training slices to choose on: those with gold truth, if any has it.
+
+    With more than two classes there is nothing to choose, so there are none.
+    """
+    if not has_threshold(data):
+        return []
     return spread_evenly(data.scored(data.training), count)
 
 
@@ -58,7 +63,7 @@ def choose(
     -------
     Rule or None : None with more than two classes, or without any score
     """
-    if len(data.label_values) != 2:
+    if not has_threshold(data):
         return None
     cell = [one[..., 1] for one in p]
     rule = instances.rule(settings)
@@ -93,6 +98,11 @@ def _grown(shown: "Shown", rule: Rule) -> Rule | None:
 def _from_usual(threshold: float) -> float:
     """Return how far a threshold is from 0.5; 0.3 and 0.7 are equally far."""
     return round(abs(threshold - USUAL), 6)
+
+
+def has_threshold(data: Dataset) -> bool:
+    """Return whether there are two classes, so that a threshold decides between them."""
+    return len(data.label_values) == 2
 
 
 def learns_cells(data: Dataset, settings: Settings) -> bool:

@@ -281,6 +281,18 @@ def test_axes_that_do_not_fit_become_slices():
     assert Calibration().of_slices(3) == Calibration(axes="Z", lengths=(3,))
 
 
+def test_several_pixel_sizes_are_noted():
+    one, other = Calibration((1, 2), "um", 3.0), Calibration((0.5, 2), "um")
+    assert calibration.differing([]) == []
+    assert calibration.differing([one, one._replace(spacing=None, axes="Z")]) == []
+    assert calibration.differing([Calibration(), Calibration(unit="um")]) == []
+    assert calibration.differing([one, other, Calibration()]) == [
+        "the images have several pixel sizes, such as 1 x 2 um and 0.5 x 2 um; minunet trains as "
+        "if all pixels were of one unknown size"
+    ]
+    assert "such as unknown and 1 x 2 um" in calibration.differing([Calibration(), one])[0]
+
+
 def test_what_several_files_have_in_common():
     one = Calibration((1, 1), "um", 2, 3, "TZ", (2, 3))
     assert calibration.common([one], 6) == one

@@ -7,6 +7,7 @@ from commands import draw_stack, write_stack
 
 from minunet.data import ctc, dataset
 from minunet.data.annotation import Annotation, LabelValues, Meaning
+from minunet.data.object_size import Wanted
 from minunet.data.targets import Weighting
 from minunet.errors import InputError
 
@@ -319,3 +320,155 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
         "warning   no validation frame has gold truth, so the validation scores are against silver "
         "truth; hold out frames with gold truth with --validation"
     ) in only.description
+
+
+# Images that are averaged down
+
+
+def write_cells(folder, pixel=(0.2, 0.2), sequence="01", frames=3):
+    """Write frames with 3 x 4 touching square cells of 20 pixels, and a pixel size (y, x) in µm."""
+    cells = np.arange(1, 13, dtype=np.uint16).reshape(3, 4).repeat(20, axis=0).repeat(20, axis=1)
+    metadata = {"unit": "um", "axes": "YX"}
+    for part in (sequence, f"{sequence}_GT/SEG"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for k in range(frames):
+        image = np.random.default_rng(k).integers(0, 256, cells.shape).astype(np.uint8)
+        how = {"resolution": (1 / pixel[1], 1 / pixel[0]), "metadata": metadata} if pixel else {}
+        tifffile.imwrite(folder / sequence / f"t{k:03}.tif", image, imagej=True, **how)
+        tifffile.imwrite(folder / f"{sequence}_GT/SEG" / f"man_seg{k:03}.tif", cells)
+    return dataset.Source(str(folder), None)
+
+
+def load_cells(source, shrink, form="paper", receptive_field=17):
+    wanted = Wanted(shrink, receptive_field)
+    return dataset.load(source, "1:2", "image", Weighting(form), wanted=wanted)
+
+
+@pytest.mark.parametrize("shrink", [1.0, 4.0, 2.5, "auto"])
+def test_the_network_sees_small_images(tmp_path, shrink):
+    data = load_cells(write_cells(tmp_path), shrink)
+    # 20 pixels wide squares: discs of 22.6 pixels, three of which are 4 times 17 pixels.
+    factor = 4.0 if shrink == "auto" else shrink
+    height, width = round(60 / factor), round(80 / factor)
+    assert (data.shrink, data.factors, data.pixel_size) == (
+        *(factor, (factor, factor)),
+        pytest.approx((0.2, 0.2)),
+    )
+    for k, sample in enumerate(data.samples):
+        assert sample.x.shape == (height, width, 1)
+        assert sample.labels.shape == sample.weight_map.shape == (height, width)
+        assert (sample.x.dtype, sample.weight_map.dtype) == (np.float32, np.float32)
+        image = np.random.default_rng(k).integers(0, 256, (60, 80)) / 1.0
+        scaled = (image - image.min()) / np.ptp(image)
+        np.testing.assert_allclose(data.images[k][..., 0], scaled, atol=1e-6)
+        assert sample.x.mean() == pytest.approx(scaled.mean(), abs=1e-4)
+        if factor == 4:
+            blocks = scaled.reshape(15, 4, 20, 4).mean((1, 3))
+            np.testing.assert_allclose(sample.x[..., 0], blocks, atol=1e-6)
+    assert data.labels[0].shape == data.cells[0].shape == (60, 80)  # as they are scored
+    lines = [line for line in data.description if line.startswith("size")]
+    assert len(lines) == (shrink != 1)
+    if shrink == "auto":
+        assert lines == [
+            "size      4 image pixels per network pixel: the median diameter of the training cells "
+            "is 23 pixels, and 3 of them should fit into the 17 pixels that the network sees"
+        ]
+
+
+def small_cells():
+    # By hand: each cell is 5 x 5 small pixels, of which those beside another cell are background.
+    with_border = np.array([0] + [1] * 3 + [0])
+    row = np.concatenate([[1] * 4 + [0], with_border, with_border, [0] + [1] * 4])
+    column = np.concatenate([[1] * 4 + [0], with_border, [0] + [1] * 4])
+    return np.outer(column, row)
+
+
+@pytest.mark.parametrize("form", ["paper", "balance", "none"])
+def test_the_border_is_one_small_pixel_on_each_side(tmp_path, form):
+    expected = small_cells()
+    data = load_cells(write_cells(tmp_path), 4.0, form)
+    for sample in data.samples:
+        np.testing.assert_array_equal(sample.labels, expected)
+    w = data.samples[0].weight_map
+    if form == "none":
+        assert (w == 1).all()
+    else:
+        share = expected.mean()
+        assert w[0, 0] == pytest.approx(0.5 / share, rel=1e-6)
+    if form == "paper":
+        # A pixel of the border between two cells: d1 + d2 = 1 + 2 small pixels, sigma 5 of them.
+        border = w[0, 4] - 0.5 / (1 - share)
+        assert border == pytest.approx(10 * np.exp(-9 / 50), rel=1e-5)
+
+
+def test_the_fingerprint_does_not_depend_on_the_factor(tmp_path):
+    source = write_cells(tmp_path)
+    first, second = (load_cells(source, shrink) for shrink in (1.0, 4.0))
+    assert first.fingerprint == second.fingerprint
+
+
+def test_logits_are_enlarged_to_the_image(tmp_path):
+    data = load_cells(write_cells(tmp_path, (0.1, 0.2)), 2.0)
+    assert data.factors == pytest.approx((4.0, 2.0))
+    assert data.samples[0].x.shape == (15, 40, 1)
+    logits = np.zeros((15, 40, 2), np.float32)
+    logits[..., 1] = 3
+    np.testing.assert_array_equal(data.enlarged(logits, 0), np.full((60, 80, 2), (0, 3)))
+    whole = load_cells(write_cells(tmp_path / "b"), 1.0)
+    assert whole.enlarged(logits, 0) is logits
+
+
+@pytest.mark.parametrize("pixel", [None, (0.1, 0.1)])
+def test_frames_of_several_pixel_sizes_are_noted(tmp_path, pixel):
+    source = write_cells(tmp_path)
+    write_cells(tmp_path, pixel, "02")
+    data = load_cells(source, 2.0)
+    assert data.pixel_size is None
+    (note,) = (line for line in data.description if line.startswith("note"))
+    second = "unknown" if pixel is None else "0.1 x 0.1 um"
+    assert f"several pixel sizes, such as 0.2 x 0.2 um and {second}; minunet trains" in note
+
+
+def test_pixel_sizes_of_pairs_are_read(tmp_path):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    images, labels = draw_stack()
+    how = {"imagej": True, "resolution": (10, 10), "metadata": {"unit": "um", "axes": "YX"}}
+    for k in range(4):
+        tifffile.imwrite(tmp_path / "images" / f"{k}.tif", images[k], **how)
+        tifffile.imwrite(tmp_path / "labels" / f"{k}.tif", labels[k], photometric="minisblack")
+    source = dataset.Source(str(tmp_path / "images"), str(tmp_path / "labels"))
+    data = dataset.load(source, "0", "minmax", Weighting("balance"), wanted=Wanted(2.0))
+    assert (data.pixel_size, data.factors) == ((0.1, 0.1), (2.0, 2.0))
+    assert not any("several pixel sizes" in line for line in data.description)
+    tifffile.imwrite(tmp_path / "images" / "2.tif", images[2], photometric="minisblack")
+    data = dataset.load(source, "0", "minmax", Weighting("balance"), wanted=Wanted(2.0))
+    assert data.pixel_size is None
+    assert any("several pixel sizes" in line for line in data.description)
+
+
+@pytest.mark.parametrize("classes", [3, 9])
+def test_several_classes_get_the_majority(tmp_path, classes):
+    images, labels = draw_stack((2, 12, 16), classes)
+    blocks = labels.repeat(3, axis=1).repeat(3, axis=2)
+    for name, stack in (("i.tif", images.repeat(3, 1).repeat(3, 2)), ("l.tif", blocks)):
+        tifffile.imwrite(tmp_path / name, stack, photometric="minisblack")
+    source = dataset.Source(str(tmp_path / "i.tif"), str(tmp_path / "l.tif"))
+    data = dataset.load(source, "0", "minmax", Weighting(), wanted=Wanted(3.0))
+    np.testing.assert_array_equal([sample.labels for sample in data.samples], labels)
+    assert data.cells is None
+    np.testing.assert_array_equal(data.labels, blocks)
+
+
+def test_what_is_not_annotated_has_no_weight(tmp_path):
+    source = write_cells(tmp_path)
+    path = tmp_path / "01_GT/SEG/man_seg000.tif"
+    mask = tifffile.imread(path)
+    mask[13, 22] = 65535  # a single pixel that is not annotated
+    tifffile.imwrite(path, mask)
+    data = load_cells(source._replace(meaning=Meaning(ignore=65535)), 4.0)
+    known = np.ones((15, 20), bool)
+    known[3, 5] = False
+    np.testing.assert_array_equal(data.samples[0].annotated, known)
+    np.testing.assert_array_equal(data.samples[0].weight_map > 0, known)
+    assert data.samples[1].annotated is None

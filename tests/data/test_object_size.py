@@ -131,6 +131,8 @@ def test_pixel_sizes_are_in_micrometres(calibration, expected):
         (1, (0.1, 0.2), (0.1, 0.2), (1, 1)),
         (1, (0.1, 0.2), None, (1, 1)),
         (1, (0.1, 0.2), (0.1, 0.1), (1, 2)),
+        (1, (0.3, 0.3), (0.29, 0.29), (1.03, 1.03)),  # 1.0345, rounded
+        (2, (0.1, 0.1), (1 / 20.0001, 0.0499999), (4, 4)),
     ],
 )
 def test_factors_follow_the_pixel_size(shrink, trained, here, expected):

@@ -1,5 +1,7 @@
 """Images of one size are one job; if the files of a folder differ, each is a job of its own."""
 
+import math
+
 import numpy as np
 import pytest
 import tifffile
@@ -16,14 +18,14 @@ from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
 from minunet.prediction.unfinished import State, Unfinished
 from minunet.progress import Progress
-from minunet.runs.settings import from_options
+from minunet.runs.settings import Settings, from_options
 
 
-def write(folder, shapes, **how):
+def write(folder, shapes, dtype=np.uint8, **how):
     """Write blank files of the given shapes, by name."""
     folder.mkdir(exist_ok=True)
     for name, shape in shapes.items():
-        tifffile.imwrite(folder / name, np.zeros(shape, np.uint8), photometric="minisblack", **how)
+        tifffile.imwrite(folder / name, np.zeros(shape, dtype), photometric="minisblack", **how)
     return Slices(folder)
 
 
@@ -105,6 +107,89 @@ def test_the_space_on_disk_by_hand(tmp_path):
     made = jobs.prepare(Slices(tmp_path), averaged)
     # The logits of two classes, for one slice at a time.
     assert jobs.space(made, masks=False) == 5 * pixels + 2 * 4 * 110
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+def test_the_space_for_shrunk_images(tmp_path, average):
+    images = write(tmp_path, {"a.tif": (2, 10, 11)})
+    given = plan()._replace(shrink=2.5, tiling=Tiling(24, average=average))
+    made = jobs.prepare(images, given)
+    # Of 4 x 5 pixels: the small image, the logits of two classes, and their sums.
+    small = 20 * (8 + 2 * 4 + (2 * 4 if average == "flips" else 0))
+    assert jobs.space(made, masks=False) == 5 * 220 + small
+
+
+@pytest.mark.parametrize("average", ["none", "flips"])
+@pytest.mark.parametrize("shrink", [1.0, 2.5, 0.5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_the_space_is_enough_for_all_that_is_written(tmp_path, monkeypatch, average, shrink, dtype):
+    images = write(tmp_path / "in", {"a.tif": (2, 8, 9)}, dtype=dtype)
+    given = plan()._replace(shrink=shrink, tiling=Tiling(24, average=average))
+    (job,) = jobs.prepare(images, given)
+    sizes, scratch = [], jobs.outputs.scratch
+
+    def watched(folder, shape, dtype):
+        sizes.append(np.dtype(dtype).itemsize * math.prod(shape))
+        return scratch(folder, shape, dtype)
+
+    monkeypatch.setattr(jobs.outputs, "scratch", watched)
+    (tmp_path / "out").mkdir()
+    kept = Unfinished(tmp_path / "out", State({}, 2), jobs.outputs.OUTPUTS, None)
+    with kept.kept("again"), Progress(2 * job.task.tiles, "tile") as progress:
+        jobs.write(job, 0, kept, progress)
+    first, second = sizes[: len(sizes) // 2], sizes[len(sizes) // 2 :]
+    assert first == second  # of each slice
+    assert sum(first) <= jobs.space([job], masks=False) - 2 * 8 * 9 * 5
+    if dtype == np.float64 or shrink == 1:
+        assert sum(first) == jobs.space([job], masks=False) - 2 * 8 * 9 * 5
+
+
+def calibrated(folder, **pixels):
+    """Write blank files of 12 x 15 pixels with pixel sizes in micrometres."""
+    for name, pixel in pixels.items():
+        how = {"imagej": True, "resolution": (1 / pixel, 1 / pixel), "metadata": {"unit": "um"}}
+        write(folder, {f"{name}.tif": (12, 15)}, **how)
+    return Slices(folder)
+
+
+def of_pixel_size(given, pixel):
+    values = given.model.settings.to_json() | {"pixel_size": pixel}
+    model = given.model._replace(settings=Settings.from_json(values))
+    return given._replace(model=model)
+
+
+def test_files_that_differ_in_pixel_size_are_several_jobs(tmp_path):
+    given = of_pixel_size(plan(shrink=2.0, smallest=3), (0.2, 0.2))
+    made = jobs.prepare(calibrated(tmp_path, a=0.2, b=0.1, c=0.4), given)
+    assert [job.task.tiling.shrink for job in made] == [(2, 2), (4, 4), (1, 1)]
+    assert [job.name for job in made] == ["a", "b", "c"]
+    assert [job.task.labelling.rule.smallest for job in made] == [3, 12, 1]
+    made = jobs.prepare(Slices(tmp_path), given._replace(smallest=7))
+    assert [job.task.labelling.rule.smallest for job in made] == [7, 7, 7]
+    (job,) = jobs.prepare(Slices(tmp_path), given._replace(shrink=3.0))
+    assert job.task.tiling.shrink == (3, 3)
+    assert job.task.labelling.rule.smallest == 7  # 3 · 3² / 2² = 6.75
+    (job,) = jobs.prepare(Slices(tmp_path), plan(shrink=2.0))  # trained without a pixel size
+    assert job.task.tiling.shrink == (2, 2)
+
+
+def test_nearly_equal_pixel_sizes_are_one_job(tmp_path):
+    given = of_pixel_size(plan(shrink=2.0), (0.2, 0.2))
+    (job,) = jobs.prepare(calibrated(tmp_path, a=0.1, b=0.10001), given)
+    assert job.task.tiling.shrink == (4, 4)
+    assert job.task.shape == (2, 12, 15)
+
+
+def test_the_memory_of_shrunk_images_decides_on_the_tile(tmp_path):
+    # 600 x 600 pixels do not fit as one tile, but shrunk to 150 x 150, they do.
+    images = write(tmp_path, {"a.tif": (600, 600)})
+    (job,) = jobs.prepare(images, plan(limit=2 * 10**9)._replace(shrink=4.0))
+    limit = round(job.memory)
+    assert job.task.tiles == 1
+    (again,) = jobs.prepare(images, plan(limit=limit + 1)._replace(shrink=4.0))
+    assert (again.task.tiles, again.memory) == (1, job.memory)
+    (whole,) = jobs.prepare(images, plan(limit=limit + 1))
+    assert whole.task.tiles > 1
 
 
 def test_files_that_mix_sizes(tmp_path):

@@ -104,11 +104,15 @@ def test_a_preview_without_labels_has_three_panels(tmp_path, drawn):
 def test_more_classes_and_a_colour_image(tmp_path, drawn):
     one = segmented(classes=4, channels=3)
     run_pictures.preview(tmp_path / "preview.png", [one], "")
-    image, label, probability, errors = drawn[0].axes
+    image, label, predicted, errors = drawn[0].axes
+    assert predicted.get_title() == "class"
     np.testing.assert_allclose(shown(image), one.image.mean(axis=-1))
-    assert label.get_images()[0].get_clim() == (0, 3)
-    np.testing.assert_array_equal(shown(probability), one.p.max(axis=-1))
-    assert errors.get_xlabel() == "red: class too low, blue: class too high"
+    np.testing.assert_array_equal(shown(label), drawing.coloured(one.labels))
+    np.testing.assert_array_equal(shown(predicted), drawing.coloured(one.p.argmax(axis=-1)))
+    wrong = one.labels != one.p.argmax(axis=-1)
+    red = np.isclose(shown(errors), run_pictures.TOO_LOW, atol=1 / 255).all(axis=-1)
+    np.testing.assert_array_equal(red, wrong)
+    assert errors.get_xlabel() == "red: wrong class"
 
 
 def test_errors_are_red_for_too_low_a_class_and_blue_for_too_high(tmp_path, drawn):

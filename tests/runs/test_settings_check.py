@@ -10,7 +10,9 @@ from minunet.runs.archive import AlteredError
 from minunet.runs.settings import EXPERIMENTS, PRESETS, Settings, from_options
 from minunet.runs.settings_check import restore
 
-GIVEN = [{"preset": preset} for preset in PRESETS] + [{"experiment": e} for e in EXPERIMENTS]
+GIVEN = [{"preset": preset} for preset in PRESETS] + [
+    {"experiment": e, "shrink": 2.0} for e in EXPERIMENTS
+]
 FOUND = {
     "label_values": (0, 100, 200),
     "label_colours": ((0, 0, 0), (255, 0, 9), (1, 2, 3)),
@@ -53,6 +55,8 @@ def test_huge_numbers_are_refused(name):
         restore(values)
 
 
+CHOSEN = {"threshold": 0.8, "threshold_from": "validation", "cells": True}
+
 IMPOSSIBLE = {
     "threads 0": {"threads": 0},
     "threads -4": {"threads": -4},
@@ -68,13 +72,35 @@ IMPOSSIBLE = {
     "tile 1": {"tile": 1, "depth": 1},
     "tile 21": {"tile": 21, "depth": 1},
     "tile 186": {"tile": 186, "depth": 4},  # valid, but its output has 2 of the needed 16 pixels
+    "shrink auto": {"shrink": "auto"},
+    "shrink 0": {"shrink": 0},
+    "shrink 65": {"shrink": 65.0},
+    "shrink twice": {"shrink": [2, 2]},
+    "pixel_size 0": {"pixel_size": [0, 1]},
+    "pixel_size -1": {"pixel_size": [0.1, -1.0]},
+    "pixel_size inf": {"pixel_size": [inf, 1.0]},
+    "pixel_size nan": {"pixel_size": [nan, 1.0]},
+    "pixel_size 1e300": {"pixel_size": [1e300, 1e-300]},
+    "pixel_size of a volume": {"pixel_size": [1, 1, 1]},
+    "pixel_size 1": {"pixel_size": 1.0},
+    "extent alone": {"extent": 0.5, "cells": True},
+    "extent 1": {**CHOSEN, "extent": 1.0},
+    "extent -1": {**CHOSEN, "extent": -0.1},
+    "extent nan": {**CHOSEN, "extent": nan},
+    "extent above": {**CHOSEN, "extent": 0.81},
+    "extent of classes": {**CHOSEN, "extent": 0.5, "cells": False},
+    "smallest_chosen alone": {"smallest_chosen": 3},
+    "smallest_chosen 0": {**CHOSEN, "smallest_chosen": 0},
+    "smallest_chosen 2.5": {**CHOSEN, "smallest_chosen": 2.5},
+    "smallest 0": {"smallest": 0},
     "three classes": {"label_values": [0, 1, 2], "threshold": 0.5, "threshold_from": "training"},
 }
 
 
 @pytest.mark.parametrize("changed", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
 def test_no_run_finds_such_values(changed):
-    word = next(iter(changed)).split("_")[0]
+    names = [name for name in changed if name not in CHOSEN] or [*changed]
+    word = names[0].split("_")[0]
     with pytest.raises(AlteredError, match=word if "label_values" not in changed else "threshold"):
         restore(from_options().to_json() | changed)
 
@@ -83,3 +109,51 @@ def test_no_run_finds_such_values(changed):
 def test_a_threshold_that_a_run_found_is_restored(threshold):
     found = {"threshold": threshold, "threshold_from": "test", "scale": [-1e-300, 5e-324]}
     assert restore(from_options().to_json() | found).threshold == threshold
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"shrink": value} for value in (0.25, 1, 4, 2.5, 64)),
+        *({"pixel_size": value} for value in (None, [0.19, 0.19], [1e-6, 50], [1, 2])),
+        *(CHOSEN | {"extent": value} for value in (None, 0.0, 0.3, 0.8)),
+        CHOSEN | {"extent": 0.3, "smallest_chosen": 40, "smallest": None},
+        CHOSEN | {"smallest_chosen": 5, "smallest": 5, "cells": False},  # membranes
+        {"smallest": None},
+        {"smallest": 7},
+    ],
+)
+def test_sizes_and_rules_that_a_run_found_are_restored(changed):
+    found = restore(json.loads(json.dumps(from_options().to_json() | changed)))
+    for name, value in changed.items():
+        value = tuple(value) if isinstance(value, list) else value
+        assert getattr(found, name) == value
+
+
+def test_settings_of_earlier_versions_have_neither_sizes_nor_rules():
+    values = from_options(smallest=5).to_json()
+    for name in ("shrink", "pixel_size", "extent", "smallest_chosen", "connectivity"):
+        del values[name]
+    found = restore(values)
+    assert (found.shrink, found.pixel_size) == (1.0, None)
+    assert (found.extent, found.smallest_chosen, found.smallest) == (None, None, 5)
+
+
+def test_a_pixel_size_is_described_as_two_numbers():
+    with pytest.raises(AlteredError, match=r"pixel_size is 1\.0, not a list of 2 numbers or null"):
+        restore(from_options().to_json() | {"pixel_size": 1.0})
+
+
+def test_only_label_values_of_membranes_descend():
+    values = from_options(labels_are="membranes", label_values=(255, 0)).to_json()
+    assert restore(json.loads(json.dumps(values))).label_values == (255, 0)
+    for changed in (
+        {"labels_are": "classes"},
+        {"label_values": [0, 255]},
+        {"label_values": [2, 1, 0]},
+        {"label_values": [255, 255]},
+        {"label_values": [256, 0]},
+        {"label_values": [0, -1]},
+    ):
+        with pytest.raises(AlteredError, match="its label values are"):
+            restore(values | changed)

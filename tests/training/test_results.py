@@ -160,8 +160,11 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
     shown |= {"extent": extent, "smallest_chosen": smallest}
     assert written.settings == run.settings.to_json() | shown
     assert len(written.thresholds) == (kind == "cells")
-    empty = {"scored": None, "optimistic": None, "settings": {}, "thresholds": ()}
-    assert written._replace(**empty) == report.Report(
+    pixels = sum(run.data.labels[k].size for k in slices)
+    assert (written.confusion is None) == (kind != "classes")
+    assert written.confusion is None or written.confusion[0].sum() == pixels
+    written = written._replace(confusion=None, thresholds=())
+    assert written._replace(scored=None, optimistic=None, settings={}) == report.Report(
         title=tmp_path.name,
         settings={},
         description=["split     in two"],

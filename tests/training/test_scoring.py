@@ -267,3 +267,18 @@ def test_the_fingerprint_is_of_the_scored_slices_and_their_truth():
             maps[k].flat[5] = not maps[k].flat[5]
             same = scoring.fingerprint(data, [1, 3]) == first
             assert same == (k in (0, 2))
+
+
+def test_with_more_classes_nothing_is_segmented_to_choose_a_threshold(monkeypatch):
+    asked, segment = [], scoring.probabilities
+
+    def probabilities(network, data, slices, settings):
+        asked.extend(slices)
+        return segment(network, data, slices, settings)
+
+    monkeypatch.setattr(scoring, "probabilities", probabilities)
+    data = draw("classes")
+    last, best = (Trained(name, k, network("classes")) for k, name in enumerate("ab"))
+    found, of_last = scoring.evaluate(data, settings("classes", score="iou"), last, best)
+    assert sorted(asked) == sorted([*data.held_out, *data.held_out])
+    assert of_last.rule is found.headline.chosen.rule is None

@@ -22,6 +22,7 @@ from minunet import cli, lock, runs
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
 from minunet.training import loop, preparation, results, session
 
 FILES = {
@@ -264,6 +265,78 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, data, m
     assert json.loads((parts / "settings.json").read_text())["steps"] == 13
 
 
+def test_a_resumed_run_keeps_the_size_that_it_chose(tmp_path, monkeypatch, no_pictures):
+    # Vertical stripes, 10 pixels wide and 40 high: the diameter of a disc of 400 pixels is 22.6.
+    # Three of them should fit into the 18 pixels of the smallest input, so four is chosen.
+    labels = np.zeros((3, 40, 64), np.uint16)
+    for k in range(4):
+        labels[:, :, 16 * k : 16 * k + 10] = k + 1
+    noise = np.random.default_rng(0).integers(0, 50, labels.shape)
+    save(tmp_path / "data", "train-volume.tif", ((labels > 0) * 100 + noise).astype(np.uint8))
+    save(tmp_path / "data", "train-labels.tif", labels)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    more = ("--experiment", "cells", "--shrink", "auto", "--average", "none")
+    with monkeypatch.context() as patch:
+        stop_in_step(5, patch)
+        assert call("train", *options(tmp_path / "data", parts, 9), *more).code == 143
+    assert "size      4 image pixels per network pixel: " in run(
+        tmp_path / "data", whole, 9, *more
+    )
+    assert "size      4 image pixels per network pixel\n" in resume(parts)
+    assert_same_run(whole, parts)
+    for name in ("last.npz", "best.npz"):
+        assert checkpoint.load(parts / name).settings["shrink"] == 4
+
+
+def test_a_run_of_a_version_without_sizes_and_rules_is_resumed(tmp_path, data):
+    # Its settings end with the threshold, and 5 was the minimum size of a cell unless given.
+    old = tmp_path / "old"
+    run(data, old, 4, "--smallest", 5)
+    new = ("shrink", "pixel_size", "extent", "smallest_chosen")
+    settings = json.loads((old / "settings.json").read_text())
+    for name in new:
+        del settings[name]
+    runs.write_settings(old, settings)
+    for name in ("last.npz", "best.npz"):
+        saved = checkpoint.load(old / name)
+        kept = {key: value for key, value in saved.settings.items() if key not in new}
+        checkpoint.save(old / name, saved._replace(settings=kept))
+        assert not {*new} & {*checkpoint.load(old / name).settings}
+    resume(old, "--steps", 6)
+    assert checkpoint.load(old / "last.npz").step == 6
+    assert checkpoint.load(old / "last.npz").settings["smallest"] == 5
+    assert (old / "report.html").is_file()
+    minunet.load(old / "last.npz").segment(np.zeros((20, 20), np.uint8))
+
+
+def test_a_run_of_some_minutes_records_its_steps(tmp_path, data, monkeypatch, no_pictures):
+    # A step of 0.125 s and tiles that take no time: 480 steps a minute.
+    monkeypatch.setattr("minunet.training.plan._measure", lambda *args: (0.125, 0.0))
+    monkeypatch.setattr("minunet.training.plan.SCORING", 0.0)
+    given = [word for word in options(data, tmp_path / "run", 1, 10**9) if word != "--steps"]
+    given.remove(1)
+    result = call("train", *given, "--minutes", 0.1)
+    assert result.code == 0, result.err
+    assert "steps 1 … 48, 1 validations and the final scores: about 6 s" in result.out
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["steps"] == 48
+    saved = checkpoint.load(tmp_path / "run" / "last.npz")
+    assert (saved.step, saved.settings["steps"]) == (48, 48)
+    this = results.Run(tmp_path / "run", Settings.from_json(saved.settings), None, None, "")
+    ((_, line), *_) = session.commands(this)
+    assert "--steps 48" in line
+    assert "--minutes" not in line
+    assert [row["step"] for row in runs.read(this.folder) if "validation_iou" in row] == [48]
+
+
+def test_too_few_minutes_leave_no_files(tmp_path, data, monkeypatch):
+    monkeypatch.setattr("minunet.training.plan._measure", lambda *args: (30.0, 0.0))
+    monkeypatch.setattr("minunet.training.plan.SCORING", 0.0)
+    result = call("train", "--data", data, *TINY, "--out", tmp_path / "run", "--minutes", 0.2)
+    assert "0.2 minutes are not enough for one step and the final scores" in refused(result)
+    assert "pass --minutes 0.6 or more" in result.err  # 30 s and a tenth more are 0.55 minutes
+    assert list(tmp_path.iterdir()) == []
+
+
 def rows_of(folder):
     log = folder / "log.csv"
     return max(log.read_text().count("\n") - 1, 0) if log.exists() else 0
@@ -339,6 +412,8 @@ def contents(folder):
         (("--out", "elsewhere"), "--resume continues in the folder of the run; leave out --out"),
         (("--data", "elsewhere", "--steps", 9), "elsewhere is not a folder"),
         (("--validation", "1:2", "--steps", 9), "--validation cannot change from 0.2 to 1:2"),
+        (("--shrink", "auto"), "--shrink cannot change when a run is resumed; leave it out"),
+        (("--minutes", 1), "--resume continues with the planned steps; leave out --minutes"),
     ],
 )
 def test_resume_refuses_settings_that_cannot_change(finished, more, said):
@@ -645,6 +720,9 @@ def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pict
         (("--validation", "0:4"), "leaves no slice for training"),
         (("--images", "a.tif"), "--data replaces --images and --labels"),
         (("--preset", "huge"), "huge"),
+        (("--minutes", 5), "--minutes sets --steps; leave out one of them"),
+        (("--minutes", 0), "'0' is not a number from 0.1"),
+        (("--shrink", 0.1), "'0.1' is not auto or a number from 0.25 to 64"),
     ],
 )
 def test_invalid_options_are_refused(tmp_path, data, more, said):

@@ -95,5 +95,9 @@ def test_optimistic_scores_are_marked():
     assert shown.startswith(f"{start}each threshold is also the best one for these slices{end}")
     shown = optimistic(part="validation", scores=[MISSED])
     assert shown.startswith(f"{start}the threshold 0.4 was also chosen on these slices{end}")
+    # SEG of numbered cells is known for all thresholds, but all scores are at the chosen one.
+    seg = V_RAND._replace(key="seg", name="SEG")
+    shown = optimistic(part="validation", scores=[seg, MISSED])
+    assert shown.startswith(f"{start}the threshold 0.4 was also chosen on these slices{end}")
     shown = optimistic(part="validation", scores=[MISSED], threshold=None)
     assert shown.startswith(f"{start}this model has no threshold{end}")

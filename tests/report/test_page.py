@@ -369,3 +369,17 @@ def test_a_browser_renders_the_page(tmp_path, browse):
         assert (pixels == colour).all(axis=-1).sum() == area  # every pixel of the pictures
     assert (pixels == 255).all(axis=-1).mean() > 0.5  # on white
     assert (pixels.max(axis=-1) < 60).sum() > 1000  # dark text
+
+
+def test_scores_by_threshold_have_a_section_of_their_own(made):
+    assert "thresholds" not in {section.get("id") for section in made().iter("section")}
+    picture = Picture("SEG by threshold of the seeds.", "a plot", solid("lime", (80, 50)))
+    page = made(thresholds=[picture])
+    ids = [section.get("id") for section in page.iter("section")]
+    assert ids[ids.index("scores") + 1] == "thresholds"
+    (section,) = (one for one in page.iter("section") if one.get("id") == "thresholds")
+    assert text(section.find("h2")) == "Scores by threshold"
+    assert text(section.find("figure/figcaption")) == "SEG by threshold of the seeds."
+    (image,) = section.iter("img")
+    assert image.get("alt") == "a plot"
+    assert "#thresholds" in {link.get("href") for link in page.iter("a")}

@@ -279,9 +279,7 @@ def test_a_resumed_run_keeps_the_size_that_it_chose(tmp_path, monkeypatch, no_pi
     with monkeypatch.context() as patch:
         stop_in_step(5, patch)
         assert call("train", *options(tmp_path / "data", parts, 9), *more).code == 143
-    assert "size      4 image pixels per network pixel: " in run(
-        tmp_path / "data", whole, 9, *more
-    )
+    assert "size      4 image pixels per network pixel: " in run(tmp_path / "data", whole, 9, *more)
     assert "size      4 image pixels per network pixel\n" in resume(parts)
     assert_same_run(whole, parts)
     for name in ("last.npz", "best.npz"):

@@ -9,9 +9,9 @@ from commands import draw_stack, write_stack
 
 from minunet import runs
 from minunet.errors import InputError
+from minunet.image import Sample
 from minunet.prediction.tiling import aligned_step
 from minunet.runs.settings import from_options
-from minunet.image import Sample
 from minunet.training import preparation, state
 from minunet.training.preparation import Arguments
 

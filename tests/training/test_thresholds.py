@@ -123,11 +123,28 @@ def test_seg_by_threshold_of_the_seeds_by_hand():
     assert values[7:] == [0, 0, 0]
 
 
-def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
+def test_of_equally_good_seeds_those_nearest_to_the_usual_threshold_are_chosen():
     data, p = touching()
-    for k, column in enumerate((30, 33, 36)):  # seeds of 4, 5 and 6 pixels outside of the cells
+    levels = {0.95: 0.35, 0.65: 0.15, 0.35: 0.15}  # cores and the rest of the cells; 0.05 elsewhere
+    cell = sum((np.isclose(p[..., 1], old) * new for old, new in levels.items()), np.float32(0))
+    cell = np.where(cell > 0, cell, 0.05)
+    p = np.stack([1 - cell, cell], axis=-1)
+    # Only 0.2 and 0.3 separate the cells, and only 0.1 gives them their rims.
+    chosen = thresholds.choose(data, (0,), [p], settings("cells", score="seg", smallest=1))
+    assert chosen == Rule(0.3, 0.1, 1, 4)
+
+
+def with_specks():
+    """Return `touching` with seeds of 4, 5 and 6 pixels outside of the cells."""
+    data, p = touching()
+    for k, column in enumerate((30, 33, 36)):
         p[25, column : column + 2] = p[26, column : column + 2] = (0.05, 0.95)
         p[27, column : column + k] = (0.05, 0.95)
+    return data, p
+
+
+def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
+    data, p = with_specks()
     given = settings("cells", score="seg", smallest=None)
     # The median true cell has 100 pixels, so 5 (the usual size), 1, 3, 6, 12 and 25 are tried. SEG
     # is the same for all of them. A cell core has 24 pixels, so 25 finds no cell, and from 6 on
@@ -139,10 +156,12 @@ def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
     # F1 = 2 TP / (true + found), with 2 true cells.
     f1 = {1: 4 / 7, 3: 4 / 7, 5: 4 / 6, 6: 4 / 5, 12: 1, 25: 0}
     assert sizes == pytest.approx(f1)
+    # A segment of 14 x 24 pixels covers both cells, but J = 100 / 336 for each: it finds neither.
+    assert shown.f1(Rule(0.2, None, 12, 4)) == 0
 
 
 def test_a_given_minimum_size_stays():
-    data, p = touching()
+    data, p = with_specks()
     for size in (3, 24):
         given = settings("cells", score="seg", smallest=size)
         assert thresholds.choose(data, (0,), [p], given) == Rule(0.7, 0.3, size, 4)

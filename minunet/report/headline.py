@@ -76,7 +76,7 @@ def optimistic(scored: Scored | None) -> Iterator[Element]:
     each = "each threshold is also the best one for these slices"
     if scored.threshold is None:
         each = "this model has no threshold"
-    elif not any(len(score.by_threshold) > 1 for score in scored.scores):
+    elif not all(len(score.by_threshold) > 1 for score in scored.scores):
         each = f"the threshold {scored.threshold:g} was also chosen on these slices"
     slices = counted(len(scored.slices), scored.part)
     text = (

@@ -165,3 +165,18 @@ def test_a_preview_has_the_proportions_of_its_image(tmp_path):
     # A panel is 320 dots wide and as high as its image, without empty space between rows.
     for height, panel in zip(heights, (320 / 3, 320, 320 * 3), strict=True):
         assert 2 * panel <= height <= 2 * panel + 120
+
+
+def test_a_score_by_threshold_of_two_parts():
+    curves = {"training": [0.1 * k for k in range(10)], "validation": [np.nan] + [0.5] * 9}
+    (ax,) = run_pictures.by_threshold(curves, 0.7, "SEG").axes
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert set(lines) == {"training", "validation", "chosen: 0.7"}
+    thresholds = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    for name, values in curves.items():
+        np.testing.assert_allclose(lines[name].get_xdata(), thresholds)
+        np.testing.assert_array_equal(lines[name].get_ydata(), values)
+    np.testing.assert_allclose(lines["chosen: 0.7"].get_xdata(), [0.7, 0.7])
+    assert ax.get_ylabel() == "SEG"
+    assert ax.get_ylim() == (0, 1)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == set(lines)

@@ -61,6 +61,11 @@ def draw_tile(arch, size, rng):
     return Sample(x, labels, rng.uniform(0.5, 2, labels.shape).astype(np.float32))
 
 
+def state_tile():
+    """Return an image that the network of `SMALL` segments."""
+    return np.random.default_rng(0).random((24, 24, 1), np.float32)
+
+
 def copies(state):
     return [{k: a.copy() for k, a in t.items()} for t in (state.params, state.velocity)]
 
@@ -341,6 +346,90 @@ def test_too_high_a_rate_leaves_the_checkpoint_finite(tmp_path, no_pictures):
     assert saved.step == 0
     for name, array in first.items():
         np.testing.assert_array_equal(saved.params[name], array)
+
+
+# When it gives all pixels one class
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """Return the lines that are printed during training, each with its step."""
+    printed = []
+
+    class Watched(loop.Progress):
+        def line(self, text):
+            printed.append((self.done, text))
+
+    monkeypatch.setattr(loop, "Progress", Watched)
+    return printed
+
+
+def trained(folder, data, **changed):
+    """Train with an energy that is not validated; return the state."""
+    given = {"validate_every": 1000, "steps": 230, "warm_up": 0, "dropout": 0.0}
+    settings = from_options(**SMALL.__dict__ | given | changed)
+    state = states.start(settings, "cpu")
+    folder.mkdir()
+    loop.train(folder, settings, data, state)
+    return state
+
+
+def test_a_dead_network_is_said_once_within_200_steps_and_with_the_remedy(
+    tmp_path, no_pictures, lines
+):
+    state = trained(tmp_path / "a", small_data(), learning_rate=50.0, warm_up=7)
+    for name, array in unet.forward(state.params, state_tile(), SMALL.architecture)[1].items():
+        if name == "expand0.relu2":
+            assert not array.any()  # all ReLUs of the last layer are dead
+    ((step, line),) = lines
+    assert step <= 201  # it died within the first steps
+    assert line == (
+        "warning   for 200 steps, all pixels of a tile got the same class, although their labels "
+        "differ; unless this changes soon, start a new run with --learning-rate 25 --warm-up 200"
+    )
+    long = from_options(**SMALL.__dict__ | {"learning_rate": 0.1, "warm_up": 300})
+    assert loop.warning_of_one_class(long).endswith(" --learning-rate 0.05 --warm-up 600")
+
+
+def test_a_healthy_network_is_not_warned_of(tmp_path, no_pictures, lines):
+    state = trained(tmp_path / "a", small_data(), channels=8, learning_rate=0.1, momentum=0.9)
+    assert state.uniform == 0
+    assert lines == []
+
+
+def test_tiles_whose_labels_are_all_of_one_class_do_not_count(tmp_path, no_pictures, lines):
+    data = small_data()
+    for sample in data.samples:
+        sample.labels[...] = 1
+    assert trained(tmp_path / "a", data, learning_rate=0.1).uniform == 0
+    assert lines == []
+
+
+def p_of(classes):
+    """Return probabilities (H, W, 3) with these most probable classes."""
+    return np.eye(3, dtype=np.float32)[np.array(classes)]
+
+
+MIXED, SAME = [[0, 1, 1]], [[1, 1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "labels", "annotated", "expected"),
+    [
+        (SAME, MIXED, None, 60),
+        ([[2, 2, 2]], MIXED, None, 60),
+        (MIXED, MIXED, None, 0),
+        ([[1, 1, 2]], SAME, None, 0),
+        (SAME, SAME, None, 50),  # right, perhaps
+        (SAME, MIXED, [[False, True, True]], 50),
+        (SAME, MIXED, [[True, True, False]], 60),
+        (SAME, MIXED, [[False, False, False]], 50),
+    ],
+)
+def test_steps_with_one_class_are_counted(predicted, labels, annotated, expected):
+    known = None if annotated is None else np.array(annotated)
+    tile = Sample(np.zeros((1, 3, 1)), np.array(labels, np.uint8), np.ones((1, 3)), known)
+    assert loop._uniform(50, p_of(predicted), tile) == expected
 
 
 # Saving

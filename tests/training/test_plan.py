@@ -12,6 +12,7 @@ from datasets import dataset_of
 from networks import flop_by_hand
 
 from minunet import training
+from minunet.errors import InputError
 from minunet.runs.settings import from_options
 from minunet.training import plan
 
@@ -133,3 +134,78 @@ def test_the_memory_estimate_matches_two_steps():
     )
     ratio = plan.memory(from_options(depth=3, channels=32, tile=252)) / float(done.stdout)
     assert 0.8 < ratio < 1.25  # measured: 1.03
+
+
+def test_choosing_the_rule_for_cells_takes_time(monkeypatch):
+    # The slices of 30 x 41 pixels: one second per pixel is pretended, and nothing else.
+    monkeypatch.setattr(plan, "_measure", lambda *args: (0.0, 0.0))
+    monkeypatch.setattr(plan, "CHOOSING", 1.0)
+    monkeypatch.setattr(plan, "SCORING", 2.0)
+    monkeypatch.setattr(plan, "duration", lambda seconds: f"<{seconds:.0f}>")
+
+    def said(score, data):
+        settings = replace(SETTINGS, score=score)
+        return plan.plan(settings, data, training.start(settings, "cpu"), "")[-1]
+
+    data = small_data()
+    numbered = data._replace(numbered=True)
+    assert "about <1230>" in said("seg", numbered)
+    assert "about <0>" in said("iou", numbered)
+    assert "about <2460>" in said("v_rand", data)
+    assert "about <0>" in said("iou", data._replace(cells=None))
+
+
+# As many steps as fit into a time
+
+
+def steps(monkeypatch, minutes, per_step, per_tile, **changed):
+    monkeypatch.setattr(plan, "_measure", lambda *args: (per_step, per_tile))
+    monkeypatch.setattr(plan, "SCORING", 0.0)
+    settings = replace(SETTINGS, **changed)
+    return plan.steps_in(minutes, settings, small_data(), training.start(settings, "cpu"))
+
+
+def test_the_steps_that_fit_into_a_time_by_hand(monkeypatch):
+    # 600 s; a validation has 24 tiles of 0.5 s, and the final scores have 3 x 24. A step takes
+    # 0.8 s, and every 10th is followed by a validation. One validation follows the last step.
+    fixed = 24 * 0.5 + 3 * 24 * 0.5
+    expected = (600 - fixed) / (0.8 + 24 * 0.5 / 10)
+    assert expected == 276
+    assert steps(monkeypatch, 10.0, 0.8, 0.5) == 276
+    assert steps(monkeypatch, 10.0, 0.8, 0.0) == 750
+    # Validated less often than it ends: only the last validation.
+    assert steps(monkeypatch, 10.0, 0.8, 0.5, validate_every=10**9) == (600 - fixed) // 0.8
+
+
+def test_the_planned_steps_take_no_longer_than_the_time(monkeypatch):
+    monkeypatch.setattr(plan, "duration", lambda seconds: f"<{seconds}>")
+    for minutes in (1.7, 2.0, 3.3, 12.0, 100.0):
+        count = steps(monkeypatch, minutes, 0.8, 0.5)
+        settings = replace(SETTINGS, steps=count)
+        line = plan.plan(settings, small_data(), training.start(settings, "cpu"), "")[-1]
+        seconds = float(re.search("about <(.*)>", line)[1])
+        assert 60 * minutes - 2 * (0.8 + 24 * 0.5) < seconds <= 60 * minutes
+
+
+def test_a_time_that_is_too_short_says_how_much_is_needed(monkeypatch):
+    # 48 s for validation and scores, 2 s for a step with its part of a validation: 50 s, and a
+    # tenth more because timings vary, are 0.917 minutes.
+    with pytest.raises(InputError) as error:
+        steps(monkeypatch, 0.8, 0.8, 0.5)
+    assert str(error.value) == (
+        "0.8 minutes are not enough for one step and the final scores; pass --minutes 1 or more"
+    )
+    assert steps(monkeypatch, 1.0, 0.8, 0.5) == 6
+    with pytest.raises(InputError, match=r"pass --minutes 5\.4 or more"):
+        steps(monkeypatch, 0.8, 240.0, 0.5)
+    assert steps(monkeypatch, 5.4, 240.0, 0.5) == 1
+
+
+def test_counting_the_steps_changes_nothing():
+    state = training.start(replace(SETTINGS, dropout=0.5), "cpu")
+    before = {name: array.copy() for name, array in state.params.items()}, state.rng.bit_generator
+    rng = state.rng.bit_generator.state
+    assert plan.steps_in(60.0, SETTINGS, small_data(), state) > 0
+    assert (state.step, state.uniform, state.rng.bit_generator.state) == (0, 0, rng)
+    for name, array in state.params.items():
+        np.testing.assert_array_equal(array, before[0][name])

@@ -159,13 +159,12 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
     assert (extent is None, smallest) == (kind != "cells", None if kind == "classes" else 2)
     shown |= {"extent": extent, "smallest_chosen": smallest}
     assert written.settings == run.settings.to_json() | shown
+    assert len(written.thresholds) == (kind == "cells")
     pixels = sum(run.data.labels[k].size for k in slices)
     assert (written.confusion is None) == (kind != "classes")
     assert written.confusion is None or written.confusion[0].sum() == pixels
-    assert len(written.thresholds) == (kind == "cells")
-    empty = {"scored": None, "optimistic": None, "settings": {}}
-    empty |= {"confusion": None, "thresholds": ()}
-    assert written._replace(**empty) == report.Report(
+    written = written._replace(confusion=None, thresholds=())
+    assert written._replace(scored=None, optimistic=None, settings={}) == report.Report(
         title=tmp_path.name,
         settings={},
         description=["split     in two"],

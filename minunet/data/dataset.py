@@ -153,14 +153,15 @@ def _shrink(
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
     """Return how much to average images down, and the line to print about it, if it matters."""
-    shrink, reason = wanted.shrink, "given by --shrink"
+    shrink, reason = wanted.shrink, ""
     if shrink == "auto":
         of_training = None if cells is None else [cells[k] for k in training]
         shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)
+        reason = f": {reason}"
     elif shrink == 1:
         return 1.0, []
     by = object_size.describe(object_size.factors(shrink, pixel, pixel))
-    return shrink, [f"size      {by} image pixels per network pixel: {reason}"]
+    return shrink, [f"size      {by} image pixels per network pixel{reason}"]
 
 
 def _shrunk(

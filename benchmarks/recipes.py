@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 import torch_unet
 
 from minunet import augmentation
-from minunet.data import dataset, readers
+from minunet.data import dataset, pairs
 from minunet.data.targets import Weighting
 from minunet.image import cut
 from minunet.metrics import em
@@ -167,7 +167,7 @@ def main():
     )
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    images, labels = map(str, readers.find(args.data))
+    images, labels = map(str, pairs.find(args.data))
     curves = {}
     print("| recipe | energy | pixel error | V_Rand |\n|---|---|---|---|", flush=True)
     for name in args.only:

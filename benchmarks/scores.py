@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from minunet.data import image_files, readers
+from minunet.data import image_files, pairs
 from minunet.metrics import em, segments
 
 
@@ -46,7 +46,7 @@ def main():
     )
     parser.add_argument("--rounds", type=int, default=3, help="number of timed rounds (default: 3)")
     args = parser.parse_args()
-    masks = image_files.read(readers.find(args.data)[1])
+    masks = image_files.read(pairs.find(args.data)[1])
     truth = [segments.components(masks[k % len(masks)][..., 0]) for k in range(args.slices)]
     answers = [probability(cells, seed) for seed, cells in enumerate(truth)]
     seconds, results = {n: [] for n in args.processes}, {}

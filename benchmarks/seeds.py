@@ -11,12 +11,15 @@ by `python -m minunet.evaluate RUNS/seed-*`.
 import argparse
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from minunet.cli import command
 from minunet.metrics.score import with_spread
 from minunet.runs import comparison
 from minunet.runs.options import command_line
+from minunet.training.results import HEADLINES
 
 
 def is_finished(folder):
@@ -35,19 +38,37 @@ def start(words):
     return subprocess.Popen([sys.executable, "-m", "minunet.train", *words])
 
 
-def train(runs, more=()):
-    """Train all runs that are not finished, at the same time; stop the script if one fails.
+def wait_for(starts, at_once):
+    """Run processes, at most some of them at the same time; return their exit codes.
+
+    Parameters
+    ----------
+    starts : sequence of callable     each starts a process, and returns it
+    at_once : int
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda begin: begin().wait(), starts))
+
+
+def train_some(runs, more=(), at_once=2):
+    """Train all runs that are not finished; return the exit codes of those that were trained.
 
     Parameters
     ----------
     runs : dict          options of minunet.train by folder
     more : sequence      options that a resumed run may have, too, such as --threads
+    at_once : int        number of runs at the same time
     """
     left = {folder: options for folder, options in runs.items() if not is_finished(folder)}
     for folder in runs.keys() - left.keys():
         print(f"{folder} is finished", flush=True)
-    running = [start([*arguments(folder, options), *more]) for folder, options in left.items()]
-    if any([process.wait() for process in running]):
+    starts = [partial(start, [*arguments(folder, left[folder]), *more]) for folder in left]
+    return wait_for(starts, at_once)
+
+
+def train(runs, more=(), at_once=2):
+    """Do the same as `train_some`, but stop the script if a run fails."""
+    if any(train_some(runs, more, at_once)):
         sys.exit("a run was stopped or failed, see above; run the same command again to continue")
 
 
@@ -57,6 +78,16 @@ def add_options(parser):
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds (default: 0 1 2)"
     )
+
+
+def finished(folders):
+    """Read finished runs, which may differ in their settings, such as the number of steps."""
+    return [comparison.read([folder])[0] for folder in folders]
+
+
+def headline(run):
+    """Return the keys of the most important scores of a run, by the kind of its data."""
+    return next(keys for keys in HEADLINES.values() if keys[0] in run.scores)
 
 
 def commit():

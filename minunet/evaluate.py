@@ -117,15 +117,15 @@ def add_meaning(parser: Parser) -> None:
         "--labels-are",
         choices=get_args(annotation.Kind),
         default="auto",
-        help="meaning of the values of the truth: classes, or cell numbers; auto: judged from the "
-        "values (default: auto)",
+        help="meaning of the values of the truth: classes, cell numbers, or two values, the larger "
+        "of which is membrane; auto: judged from the values (default: auto)",
     )
     add(
         "--label-threshold",
         type=at_least(-1e308, float, most=1e308),
         metavar="V",
-        help="smallest value of the truth that counts as cell, such as 128 for masks with soft "
-        "edges (default: none)",
+        help="smallest value of the truth that counts as cell (with --labels-are membranes, as "
+        "membrane), such as 128 for masks with soft edges (default: none)",
     )
     add(
         "--ignore",
@@ -138,7 +138,8 @@ def add_meaning(parser: Parser) -> None:
         "--prediction-is",
         choices=get_args(prediction_kind.Wanted),
         default="auto",
-        help="meaning of the values of the prediction; auto: judged from the values (default: "
+        help="meaning of the values of the prediction; membranes: two values, the larger of "
+        "which is membrane, or the probability of membrane; auto: judged from the values (default: "
         "auto)",
     )
 
@@ -179,7 +180,7 @@ def describe(pair: Pair, truth: Path) -> list[str]:
     if pair.annotated:
         share = np.mean(np.concatenate([one.ravel() for one in pair.annotated]))
         lines += [f"annotated   {share:.2%} of the pixels; the others count in no score"]
-    return lines
+    return [*lines, *(f"warning     {doubt}" for doubt in pair.doubts)]
 
 
 def to_json(pair: Pair, truth: Path, scores: Sequence[Score]) -> dict[str, Any]:

@@ -396,6 +396,21 @@ def _(folder):
         assert tifffile.imread(out / "probability" / f"{name}.tif").shape == shape
 
 
+@row("files of different pixel sizes in a folder")
+def _(folder):
+    for name, size in (("a", 0.2), ("b", 0.1)):
+        data = pairs(folder / "data", **{name: three_classes()})
+        how = {"imagej": True, "resolution": (1 / size, 1 / size), "metadata": {"unit": "um"}}
+        tifffile.imwrite(data / "images" / f"{name}.tif", three_classes(), **how)
+    (note,) = (line for line in load(data).description if line.startswith("note"))
+    assert "several pixel sizes, such as 0.2 x 0.2 um and 0.1 x 0.1 um" in note
+    result, out = predict(folder, data / "images", pixel_size=(0.2, 0.2))
+    assert result.code == 0
+    assert "size      1 image pixels per network pixel of a, as in training" in result.out
+    assert "size      2 image pixels per network pixel of b, in training 1" in result.out
+    assert {path.name for path in (out / "labels").iterdir()} == {"a.tif", "b.tif"}
+
+
 @row("files of different dtypes in a folder")
 def _(folder):
     data = pairs(folder, a=three_classes(), b=three_classes())
@@ -466,9 +481,50 @@ def _(folder):
 @row("a few other values, such as 0, 128 and 255")
 def _(folder):
     path = save(folder, np.array([0, 128, 255], np.uint8)[three_classes()])
-    labels_refused(path, "0 → 0, 128 → 1, 255 → 2", "--labels-are cells")
+    labels_refused(
+        path, "0 → 0, 128 → 1, 255 → 2", "pass --labels-are classes", "--labels-are cells"
+    )
     found = annotate(path, threshold=128)
     np.testing.assert_array_equal(found.labels[0], three_classes() > 0)
+
+
+@row("2 to 16 whole numbers from 0 to 255, with `--labels-are classes`")
+def _(folder):
+    path = save(folder, np.array([32, 128, 255], np.uint8)[three_classes()])
+    found = annotate(path, "classes")
+    np.testing.assert_array_equal(found.labels[0], three_classes())
+    assert found.values.values == (32, 128, 255)
+    _, out = predict(folder, write(folder / "a.tif", [draw(SHAPE)]), label_values=(32, 128, 255))
+    assert np.isin(tifffile.imread(out / "labels.tif"), (32, 128, 255)).all()
+    assert predictions.read(out / "labels.tif", path, Meaning("classes")).kind == "classes"
+    labels_refused(save(folder, three_classes() * np.uint16(200)), "400 is not", kind="classes")
+
+
+def net():
+    """Draw membranes (1) around 15 cells (0)."""
+    y, x = np.mgrid[:40, :50]
+    return ((y % 10 == 9) | (x % 13 == 12)).astype(np.uint8)
+
+
+@row("0 and 255, of which 255 looks like membranes")
+def _(folder):
+    (warning,) = annotate(save(folder, net() * np.uint8(255))).doubts
+    assert "--labels-are membranes" in warning
+    assert annotate(save(folder, (1 - net()) * np.uint8(255))).doubts == ()
+
+
+@row("two values, with `--labels-are membranes`")
+def _(folder):
+    found = annotate(save(folder, net() * np.uint8(255)), "membranes")
+    np.testing.assert_array_equal(found.labels[0], 1 - net())
+    assert found.values.values == (255, 0)
+    image = write(folder / "a.tif", [draw(net().shape)])
+    kind = {"labels_are": "membranes", "label_values": (255, 0)}
+    _, out = predict(folder, image, **kind)
+    cell = tifffile.imread(out / "probability.tif") > 0.5
+    np.testing.assert_array_equal(tifffile.imread(out / "labels.tif"), np.where(cell, 0, 255))
+    found = annotate(save(folder, 255 - soft()), "membranes", threshold=128)
+    np.testing.assert_array_equal(found.labels[0], soft() > 127)
 
 
 @row("one value only")
@@ -928,6 +984,17 @@ def score_refused(folder, prediction, truth):
     with pytest.raises(InputError) as error:
         score(folder, prediction, truth)
     return str(error.value)
+
+
+@row("any, with `--prediction-is membranes`")
+def _(folder):
+    truth = (mask() == 0) * np.uint8(255)
+    found = score(folder, truth, truth, "membranes", kind="membranes")
+    np.testing.assert_array_equal(found.prediction[0], mask() > 0)
+    np.testing.assert_array_equal(found.truth[0] > 0, mask() > 0)
+    p = (smooth(np.uint8) / 255).astype(np.float32)
+    found = score(folder, p, truth, "membranes", kind="membranes")
+    np.testing.assert_array_equal(found.prediction[0], 1 - p)
 
 
 KINDS = {

@@ -18,6 +18,8 @@
 | `calibration.py`       | size of pixels, distance of slices and frames: read and written   |
 | `annotation.py`        | classes or cells of images, and how label files are to be read    |
 | `label_files.py`       | the classes or the numbered cells of label files                  |
+| `label_classes.py`     | the classes of label files, by value or by a threshold            |
+| `membranes.py`         | which of two label values membranes have                          |
 | `label_kind.py`        | what label values mean: classes, cells, or a mask with soft edges |
 | `label_messages.py`    | label values in words: why they are refused, and what is doubtful |
 | `scaling.py`           | scaling of grey values                                            |

@@ -4,8 +4,9 @@ from typing import Literal, NamedTuple
 
 from minunet.array import Array
 
-Kind = Literal["auto", "classes", "cells"]
-"""Meaning of the values in label files; auto: see `label_kind.judge`."""
+Kind = Literal["auto", "classes", "cells", "membranes"]
+"""Meaning of the values in label files; auto: see `label_kind.judge`. Membranes have the larger of
+two values, and are class 0."""
 
 Truth = Literal["gold", "silver", "both"]
 """Masks of the Cell Tracking Challenge to train on; see `ctc`."""
@@ -15,7 +16,7 @@ class Meaning(NamedTuple):
     """How to read label files."""
 
     kind: Kind = "auto"
-    threshold: float | None = None  # smallest value of class 1; lower values are class 0
+    threshold: float | None = None  # smallest of the larger values; see `label_classes`
     ignore: float | None = None  # value of pixels that are not annotated
     expected: Kind = "auto"  # meaning of values that look like classes, or could be either
 
@@ -26,7 +27,7 @@ AUTO = Meaning()
 class LabelValues(NamedTuple):
     """Grey values of the classes 0 … K-1 in the label files."""
 
-    values: tuple[int, ...]
+    values: tuple[int, ...]  # ascending; descending if they are membranes
     fractions: tuple[float, ...]  # of the annotated pixels
 
 

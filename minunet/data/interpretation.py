@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.data import image_files, label_files
+from minunet.data import image_files, label_classes, label_files
 from minunet.data.annotation import Annotation, Meaning
 from minunet.data.label_kind import distinct
 from minunet.data.label_messages import few
@@ -66,6 +66,11 @@ def scored(slices: Sequence[int], silver: Sequence[int]) -> list[int]:
 def _masks(raw: Raw, parts: Parts, source: Source) -> Interpreted:
     """Interpret label files."""
     where = source.labels or "synthetic EM"
+    if not source.labels and source.meaning.kind == "membranes":
+        raise InputError(
+            "--labels-are membranes is for label files, but the built-in synthetic EM has none; "
+            "leave it out"
+        )
     meaning = source.meaning if source.labels else Meaning("classes")
     known = [raw.masks[k] for k in sorted((*parts.training, *parts.held_out))]
     found = label_files.annotate(known, meaning, where)
@@ -106,13 +111,13 @@ def _alike(map_: Array, found: Annotation, meaning: Meaning, single: bool) -> _S
     known = np.ones(map_.shape, bool) if meaning.ignore is None else map_ != meaning.ignore
     there = np.unique(map_[known])
     if meaning.threshold is not None:
-        labels = (map_ >= meaning.threshold) & known
+        labels = label_classes.at_least(map_, meaning) * known
         cells = None if found.cells is None else segments.components(labels)
         return _Slice(labels.astype(np.uint8), known, cells)
     if found.cells is None:
         wrong = there[~np.isin(there, found.values.values)]
-        labels = np.where(known, np.searchsorted(found.values.values, map_), 0)
-        valid = f"the labels of the other slices are {few(found.values.values)}"
+        labels = np.where(known, label_classes.class_of(map_, found.values.values), 0)
+        valid = f"the labels of the other slices are {few(sorted(found.values.values))}"
     else:
         wrong = there[(there < 0) | (there != np.round(there))]
         labels = (map_ > 0) & known

@@ -14,8 +14,10 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import image_files
 from minunet.data.annotation import Annotation, LabelValues, Meaning
-from minunet.data.label_kind import MOST_CLASSES, distinct, judge
-from minunet.data.label_messages import are_classes, doubts, few, not_classes, plain
+from minunet.data.label_classes import classes, fraction, thresholded
+from minunet.data.label_kind import distinct, judge
+from minunet.data.label_messages import doubts, few, grey, plain
+from minunet.data.membranes import looks_inverted
 from minunet.errors import InputError
 from minunet.metrics import segments
 
@@ -50,7 +52,10 @@ def annotate(masks: Sequence[Array], meaning: Meaning, source: Path | str) -> An
     found = _interpret(maps, annotated, meaning, source)
     unused = meaning.ignore if all(known.all() for known in annotated) else None
     numbers = distinct(maps) if found.cells is not None and meaning.threshold is None else ()
-    return found._replace(doubts=doubts(numbers, unused))
+    asked = meaning.kind == "auto" and found.cells is None
+    net = asked and len(found.values.values) == 2 and looks_inverted(found.labels)
+    inverted = found.values.values[1] if net else None
+    return found._replace(doubts=doubts(numbers, unused, inverted))
 
 
 def _interpret(
@@ -58,15 +63,14 @@ def _interpret(
 ) -> Annotation:
     """Interpret label maps (H, W); see `annotate`."""
     if meaning.threshold is not None:
-        found = _thresholded(maps, annotated, meaning.threshold, source)
+        found = Annotation(*thresholded(maps, annotated, meaning, source), annotated)
         # A mask does not number its cells, so each region is one.
-        if "cells" in (meaning.kind, meaning.expected):
+        if "cells" in (meaning.kind, meaning.expected if meaning.kind == "auto" else "auto"):
             return of_cells([segments.components(one) for one in found.labels], annotated)
         return found
     if kind_of(maps, meaning, source) == "cells":
         return of_cells(numbered_cells(maps, source), annotated)
-    labels, values = classes(maps, source, annotated)
-    return Annotation(labels, values, annotated)
+    return Annotation(*classes(maps, source, annotated, meaning.kind), annotated)
 
 
 def _annotated(map_: Array, ignore: float | None) -> Array:
@@ -86,10 +90,10 @@ def kind_of(
 ) -> Literal["classes", "cells"]:
     """Return what the values of label maps (H, W) mean; refuse maps without a clear meaning."""
     if meaning.kind != "auto":
-        return meaning.kind
+        return "cells" if meaning.kind == "cells" else "classes"
     kind = judge(maps)
     if kind in ("classes", "either") and meaning.expected != "auto":
-        return meaning.expected
+        return "cells" if meaning.expected == "cells" else "classes"
     if kind == "classes" or kind == "cells":
         return kind
     values = distinct(maps)
@@ -99,79 +103,7 @@ def kind_of(
             f"{seen}, each of them in a single region per image, so they may be classes or "
             "numbered cells; pass --labels-are classes or --labels-are cells"
         )
-    half = plain(values[-1] / 2 if values.dtype.kind == "f" else (int(values[-1]) + 1) // 2)
-    what = "a mask with soft edges" if kind == "soft" else "grey values"
-    raise InputError(
-        f"{seen} and look like {what}; pass --label-threshold {half} to make values of at least "
-        f"{half} class 1 and the others class 0, or --labels-are cells if they are cell numbers"
-    )
-
-
-def _thresholded(
-    maps: Sequence[Array], annotated: list[Array], threshold: float, source: Path | str
-) -> Annotation:
-    """Make values of at least the threshold class 1, and the others class 0."""
-    labels = [(one >= threshold).astype(np.uint8) for one in maps]
-    share = _fraction(labels, annotated)
-    if share in (0, 1):
-        low, high = min(one.min() for one in maps), max(one.max() for one in maps)
-        raise InputError(
-            f"--label-threshold {plain(threshold)} puts all labels in {source} into one class: "
-            f"their values are from {plain(low)} to {plain(high)}; pass a value above "
-            f"{plain(low)} and up to {plain(high)}"
-        )
-    values = (0, 255) if threshold > 1 else (0, 1)
-    for label, known in zip(labels, annotated, strict=True):
-        label[~known] = 0
-    return Annotation(labels, LabelValues(values, (1 - share, share)), annotated)
-
-
-def _fraction(labels: Sequence[Array], annotated: Sequence[Array]) -> float:
-    """Return the fraction of the annotated pixels that have label 1."""
-    pairs = zip(labels, annotated, strict=True)
-    ones = sum(int(np.count_nonzero(label[known])) for label, known in pairs)
-    return ones / max(sum(int(known.sum()) for known in annotated), 1)
-
-
-def classes(
-    maps: Sequence[Array], source: Path | str, annotated: Sequence[Array] | None = None
-) -> tuple[list[Array], LabelValues]:
-    """Map the grey values of label files to the classes 0 … K-1.
-
-    Parameters
-    ----------
-    maps : sequence of (H, W)             real values
-    source : Path or str                  where they come from, for error messages
-    annotated : sequence of (H, W) bool   pixels that count; None: all
-
-    Returns
-    -------
-    labels : list of (H, W) uint8     0 … K-1
-    found : LabelValues
-
-    Raises
-    ------
-    InputError
-        Unless the values are {0, 255}, {0, 1} or 0 … K-1; or 1 … K, if 0 is not annotated.
-    """
-    annotated = annotated or [np.ones(one.shape, bool) for one in maps]
-    counted: dict[float, int] = {}
-    for one, known in zip(maps, annotated, strict=True):
-        for value, count in zip(*np.unique(one[known], return_counts=True), strict=True):
-            counted[float(value)] = counted.get(float(value), 0) + int(count)
-    values = sorted(counted)
-    without_0 = values == list(range(1, len(values) + 1)) and not all(
-        one.all() for one in annotated
-    )
-    if not (without_0 or are_classes(values)) or not 1 < len(values) <= MOST_CLASSES:
-        raise InputError(not_classes(values, source))
-    total = sum(counted.values())
-    labels = [np.searchsorted(values, one).astype(np.uint8) for one in maps]
-    for label, known in zip(labels, annotated, strict=True):
-        label[~known] = 0
-    return labels, LabelValues(
-        tuple(int(v) for v in values), tuple(counted[v] / total for v in values)
-    )
+    raise InputError(grey(values, kind == "soft", source))
 
 
 def numbered_cells(maps: Sequence[Array], source: Path | str) -> list[Array]:
@@ -227,7 +159,7 @@ def challenge_doubts(cells: Sequence[Array], meaning: Meaning, source: Path) -> 
     InputError
         If the masks are grey, or options say that they are something else.
     """
-    if meaning.kind == "classes" or meaning.threshold is not None:
+    if meaning.kind in ("classes", "membranes") or meaning.threshold is not None:
         raise InputError(
             f"{source} contains masks of the Cell Tracking Challenge, which number the cells; "
             "leave out --labels-are and --label-threshold"
@@ -249,5 +181,5 @@ def of_cells(cells: list[Array], annotated: list[Array] | None = None) -> Annota
     annotated = annotated or [np.ones(cell.shape, bool) for cell in cells]
     cells = [np.where(known, cell, 0) for cell, known in zip(cells, annotated, strict=True)]
     labels = [(cell > 0).astype(np.uint8) for cell in cells]
-    share = _fraction(labels, annotated)
+    share = fraction(labels, annotated)
     return Annotation(labels, LabelValues((0, 1), (1 - share, share)), annotated, cells)

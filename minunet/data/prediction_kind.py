@@ -1,8 +1,9 @@
 """What the values of a prediction and of its truth mean, and so how they are scored.
 
-A truth may contain a mask (one value besides 0), numbered cells or classes; a prediction may also
-contain a probability. `TABLE` lists which of them can be scored together. All others are refused;
-the message names the option to pass.
+A truth may contain a mask of cells (one value besides 0) or of membranes, numbered cells or
+classes; a prediction may also contain a probability. Only an option says that values are membranes:
+a mask is one of cells, and a probability that of cell. `TABLE` lists which of them can be
+scored together. All others are refused; the message names the option to pass.
 """
 
 from collections.abc import Sequence
@@ -19,11 +20,12 @@ from minunet.errors import InputError
 from minunet.metrics import segments
 
 Kind = Literal["probability", "cells", "classes"]
-Wanted = Literal["auto", "probability", "cells", "classes"]
+Wanted = Literal["auto", "probability", "cells", "classes", "membranes"]
 """Kind of a prediction as the user gives it; auto: judge by its values."""
 
-What = Literal["mask", "probability", "cells", "classes", "either"]
-"""Meaning of values; mask: one value besides 0; either: the values fit cells and classes."""
+What = Literal["mask", "membranes", "probability", "cells", "classes", "either"]
+"""Meaning of values; mask: one value besides 0; membranes: a mask or probability of membrane;
+either: the values fit cells and classes."""
 
 TABLE: dict[tuple[What, What], Kind] = {
     ("mask", "mask"): "probability",
@@ -31,12 +33,19 @@ TABLE: dict[tuple[What, What], Kind] = {
     ("mask", "cells"): "cells",
     ("mask", "either"): "cells",
     ("mask", "classes"): "classes",
+    ("mask", "membranes"): "probability",
+    ("membranes", "membranes"): "probability",
+    ("membranes", "probability"): "probability",
+    ("membranes", "cells"): "cells",
+    ("membranes", "either"): "cells",
+    ("cells", "membranes"): "probability",
     ("cells", "mask"): "probability",
     ("cells", "probability"): "probability",
     ("cells", "cells"): "cells",
     ("cells", "either"): "cells",
     ("either", "mask"): "probability",
     ("either", "probability"): "probability",
+    ("either", "membranes"): "probability",
     ("either", "cells"): "cells",
     ("either", "classes"): "classes",
     ("classes", "mask"): "classes",
@@ -74,9 +83,10 @@ def of_truth(
 
     Parameters
     ----------
-    maps : sequence of (H, W)                     0 where nothing is annotated
+    maps : sequence of (H, W)                     0 where nothing is annotated; of membranes: 1 in
+                                                  cells
     annotated : sequence of (H, W) bool or None   None: all pixels are
-    wanted : {"auto", "classes", "cells"}         what they mean, if known
+    wanted : annotation.Kind                      what they mean, if known
     source : Path                                 where they come from, for error messages
 
     Raises
@@ -85,6 +95,8 @@ def of_truth(
         If they are grey values, or a mask with soft edges.
     """
     found = different(maps, annotated)
+    if wanted == "membranes":
+        return Values(source, "membranes", found, sure=True)
     if is_mask(found) and wanted != "cells":
         return Values(source, "mask", found, sure=wanted == "classes")
     if wanted == "classes" and len(found) > MOST_CLASSES:
@@ -126,11 +138,13 @@ def of_prediction(maps: Sequence[Array], wanted: Wanted, source: Path) -> Values
     source : Path
     """
     floats = any(one.dtype.kind == "f" for one in maps)
+    if floats and wanted == "membranes":
+        return Values(source, "membranes", sure=True)
     if floats and wanted in ("auto", "probability") and not (wanted == "auto" and _numbers(maps)):
         return Values(source, "probability", sure=wanted != "auto")
     found, wide = different(maps), all(one.dtype.itemsize > 1 for one in maps)
     if wanted == "probability" and is_mask(found):
-        return Values(source, "mask", found)
+        return Values(source, "mask", found, sure=True)
     if wanted != "auto":
         return Values(source, wanted, found, sure=True)
     if is_mask(found):  # of more than 8 bits: it may number one cell in each slice
@@ -176,6 +190,8 @@ def decide(truth: Values, prediction: Values) -> Kind:
         found = "classes"
     elif expected == "mask" and found == "either" and prediction.wide:
         found = "cells"
+    elif (expected, found) == ("membranes", "mask") and prediction.sure:
+        found = "probability"
     if (expected, found) not in TABLE:
         raise InputError(_refusal(truth, prediction))
     if (expected, found) == ("mask", "either") and {*truth.found} <= {*prediction.found}:
@@ -183,7 +199,7 @@ def decide(truth: Values, prediction: Values) -> Kind:
     if (expected, found) == ("either", "mask") and {*prediction.found} <= {*truth.found}:
         raise InputError(_either(truth, "--labels-are"))
     kind = TABLE[expected, found]
-    numbers = not truth.sure and kind != "classes" and expected != "mask"
+    numbers = not truth.sure and kind != "classes" and expected in ("cells", "either")
     mark = marker(truth.found) if numbers else None
     if mark is not None:
         raise InputError(
@@ -191,7 +207,7 @@ def decide(truth: Values, prediction: Values) -> Kind:
             f"annotated, pass --ignore {mark}; if it is a cell number, pass --labels-are "
             "cells"
         )
-    if kind == "classes" and not (prediction.sure and truth.sure):
+    if kind == "classes" and not (prediction.sure and truth.sure and found != "mask"):
         _check_classes(truth, prediction)
     return kind
 
@@ -226,6 +242,8 @@ def _check_classes(truth: Values, prediction: Values) -> None:
 def _refusal(truth: Values, prediction: Values) -> str:
     """Say why a truth and a prediction cannot be scored together, and which option may help."""
     what = truth.what, prediction.what
+    if "membranes" in what:
+        return _refusal_of_membranes(truth, prediction)
     if what == ("either", "either"):
         return _either(truth, "--labels-are")
     if what == ("classes", "probability"):
@@ -245,4 +263,23 @@ def _refusal(truth: Values, prediction: Values) -> str:
         f"{truth.source} seems to number cells, but {prediction.source} seems to hold classes "
         f"({prediction}); pass --labels-are classes or --prediction-is cells, or "
         "--prediction-is probability"
+    )
+
+
+def _refusal_of_membranes(truth: Values, prediction: Values) -> str:
+    """Say why membranes cannot be scored together with other values; see `_refusal`."""
+    if prediction.what == "mask":
+        return (
+            f"{prediction.source} holds two values, of which either may be membrane; pass "
+            "--prediction-is membranes if the larger one is, or --prediction-is probability if it "
+            "is cell"
+        )
+    which, option, other = (
+        (prediction, "--labels-are", truth)
+        if truth.what == "membranes"
+        else (truth, "--prediction-is", prediction)
+    )
+    return (
+        f"{which.source} seems to hold classes ({which}), but {other.source} was said to hold "
+        f"membranes; leave out {option} membranes to compare the classes"
     )

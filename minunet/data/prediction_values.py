@@ -22,6 +22,12 @@ def probability(images: list[Array], values: Values) -> tuple[list[Array], tuple
     thresholds : tuple     thresholds to try
     words : str            how the values are read
     """
+    if values.what == "membranes":
+        values = values._replace(what="mask" if len(values.found) == 2 else "probability")
+        lowest = values.found[0] if values.found else 0
+        images = [one > lowest for one in images] if values.what == "mask" else images
+        p, thresholds, words = probability(images, values)
+        return [1 - one for one in p], thresholds, f"1 - {words.replace('cell', 'membrane')}"
     words, source = "probability of cell", values.source
     if values.what == "mask":
         # All thresholds give the same cells, so one is enough.

@@ -5,12 +5,14 @@ A prediction is a probability of cell, a map of numbered cells, or a map of clas
     OUT                                 a folder written by `minunet.predict`
     floats                              the probability of cell, from 0 to 1
     one value other than 0              cell or background: probability 1 or 0
+    said to be membranes                two values, or a probability: 1 minus that is used
     other integers                      classes or numbered cells, whichever they look like; or a
                                         probability in 8 or 16 bits
     01_RES/mask000.tif …                numbered cells, as in the Cell Tracking Challenge
 
 If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
-that value; otherwise its values are classes or cell numbers (`prediction_kind`). The truth may
+that value; otherwise its values are classes or cell numbers (`prediction_kind`). If it is said to
+be membranes, the cells are the regions of the smaller of its two values. The truth may
 also be a folder 01_GT that contains SEG/man_seg000.tif …. Prediction and truth may each be a stack,
 an image, or a folder of images; `matching` says which slices belong together.
 """
@@ -24,16 +26,19 @@ from minunet.array import Array
 from minunet.data import (
     ctc,
     image_files,
+    label_classes,
     label_files,
     matching,
+    membranes,
     prediction_files,
     prediction_kind,
     prediction_values,
 )
 from minunet.data.annotation import AUTO, Meaning
 from minunet.data.image_files import Reading, Slices, native
+from minunet.data.label_messages import inverted
 from minunet.data.matching import Source
-from minunet.data.prediction_kind import Kind, Wanted
+from minunet.data.prediction_kind import Kind, Values, Wanted
 from minunet.errors import InputError
 
 RESULT = r"mask(\d{3,4})"
@@ -55,6 +60,7 @@ class Pair(NamedTuple):
     classes: tuple[str, ...] = ()  # values of the classes in the files; empty for other kinds
     annotated: list[Array] | None = None  # (H, W) bool, pixels that count; None: all
     reading: str = "numbered cells"  # the prediction in words
+    doubts: tuple[str, ...] = ()  # warnings: what the values of the truth may mean instead
 
 
 def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted = "auto") -> Pair:
@@ -92,7 +98,8 @@ def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted
     slices = Slices(truth, STORED)
     masks, annotated = _annotated(_native(slices, truth), meaning, truth)
     expected = prediction_kind.of_truth(masks, annotated, meaning.kind, truth)
-    path, known = prediction_files.choose(prediction, wanted, expected.what == "mask")
+    no_numbers = expected.what in ("mask", "membranes")
+    path, known = prediction_files.choose(prediction, wanted, no_numbers)
     found = Slices(path, STORED)
     order, names = matching.match(Source(path, found), Source(truth, slices))
     masks = [masks[k] for k in order]
@@ -111,7 +118,16 @@ def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted
         numbered = prediction_values.numbered_cells(images, path)
         return Pair(path, kind, numbered, cells, names, annotated=annotated)
     p, thresholds, words = prediction_values.probability(images, proposed)
-    return Pair(path, kind, p, cells, names, thresholds, (), annotated, words)
+    doubts = _doubts(masks, meaning, expected)
+    return Pair(path, kind, p, cells, names, thresholds, (), annotated, words, doubts)
+
+
+def _doubts(masks: list[Array], meaning: Meaning, values: Values) -> tuple[str, ...]:
+    """Return a warning if the truth is a mask whose cells look like membranes."""
+    if meaning.kind != "auto" or values.what != "mask":
+        return ()
+    labels = [(one != 0).astype(np.uint8) for one in masks]
+    return (inverted(max(values.found)),) if membranes.looks_inverted(labels) else ()
 
 
 def _native(slices: Slices, path: Path) -> list[Array]:
@@ -123,7 +139,10 @@ def _native(slices: Slices, path: Path) -> list[Array]:
 def _annotated(
     maps: list[Array], meaning: Meaning, source: Path
 ) -> tuple[list[Array], list[Array] | None]:
-    """Apply the threshold; return the maps, 0 where not annotated, and the annotated pixels."""
+    """Apply the threshold; return the maps, 0 where not annotated, and the annotated pixels.
+
+    Maps of membranes become 1 in cells, 0 in membranes.
+    """
     annotated = None if meaning.ignore is None else [one != meaning.ignore for one in maps]
     if meaning.threshold is not None:
         low, high = min(one.min() for one in maps), max(one.max() for one in maps)
@@ -133,7 +152,11 @@ def _annotated(
                 f"values are from {low:g} to {high:g}; pass a value above {low:g} and up to "
                 f"{high:g}"
             )
-        maps = [(one >= meaning.threshold).astype(np.uint8) for one in maps]
+        maps = [label_classes.at_least(one, meaning) for one in maps]
+    elif meaning.kind == "membranes":
+        values = prediction_kind.different(maps, annotated)
+        _, cell = membranes.two_values(values, source)
+        maps = [(one == cell).astype(np.uint8) for one in maps]
     if annotated is not None:
         maps = [np.where(known, one, 0) for one, known in zip(maps, annotated, strict=True)]
     return maps, annotated

@@ -30,10 +30,12 @@ def table(values: Sequence[int], colours: Sequence[RGB] = ()) -> Array | None:
 
     Returns
     -------
-    (256, 3) uint8, or None : None for the values 0 and 255, whose grey values are easy to see
+    (256, 3) uint8, or None : None for the values 0 and 255, whose grey values are easy to see.
+        Of two values, the larger one is white, even if it is that of membranes
     """
     if len(colours) != len(values):
-        if tuple(values) == (0, 255):
+        values = sorted(values)
+        if values == [0, 255]:
             return None
         several = cycle(COLOURS) if len(values) > 2 else [WHITE]
         colours = [BACKGROUND, *(one for one, _ in zip(several, values[1:], strict=False))]

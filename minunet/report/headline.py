@@ -50,6 +50,8 @@ def headline(shown: Sequence[Score], scored: Scored, baseline: float) -> Iterato
         yield tag("ul", *map(_big, shown), class_="headline")
     slices = counted(len(scored.slices), scored.part)
     where = f"Scored on {slices} ({_names(scored)}), {USE[scored.part]}"
+    if scored.threshold is None:
+        where = where.replace(" or its threshold", "").replace(" or the threshold", "")
     if len(scored.slices) == 1:
         where = where.replace("which were ", "which was ")
     yield tag("p", where, class_="where")
@@ -74,7 +76,7 @@ def optimistic(scored: Scored | None) -> Iterator[Element]:
     each = "each threshold is also the best one for these slices"
     if scored.threshold is None:
         each = "this model has no threshold"
-    elif not any(len(score.by_threshold) > 1 for score in scored.scores):
+    elif not all(len(score.by_threshold) > 1 for score in scored.scores):
         each = f"the threshold {scored.threshold:g} was also chosen on these slices"
     slices = counted(len(scored.slices), scored.part)
     text = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
 from minunet import files
+from minunet.array import Array
 from minunet.metrics.score import number
 from minunet.progress import duration
 from minunet.report import headline, tables
@@ -63,6 +64,7 @@ class Report(NamedTuple):
     headline: Sequence[str]  # keys of the most important scores
     pictures: Sequence[Picture]  # of scored slices
     thresholds: Sequence[Picture] = ()  # scores by threshold, where it was chosen and elsewhere
+    confusion: tuple[Array, Sequence[str]] | None = None  # of classes (K, K), and their names
 
 
 def write(path: Path, report: Report) -> None:
@@ -93,6 +95,10 @@ def page(report: Report) -> Element:
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
         "scores": ("All scores", list(tables.scores_table(report.scored.scores))),
         "thresholds": ("Scores by threshold", [_picture(one) for one in report.thresholds]),
+        "confusion": (
+            "Confusion of classes",
+            list(tables.confusion_table(*report.confusion)) if report.confusion else [],
+        ),
         "slices": (
             "Scores by slice",
             list(tables.by_slice_table(report.scored.scores, report.scored.names)),

@@ -19,7 +19,7 @@ RUNNING_MEAN = 50
 """Number of steps in the running mean of the energy, which varies from tile to tile."""
 
 TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
-"""Colours of errors: red where the predicted class is too low, blue where it is too high."""
+"""Colours of errors: red where class 0 is predicted instead of 1, blue where it is the reverse."""
 
 
 class Segmented(NamedTuple):
@@ -99,6 +99,8 @@ def preview(path: Path, slices: Sequence[Segmented], title: str) -> None:
 def draw(slices: Sequence[Segmented], title: str) -> "Figure":
     """Draw the image, label, probability and errors of each slice side by side, one slice per row.
 
+    With more than two classes, the most probable class takes the place of the probability.
+
     Parameters
     ----------
     slices : sequence of Segmented    without labels, each row shows image, probability, and class
@@ -106,6 +108,8 @@ def draw(slices: Sequence[Segmented], title: str) -> "Figure":
     title : str
     """
     names = ["image", "label", "probability", "errors"]
+    if slices[0].p.shape[-1] > 2:
+        names[2] = "class"
     if slices[0].labels is None:
         names = ["image", "probability", "class" if slices[0].cells is None else "cells"]
     rows, columns = slices[0].image.shape[:2]
@@ -123,31 +127,33 @@ def draw(slices: Sequence[Segmented], title: str) -> "Figure":
 def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
     """Draw one panel of a preview."""
     image, p = segmented.image, segmented.p
-    labels = p.argmax(axis=-1) if segmented.labels is None else segmented.labels
+    predicted, most = p.argmax(axis=-1), p.shape[-1] - 1
+    labels = predicted if segmented.labels is None else segmented.labels
     grey = image.mean(axis=-1)
-    most = p.shape[-1] - 1
     if name == "image":
         ax.imshow(grey, cmap="gray")
     elif name == "cells" and segmented.cells is not None:
         ax.imshow(drawing.coloured(segmented.cells), interpolation="nearest")
     elif name in ("label", "class"):
-        ax.imshow(labels, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
+        classes = labels if name == "label" else predicted
+        several = drawing.coloured(classes) if most > 1 else classes
+        ax.imshow(several, cmap="gray", vmin=0, vmax=most, interpolation="nearest")
     elif name == "probability":
         # With two classes, the probability of class 1; with more, that of the predicted class.
         ax.imshow(p[..., 1] if most == 1 else p.max(axis=-1), cmap="gray", vmin=0, vmax=1)
     else:
-        ax.imshow(_overlay(grey, labels, p.argmax(axis=-1)))
-        if most == 1:
-            legend = "red: 0 instead of 1, blue: 1 instead of 0"
-        else:
-            legend = "red: class too low, blue: class too high"
+        ax.imshow(_overlay(grey, labels, predicted, most > 1))
+        legend = "red: 0 instead of 1, blue: 1 instead of 0" if most == 1 else "red: wrong class"
         ax.set_xlabel(legend, fontsize="small")
 
 
-def _overlay(grey: Array, labels: Array, predicted: Array) -> Array:
-    """Return the image (H, W, 3), in [0, 1], with the errors painted over it."""
+def _overlay(grey: Array, labels: Array, predicted: Array, several: bool) -> Array:
+    """Return the image (H, W, 3), in [0, 1], with the errors painted over it.
+
+    The order of more than two classes means nothing, so all their errors have the same colour.
+    """
     spread = float(np.ptp(grey)) or 1.0
     painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
     painted[predicted < labels] = TOO_LOW
-    painted[predicted > labels] = TOO_HIGH
+    painted[predicted > labels] = TOO_LOW if several else TOO_HIGH
     return painted

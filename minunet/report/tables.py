@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from minunet.array import Array
 from minunet.metrics.score import THRESHOLDS, Score, finite, number, value_and_spread
 from minunet.runs.settings import from_options, groups, options
 
@@ -49,8 +50,9 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
     """
     if scores:
         plots = any(len(score.by_threshold) == len(THRESHOLDS) for score in scores)
-        heads = ("score", "value ± spread", "threshold", *["by threshold"] * plots)
-        yield _table(heads, [_score(score, plots) for score in scores])
+        at = any(score.threshold is not None for score in scores)
+        heads = ("score", "value ± spread", *["threshold"] * at, *["by threshold"] * plots)
+        yield _table(heads, [_score(score, at, plots) for score in scores])
         legend = (
             "± is the standard deviation over the slices that have a value. "
             "↑ higher is better, ↓ lower is better."
@@ -64,10 +66,10 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
         yield tag("p", legend, class_="legend")
 
 
-def _score(score: Score, plot: bool) -> Element:
-    """Make the table row of a score, with or without a cell for its plot."""
+def _score(score: Score, at: bool, plot: bool) -> Element:
+    """Make the table row of a score, with or without cells for its threshold and its plot."""
     plots = [tag("td", *_sparkline(score))] if plot else []
-    at = "" if score.threshold is None else f"{score.threshold:g}"
+    threshold = "" if score.threshold is None else f"{score.threshold:g}"
     return tag(
         "tr",
         tag(
@@ -78,7 +80,7 @@ def _score(score: Score, plot: bool) -> Element:
             scope="row",
         ),
         tag("td", value_and_spread(score), ARROWS[score.higher_is_better], class_="number"),
-        tag("td", at, class_="number"),
+        *[tag("td", threshold, class_="number")] * at,
         *plots,
     )
 
@@ -148,6 +150,33 @@ def _column(score: Score) -> list[Element]:
                 cell.append(tag("small", "worst" if bad else "best"))
         cells.append(cell)
     return cells
+
+
+def confusion_table(matrix: Array, names: Sequence[str]) -> Iterator[Element]:
+    """Tabulate how the pixels of each true class are classified, shaded by how many are wrong.
+
+    Parameters
+    ----------
+    matrix : (K, K)      numbers of pixels: row = true class, column = predicted class
+    names : K strings    names of the classes
+    """
+    rows = []
+    for k, (name, row) in enumerate(zip(names, matrix.tolist(), strict=True)):
+        cells, pixels = [], sum(row)
+        for j, count in enumerate(row):
+            cell = tag("td", f"{100 * count / pixels:.1f}" if pixels else "–", class_="number")
+            if j != k and count:
+                cell.set("style", f"--bad: {count / pixels:.2f}")
+            cells.append(cell)
+        head = tag("th", name, scope="row")
+        rows.append(tag("tr", head, *cells, tag("td", f"{pixels:,}", class_="number")))
+    yield _table(("true class", *names, "pixels"), rows)
+    yield tag(
+        "p",
+        "Each row shows in percent which classes are predicted for the pixels of a true class; "
+        "darker shading marks more frequent errors.",
+        class_="legend",
+    )
 
 
 def settings_table(values: dict[str, Any]) -> Iterator[Element]:

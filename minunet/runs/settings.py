@@ -135,20 +135,23 @@ class Settings:
     labels: str | None = setting(
         None,
         "data",
-        "labels of the images: classes (0 and 255, 0 and 1, or 0 … K-1) or numbered cells",
+        "labels of the images: classes (0 and 255, 0 and 1, or 0 … K-1; see --labels-are for "
+        "others) or numbered cells",
         metavar="PATH",
     )
     labels_are: Kind = setting(
         "auto",
         "data",
-        "meaning of the label values; auto: judged from the label maps, as the tutorials' page "
-        "on image and label files explains; with --experiment cells, what looks like classes is "
-        "also read as cells",
+        "meaning of the label values; classes: 2 to 16 whole numbers from 0 to 255; membranes: two "
+        "values, the larger of which is membrane, the opposite of ISBI 2012; auto: judged from "
+        "the label maps, as the tutorials' page on image and label files explains; with "
+        "--experiment cells, what looks like classes is also read as cells",
     )
     label_threshold: float | None = setting(
         None,
         "data",
-        "smallest label value of class 1, for masks with soft edges and for probabilities",
+        "smallest label value of class 1 (with --labels-are membranes, of membrane), for masks "
+        "with soft edges and for probabilities",
         type=at_least(-1e308, float, most=1e308),
         metavar="VALUE",
     )

@@ -179,11 +179,14 @@ def _check_rule(settings: Settings) -> None:
 def _check_classes(settings: Settings) -> None:
     """Raise an `AlteredError` unless the classes have possible values and colours."""
     values, colours = settings.label_values, settings.label_colours
-    valid = sorted(set(values)) == list(values) and 2 <= len(values) <= MOST_VALUES
-    if not valid or values[0] < 0 or values[-1] >= MOST_VALUES:
+    descending = settings.labels_are == "membranes"  # two values: class 0 has the larger one
+    valid = sorted(set(values), reverse=descending) == list(values)
+    most = 2 if descending else MOST_VALUES
+    if not valid or not 2 <= len(values) <= most or min(values) < 0 or max(values) >= MOST_VALUES:
+        count, order = ("2", "descending") if descending else ("2 or more", "ascending")
         raise AlteredError(
-            f"its label values are {shown(list(values))}, not 2 or more different numbers from 0 "
-            "to 255 in ascending order"
+            f"its label values are {shown(list(values))}, not {count} different numbers from 0 "
+            f"to 255 in {order} order"
         )
     if colours and len(colours) != len(values):
         raise AlteredError(f"it has {len(colours)} label colours for {len(values)} label values")

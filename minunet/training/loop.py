@@ -85,7 +85,7 @@ def step(
     )
     state.step += 1
     if state.step % CHECK_EVERY == 0:
-        state.uniform = state.uniform + CHECK_EVERY if gives_one_class(p) else 0
+        state.uniform = _uniform(state.uniform, p, tile)
     return energy * (tile.labels.size / max(annotated_pixels(tile), 1))
 
 
@@ -97,20 +97,25 @@ def first_not_finite(activations: Tensors) -> str:
     return "out"
 
 
-def gives_one_class(p: Array) -> bool:
-    """Return whether all pixels have the same most probable class."""
+def _uniform(steps: int, p: Array, tile: Sample) -> int:
+    """Return the number of latest steps that gave all pixels of a tile one class, after a check.
+
+    A tile whose labels are all of one class adds none: then this may be right.
+    """
     classes = p.argmax(axis=-1)
-    return bool((classes == classes[0, 0]).all())
+    if not bool((classes == classes[0, 0]).all()):
+        return 0
+    labels = tile.labels if tile.annotated is None else tile.labels[tile.annotated]
+    return steps + CHECK_EVERY if labels.size and labels.min() < labels.max() else steps
 
 
-def warning_of_one_class(state: State, settings: Settings) -> str:
-    """Return a warning if the network has given one class everywhere for `UNIFORM` steps, once."""
-    if state.uniform != UNIFORM or state.step % CHECK_EVERY:
-        return ""
+def warning_of_one_class(settings: Settings) -> str:
+    """Say that the network gives all pixels one class, and what to do."""
+    slower, longer = settings.learning_rate / 2, max(2 * settings.warm_up, 200)
     return (
-        f"warning   for {UNIFORM} steps, every pixel of a tile got the same class; unless this "
-        "changes soon, start a new run with "
-        f"--learning-rate {settings.learning_rate / 2:g} --warm-up {max(2 * settings.warm_up, 200)}"
+        f"warning   for {UNIFORM} steps, all pixels of a tile got the same class, although their "
+        "labels differ; unless this changes soon, start a new run with "
+        f"--learning-rate {slower:g} --warm-up {longer}"
     )
 
 
@@ -158,6 +163,7 @@ def train(
             if stopped():
                 break
             rate = learning_rate(state.step, settings)
+            uniform = state.uniform
             energy = step(state, tile, settings.architecture, rate, *fixed)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
@@ -165,8 +171,8 @@ def train(
             if signal:
                 break
             progress.advance(f"energy {energy:.3f}{journal.shown}")
-            if warning := warning_of_one_class(state, settings):
-                progress.line(warning)
+            if uniform < UNIFORM <= state.uniform:
+                progress.line(warning_of_one_class(settings))
             started = time.monotonic()
         journal.save()
         return signal or stopped()

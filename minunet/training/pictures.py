@@ -79,7 +79,7 @@ def draw_thresholds(chosen: Chosen, score: Score, part: str) -> list[report.Pict
         f"{part} slices, which are scored": score.by_threshold,
     }
     figure = run_pictures.by_threshold(curves, chosen.rule.threshold, score.name)
-    caption = f"{score.name} by threshold of the seeds; {chosen.rule.in_words()}."
+    caption = f"{score.name} by threshold of the seeds. Chosen: {chosen.rule.in_words()}."
     alt = f"Plot of {score.name} against the threshold"
     return [report.Picture(caption, alt, report.png(figure))]
 

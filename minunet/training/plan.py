@@ -26,6 +26,10 @@ SCORING = 5e-6
 """Seconds per pixel to choose two thresholds and compute all scores of membranes, in one process;
 measured: 4e-6 on clean membranes of the ISBI data, more on those of an untrained network."""
 
+CHOOSING = 1.2e-5
+"""Seconds per pixel to choose two rules for cells, of 61 each, and compute all scores; measured:
+1.1e-5 on the HeLa data."""
+
 
 def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[str]:
     """Describe a run, after timing one of its steps.
@@ -48,7 +52,7 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     validations = -(-left // settings.validate_every)
     tiles = validations * _tiles(settings, data, validation_slices(data))
     tiles += _final_tiles(settings, data)
-    seconds = left * step_seconds + tiles * tile_seconds + _scoring_seconds(data)
+    seconds = left * step_seconds + tiles * tile_seconds + _scoring_seconds(settings, data)
     end = datetime.now() + timedelta(seconds=seconds)
     finished = end.strftime("%H:%M" if seconds < 12 * 3600 else "%Y-%m-%d %H:%M")
     error = baseline_error(data)
@@ -78,10 +82,12 @@ def steps_in(minutes: float, settings: Settings, data: Dataset, state: State) ->
     """
     step_seconds, tile_seconds = _measure(settings, data, state)
     validation = _tiles(settings, data, validation_slices(data)) * tile_seconds
-    fixed = _final_tiles(settings, data) * tile_seconds + _scoring_seconds(data) + validation
-    steps = int((60 * minutes - fixed) / (step_seconds + validation / settings.validate_every))
+    fixed = _final_tiles(settings, data) * tile_seconds + _scoring_seconds(settings, data)
+    fixed += validation  # after the last step
+    each = step_seconds + validation / settings.validate_every
+    steps = int((60 * minutes - fixed) / each)
     if steps < 1:
-        least = (fixed + step_seconds) / 60
+        least = 1.1 * (fixed + each) / 60  # timings vary
         raise InputError(
             f"{minutes:g} minutes are not enough for one step and the final scores; pass "
             f"--minutes {ceil(10 * least) / 10:g} or more"
@@ -109,11 +115,12 @@ def _final_tiles(settings: Settings, data: Dataset) -> float:
     return len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
 
 
-def _scoring_seconds(data: Dataset) -> float:
-    """Estimate the time of the scores of membranes, which are slow; others take almost none."""
-    if scoring.kind(data) != "em":
-        return 0.0
-    return SCORING * sum(data.labels[k].size for k in validation_slices(data))
+def _scoring_seconds(settings: Settings, data: Dataset) -> float:
+    """Estimate the time of what is chosen and scored at the end; classes take almost none."""
+    pixels = sum(data.labels[k].size for k in validation_slices(data))
+    if scoring.kind(data) == "em":
+        return SCORING * pixels
+    return CHOOSING * pixels if thresholds.learns_cells(data, settings) else 0.0
 
 
 def memory(settings: Settings) -> float:

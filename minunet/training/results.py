@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import minunet
 from minunet import files, runs
+from minunet.array import Array
 from minunet.data.dataset import Dataset
+from minunet.metrics import classes
 from minunet.metrics.score import with_spread
 from minunet.prediction import instances
 from minunet.runs import checkpoint
@@ -190,6 +192,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
         baseline=baseline_error(data, headline.slices),
         curves=(folder / "curves.png").read_bytes(),
         pictures=drawn,
+        confusion=_confusion(data, headline),
         thresholds=pictures.draw_thresholds(headline.chosen, ranking, headline.part),
         seconds=sum(row["seconds"] for row in log),
         device=device,
@@ -197,6 +200,15 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
         commands=commands,
     )
     report.write(folder / REPORT, made)
+
+
+def _confusion(data: Dataset, result: Result) -> tuple[Array, Sequence[str]] | None:
+    """Count the pixels of the scored slices by true and predicted class; None for cells."""
+    if data.cells is not None:
+        return None
+    maps = [data.labels[k] for k in result.slices], [one.argmax(axis=-1) for one in result.p]
+    names, annotated = list(map(str, data.label_values)), [data.annotated[k] for k in result.slices]
+    return classes.confusion(*maps, len(names), annotated=annotated), names
 
 
 def _scored(result: Result) -> "Scored":

@@ -24,7 +24,6 @@ from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
 from minunet.training import thresholds
-from minunet.training.thresholds import Shown
 from minunet.training.validation import validation_slices
 
 Part = Literal["training", "validation", "test"]
@@ -165,7 +164,8 @@ def score(
         rule = rule or instances.rule(settings)
         found = [rule.cells(one) for one in p]
         first, *others = cells.scores(truth, found, annotated=annotated)
-        first = first._replace(by_threshold=_seg_by_threshold(data, slices, p, rule))
+        curve = thresholds.seg_by_threshold(data, slices, p, rule)
+        first = first._replace(by_threshold=curve)
         return [one._replace(threshold=rule.threshold) for one in (first, *others)]
     with Progress(len(slices) * len(tried), "score") as progress:
         advance = partial(progress.advance, "one per slice and threshold")
@@ -191,11 +191,14 @@ def evaluate(
     segment = _Remembered(data, settings)
 
     def choose(trained: Trained, part: Part, slices: Sequence[int]) -> Chosen:
+        if not thresholds.has_threshold(data):
+            return Chosen(None, part, len(slices))
         p = segment(trained, slices)
         rule = thresholds.choose(data, slices, p, settings)
         curve: Sequence[float] = ()
         if rule is not None and thresholds.learns_cells(data, settings):
-            curve = _seg_by_threshold(data, slices, [one[..., 1] for one in p], rule)
+            cell = [one[..., 1] for one in p]
+            curve = thresholds.seg_by_threshold(data, slices, cell, rule)
         return Chosen(rule, part, len(slices), curve)
 
     slices = validation_slices(data)
@@ -226,14 +229,6 @@ class _Remembered:
             made = probabilities(trained.network, self.data, new, self.settings)
             self.known |= {(trained.step, k): p for k, p in zip(new, made, strict=True)}
         return [self.known[trained.step, k] for k in slices]
-
-
-def _seg_by_threshold(
-    data: Dataset, slices: Sequence[int], p: Sequence[Array], rule: Rule
-) -> list[float]:
-    """Compute SEG for each of `THRESHOLDS`, with everything else as in the rule."""
-    shown = Shown(data, slices, p)
-    return [shown.seg(thresholds.at(rule, t)) for t in THRESHOLDS]
 
 
 def _used(chosen: Chosen) -> tuple[float]:

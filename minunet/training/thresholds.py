@@ -11,6 +11,7 @@ from minunet.metrics import em, pixel, seg, segments, warping
 from minunet.metrics.score import THRESHOLDS, finite
 from minunet.prediction import instances
 from minunet.prediction.instances import Rule
+from minunet.progress import Progress
 from minunet.runs.settings import Settings
 
 PLATEAU = 0.005
@@ -34,7 +35,12 @@ def spread_evenly(slices: Sequence[int], count: int) -> list[int]:
 
 
 def choosing(data: Dataset, count: int) -> list[int]:
-    """Return at most `count` training slices to choose on: those with gold truth, if any has it."""
+    """Return at most `count` training slices to choose on: those with gold truth, if any has it.
+
+    With more than two classes there is nothing to choose, so there are none.
+    """
+    if not has_threshold(data):
+        return []
     return spread_evenly(data.scored(data.training), count)
 
 
@@ -57,7 +63,7 @@ def choose(
     -------
     Rule or None : None with more than two classes, or without any score
     """
-    if len(data.label_values) != 2:
+    if not has_threshold(data):
         return None
     cell = [one[..., 1] for one in p]
     rule = instances.rule(settings)
@@ -65,17 +71,38 @@ def choose(
         values = by_threshold(data, slices, cell, settings)
         threshold = highest(values) if settings.score == "v_rand" else best(values)
         return None if threshold is None else rule._replace(threshold=threshold)
-    tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
     shown = Shown(data, slices, cell)
-    scored = [(shown.seg(one), one) for one in tried]
-    known = [pair for pair in scored if finite(pair[0])]
-    if not known:
-        return None
-    _, rule = max(known, key=lambda pair: (pair[0], -round(abs(pair[1].threshold - USUAL), 6)))
-    if settings.smallest is None:
-        sizes = [rule.smallest, *_sizes(shown.truth)]
-        rule = max((rule._replace(smallest=size) for size in sizes), key=shown.f1)
-    return rule
+    found = _grown(shown, rule)
+    if found is None or settings.smallest is not None:
+        return found
+    sizes = [found.smallest, *_sizes(shown.truth)]
+    return max((found._replace(smallest=size) for size in sizes), key=shown.f1)
+
+
+def _grown(shown: "Shown", rule: Rule) -> Rule | None:
+    """Choose the threshold of the seeds and the extent by SEG; of equal ones, nearest to 0.5."""
+    tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
+    values = {}
+    with Progress(len(tried), "rule") as progress:
+        for one in tried:
+            values[one] = shown.seg(one)
+            progress.advance("threshold and extent of cells")
+    known = [one for one in tried if finite(values[one])]
+
+    def order(one: Rule) -> tuple[float, float, float]:
+        return values[one], -_from_usual(one.threshold), -_from_usual(one.lowest)
+
+    return max(known, key=order, default=None)
+
+
+def _from_usual(threshold: float) -> float:
+    """Return how far a threshold is from 0.5; 0.3 and 0.7 are equally far."""
+    return round(abs(threshold - USUAL), 6)
+
+
+def has_threshold(data: Dataset) -> bool:
+    """Return whether there are two classes, so that a threshold decides between them."""
+    return len(data.label_values) == 2
 
 
 def learns_cells(data: Dataset, settings: Settings) -> bool:
@@ -100,7 +127,7 @@ def best(values: Sequence[float]) -> float | None:
         return None
     highest = max(values[k] for k in known)
     equal = [THRESHOLDS[k] for k in known if values[k] == highest]
-    return min(equal, key=lambda threshold: round(abs(threshold - USUAL), 6))
+    return min(equal, key=_from_usual)
 
 
 def highest(values: Sequence[float]) -> float | None:
@@ -138,14 +165,15 @@ def by_threshold(
     truth = [data.cells[k] for k in slices]
     if settings.score == "v_rand":
         return list(em.v_rand(truth, p, annotated=annotated).by_threshold)
-    shown, rule = Shown(data, slices, p), instances.rule(settings)
-    return [shown.seg(at(rule, t)) for t in THRESHOLDS]
+    return seg_by_threshold(data, slices, p, instances.rule(settings))
 
 
-def at(rule: Rule, threshold: float) -> Rule:
-    """Return the rule with another threshold, and with an extent that is not above it."""
-    extent = None if rule.extent is None else min(rule.extent, threshold)
-    return rule._replace(threshold=threshold, extent=extent)
+def seg_by_threshold(
+    data: Dataset, slices: Sequence[int], p: Sequence[Array], rule: Rule
+) -> list[float]:
+    """Compute SEG for each of `THRESHOLDS` of the seeds, which grow as far as in the rule."""
+    shown = Shown(data, slices, p)
+    return [shown.seg(rule._replace(threshold=t)) for t in THRESHOLDS]
 
 
 def _sizes(truth: Sequence[Array]) -> list[int]:
@@ -190,7 +218,10 @@ class Shown:
     def f1(self, rule: Rule) -> float:
         """Compute the F1 score of finding cells; a cell is found if its Jaccard index is > 0.5.
 
-        Other than SEG, it counts what is found where there is no cell.
+        Unlike SEG, it counts what is found where there is no cell.
         """
-        each, found = self.jaccard(rule)
+        try:
+            each, found = self.jaccard(rule)
+        except InputError:
+            return 0.0
         return float(2 * np.count_nonzero(each > 0.5) / max(each.size + found, 1))

@@ -34,6 +34,10 @@ def interpret(others, test, **meaning):
         (CLASSES, {"threshold": 1.5}, None),
         (CLASSES, {"threshold": 0.5, "kind": "cells"}, [[0, 0, 1], [2, 2, 0]]),
         (CLASSES, {"kind": "classes", "ignore": 2}, None),
+        (100 * CLASSES, {"kind": "classes"}, None),
+        (MASK, {"kind": "membranes"}, None),
+        (CLASSES, {"kind": "membranes", "threshold": 1.5}, None),
+        (CLASSES, {"kind": "membranes", "ignore": 2}, None),
         (CELLS, {"kind": "cells", "ignore": 3}, [[0, 1, 1], [0, 0, 0]]),  # only 7 is left
     ],
 )
@@ -102,3 +106,10 @@ def test_large_numbers_of_cells_are_renumbered():
     np.testing.assert_array_equal(
         interpret(CELLS, large, kind="cells").cells[1], [[0, 2, 2], [1, 0, 0]]
     )
+
+
+def test_the_synthetic_em_has_no_label_files_of_membranes():
+    raw = Raw([], [MASK[..., np.newaxis]] * 4, [Path("a.tif")] * 4, list("0123"))
+    source = Source(None, None, Meaning("membranes"))
+    with pytest.raises(InputError, match="--labels-are membranes is for label files"):
+        interpretation.interpret(raw, PARTS, source)

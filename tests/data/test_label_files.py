@@ -8,77 +8,13 @@ from minunet.data import label_files
 from minunet.data.annotation import Meaning
 from minunet.errors import InputError
 
-# Labels
-
 
 def as_masks(*pages):
     return [np.asarray(page)[..., np.newaxis] for page in pages]
 
 
-def as_maps(*pages):
-    return [np.asarray(page) for page in pages]
-
-
 def read(*pages, **meaning):
     return label_files.annotate(as_masks(*pages), Meaning(**meaning), "mask.tif")
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        ((0, 255), np.uint8),
-        ((0, 255), np.uint16),
-        ((0, 1), np.uint8),
-        ((0, 1), bool),
-        ((0, 1), np.float32),
-        ((0, 1, 2), np.uint16),
-        (tuple(range(16)), np.uint8),
-    ],
-)
-def test_label_values_become_classes(values, dtype):
-    classes = np.random.default_rng(0).integers(len(values), size=(2, 30, 21))
-    masks = as_masks(*np.array(values)[classes].astype(dtype))
-    labels, found = label_files.classes([mask[..., 0] for mask in masks], "somewhere")
-    for label, expected in zip(labels, classes, strict=True):
-        assert label.dtype == np.uint8
-        np.testing.assert_array_equal(label, expected)
-    assert found.values == values
-    fractions = np.bincount(classes.ravel()) / classes.size
-    np.testing.assert_allclose(found.fractions, fractions, rtol=1e-12)
-
-
-def test_label_values_are_collected_over_the_whole_stack():
-    # The first slice alone would be refused because it has a single value.
-    labels, found = label_files.classes(as_maps([[0, 0, 0]], [[255, 255, 0]]), "somewhere")
-    np.testing.assert_array_equal(labels[0], [[0, 0, 0]])
-    np.testing.assert_array_equal(labels[1], [[1, 1, 0]])
-    assert found == ((0, 255), (4 / 6, 2 / 6))
-
-
-@pytest.mark.parametrize(
-    ("page", "message"),
-    [
-        ([[0, 128, 254]], ["values 0, 128, 254", "0 … K-1", "0 → 0, 128 → 1, 254 → 2"]),
-        ([[1, 2]], ["values 1, 2", "--label-threshold 2, which makes 2 class 1 and 1 class 0"]),
-        ([[0.0, 0.5]], ["0, 0.5"]),
-        ([[-1, 0]], ["-1, 0"]),
-        ([[0, 1, 255]], ["0, 1, 255", "if 255 marks", "pass --ignore 255", "--label-threshold 1"]),
-        ([[0, 1, 2, 65535]], ["pass --ignore 65535"]),
-        ([[-1, 0, 1]], ["pass --ignore -1"]),
-        ([[0, 255, 65535]], ["if 65535 marks", "pass --ignore 65535"]),
-        ([[0, 64, 3_000_000_000]], ["0, 64, 3000000000", "or --label-threshold"]),
-        ([[7, 7]], ["all", "7", "at least two classes"]),
-        ([[0, 2]], ["values 0, 2", "--label-threshold 2", "--labels-are cells"]),
-        ([[0, 2, 3]], ["values 0, 2, 3", "--labels-are cells"]),
-        ([range(61)], ["61 values (0, 1, 2, 3, 4, 5, …)", "or --label-threshold V"]),
-        ([range(17)], ["17 values", "≤ 16"]),
-    ],
-)
-def test_label_values_that_are_refused(page, message):
-    with pytest.raises(InputError) as refused:
-        label_files.classes(as_maps(page), "mask.tif")
-    for words in ["mask.tif", *message]:
-        assert words in str(refused.value)
 
 
 # Numbered cells
@@ -266,3 +202,49 @@ def test_an_ignored_value_that_does_not_occur_is_doubted():
     (doubt,) = read([[0, 1, 1]], ignore=77).doubts
     assert "no label has the value 77" in doubt
     assert read([[0, 1, 77]], ignore=77).doubts == ()
+
+
+# Membranes
+
+
+def net(inside=0, membrane=255, dtype=np.uint8):
+    """Draw a net of lines around 5 x 6 cells, 20 % of the pixels or more."""
+    map_ = np.full((41, 49), inside, dtype)
+    map_[::8], map_[:, ::8] = membrane, membrane
+    return map_
+
+
+def test_class_1_that_looks_like_membranes_is_doubted_if_nobody_was_asked():
+    for given in ({}, {"threshold": 128}):
+        (doubt,) = read(net(), **given).doubts
+        assert "255 looks like membranes" in doubt
+        assert "pass --labels-are membranes" in doubt
+        assert read(net(255, 0), **given).doubts == ()  # ISBI 2012
+    for kind in ("classes", "membranes", "cells"):
+        assert read(net(), kind=kind).doubts == ()
+
+
+def test_membranes_are_class_0():
+    found = read(net(), kind="membranes")
+    assert found.values.values == (255, 0)
+    assert found.cells is None
+    np.testing.assert_array_equal(found.labels[0], net() == 0)
+    assert found.values.fractions[0] == pytest.approx((net() == 255).mean())
+
+
+def test_membranes_stay_classes_if_cells_are_expected():
+    for given in ({}, {"threshold": 9}):
+        found = read(net(), kind="membranes", expected="cells", **given)
+        assert found.cells is None
+        np.testing.assert_array_equal(found.labels[0], net() == 0)
+
+
+def test_membranes_with_soft_edges_and_pixels_that_are_not_annotated():
+    found = read([[0, 100, 255, 7], [140, 0, 7, 7]], kind="membranes", threshold=128, ignore=7)
+    np.testing.assert_array_equal(found.labels[0], [[1, 1, 0, 0], [0, 1, 0, 0]])
+    np.testing.assert_array_equal(found.annotated[0], [[1, 1, 1, 0], [1, 1, 0, 0]])
+    assert found.values.values == (255, 0)
+    assert found.values.fractions == pytest.approx((2 / 5, 3 / 5))
+    found = read([[3, 9, 7]], kind="membranes", ignore=7)
+    np.testing.assert_array_equal(found.labels[0], [[1, 0, 0]])
+    assert found.values.values == (9, 3)

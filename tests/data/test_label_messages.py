@@ -31,3 +31,19 @@ def test_only_the_first_few_values_are_listed():
 )
 def test_values_of_classes(values, classes):
     assert label_messages.are_classes(values) == classes
+
+
+@pytest.mark.parametrize(
+    ("values", "bytes_"),
+    [([0, 255], True), ([0.0, 7.0], True), ([-1, 0], False), ([0, 256], False), ([0.5], False)],
+)
+def test_values_of_8_bits(values, bytes_):
+    assert label_messages.are_bytes(values) == bytes_
+
+
+def test_few_grey_values_may_be_classes_after_all():
+    few = label_messages.grey(np.array([0, 60, 128, 200, 255]), True, "m.tif")
+    assert "--labels-are classes" in few
+    assert few.index("--label-threshold 128") < few.index("--labels-are classes")
+    many = label_messages.grey(np.arange(200), False, "m.tif")
+    assert "--labels-are classes" not in many

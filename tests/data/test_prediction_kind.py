@@ -48,6 +48,7 @@ def grey(largest=255):
         (discs(18), "auto", "cells"),
         (discs(3), "auto", "either"),
         (discs(3), "classes", "classes"),
+        (stripes(0, 1), "membranes", "membranes"),
     ],
 )
 def test_truth(map_, wanted, what):
@@ -99,6 +100,9 @@ def test_values_that_are_not_annotated_do_not_count():
         (soft(), "auto", "probability"),
         (grey(1), "auto", "probability"),
         (discs(3).astype(np.float32), "cells", "cells"),
+        (stripes(0, 255), "membranes", "membranes"),
+        (grey(1), "membranes", "membranes"),
+        (grey().astype(np.uint8), "membranes", "membranes"),
     ],
 )
 def test_prediction(map_, wanted, what):
@@ -127,6 +131,13 @@ def values(source, what, found=(), **more):
         (("classes", (0, 1, 2)), ("mask", (0, 1)), "classes"),
         (("classes", (0, 1, 2)), ("either", (0, 1, 2)), "classes"),
         (("classes", (0, 1, 2)), ("classes", (0, 1, 2, 3)), "classes"),
+        (("membranes", (0, 1)), ("membranes", (0, 255)), "probability"),
+        (("membranes", (0, 1)), ("probability",), "probability"),
+        (("membranes", (0, 1)), ("cells", (0, 1, 2)), "cells"),
+        (("membranes", (0, 1)), ("either", (0, 1, 2)), "cells"),
+        (("mask", (0, 255)), ("membranes", (0, 255)), "probability"),
+        (("cells", (0, 1, 2, 3)), ("membranes", (0, 255)), "probability"),
+        (("either", (0, 1, 2)), ("membranes",), "probability"),
     ],
 )
 def test_meanings_that_fit_together(truth, prediction, kind):
@@ -142,6 +153,9 @@ def test_meanings_that_fit_together(truth, prediction, kind):
         (("mask", (0, 255)), ("classes", (0, 1, 2)), "save both with the same values"),
         (("classes", (0, 100, 200)), ("classes", (0, 1, 2)), "save both with the same values"),
         (("classes", (0, 1, 2)), ("mask", (0, 255)), "save both with the same values"),
+        (("membranes", (0, 1)), ("mask", (0, 255)), "pass --prediction-is membranes if"),
+        (("membranes", (0, 1)), ("classes", (0, 1, 2)), "leave out --labels-are membranes"),
+        (("classes", (0, 1, 2)), ("membranes", (0, 255)), "leave out --prediction-is membranes"),
         (("classes", (0, 1, 2, 255)), ("classes", (0, 1, 2)), "pass --ignore 255;"),
         (("classes", (-1, 0, 1, 2)), ("classes", (0, 1, 2)), "pass --ignore -1;"),
         (("classes", (0, 1, 2)), ("cells", (0, 1, 2)), "--labels-are cells or --prediction-is"),
@@ -162,3 +176,11 @@ def test_what_an_option_says_is_not_doubted():
     assert prediction_kind.decide(values(*mask), values(*few, wide=True)) == "cells"
     one, other = ((T, "classes", (0, 1)), (P, "classes", (0, 2)))
     assert prediction_kind.decide(values(*one, sure=True), values(*other, sure=True)) == "classes"
+
+
+def test_a_mask_against_membranes_is_one_of_cells_if_an_option_says_so():
+    mask = prediction_kind.of_prediction([stripes(0, 255)], "probability", P)
+    assert prediction_kind.decide(values(T, "membranes", (0, 1), sure=True), mask) == "probability"
+    # Against classes, such a mask still has to have their values.
+    with pytest.raises(InputError, match="save both with the same values"):
+        prediction_kind.decide(values(T, "classes", (0, 1, 2), sure=True), mask)

@@ -95,3 +95,20 @@ def test_classes_match_by_value():
     np.testing.assert_array_equal(truth[0], [[0, 2, 3]])
     assert (predicted[1][0, 0], truth[1][0, 0]) == (3, 2)
     assert max(one.max() for one in (*predicted, *truth)) < 4
+
+
+@pytest.mark.parametrize(
+    ("map_", "wanted", "thresholds"),
+    [
+        (np.array([[0, 255, 0]], np.uint8), [1, 0, 1], (0.5,)),
+        (np.array([[3, 9, 3]], np.uint8), [1, 0, 1], (0.5,)),
+        (np.array([[0, 51, 255]], np.uint8), [1, 0.8, 0], THRESHOLDS),
+        (np.array([[0.25, 1, 0]], np.float64), [0.75, 0, 1], THRESHOLDS),
+    ],
+)
+def test_membranes_are_what_is_not_cell(map_, wanted, thresholds):
+    found = () if map_.dtype.kind == "f" else tuple(np.unique(map_).tolist())
+    (p,), tried, words = probability(map_, "membranes", found=found, sure=True)
+    assert p.tolist() == [wanted]
+    assert tried == thresholds
+    assert words.startswith("1 - probability of membrane")

@@ -455,3 +455,68 @@ def test_a_marked_truth_is_asked_about_for_probabilities_too(tmp_path):
     p, t = write(tmp_path / "p.tif", P), write(tmp_path / "t.tif", truth)
     assert "pass --ignore 65535; if it is a cell number" in refused(p, t)
     assert predictions.read(p, t, Meaning("cells")).kind == "probability"
+
+
+# Membranes
+
+
+def test_cells_are_the_regions_between_membranes(tmp_path):
+    truth = write(tmp_path / "truth.tif", (1 - WALLS) * np.uint8(255))
+    same = write(tmp_path / "same.tif", WALLS)
+    prediction = write(tmp_path / "p.tif", P)
+    found = predictions.read(prediction, truth, Meaning("membranes"))
+    as_before = predictions.read(prediction, same)
+    assert (found.kind, found.doubts) == ("probability", ())
+    np.testing.assert_array_equal(found.truth, as_before.truth)
+    np.testing.assert_array_equal(found.prediction, P)
+
+
+def test_membranes_with_a_threshold_and_pixels_that_are_not_annotated(tmp_path):
+    grey = np.where(WALLS == 1, 40, 250).astype(np.uint8)
+    grey[:, :3], grey[:, 5] = 99, 120  # not annotated; below the threshold, so cell
+    truth = write(tmp_path / "truth.tif", grey)
+    meaning = Meaning("membranes", threshold=200, ignore=99)
+    found = predictions.read(write(tmp_path / "p.tif", P), truth, meaning)
+    np.testing.assert_array_equal(np.array(found.annotated), grey != 99)
+    np.testing.assert_array_equal(np.array(found.truth) > 0, (grey < 200) & (grey != 99))
+
+
+@pytest.mark.parametrize("kind", ["mask", "probability"])
+def test_a_prediction_of_membranes_equals_that_of_cells(tmp_path, kind):
+    of_cells = {"mask": WALLS * np.uint8(255), "probability": P}[kind]
+    of_membranes = (255 - of_cells) if kind == "mask" else 1 - P
+    truth = write(tmp_path / "truth.tif", np.where(WALLS == 1, 0, 255).astype(np.uint8))
+    meaning = Meaning("membranes")
+    a = predictions.read(
+        write(tmp_path / "a.tif", of_membranes), truth, meaning, wanted="membranes"
+    )
+    b = predictions.read(write(tmp_path / "b.tif", of_cells), truth, meaning, wanted="probability")
+    np.testing.assert_allclose(a.prediction, b.prediction, atol=1e-7)
+    assert a.thresholds == b.thresholds
+    assert "membrane" in a.reading
+    assert a.kind == b.kind == "probability"
+
+
+def test_a_mask_against_membranes_is_asked_for(tmp_path):
+    truth = write(tmp_path / "truth.tif", WALLS)
+    mask = write(tmp_path / "mask.tif", 1 - WALLS)
+    with pytest.raises(InputError, match="--prediction-is membranes"):
+        predictions.read(mask, truth, Meaning("membranes"))
+
+
+def test_a_truth_that_looks_like_membranes_is_doubted(tmp_path):
+    net = np.zeros((41, 49), np.uint8)
+    net[::8], net[:, ::8] = 255, 255
+    truth = write(tmp_path / "truth.tif", net)
+    p = write(tmp_path / "p.tif", RNG.random(net.shape).astype(np.float32))
+    (doubt,) = predictions.read(p, truth).doubts
+    assert "255 looks like membranes" in doubt
+    assert predictions.read(p, truth, Meaning("classes")).doubts == ()
+    assert predictions.read(p, truth, Meaning("membranes")).doubts == ()
+    assert predictions.read(p, write(tmp_path / "isbi.tif", 255 - net)).doubts == ()
+
+
+def test_membranes_of_three_values_are_refused(tmp_path):
+    truth = write(tmp_path / "truth.tif", STRIPES)
+    with pytest.raises(InputError, match=r"has 3 values .* pass --label-threshold V"):
+        predictions.read(write(tmp_path / "p.tif", P), truth, Meaning("membranes"))

@@ -7,7 +7,9 @@ from datasets import read_pair
 from real_data import folder
 
 from minunet import runs
-from minunet.data import image_files, pairs, split
+from minunet.data import image_files, label_files, pairs, split
+from minunet.data.annotation import Meaning
+from minunet.errors import InputError
 
 
 def test_isbi2012():
@@ -39,6 +41,37 @@ def test_membranes_of_vnc_sstem():
     assert {image.shape for image in images} == {(1024, 1024, 1)}
     assert values.values == (0, 255)
     assert values.fractions[1] == pytest.approx(0.207, abs=0.001)  # here, 255 is membrane
+
+
+def test_classes_of_vnc_sstem():
+    at = folder("vnc-sstem") / "labels-00-15.tif"
+    masks = image_files.read(at)
+    values = (0, 32, 64, 96, 128, 159, 191, 223, 255)
+    found = label_files.annotate(masks, Meaning("classes"), at)
+    assert found.values.values == values
+    for label, mask in zip(found.labels, masks, strict=True):
+        np.testing.assert_array_equal(np.array(values)[label], mask[..., 0])
+    with pytest.raises(InputError, match="pass --labels-are classes"):
+        label_files.annotate(masks, Meaning(), at)
+
+
+def test_membranes_of_vnc_sstem_in_the_other_convention():
+    at = folder("vnc-sstem") / "membranes-00-15.tif"
+    masks = image_files.read(at)
+    (doubt,) = label_files.annotate(masks, Meaning(), at).doubts
+    assert "--labels-are membranes" in doubt
+    found = label_files.annotate(masks, Meaning("membranes"), at)
+    assert found.values.values == (255, 0)
+    assert found.values.fractions[0] == pytest.approx(0.207, abs=0.001)
+    assert found.doubts == ()
+    np.testing.assert_array_equal(found.labels[3], masks[3][..., 0] == 0)
+
+
+def test_mitochondria_of_vnc_sstem():
+    at = folder("vnc-sstem") / "mitochondria-00-15.tif"
+    found = label_files.annotate(image_files.read(at), Meaning(threshold=128), at)
+    assert found.values.fractions[1] == pytest.approx(0.053, abs=0.001)
+    assert found.doubts == ()
 
 
 def test_nuclei():

@@ -35,3 +35,10 @@ def test_the_default_colours_are_those_of_tableau():
 def test_colours_that_do_not_match_the_classes_are_not_used(count):
     found = label_colours.table((0, 1, 2), ((9, 9, 9),) * count)
     assert found[:3].tolist() == [[0, 0, 0], [31, 119, 180], [255, 127, 14]]
+
+
+def test_membranes_are_white_where_they_have_the_larger_value():
+    assert label_colours.table((255, 0)) is None
+    assert label_colours.table((1, 0)).tolist() == label_colours.table((0, 1)).tolist()
+    found = label_colours.table((1, 0), ((1, 2, 3), (4, 5, 6)))  # those of the training labels
+    assert found[:2].tolist() == [[4, 5, 6], [1, 2, 3]]

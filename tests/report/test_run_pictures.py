@@ -104,11 +104,15 @@ def test_a_preview_without_labels_has_three_panels(tmp_path, drawn):
 def test_more_classes_and_a_colour_image(tmp_path, drawn):
     one = segmented(classes=4, channels=3)
     run_pictures.preview(tmp_path / "preview.png", [one], "")
-    image, label, probability, errors = drawn[0].axes
+    image, label, predicted, errors = drawn[0].axes
+    assert predicted.get_title() == "class"
     np.testing.assert_allclose(shown(image), one.image.mean(axis=-1))
-    assert label.get_images()[0].get_clim() == (0, 3)
-    np.testing.assert_array_equal(shown(probability), one.p.max(axis=-1))
-    assert errors.get_xlabel() == "red: class too low, blue: class too high"
+    np.testing.assert_array_equal(shown(label), drawing.coloured(one.labels))
+    np.testing.assert_array_equal(shown(predicted), drawing.coloured(one.p.argmax(axis=-1)))
+    wrong = one.labels != one.p.argmax(axis=-1)
+    red = np.isclose(shown(errors), run_pictures.TOO_LOW, atol=1 / 255).all(axis=-1)
+    np.testing.assert_array_equal(red, wrong)
+    assert errors.get_xlabel() == "red: wrong class"
 
 
 def test_errors_are_red_for_too_low_a_class_and_blue_for_too_high(tmp_path, drawn):
@@ -161,3 +165,18 @@ def test_a_preview_has_the_proportions_of_its_image(tmp_path):
     # A panel is 320 dots wide and as high as its image, without empty space between rows.
     for height, panel in zip(heights, (320 / 3, 320, 320 * 3), strict=True):
         assert 2 * panel <= height <= 2 * panel + 120
+
+
+def test_a_score_by_threshold_of_two_parts():
+    curves = {"training": [0.1 * k for k in range(10)], "validation": [np.nan] + [0.5] * 9}
+    (ax,) = run_pictures.by_threshold(curves, 0.7, "SEG").axes
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert set(lines) == {"training", "validation", "chosen: 0.7"}
+    thresholds = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    for name, values in curves.items():
+        np.testing.assert_allclose(lines[name].get_xdata(), thresholds)
+        np.testing.assert_array_equal(lines[name].get_ydata(), values)
+    np.testing.assert_allclose(lines["chosen: 0.7"].get_xdata(), [0.7, 0.7])
+    assert ax.get_ylabel() == "SEG"
+    assert ax.get_ylim() == (0, 1)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == set(lines)

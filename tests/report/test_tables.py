@@ -3,6 +3,7 @@
 from math import inf, nan
 from xml.etree.ElementTree import tostring
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,7 +107,7 @@ def test_scores_without_a_value(nothing):
     )
     scores = empty, MISSED._replace(slices=(nothing,) * 3)
     section = scores_table(*scores)
-    assert words(section)[0][1:] == ["– ↑", "", ""]
+    assert words(section)[0][1:] == ["– ↑", ""]
     assert section.find(".//svg") is None
     assert [row[1:] for row in words(by_slice_table(*scores))] == [
         ["–", "–"],
@@ -180,3 +181,27 @@ def test_other_numbers_have_four_decimals(value):
     shown = number(value)
     assert abs(float(shown) - value) <= 0.00005 * (1 + 1e-9)
     assert shown == f"{value:.0f}" or len(shown.split(".")[1]) == 4
+
+
+def test_scores_without_a_threshold_have_no_column_for_it():
+    one = MISSED._replace(name="pixel error")
+    assert words(scores_table(one, one))[0][1:] == ["17 ↓"]
+
+
+def test_the_confusion_of_classes_by_hand():
+    matrix = np.array([[900, 100, 0], [0, 0, 0], [1, 1, 2]])
+    section = tables.tag("section", *tables.confusion_table(matrix, ["0", "32", "255"]))
+    assert [text(cell) for cell in section.find(".//thead/tr")] == [
+        *("true class", "0", "32", "255", "pixels")
+    ]
+    assert words(section) == [
+        ["0", "90.0", "10.0", "0.0", "1,000"],
+        ["32", "–", "–", "–", "0"],
+        ["255", "25.0", "25.0", "50.0", "4"],
+    ]
+    shades = [[cell.get("style") for cell in row] for row in rows(section)]
+    assert shades == [
+        [None, None, "--bad: 0.10", None, None],
+        [None] * 5,
+        [None, "--bad: 0.25", "--bad: 0.25", None, None],
+    ]

@@ -142,3 +142,18 @@ def test_settings_of_earlier_versions_have_neither_sizes_nor_rules():
 def test_a_pixel_size_is_described_as_two_numbers():
     with pytest.raises(AlteredError, match=r"pixel_size is 1\.0, not a list of 2 numbers or null"):
         restore(from_options().to_json() | {"pixel_size": 1.0})
+
+
+def test_only_label_values_of_membranes_descend():
+    values = from_options(labels_are="membranes", label_values=(255, 0)).to_json()
+    assert restore(json.loads(json.dumps(values))).label_values == (255, 0)
+    for changed in (
+        {"labels_are": "classes"},
+        {"label_values": [0, 255]},
+        {"label_values": [2, 1, 0]},
+        {"label_values": [255, 255]},
+        {"label_values": [256, 0]},
+        {"label_values": [0, -1]},
+    ):
+        with pytest.raises(AlteredError, match="its label values are"):
+            restore(values | changed)

@@ -15,7 +15,7 @@ KINDS = ("em", "cells", "classes")
 def settings(kind, **changed):
     given = {"depth": 1, "channels": 3, "tile": 24, "smallest": 2, "average": "flips"}
     values = (0, 1, 2) if kind == "classes" else (0, 1)
-    return from_options(**given | changed, label_values=values)
+    return from_options(**given | changed, label_values=values, cells=kind == "cells")
 
 
 def draw(kind, held_out=(1, 3)):

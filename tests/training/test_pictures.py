@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from minunet import runs
 from minunet.metrics.score import Score
-from minunet.prediction import instances
+from minunet.prediction.instances import Rule
 from minunet.training import pictures, scoring
+from minunet.training.scoring import Chosen
 from minunet.training.validation import baseline_error
 
 
@@ -45,7 +46,7 @@ def test_the_best_and_the_worst_slice_are_drawn(values, higher, said):
     data = draw("em")
     p = scoring.probabilities(network("em"), data, (1, 3), settings("em"))
     score = Score("v_rand", "V_Rand", 0.5, values, "", higher, 0.5)
-    drawn = pictures.draw_best_and_worst(data, (1, 3), p, score, settings("em"))
+    drawn = pictures.draw_best_and_worst(data, (1, 3), p, score, Rule())
     assert len(drawn) == len(said)
     assert all(words in one.caption for words, one in zip(said, drawn, strict=True))
     assert all(one.png.startswith(b"\x89PNG") for one in drawn)
@@ -56,7 +57,7 @@ def test_a_single_slice_is_drawn_once():
     p = scoring.probabilities(network("cells"), data, (2,), settings("cells"))
     ranking = scoring.score(data, (2,), p, settings("cells"))[0]
     assert ranking.key == "seg"
-    drawn = pictures.draw_best_and_worst(data, (2,), p, ranking, settings("cells"))
+    drawn = pictures.draw_best_and_worst(data, (2,), p, ranking, Rule())
     assert len(drawn) == 1
 
 
@@ -96,8 +97,8 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
     p = [np.eye(classes, dtype=np.float32)[data.labels[k]] for k in (1, 3)]
     data = data._replace(images=[np.concatenate([x, 3 * x], axis=-1) for x in data.images])
     ranking = Score("key", "Name", 0.5, (0.25, 0.75), "", True, threshold)
-    given = settings(kind, smallest=60, connectivity=8)
-    made = pictures.draw_best_and_worst(data, (1, 3), p, ranking, given)
+    rule = Rule(0.25, 0.1, 60, 8)
+    made = pictures.draw_best_and_worst(data, (1, 3), p, ranking, rule)
     assert [one.caption for one in made] == [
         "The best slice (slice 3): Name = 0.7500",
         "The worst slice (slice 1): Name = 0.2500",
@@ -115,7 +116,39 @@ def test_each_slice_is_drawn_with_its_image_truth_and_result(monkeypatch, kind, 
             np.testing.assert_array_equal(given[2], one[..., 1])
             assert given[3] == (0.5 if threshold is None else 0.25)
         else:
-            found = instances.from_probability(one[..., 1], smallest=60, connectivity=8)
+            found = rule.cells(one[..., 1])
             np.testing.assert_array_equal(given[2], found)
-            for other in ({}, {"smallest": 60}):
-                assert (found != instances.from_probability(one[..., 1], **other)).any()
+            for other in (Rule(), Rule(smallest=60)):
+                assert (found != other.cells(one[..., 1])).any()
+
+
+def test_seg_by_threshold_is_drawn_for_both_parts(monkeypatch):
+    drawn = []
+
+    def by_threshold(*given):
+        drawn.append(given)
+        return Figure()
+
+    monkeypatch.setattr("minunet.report.run_pictures.by_threshold", by_threshold)
+    chosen = Chosen(Rule(0.7, 0.3, 40), "training", 8, [0.1] * 10)
+    score = Score("seg", "SEG", 0.5, (0.5,), "", True, 0.7, [0.2] * 10)
+    (made,) = pictures.draw_thresholds(chosen, score, "validation")
+    assert made.png.startswith(b"\x89PNG")
+    assert made.caption == (
+        "SEG by threshold of the seeds. Chosen: threshold 0.7, cells grown to 0.3, seeds of 40 "
+        "pixels or more."
+    )
+    curves = {
+        "training slices, which chose": [0.1] * 10,
+        "validation slices, which are scored": [0.2] * 10,
+    }
+    assert drawn == [(curves, 0.7, "SEG")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "of_chosen", "of_scored"),
+    [(None, [0.1] * 10, [0.2] * 10), (Rule(), (), [0.2] * 10), (Rule(), [0.1] * 10, ())],
+)
+def test_what_has_no_rule_or_no_seg_has_no_picture_by_threshold(rule, of_chosen, of_scored):
+    score = Score("v_rand", "V_Rand", 0.5, (0.5,), "", True, 0.7, of_scored)
+    assert pictures.draw_thresholds(Chosen(rule, "training", 8, of_chosen), score, "test") == []

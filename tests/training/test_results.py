@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from minunet import report, runs
 from minunet.metrics.score import Score
+from minunet.prediction.instances import Rule
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training import pictures, results, scoring, state
@@ -81,14 +82,50 @@ def test_a_finished_run_is_recalled_as_it_was_summarized(tmp_path, kind):
 
 
 def test_each_checkpoint_keeps_its_own_threshold(tmp_path, monkeypatch):
-    run, last, best = finished(tmp_path, "em", ((1, 3), ()))
+    run, last, best = finished(tmp_path, "cells", ((1, 3), ()))
+    chosen = {(1, 3): Rule(0.2), (0, 2): Rule(0.7, 0.3, 40, 8)}
     monkeypatch.setattr(
-        scoring.thresholds, "choose", lambda data, slices, *_: 0.2 if [*slices] == [1, 3] else 0.7
+        scoring.thresholds, "choose", lambda data, slices, *_: chosen[tuple(slices)]
     )
     results.finish(run, last, best, [])
-    for name, expected in (("best.npz", (0.2, "validation")), ("last.npz", (0.7, "training"))):
+    for name, expected in (
+        ("best.npz", (0.2, "validation", None, 5)),
+        ("last.npz", (0.7, "training", 0.3, 40)),
+    ):
         stored = Settings.from_json(checkpoint.load(tmp_path / name).settings)
-        assert (stored.threshold, stored.threshold_from) == expected
+        found = stored.threshold, stored.threshold_from, stored.extent, stored.smallest_chosen
+        assert found == expected
+        assert stored.smallest == 2  # as given
+
+
+def test_the_rule_that_was_chosen_scores_draws_and_is_reported(tmp_path, monkeypatch):
+    run, last, best = finished(tmp_path, "cells", ((1,), ()))
+    drawn, made, rule = [], [], Rule(0.4, 0.1, 3, 8)
+    monkeypatch.setattr(scoring.thresholds, "choose", lambda *_: rule)
+    monkeypatch.setattr(report, "write", lambda path, written: made.append(written))
+    monkeypatch.setattr(pictures, "draw_best_and_worst", lambda *given: drawn.append(given) or [])
+    results.finish(run, last, best, [])
+    assert drawn[0][-1] == rule
+    (written,) = made
+    assert (written.settings["extent"], written.settings["smallest_chosen"]) == (0.1, 3)
+    (picture,) = written.thresholds
+    assert "threshold 0.4, cells grown to 0.1, seeds of 3 pixels or more" in picture.caption
+    (seg,) = (one for one in written.scored.scores if one.key == "seg")
+    assert len(seg.by_threshold) == 10
+    kept = json.loads((tmp_path / "scores.json").read_text())
+    assert kept["seg"]["by_threshold"] == list(seg.by_threshold)
+    assert kept["seg"]["threshold"] == kept["scored"]["threshold"] == 0.4
+    assert kept["iou"]["by_threshold"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_not_finished_has_chosen_nothing(kind):
+    defaults = settings(kind).to_json()
+    assert {key: defaults[key] for key in results.NOTHING_CHOSEN} == results.NOTHING_CHOSEN
+    chosen = scoring.Chosen(Rule(0.2, 0.1, 7), "training", 3)
+    finished_one = results._with_threshold(settings(kind), chosen)
+    changed = {key for key, value in finished_one.to_json().items() if value != defaults[key]}
+    assert changed == set(results.NOTHING_CHOSEN)
 
 
 @pytest.mark.parametrize("parts", [((1,), (3,)), ((1, 3), ()), ((), ())])
@@ -98,7 +135,7 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
     made, drawn = [], []
     monkeypatch.setattr(report, "write", lambda path, written: made.append((path, written)))
 
-    def draw_best_and_worst(data, slices, p, ranking, settings):
+    def draw_best_and_worst(data, slices, p, ranking, rule):
         drawn.append((slices, ranking.key, len(p)))
         return ["a picture"]
 
@@ -118,8 +155,17 @@ def test_contents_of_the_report(tmp_path, monkeypatch, kind, parts):
     assert all(isinstance(one, Score) for one in (*scored.scores, *optimistic.scores))
     shown = {"threshold": scored.threshold}
     shown["threshold_from"] = "" if scored.threshold is None else scored.chosen_on
+    extent, smallest = (written.settings[key] for key in ("extent", "smallest_chosen"))
+    assert (extent is None, smallest) == (kind != "cells", None if kind == "classes" else 2)
+    shown |= {"extent": extent, "smallest_chosen": smallest}
     assert written.settings == run.settings.to_json() | shown
-    assert written._replace(scored=None, optimistic=None, settings={}) == report.Report(
+    pixels = sum(run.data.labels[k].size for k in slices)
+    assert (written.confusion is None) == (kind != "classes")
+    assert written.confusion is None or written.confusion[0].sum() == pixels
+    assert len(written.thresholds) == (kind == "cells")
+    empty = {"scored": None, "optimistic": None, "settings": {}}
+    empty |= {"confusion": None, "thresholds": ()}
+    assert written._replace(**empty) == report.Report(
         title=tmp_path.name,
         settings={},
         description=["split     in two"],

@@ -6,7 +6,8 @@ from finished import KINDS, draw, network, settings
 
 from minunet.metrics import cells, em
 from minunet.metrics.score import THRESHOLDS
-from minunet.prediction import averaging, instances
+from minunet.prediction import averaging
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling
 from minunet.training import results, scoring
 from minunet.training.scoring import Trained
@@ -32,15 +33,24 @@ def test_every_kind_of_data_has_its_scores(kind):
     data = draw(kind)
     p = scoring.probabilities(network(kind), data, (1, 3), settings(kind))
     assert scoring.kind(data) == kind
-    found = scoring.score(data, (1, 3), p, settings(kind), (0.4, 0.7))
+    rule = Rule(0.4, 0.2, 2, 8)
+    found = scoring.score(data, (1, 3), p, settings(kind), (0.4, 0.7), rule)
     assert set(results.HEADLINES[kind]) <= {one.key for one in found}
     if kind == "em":
         truth = [data.cells[k] for k in (1, 3)]
         assert found == em.scores(truth, [one[..., 1] for one in p], (0.4, 0.7), processes=1)
     elif kind == "cells":
-        proposals = [instances.from_probability(one[..., 1], 0.4, smallest=2) for one in p]
-        wanted = cells.scores([data.cells[k] for k in (1, 3)], proposals)
-        assert found == [one._replace(threshold=0.4) for one in wanted]
+        truth = [data.cells[k] for k in (1, 3)]
+
+        def at(rule):
+            return cells.scores(truth, [rule.cells(one[..., 1]) for one in p])
+
+        curve = [at(rule._replace(threshold=t))[0].value for t in THRESHOLDS]
+        assert found[0].by_threshold == pytest.approx(curve, rel=1e-12, nan_ok=True)
+        wanted = [one._replace(threshold=0.4) for one in at(rule)]
+        assert [found[0]._replace(by_threshold=()), *found[1:]] == wanted
+        (usual, *_) = scoring.score(data, (1, 3), p, settings(kind))  # no rule was chosen
+        assert usual.value == at(Rule(0.5, None, 2, 4))[0].value
     else:
         wrong = [
             np.mean(one.argmax(-1) != data.labels[k]) for one, k in zip(p, (1, 3), strict=True)
@@ -114,6 +124,11 @@ def evaluated(kind, held_out, test, last=2, silver=()):
     return scoring.evaluate(data, given, *trained)
 
 
+def of(chosen):
+    """Return the threshold, the part and the number of slices that chose."""
+    return chosen.threshold, chosen.part, chosen.number
+
+
 def perfect(result):
     key = {"v_rand", "seg"}
     return next(one.value for one in result.scores if one.key in key) == pytest.approx(1)
@@ -125,13 +140,13 @@ def test_with_a_test_part_the_validation_slices_choose_for_the_test(by_hand, kin
     headline, optimistic = found
     assert headline.trained[:2] == ("best.npz", 1)
     assert (headline.part, headline.slices, headline.names) == ("test", [3], ["3"])
-    assert headline.chosen == (0.2, "validation", 1)  # although 0.3 would suit the test better
+    assert of(headline.chosen) == (0.2, "validation", 1)  # although 0.3 would suit the test better
     assert not perfect(headline)
     assert {one.threshold for one in headline.scores} == {0.2}
     assert (optimistic.part, optimistic.slices) == ("validation", [1])
     assert optimistic.trained[:2] == ("best.npz", 1)
     assert perfect(optimistic)
-    assert of_last == (0.8, "validation", 1)
+    assert of(of_last) == (0.8, "validation", 1)
     assert by_hand == [(1, 1), (2, 1), (1, 3)]  # the test slice comes last
 
 
@@ -141,10 +156,10 @@ def test_without_a_test_part_training_slices_choose_for_the_validation(by_hand, 
     headline, optimistic = found
     assert headline.trained[:2] == ("last.npz", 2)
     assert (headline.part, headline.slices) == ("validation", [1])
-    assert headline.chosen == of_last == (0.7, "training", 1)
+    assert of(headline.chosen) == of(of_last) == (0.7, "training", 1)
     assert not perfect(headline)
     assert optimistic.trained[:2] == ("best.npz", 1)
-    assert (optimistic.part, optimistic.chosen) == ("validation", (0.2, "validation", 1))
+    assert (optimistic.part, of(optimistic.chosen)) == ("validation", (0.2, "validation", 1))
     assert perfect(optimistic)
     assert by_hand == [(1, 1), (2, 0), (2, 1)]  # one training slice, as there is one to score
 
@@ -155,7 +170,7 @@ def test_without_held_out_slices_the_scores_are_of_training_slices(by_hand, monk
     found, of_last = evaluated("em", (), ())
     assert found.headline.trained.name == "last.npz"
     assert (found.headline.part, found.headline.slices) == ("training", [0, 1, 2, 3])
-    assert found.headline.chosen == of_last == (0.7, "training", 4)
+    assert of(found.headline.chosen) == of(of_last) == (0.7, "training", 4)
     assert found.optimistic.part == "training"
 
 
@@ -163,7 +178,34 @@ def test_without_validation_slices_training_slices_choose_for_the_test(by_hand, 
     monkeypatch.setitem(PARTS, 1, "training")
     found, _ = evaluated("em", (), (3,))
     assert found.headline.part == "test"
-    assert found.headline.chosen == (0.1, "training", 3)
+    assert of(found.headline.chosen) == (0.1, "training", 3)
+
+
+def test_seg_by_threshold_is_that_of_the_slices_that_chose_and_of_the_scored_ones(by_hand):
+    found, of_last = evaluated("cells", (1,), ())
+    # The slice that chose has p = 0.65 and 0.75: only seeds above 0.7 are the true cells.
+    assert of_last.rule[:2] == (0.7, 0.7)
+    assert [k for k, value in enumerate(of_last.by_threshold) if value == 1] == [7]
+    (seg, *others) = found.headline.scores
+    # The scored slice has p = 0.75 and 0.85: up to 0.7 it is one segment; above 0.8 seeds are the
+    # true cells, but grow to 0.7 until they fill the slice; above 0.9 there are none.
+    whole, grown, none = (seg.by_threshold[k] for k in (0, 8, 9))
+    assert list(seg.by_threshold) == [*[whole] * 8, grown, none]
+    assert none == 0 <= whole < grown < 1
+    assert (seg.key, seg.value, seg.threshold) == ("seg", whole, 0.7)
+    assert all(one.threshold == 0.7 for one in others)
+
+
+def test_the_whole_rule_of_cells_is_said_and_that_of_membranes_is_its_threshold(by_hand):
+    found, _ = evaluated("cells", (1,), (3,))
+    (_, line, _) = found.summary(["seg"])
+    assert line == (
+        "at threshold 0.2, cells grown to 0.2, seeds of 1 pixels or more, chosen on 1 validation "
+        "slice"
+    )
+    found, _ = evaluated("em", (1,), (3,))
+    assert found.headline.chosen.rule == Rule(0.2, None, 1, 4)
+    assert found.headline.chosen.by_threshold == ()
 
 
 def test_nothing_is_segmented_twice_if_the_last_step_is_the_best(by_hand):
@@ -225,3 +267,18 @@ def test_the_fingerprint_is_of_the_scored_slices_and_their_truth():
             maps[k].flat[5] = not maps[k].flat[5]
             same = scoring.fingerprint(data, [1, 3]) == first
             assert same == (k in (0, 2))
+
+
+def test_with_more_classes_nothing_is_segmented_to_choose_a_threshold(monkeypatch):
+    asked, segment = [], scoring.probabilities
+
+    def probabilities(network, data, slices, settings):
+        asked.extend(slices)
+        return segment(network, data, slices, settings)
+
+    monkeypatch.setattr(scoring, "probabilities", probabilities)
+    data = draw("classes")
+    last, best = (Trained(name, k, network("classes")) for k, name in enumerate("ab"))
+    found, of_last = scoring.evaluate(data, settings("classes", score="iou"), last, best)
+    assert sorted(asked) == sorted([*data.held_out, *data.held_out])
+    assert of_last.rule is found.headline.chosen.rule is None

@@ -7,8 +7,8 @@ from minunet.data.dataset import Dataset
 from minunet.image import Sample
 from minunet.metrics import em, seg, segments
 from minunet.network import Network, initialization
-from minunet.prediction import instances
 from minunet.prediction.averaging import probabilities
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import from_options
 from minunet.training import validation
@@ -149,7 +149,7 @@ def test_only_the_selecting_score_is_computed():
     assert v_rand.v_rand == em.v_rand(truth, p).value
     eight = settings(2, score="seg", smallest=3, connectivity=8)
     for scores, count in ((segs, 4), (validation.validate(params, data, eight)[0], 8)):
-        found = [instances.from_probability(one, smallest=3, connectivity=count) for one in p]
+        found = [Rule(0.5, None, 3, count).cells(one) for one in p]
         assert min(one.max() for one in found) > 0
         each = np.concatenate([seg.jaccard(a, b) for a, b in zip(truth, found, strict=True)])
         assert scores.seg == each.mean() > 0
@@ -269,3 +269,57 @@ def test_the_baseline_counts_pixels_with_one_weight_each():
         data.labels[k].ravel()[:ones] = 1
         data.samples[k].weight_map.ravel()[zeros + ones :] = 0
     assert validation.baseline_error(data) == pytest.approx(0.4)
+
+
+def test_averaged_down_the_energy_is_of_the_sample_and_the_scores_of_the_whole_image():
+    # Every sample pixel is 2 x 3 image pixels: along x, the pixel size in training was larger.
+    data = draw()._replace(shrink=3.0, pixel_size=(1.5, 1.0))
+    assert data.factors == (3.0, 4.5)
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    samples = []
+    for height, width in SHAPES:
+        small = -(-height // 3), -(-2 * width // 9)
+        x = rng.standard_normal((*small, 1), np.float32)
+        labels = rng.integers(0, 3, small).astype(np.uint8)
+        known = rng.random(small) < 0.8
+        weights = rng.uniform(1, 2, small).astype(np.float32) * known
+        samples.append(Sample(x, labels, weights, known))
+    data = data._replace(samples=samples)
+    scores, found = validation.validate(params, data, settings())
+    network = Network(params, settings().architecture)
+    energy, pixels, wrong = 0.0, 0, []
+    for k, p in zip((1, 2), found, strict=True):
+        sample = samples[k]
+        small = probabilities(network, sample.x, Tiling(24)).astype(np.float64)
+        p_true = np.take_along_axis(small, sample.labels[..., np.newaxis].astype(int), 2)[..., 0]
+        energy -= (sample.weight_map * np.log(p_true)).sum()
+        pixels += sample.annotated.sum()
+        # Of the interpolated logits: at the centre of the sample pixels of 3 rows, as they are.
+        assert p.shape == (*SHAPES[k], 3)
+        np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
+        wrong.append(p.argmax(axis=-1) != data.labels[k])
+    assert scores.energy == pytest.approx(energy / pixels, rel=1e-6)
+    errors = np.concatenate([one.ravel() for one in wrong])
+    assert scores.pixel_error == pytest.approx(errors.mean(), rel=1e-12)
+
+
+def test_scores_are_interpolated_before_the_soft_max(monkeypatch):
+    data = draw(held_out=(1,))._replace(shrink=3.0)
+    sample = Sample(np.zeros((3, 10, 1), np.float32), *(np.zeros((3, 10), int) for _ in range(2)))
+    data.samples[1] = sample._replace(weight_map=np.ones((3, 10), np.float32))
+    logits = np.zeros((3, 10, 3), np.float32)
+    logits[:, 5:, 1] = 9  # at the centres of the columns 13 and 16 of the image: 0 and 9
+    monkeypatch.setattr(validation, "assemble", lambda *args: logits)
+    params = initialization.gaussian(settings().architecture, np.random.default_rng(1))
+    _, (p,) = validation.validate(params, data, settings())
+    between = np.exp([0, 3, 6, 9])
+    np.testing.assert_allclose(p[4, 13:17, 1], between / (between + 2), rtol=1e-5)
+
+
+def test_without_true_cells_seg_is_0():
+    data = draw(classes=2)
+    params = initialization.gaussian(settings(2).architecture, np.random.default_rng(1))
+    empty = [np.zeros(shape, np.int32) for shape in SHAPES]
+    scores, _ = validation.validate(params, data._replace(cells=empty), settings(2, score="seg"))
+    assert scores.seg == 0

@@ -150,7 +150,7 @@ def calibrated(width, height, unit="um"):
     ("scaling", "average", "dtype"),
     [
         *[("minmax", "none", np.uint8), ("standard", "symmetries", np.uint16)],
-        *[("image", "flips", np.float32), ("none", "none", np.int32)],
+        *[("image", "flips", np.float32), ("none", "none", np.uint8)],
     ],
 )
 def test_training_scores_what_predict_computes(tmp_path, scaling, average, dtype):

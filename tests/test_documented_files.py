@@ -396,6 +396,21 @@ def _(folder):
         assert tifffile.imread(out / "probability" / f"{name}.tif").shape == shape
 
 
+@row("files of different pixel sizes in a folder")
+def _(folder):
+    for name, size in (("a", 0.2), ("b", 0.1)):
+        data = pairs(folder / "data", **{name: three_classes()})
+        how = {"imagej": True, "resolution": (1 / size, 1 / size), "metadata": {"unit": "um"}}
+        tifffile.imwrite(data / "images" / f"{name}.tif", three_classes(), **how)
+    (note,) = (line for line in load(data).description if line.startswith("note"))
+    assert "several pixel sizes, such as 0.2 x 0.2 um and 0.1 x 0.1 um" in note
+    result, out = predict(folder, data / "images", pixel_size=(0.2, 0.2))
+    assert result.code == 0
+    assert "size      1 image pixels per network pixel of a, as in training" in result.out
+    assert "size      2 image pixels per network pixel of b, in training 1" in result.out
+    assert {path.name for path in (out / "labels").iterdir()} == {"a.tif", "b.tif"}
+
+
 @row("files of different dtypes in a folder")
 def _(folder):
     data = pairs(folder, a=three_classes(), b=three_classes())

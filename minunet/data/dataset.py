@@ -153,7 +153,7 @@ def _shrink(
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
     """Return how much to average images down, and the line to print about it, if it matters."""
-    shrink, reason = wanted.shrink, ""  # the reason of a resumed run is not stored
+    shrink, reason = wanted.shrink, ""
     if shrink == "auto":
         of_training = None if cells is None else [cells[k] for k in training]
         shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)

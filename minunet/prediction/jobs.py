@@ -201,17 +201,23 @@ def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Arra
     rest.pages = rest.pages[finished:]
     sizes = {file: file.stat().st_size for file in {page.file for page in rest.pages}}
 
+    def check(k: int) -> None:
+        for page in rest.pages[k : k + 1]:
+            check_not_cut(page, sizes[page.file])
+
     def advance() -> None:
         done = progress.done - tiles_before
-        page = rest.pages[done // task.tiles]
-        check_not_cut(page, sizes[page.file])
+        check(done // task.tiles)
         k = finished + done // task.tiles
         words = [job.name, "" if job.name and count == 1 else f"slice {k}", *names[k : k + 1]]
         progress.advance(" ".join(word for word in words if word))
 
     todo = Maps(maps.p[finished:], maps.labels[finished:])
-    for _ in fill(task, rest, todo, partial(outputs.scratch, kept.folder), advance):
+    check(0)  # before a slice is read: averaging it down reads all of it
+    filled = fill(task, rest, todo, partial(outputs.scratch, kept.folder), advance)
+    for k, _ in enumerate(filled, start=1):
         kept.count()
+        check(k)
     path = kept.folder / outputs.in_folder("preview.png", job.name)
     path.parent.mkdir(exist_ok=True)
     preview(path, job.images, maps, task.labelling.cells, names)

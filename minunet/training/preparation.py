@@ -72,8 +72,7 @@ def tile_of(settings: Settings, data: Dataset) -> int:
     """
     if data.shrink <= 1:
         return settings.tile
-    least = 2**settings.depth  # see `aligned_step`
-    longest = max(least, *(max(sample.labels.shape) for sample in data.samples))
+    longest = max(2**settings.depth, *(max(sample.labels.shape) for sample in data.samples))
     _, enough = sizes.nearest_valid(longest + 2 * sizes.margin(settings.depth), settings.depth)
     return min(settings.tile, enough)
 

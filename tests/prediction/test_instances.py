@@ -196,6 +196,8 @@ def test_a_pixel_beside_another_seed_goes_to_the_seed_that_reaches_it():
 def test_seeds_do_not_change():
     seeds = drawn("12.3", "1..3")
     before = seeds.copy()
+    touching = drawn("12", "34")
+    np.testing.assert_array_equal(instances.grow(touching, touching > 0, SQUARE), touching)
     found = instances.grow(seeds, np.ones((2, 4), bool), CROSS)
     np.testing.assert_array_equal(seeds, before)
     np.testing.assert_array_equal(found[seeds > 0], seeds[seeds > 0])

@@ -146,9 +146,13 @@ def calibrated(width, height, unit="um"):
     return {"imagej": True, "resolution": resolution, "metadata": {"unit": unit, "axes": "ZYX"}}
 
 
-@pytest.mark.parametrize("scaling", ["minmax", "standard", "image", "none"])
-@pytest.mark.parametrize("average", ["none", "symmetries"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    ("scaling", "average", "dtype"),
+    [
+        *[("minmax", "none", np.uint8), ("standard", "symmetries", np.uint16)],
+        *[("image", "flips", np.float32), ("none", "none", np.uint8)],
+    ],
+)
 def test_training_scores_what_predict_computes(tmp_path, scaling, average, dtype):
     images, labels = draw_stack()
     how = calibrated(0.2, 0.1)

@@ -35,8 +35,8 @@ def test_the_best_threshold(values, threshold):
     ("values", "threshold"),
     [
         ([0, 0.5, 0.9, 0.9, 0.9, 0.9, 0.8, 0, 0, 0], 0.5),
-        ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.896, 0, 0, 0], 0.6),  # 0.004 below the best
-        ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.894, 0, 0, 0], 0.2),  # 0.006 below the best
+        ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.891, 0, 0, 0], 0.6),  # 0.009 below the best
+        ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.889, 0, 0, 0], 0.2),  # 0.011 below the best
         ([1] * 10, 0.9),
         ([NAN, 0.2, NAN, 0.2, NAN, 0.1, NAN, NAN, NAN, NAN], 0.3),
         ([NAN] * 10, None),
@@ -72,8 +72,8 @@ def test_the_threshold_is_that_of_the_given_slices(score, low, high, nearest, hi
     p = [rescaled(data.cells[k], low, high) for k in (0, 2)]
     kind = "cells" if score == "seg" else "em"
     chosen = thresholds.choose(data, (0, 2), p, settings(kind, score=score, smallest=1))
-    if score == "seg":  # of equal extents also the nearest to 0.5
-        assert chosen == Rule(nearest, nearest, 1, 4)
+    if score == "seg":  # of equal extents also the highest
+        assert chosen == Rule(highest, highest, 1, 4)
     else:
         assert chosen == Rule(highest if score == "v_rand" else nearest, None, 1, 4)
 
@@ -98,9 +98,9 @@ def touching():
 def test_seeds_of_touching_cells_grow_to_their_extent():
     data, p = touching()
     chosen = thresholds.choose(data, (0,), [p], settings("cells", score="seg", smallest=1))
-    # Seeds separate from 0.7 on: all are equally good, and so are the extents 0.3 and lower
-    # thresholds of the same pixels. The nearest to 0.5 are 0.7 and 0.3.
-    assert chosen == Rule(0.7, 0.3, 1, 4)
+    # Seeds separate from 0.7 on: all are equally good, so the highest is chosen. Only 0.3 as the
+    # extent gives the cells all of their pixels.
+    assert chosen == Rule(0.9, 0.3, 1, 4)
     found = chosen.cells(p[..., 1])
     np.testing.assert_array_equal(found, data.cells[0])
     shown = thresholds.Shown(data, (0,), [p[..., 1]])
@@ -123,7 +123,7 @@ def test_seg_by_threshold_of_the_seeds_by_hand():
     assert values[7:] == [0, 0, 0]
 
 
-def test_of_equally_good_seeds_those_nearest_to_the_usual_threshold_are_chosen():
+def test_thresholds_below_the_usual_one_are_chosen_if_only_they_separate():
     data, p = touching()
     levels = {0.95: 0.35, 0.65: 0.15, 0.35: 0.15}  # cores and the rest of the cells; 0.05 elsewhere
     cell = sum((np.isclose(p[..., 1], old) * new for old, new in levels.items()), np.float32(0))
@@ -150,7 +150,7 @@ def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
     # is the same for all of them. A cell core has 24 pixels, so 25 finds no cell, and from 6 on
     # nothing but the cells is left for 12.
     chosen = thresholds.choose(data, (0,), [p], given)
-    assert chosen == Rule(0.7, 0.3, 12, 4)
+    assert chosen == Rule(0.9, 0.3, 12, 4)
     shown = thresholds.Shown(data, (0,), [p[..., 1]])
     sizes = {size: shown.f1(chosen._replace(smallest=size)) for size in (1, 3, 5, 6, 12, 25)}
     # F1 = 2 TP / (true + found), with 2 true cells.
@@ -164,7 +164,7 @@ def test_a_given_minimum_size_stays():
     data, p = with_specks()
     for size in (3, 24):
         given = settings("cells", score="seg", smallest=size)
-        assert thresholds.choose(data, (0,), [p], given) == Rule(0.7, 0.3, size, 4)
+        assert thresholds.choose(data, (0,), [p], given) == Rule(0.9, 0.3, size, 4)
 
 
 def test_numbered_cells_that_another_score_selects_do_not_grow():

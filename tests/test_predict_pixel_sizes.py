@@ -144,7 +144,7 @@ def test_a_given_factor_ignores_the_pixel_size(tmp_path):
     assert (
         "a.tif: the pixels of the image are 0.002 x 0.002 µm, but those of the training" in message
     )
-    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore them" in message
+    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore it" in message
     assert not (tmp_path / "out").exists()
     result = predict(tmp_path, "a.tif", "--shrink", 2.5)
     assert "size      2.5 image pixels per network pixel, in training 2" in result.out
@@ -168,7 +168,7 @@ def test_an_extent_above_the_threshold_is_refused(tmp_path):
     message = refused(predict(tmp_path, "a.tif", "--extent", "0.7", "--threshold", "0.6"))
     assert "--extent 0.7 is above the threshold 0.6" in message
     result = predict(tmp_path, "a.tif", "--extent", "0.2", "--threshold", "0.6")
-    assert "5 pixels or more above the threshold, grown to 0.2, without holes" in result.out
+    assert "5 pixels or more above the threshold, grown to 0.2, holes filled" in result.out
     p, cells = results(tmp_path)
     np.testing.assert_array_equal(cells, Rule(0.6, 0.2, 5).cells(p))
     assert (cells != Rule(0.6, None, 5).cells(p)).any()

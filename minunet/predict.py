@@ -153,8 +153,8 @@ def add_labels(parser: Parser) -> None:
         "--smallest",
         type=at_least(1),
         metavar="N",
-        help="minimum size of a seed, in pixels; smaller ones are dropped (default: as in training, "
-        "in network pixels)",
+        help="minimum size of a seed, in pixels; smaller ones are dropped (default: as in "
+        "training, in network pixels)",
     )
     add(
         "--connectivity",
@@ -202,8 +202,8 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     rule = instances.rule(settings)._replace(**given)
     if args.extent is not None and args.extent > rule.threshold:
         raise InputError(
-            f"--extent {args.extent:g} is above the threshold {rule.threshold:g}, but cells grow to "
-            "lower probabilities; pass a lower --extent or a higher --threshold"
+            f"--extent {args.extent:g} is above the threshold {rule.threshold:g}, but cells grow "
+            "to lower probabilities; pass a lower --extent or a higher --threshold"
         )
     return Labelling(settings.label_values, cells, threshold, rule)
 

@@ -1,4 +1,4 @@
-"""`predict` averages images down as in training, and follows the pixel size in their files."""
+"""`predict` shrinks images as in training, and follows the pixel size in their files."""
 
 import json
 
@@ -168,7 +168,7 @@ def test_an_extent_above_the_threshold_is_refused(tmp_path):
     message = refused(predict(tmp_path, "a.tif", "--extent", "0.7", "--threshold", "0.6"))
     assert "--extent 0.7 is above the threshold 0.6" in message
     result = predict(tmp_path, "a.tif", "--extent", "0.2", "--threshold", "0.6")
-    assert "5 pixels or more above the threshold, grown to 0.2, holes filled" in result.out
+    assert "5 pixels or more above the threshold, grown to 0.2, without holes" in result.out
     p, cells = results(tmp_path)
     np.testing.assert_array_equal(cells, Rule(0.6, 0.2, 5).cells(p))
     assert (cells != Rule(0.6, None, 5).cells(p)).any()
@@ -260,7 +260,7 @@ NEW = ("shrink", "pixel_size", "extent", "smallest_chosen")
 
 
 def test_a_checkpoint_of_an_earlier_version_predicts_as_before(tmp_path):
-    # It does not say how its images are averaged down, and pixel sizes in files mean nothing to it.
+    # It does not say how its images are shrunk, and pixel sizes in files mean nothing to it.
     write_model(tmp_path / "m.npz", pixel_size=None)
     write_model(tmp_path / "old.npz", drop=NEW)
     write(tmp_path / "a.tif", blobs(), (0.1, 0.1))

@@ -1,4 +1,4 @@
-"""How cells are found, above all the threshold: chosen on some slices, to be used on others."""
+"""The rule that finds cells, above all its threshold: chosen on some slices, used on others."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from minunet.progress import Progress
 from minunet.runs.settings import Settings
 
 PLATEAU = 0.005
-"""Difference of V_Rand that does not matter for the choice of a threshold; it varies by 0.08 over
-the slices of ISBI 2012."""
+"""Difference of V_Rand that does not matter for the choice of a threshold: over the slices of ISBI
+2012, V_Rand varies by 0.08."""
 
 USUAL = 0.5
 """The threshold of the most probable class; of equally good thresholds, the one nearest to it."""
@@ -134,7 +134,7 @@ def highest(values: Sequence[float]) -> float | None:
     """Return the highest threshold with a value at most `PLATEAU` below the best.
 
     Membranes are fainter in slices that the network was not trained on. On training slices, many
-    thresholds separate the cells equally well; on others, the higher ones of these merge fewer.
+    thresholds separate the cells equally well; on others, the higher of these merge fewer cells.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ class Shown:
     def f1(self, rule: Rule) -> float:
         """Compute the F1 score of finding cells; a cell is found if its Jaccard index is > 0.5.
 
-        Unlike SEG, it counts what is found where there is no cell.
+        Unlike SEG, it penalizes cells that are found where there are none.
         """
         try:
             each, found = self.jaccard(rule)

@@ -1,4 +1,4 @@
-"""`predict` averages images down as in training, and follows the pixel size in their files."""
+"""`predict` shrinks images as in training, and follows the pixel size in their files."""
 
 import json
 
@@ -144,7 +144,7 @@ def test_a_given_factor_ignores_the_pixel_size(tmp_path):
     assert (
         "a.tif: the pixels of the image are 0.002 x 0.002 µm, but those of the training" in message
     )
-    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore them" in message
+    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore it" in message
     assert not (tmp_path / "out").exists()
     result = predict(tmp_path, "a.tif", "--shrink", 2.5)
     assert "size      2.5 image pixels per network pixel, in training 2" in result.out
@@ -260,7 +260,7 @@ NEW = ("shrink", "pixel_size", "extent", "smallest_chosen")
 
 
 def test_a_checkpoint_of_an_earlier_version_predicts_as_before(tmp_path):
-    # It does not say how its images are averaged down, and pixel sizes in files mean nothing to it.
+    # It does not say how its images are shrunk, and pixel sizes in files mean nothing to it.
     write_model(tmp_path / "m.npz", pixel_size=None)
     write_model(tmp_path / "old.npz", drop=NEW)
     write(tmp_path / "a.tif", blobs(), (0.1, 0.1))

@@ -26,7 +26,7 @@ class Dataset(NamedTuple):
     """Images, labels and weight maps, split into training, validation and test.
 
     Nothing but the final scores depends on the pixels and the labels of the test slices. Scores are
-    those of whole images; the network sees the samples, which may be averaged down.
+    computed on full-size images; the network sees the samples, which may be shrunk.
     """
 
     images: list[Array]  # (H, W, C) float32
@@ -50,7 +50,7 @@ class Dataset(NamedTuple):
 
     @property
     def factors(self) -> Factors:
-        """Image pixels per pixel of the samples."""
+        """Image pixels per network pixel."""
         return object_size.factors(self.shrink, self.pixel_size, self.pixel_size)
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
@@ -86,7 +86,7 @@ def load(
     scaling : str             see `scaling.scale`
     weighting : Weighting     form and constants of the weight maps
     test : str                see `split.split`
-    wanted : Wanted           how much to average the images down for the network
+    wanted : Wanted           how much to shrink the images for the network
 
     Raises
     ------
@@ -152,7 +152,7 @@ def _shrink(
     training: Sequence[int],
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
-    """Return how much to average images down, and the line to print about it, if it matters."""
+    """Return how much to shrink images, and the line to print about it, if any."""
     shrink, reason = wanted.shrink, ""
     if shrink == "auto":
         of_training = None if cells is None else [cells[k] for k in training]
@@ -167,7 +167,7 @@ def _shrink(
 def _shrunk(
     raw: Sequence[Array], factors: Factors, scaling: Scaling, whole: Scale | None
 ) -> list[Array]:
-    """Average images down, then scale their grey values as those of the whole images."""
+    """Shrink images, then scale their grey values like those of the full-size images."""
     scales = [whole or scale_of([image], scaling) for image in raw]
     small = (resampling.shrink(image, factors) for image in raw)
     return [one.apply(image) for one, image in zip(scales, small, strict=True)]

@@ -1,14 +1,15 @@
-"""The size of objects in an image, and how much an image is averaged down to suit the network.
+"""The size of objects in an image, and by how much the image is shrunk to suit the network.
 
 A network has learnt objects of one size, and cannot see further than its receptive field: 92 pixels
 at depth 3. The HeLa cells of the paper's second experiment are longer than that. So images are
-averaged down until three typical cells fit next to each other into the receptive field; minunet
-stores by how much, and `predict` does the same to new images. The weight map and the elastic
-deformation are those of the small image: their 5 and 10 pixels are then larger in the image.
+shrunk until three typical cells fit next to each other into the receptive field; minunet stores the
+factor, and `predict` shrinks new images by it. The weight map and the elastic deformation are
+computed on the small image, so their 5 and 10 pixels are network pixels.
 
-If files contain the size of a pixel, objects keep their size in micrometres: an image with pixels
-of half the size is averaged down twice as much. Where images are averaged down in training, pixels
-that are not square become square; `shrink` then counts the longer side of a pixel.
+If files contain the size of a pixel, the network sees objects at the same size in micrometres as in
+training: an image with pixels of half the size is shrunk twice as much. If training shrinks images,
+network pixels are square even if image pixels are not; `shrink` then counts the longer side of an
+image pixel.
 """
 
 import argparse
@@ -44,7 +45,7 @@ LIKELY = 8
 
 
 class Wanted(NamedTuple):
-    """How much to average images down for a network."""
+    """How much to shrink images for a network."""
 
     shrink: Shrink = 1.0
     receptive_field: int = 1  # of the network, in its pixels
@@ -69,7 +70,7 @@ def parse_shrink(text: str) -> Shrink:
 def choose(
     cells: Sequence[Array] | None, receptive_field: int, pixel: PixelSize | None = None
 ) -> tuple[float, str]:
-    """Choose by how much to average images down, from the median diameter of their cells.
+    """Choose by how much to shrink images, from the median diameter of their cells.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
         assert here is not None
         raise InputError(
             f"the pixels of the image are {in_words(here)}, but those of the training images were "
-            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
+            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore it"
         )
     pairs = zip(in_training, finer, strict=True)
     # Rounded, so that files with the same rounded pixel size still make one stack.

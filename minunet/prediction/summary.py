@@ -131,7 +131,7 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
 
 
 def _sizes(jobs: Sequence[Job]) -> list[str]:
-    """Return a line about every size of network pixels; none if they always are image pixels."""
+    """Return a line for each size of network pixels; none if they are always image pixels."""
     trained, first = jobs[0].task.model.tiling().shrink, dict[Factors, Job]()
     for job in jobs:
         first.setdefault(job.task.tiling.shrink, job)
@@ -147,7 +147,7 @@ def _sizes(jobs: Sequence[Job]) -> list[str]:
 
 
 def _reason(job: Job, trained: Factors) -> str:
-    """Compare the network pixels of a job with those in training."""
+    """Say how the network pixels of a job differ from those in training, and why."""
     shrink, was = job.task.tiling.shrink, job.task.model.settings.pixel_size
     if shrink == trained:
         return "as in training"

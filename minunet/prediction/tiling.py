@@ -101,7 +101,7 @@ class Tiling(NamedTuple):
         check(self.tile, depth)
 
     def cover(self, shape: tuple[int, ...], depth: int) -> tuple[Axis, Axis]:
-        """Cover the rows and the columns of an image (H, W, …), once shrunk, with tiles."""
+        """Cover the rows and the columns of an image (H, W, …) with tiles, after shrinking it."""
         small = small_shape(shape, self.shrink)
         down, across = (cover(size, depth, self.tile, self.paper_step) for size in small)
         return down, across
@@ -115,7 +115,7 @@ class Tiling(NamedTuple):
 def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     """Segment an image tile by tile, without averaging, into windows that do not overlap.
 
-    The image has its final size: `tiling.shrink` is not applied.
+    The image consists of network pixels: `tiling.shrink` is not applied.
 
     At the aligned step, outputs may overlap by a few pixels, for which two tiles give the same
     logits. They belong to the window of the later tile.

@@ -1,4 +1,4 @@
-"""How cells are found, above all the threshold: chosen on some slices, to be used on others."""
+"""The rule that finds cells, above all its threshold: chosen on some slices, used on others."""
 
 from collections.abc import Sequence
 
@@ -214,7 +214,7 @@ class Shown:
     def f1(self, rule: Rule) -> float:
         """Compute the F1 score of finding cells; a cell is found if its Jaccard index is > 0.5.
 
-        Unlike SEG, it counts what is found where there is no cell.
+        Unlike SEG, it penalizes cells that are found where there are none.
         """
         try:
             each, found = self.jaccard(rule)

@@ -322,7 +322,7 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
     ) in only.description
 
 
-# Images that are averaged down
+# Images that are shrunk
 
 
 def write_cells(folder, pixel=(0.2, 0.2), sequence="01", frames=3):

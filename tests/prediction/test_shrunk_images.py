@@ -1,4 +1,4 @@
-"""Images that are averaged down: whole predictions against their steps, and against training."""
+"""Images that are shrunk: whole predictions against their steps, and against training."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_odd_sizes_at_factors_of_a_run(side):
 @pytest.mark.parametrize("factors", [(2.0, 2.0), (2.5, 1.7), (1.0, 3.0), (0.5, 0.7)])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_prediction_is_the_steps_one_by_one(average, factors, classes):
-    # Average down, scale, segment in one tile per version, enlarge, and only then the soft-max.
+    # Shrink, scale, segment in one tile per version, enlarge, and only then the soft-max.
     model, image = make(classes, 2), draw(1, 37, 43, 2)
     found = model.segment(image, Tiling(24, average=average, shrink=factors))[0]
     low, high = float(image.min()), float(image.max())

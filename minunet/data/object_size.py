@@ -105,6 +105,29 @@ def pixel_size(calibration: Calibration) -> PixelSize | None:
     return height, width
 
 
+def checked(size: Sequence[float]) -> PixelSize:
+    """Return a pixel size that a user gave, as floats.
+
+    Raises
+    ------
+    InputError
+        If it is not two positive and finite numbers.
+    """
+    try:
+        if np.shape(size) == (2,):
+            height, width = map(float, size)
+            if all(0 < side < float("inf") for side in (height, width)):
+                return height, width
+    except (TypeError, ValueError, OverflowError):
+        pass
+    shown = " ".join(repr(size).split())
+    shown = shown if len(shown) <= 40 else shown[:39] + "…"
+    raise InputError(
+        f"pixel_size is {shown}; it must be the height and the width of a pixel in micrometres, "
+        "such as (0.2, 0.2)"
+    )
+
+
 def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) -> Factors:
     """Return the image pixels per network pixel along y and x.
 

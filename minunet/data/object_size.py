@@ -22,7 +22,7 @@ from minunet.data.annotation import Annotation, LabelValues
 from minunet.data.calibration import METRES, Calibration
 from minunet.errors import InputError
 from minunet.metrics import segments
-from minunet.resampling import NONE, Factors, shrink, shrink_labels
+from minunet.resampling import NONE, Factors, in_one_line, pair, shrink, shrink_labels
 
 Shrink: TypeAlias = float | Literal["auto"]
 """Image pixels per network pixel; auto: chosen by `choose`."""
@@ -113,19 +113,13 @@ def checked(size: Sequence[float]) -> PixelSize:
     InputError
         If it is not two positive and finite numbers.
     """
-    try:
-        if np.shape(size) == (2,):
-            height, width = map(float, size)
-            if all(0 < side < float("inf") for side in (height, width)):
-                return height, width
-    except (TypeError, ValueError, OverflowError):
-        pass
-    shown = " ".join(repr(size).split())
-    shown = shown if len(shown) <= 40 else shown[:39] + "…"
-    raise InputError(
-        f"pixel_size is {shown}; it must be the height and the width of a pixel in micrometres, "
-        "such as (0.2, 0.2)"
-    )
+    found = pair(size)
+    if found is None:
+        raise InputError(
+            f"pixel_size is {in_one_line(size)}; it must be the height and the width of a pixel in "
+            "micrometres, such as (0.2, 0.2)"
+        )
+    return found
 
 
 def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) -> Factors:

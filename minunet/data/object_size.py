@@ -197,3 +197,12 @@ def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
         None if cells is None else [np.where(at, c, 0) for c, at in zip(cells, known, strict=True)],
         doubts,
     )
+
+
+def check_annotated(annotated: Sequence[Array], factors: Factors) -> None:
+    """Raise an `InputError` if no pixel of some small images (h, w) is annotated."""
+    if not any(one.any() for one in annotated):
+        raise InputError(
+            f"no area of {factors[0]:.4g} x {factors[1]:.4g} pixels is fully annotated, so nothing is annotated "
+            "once the images are averaged down; pass a smaller --shrink"
+        )

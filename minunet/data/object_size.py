@@ -203,6 +203,6 @@ def check_annotated(annotated: Sequence[Array], factors: Factors) -> None:
     """Raise an `InputError` if no pixel of some small images (h, w) is annotated."""
     if not any(one.any() for one in annotated):
         raise InputError(
-            f"no area of {factors[0]:.4g} x {factors[1]:.4g} pixels is fully annotated, so nothing is annotated "
-            "once the images are averaged down; pass a smaller --shrink"
+            f"no area of {factors[0]:.4g} x {factors[1]:.4g} pixels is fully annotated, so nothing "
+            "is annotated once the images are averaged down; pass a smaller --shrink"
         )

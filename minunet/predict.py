@@ -38,7 +38,11 @@ from minunet.prediction.survey import survey
 from minunet.prediction.tiling import Tiling
 from minunet.prediction.unfinished import State, Unfinished
 from minunet.runs import checkpoint
+from minunet.runs.options import flag
 from minunet.runs.settings import Settings
+
+OF_CELLS = ("extent", "smallest", "connectivity")
+"""Options that only say how cells are found."""
 
 
 def parse() -> argparse.Namespace:
@@ -193,10 +197,17 @@ def open_images(args: argparse.Namespace, settings: Settings) -> Slices:
 
 
 def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
-    """Return how to make labels; raise an `InputError` if that needs a two-class model."""
+    """Return how to make labels; raise an `InputError` if the model or an option does not fit."""
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
+    unused = [flag(name) for name in OF_CELLS if getattr(args, name) is not None]
+    if unused and not cells:
+        other = ", or pass --labels cells" if len(settings.label_values) == 2 else ""
+        raise InputError(
+            f"{unused[0]} has no effect, because the labels are classes; leave out "
+            f"{' and '.join(unused)}{other}"
+        )
     threshold = settings.threshold if args.threshold is None else args.threshold
     given = {name: getattr(args, name) for name in Rule._fields if getattr(args, name) is not None}
     rule = instances.rule(settings)._replace(**given)

@@ -9,7 +9,7 @@ Both directions process one axis after the other, in a loop over the taps of a k
 """
 
 from math import ceil
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,29 @@ Factors: TypeAlias = tuple[float, float]
 """Image pixels per small pixel along the columns (y) and along the rows (x) of an image."""
 
 NONE: Factors = (1.0, 1.0)
+
+
+def pair(given: Any) -> tuple[float, float] | None:
+    """Return two positive, finite numbers as floats; None if that is not what they are.
+
+    Examples
+    --------
+    >>> pair([2, 0.5]), pair(2), pair((2, 0)), pair((1, float("inf")))
+    ((2.0, 0.5), None, None, None)
+    """
+    try:
+        if np.shape(given) == (2,):
+            y, x = map(float, given)
+            return (y, x) if all(0 < one < float("inf") for one in (y, x)) else None
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return None
+
+
+def in_one_line(given: object) -> str:
+    """Show a value in a message, at most 40 characters of it."""
+    shown = " ".join(repr(given).split())
+    return shown if len(shown) <= 40 else shown[:39] + "…"
 
 
 def small_size(size: int, factor: float) -> int:

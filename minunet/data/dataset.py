@@ -102,7 +102,11 @@ def load(
     pixel = object_size.pixel_size(raw.calibration)
     shrink, size = _shrink(wanted, cells, parts.training, pixel)
     factors = object_size.factors(shrink, pixel, pixel)
-    made = targets(object_size.shrunk(annotation, factors), parts.training, weighting, parts.test)
+    small = object_size.shrunk(annotation, factors)
+    if factors != NONE:
+        for which in filter(None, (parts.training, parts.held_out)):
+            object_size.check_annotated([small.annotated[k] for k in which], factors)
+    made = targets(small, parts.training, weighting, parts.test)
     named = (
         b"" if split.is_block(one) else repr(slices).encode()
         for one, slices in ((validation, parts.held_out), (test, parts.test))
@@ -134,7 +138,10 @@ def load(
             *size,
             made.description,
             *(f"warning   {doubt}" for doubt in annotation.doubts),
-            *_absent(annotation, parts.training),
+            *(
+                _absent(annotation, parts.training)
+                or _vanished(small._replace(labels=made.labels), parts.training, factors)
+            ),
         ],
         raw.names,
         _colours(raw.palette, annotation.values.values),
@@ -235,14 +242,32 @@ def _describe_labels(annotation: Annotation, known: Sequence[int]) -> str:
 
 def _absent(annotation: Annotation, training: Sequence[int]) -> list[str]:
     """Warn of classes that do not occur in the training slices."""
+    return [
+        f"warning   class {name} does not occur in the training slices, so the network cannot "
+        "learn it; hold out other slices with --validation"
+        for name in _missing(annotation, training)
+    ]
+
+
+def _vanished(small: Annotation, training: Sequence[int], factors: Factors) -> list[str]:
+    """Warn of classes that do not occur in the training slices once these are averaged down."""
+    if factors == NONE:
+        return []
+    return [
+        f"warning   class {name} does not occur in the training slices once these are averaged "
+        "down, so the network cannot learn it; pass a smaller --shrink"
+        for name in _missing(small, training)
+    ]
+
+
+def _missing(annotation: Annotation, training: Sequence[int]) -> list[str]:
+    """Name the classes that do not occur in the training slices."""
     there = set[int]()
     for k in training:
         there.update(np.unique(annotation.labels[k][annotation.annotated[k]]).tolist())
     names = ["background", "cell"] if annotation.cells is not None else []
     return [
-        f"warning   class {k} ({names[k] if names else f'label value {value}'}) does not occur in "
-        "the training slices, so the network cannot learn it; hold out other slices with "
-        "--validation"
+        f"{k} ({names[k] if names else f'label value {value}'})"
         for k, value in enumerate(annotation.values.values)
         if k not in there
     ]

@@ -23,7 +23,7 @@ from minunet.data.annotation import Annotation, LabelValues
 from minunet.data.calibration import METRES, Calibration
 from minunet.errors import InputError
 from minunet.metrics import segments
-from minunet.resampling import NONE, Factors, shrink, shrink_labels
+from minunet.resampling import NONE, Factors, in_one_line, pair, shrink, shrink_labels
 
 Shrink: TypeAlias = float | Literal["auto"]
 """Image pixels per network pixel; auto: chosen by `choose`."""
@@ -106,6 +106,23 @@ def pixel_size(calibration: Calibration) -> PixelSize | None:
     return height, width
 
 
+def checked(size: Sequence[float]) -> PixelSize:
+    """Return a pixel size that a user gave, as floats.
+
+    Raises
+    ------
+    InputError
+        If it is not two positive and finite numbers.
+    """
+    found = pair(size)
+    if found is None:
+        raise InputError(
+            f"pixel_size is {in_one_line(size)}; it must be the height and the width of a pixel in "
+            "micrometres, such as (0.2, 0.2)"
+        )
+    return found
+
+
 def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) -> Factors:
     """Return the image pixels per network pixel along y and x.
 
@@ -181,3 +198,12 @@ def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
         None if cells is None else [np.where(at, c, 0) for c, at in zip(cells, known, strict=True)],
         doubts,
     )
+
+
+def check_annotated(annotated: Sequence[Array], factors: Factors) -> None:
+    """Raise an `InputError` if no pixel of some small images (h, w) is annotated."""
+    if not any(one.any() for one in annotated):
+        raise InputError(
+            f"no area of {factors[0]:.4g} x {factors[1]:.4g} pixels is fully annotated, so nothing "
+            "is annotated once the images are averaged down; pass a smaller --shrink"
+        )

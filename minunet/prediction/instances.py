@@ -71,7 +71,8 @@ class Rule(NamedTuple):
         """Describe what was chosen, such as "threshold 0.8, cells grown to 0.4"."""
         words = [f"threshold {self.threshold:g}"]
         if self.extent is not None:
-            words += [f"cells grown to {self.extent:g}", f"seeds of {self.smallest} pixels or more"]
+            counted = f"{self.smallest} pixel{'s' * (self.smallest > 1)}"
+            words += [f"cells grown to {self.extent:g}", f"seeds of {counted} or more"]
         return ", ".join(words)
 
     @property

@@ -57,10 +57,11 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            If the pixel size is very different from that of the training images.
+            If the pixel size is not valid, or very different from that of the training images.
         """
         trained = self.settings
-        shrink = object_size.factors(self.shrink, trained.pixel_size, pixel_size)
+        here = None if pixel_size is None else object_size.checked(pixel_size)
+        shrink = object_size.factors(self.shrink, trained.pixel_size, here)
         return Tiling(trained.tile, shrink=shrink)
 
     def rule(self, shrink: Factors) -> Rule:

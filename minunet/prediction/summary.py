@@ -82,7 +82,8 @@ def cells(jobs: Sequence[Job]) -> list[str]:
     sizes = sorted({job.task.labelling.rule.smallest for job in jobs})
     numbers = shortened([str(size) for size in sizes])
     grown = f"grown to {rule.lowest:g}" if rule.lowest < rule.threshold else "not grown"
-    return [f"cells     {numbers} pixels or more above the threshold, {grown}, without holes"]
+    pixels = "pixel" if sizes == [1] else "pixels"
+    return [f"cells     {numbers} {pixels} or more above the threshold, {grown}, without holes"]
 
 
 def _types(jobs: Sequence[Job]) -> list[str]:

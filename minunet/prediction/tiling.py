@@ -22,7 +22,7 @@ from minunet.array import Array
 from minunet.errors import InputError
 from minunet.image import AVERAGED, Average, cut
 from minunet.network import Network, sizes
-from minunet.resampling import NONE, Factors, small_shape
+from minunet.resampling import NONE, Factors, in_one_line, pair, small_shape
 
 Window: TypeAlias = tuple[tuple[slice, slice], Array]
 """A window: rows and columns of an image, and their values (h, w, K), logits or probabilities."""
@@ -97,6 +97,11 @@ class Tiling(NamedTuple):
         if self.average not in AVERAGED:
             valid = ", ".join(AVERAGED)
             raise InputError(f"average is {self.average!r}; it must be one of {valid}")
+        if pair(self.shrink) is None:
+            raise InputError(
+                f"shrink is {in_one_line(self.shrink)}; it must be two positive numbers, the image "
+                "pixels per network pixel along y and x, such as (2, 2)"
+            )
         check = sizes.stages if self.paper_step else aligned_step
         check(self.tile, depth)
 

@@ -208,6 +208,36 @@ def test_twice_the_size_with_half_the_pixel_size_gives_the_same_cells(trained):
         model.segment(image, pixel_size=(0.02, 0.02))
 
 
+@pytest.mark.parametrize("trained", [None, (0.2, 0.2)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *[(0, 0), (0.2, -0.2), (float("nan"), 1.0), (float("inf"), 1.0), (10**400, 1), "0.2"],
+        *[0.2, (0.2,), (0.2, 0.2, 0.2), ("a", "b"), (0.2, None), np.full((2, 1), 0.2)],
+    ],
+    ids=repr,
+)
+def test_invalid_pixel_sizes_are_refused(trained, given):
+    model = make(cells=True)
+    model = model._replace(
+        settings=Settings.from_json(model.settings.to_json() | {"pixel_size": trained})
+    )
+    for segment in (model.segment, model.cells):
+        with pytest.raises(InputError, match=r"^pixel_size is .* pixel in micrometres") as refused:
+            segment(draw(10, 12), pixel_size=given)
+        assert len(str(refused.value)) < 160
+
+
+def test_pixel_sizes_may_be_any_two_numbers():
+    model, image = make(shrink=2.0), draw(10, 12)
+    model = model._replace(
+        settings=Settings.from_json(model.settings.to_json() | {"pixel_size": (0.2, 0.2)})
+    )
+    p = model.segment(image, pixel_size=(0.1, 0.1))
+    for same in (np.array([0.1, 0.1]), [0.1, np.float64(0.1)]):
+        np.testing.assert_array_equal(model.segment(image, pixel_size=same), p)
+
+
 def test_cells_use_the_rule_of_the_settings():
     values = {"threshold": 0.52, "threshold_from": "training", "extent": 0.5, "cells": True}
     model, image = make(shrink=2.0), draw(60, 71)

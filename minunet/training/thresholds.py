@@ -15,7 +15,7 @@ from minunet.progress import Progress
 from minunet.runs.settings import Settings
 
 PLATEAU = 0.01
-"""Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.08 over the
+"""Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.04 over the
 slices of ISBI 2012. A network is surer of the slices that it was trained on: many thresholds
 separate their cells equally well, and on other slices, the highest of these merge the fewest."""
 

@@ -3,14 +3,15 @@
     python benchmarks/adam.py RUN --out TWIN [--rate 0.001] [--same time|steps]
 
 The twin has the network, the initial weights, the tiles in the same order, the energy and the shape
-of the learning-rate schedule of RUN; only the optimizer differs, and who computes the gradients. By
-default, it trains for as many seconds as RUN spent on its steps, without validations. Adam has
-PyTorch's default constants and no clipping; PyTorch uses its fastest layout, channels-last.
+of the learning-rate schedule of RUN; only the optimizer and the code that computes the gradients
+differ. By default, it trains for as many seconds as RUN spent on its steps, without validations.
+Adam has PyTorch's default constants and no clipping; PyTorch uses its fastest layout,
+channels-last.
 
 TWIN becomes the folder of a run that has done all of its steps, which `minunet.train --resume` then
-scores as any other run: the same tiling, averages, thresholds and slices. Its settings are those of
-RUN, except for the number of steps and the learning rate. A twin that is stopped before its last
-step starts again. Requires the extras `test` and `oracles`.
+scores like any other run: the same tiling, averages, thresholds and slices. Its settings are those
+of RUN, except for the number of steps and the learning rate. A twin that is stopped before its last
+step starts over. Requires the extras `test` and `oracles`.
 """
 
 import argparse
@@ -40,12 +41,12 @@ FOREVER = 10**9
 
 
 def channels_last(tensor):
-    """Return a tensor, with the memory layout that is fastest for its kernels and maps."""
+    """Return a tensor in the memory layout that is fastest for kernels and maps."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
 def to_torch(params):
-    """Convert parameters to tensors that collect gradients."""
+    """Convert parameters to tensors that require gradients."""
     tensors = torch_unet.to_torch(params)
     return {k: channels_last(w.detach()).requires_grad_() for k, w in tensors.items()}
 
@@ -99,7 +100,7 @@ def train(settings, data, rate, seconds):
 
 
 def write(folder, settings, state, log):
-    """Write the twin as a run that has done all of its steps, but has no scores yet."""
+    """Write the twin as a run that has done all of its steps but has no scores yet."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
         part = Path(beside) / "run"
@@ -108,11 +109,11 @@ def write(folder, settings, state, log):
         for row in log:
             runs.append(part, row)
         states.save(part / "last.npz", settings, state)
-        part.rename(folder)  # complete, or not there: a resumed run would train with SGD
+        part.rename(folder)  # complete or not there: resuming half a twin would use SGD
 
 
 def main():
-    """Train a twin, unless it is trained, and score it."""
+    """Train a twin, unless that is already done, and score it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("run", type=Path, help="folder of a finished run of minunet.train")
     parser.add_argument("--out", type=Path, required=True, help="folder for the twin")
@@ -127,7 +128,7 @@ def main():
     if not args.out.exists():
         settings = runs.read_settings(args.run)
         if settings.dropout:
-            sys.exit(f"{args.run} has dropout, which the twin lacks; train with --dropout 0")
+            sys.exit(f"{args.run} has dropout, but a twin cannot; train with --dropout 0")
         threads.use(settings.threads or 1)
         torch.set_num_threads(settings.threads or 1)
         seconds = sum(row["seconds"] for row in runs.read(args.run))

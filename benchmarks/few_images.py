@@ -5,15 +5,15 @@
     python benchmarks/few_images.py --again RUNS …
 
 Each network is trained on 1, 2, 4, … of the training slices in FOLDER, and scored on the same
-held-out slices. The training slices are evenly spread over the available ones; the 2 slices contain
-the 1, the 4 contain the 2. All other settings are the same, including the number of steps. The
+held-out slices. The training slices are evenly spread over the available ones, and each set
+contains the smaller ones. All other settings are the same, including the number of steps. The
 default compares `--augment paper` (elastic deformation, any rotation, grey values) with
 `--augment symmetries` (the 8 symmetries). Two runs are trained at the same time, each on one core.
 
 Prints a Markdown table (mean ± sample standard deviation over the seeds), the command of every run
 and the commit; writes `few_images.json` and `few_images.png` into RUNS. The script can be stopped
 and started again: it resumes runs that were stopped, and does not repeat finished ones. --again
-draws saved numbers again, one panel for each RUNS, and writes both files into --out.
+draws the saved numbers of each RUNS as one panel, and writes both files into --out.
 """
 
 import argparse
@@ -48,7 +48,7 @@ FORMS = {
 def read(data, options):
     """Read a data set and split it as `minunet.train` would with these options.
 
-    Return also the options that fit the copies, which contain only what was read.
+    Also return the options that still apply to the copies, which contain only what was read.
     """
     given = train.parse(["--data", str(data), *options])
     settings = from_options(**places.of_new_run(given.given, given.data))
@@ -179,7 +179,7 @@ def measure(args, options):
 
 
 def main():
-    """Measure, or draw what was measured."""
+    """Train and score, or draw saved scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("data", type=Path, nargs="?", help="data set, as for minunet.train --data")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Write some slices of a data set as a data set of its own, as `few_images.py` needs it."""
+"""Write some slices of a data set as a data set of its own, for `few_images.py`."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""Train with several variants of the settings, with SGD here and with Adam in PyTorch.
+"""Train with several variants of the settings, with SGD in minunet and with Adam in PyTorch.
 
     python benchmarks/variants.py FOLDER --out RUNS --seeds 0 1 2
         --variants "" "--learning-rate 0.2" "--depth 4 --tile 252" [--adam 0.001 0.0003]
@@ -9,11 +9,11 @@ variant is trained once with each seed. With --adam, each of these runs is train
 once for each learning rate, for as long as its own steps took (see `adam.py`), and scored by the
 same code. At most two runs are trained at the same time, each on one core.
 
-Prints a Markdown table: the most important scores, the number of steps and the minutes of these
-steps, each as mean ± sample standard deviation over the seeds; then the command of every run and
-the commit. A run that fails does not stop the others; the table says how many are missing. The
-script can be stopped and started again: it resumes runs that were stopped, and does not repeat
-finished ones. Only a twin that is stopped before its last step starts again.
+Prints a Markdown table: the most important scores, the number of steps and the minutes that these
+took, each as mean ± sample standard deviation over the seeds; then the command of every run and the
+commit. A run that fails does not stop the others; the table says how many are missing. The script
+can be stopped and started again: it resumes runs that were stopped, and does not repeat finished
+ones. Only a twin that is stopped before its last step starts over.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def start_twin(base, folder, rate):
 
 
 def check(codes):
-    """Stop the script if a run was stopped; one that failed has said why."""
+    """Stop the script if a run was stopped; one that failed has printed why."""
     if any(code < 0 or code in STOPPED for code in codes):
         sys.exit("a run was stopped, see above; run the same command again to continue")
 
@@ -90,7 +90,7 @@ def train(args, options):
 
 
 def mean(values):
-    """Format the mean of some values, and their spread."""
+    """Format the mean of some values and their spread."""
     return with_spread(fmean(values), deviation(values))
 
 

@@ -1,4 +1,4 @@
-"""Score a model that was trained on ISBI 2012 on the VNC stack, which it has never seen.
+"""Score a model trained on ISBI 2012 on a stack of another animal, VNC.
 
     python benchmarks/vnc.py MODEL.npz FOLDER/vnc-sstem [--slices 4] [--average none]
 
@@ -6,7 +6,7 @@ The stack shows another larval stage at 4.6 nm per pixel (ISBI 2012: 4 nm), and 
 mark membranes with 255. The script segments the last slices and scores them like `minunet.evaluate
 --labels-are membranes`. Prints one Markdown table: each score at its best threshold, which is
 optimistic, because these slices choose it, and at the threshold that is stored in the checkpoint.
-Below it, the command and the commit.
+The command and the commit follow.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def read(folder, count):
 
 
 def at(score, threshold):
-    """Return the value of a score at a threshold, in words; – if it was not tried."""
+    """Return the value of a score at a threshold as text; – if it was not tried."""
     tried = dict(zip(THRESHOLDS, score.by_threshold, strict=True))
     return f"{tried[threshold]:.4f}" if threshold in tried else "–"
 

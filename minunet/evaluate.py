@@ -117,8 +117,8 @@ def add_meaning(parser: Parser) -> None:
         "--labels-are",
         choices=get_args(annotation.Kind),
         default="auto",
-        help="meaning of the values of the truth: classes, cell numbers, or two values, the larger "
-        "of which is membrane; auto: judged from the values (default: auto)",
+        help="meaning of the values of the truth; membranes: two values, the larger of which is "
+        "membrane; auto: judged from the values (default: auto)",
     )
     add(
         "--label-threshold",

@@ -38,7 +38,11 @@ from minunet.prediction.survey import survey
 from minunet.prediction.tiling import Tiling
 from minunet.prediction.unfinished import State, Unfinished
 from minunet.runs import checkpoint
+from minunet.runs.options import flag
 from minunet.runs.settings import Settings
+
+OF_CELLS = ("extent", "smallest", "connectivity")
+"""Options that only say how cells are found."""
 
 
 def parse() -> argparse.Namespace:
@@ -92,8 +96,8 @@ def add_tiling(parser: Parser) -> None:
     """Add the options for the tiles and the averaging."""
     group = parser.add_argument_group("tiles")
     text = (
-        "image pixels per network pixel (default: as in training; if the pixel sizes are known, "
-        "so that the network pixels have the same size as in training)"
+        "image pixels per network pixel (default: as in training; if both pixel sizes are known, "
+        "as in training in micrometres)"
     )
     valid = at_least(object_size.SMALLEST, float, most=object_size.LARGEST)
     group.add_argument("--shrink", type=valid, metavar="N", help=text)
@@ -145,16 +149,16 @@ def add_labels(parser: Parser) -> None:
         "--extent",
         type=at_least(0, float, below=1),
         metavar="P",
-        help="probability of class 1 down to which cells grow from the pixels above the threshold "
-        "(default: chosen like the threshold; if that run did not finish, cells do not grow). If "
-        "it equals the threshold, cells do not grow",
+        help="probability of class 1 down to which cells grow from their seeds, the regions above "
+        "the threshold; if it equals the threshold, cells do not grow (default: the one that was "
+        "chosen with the threshold; if that run did not finish, cells do not grow)",
     )
     add(
         "--smallest",
         type=at_least(1),
         metavar="N",
-        help="minimum size of a cell, in pixels, before it grows; smaller ones are dropped "
-        "(default: as in training, in network pixels)",
+        help="minimum size of a seed, in pixels; smaller ones are dropped (default: as in "
+        "training, in network pixels)",
     )
     add(
         "--connectivity",
@@ -193,17 +197,24 @@ def open_images(args: argparse.Namespace, settings: Settings) -> Slices:
 
 
 def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
-    """Return how to make labels; raise an `InputError` if that needs a two-class model."""
+    """Return how to make labels; raise an `InputError` if the model or an option does not fit."""
     cells = args.labels == "cells" or (args.labels is None and settings.cells)
     if cells or args.threshold is not None:
         model.check_two_classes(settings, "--labels cells and --threshold")
+    unused = [flag(name) for name in OF_CELLS if getattr(args, name) is not None]
+    if unused and not cells:
+        other = ", or pass --labels cells" if len(settings.label_values) == 2 else ""
+        raise InputError(
+            f"{unused[0]} has no effect, because the labels are classes; leave out "
+            f"{' and '.join(unused)}{other}"
+        )
     threshold = settings.threshold if args.threshold is None else args.threshold
     given = {name: getattr(args, name) for name in Rule._fields if getattr(args, name) is not None}
     rule = instances.rule(settings)._replace(**given)
     if args.extent is not None and args.extent > rule.threshold:
         raise InputError(
-            f"--extent {args.extent:g} is above the threshold {rule.threshold:g}, from which cells "
-            "grow down to it; pass a lower --extent or a higher --threshold"
+            f"--extent {args.extent:g} is above the threshold {rule.threshold:g}, but cells grow "
+            "to lower probabilities; pass a lower --extent or a higher --threshold"
         )
     return Labelling(settings.label_values, cells, threshold, rule)
 

@@ -1,15 +1,15 @@
-"""Average an image down, and interpolate a map of the small image back to the full size.
+"""Shrink an image by averaging, and interpolate a map of the small image back to full size.
 
 A pixel of the small image covers f image pixels along each axis, and is their mean, weighted by
 area. So f need not be an integer, and may differ between the two axes. The last small pixel of an
-axis may reach beyond the image; only the part inside counts. If f is below 1, the small image is
-in fact larger, and is interpolated.
+axis may reach beyond the image; only the part inside counts. If f is below 1, the "small"
+image is larger, and is interpolated.
 
-Both directions treat one axis after the other, and are loops over the taps of a kernel.
+Both directions process one axis after the other, in a loop over the taps of a kernel.
 """
 
 from math import ceil
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,29 @@ Factors: TypeAlias = tuple[float, float]
 """Image pixels per small pixel along the columns (y) and along the rows (x) of an image."""
 
 NONE: Factors = (1.0, 1.0)
+
+
+def pair(given: Any) -> tuple[float, float] | None:
+    """Return two positive, finite numbers as floats; None if that is not what they are.
+
+    Examples
+    --------
+    >>> pair([2, 0.5]), pair(2), pair((2, 0)), pair((1, float("inf")))
+    ((2.0, 0.5), None, None, None)
+    """
+    try:
+        if np.shape(given) == (2,):
+            y, x = map(float, given)
+            return (y, x) if all(0 < one < float("inf") for one in (y, x)) else None
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return None
+
+
+def in_one_line(given: object) -> str:
+    """Show a value in a message, at most 40 characters of it."""
+    shown = " ".join(repr(given).split())
+    return shown if len(shown) <= 40 else shown[:39] + "…"
 
 
 def small_size(size: int, factor: float) -> int:
@@ -101,7 +124,7 @@ def _interpolation(count: int, at: Array, size: int) -> Taps:
 
 
 def shrink(image: Array, factors: Factors, small: Array | None = None) -> Array:
-    """Average an image (H, W, C) down, band by band.
+    """Shrink an image (H, W, C) by averaging, band by band.
 
     Parameters
     ----------
@@ -111,7 +134,7 @@ def shrink(image: Array, factors: Factors, small: Array | None = None) -> Array:
 
     Returns
     -------
-    (h, w, C)     float32; float64 if that of the image needs it
+    (h, w, C)     float32; float64 if the dtype of the image needs it
     """
     down, across = (averaging(size, f) for size, f in zip(image.shape[:2], factors, strict=True))
     if small is None:
@@ -131,7 +154,7 @@ def small_dtype(image: Array) -> np.dtype:
 def enlarge(
     small: Array, factors: Factors, shape: tuple[int, ...], rows: slice = np.s_[:]
 ) -> Array:
-    """Interpolate rows of a map of the size of the image from a map of the small image.
+    """Interpolate a map of the small image to the size of the image, and return some rows.
 
     Parameters
     ----------
@@ -146,7 +169,7 @@ def enlarge(
 
 
 def shrink_labels(labels: Array, factors: Factors) -> Array:
-    """Give every small pixel the most frequent label of its image pixels, the largest of a tie.
+    """Give every small pixel the most frequent label of its image pixels; in a tie, the largest.
 
     An image pixel belongs to the small pixel that contains its centre.
 
@@ -181,6 +204,6 @@ def _pairs(size: int, factor: float) -> tuple[Array, Array]:
         small = np.arange(count)
         return np.minimum((small + 0.5) * factor, size - 1).astype(np.intp), small
     small = np.minimum((image + 0.5) // factor, count - 1).astype(np.intp)
-    if small[-1] < count - 1:  # the last small pixel contains the last image pixel less than half
+    if small[-1] < count - 1:  # less than half of the last image pixel is in the last small one
         image, small = np.append(image, size - 1), np.append(small, count - 1)
     return image, small

@@ -46,8 +46,8 @@ def make_parser(arguments: list[str]) -> Parser:
         "--minutes",
         type=at_least(0.1, float, most=10**6),
         metavar="N",
-        help="plan as many steps as this machine takes in this time, with validations and final "
-        "scores, instead of --steps; the number of steps is then fixed",
+        help="minutes that the run may take, with validations and final scores; replaces --steps "
+        "by the number of steps that fit on this machine, which is then fixed",
     )
     add_threads(groups["run"])
     return parser

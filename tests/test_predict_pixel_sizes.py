@@ -1,4 +1,4 @@
-"""`predict` averages images down as in training, and follows the pixel size in their files."""
+"""`predict` shrinks images as in training, and follows the pixel size in their files."""
 
 import json
 
@@ -39,7 +39,7 @@ def write_model(path, pixel_size=(0.2, 0.2), drop=(), **settings):
             w[1, 1, 0, 0] = 1  # every layer passes channel 0 on
     params["expand0.w1"][1, 1, 2, 0] = 1  # the channel from across the U; the one from below is 0
     params["out.w"][..., 0, 1] = 1
-    params["out.b"][...] = (0, -3.5)
+    params["out.b"][:2] = (0, -3.5)
     values = config.to_json() | {"pixel_size": pixel_size}
     values = {name: value for name, value in values.items() if name not in drop}
     state = rng.bit_generator.state
@@ -144,7 +144,7 @@ def test_a_given_factor_ignores_the_pixel_size(tmp_path):
     assert (
         "a.tif: the pixels of the image are 0.002 x 0.002 µm, but those of the training" in message
     )
-    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore them" in message
+    assert "were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 2 to ignore it" in message
     assert not (tmp_path / "out").exists()
     result = predict(tmp_path, "a.tif", "--shrink", 2.5)
     assert "size      2.5 image pixels per network pixel, in training 2" in result.out
@@ -172,6 +172,25 @@ def test_an_extent_above_the_threshold_is_refused(tmp_path):
     p, cells = results(tmp_path)
     np.testing.assert_array_equal(cells, Rule(0.6, 0.2, 5).cells(p))
     assert (cells != Rule(0.6, None, 5).cells(p)).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--extent", "0.3"), "--extent"),
+        (("--smallest", "3", "--connectivity", "8"), "--smallest and --connectivity"),
+        (("--extent", "0.3", "--labels", "classes"), "--extent"),
+    ],
+)
+@pytest.mark.parametrize("values", [(0, 1), (0, 1, 2)])
+def test_options_of_cells_without_cells_are_refused(tmp_path, options, named, values):
+    write_model(tmp_path / "m.npz", cells=False, label_values=values)
+    write(tmp_path / "a.tif", blobs())
+    first = named.split()[0]
+    message = refused(predict(tmp_path, "a.tif", *options))
+    other = ", or pass --labels cells" if len(values) == 2 else ""
+    expected = f"{first} has no effect, because the labels are classes; leave out {named}{other}"
+    assert expected in message
 
 
 def write_folder(folder, **pixels):
@@ -260,7 +279,7 @@ NEW = ("shrink", "pixel_size", "extent", "smallest_chosen")
 
 
 def test_a_checkpoint_of_an_earlier_version_predicts_as_before(tmp_path):
-    # It does not say how its images are averaged down, and pixel sizes in files mean nothing to it.
+    # It does not say how its images are shrunk, and pixel sizes in files mean nothing to it.
     write_model(tmp_path / "m.npz", pixel_size=None)
     write_model(tmp_path / "old.npz", drop=NEW)
     write(tmp_path / "a.tif", blobs(), (0.1, 0.1))

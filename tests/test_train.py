@@ -970,7 +970,8 @@ def test_predict_and_load_use_the_threshold_of_a_finished_run(tmp_path, data):
     image = draw_stack()[0]
     np.testing.assert_array_equal(model.cells(image), model.cells(image, t))
     old = {k: v for k, v in saved.settings.items() if not k.startswith("threshold")}
-    del old["test"], old["scale"]
+    for name in ("test", "scale", "shrink", "pixel_size", "extent", "smallest_chosen"):
+        del old[name]
     checkpoint.save(out / "old.npz", saved._replace(settings=old))
     result = call("predict", out / "old.npz", data / "train-volume.tif", "-o", tmp_path / "old")
     assert "threshold 0.5, because old.npz contains none" in result.out

@@ -19,11 +19,11 @@
 | `annotation.py`        | classes or cells of images, and how label files are to be read    |
 | `label_files.py`       | the classes or the numbered cells of label files                  |
 | `label_classes.py`     | the classes of label files, by value or by a threshold            |
-| `membranes.py`         | which of two label values membranes have                          |
+| `membranes.py`         | which of two label values is membrane                             |
 | `label_kind.py`        | what label values mean: classes, cells, or a mask with soft edges |
 | `label_messages.py`    | label values in words: why they are refused, and what is doubtful |
 | `scaling.py`           | scaling of grey values                                            |
-| `object_size.py`       | by how much images are averaged down to suit the network          |
+| `object_size.py`       | by how much images are shrunk to suit the network                 |
 | `targets.py`           | training targets: labels and weight maps                          |
 | `weight_map.py`        | equation (2): class weights, separation of touching cells, border |
 | `distances.py`         | d1 and d2: distances to the nearest and the second nearest cell   |

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 from minunet.array import Array
 
 Kind = Literal["auto", "classes", "cells", "membranes"]
-"""Meaning of the values in label files; auto: see `label_kind.judge`. Membranes have the larger of
-two values, and are class 0."""
+"""Meaning of the values in label files; auto: see `label_kind.judge`; membranes: two values, the
+larger of which is membrane (class 0)."""
 
 Truth = Literal["gold", "silver", "both"]
 """Masks of the Cell Tracking Challenge to train on; see `ctc`."""
@@ -16,7 +16,7 @@ class Meaning(NamedTuple):
     """How to read label files."""
 
     kind: Kind = "auto"
-    threshold: float | None = None  # smallest of the larger values; see `label_classes`
+    threshold: float | None = None  # values of at least this are one class; see `label_classes`
     ignore: float | None = None  # value of pixels that are not annotated
     expected: Kind = "auto"  # meaning of values that look like classes, or could be either
 

@@ -92,7 +92,7 @@ def differing(known: Sequence[Calibration]) -> list[str]:
         return []
     return [
         f"the images have several pixel sizes, such as {' and '.join(list(sizes)[:2])}; minunet "
-        "trains as if all pixels were of one unknown size"
+        "trains as if all pixels had the same, unknown size"
     ]
 
 

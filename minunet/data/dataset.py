@@ -26,7 +26,7 @@ class Dataset(NamedTuple):
     """Images, labels and weight maps, split into training, validation and test.
 
     Nothing but the final scores depends on the pixels and the labels of the test slices. Scores are
-    those of whole images; the network sees the samples, which may be averaged down.
+    computed on full-size images; the network sees the samples, which may be shrunk.
     """
 
     images: list[Array]  # (H, W, C) float32
@@ -50,7 +50,7 @@ class Dataset(NamedTuple):
 
     @property
     def factors(self) -> Factors:
-        """Image pixels per pixel of the samples."""
+        """Image pixels per network pixel."""
         return object_size.factors(self.shrink, self.pixel_size, self.pixel_size)
 
     def part(self, slices: Sequence[int]) -> list[Sample]:
@@ -86,7 +86,7 @@ def load(
     scaling : str             see `scaling.scale`
     weighting : Weighting     form and constants of the weight maps
     test : str                see `split.split`
-    wanted : Wanted           how much to average the images down for the network
+    wanted : Wanted           how much to shrink the images for the network
 
     Raises
     ------
@@ -102,7 +102,11 @@ def load(
     pixel = object_size.pixel_size(raw.calibration)
     shrink, size = _shrink(wanted, cells, parts.training, pixel)
     factors = object_size.factors(shrink, pixel, pixel)
-    made = targets(object_size.shrunk(annotation, factors), parts.training, weighting, parts.test)
+    small = object_size.shrunk(annotation, factors)
+    if factors != NONE:
+        for which in filter(None, (parts.training, parts.held_out)):
+            object_size.check_annotated([small.annotated[k] for k in which], factors)
+    made = targets(small, parts.training, weighting, parts.test)
     named = (
         b"" if split.is_block(one) else repr(slices).encode()
         for one, slices in ((validation, parts.held_out), (test, parts.test))
@@ -134,7 +138,10 @@ def load(
             *size,
             made.description,
             *(f"warning   {doubt}" for doubt in annotation.doubts),
-            *_absent(annotation, parts.training),
+            *(
+                _absent(annotation, parts.training)
+                or _vanished(small._replace(labels=made.labels), parts.training, factors)
+            ),
         ],
         raw.names,
         _colours(raw.palette, annotation.values.values),
@@ -152,7 +159,7 @@ def _shrink(
     training: Sequence[int],
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
-    """Return how much to average images down, and the line to print about it, if it matters."""
+    """Return how much to shrink images, and the line to print about it, if any."""
     shrink, reason = wanted.shrink, ""
     if shrink == "auto":
         of_training = None if cells is None else [cells[k] for k in training]
@@ -167,7 +174,7 @@ def _shrink(
 def _shrunk(
     raw: Sequence[Array], factors: Factors, scaling: Scaling, whole: Scale | None
 ) -> list[Array]:
-    """Average images down, then scale their grey values as those of the whole images."""
+    """Shrink images, then scale their grey values like those of the full-size images."""
     scales = [whole or scale_of([image], scaling) for image in raw]
     small = (resampling.shrink(image, factors) for image in raw)
     return [one.apply(image) for one, image in zip(scales, small, strict=True)]
@@ -235,14 +242,32 @@ def _describe_labels(annotation: Annotation, known: Sequence[int]) -> str:
 
 def _absent(annotation: Annotation, training: Sequence[int]) -> list[str]:
     """Warn of classes that do not occur in the training slices."""
+    return [
+        f"warning   class {name} does not occur in the training slices, so the network cannot "
+        "learn it; hold out other slices with --validation"
+        for name in _missing(annotation, training)
+    ]
+
+
+def _vanished(small: Annotation, training: Sequence[int], factors: Factors) -> list[str]:
+    """Warn of classes that do not occur in the training slices once these are averaged down."""
+    if factors == NONE:
+        return []
+    return [
+        f"warning   class {name} does not occur in the training slices once these are averaged "
+        "down, so the network cannot learn it; pass a smaller --shrink"
+        for name in _missing(small, training)
+    ]
+
+
+def _missing(annotation: Annotation, training: Sequence[int]) -> list[str]:
+    """Name the classes that do not occur in the training slices."""
     there = set[int]()
     for k in training:
         there.update(np.unique(annotation.labels[k][annotation.annotated[k]]).tolist())
     names = ["background", "cell"] if annotation.cells is not None else []
     return [
-        f"warning   class {k} ({names[k] if names else f'label value {value}'}) does not occur in "
-        "the training slices, so the network cannot learn it; hold out other slices with "
-        "--validation"
+        f"{k} ({names[k] if names else f'label value {value}'})"
         for k, value in enumerate(annotation.values.values)
         if k not in there
     ]

@@ -1,7 +1,7 @@
 """The classes of label files: from their values, or from a threshold.
 
-Class k has the k-th value. With `--labels-are membranes` there are two values, in the opposite
-order: class 0 is membrane, as everywhere, and has the larger one.
+Class k has the k-th smallest value. With `--labels-are membranes`, there are two values in the
+opposite order: class 0 is membrane, as in all of minunet, and has the larger one.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def classes(
     maps : sequence of (H, W)             real values
     source : Path or str                  where they come from, for error messages
     annotated : sequence of (H, W) bool   pixels that count; None: all
-    kind : Kind                           meaning of the values, if the user says so
+    kind : Kind                           meaning of the values, as the user gives it
 
     Returns
     -------
@@ -41,7 +41,7 @@ def classes(
     ------
     InputError
         Unless the values are {0, 255}, {0, 1} or 0 … K-1; or 1 … K, if 0 is not annotated. If the
-        user says that they are classes or membranes, unless they are whole and from 0 to 255.
+        user passed classes or membranes, unless they are whole numbers from 0 to 255.
     """
     annotated = annotated or [np.ones(one.shape, bool) for one in maps]
     counted: dict[float, int] = {}

@@ -30,7 +30,7 @@ def not_classes(values: Sequence[float], source: object, kind: Kind = "auto") ->
     ----------
     values : sequence of float     distinct and sorted
     source : Path or str           where they come from
-    kind : Kind                    their meaning, if the user says so
+    kind : Kind                    their meaning, as the user gives it
     """
     if len(values) == 1:
         return (
@@ -49,7 +49,7 @@ def not_classes(values: Sequence[float], source: object, kind: Kind = "auto") ->
 
 
 def _not_bytes(found: str, values: Sequence[float], kind: Kind) -> str:
-    """Say that labels.tif, which has 8 bits, cannot have these values."""
+    """Say that labels.tif, which has 8 bits, cannot hold these values."""
     wrong = [value for value in values if not are_bytes([value])]
     marks = f"--ignore {plain(wrong[0])} if it marks pixels that are not annotated, "
     return (
@@ -151,7 +151,7 @@ def doubts(
     ----------
     numbers : sequence of numbers     cell numbers, sorted; empty if they are not cell numbers
     unused : float or None            value of --ignore that does not occur
-    net : int or None                 value of class 1 if that looks like membranes
+    net : int or None                 value of class 1 if this looks like membranes
     """
     found = []
     if net is not None:
@@ -171,5 +171,5 @@ def inverted(value: float) -> str:
     """Warn that class 1 looks like membranes; `value` is its label value."""
     return (
         f"{plain(value)} looks like membranes (one net around many regions), but counts as cell; "
-        "pass --labels-are membranes if it is, or --labels-are classes if not"
+        "pass --labels-are membranes if it is membrane, or --labels-are classes if it is cell"
     )

@@ -1,7 +1,7 @@
-"""Membranes: which of two label values they have.
+"""Which of two label values is membrane.
 
-In ISBI 2012, membranes are 0 and cells 255; other data sets do the opposite. `--labels-are
-membranes` says so. Without it, the regions that count as cells would be the membranes.
+In ISBI 2012, membranes are 0 and cells 255; in other data sets, it is the opposite. `--labels-are
+membranes` says so. Without it, minunet would take the membranes for cells.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ SQUARE = np.ones((3, 3), bool)
 
 
 class Net(NamedTuple):
-    """How far class 1 is a net around regions of class 0: medians over the slices.
+    """How much class 1 looks like a net around regions of class 0: medians over the slices.
 
-    The range over the slices of real data, of ISBI 2012 and the synthetic EM also inverted:
+    Ranges over the slices of several data sets, two of them also inverted:
 
     | class 1                   | share       | net         | largest     |
     |---------------------------|-------------|-------------|-------------|
@@ -80,12 +80,12 @@ def two_values(values: Sequence[float], source: Path | str) -> list[float]:
     Raises
     ------
     InputError
-        Unless there are two of them.
+        Unless there are exactly two values.
     """
     if len(values) == 2:
         return [values[1], values[0]]
-    count = f"{len(values)} values" if len(values) > 1 else "only the value"
+    found = f"{len(values)} values ({few(values)})" if len(values) > 1 else f"only {few(values)}"
     raise InputError(
-        f"{source} has {count} ({few(values)}), but membranes need two, of which the larger is "
+        f"{source} has {found}, but --labels-are membranes needs two, the larger of which is "
         "membrane; pass --label-threshold V to make values of at least V membrane"
     )

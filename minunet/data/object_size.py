@@ -1,14 +1,15 @@
-"""The size of objects in an image, and how much an image is averaged down to suit the network.
+"""The size of objects in an image, and by how much the image is shrunk to suit the network.
 
 A network has learnt objects of one size, and cannot see further than its receptive field: 92 pixels
 at depth 3. The HeLa cells of the paper's second experiment are longer than that. So images are
-averaged down until three typical cells fit next to each other into the receptive field; minunet
-stores by how much, and `predict` does the same to new images. The weight map and the elastic
-deformation are those of the small image: their 5 and 10 pixels are then larger in the image.
+shrunk until three typical cells fit next to each other into the receptive field; minunet stores the
+factor, and `predict` shrinks new images by it. The weight map and the elastic deformation are
+computed on the small image, so their 5 and 10 pixels are network pixels.
 
-If files contain the size of a pixel, objects keep their size in micrometres: an image with pixels
-of half the size is averaged down twice as much. Where images are averaged down in training, pixels
-that are not square become square; `shrink` then counts the longer side of a pixel.
+If files contain the size of a pixel, the network sees objects at the same size in micrometres as in
+training: an image with pixels of half the size is shrunk twice as much. If training shrinks images,
+network pixels are square even if image pixels are not; `shrink` then counts the longer side of an
+image pixel.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from minunet.data.annotation import Annotation, LabelValues
 from minunet.data.calibration import METRES, Calibration
 from minunet.errors import InputError
 from minunet.metrics import segments
-from minunet.resampling import NONE, Factors, shrink, shrink_labels
+from minunet.resampling import NONE, Factors, in_one_line, pair, shrink, shrink_labels
 
 Shrink: TypeAlias = float | Literal["auto"]
 """Image pixels per network pixel; auto: chosen by `choose`."""
@@ -44,7 +45,7 @@ LIKELY = 8
 
 
 class Wanted(NamedTuple):
-    """How much to average images down for a network."""
+    """How much to shrink images for a network."""
 
     shrink: Shrink = 1.0
     receptive_field: int = 1  # of the network, in its pixels
@@ -69,7 +70,7 @@ def parse_shrink(text: str) -> Shrink:
 def choose(
     cells: Sequence[Array] | None, receptive_field: int, pixel: PixelSize | None = None
 ) -> tuple[float, str]:
-    """Choose by how much to average images down, from the median diameter of their cells.
+    """Choose by how much to shrink images, from the median diameter of their cells.
 
     Parameters
     ----------
@@ -105,6 +106,23 @@ def pixel_size(calibration: Calibration) -> PixelSize | None:
     return height, width
 
 
+def checked(size: Sequence[float]) -> PixelSize:
+    """Return a pixel size that a user gave, as floats.
+
+    Raises
+    ------
+    InputError
+        If it is not two positive and finite numbers.
+    """
+    found = pair(size)
+    if found is None:
+        raise InputError(
+            f"pixel_size is {in_one_line(size)}; it must be the height and the width of a pixel in "
+            "micrometres, such as (0.2, 0.2)"
+        )
+    return found
+
+
 def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) -> Factors:
     """Return the image pixels per network pixel along y and x.
 
@@ -135,7 +153,7 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
         assert here is not None
         raise InputError(
             f"the pixels of the image are {in_words(here)}, but those of the training images were "
-            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore them"
+            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore it"
         )
     pairs = zip(in_training, finer, strict=True)
     # Rounded, so that files with the same rounded pixel size still make one stack.
@@ -180,3 +198,12 @@ def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
         None if cells is None else [np.where(at, c, 0) for c, at in zip(cells, known, strict=True)],
         doubts,
     )
+
+
+def check_annotated(annotated: Sequence[Array], factors: Factors) -> None:
+    """Raise an `InputError` if no pixel of some small images (h, w) is annotated."""
+    if not any(one.any() for one in annotated):
+        raise InputError(
+            f"no area of {factors[0]:.4g} x {factors[1]:.4g} pixels is fully annotated, so nothing "
+            "is annotated once the images are averaged down; pass a smaller --shrink"
+        )

@@ -1,9 +1,9 @@
 """What the values of a prediction and of its truth mean, and so how they are scored.
 
 A truth may contain a mask of cells (one value besides 0) or of membranes, numbered cells or
-classes; a prediction may also contain a probability. Only an option says that values are membranes:
-a mask is one of cells, and a probability that of cell. `TABLE` lists which of them can be
-scored together. All others are refused; the message names the option to pass.
+classes; a prediction may also contain a probability. Values are membranes only if an option says
+so: otherwise, a mask shows cells, and a probability is that of cell. `TABLE` lists which of them
+can be scored together. All others are refused; the message names the option to pass.
 """
 
 from collections.abc import Sequence
@@ -270,9 +270,9 @@ def _refusal_of_membranes(truth: Values, prediction: Values) -> str:
     """Say why membranes cannot be scored together with other values; see `_refusal`."""
     if prediction.what == "mask":
         return (
-            f"{prediction.source} holds two values, of which either may be membrane; pass "
-            "--prediction-is membranes if the larger one is, or --prediction-is probability if it "
-            "is cell"
+            f"{prediction.source} holds two values, either of which may be membrane; pass "
+            "--prediction-is membranes if the larger one is membrane, or --prediction-is "
+            "probability if it is cell"
         )
     which, option, other = (
         (prediction, "--labels-are", truth)
@@ -280,6 +280,6 @@ def _refusal_of_membranes(truth: Values, prediction: Values) -> str:
         else (truth, "--prediction-is", prediction)
     )
     return (
-        f"{which.source} seems to hold classes ({which}), but {other.source} was said to hold "
-        f"membranes; leave out {option} membranes to compare the classes"
+        f"{which.source} seems to hold classes ({which}), but {option} membranes says that "
+        f"{other.source} holds membranes; leave it out to compare the classes"
     )

@@ -5,16 +5,16 @@ A prediction is a probability of cell, a map of numbered cells, or a map of clas
     OUT                                 a folder written by `minunet.predict`
     floats                              the probability of cell, from 0 to 1
     one value other than 0              cell or background: probability 1 or 0
-    said to be membranes                two values, or a probability: 1 minus that is used
+    --prediction-is membranes           two values, or a probability of membrane
     other integers                      classes or numbered cells, whichever they look like; or a
                                         probability in 8 or 16 bits
     01_RES/mask000.tif …                numbered cells, as in the Cell Tracking Challenge
 
 If the truth has a single value other than 0, such as 255, its cells are the 4-connected regions of
-that value; otherwise its values are classes or cell numbers (`prediction_kind`). If it is said to
-be membranes, the cells are the regions of the smaller of its two values. The truth may
-also be a folder 01_GT that contains SEG/man_seg000.tif …. Prediction and truth may each be a stack,
-an image, or a folder of images; `matching` says which slices belong together.
+that value; otherwise its values are classes or cell numbers (`prediction_kind`). With `--labels-are
+membranes`, its cells are the regions of the smaller of its two values. The truth may also be a
+folder 01_GT that contains SEG/man_seg000.tif …. Prediction and truth may each be a stack, an image,
+or a folder of images; `matching` says which slices belong together.
 """
 
 from pathlib import Path

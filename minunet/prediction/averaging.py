@@ -7,8 +7,8 @@ because the pixels around it would not be transformed with it.
 
 The paper averages "7 rotated versions" without saying which. The release averages the 4 flips.
 
-If the network saw smaller images in training, this is where an image is averaged down, and where
-the logits are interpolated back to its size; see `resampling`.
+If images were shrunk in training, this module shrinks an image for the network, and interpolates
+the logits back to the size of the image; see `resampling`.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ from minunet.prediction.tiling import Tiling, Window
 from minunet.resampling import NONE, enlarge, shrink, small_dtype, small_shape
 
 Empty = Callable[[tuple[int, ...], DTypeLike], Array]
-"""Makes an array of a shape and a dtype, in memory or mapped."""
+"""A function that makes an array of a given shape and dtype, in memory or mapped."""
 
 
 def windows(
@@ -45,8 +45,8 @@ def windows(
     network : Network
     image : (H, W, C)       on the host, in memory or mapped
     tiling : Tiling
-    empty : callable        makes arrays of the size of an image: for the sums, and for an image
-                            that is averaged down
+    empty : callable        makes arrays for whole images: for the sums, and for a small image
+                            and its logits
     advance : callable      called after every tile
 
     Yields
@@ -69,7 +69,7 @@ def windows(
 def _averaged(
     network: Network, image: Array, tiling: Tiling, empty: Empty, advance: Callable[[], None]
 ) -> Iterator[Window]:
-    """Segment an image that has the size of the images in training."""
+    """Segment an image of network pixels, averaged over symmetries; see `windows`."""
     versions = AVERAGED[tiling.average]
     if len(versions) == 1:
         for window in tiles.windows(network, image, tiling):

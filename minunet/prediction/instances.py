@@ -1,11 +1,10 @@
 """Find and number the cells in a probability map.
 
 In training, touching cells are separated by background (paper, section 3): each loses the pixels
-whose 3×3 neighbourhood contains a pixel of the other, and the weight map makes the network avoid
-this gap, which becomes wide. So cells are found in three steps. Their seeds are the connected
-components of high probability; the seeds grow step by step into the connected pixels of lower
-probability, so that each of these goes to the seed it is fewest steps away from; and the holes of a
-cell are filled.
+whose 3×3 neighbourhood contains a pixel of the other. The weight map makes the network predict an
+even wider gap. So cells are found in three steps. Their seeds are the connected components of high
+probability. The seeds grow into the connected pixels of lower probability, and each pixel goes to
+the seed that is the fewest steps away. Then the holes of every cell are filled.
 
 By default, components are 4-connected, so that two cells are not joined by misclassified pixels
 that only touch diagonally. In their 2015 release, the authors used 8-connected components and
@@ -33,7 +32,7 @@ class Rule(NamedTuple):
     """How cells are found in a probability map."""
 
     threshold: float = 0.5  # a pixel belongs to a seed if its probability exceeds this
-    extent: float | None = None  # seeds grow to pixels above this; None: they do not grow
+    extent: float | None = None  # seeds grow into pixels above this; None: not at all
     smallest: int = 5  # minimum size of a seed, in pixels
     connectivity: Literal[4, 8] = 4  # of the pixels of a cell: 4, or 8 with diagonal neighbours
 
@@ -72,12 +71,13 @@ class Rule(NamedTuple):
         """Describe what was chosen, such as "threshold 0.8, cells grown to 0.4"."""
         words = [f"threshold {self.threshold:g}"]
         if self.extent is not None:
-            words += [f"cells grown to {self.extent:g}", f"seeds of {self.smallest} pixels or more"]
+            counted = f"{self.smallest} pixel{'s' * (self.smallest > 1)}"
+            words += [f"cells grown to {self.extent:g}", f"seeds of {counted} or more"]
         return ", ".join(words)
 
     @property
     def lowest(self) -> float:
-        """Lowest probability to which seeds grow; the threshold if they do not."""
+        """Probability down to which seeds grow; the threshold if they do not."""
         return self.threshold if self.extent is None else min(self.extent, self.threshold)
 
     @property
@@ -86,15 +86,15 @@ class Rule(NamedTuple):
 
 
 def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
-    """Give every pixel of an extent to the seed from which the fewest steps within it lead there.
+    """Give every pixel of an extent to the seed that is the fewest steps away within the extent.
 
-    So every cell stays connected, and what no seed reaches is background. If several seeds are
-    equally near, the result depends on the order of the steps, but is always the same.
+    So every cell stays connected, and pixels that no seed reaches are background. The order of the
+    steps decides between seeds that are equally near; the result is always the same.
 
     Parameters
     ----------
     seeds : (H, W)          integer, 0 = background
-    extent : (H, W) bool
+    extent : (H, W) bool    pixels that seeds may grow into
     neighbours : (3, 3)     the pixels that a step leads to
 
     Returns
@@ -123,14 +123,14 @@ def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
 
 
 def _steps(neighbours: Array, image: Array) -> Array:
-    """Return how far neighbours (3, 3) are from a pixel in the flattened image."""
+    """Return the offsets of neighbours (3, 3) from a pixel in the flattened image."""
     return (np.argwhere(neighbours) - 1) @ (image.shape[1], 1)
 
 
 def fill_holes(cells: Array) -> Array:
     """Fill the holes of every cell: background that only this cell surrounds.
 
-    Background is 8-connected, so that a gap that is diagonally connected to the outside is no hole.
+    Background is 8-connected, so a gap that is diagonally connected to the outside is not a hole.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def in_order(cells: Array, smallest: int) -> Array:
 
 
 def rule(settings: Settings) -> Rule:
-    """Return how the cells of a run are found: as chosen when it finished, or the usual way."""
+    """Return how the cells of a run are found: as chosen when it finished, or by default."""
     return Rule(
         0.5 if settings.threshold is None else settings.threshold,
         settings.extent,

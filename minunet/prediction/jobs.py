@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     tiling: Tiling
     limit: int | None  # of memory, in bytes; the tile size that fits it replaces that of `tiling`
     shrink: float | None = None  # image pixels per network pixel; None: as in training
-    smallest: int | None = None  # minimum size of a cell; None: as in training, see `Model.rule`
+    smallest: int | None = None  # minimum size of a seed; None: as in training, see `Model.rule`
 
 
 class Job(NamedTuple):
@@ -136,7 +136,7 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
 
 
 def shrink_of(images: Slices, plan: Plan) -> Factors:
-    """Return the image pixels per network pixel, which follow the pixel size of the images.
+    """Return the image pixels per network pixel, which depend on the pixel size of the images.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Arra
         progress.advance(" ".join(word for word in words if word))
 
     todo = Maps(maps.p[finished:], maps.labels[finished:])
-    check(0)  # before a slice is read: averaging it down reads all of it
+    check(0)  # before a slice is read: shrinking it reads all of it
     filled = fill(task, rest, todo, partial(outputs.scratch, kept.folder), advance)
     for k, _ in enumerate(filled, start=1):
         kept.count()

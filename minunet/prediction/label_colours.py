@@ -31,7 +31,7 @@ def table(values: Sequence[int], colours: Sequence[RGB] = ()) -> Array | None:
     Returns
     -------
     (256, 3) uint8, or None : None for the values 0 and 255, whose grey values are easy to see.
-        Of two values, the larger one is white, even if it is that of membranes
+        Of two values, the larger one is white, even if it is membrane
     """
     if len(colours) != len(values):
         values = sorted(values)

@@ -48,7 +48,7 @@ class Model(NamedTuple):
         return self.settings.architecture
 
     def tiling(self, pixel_size: PixelSize | None = None) -> Tiling:
-        """Return the tile size used in training, and by how much the image is averaged down.
+        """Return the tile size used in training, and by how much an image is shrunk.
 
         Parameters
         ----------
@@ -57,17 +57,18 @@ class Model(NamedTuple):
         Raises
         ------
         InputError
-            If the pixel size is very different from that of the training images.
+            If the pixel size is not valid, or very different from that of the training images.
         """
         trained = self.settings
-        shrink = object_size.factors(self.shrink, trained.pixel_size, pixel_size)
+        here = None if pixel_size is None else object_size.checked(pixel_size)
+        shrink = object_size.factors(self.shrink, trained.pixel_size, here)
         return Tiling(trained.tile, shrink=shrink)
 
     def rule(self, shrink: Factors) -> Rule:
-        """Return how cells are found in images that are averaged down by these factors.
+        """Return how cells are found in images that are shrunk by these factors.
 
-        The minimum size is that of training in network pixels: if the pixels of an image are half
-        as wide and half as high as in training, it is four times as many of them.
+        The minimum size of a seed stays the same in network pixels: if image pixels are half as
+        wide and half as high as in training, it is four times as many image pixels.
         """
         return instances.rule(self.settings).scaled(prod(shrink) / prod(self.tiling().shrink))
 
@@ -85,15 +86,15 @@ class Model(NamedTuple):
     ) -> Array:
         """Segment an image or a stack of any size in overlapping tiles.
 
-        Grey values are scaled, and the image is averaged down, as in training.
+        Grey values are scaled and the image is shrunk as in training.
 
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     grey values in any real dtype. An array
                                      with three axes is a stack of greyscale slices
-        tiling : Tiling or None      None: that of training, see `tiling`
+        tiling : Tiling or None      None: that of training, see `Model.tiling`
         progress : callable or None  called after every tile, see `OnTile`
-        pixel_size : (height, width) or None     without `tiling`: see `tiling`
+        pixel_size : (height, width) or None     see `Model.tiling`; unused if `tiling` is given
 
         Returns
         -------
@@ -135,8 +136,8 @@ class Model(NamedTuple):
         Parameters
         ----------
         image : (H, W), (Z, H, W) or (Z, H, W, C)     see `segment`
-        threshold : float or None    of the probability of class 1, in [0, 1), see `instances.Rule`;
-                                     None: the one chosen when the run finished, or 0.5
+        threshold : float or None    for the seeds of cells, in [0, 1), see `instances.Rule`; None:
+                                     the one chosen when the run finished, or 0.5
         progress : callable or None  see `segment`
         pixel_size : (height, width) or None     see `segment`
 

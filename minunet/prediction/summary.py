@@ -82,7 +82,8 @@ def cells(jobs: Sequence[Job]) -> list[str]:
     sizes = sorted({job.task.labelling.rule.smallest for job in jobs})
     numbers = shortened([str(size) for size in sizes])
     grown = f"grown to {rule.lowest:g}" if rule.lowest < rule.threshold else "not grown"
-    return [f"cells     {numbers} pixels or more above the threshold, {grown}, without holes"]
+    pixels = "pixel" if sizes == [1] else "pixels"
+    return [f"cells     {numbers} {pixels} or more above the threshold, {grown}, without holes"]
 
 
 def _types(jobs: Sequence[Job]) -> list[str]:
@@ -131,7 +132,7 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
 
 
 def _sizes(jobs: Sequence[Job]) -> list[str]:
-    """Return a line about every size of network pixels; none if they always are image pixels."""
+    """Return a line for each size of network pixels; none if they are always image pixels."""
     trained, first = jobs[0].task.model.tiling().shrink, dict[Factors, Job]()
     for job in jobs:
         first.setdefault(job.task.tiling.shrink, job)
@@ -147,7 +148,7 @@ def _sizes(jobs: Sequence[Job]) -> list[str]:
 
 
 def _reason(job: Job, trained: Factors) -> str:
-    """Compare the network pixels of a job with those in training."""
+    """Say how the network pixels of a job differ from those in training, and why."""
     shrink, was = job.task.tiling.shrink, job.task.model.settings.pixel_size
     if shrink == trained:
         return "as in training"

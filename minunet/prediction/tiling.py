@@ -22,7 +22,7 @@ from minunet.array import Array
 from minunet.errors import InputError
 from minunet.image import AVERAGED, Average, cut
 from minunet.network import Network, sizes
-from minunet.resampling import NONE, Factors, small_shape
+from minunet.resampling import NONE, Factors, in_one_line, pair, small_shape
 
 Window: TypeAlias = tuple[tuple[slice, slice], Array]
 """A window: rows and columns of an image, and their values (h, w, K), logits or probabilities."""
@@ -97,11 +97,16 @@ class Tiling(NamedTuple):
         if self.average not in AVERAGED:
             valid = ", ".join(AVERAGED)
             raise InputError(f"average is {self.average!r}; it must be one of {valid}")
+        if pair(self.shrink) is None:
+            raise InputError(
+                f"shrink is {in_one_line(self.shrink)}; it must be two positive numbers, the image "
+                "pixels per network pixel along y and x, such as (2, 2)"
+            )
         check = sizes.stages if self.paper_step else aligned_step
         check(self.tile, depth)
 
     def cover(self, shape: tuple[int, ...], depth: int) -> tuple[Axis, Axis]:
-        """Cover the rows and the columns of an image (H, W, …), once shrunk, with tiles."""
+        """Cover the rows and the columns of an image (H, W, …) with tiles, after shrinking it."""
         small = small_shape(shape, self.shrink)
         down, across = (cover(size, depth, self.tile, self.paper_step) for size in small)
         return down, across
@@ -115,7 +120,7 @@ class Tiling(NamedTuple):
 def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     """Segment an image tile by tile, without averaging, into windows that do not overlap.
 
-    The image has its final size: `tiling.shrink` is not applied.
+    The image consists of network pixels: `tiling.shrink` is not applied.
 
     At the aligned step, outputs may overlap by a few pixels, for which two tiles give the same
     logits. They belong to the window of the later tile.

@@ -19,7 +19,7 @@ RUNNING_MEAN = 50
 """Number of steps in the running mean of the energy, which varies from tile to tile."""
 
 TOO_LOW, TOO_HIGH = (0.9, 0.15, 0.1), (0.15, 0.4, 1.0)
-"""Colours of errors: red where class 0 is predicted instead of 1, blue where it is the reverse."""
+"""Colours of errors: red where class 0 is predicted instead of 1, blue for the reverse."""
 
 
 class Segmented(NamedTuple):

@@ -173,7 +173,7 @@ def confusion_table(matrix: Array, names: Sequence[str]) -> Iterator[Element]:
     yield _table(("true class", *names, "pixels"), rows)
     yield tag(
         "p",
-        "Each row shows in percent which classes are predicted for the pixels of a true class; "
+        "Each row shows what percentage of the pixels of a true class is predicted as each class; "
         "darker shading marks more frequent errors.",
         class_="legend",
     )

@@ -143,7 +143,7 @@ class Settings:
         "auto",
         "data",
         "meaning of the label values; classes: 2 to 16 whole numbers from 0 to 255; membranes: two "
-        "values, the larger of which is membrane, the opposite of ISBI 2012; auto: judged from "
+        "values, the larger of which is membrane (in ISBI 2012, the smaller is); auto: judged from "
         "the label maps, as the tutorials' page on image and label files explains; with "
         "--experiment cells, what looks like classes is also read as cells",
     )
@@ -204,10 +204,10 @@ class Settings:
     shrink: Shrink = setting(
         1.0,
         "data",
-        "image pixels per network pixel, along each axis: images are averaged down, for objects "
-        "that are too large for the network; auto: chosen from the median diameter of the training "
-        "cells. --tile, --sigma and the elastic deformation count network pixels, all other "
-        "options image pixels",
+        "image pixels per network pixel, along each axis; above 1, images are shrunk so that large "
+        "objects fit the network; auto: chosen from the median diameter of the training cells. "
+        "--tile, --sigma and the elastic deformation count network pixels, all other options "
+        "image pixels",
         type=parse_shrink,
     )
     depth: int = setting(
@@ -299,8 +299,8 @@ class Settings:
     smallest: int | None = setting(
         None,
         "evaluation",
-        "minimum size of a cell, in pixels, before it grows; smaller ones are dropped. Default for "
-        "numbered cells: chosen at the end of the run, 5 until then",
+        "minimum size of a seed from which a cell grows, in pixels; smaller ones are dropped. "
+        "Default for numbered cells: chosen at the end of the run; until then, 5",
         type=at_least(1),
     )
     connectivity: Literal[4, 8] = setting(

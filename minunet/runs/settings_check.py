@@ -23,7 +23,7 @@ LARGEST = 2**31 - 1
 """Largest whole number that a setting, except the seed, can have."""
 
 LENGTHS = 1e-15, 1e18
-"""Smallest and largest side of a pixel in micrometres that a file can contain, about."""
+"""Approximate smallest and largest side of a pixel, in micrometres, that files can contain."""
 
 MOST_VALUES = 256
 """Maximum number of classes: labels are uint8."""

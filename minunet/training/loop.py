@@ -27,10 +27,10 @@ from minunet.training.journal import Journal, OnValidation
 from minunet.training.state import DivergedError, State
 
 CHECK_EVERY = 10
-"""Number of steps between checks of the predicted classes: they cost as much as 1 % of a step."""
+"""Number of steps between checks of the predicted classes; a check costs about 1 % of a step."""
 
 UNIFORM = 200
-"""Number of steps with one class everywhere after which the run warns."""
+"""Number of steps with the same class everywhere after which minunet warns."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the energy
@@ -98,9 +98,9 @@ def first_not_finite(activations: Tensors) -> str:
 
 
 def _uniform(steps: int, p: Array, tile: Sample) -> int:
-    """Return the number of latest steps that gave all pixels of a tile one class, after a check.
+    """Return how many recent steps predicted the same class everywhere, after checking a tile.
 
-    A tile whose labels are all of one class adds none: then this may be right.
+    A tile whose labels are all of one class adds no steps: the prediction may be right.
     """
     classes = p.argmax(axis=-1)
     if not bool((classes == classes[0, 0]).all()):
@@ -110,7 +110,7 @@ def _uniform(steps: int, p: Array, tile: Sample) -> int:
 
 
 def warning_of_one_class(settings: Settings) -> str:
-    """Say that the network gives all pixels one class, and what to do."""
+    """Say that the network predicts the same class for all pixels, and what to do."""
     slower, longer = settings.learning_rate / 2, max(2 * settings.warm_up, 200)
     return (
         f"warning   for {UNIFORM} steps, all pixels of a tile got the same class, although their "

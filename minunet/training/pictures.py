@@ -64,7 +64,7 @@ def draw_best_and_worst(
 def draw_thresholds(chosen: Chosen, score: Score, part: str) -> list[report.Picture]:
     """Draw a score by threshold, on the slices that chose the threshold and on the scored ones.
 
-    Return no picture if either is not known.
+    Return no picture if one of them is unknown.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def draw_thresholds(chosen: Chosen, score: Score, part: str) -> list[report.Pict
     if chosen.rule is None or not (chosen.by_threshold and score.by_threshold):
         return []
     curves = {
-        f"{chosen.part} slices, which chose": chosen.by_threshold,
-        f"{part} slices, which are scored": score.by_threshold,
+        f"{chosen.part} slices (for the choice)": chosen.by_threshold,
+        f"{part} slices (scored)": score.by_threshold,
     }
     figure = run_pictures.by_threshold(curves, chosen.rule.threshold, score.name)
     caption = f"{score.name} by threshold of the seeds. Chosen: {chosen.rule.in_words()}."

@@ -27,7 +27,7 @@ SCORING = 5e-6
 measured: 4e-6 on clean membranes of the ISBI data, more on those of an untrained network."""
 
 CHOOSING = 1.2e-5
-"""Seconds per pixel to choose two rules for cells, of 61 each, and compute all scores; measured:
+"""Seconds per pixel to try 61 rules for cells, twice, and compute all scores; measured:
 1.1e-5 on the HeLa data."""
 
 
@@ -78,7 +78,7 @@ def steps_in(minutes: float, settings: Settings, data: Dataset, state: State) ->
     Raises
     ------
     InputError
-        If not even a single step does.
+        If not even one step fits.
     """
     step_seconds, tile_seconds = _measure(settings, data, state)
     validation = _tiles(settings, data, validation_slices(data)) * tile_seconds
@@ -89,7 +89,7 @@ def steps_in(minutes: float, settings: Settings, data: Dataset, state: State) ->
     if steps < 1:
         least = 1.1 * (fixed + each) / 60  # timings vary
         raise InputError(
-            f"{minutes:g} minutes are not enough for one step and the final scores; pass "
+            f"{minutes:g} minutes is not enough for one step and the final scores; pass "
             f"--minutes {ceil(10 * least) / 10:g} or more"
         )
     return steps
@@ -116,7 +116,7 @@ def _final_tiles(settings: Settings, data: Dataset) -> float:
 
 
 def _scoring_seconds(settings: Settings, data: Dataset) -> float:
-    """Estimate the time of what is chosen and scored at the end; classes take almost none."""
+    """Estimate the time of the choices and scores at the end; classes take almost none."""
     pixels = sum(data.labels[k].size for k in validation_slices(data))
     if scoring.kind(data) == "em":
         return SCORING * pixels

@@ -66,9 +66,9 @@ def prepared(arguments: Arguments) -> Prepared:
 
 
 def tile_of(settings: Settings, data: Dataset) -> int:
-    """Return the tile size of the preset, or a smaller one if it covers every shrunken image.
+    """Return the tile size of the preset, or a smaller one if that covers every shrunk image.
 
-    Images that are not averaged down keep the size of the preset.
+    For images that are not shrunk, return the size of the preset.
     """
     if data.shrink <= 1:
         return settings.tile

@@ -38,7 +38,7 @@ class Trained(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """How cells are found, and the slices that chose it."""
+    """The rule that finds cells, and the slices that chose it."""
 
     rule: Rule | None  # None: there is none, as with three or more classes
     part: Part
@@ -151,8 +151,8 @@ def score(
     slices : sequence of int
     p : sequence of (H, W, K)     their class probabilities
     settings : Settings
-    tried : sequence of float     thresholds; not of numbered cells
-    rule : Rule or None           how numbered cells are found; None: the usual way
+    tried : sequence of float     thresholds; unused for numbered cells
+    rule : Rule or None           how numbered cells are found; None: by default
     """
     annotated = [data.annotated[k] for k in slices]
     if data.cells is None:

@@ -25,7 +25,7 @@ class State:
     rng: np.random.Generator  # for dropout
     step: int = 0
     best: float = -1.0  # score of the best validation so far; no score is below 0
-    uniform: int = 0  # number of latest steps that gave all pixels of a tile one class; not saved
+    uniform: int = 0  # recent steps that predicted one class everywhere; not saved
 
 
 def start(settings: Settings, where: device.Name) -> State:

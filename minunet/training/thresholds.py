@@ -1,4 +1,4 @@
-"""How cells are found, above all the threshold: chosen on some slices, to be used on others."""
+"""The rule that finds cells, above all its threshold: chosen on some slices, used on others."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from minunet.progress import Progress
 from minunet.runs.settings import Settings
 
 PLATEAU = 0.01
-"""Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.08 over the
+"""Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.04 over the
 slices of ISBI 2012. A network is surer of the slices that it was trained on: many thresholds
 separate their cells equally well, and on other slices, the highest of these merge the fewest."""
 
@@ -214,7 +214,7 @@ class Shown:
     def f1(self, rule: Rule) -> float:
         """Compute the F1 score of finding cells; a cell is found if its Jaccard index is > 0.5.
 
-        Unlike SEG, it counts what is found where there is no cell.
+        Unlike SEG, it penalizes cells that are found where there are none.
         """
         try:
             each, found = self.jaccard(rule)

@@ -288,7 +288,7 @@ def test_several_pixel_sizes_are_noted():
     assert calibration.differing([Calibration(), Calibration(unit="um")]) == []
     assert calibration.differing([one, other, Calibration()]) == [
         "the images have several pixel sizes, such as 1 x 2 um and 0.5 x 2 um; minunet trains as "
-        "if all pixels were of one unknown size"
+        "if all pixels had the same, unknown size"
     ]
     assert "such as unknown and 1 x 2 um" in calibration.differing([Calibration(), one])[0]
 

@@ -322,7 +322,7 @@ def test_gold_truth_scores_and_silver_truth_trains(tmp_path):
     ) in only.description
 
 
-# Images that are averaged down
+# Images that are shrunk
 
 
 def write_cells(folder, pixel=(0.2, 0.2), sequence="01", frames=3):
@@ -472,3 +472,33 @@ def test_what_is_not_annotated_has_no_weight(tmp_path):
     np.testing.assert_array_equal(data.samples[0].annotated, known)
     np.testing.assert_array_equal(data.samples[0].weight_map > 0, known)
     assert data.samples[1].annotated is None
+
+
+@pytest.mark.parametrize("frame", [0, 1])
+def test_annotation_too_sparse_for_small_pixels_is_refused(tmp_path, frame):
+    source = write_cells(tmp_path)
+    path = tmp_path / f"01_GT/SEG/man_seg00{frame}.tif"
+    mask = tifffile.imread(path)
+    mask[::4] = 65535  # every small pixel lacks one row
+    others = [2] if frame == 0 else []  # the only held-out frame is 1
+    tifffile.imwrite(path, mask)
+    for other in others:
+        tifffile.imwrite(tmp_path / f"01_GT/SEG/man_seg00{other}.tif", mask)
+    source = source._replace(meaning=Meaning(ignore=65535))
+    with pytest.raises(InputError, match=r"no area of 4 x 4 pixels is .* smaller --shrink"):
+        load_cells(source, 4.0)
+    assert load_cells(source, 1.0).shrink == 1
+
+
+def test_a_class_that_vanishes_in_small_images_is_named(tmp_path):
+    labels = np.zeros((3, 12, 16), np.uint8)
+    labels[:, :, :8] = 1
+    labels[:, 4, ::4] = 2  # single pixels
+    for name in ("i.tif", "l.tif"):
+        tifffile.imwrite(tmp_path / name, labels, photometric="minisblack")
+    meaning = Meaning("classes")
+    source = dataset.Source(str(tmp_path / "i.tif"), str(tmp_path / "l.tif"), meaning)
+    said = "class 2 (label value 2) does not occur in the training slices once these are averaged"
+    for shrink, expected in ((1.0, 0), (3.0, 1)):
+        data = dataset.load(source, "0", "minmax", Weighting(), wanted=Wanted(shrink))
+        assert sum(said in line for line in data.description) == expected

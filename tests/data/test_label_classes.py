@@ -123,7 +123,9 @@ def test_of_membranes_the_larger_value_is_class_0():
     (labels,), found = label_classes.classes(as_maps([[4, 0, 4, 4]]), "s", None, "membranes")
     np.testing.assert_array_equal(labels, [[0, 1, 0, 0]])
     assert found == ((4, 0), (0.75, 0.25))
-    with pytest.raises(InputError, match=r"has 3 values \(0, 4, 5\), but membranes need two"):
+    with pytest.raises(
+        InputError, match=r"3 values \(0, 4, 5\), but --labels-are membranes needs two"
+    ):
         label_classes.classes(as_maps([[0, 4, 5]]), "s", None, "membranes")
     with pytest.raises(InputError, match="65535 is not"):
         label_classes.classes(as_maps([[0, 65535]]), "s", None, "membranes")

@@ -1,4 +1,4 @@
-"""By how much images are averaged down: chosen, given, or from pixel sizes; and their labels."""
+"""By how much images are shrunk: chosen, given, or from pixel sizes; and their labels."""
 
 import argparse
 from itertools import pairwise
@@ -127,7 +127,7 @@ def test_pixel_sizes_are_in_micrometres(calibration, expected):
         (2, (0.1, 0.2), None, (4, 2)),
         (2, (0.1, 0.2), (0.2, 0.2), (2, 2)),
         (2, (0.1, 1.0), (0.1, 1.0), (20, 2)),  # ten times as long as high
-        # Nothing is averaged down in training: network pixels are image pixels, square or not.
+        # Nothing is shrunk in training: network pixels are image pixels, square or not.
         (1, (0.1, 0.2), (0.1, 0.2), (1, 1)),
         (1, (0.1, 0.2), None, (1, 1)),
         (1, (0.1, 0.2), (0.1, 0.1), (1, 2)),
@@ -163,7 +163,7 @@ def test_pixel_sizes_that_differ_too_much_are_refused(here):
         object_size.factors(4, (0.2, 0.2), here)
     assert str(refused.value) == (
         f"the pixels of the image are {here[0]:g} x {here[1]:g} µm, but those of the training "
-        "images were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 4 to ignore them"
+        "images were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 4 to ignore it"
     )
 
 

@@ -429,3 +429,9 @@ def test_real_hela_cells_are_restored():
         scores = jaccard(cells, Rule(0.8, 0.3, 500).cells(shaded(cells)))
         assert scores.size == np.unique(cells[cells > 0]).size
         assert scores.min() > 0.99
+
+
+@pytest.mark.parametrize(("smallest", "words"), [(1, "1 pixel or more"), (2, "2 pixels or more")])
+def test_the_minimum_size_in_words(smallest, words):
+    said = Rule(0.8, 0.4, smallest).in_words()
+    assert said == f"threshold 0.8, cells grown to 0.4, seeds of {words}"

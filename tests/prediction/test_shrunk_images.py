@@ -1,4 +1,4 @@
-"""Images that are averaged down: whole predictions against their steps, and against training."""
+"""Images that are shrunk: whole predictions against their steps, and against training."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_odd_sizes_at_factors_of_a_run(side):
 @pytest.mark.parametrize("factors", [(2.0, 2.0), (2.5, 1.7), (1.0, 3.0), (0.5, 0.7)])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_prediction_is_the_steps_one_by_one(average, factors, classes):
-    # Average down, scale, segment in one tile per version, enlarge, and only then the soft-max.
+    # Shrink, scale, segment in one tile per version, enlarge, and only then the soft-max.
     model, image = make(classes, 2), draw(1, 37, 43, 2)
     found = model.segment(image, Tiling(24, average=average, shrink=factors))[0]
     low, high = float(image.min()), float(image.max())
@@ -206,6 +206,36 @@ def test_twice_the_size_with_half_the_pixel_size_gives_the_same_cells(trained):
     assert np.corrcoef(means[..., 1].ravel(), p[..., 1].ravel())[0, 1] > 0.9
     with pytest.raises(InputError, match=r"are 0\.02 x 0\.02 µm, but .* were 0\.2 x 0\.2 µm"):
         model.segment(image, pixel_size=(0.02, 0.02))
+
+
+@pytest.mark.parametrize("trained", [None, (0.2, 0.2)])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *[(0, 0), (0.2, -0.2), (float("nan"), 1.0), (float("inf"), 1.0), (10**400, 1), "0.2"],
+        *[0.2, (0.2,), (0.2, 0.2, 0.2), ("a", "b"), (0.2, None), np.full((2, 1), 0.2)],
+    ],
+    ids=repr,
+)
+def test_invalid_pixel_sizes_are_refused(trained, given):
+    model = make(cells=True)
+    model = model._replace(
+        settings=Settings.from_json(model.settings.to_json() | {"pixel_size": trained})
+    )
+    for segment in (model.segment, model.cells):
+        with pytest.raises(InputError, match=r"^pixel_size is .* pixel in micrometres") as refused:
+            segment(draw(10, 12), pixel_size=given)
+        assert len(str(refused.value)) < 160
+
+
+def test_pixel_sizes_may_be_any_two_numbers():
+    model, image = make(shrink=2.0), draw(10, 12)
+    model = model._replace(
+        settings=Settings.from_json(model.settings.to_json() | {"pixel_size": (0.2, 0.2)})
+    )
+    p = model.segment(image, pixel_size=(0.1, 0.1))
+    for same in (np.array([0.1, 0.1]), [0.1, np.float64(0.1)]):
+        np.testing.assert_array_equal(model.segment(image, pixel_size=same), p)
 
 
 def test_cells_use_the_rule_of_the_settings():

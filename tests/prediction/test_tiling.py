@@ -394,6 +394,9 @@ def test_a_tiling_is_checked():
         Tiling(25).check(depth=1)
     with pytest.raises(InputError, match="a tile of 25 pixels is not valid"):
         Tiling(25, paper_step=True).check(depth=1)
+    for shrink in (2, (2,), (2, 0), (2, -2), (float("nan"), 2), "22", (1, 2, 3), None):
+        with pytest.raises(InputError, match=r"^shrink is .*; it must be two positive numbers"):
+            Tiling(188, shrink=shrink).check(4)
     with pytest.raises(InputError, match="average is 'turns'; it must be one of none, flips"):
         Tiling(24, average="turns").check(depth=1)
 

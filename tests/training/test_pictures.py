@@ -139,8 +139,8 @@ def test_seg_by_threshold_is_drawn_for_both_parts(monkeypatch):
         "pixels or more."
     )
     curves = {
-        "training slices, which chose": [0.1] * 10,
-        "validation slices, which are scored": [0.2] * 10,
+        "training slices (for the choice)": [0.1] * 10,
+        "validation slices (scored)": [0.2] * 10,
     }
     assert drawn == [(curves, 0.7, "SEG")]
 

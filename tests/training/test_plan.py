@@ -193,7 +193,7 @@ def test_a_time_that_is_too_short_says_how_much_is_needed(monkeypatch):
     with pytest.raises(InputError) as error:
         steps(monkeypatch, 0.8, 0.8, 0.5)
     assert str(error.value) == (
-        "0.8 minutes are not enough for one step and the final scores; pass --minutes 1 or more"
+        "0.8 minutes is not enough for one step and the final scores; pass --minutes 1 or more"
     )
     assert steps(monkeypatch, 1.0, 0.8, 0.5) == 6
     with pytest.raises(InputError, match=r"pass --minutes 5\.4 or more"):

@@ -200,7 +200,7 @@ def test_the_whole_rule_of_cells_is_said_and_that_of_membranes_is_its_threshold(
     found, _ = evaluated("cells", (1,), (3,))
     (_, line, _) = found.summary(["seg"])
     assert line == (
-        "at threshold 0.2, cells grown to 0.2, seeds of 1 pixels or more, chosen on 1 validation "
+        "at threshold 0.2, cells grown to 0.2, seeds of 1 pixel or more, chosen on 1 validation "
         "slice"
     )
     found, _ = evaluated("em", (1,), (3,))

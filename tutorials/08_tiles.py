@@ -280,7 +280,7 @@ for which in range(8):
         commutes[average].append(np.array_equal(turned, symmetry(scores, which)))
 back = [np.rot90(averaged(np.rot90(part, k), "none"), -k) for k in range(4)]
 assert np.array_equal(averaged(part, "rotations"), sum(back) / 4)
-print(inspect.getsource(averaging.windows).split('"""')[2])
+print(inspect.getsource(averaging.averaged).split('"""')[2])
 assert all(commutes["symmetries"])
 assert [which for which in range(8) if commutes["flips"][which]] == [*AVERAGED["flips"]]
 assert [which for which in range(8) if commutes["none"][which]] == [0]

@@ -37,8 +37,7 @@ def windows(
 ) -> Iterator[Window]:
     """Segment an image window by window, as `tiling.windows` does, averaged over symmetries.
 
-    The tiles of a rotated image do not coincide with those of the original, so no window is final
-    before the last version is done. Until then, the logits of all versions are summed in one map.
+    An image that is shrunk is segmented as a whole before its logits are interpolated.
 
     Parameters
     ----------
@@ -55,21 +54,26 @@ def windows(
     logits : (h, w, K)            averaged activations a_k in the window, before the soft-max
     """
     if tiling.shrink == NONE:
-        yield from _averaged(network, image, tiling, empty, advance)
+        yield from averaged(network, image, tiling, empty, advance)
         return
     shape = (*small_shape(image.shape, tiling.shrink), image.shape[2])
     small = shrink(image, tiling.shrink, empty(shape, small_dtype(image)))
     logits = empty((*shape[:2], network.arch.classes), network.params["out.b"].dtype)
-    for at, part in _averaged(network, small, tiling, empty, advance):
+    for at, part in averaged(network, small, tiling, empty, advance):
         logits[at] = part
     for rows in bands((*image.shape[:2], network.arch.classes)):
         yield np.s_[rows, : image.shape[1]], enlarge(logits, tiling.shrink, image.shape, rows)
 
 
-def _averaged(
+def averaged(
     network: Network, image: Array, tiling: Tiling, empty: Empty, advance: Callable[[], None]
 ) -> Iterator[Window]:
-    """Segment an image of network pixels, averaged over symmetries; see `windows`."""
+    """Segment an image of network pixels, averaged over symmetries.
+
+    The tiles of a rotated image do not coincide with those of the original, so no window is final
+    before the last version is done. Until then, the logits of all versions are summed in one map.
+    The parameters and windows are those of `windows`.
+    """
     versions = AVERAGED[tiling.average]
     if len(versions) == 1:
         for window in tiles.windows(network, image, tiling):

@@ -137,8 +137,9 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     logits : (h, w, K)          activations a_k in the window, before the soft-max, on the host
     """
     height, width = image.shape[:2]
-    margin = sizes.margin(network.arch.depth)
-    down, across = tiling._replace(shrink=NONE).cover(image.shape, network.arch.depth)
+    depth, margin = network.arch.depth, sizes.margin(network.arch.depth)
+    down = cover(height, depth, tiling.tile, tiling.paper_step)
+    across = cover(width, depth, tiling.tile, tiling.paper_step)
     for top, bottom in pairwise([*down.origins, height]):
         for left, right in pairwise([*across.origins, width]):
             tile = cut(image, top - margin, left - margin, down.tile, across.tile)

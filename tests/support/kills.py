@@ -249,7 +249,9 @@ class Trials:
             assert ended.code in (-which, 0), (history, ended)
             return
         assert ended.code in (128 + which, 0, -which), (history, ended)
-        if ended.code == 128 + which and ended.events and (run / "settings.json").exists():
+        complete = "\nsegment " in ended.out  # stopped after its last line: nothing to continue
+        begun = ended.events and (run / "settings.json").exists() and not complete
+        if ended.code == 128 + which and begun:
             assert "To continue: python -m minunet.train --" in ended.out, (history, ended)
         found = re.search(r"stopped after step (\d+); everything is saved", ended.out)
         if found:

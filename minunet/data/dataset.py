@@ -15,7 +15,7 @@ from minunet.data.interpretation import Interpreted
 from minunet.data.object_size import UNCHANGED, PixelSize, Wanted
 from minunet.data.scaling import Scale, Scaling, scale, scale_of
 from minunet.data.sources import Raw, Source
-from minunet.data.targets import PAPER, Weighting, separated, targets
+from minunet.data.targets import PAPER, Weighting, cells_of, separated, targets
 from minunet.image import Sample
 from minunet.resampling import NONE, Factors
 
@@ -98,15 +98,17 @@ def load(
     known = sorted((*parts.training, *parts.held_out))
     found = interpretation.interpret(raw, parts, source)
     annotation = found.annotation
-    labels, cells = separated(annotation, weighting)
     pixel = object_size.pixel_size(raw.calibration)
-    shrink, size = _shrink(wanted, cells, parts.training, pixel)
+    shrink, size = _shrink(wanted, annotation, parts.training, pixel)
     factors = object_size.factors(shrink, pixel, pixel)
     small = object_size.shrunk(annotation, factors)
     if factors != NONE:
         for which in filter(None, (parts.training, parts.held_out)):
             object_size.check_annotated([small.annotated[k] for k in which], factors)
     made = targets(small, parts.training, weighting, parts.test)
+    labels, cells = made.labels, made.cells
+    if factors != NONE:
+        labels, cells = separated(annotation, weighting)
     named = (
         b"" if split.is_block(one) else repr(slices).encode()
         for one, slices in ((validation, parts.held_out), (test, parts.test))
@@ -155,13 +157,14 @@ def load(
 
 def _shrink(
     wanted: Wanted,
-    cells: Sequence[Array] | None,
+    annotation: Annotation,
     training: Sequence[int],
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
     """Return how much to shrink images, and the line to print about it, if any."""
     shrink, reason = wanted.shrink, ""
     if shrink == "auto":
+        cells = cells_of(annotation)
         of_training = None if cells is None else [cells[k] for k in training]
         shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)
         reason = f": {reason}"

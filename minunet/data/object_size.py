@@ -21,8 +21,8 @@ import numpy as np
 from minunet.array import Array
 from minunet.data.annotation import Annotation, LabelValues
 from minunet.data.calibration import METRES, Calibration
+from minunet.data.targets import cells_of
 from minunet.errors import InputError
-from minunet.metrics import segments
 from minunet.resampling import NONE, Factors, in_one_line, pair, shrink, shrink_labels
 
 Shrink: TypeAlias = float | Literal["auto"]
@@ -182,9 +182,8 @@ def shrunk(annotation: Annotation, factors: Factors) -> Annotation:
     """
     if factors == NONE:
         return annotation
-    labels, values, annotated, cells, doubts = annotation
-    if cells is None and len(values.values) == 2:
-        cells = [segments.components(one).astype(np.int32) for one in labels]
+    labels, values, annotated, _, doubts = annotation
+    cells = cells_of(annotation)
     if cells is not None:
         cells = [shrink_labels(one, factors) for one in cells]
         labels = [(one > 0).astype(np.uint8) for one in cells]

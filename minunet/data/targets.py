@@ -76,6 +76,13 @@ def targets(
     return Targets(labels, maps, annotated, cells, _describe(weighted, w_c, weighting.form))
 
 
+def cells_of(annotation: Annotation) -> list[Array] | None:
+    """Return the cells as annotated, touching or not; see `separated`."""
+    if annotation.cells is None and len(annotation.values.values) == 2:
+        return [segments.components(one) for one in annotation.labels]
+    return annotation.cells
+
+
 def separated(
     annotation: Annotation, weighting: Weighting
 ) -> tuple[list[Array], list[Array] | None]:
@@ -95,9 +102,7 @@ def separated(
     labels : list of (H, W) uint8
     cells : list of (H, W) integer, or None
     """
-    cells, labels = annotation.cells, annotation.labels
-    if cells is None and len(annotation.values.values) == 2:
-        cells = [segments.components(one) for one in labels]
+    cells, labels = cells_of(annotation), annotation.labels
     if cells is not None and (annotation.cells is not None or weighting.form in BORDERS):
         labels = [(weight_map.separate(cell) > 0).astype(np.uint8) for cell in cells]
     return labels, cells

@@ -7,8 +7,9 @@
 Each network is trained on 1, 2, 4, … of the training slices in FOLDER, and scored on the same
 held-out slices. The training slices are evenly spread over the available ones, and each set
 contains the smaller ones. All other settings are the same, including the number of steps. The
-default compares `--augment paper` (elastic deformation, any rotation, grey values) with
-`--augment symmetries` (the 8 symmetries). Two runs are trained at the same time, each on one core.
+default compares `--augment paper` (elastic deformation, any rotation, flips, grey values) with
+`--augment rigid` (the same without the elastic deformation). Two runs are trained at the same time,
+each on one core.
 
 Prints a Markdown table (mean ± sample standard deviation over the seeds), the command of every run
 and the commit; writes `few_images.json` and `few_images.png` into RUNS. The script can be stopped
@@ -38,8 +39,9 @@ from minunet.runs.settings import from_options
 
 NAME = "few_images"
 FORMS = {
-    "paper": "elastic deformation, any rotation, grey values",
+    "paper": "elastic deformation, any rotation, flips, grey values",
     "later": "elastic deformation of the authors' later code",
+    "rigid": "any rotation, flips, grey values",
     "symmetries": "8 symmetries",
     "none": "no augmentation",
 }
@@ -187,8 +189,8 @@ def main():
         help="numbers of training slices (default: 1 2 4 8 16)",
     )  # fmt: skip
     parser.add_argument(
-        "--augment", nargs="+", choices=get_args(Set), default=["paper", "symmetries"],
-        help="augmentations to compare (default: paper symmetries)",
+        "--augment", nargs="+", choices=get_args(Set), default=["paper", "rigid"],
+        help="augmentations to compare (default: paper rigid)",
     )  # fmt: skip
     parser.add_argument("--again", type=Path, nargs="+", metavar="RUNS", help="draw saved numbers")
     seeds.add_options(parser)

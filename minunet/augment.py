@@ -49,8 +49,9 @@ def parse() -> argparse.Namespace:
         "--augment",
         choices=SETS,
         default="paper",
-        help="augmentation: as in the paper, as in the authors' later code, the 8 symmetries of "
-        "the square, or none (default: paper)",
+        help="augmentation: as in the paper, as in the authors' later code, as in the paper "
+        "without the elastic deformation (rigid), the 8 symmetries of the square, or none "
+        "(default: paper)",
     )
     for name, least, most, default, text in (
         ("samples", 1, 100, 4, "number of augmented tiles"),

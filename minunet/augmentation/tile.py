@@ -34,19 +34,20 @@ class Augmentation:
         return self.sigma == 0 and self.rotation != "any"
 
 
-Set = Literal["paper", "later", "symmetries", "none"]
+Set = Literal["paper", "later", "rigid", "symmetries", "none"]
 
 SETS: dict[Set, Augmentation] = {
     "paper": Augmentation(sigma=10.0, rotation="any", flip=True, grey=True),
     "later": Augmentation(sigma=10.0, spline="b-spline", rotation="any", grey=True),
+    "rigid": Augmentation(rotation="any", flip=True, grey=True),
     "symmetries": Augmentation(rotation="quarter", flip=True),
     "none": Augmentation(),
 }
 """Augmentations by name.
 
 paper: as described in the paper. later: as in the authors' later code, which never flips.
-symmetries: the 8 symmetries of the square, because an EM section has no natural orientation. none:
-shift only."""
+rigid: as `paper`, without the elastic deformation. symmetries: the 8 symmetries of the square,
+because an EM section has no natural orientation. none: shift only."""
 
 
 def warnings(name: Set, size: int) -> list[str]:

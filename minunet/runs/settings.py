@@ -248,8 +248,8 @@ class Settings:
     augment: Set = setting(
         TUNED,
         "training",
-        "augmentation: elastic as in the paper or in the authors' later code, the 8 symmetries "
-        "only, or none",
+        "augmentation: elastic as in the paper or in the authors' later code; rigid, as in the "
+        "paper without the elastic deformation; the 8 symmetries only; or none",
     )
     tile: int = setting(
         TUNED, "training", "size of the input tile, in pixels", type=at_least(1, most=LARGEST)

@@ -14,7 +14,7 @@ from minunet.runs.settings import PRESETS, from_options
 
 ALL = range(SYMMETRIES)
 MOVING = [
-    *("paper", "later", "symmetries", "none"),
+    *("paper", "later", "rigid", "symmetries", "none"),
     Augmentation(sigma=4.0, rotation="quarter", flip=True),
 ]
 
@@ -174,14 +174,15 @@ def test_displacements_have_the_standard_deviation_of_the_set(augmentation, fact
 
 def test_fields_of_the_augmentation_sets():
     paper, later = SETS["paper"], SETS["later"]
-    assert list(SETS) == ["paper", "later", "symmetries", "none"]
+    assert list(SETS) == ["paper", "later", "rigid", "symmetries", "none"]
     assert (paper.sigma, paper.spline, paper.rotation, paper.flip) == (
         *(10, "interpolating", "any", True),
     )
     assert (later.sigma, later.spline, later.rotation, later.flip) == (
         *(10, "b-spline", "any", False),
     )
-    assert [name for name, chosen in SETS.items() if chosen.grey] == ["paper", "later"]
+    assert SETS["rigid"] == replace(paper, sigma=0)
+    assert [name for name, chosen in SETS.items() if chosen.grey] == ["paper", "later", "rigid"]
     assert [name for name, chosen in SETS.items() if chosen.exact] == ["symmetries", "none"]
     assert {chosen.order for chosen in SETS.values()} == {1}
     assert not Augmentation(sigma=1.0).exact
@@ -280,7 +281,7 @@ def test_a_tile_that_folds_is_warned_of():
         "pixels; pass --tile 139 or more, or --augment symmetries"
     )
     assert augmentation.warnings("paper", 139) == []
-    for name in ("later", "symmetries", "none"):
+    for name in ("later", "rigid", "symmetries", "none"):
         assert augmentation.warnings(name, 24) == []
 
 

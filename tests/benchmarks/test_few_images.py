@@ -20,8 +20,8 @@ from minunet.data.sources import Source
 SEG = {
     ("paper", 1): (0.4, 0.5, 0.6),
     ("paper", 2): (0.5, 0.6, 0.7),
-    ("symmetries", 1): (0.4, 0.4, 0.4),
-    ("symmetries", 2): (0.5, 0.5, 0.5),
+    ("rigid", 1): (0.4, 0.4, 0.4),
+    ("rigid", 2): (0.5, 0.5, 0.5),
 }
 
 
@@ -153,9 +153,7 @@ def test_few_images_by_hand(tmp_path, stack, trained, monkeypatch, capsys):
     first = ["--out", str(runs / "paper-1-0"), "--steps", "6", *data, *shared, *last]
     assert first in trained[:2]
     printed = capsys.readouterr().out
-    assert (
-        "| training slices | `--augment paper` | `--augment symmetries` | difference |" in printed
-    )
+    assert "| training slices | `--augment paper` | `--augment rigid` | difference |" in printed
     assert "| 1 | 0.50 ± 0.10 | 0.4000 ± 0 | 0.10 ± 0.10 |" in printed
     assert "| 2 | 0.60 ± 0.10 | 0.5000 ± 0 | 0.10 ± 0.10 |" in printed
     (saved,) = json.loads((runs / "few_images.json").read_text())

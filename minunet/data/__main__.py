@@ -13,7 +13,7 @@ import numpy as np
 
 from minunet import files, lock
 from minunet.cli import SEEDS, Parser, at_least, run, say
-from minunet.data.synthetic import em_stack
+from minunet.data.synthetic import em_stack, varied_slices
 
 
 def parse() -> argparse.Namespace:
@@ -30,6 +30,11 @@ def parse() -> argparse.Namespace:
         text = f"{text} (default: {default})"
         valid = at_least(least, most=most)
         add(f"--{name}", type=valid, default=default, metavar="N", help=text)
+    text = (
+        "give every slice its own tissue and its own look: pixel size, stain, organelles, blur, "
+        "noise, damage (default: one stack that looks like ISBI 2012)"
+    )
+    add("--varied", action="store_true", help=text)
     return parser.parse_args()
 
 
@@ -41,7 +46,8 @@ def main() -> None:
     import tifffile
 
     shape = (args.slices, args.height, args.width)
-    stack = em_stack(shape, np.random.default_rng(args.seed))
+    make = varied_slices if args.varied else em_stack
+    stack = make(shape, np.random.default_rng(args.seed))
     arrays = {
         "train-volume.tif": stack.images,
         "train-labels.tif": stack.labels * np.uint8(255),

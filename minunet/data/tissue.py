@@ -80,7 +80,8 @@ def grow(
     ----------
     extent : (depth, height, width)     in nanometres
     rng : numpy Generator
-    radius, spread : float              of the tubes: median, and standard deviation of its logarithm
+    radius : float                      of the tubes: median
+    spread : float                      standard deviation of its logarithm
     """
     nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
     # Distance to the nearest tube; negative inside a tube.

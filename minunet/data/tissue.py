@@ -181,7 +181,6 @@ def divide(
         np.copyto(k, cell, where=d < a)
         np.minimum(a, d, out=a)
     gap = second - nearest
-    slope = np.hypot(*np.gradient(gap)) / np.float32(
-        pixel
-    )  # 2 where cells face each other, less at oblique borders
+    # 2 where cells face each other, less at oblique borders
+    slope = np.hypot(*np.gradient(gap)) / np.float32(pixel)
     return cells, gap / slope.clip(1, 2)

@@ -1,6 +1,6 @@
 """The rule that finds cells, above all its threshold: chosen on some slices, used on others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from minunet.runs.settings import Settings
 PLATEAU = 0.01
 """Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.04 over the
 slices of ISBI 2012. A network is surer of the slices that it was trained on: many thresholds
-separate their cells equally well, and on other slices, the highest of these merge the fewest."""
+separate their cells equally well, and chance decides which is best. On other slices, low ones merge
+cells and high ones miss some, so the middle of the plateau is chosen."""
 
 USUAL = 0.5
 """The threshold of the most probable class; of equally good thresholds, the one nearest to it."""
@@ -70,7 +71,7 @@ def choose(
     rule = instances.rule(settings)
     if not learns_cells(data, settings):
         values = by_threshold(data, slices, cell, settings)
-        threshold = highest(values) if settings.score == "v_rand" else best(values)
+        threshold = middle(values) if settings.score == "v_rand" else best(values)
         return None if threshold is None else rule._replace(threshold=threshold)
     shown = Shown(data, slices, cell)
     found = _grown(shown, rule)
@@ -81,7 +82,7 @@ def choose(
 
 
 def _grown(shown: "Shown", rule: Rule) -> Rule | None:
-    """Choose the threshold of the seeds and then the extent, the highest on the plateau of SEG."""
+    """Choose the threshold in the middle of the plateau of SEG, then its highest extent there."""
     tried = [rule._replace(threshold=t, extent=e) for t in THRESHOLDS for e in THRESHOLDS if e <= t]
     values = {}
     with Progress(len(tried), "rule") as progress:
@@ -90,8 +91,15 @@ def _grown(shown: "Shown", rule: Rule) -> Rule | None:
             progress.advance("threshold and extent of cells")
     known = [one for one in tried if finite(values[one])]
     top = max((values[one] for one in known), default=0.0)
-    plateau = (one for one in known if values[one] >= top - PLATEAU)
-    return max(plateau, key=lambda one: (one.threshold, one.lowest), default=None)
+    plateau = [one for one in known if values[one] >= top - PLATEAU]
+    threshold = _middle_of({one.threshold for one in plateau})
+    equal = (one for one in plateau if one.threshold == threshold)
+    return max(equal, key=lambda one: one.lowest, default=None)
+
+
+def _middle_of(thresholds: Collection[float]) -> float | None:
+    """Return the threshold in the middle, the higher of two; None if there is none."""
+    return sorted(thresholds)[len(thresholds) // 2] if thresholds else None
 
 
 def _from_usual(threshold: float) -> float:
@@ -129,8 +137,8 @@ def best(values: Sequence[float]) -> float | None:
     return min(equal, key=_from_usual)
 
 
-def highest(values: Sequence[float]) -> float | None:
-    """Return the highest threshold with a value at most `PLATEAU` below the best.
+def middle(values: Sequence[float]) -> float | None:
+    """Return the middle of the thresholds with a value at most `PLATEAU` below the best.
 
     Parameters
     ----------
@@ -138,14 +146,12 @@ def highest(values: Sequence[float]) -> float | None:
 
     Examples
     --------
-    >>> highest([0, 0, 0.7, 0.8, 0.899, 0.9, 0.897, 0.889, 0.8, float("nan")])
-    0.6
+    >>> middle([0, 0, 0.7, 0.8, 0.899, 0.9, 0.897, 0.889, 0.8, float("nan")])
+    0.5
     """
     known = [(t, value) for t, value in zip(THRESHOLDS, values, strict=True) if finite(value)]
-    if not known:
-        return None
-    top = max(value for _, value in known)
-    return max(t for t, value in known if value >= top - PLATEAU)
+    top = max((value for _, value in known), default=0.0)
+    return _middle_of([t for t, value in known if value >= top - PLATEAU])
 
 
 def by_threshold(

@@ -34,16 +34,17 @@ def test_the_best_threshold(values, threshold):
 @pytest.mark.parametrize(
     ("values", "threshold"),
     [
-        ([0, 0.5, 0.9, 0.9, 0.9, 0.9, 0.8, 0, 0, 0], 0.5),
+        ([0, 0.5, 0.9, 0.9, 0.9, 0.9, 0.8, 0, 0, 0], 0.4),  # of 0.3 and 0.4
+        ([0, 0, 0, 0, 0.9, 0.8, 0.9, 0.8, 0.9, 0], 0.6),
         ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.891, 0, 0, 0], 0.6),  # 0.009 below the best
         ([0, 0.5, 0.9, 0.8, 0.8, 0.8, 0.889, 0, 0, 0], 0.2),  # 0.011 below the best
-        ([1] * 10, 0.9),
+        ([1] * 10, 0.5),
         ([NAN, 0.2, NAN, 0.2, NAN, 0.1, NAN, NAN, NAN, NAN], 0.3),
         ([NAN] * 10, None),
     ],
 )
-def test_the_highest_of_thresholds_that_are_nearly_as_good(values, threshold):
-    assert thresholds.highest(values) == threshold
+def test_the_middle_of_thresholds_that_are_nearly_as_good(values, threshold):
+    assert thresholds.middle(values) == threshold
 
 
 @pytest.mark.parametrize(
@@ -62,20 +63,20 @@ def rescaled(labels, low, high):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "nearest", "highest"),
-    [(0.05, 0.25, 0.2, 0.2), (0.85, 0.95, 0.9, 0.9), (0.1, 0.9, 0.5, 0.8)],
+    ("low", "high", "nearest", "middle"),
+    [(0.05, 0.25, 0.2, 0.2), (0.85, 0.95, 0.9, 0.9), (0.45, 0.95, 0.5, 0.7)],
 )
 @pytest.mark.parametrize("score", ["v_rand", "iou", "seg"])
-def test_the_threshold_is_that_of_the_given_slices(score, low, high, nearest, highest):
+def test_the_threshold_is_that_of_the_given_slices(score, low, high, nearest, middle):
     # Perfect on the given slices for every threshold in [low, high), at which all pixels are right.
     data = draw("cells" if score == "seg" else "em")
     p = [rescaled(data.cells[k], low, high) for k in (0, 2)]
     kind = "cells" if score == "seg" else "em"
     chosen = thresholds.choose(data, (0, 2), p, settings(kind, score=score, smallest=1))
-    if score == "seg":  # of equal extents also the highest
-        assert chosen == Rule(highest, highest, 1, 4)
+    if score == "seg":  # of equal extents, the highest
+        assert chosen == Rule(middle, middle, 1, 4)
     else:
-        assert chosen == Rule(highest if score == "v_rand" else nearest, None, 1, 4)
+        assert chosen == Rule(middle if score == "v_rand" else nearest, None, 1, 4)
 
 
 # A disc of true cell 1 and one of true cell 2 touch. The network is sure of their cores (0.95) and
@@ -98,9 +99,9 @@ def touching():
 def test_seeds_of_touching_cells_grow_to_their_extent():
     data, p = touching()
     chosen = thresholds.choose(data, (0,), [p], settings("cells", score="seg", smallest=1))
-    # Seeds separate from 0.7 on: all are equally good, so the highest is chosen. Only 0.3 as the
+    # Seeds separate from 0.7 on: all are equally good, so 0.8 is chosen. Only 0.3 as the
     # extent gives the cells all of their pixels.
-    assert chosen == Rule(0.9, 0.3, 1, 4)
+    assert chosen == Rule(0.8, 0.3, 1, 4)
     found = chosen.cells(p[..., 1])
     np.testing.assert_array_equal(found, data.cells[0])
     shown = thresholds.Shown(data, (0,), [p[..., 1]])
@@ -150,7 +151,7 @@ def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
     # is the same for all of them. A cell core has 24 pixels, so 25 finds no cell, and from 6 on
     # nothing but the cells is left for 12.
     chosen = thresholds.choose(data, (0,), [p], given)
-    assert chosen == Rule(0.9, 0.3, 12, 4)
+    assert chosen == Rule(0.8, 0.3, 12, 4)
     shown = thresholds.Shown(data, (0,), [p[..., 1]])
     sizes = {size: shown.f1(chosen._replace(smallest=size)) for size in (1, 3, 5, 6, 12, 25)}
     # F1 = 2 TP / (true + found), with 2 true cells.
@@ -164,7 +165,7 @@ def test_a_given_minimum_size_stays():
     data, p = with_specks()
     for size in (3, 24):
         given = settings("cells", score="seg", smallest=size)
-        assert thresholds.choose(data, (0,), [p], given) == Rule(0.9, 0.3, size, 4)
+        assert thresholds.choose(data, (0,), [p], given) == Rule(0.8, 0.3, size, 4)
 
 
 def test_numbered_cells_that_another_score_selects_do_not_grow():

@@ -18,12 +18,13 @@ import scipy
 from minunet.array import Array
 from minunet.data.look import ISBI_2012, Group, Look, check, varied
 from minunet.data.painting import Painter
-from minunet.data.tissue import MARGIN, RADIUS, Block, Cut, Noise, divide, grow
+from minunet.data.tissue import MARGIN, Balls, Block, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
 MIN_SIDE = 16  # pixels: about half the width of a typical neurite
 MAX_VOXELS = 2**26  # 256 slices of 512 x 512
-MAX_TISSUE = 4.1e11  # nm³ with its margin, at the usual radius; keeps cell numbers within uint16
+MAX_TISSUE = 4.1e11  # nm³ with its margin: 8192 x 8192 usual pixels
+MAX_CELLS = 2**16 - 1  # the largest uint16
 PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
 WARP = ((36.0, 180.0), (10.0, 56.0))  # amplitude and scale of membrane waviness, in nanometres
@@ -68,8 +69,8 @@ def em_stack(
     depth, height, width = _checked(shape)
     check(look)
     depths = _depths(depth, look, rng)
-    block = _block(depths, height, width, look)
-    balls = grow(block.extent, rng, look.radius, look.radius_spread)
+    block = Block(float(depths[-1] + look.section), height, width, look.pixel)
+    balls = _grow(block, look, rng)
     warp = [[(a, Noise(block, scale, rng)) for a, scale in WARP] for _ in "yx"]
     painter = Painter(balls, block, look, rng)
     images = np.empty((depth, height, width), np.uint8)
@@ -140,17 +141,18 @@ def _depths(count: int, look: Look, rng: np.random.Generator) -> Array:
     return np.arange(count) * look.section + np.cumsum(lost)
 
 
-def _block(depths: Array, height: int, width: int, look: Look) -> Block:
-    """Return the block of tissue that the sections are cut from."""
-    block = Block(float(depths[-1] + look.section), height, width, look.pixel)
-    tissue = np.prod([side + 2 * MARGIN for side in block.extent])
-    if tissue > MAX_TISSUE * min(1, look.radius / RADIUS) ** 3:
-        size = " x ".join(f"{side / 1000:.3g}" for side in block.extent)
-        raise InputError(
-            f"{size} µm of tissue have too many cells for one stack with a radius of {look.radius} "
-            f"nm; generate several smaller stacks, or pass a smaller pixel (now {look.pixel} nm)"
-        )
-    return block
+def _grow(block: Block, look: Look, rng: np.random.Generator) -> Balls:
+    """Grow the tissue of a stack, unless it has too many cells."""
+    sides = np.array(block.extent)
+    if np.prod(sides + 2 * MARGIN) <= MAX_TISSUE:
+        balls = grow(block.extent, rng, look.radius, look.radius_spread)
+        if balls.cells.max() <= MAX_CELLS:
+            return balls
+    size = " x ".join(f"{side / 1000:.3g}" for side in sides)
+    raise InputError(
+        f"{size} µm of tissue have too many cells for one stack; generate several smaller stacks, "
+        f"or pass a smaller pixel (now {look.pixel} nm)"
+    )
 
 
 def _annotate(cut: Cut, stain: Array, sheath: Array, look: Look) -> Array:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from minunet.data import painting
 from minunet.data.look import Look
@@ -107,6 +108,25 @@ def test_grain_is_texture_in_proportion():
     assert spread[2] == pytest.approx(2 * spread[1], rel=0.1)
 
 
+def test_grain_has_the_same_size_in_nanometres_at_every_pixel_size():
+    def alike(pixel, apart):
+        images = [grey(painter(seed, grain=1.0, pixel=pixel)) for seed in range(8)]
+        pairs = [(image[:, apart:].ravel(), image[:, :-apart].ravel()) for image in images]
+        return np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+
+    assert alike(4.0, 1) - alike(4.0, 2) > 0.2
+    assert alike(2.0, 2) == pytest.approx(alike(4.0, 1), abs=0.05)  # both 4 nm apart
+
+
+@pytest.mark.parametrize("pixel", [1.0, 3.0])
+def test_cells_of_different_stain_meet_softly(pixel):
+    made = painter(pixel=pixel)
+    made.stain[1:] = 0.2, 0.4
+    at = (np.arange(W) - 29.5) * pixel / 6  # standard deviations of 6 nm
+    expected = 200 * (1 - 0.2 - 0.2 * ndtr(at)) * np.ones((H, 1))
+    assert np.abs(grey(made) - expected).max() < 1
+
+
 def test_wash_takes_its_fraction_of_the_stain_away_in_patches():
     for patch, expected in ((0.5, 150), (1.0, 160), (1.5, 170), (9.0, 170)):  # 200 (1 - 0.25 · 0.6)
         made = painter(wash=0.4)
@@ -133,6 +153,13 @@ def test_a_membrane_is_averaged_over_the_section():
     made = painter(membrane=10.0)
     cuts = [two_cells(np.full((H, W), d))[0] for d in (0.0, 10.0, 20.0)]
     np.testing.assert_allclose(made.membrane(cuts), (1 + np.exp(-1) + np.exp(-4)) / 3, rtol=1e-6)
+
+
+def test_membranes_are_not_equally_thick():
+    made = painter(membrane=10.0)
+    made.thickness = plane(1.0)
+    cut, _ = two_cells(np.full((H, W), 10 * np.exp(0.2)))
+    np.testing.assert_allclose(made.membrane([cut] * 3), np.exp(-1), rtol=1e-5)
 
 
 def test_synapses_thicken_and_darken():
@@ -189,6 +216,16 @@ def test_mitochondria_are_as_dark_as_their_matrix_and_stay_in_their_cell():
     assert grey(pale)[deep].mean() == pytest.approx(200 * (1 - 0.3), abs=6)
 
 
+def test_mitochondria_do_not_reach_into_a_cell_that_lies_in_the_arms_of_theirs():
+    made = painter()
+    made.mitochondria = [(1, np.array([25.0, 80, 40]), np.eye(3), np.full(3, 90.0))]
+    cut, instances = two_cells()
+    instances[10:30, 5:15] = 2
+    image = made.image(cut, instances, np.zeros((H, W)))
+    assert (image[10:30, 5:15] == 150).all()
+    assert np.mean(image[10:30, 15:20] < 140) > 0.9
+
+
 def test_the_abundance_of_mitochondria():
     def count(abundance, radius=80.0):
         balls = tubes(cells=1, radius=radius, balls=2001)
@@ -208,6 +245,17 @@ def test_the_number_of_specks_in_a_square_micrometre(pixel):
         [(10.0, 40.0)], np.full(shape, 2.0), np.full(shape, 50.0), lambda d: d < -9
     )
     assert np.count_nonzero(stain) == pytest.approx(2 * 40 * 6, rel=0.15)
+
+
+@pytest.mark.parametrize("pixel", [2.0, 8.0])
+def test_the_size_of_a_speck_in_nanometres(pixel):
+    once = np.zeros((41, 41))
+    once[20, 20] = 1e9
+    stain = painter(pixel=pixel)._specks([(9.0, 1.0)], once, once + 99, lambda d: d < 1)
+    y, x = (np.indices(once.shape) - 20) * pixel
+    np.testing.assert_array_equal(stain > 0, np.hypot(y, x) < 10)
+    assert stain.min() == 0
+    assert 0.5 <= stain.max() <= 1
 
 
 def test_specks_stay_away_from_the_membrane():
@@ -258,10 +306,14 @@ def test_dense_cores_are_darker_than_vesicles():
     assert not stained(dense_cores=1.0).any()  # their number is relative to that of vesicles
 
 
-def test_microtubules_along_the_section():
-    made = painter(tubule=0.2)
+@pytest.mark.parametrize("pixel", [2.0, 4.0])
+def test_microtubules_along_the_section(pixel):
+    made = painter(tubule=0.2, pixel=pixel)
     made.tubules, made.clusters = plane(0.0), plane(2.0)
-    np.testing.assert_array_equal(grey(made), np.where(inner() > 16, 110, 150))
+    cut, instances = two_cells(pixel=PIXEL)
+    np.testing.assert_array_equal(
+        grey(made, cut=(cut, instances)), np.where(inner(pixel) > 16, 110, 150)
+    )
     made.clusters = plane(0.9)
     assert (grey(made) == 150).all()
     made.tubules, made.clusters = plane(0.12), plane(2.0)  # beside the middle of a line

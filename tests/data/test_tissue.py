@@ -235,12 +235,12 @@ def test_the_radius_is_the_median_and_the_spread_that_of_its_logarithm(monkeypat
         if width == tissue.GAP:  # the last tubes
             room[:] = 0
 
-    monkeypatch.setattr(tissue, "TUBE_VOLUME", 5e4)
+    monkeypatch.setattr(tissue, "TUBE_VOLUME", 8e4)
     monkeypatch.setattr(tissue, "_walk", lambda *_: iter(()))
     monkeypatch.setattr(tissue, "_occupy", leave_room)
     found = widths(tissue.grow(EXTENT, np.random.default_rng(0), 80.0, 0.3))
     found = np.log(found[found > tissue.GAP])
-    # 20 x 26 x 29 nodes of 20³ nm³ by 5e4 nm³ times (80 / 50)³; 1 % would be narrower than GAP.
+    # 20 x 26 x 29 nodes of 20³ nm³ by 8e4 nm³ times (80 / 50)²; 1 % would be narrower than GAP.
     assert 0.97 * 589 < len(found) < 589
     assert abs(np.exp(np.median(found)) / 80 - 1) < 0.05
     assert abs(found.std() / 0.3 - 1) < 0.1
@@ -249,6 +249,15 @@ def test_the_radius_is_the_median_and_the_spread_that_of_its_logarithm(monkeypat
 def test_without_a_spread_all_tubes_are_equally_wide():
     found = widths(tissue.grow(EXTENT, np.random.default_rng(0), 60.0, 0.0))
     np.testing.assert_array_equal(np.unique(found), [tissue.GAP, 60])
+
+
+def test_wide_tubes_make_few_cells_in_a_section():
+    counts = []
+    for radius in (40.0, 65.0):
+        grown = [tissue.grow((50.0, 640, 640), np.random.default_rng(s), radius) for s in range(4)]
+        y, x = 10 * np.indices((64, 64), np.float32)
+        counts.append(sum(np.unique(tissue.divide(b, 25, y, x, 10.0)[0]).size for b in grown))
+    assert counts[0] > 1.2 * counts[1]
 
 
 def test_widest_tubes_are_grown_first(grown):

@@ -1,12 +1,13 @@
 """Synthetic stacks that look like serial-section electron microscopy, with exact labels.
 
 Neurites grow as tubes that avoid one another, and an additively weighted Voronoi diagram divides
-the space between them. Each image is the projection of a 50 nm section, as in the microscope. This
-reproduces what makes real stacks hard to segment: obliquely cut membranes are wide and pale, and
-outlines move from slice to slice. The cells contain organelles, which look like membrane but are
-labelled as cell.
+the space between them. Each image is the projection of a section, 50 nm thick by default, as in the
+microscope. This reproduces what makes real stacks hard to segment: obliquely cut membranes are wide
+and pale, and outlines move from slice to slice. The cells contain organelles, which look like
+membrane but are labelled as cell.
 
-How a stack looks, from the size of a pixel to the dirt on a section, is in `look`.
+A `Look` says what a stack looks like, from the size of a pixel to the dirt on a section.
+`varied_slices` gives every slice its own.
 """
 
 from collections.abc import Collection

@@ -264,7 +264,7 @@ def test_the_radius_and_its_spread_are_used(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_wavy_outlines_are_long() -> None:
     def outline(waviness: float) -> float:
-        labels = [looking(seed, (1, 64, 64), waviness=waviness).labels[0] for seed in range(4)]
+        labels = [looking(seed, (1, 96, 96), waviness=waviness).labels[0] for seed in range(4)]
         return float(np.mean([np.mean(m[1:] != m[:-1]) for m in labels]))
 
     assert outline(2.0) > 1.15 * outline(0.0)

@@ -350,6 +350,16 @@ def test_each_slice_has_its_own_tissue_and_its_own_look(monkeypatch: pytest.Monk
     assert len({one.folds + one.dust + one.scratches for one in looks}) == 2
 
 
+def test_the_tissue_of_a_slice_does_not_depend_on_the_numbers_of_its_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = varied_slices((1, 40, 40), np.random.default_rng(0), [])
+    # A look that is sampled with more numbers, as after an added parameter.
+    monkeypatch.setattr(synthetic, "varied", lambda rng, groups: rng.random(99) is None or Look())
+    for a, b in zip(usual, varied_slices((1, 40, 40), np.random.default_rng(0), []), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_slices_without_variation_have_the_same_tissue_and_look_usual() -> None:
     plain, dark = (
         varied_slices((2, 48, 48), np.random.default_rng(4), groups)

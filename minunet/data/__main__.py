@@ -1,6 +1,7 @@
 """Write a synthetic EM stack, in the layout of the ISBI 2012 challenge.
 
     python -m minunet.data FOLDER
+    python -m minunet.data FOLDER --varied      every slice with its own tissue and its own look
 
 FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 = membrane, 255 = cell) and
 `instances.tif` (0 = membrane, k = cell k). Use these files to try out training and prediction.

@@ -6,10 +6,12 @@
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
+
+from minunet.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,26 @@ class Look:
 
 ISBI_2012 = Look()
 
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("pixel", "section"), (1, 500)),
+    "radius": (40, 220),  # widths of tubes are clipped to this range, see `tissue`
+    "membrane": (1, 500),
+    "radius_spread": (0, 5),
+    **dict.fromkeys(("jump", "wash", "myelin"), (0, 1)),
+    **dict.fromkeys(("folds", "scratches", "dust"), (0, 100)),
+}
+"""Smallest and largest valid value; from 0 to 1000 for the other parameters."""
+
+
+def check(look: Look) -> None:
+    """Raise `InputError` if a value is not a number within its limits."""
+    for name, value in asdict(look).items():
+        least, most = LIMITS.get(name, (0, 1000))
+        is_number = isinstance(value, float | int | np.number)
+        if not is_number or not least <= value <= most:  # nan fails, too
+            raise InputError(f"{name} of a look must be from {least} to {most}, got {value!r}")
+
+
 Group = Literal["size", "cells", "membranes", "organelles", "microscope", "damage"]
 """Parameters that vary together in an ablation."""
 
@@ -79,9 +101,9 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
     },
     "membranes": {
         "membrane": (9, 15),
-        "bilayers": (0.45, 0.75),
+        "bilayers": (0.42, 0.66),
         "synapse": (0.05, 0.25),
-        "glia": (-20, 30),
+        "glia": (-20, 25),
         "myelin": (-0.04, 0.03),
     },
     "organelles": {
@@ -93,8 +115,8 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "reticulum": (-0.1, 0.25),
     },
     "microscope": {
-        "resin": (185, 235),
-        "contrast": (0.85, 1.3),
+        "resin": (180, 225),
+        "contrast": (0.85, 1.2),
         "blur": (1.5, 5),
         "shot": (0.6, 2.6),
         "light": (0.02, 0.1),

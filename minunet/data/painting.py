@@ -1,6 +1,6 @@
 """The appearance of synthetic tissue: the grey values of a section (see `synthetic`)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import scipy
@@ -12,9 +12,10 @@ from minunet.data.tissue import Balls, Block, Cut, Noise
 GLIA = 0.14  # stain added in a few dark, grainy cells
 CRISTAE, RIM = 0.10, 0.13  # stain in mitochondria
 VESICLE = 0.36  # stain
-VESICLES = ((3.2, 14e-4), (10.4, 22e-4), (14.4, 22e-4), (19.2, 12e-4))  # radius, number in 16 nm²
+# Radius, and number in a square micrometre of a cell with usual abundance.
+VESICLES = ((3.2, 87.5), (10.4, 137.5), (14.4, 137.5), (19.2, 75.0))
 CORE = 0.6  # stain of dense-core vesicles
-CORES = ((16.0, 4e-4), (24.0, 2e-4))  # radius, number in 16 nm²
+CORES = ((16.0, 25.0), (24.0, 12.5))
 SHEATH, LAMELLA = 90.0, 18.0  # width of myelin, and of one of its layers
 
 
@@ -58,37 +59,55 @@ class Painter:
         return np.mean([np.exp(-((cut.distance / width) ** 2)) for cut in cuts], 0)
 
     def image(self, cut: Cut, instances: Array, membrane: Array) -> Array:
-        """Return the image (H, W) uint8 of one section."""
-        rng, look, pixel = self.rng, self.look, self.look.pixel
-        edge_on = look.bilayers + look.synapse * self._dense(cut.depth)
+        """Return the image (H, W) uint8 of one section.
+
+        Parameters
+        ----------
+        cut : Cut
+        instances : (H, W) uint16     numbers of the cells, 0 = membrane
+        membrane : (H, W)             stain of membranes; 1 = edge-on
+        """
+        look = self.look
+        stain = self._cells(cut, instances)
+        stain += (look.bilayers + look.synapse * self._dense(cut.depth)) * membrane
+        if look.myelin:
+            layers = 0.5 + 0.5 * np.cos(2 * np.pi * cut.distance / LAMELLA)
+            stain += look.bilayers * layers * (cut.distance < self.sheath[cut.cells])
+        if look.folds or look.scratches or look.dust:
+            damage(stain, look, self.rng)
+        return self._photograph(stain, cut.depth)
+
+    def _cells(self, cut: Cut, instances: Array) -> Array:
+        """Return the stain (H, W) of cytoplasm and organelles; parameters as in `image`."""
+        look, depth = self.look, cut.depth
         inner = cut.distance
         if not instances.all():
-            inner = scipy.ndimage.distance_transform_edt(instances) * pixel
-        grain, lumps = (_texture(instances.shape, scale / pixel, rng) for scale in (3.2, 8.8))
-        stain = scipy.ndimage.gaussian_filter(self.stain[cut.cells], 6 / pixel)
+            inner = scipy.ndimage.distance_transform_edt(instances) * look.pixel
+        grain, lumps = (
+            _texture(instances.shape, scale / look.pixel, self.rng) for scale in (3.2, 8.8)
+        )
+        stain: Array = scipy.ndimage.gaussian_filter(self.stain[cut.cells], 6 / look.pixel)
         stain += self.grain[cut.cells] * (grain + 0.5 * lumps)
         if self.patches is not None:
-            stain *= 1 - look.wash * (self.patches.plane(cut.depth) - 0.5).clip(0, 1)
-        clusters = self.clusters.plane(cut.depth)
-        line = np.exp(-((self.tubules.plane(cut.depth) / 0.12) ** 2))
-        stain += look.tubule * line * ((clusters > 1) & (inner > 16))
+            stain *= 1 - look.wash * (self.patches.plane(depth) - 0.5).clip(0, 1)
+        clusters = self.clusters.plane(depth)
+        stain += look.tubule * _lines(self.tubules, depth, 0.12) * ((clusters > 1) & (inner > 16))
         if self.reticulum is not None:
-            line = np.exp(-((self.reticulum.plane(cut.depth) / 0.1) ** 2))
-            stain += look.reticulum * line * (inner > 24)
+            stain += look.reticulum * _lines(self.reticulum, depth, 0.1) * (inner > 24)
         abundance = self.vesicles[instances] * np.exp(clusters)
         stain += VESICLE * self._specks(VESICLES, abundance, inner, _ring)
         if look.dense_cores:
             stain += CORE * self._specks(CORES, look.dense_cores * abundance, inner, _disc)
         self._paint_mitochondria(stain, cut, instances, inner, 0.1 * grain)
-        stain += edge_on * membrane
-        if look.myelin:
-            layers = 0.5 + 0.5 * np.cos(2 * np.pi * cut.distance / LAMELLA)
-            stain += look.bilayers * layers * (cut.distance < self.sheath[cut.cells])
-        if look.folds or look.scratches or look.dust:
-            damage(stain, look, rng)
-        stain *= look.contrast * (1 + look.slice_spread * rng.normal())
-        light = 1 + look.light * self.light.plane(cut.depth) + look.slice_spread * rng.normal()
-        grey = look.resin * light * scipy.ndimage.gaussian_filter(1 - stain, look.blur / pixel)
+        return stain
+
+    def _photograph(self, stain: Array, depth: float) -> Array:
+        """Return the image (H, W) uint8 that the microscope takes of a section."""
+        rng, look = self.rng, self.look
+        stain = stain * (look.contrast * (1 + look.slice_spread * rng.normal()))
+        light = 1 + look.light * self.light.plane(depth) + look.slice_spread * rng.normal()
+        blurred = scipy.ndimage.gaussian_filter(1 - stain, look.blur / look.pixel)
+        grey = look.resin * light * blurred
         noise = scipy.ndimage.gaussian_filter(rng.standard_normal(grey.shape, np.float32), 0.5)
         grey += look.shot * np.sqrt(grey.clip(0, None)) * noise
         return np.rint(grey).clip(0, 255).astype(np.uint8)
@@ -97,18 +116,32 @@ class Painter:
         """Return how dense membranes are (H, W), from 0 to 1: thick and dark at synapses."""
         return (self.synapses.plane(depth) - 1.6).clip(0, 1)
 
-    def _specks(self, kinds, abundance: Array, inner: Array, shape) -> Array:
-        """Return the stain (H, W) of small round organelles, from 0 to 1."""
+    def _specks(
+        self,
+        kinds: Sequence[tuple[float, float]],
+        abundance: Array,
+        inner: Array,
+        profile: Callable[[Array], Array],
+    ) -> Array:
+        """Return the stain (H, W) of small round organelles, from 0 to 1.
+
+        Parameters
+        ----------
+        kinds : sequence of (radius, number)     nanometres; in a square micrometre
+        abundance : (H, W)                       factor of the number
+        inner : (H, W)                           distance to the membrane in nanometres
+        profile : callable                       stain by the distance from the radius
+        """
         pixel = self.look.pixel
         stain = np.zeros_like(inner, np.float32)
         reach = int(32 / pixel)
         t = np.arange(-reach, reach + 1) * pixel
-        for radius, density in kinds:
-            profile = shape(np.hypot(t[:, None], t) - radius)
-            often = density / 16 * pixel**2 * abundance * (inner > radius + 8)
+        for radius, number in kinds:
+            often = number * (pixel / 1000) ** 2 * abundance * (inner > radius + 8)
             here = self.rng.random(stain.shape) < often
             depth = here * self.rng.uniform(0.5, 1, stain.shape)
-            stain += scipy.ndimage.convolve(depth, profile, mode="constant")
+            shape = profile(np.hypot(t[:, None], t) - radius)
+            stain += scipy.ndimage.convolve(depth, shape, mode="constant")
         return np.minimum(stain, 1)
 
     def _paint_mitochondria(
@@ -165,6 +198,11 @@ def damage(stain: Array, look: Look, rng: np.random.Generator) -> None:
         row, column = (rng.integers(n) * look.pixel for n in stain.shape)
         radius = rng.uniform(6, 30)
         stain[(y - row) ** 2 + (x - column) ** 2 < radius**2] = 1
+
+
+def _lines(noise: Noise, depth: float, width: float) -> Array:
+    """Return thin lines (H, W), from 0 to 1: where noise crosses 0. `width` is in its units."""
+    return np.exp(-((noise.plane(depth) / width) ** 2))
 
 
 def _ring(distance: Array) -> Array:

@@ -1,12 +1,13 @@
 """Synthetic stacks that look like serial-section electron microscopy, with exact labels.
 
 Neurites grow as tubes that avoid one another, and an additively weighted Voronoi diagram divides
-the space between them. Each image is the projection of a 50 nm section, as in the microscope. This
-reproduces what makes real stacks hard to segment: obliquely cut membranes are wide and pale, and
-outlines move from slice to slice. The cells contain organelles, which look like membrane but are
-labelled as cell.
+the space between them. Each image is the projection of a section, 50 nm thick by default, as in the
+microscope. This reproduces what makes real stacks hard to segment: obliquely cut membranes are wide
+and pale, and outlines move from slice to slice. The cells contain organelles, which look like
+membrane but are labelled as cell.
 
-How a stack looks, from the size of a pixel to the dirt on a section, is in `look`.
+A `Look` says what a stack looks like, from the size of a pixel to the dirt on a section.
+`varied_slices` gives every slice its own.
 """
 
 from collections.abc import Collection
@@ -16,22 +17,22 @@ import numpy as np
 import scipy
 
 from minunet.array import Array
-from minunet.data.look import ISBI_2012, Group, Look, varied
+from minunet.data.look import ISBI_2012, Group, Look, check, varied
 from minunet.data.painting import Painter
-from minunet.data.tissue import Block, Cut, Noise, divide, grow
+from minunet.data.tissue import MARGIN, Balls, Block, Cut, Noise, divide, grow
 from minunet.errors import InputError
 
 MIN_SIDE = 16  # pixels: about half the width of a typical neurite
-MAX_VOXELS = 2**26  # 256 slices of 512 x 512; keeps cell numbers well below the limit of uint16
+MAX_VOXELS = 2**26  # 256 slices of 512 x 512
+MAX_TISSUE = 4.1e11  # nm³ with its margin: 8192 x 8192 usual pixels
+MAX_CELLS = 2**16 - 1  # the largest uint16
 PLANES = 3  # planes averaged per section; odd, so that labels can use the middle one
 
 WARP = ((36.0, 180.0), (10.0, 56.0))  # amplitude and scale of membrane waviness, in nanometres
 JITTER = (6.0, 240.0)  # the same, sampled for each section: distortion from cutting
 LOST = (150.0, 400.0)  # nanometres of tissue between slices that do not continue
-LABEL_WIDTH = (
-    10.8 / 11.6
-)  # pixels closer to a membrane's middle, relative to its width, are labelled
-LABEL_STAIN = 0.42  # ... or stain relative to that of an edge-on membrane
+LABEL_WIDTH = 10.8 / 11.6  # pixels are labelled as membrane if closer to its middle than this, ...
+LABEL_STAIN = 0.42  # ... relative to its width, or if stained more than this; 1 = edge-on membrane
 FRAGMENT = 400.0  # square nanometres; smaller pieces of cells are labelled as membrane
 
 
@@ -63,12 +64,14 @@ def em_stack(
     Raises
     ------
     InputError
-        If `shape` is not three integers within these limits, or has more than `MAX_VOXELS` voxels.
+        If `shape` is not three integers within these limits, if it has more than `MAX_VOXELS`
+        voxels or more tissue than `MAX_TISSUE`, or if a value of `look` is not valid.
     """
     depth, height, width = _checked(shape)
+    check(look)
     depths = _depths(depth, look, rng)
     block = Block(float(depths[-1] + look.section), height, width, look.pixel)
-    balls = grow(block.extent, rng, look.radius, look.radius_spread)
+    balls = _grow(block, look, rng)
     warp = [[(a, Noise(block, scale, rng)) for a, scale in WARP] for _ in "yx"]
     painter = Painter(balls, block, look, rng)
     images = np.empty((depth, height, width), np.uint8)
@@ -106,7 +109,8 @@ def varied_slices(
 
     Returns
     -------
-    EMStack : a slice stays the same if Z or the groups of other parameters change
+    EMStack
+        Slice k is the same for every Z. A cell has a number in its own slice only.
     """
     depth, height, width = _checked(shape)
     stacks = []
@@ -136,6 +140,20 @@ def _depths(count: int, look: Look, rng: np.random.Generator) -> Array:
     if look.jump:
         lost[1:] = rng.uniform(*LOST, count - 1) * (rng.random(count - 1) < look.jump)
     return np.arange(count) * look.section + np.cumsum(lost)
+
+
+def _grow(block: Block, look: Look, rng: np.random.Generator) -> Balls:
+    """Grow the tissue of a stack, unless it has too many cells."""
+    sides = np.array(block.extent)
+    if np.prod(sides + 2 * MARGIN) <= MAX_TISSUE:
+        balls = grow(block.extent, rng, look.radius, look.radius_spread)
+        if balls.cells.max() <= MAX_CELLS:
+            return balls
+    size = " x ".join(f"{side / 1000:.3g}" for side in sides)
+    raise InputError(
+        f"{size} µm of tissue have too many cells for one stack; generate several smaller stacks, "
+        f"or pass a smaller pixel (now {look.pixel} nm)"
+    )
 
 
 def _annotate(cut: Cut, stain: Array, sheath: Array, look: Look) -> Array:

@@ -86,7 +86,8 @@ def grow(
     nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
     # Distance to the nearest tube; negative inside a tube.
     room = np.full(nodes, RADIUS_MAX, np.float32)
-    count = int(np.prod(nodes * NODE) / (TUBE_VOLUME * (radius / RADIUS) ** 3))
+    # Squared, not cubed: the surfaces of a stack cut tubes short, wide ones most.
+    count = int(np.prod(nodes * NODE) / (TUBE_VOLUME * (radius / RADIUS) ** 2))
     widths = (radius * np.exp(spread * rng.standard_normal(count))).clip(GAP, RADIUS_MAX)
     # Widest first: wide tubes would not fit between narrow ones.
     balls: list[tuple[Array, float, int]] = []
@@ -181,7 +182,6 @@ def divide(
         np.copyto(k, cell, where=d < a)
         np.minimum(a, d, out=a)
     gap = second - nearest
-    slope = np.hypot(*np.gradient(gap)) / np.float32(
-        pixel
-    )  # 2 where cells face each other, less at oblique borders
+    # 2 where cells face each other, less at oblique borders
+    slope = np.hypot(*np.gradient(gap)) / np.float32(pixel)
     return cells, gap / slope.clip(1, 2)

@@ -15,7 +15,7 @@ from minunet.progress import Progress
 from minunet.runs.settings import Settings
 
 PLATEAU = 0.01
-"""Difference of V_Rand or SEG that does not matter for a choice; V_Rand varies by 0.04 over the
+"""Difference of V_Rand, SEG or F1 that does not matter for a choice; V_Rand varies by 0.04 over the
 slices of ISBI 2012. A network is surer of the slices that it was trained on: many thresholds
 separate their cells equally well, and chance decides which is best. On other slices, low ones merge
 cells and high ones miss some, so the middle of the plateau is chosen."""
@@ -77,8 +77,10 @@ def choose(
     found = _grown(shown, rule)
     if found is None or settings.smallest is not None:
         return found
-    sizes = [found.smallest, *_sizes(shown.truth)]
-    return max((found._replace(smallest=size) for size in sizes), key=shown.f1)
+    sizes = {found.smallest, *_sizes(shown.truth)}
+    f1 = {size: shown.f1(found._replace(smallest=size)) for size in sizes}
+    # The least of equally good sizes: a larger one also drops small cells.
+    return found._replace(smallest=min(n for n in f1 if f1[n] >= max(f1.values()) - PLATEAU))
 
 
 def _grown(shown: "Shown", rule: Rule) -> Rule | None:

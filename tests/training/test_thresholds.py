@@ -161,6 +161,15 @@ def test_the_minimum_size_is_chosen_by_what_is_found_where_there_is_no_cell():
     assert shown.f1(Rule(0.2, None, 12, 4)) == 0
 
 
+@pytest.mark.parametrize(("f1_of_12", "expected"), [(0.809, 6), (0.811, 12)])
+def test_a_larger_minimum_size_must_be_better_by_more_than_nothing(monkeypatch, f1_of_12, expected):
+    data, p = with_specks()
+    f1 = {1: 0.5, 3: 0.5, 5: 0.6, 6: 0.8, 12: f1_of_12, 25: 0.0}
+    monkeypatch.setattr(thresholds.Shown, "f1", lambda shown, rule: f1[rule.smallest])
+    chosen = thresholds.choose(data, (0,), [p], settings("cells", score="seg", smallest=None))
+    assert chosen.smallest == expected
+
+
 def test_a_given_minimum_size_stays():
     data, p = with_specks()
     for size in (3, 24):

@@ -26,15 +26,14 @@ from statistics import fmean
 import numpy as np
 import seeds
 import tifffile
+import transfer
 
 import minunet
 from minunet import files
-from minunet.data import image_files, label_files
-from minunet.data.annotation import Meaning
 from minunet.data.look import RANGES
 from minunet.data.synthetic import varied_slices
 from minunet.errors import InputError
-from minunet.metrics import em, segments
+from minunet.metrics import em
 from minunet.metrics.score import THRESHOLDS, deviation, with_spread
 from minunet.metrics.warping import proposed_cells
 
@@ -65,18 +64,6 @@ def write_slices(folder, shape, seed, groups):
         for name, array in (("volume", stack.images), ("labels", stack.labels * np.uint8(255))):
             tifffile.imwrite(part / f"train-{name}.tif", array, photometric="minisblack")
         part.rename(folder)  # complete, or not there at all
-
-
-def read_real(images, labels):
-    """Return the slices of a real stack (N, H, W), and their true cells, (H, W) each."""
-    raw = np.stack(image_files.grey(image_files.read(images), images))
-    masks = image_files.read(labels)
-    if len(masks) != len(raw) or masks[0].shape[:2] != raw.shape[1:]:
-        raise InputError(f"{images} and {labels} differ in the number or the size of their slices")
-    found = label_files.annotate(masks, Meaning("classes"), labels)
-    if np.mean(found.labels) < 0.5:
-        found = label_files.annotate(masks, Meaning("membranes"), labels)
-    return raw, [segments.components(one) for one in found.labels]
 
 
 def measure(model, images, truth):
@@ -131,7 +118,7 @@ def run_all(args, options):
     real = {Path(images).resolve().parent.name: (images, labels) for images, labels in args.real}
     if len(real) < len(args.real):
         raise InputError("two stacks of --real are in folders of the same name; rename one of them")
-    real = {name: read_real(*map(Path, paths)) for name, paths in real.items()}
+    real = {name: transfer.read(*map(Path, paths)) for name, paths in real.items()}
     wanted = [(form, seed) for seed in args.seeds for form in FORMS]
     given = {}
     for form, seed in wanted:

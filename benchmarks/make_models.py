@@ -32,7 +32,7 @@ PIXEL = (0.004, 0.004)
 RECIPES = {
     "em": [
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
-        *("--steps", "6000", "--validate-every", "1000"),
+        *("--steps", "3000", "--validate-every", "1000", "--score", "iou", "--average", "none"),
     ],
     "nuclei": ["--experiment", "cells"],
 }

@@ -6,7 +6,7 @@ HERE = Path(__file__).parent
 
 MODELS = {
     "em": "membranes in serial-section EM at about 4 nm per pixel; trained on synthetic EM only",
-    "nuclei": "nuclei, fluorescent or stained; trained on images of the 2018 Data Science Bowl",
+    "nuclei": "fluorescent nuclei, bright on dark; trained on images of the 2018 Data Science Bowl",
 }
 """What each model finds, by its name."""
 

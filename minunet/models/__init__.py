@@ -5,12 +5,14 @@
     python -m minunet.train --start-from em --data FOLDER
     python -m minunet.models
 
-| file          | contents                                            |
-|---------------|-----------------------------------------------------|
-| `shipped.py`  | the names of the models, and where their files are  |
-| `NAME.npz`    | parameters in float16, and the settings of training |
-| `NAME.md`     | model card: data, recipe, scores, where it fails    |
-| `__main__.py` | `python -m minunet.models` lists the models         |
+| file          | contents                                                    |
+|---------------|-------------------------------------------------------------|
+| `shipped.py`  | the names of the models, and where their files are          |
+| `em.npz`      | membranes: parameters in float16, and the settings          |
+| `em.md`       | card of this model: data, recipe, scores, where it fails    |
+| `nuclei.npz`  | nuclei: parameters in float16, and the settings             |
+| `nuclei.md`   | card of this model                                          |
+| `__main__.py` | `python -m minunet.models` lists the models                 |
 """
 
 from minunet.models.shipped import MODELS, find

@@ -1,15 +1,18 @@
-"""Train on few images, with and without elastic deformation, and draw the scores.
+"""Train on few images in several ways, and draw the scores.
 
     python benchmarks/few_images.py FOLDER --out RUNS --counts 1 2 4 8 16 --seeds 0 1 2
-                                    [any option of minunet.train]
+        [--variants "--augment paper" "--augment rigid"] [any option of minunet.train]
+    python benchmarks/few_images.py FOLDER --out RUNS --counts 0 1 2 4 8 19
+        --variants "" "--start-from em" --steps 600
     python benchmarks/few_images.py --again RUNS …
 
 Each network is trained on 1, 2, 4, … of the training slices in FOLDER, and scored on the same
 held-out slices. The training slices are evenly spread over the available ones, and each set
-contains the smaller ones. All other settings are the same, including the number of steps. The
-default compares `--augment paper` (elastic deformation, any rotation, flips, grey values) with
-`--augment rigid` (the same without the elastic deformation). Two runs are trained at the same time,
-each on one core.
+contains the smaller ones. A variant is a string of options of `minunet.train`, in which alone the
+runs differ; by default, `--augment paper` (elastic deformation, any rotation, flips, grey values)
+and `--augment rigid` (the same without the elastic deformation). A count of 0 scores the model that
+a variant starts from, as it is, at its own threshold. Two runs are trained at the same time, each
+on one core.
 
 Prints a Markdown table (mean ± sample standard deviation over the seeds), the command of every run
 and the commit; writes `few_images.json` and `few_images.png` into RUNS. The script can be stopped
@@ -19,32 +22,38 @@ draws the saved numbers of each RUNS as one panel, and writes both files into --
 
 import argparse
 import json
+import shlex
 import sys
+from math import log2
 from pathlib import Path
 from statistics import fmean
-from typing import get_args
 
 import seeds
 import subsets
+from variants import slug
 
+import minunet
 from minunet import files, train
-from minunet.augmentation import Set
 from minunet.data import sources, split
 from minunet.data.image_files import Reading
 from minunet.errors import InputError
 from minunet.metrics.score import deviation, with_spread
+from minunet.network import Network
 from minunet.report import drawing
-from minunet.runs import places
-from minunet.runs.settings import from_options
+from minunet.runs import checkpoint, places
+from minunet.runs.settings import Settings, from_options
+from minunet.training import preparation, scoring, validation
 
 NAME = "few_images"
-FORMS = {
-    "paper": "elastic deformation, any rotation, flips, grey values",
-    "later": "elastic deformation of the authors' later code",
-    "rigid": "any rotation, flips, grey values",
-    "symmetries": "8 symmetries",
-    "none": "no augmentation",
+ZERO = -1.5  # place of a count of 0 on the axis, whose unit is a factor of 2
+SHOWN = {
+    "--augment paper": "with elastic deformation",
+    "--augment rigid": "without elastic deformation",
+    "": "from scratch",
+    "--start-from em": "fine-tuned from em",
+    "--start-from nuclei": "fine-tuned from nuclei",
 }
+"""Names of variants in the picture; others are shown as they are."""
 
 
 def read(data, options):
@@ -71,8 +80,8 @@ def write_subsets(out, raw, parts, counts):
     order = subsets.nested(parts.training)
     if not parts.held_out and not parts.test:
         raise InputError("nothing is held out, so nothing can be scored; pass --validation SLICES")
-    if not 1 <= min(counts) <= max(counts) <= len(order):
-        raise InputError(f"--counts must be from 1 to {len(order)}, the number of training slices")
+    if not 0 <= min(counts) <= max(counts) <= len(order):
+        raise InputError(f"--counts must be from 0 to {len(order)}, the number of training slices")
     held_out = []
     for part, slices in (("validation", parts.held_out), ("test", parts.test)):
         folder = out / subsets.SLICES / part
@@ -80,11 +89,25 @@ def write_subsets(out, raw, parts, counts):
             subsets.write(folder, slices, raw)
         held_out += [f"--{part}", str(folder) if slices else "none"]
     options = {}
-    for count in counts:
+    for count in filter(None, counts):
         folder = out / subsets.SLICES / str(count)
         subsets.write(folder, order[:count], raw)
         options[count] = ["--data", str(folder), *held_out]
     return options
+
+
+def untrained(run):
+    """Score the model that a run started from, as it is: at its own threshold, before any step."""
+    settings = Settings.from_json(checkpoint.load(run.folder / "last.npz").settings)
+    data, model = preparation.load(settings), minunet.load(settings.start_from, "cpu")
+    slices = validation.validation_slices(data)
+    if data.test:
+        slices = data.scored(data.test)
+    network = Network(model.params, model.architecture)
+    p = scoring.probabilities(network, data, slices, settings)
+    rule = model.rule((settings.shrink, settings.shrink))
+    scores = scoring.score(data, slices, p, settings, (rule.threshold,), rule)
+    return next(one.value for one in scores if one.key == seeds.headline(run)[0])
 
 
 def panel(args, runs, available):
@@ -93,11 +116,20 @@ def panel(args, runs, available):
     Parameters
     ----------
     args : Namespace
-    runs : dict           finished runs by (form, count), in the order of the seeds
+    runs : dict           finished runs by (variant, count), in the order of the seeds
     available : int       number of training slices
     """
     first = next(iter(runs.values()))[0]
     key = seeds.headline(first)[0]
+    counts = [count for count in args.counts if count]
+    values = {
+        variant: {n: [run.scores[key].value for run in runs[variant, n]] for n in counts}
+        for variant in args.variants
+    }
+    if 0 in args.counts:
+        for variant in args.variants:
+            run = runs[variant, counts[0]][0]
+            values[variant][0] = [untrained(run)] if run.settings.start_from else []
     return {
         "data": args.data.resolve().name,
         "score": first.scores[key].name,
@@ -108,16 +140,16 @@ def panel(args, runs, available):
         "counts": args.counts,
         "commit": seeds.commit(),
         "values": {
-            form: [[run.scores[key].value for run in runs[form, n]] for n in args.counts]
-            for form in args.augment
+            variant: [of_count[n] for n in args.counts] for variant, of_count in values.items()
         },
     }
 
 
 def markdown(one):
     """Return the lines of a panel's table."""
-    forms = list(one["values"])
-    heads = [f"`--augment {form}`" for form in forms] + (["difference"] if forms[1:] else [])
+    variants = list(one["values"])
+    heads = [f"`{variant}`" if variant else SHOWN[""] for variant in variants]
+    heads += ["difference"] if len(variants) == 2 else []
     lines = [
         f"{one['data']}: {one['score']} on {one['held_out']} held-out slices, mean ± sample "
         f"standard deviation over {len(one['seeds'])} seeds; {one['steps']} steps",
@@ -126,9 +158,10 @@ def markdown(one):
         "|---" * (1 + len(heads)) + "|",
     ]
     for count, *values in zip(one["counts"], *one["values"].values(), strict=True):
-        if values[1:]:
-            values.append([a - b for a, b in zip(*values[:2], strict=True)])
-        shown = [with_spread(fmean(each), deviation(each)) for each in values]
+        if len(values) == 2:
+            same = len(values[0]) == len(values[1])
+            values.append([a - b for a, b in zip(*values, strict=True)] if same else [])
+        shown = [with_spread(fmean(each), deviation(each)) if each else "–" for each in values]
         lines.append(f"| {count} | {' | '.join(shown)} |")
     return lines
 
@@ -137,15 +170,18 @@ def draw(path, panels):
     """Draw the scores by number of images, with error bars over the seeds."""
     figure = drawing.figure(0.8 + 4.6 * len(panels), 4)
     for axes, one in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for k, (form, values) in enumerate(one["values"].items()):
-            spreads = [deviation(each) or 0 for each in values]
-            at = [count * 2 ** (0.06 * k) for count in one["counts"]]  # beside, not on top
+        places = {count: log2(count) if count else ZERO for count in one["counts"]}
+        for k, (variant, by_count) in enumerate(one["values"].items()):
+            known = [
+                (place, each) for place, each in zip(places.values(), by_count, strict=True) if each
+            ]
             axes.errorbar(
-                at, [fmean(each) for each in values], spreads, fmt="o-", capsize=3,
-                label=FORMS[form],
+                [place + 0.06 * k for place, _ in known],  # beside, not on top of each other
+                [fmean(each) for _, each in known],
+                [deviation(each) or 0 for _, each in known],
+                fmt="o-", capsize=3, label=SHOWN.get(variant, variant),
             )  # fmt: skip
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(one["counts"], [str(count) for count in one["counts"]])
+        axes.set_xticks(list(places.values()), list(map(str, places)))
         axes.minorticks_off()
         axes.set(xlabel="training slices", ylabel=one["score"])
         axes.set_title(f"{one['data']}, {one['held_out']} held-out slices", fontsize="medium")
@@ -168,14 +204,15 @@ def measure(args, options):
     """Train every network that is missing, and print, write and draw the scores."""
     raw, parts, options = read(args.data, options)
     subset = write_subsets(args.out, raw, parts, args.counts)
-    runs = {(form, count): [] for form in args.augment for count in args.counts}
-    for count in args.counts:
+    runs = {(variant, count): [] for variant in args.variants for count in subset}
+    for count in subset:
         for seed in args.seeds:
-            given = [*options, *subset[count], "--seed", str(seed), "--augment"]
-            folders = {form: args.out / f"{form}-{count}-{seed}" for form in args.augment}
-            seeds.train({folders[form]: [*given, form] for form in folders}, ("--threads", "1"))
-            for form, folder in folders.items():
-                runs[form, count] += seeds.finished([folder])
+            given = [*options, *subset[count], "--seed", str(seed)]
+            folders = {v: args.out / f"{slug(v)}-{count}-{seed}" for v in args.variants}
+            each = {folders[v]: [*given, *shlex.split(v)] for v in folders}
+            seeds.train(each, ("--threads", "1"))
+            for variant, folder in folders.items():
+                runs[variant, count] += seeds.finished([folder])
     finish(args.out, [panel(args, runs, len(parts.training))])
     seeds.print_commands([run for found in runs.values() for run in found])
 
@@ -189,8 +226,8 @@ def main():
         help="numbers of training slices (default: 1 2 4 8 16)",
     )  # fmt: skip
     parser.add_argument(
-        "--augment", nargs="+", choices=get_args(Set), default=["paper", "rigid"],
-        help="augmentations to compare (default: paper rigid)",
+        "--variants", nargs="+", default=["--augment paper", "--augment rigid"], metavar="OPTIONS",
+        help="options of minunet.train to compare (default: '--augment paper' '--augment rigid')",
     )  # fmt: skip
     parser.add_argument("--again", type=Path, nargs="+", metavar="RUNS", help="draw saved numbers")
     seeds.add_options(parser)

@@ -1,6 +1,6 @@
 """The U-Net of Ronneberger, Fischer and Brox (2015), from scratch in NumPy.
 
-    model = minunet.load("runs/em/best.npz")     a trained model
+    model = minunet.load("runs/em/best.npz")     a trained model; or load("em"), which is built in
     p = model.segment(image)                     class probabilities; the image may have any size
     cells = model.cells(image)                   numbered cells; 0 is background
 
@@ -13,6 +13,7 @@
 | `augmentation/` | elastic deformation and other augmentations                           |
 | `training/`     | SGD with momentum, one tile per step                                  |
 | `prediction/`   | the overlap-tile strategy and the numbering of cells                  |
+| `models/`       | trained models that come with minunet                                 |
 | `runs/`         | the settings, the checkpoints and the folder of a run                 |
 | `metrics/`      | one file per score                                                    |
 | `report/`       | pictures and `report.html`                                            |

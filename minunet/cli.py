@@ -27,6 +27,7 @@ COMMANDS = {
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",
     "data": "Write a synthetic EM stack with its labels.",
+    "models": "List the trained models that come with minunet.",
 }
 """Description of each command, by its NAME in `python -m minunet.NAME`."""
 
@@ -37,6 +38,7 @@ SMALLER = {
     "augment": "pass a smaller --tile or fewer --samples",
     "geometry": "pass a smaller tile or fewer --channels",
     "data": "pass fewer --slices, or a smaller --height and --width",
+    "models": "close other programs",
 }
 """What to do if the memory is not enough, by command."""
 

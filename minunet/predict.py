@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from minunet import files, lock
+from minunet import files, lock, models
 from minunet.cli import Parser, add_threads, at_least, command, run, say
 from minunet.data import file_names, object_size
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
+from minunet.models import MODELS
 from minunet.network import device, sizes
 from minunet.prediction import instances, jobs, memory, model, summary, unfinished
 from minunet.prediction import output_files as outputs
@@ -49,7 +50,8 @@ def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("predict")
     add = parser.add_argument
-    add("model", type=Path, metavar="MODEL.npz", help="checkpoint of a run, such as RUN/best.npz")
+    text = f"checkpoint of a run, such as RUN/best.npz; or a built-in model: {', '.join(MODELS)}"
+    add("model", type=Path, metavar="MODEL", help=text)
     text = "TIFF stack, TIFF or PNG image, or folder of images"
     add("image", type=Path, metavar="IMAGE", help=text)
     add("-o", "--out", type=Path, required=True, help="folder for the results")
@@ -267,11 +269,12 @@ def predict(args: argparse.Namespace, again: str) -> None:
     if old is None or not old.complete:
         outputs.check_out(args.out)
     where, reason = device.choose(args.device)
-    trained = model.of_checkpoint(checkpoint.load(args.model), where)
+    path = models.find(args.model)
+    trained = model.of_checkpoint(checkpoint.load(path), where)
     images = open_images(args, trained.settings)
     tasks = prepare(args, trained, images)
     results = Results(args.out, tasks, args.image.resolve().name, frames(args, tasks))
-    what = made_of(tasks, reading(args, trained.settings), args.model, where)
+    what = made_of(tasks, reading(args, trained.settings), path, where)
     kept = Unfinished(args.out, State(what, results.slices), results.names, old)
     if not kept.state.complete:
         results.check_free()

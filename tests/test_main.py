@@ -22,14 +22,14 @@ def test_the_commands_are_listed(arguments):
     assert minunet.__version__ in lines[0]
     assert max(map(len, lines)) <= 100
     listed = [line.split(maxsplit=3)[2:] for line in lines if line.startswith("  python -m ")]
-    expected = ["train", "predict", "evaluate", "augment", "geometry", "data"]
+    expected = ["train", "predict", "evaluate", "augment", "geometry", "data", "models"]
     assert [name for name, _ in listed] == [f"minunet.{command}" for command in expected]
     assert [text for _, text in listed] == list(cli.COMMANDS.values())
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_help_and_list_describe_a_command_alike(command):
-    module = "data.__main__" if command == "data" else command
+    module = f"{command}.__main__" if command in ("data", "models") else command
     result = call(module, "--help")
     assert result.code == 0
     assert f"\n{cli.COMMANDS[command]}\n" in result.out
@@ -100,7 +100,7 @@ def test_blas(monkeypatch, found, written):
         (
             ["xyz"],
             "'xyz' is not a command; the commands are train, predict, evaluate, augment, geometry, "
-            "data",
+            "data, models",
         ),
     ],
 )

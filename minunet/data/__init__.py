@@ -33,6 +33,8 @@
 | `prediction_values.py` | their values as the scores need them                              |
 | `matching.py`          | which slice of the truth belongs to which slice of a prediction   |
 | `synthetic.py`         | synthetic EM stacks                                               |
+| `look.py`              | what they look like: all parameters, and how they vary            |
+| `painting.py`          | the grey values of their sections                                 |
 | `tissue.py`            | simulated tissue: tubes that avoid one another, cut by planes     |
 | `__main__.py`          | `python -m minunet.data` writes a synthetic stack                 |
 """

@@ -1,6 +1,7 @@
 """Write a synthetic EM stack, in the layout of the ISBI 2012 challenge.
 
     python -m minunet.data FOLDER
+    python -m minunet.data FOLDER --varied      every slice with its own tissue and its own look
 
 FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 = membrane, 255 = cell) and
 `instances.tif` (0 = membrane, k = cell k). Use these files to try out training and prediction.
@@ -13,7 +14,7 @@ import numpy as np
 
 from minunet import files, lock
 from minunet.cli import SEEDS, Parser, at_least, run, say
-from minunet.data.synthetic import em_stack
+from minunet.data.synthetic import em_stack, varied_slices
 
 
 def parse() -> argparse.Namespace:
@@ -30,6 +31,11 @@ def parse() -> argparse.Namespace:
         text = f"{text} (default: {default})"
         valid = at_least(least, most=most)
         add(f"--{name}", type=valid, default=default, metavar="N", help=text)
+    text = (
+        "give every slice its own tissue and its own look: pixel size, stain, organelles, blur, "
+        "noise, damage (default: one stack that looks like ISBI 2012)"
+    )
+    add("--varied", action="store_true", help=text)
     return parser.parse_args()
 
 
@@ -41,7 +47,8 @@ def main() -> None:
     import tifffile
 
     shape = (args.slices, args.height, args.width)
-    stack = em_stack(shape, np.random.default_rng(args.seed))
+    make = varied_slices if args.varied else em_stack
+    stack = make(shape, np.random.default_rng(args.seed))
     arrays = {
         "train-volume.tif": stack.images,
         "train-labels.tif": stack.labels * np.uint8(255),

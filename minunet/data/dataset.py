@@ -162,16 +162,22 @@ def _shrink(
     pixel: PixelSize | None,
 ) -> tuple[float, list[str]]:
     """Return how much to shrink images, and the line to print about it, if any."""
-    shrink, reason = wanted.shrink, ""
-    if shrink == "auto":
+    if wanted.shrink == "auto":
         cells = cells_of(annotation)
         of_training = None if cells is None else [cells[k] for k in training]
         shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)
-        reason = f": {reason}"
-    elif shrink == 1:
-        return 1.0, []
+    elif wanted.trained is not None and pixel is not None:
+        shrink = min(object_size.factors(wanted.shrink, wanted.trained, pixel))
+        here, there = map(object_size.in_words, (pixel, wanted.trained))
+        reason = f"image pixels are {here}, those of the model were {there}"
+    else:
+        shrink, reason = wanted.shrink, ""
+    if shrink == 1 and wanted.shrink != "auto":
+        return shrink, []
     by = object_size.describe(object_size.factors(shrink, pixel, pixel))
-    return shrink, [f"size      {by} image pixels per network pixel{reason}"]
+    return shrink, [
+        f"size      {by} image pixels per network pixel" + (f": {reason}" if reason else "")
+    ]
 
 
 def _shrunk(

@@ -49,6 +49,7 @@ class Wanted(NamedTuple):
 
     shrink: Shrink = 1.0
     receptive_field: int = 1  # of the network, in its pixels
+    trained: PixelSize | None = None  # of other images, for which `shrink` is meant
 
 
 UNCHANGED = Wanted()

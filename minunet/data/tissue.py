@@ -1,7 +1,7 @@
 """Tissue for synthetic EM: tubes that avoid one another, and planes cut through them.
 
 Neurites grow as chains of balls, and an additively weighted Voronoi diagram divides the space
-between them. All lengths, including depths, are in pixels.
+between them. All lengths, including depths, are in nanometres.
 """
 
 import itertools
@@ -12,38 +12,46 @@ import numpy as np
 
 from minunet.array import Array
 
-# Areas of cross-sections are as in real data (quartiles: 280, 630 and 1680 square pixels).
-RADIUS, RADIUS_SPREAD, RADIUS_MAX = (
-    12.5,
-    0.5,
-    55.0,
-)  # median; standard deviation of the logarithm; maximum
-TUBE_VOLUME = 1.35e5  # cubic pixels of tissue per attempted tube
-GAP = 10.0  # radius of the tubes that fill the remaining gaps
-MARGIN = 40.0  # width of the tissue around the stack, so that the edges of the stack cut cells
-NODE = 5.0  # distance between the grid nodes at which free space is tracked
-REACH = 22.0  # a ball competes for space up to this distance from its surface; > 2 GAP
+RADIUS, RADIUS_MAX = 50.0, 220.0  # of tubes: usual median, and maximum
+TUBE_VOLUME = 8.64e6  # cubic nanometres of tissue per attempted tube of the usual radius
+GAP = 40.0  # radius of the tubes that fill the remaining gaps
+MARGIN = 160.0  # width of the tissue around the stack, so that the edges of the stack cut cells
+NODE = 20.0  # distance between the grid nodes at which free space is tracked
+REACH = 88.0  # a ball competes for space up to this distance from its surface; > 2 GAP
+
+
+class Block(NamedTuple):
+    """A block of tissue that is cut into sections."""
+
+    depth: float  # nanometres
+    height: int  # pixels
+    width: int  # pixels
+    pixel: float = 1.0  # side of a pixel, in nanometres
+
+    @property
+    def extent(self) -> tuple[float, float, float]:
+        """Size of the block in nanometres."""
+        return self.depth, self.height * self.pixel, self.width * self.pixel
 
 
 class Noise:
     """Smooth 3D Gaussian noise of unit variance, evaluated one plane (H, W) at a time.
 
-    Random numbers on a grid of knots `scale` pixels apart are interpolated by Gaussians.
+    Random numbers on a grid of knots `scale` nanometres apart are interpolated by Gaussians.
     """
 
-    def __init__(
-        self, extent: tuple[float, int, int], scale: float, rng: np.random.Generator
-    ) -> None:
-        self.scale, self.sides = scale, extent[1:]
-        self.knots = rng.standard_normal([int(n / scale) + 6 for n in extent])
+    def __init__(self, block: Block, scale: float, rng: np.random.Generator) -> None:
+        self.scale, self.pixel, self.sides = scale, block.pixel, (block.height, block.width)
+        self.knots = rng.standard_normal([int(n / scale) + 6 for n in block.extent])
 
     def plane(self, z: float) -> Array:
         """Return the noise (H, W) at depth `z`."""
-        deep, rows, cols = (
+        rows, columns = (np.arange(n) * self.pixel for n in self.sides)
+        deep, down, across = (
             self._weights(np.asarray(at, float), knots)
-            for at, knots in zip(([z], *map(np.arange, self.sides)), self.knots.shape, strict=True)
+            for at, knots in zip(([z], rows, columns), self.knots.shape, strict=True)
         )
-        noise: Array = rows @ np.tensordot(deep[0], self.knots, 1) @ cols.T
+        noise: Array = down @ np.tensordot(deep[0], self.knots, 1) @ across.T
         return noise.astype(np.float32)
 
     def _weights(self, at: Array, knots: int) -> Array:
@@ -60,13 +68,27 @@ class Balls(NamedTuple):
     cells: Array  # (N,)  number of the cell, from 1
 
 
-def grow(extent: tuple[float, int, int], rng: np.random.Generator) -> Balls:
-    """Fill a box of size `extent`, plus a margin around it, with tubes that avoid one another."""
+def grow(
+    extent: tuple[float, float, float],
+    rng: np.random.Generator,
+    radius: float = RADIUS,
+    spread: float = 0.5,
+) -> Balls:
+    """Fill a box of size `extent`, plus a margin around it, with tubes that avoid one another.
+
+    Parameters
+    ----------
+    extent : (depth, height, width)     in nanometres
+    rng : numpy Generator
+    radius : float                      of the tubes: median
+    spread : float                      standard deviation of its logarithm
+    """
     nodes = np.ceil((np.array(extent) + 2 * MARGIN) / NODE).astype(int)
     # Distance to the nearest tube; negative inside a tube.
     room = np.full(nodes, RADIUS_MAX, np.float32)
-    count = int(np.prod(nodes * NODE) / TUBE_VOLUME)
-    widths = np.exp(rng.normal(np.log(RADIUS), RADIUS_SPREAD, count)).clip(GAP, RADIUS_MAX)
+    # Squared, not cubed: the surfaces of a stack cut tubes short, wide ones most.
+    count = int(np.prod(nodes * NODE) / (TUBE_VOLUME * (radius / RADIUS) ** 2))
+    widths = (radius * np.exp(spread * rng.standard_normal(count))).clip(GAP, RADIUS_MAX)
     # Widest first: wide tubes would not fit between narrow ones.
     balls: list[tuple[Array, float, int]] = []
     cell = 0
@@ -105,7 +127,7 @@ def _walk(
             return
         swelling = 0.8 * swelling + 0.15 * rng.normal()  # varicosities
         centre, way = steps[best], ways[best]
-        yield centre, min(width * float(np.exp(swelling)), float(space[best]) + 2)
+        yield centre, min(width * float(np.exp(swelling)), float(space[best]) + 8)
 
 
 def _occupy(room: Array, centre: Array, radius: float, width: float) -> None:
@@ -123,13 +145,15 @@ class Cut(NamedTuple):
     """A plane through the tissue; all fields except `depth` are (H, W)."""
 
     depth: float
-    y: Array  # row of each pixel before warping
-    x: Array  # column of each pixel before warping
+    y: Array  # position of each pixel in the tissue, downwards
+    x: Array  # position of each pixel in the tissue, to the right
     cells: Array  # number of the cell at each pixel
     distance: Array  # approximate distance to the middle of the membrane
 
 
-def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array]:
+def divide(
+    balls: Balls, depth: float, y: Array, x: Array, pixel: float = 1.0
+) -> tuple[Array, Array]:
     """Divide the plane at `depth` among the cells: return `cells` and `distance` of a `Cut`.
 
     A pixel belongs to the cell with the nearest surface (additively weighted Voronoi diagram). All
@@ -138,15 +162,19 @@ def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array
     cells = np.zeros(y.shape, np.int32)
     nearest = np.full(y.shape, 2 * REACH, np.float32)
     second = np.full(y.shape, 4 * REACH, np.float32)
-    rows, cols = np.indices(y.shape, np.float32)
-    slack = max(float(np.abs(y - rows).max()), float(np.abs(x - cols).max()))
+    rows, columns = np.indices(y.shape, np.float32) * np.float32(pixel)
+    slack = max(float(np.abs(y - rows).max()), float(np.abs(x - columns).max()))
     reaches = np.sqrt(((balls.radii + REACH) ** 2 - (balls.centres[:, 0] - depth) ** 2).clip(0))
-    offside = np.abs(balls.centres[:, 1:] - np.array(y.shape) / 2) - np.array(y.shape) / 2
+    middle = np.array(y.shape) * pixel / 2
+    offside = np.abs(balls.centres[:, 1:] - middle) - middle
     near = (reaches > 0) & (offside < (reaches + slack)[:, None]).all(1)
     for i in np.flatnonzero(near):
         (cz, cy, cx), radius, cell = balls.centres[i], balls.radii[i], balls.cells[i]
         reach = reaches[i] + slack
-        window = tuple(slice(max(int(c - reach), 0), max(int(c + reach) + 2, 0)) for c in (cy, cx))
+        window = tuple(
+            slice(max(int((c - reach) / pixel), 0), max(int((c + reach) / pixel) + 2, 0))
+            for c in (cy, cx)
+        )
         dy, dx = y[window] - np.float32(cy), x[window] - np.float32(cx)
         d = np.sqrt(dy * dy + dx * dx + np.float32((depth - cz) ** 2)) - np.float32(radius)
         a, b, k = nearest[window], second[window], cells[window]
@@ -154,5 +182,6 @@ def divide(balls: Balls, depth: float, y: Array, x: Array) -> tuple[Array, Array
         np.copyto(k, cell, where=d < a)
         np.minimum(a, d, out=a)
     gap = second - nearest
-    slope = np.hypot(*np.gradient(gap))  # 2 where cells face each other, less at oblique borders
+    # 2 where cells face each other, less at oblique borders
+    slope = np.hypot(*np.gradient(gap)) / np.float32(pixel)
     return cells, gap / slope.clip(1, 2)

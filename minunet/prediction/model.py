@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minunet import models
 from minunet.array import Array, Tensors
 from minunet.data import object_size
 from minunet.data.object_size import PixelSize
@@ -243,7 +244,8 @@ def load(path: str | Path, device: Wanted = "auto") -> Model:
 
     Parameters
     ----------
-    path : str or Path                   `best.npz` or `last.npz` in the folder of a run
+    path : str or Path                   `best.npz` or `last.npz` in the folder of a run; or the
+                                         name of a model in `minunet.models`, such as "em"
     device : {"auto", "cpu", "cuda"}     auto: a GPU if there is one, else the CPU
 
     Returns
@@ -256,4 +258,4 @@ def load(path: str | Path, device: Wanted = "auto") -> Model:
         If the file is not a checkpoint, is damaged or altered, or "cuda" is not available.
     """
     name, _ = choose(device)
-    return of_checkpoint(checkpoint.load(Path(path)), name)
+    return of_checkpoint(checkpoint.load(models.find(path)), name)

@@ -87,6 +87,19 @@ def optimistic(scored: Scored | None) -> Iterator[Element]:
     yield from tables.scores_table(scored.scores)
 
 
+def gain(scored: Scored, start: Scored | None) -> Iterator[Element]:
+    """Compare the scores with those of the model that the run started from, on the same slices."""
+    if start is None:
+        return
+    at = ""
+    if start.threshold is not None:
+        slices = counted(start.chosen_count, start.chosen_on)
+        at = f" Its threshold {start.threshold:g} was chosen on {slices}, like that of this run."
+    text = "Scores of the model that this run started from, on the same slices, before any training"
+    yield tag("p", f"{text} on these data.{at}")
+    yield tables.change_table(start.scores, scored.scores)
+
+
 def _big(score: Score) -> Element:
     """Show one of the most important scores."""
     better = "higher is better" if score.higher_is_better else "lower is better"

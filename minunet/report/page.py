@@ -64,6 +64,7 @@ class Report(NamedTuple):
     headline: Sequence[str]  # keys of the most important scores
     pictures: Sequence[Picture]  # of scored slices
     thresholds: Sequence[Picture] = ()  # scores by threshold, where it was chosen and elsewhere
+    start: Scored | None = None  # of the model that the run started from, on the same slices
     confusion: tuple[Array, Sequence[str]] | None = None  # of classes (K, K), and their names
 
 
@@ -94,6 +95,7 @@ def page(report: Report) -> Element:
         "training": ("Training", [_curves(report)]),
         "pictures": ("Example slices", [_picture(one) for one in report.pictures]),
         "scores": ("All scores", list(tables.scores_table(report.scored.scores))),
+        "start": ("Before the first step", list(headline.gain(report.scored, report.start))),
         "thresholds": ("Scores by threshold", [_picture(one) for one in report.thresholds]),
         "confusion": (
             "Confusion of classes",

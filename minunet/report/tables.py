@@ -66,6 +66,21 @@ def scores_table(scores: Sequence[Score]) -> Iterator[Element]:
         yield tag("p", legend, class_="legend")
 
 
+def change_table(before: Sequence[Score], after: Sequence[Score]) -> Element:
+    """Tabulate the same scores before and after training."""
+    rows = [
+        tag(
+            "tr",
+            tag("th", a.name, scope="row"),
+            tag("td", value_and_spread(a), ARROWS[a.higher_is_better], class_="number"),
+            tag("td", value_and_spread(b), ARROWS[b.higher_is_better], class_="number"),
+            tag("td", f"{b.value - a.value:+.4g}", class_="number"),
+        )
+        for a, b in zip(before, after, strict=True)
+    ]
+    return _table(("score", "before the first step", "of this run", "change"), rows)
+
+
 def _score(score: Score, at: bool, plot: bool) -> Element:
     """Make the table row of a score, with or without cells for its threshold and its plot."""
     plots = [tag("td", *_sparkline(score))] if plot else []

@@ -4,6 +4,8 @@
     meta                               JSON: format, step, random_state, best, config (settings),
                                        checksum (not in older files; see `archive.checksum`)
 
+A published model has only what segmentation needs: its parameters, in float16, and no velocities.
+
 If writing is interrupted, the previous checkpoint stays intact. A file is checked before it is
 used: against its checksum, which finds damage, and against its own settings, because anyone can
 write a file with a valid checksum.
@@ -18,15 +20,18 @@ import numpy as np
 
 from minunet import files
 from minunet.array import Array
+from minunet.errors import InputError
 
 FORMAT = 2
+PUBLISHED = 3
+"""Formats of the checkpoint of a run, and of a published model."""
 
 
 class Checkpoint(NamedTuple):
     """State of a run after `step` steps; the arrays are on the host."""
 
     params: dict[str, Array]
-    velocity: dict[str, Array]
+    velocity: dict[str, Array]  # empty in a published model
     step: int
     random_state: Mapping[str, Any]  # `rng.bit_generator.state` of the NumPy Generator
     best: float  # highest validation score so far
@@ -35,10 +40,34 @@ class Checkpoint(NamedTuple):
 
 def save(path: Path, state: Checkpoint) -> None:
     """Write a checkpoint; the old file is replaced only once the new one is complete."""
+    _write(path, FORMAT, state)
+
+
+def publish(path: Path, state: Checkpoint) -> None:
+    """Write the parameters of a checkpoint in float16, as a model to publish.
+
+    Raises
+    ------
+    InputError
+        If a parameter is too large for float16.
+    """
+    with np.errstate(over="ignore"):
+        params = {name: array.astype(np.float16) for name, array in state.params.items()}
+    for name, array in params.items():
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"a parameter in {name} is larger than {np.finfo(np.float16).max:g}, the largest "
+                "number in float16; train with --weight-decay"
+            )
+    _write(path, PUBLISHED, state._replace(params=params, velocity={}))
+
+
+def _write(path: Path, version: int, state: Checkpoint) -> None:
+    """Write a checkpoint in a format."""
     from minunet.runs import archive  # here: it slows down --help
 
     meta = {
-        "format": FORMAT,
+        "format": version,
         "step": state.step,
         "random_state": state.random_state,
         "best": state.best,

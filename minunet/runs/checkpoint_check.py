@@ -75,19 +75,16 @@ def random_state(state: object) -> None:
         raise AlteredError("inc of its random state is even, but PCG64 needs an odd number")
 
 
-def shapes(archive: Archive, arch: Architecture) -> None:
+def shapes(archive: Archive, arch: Architecture, published: bool = False) -> None:
     """Check that the arrays are those of an architecture, before any of them is read."""
+    kinds, dtype = (("params",), "float16") if published else (("params", "velocity"), "float32")
     names = archive.headers.keys() - {"meta"}
     if arch.depth * TENSORS_OF_LEVEL > len(names):  # the shapes of a huge depth cannot be listed
         raise AlteredError(
             f"its settings have the depth {shown(arch.depth)}, but it contains only {len(names)} "
             "arrays"
         )
-    needed = {
-        f"{kind}/{name}": shape
-        for kind in ("params", "velocity")
-        for name, shape in arch.shapes().items()
-    }
+    needed = {f"{kind}/{name}": shape for kind in kinds for name, shape in arch.shapes().items()}
     for name, shape in needed.items():
         if name not in names:
             raise AlteredError(f"it lacks {name}")
@@ -97,9 +94,9 @@ def shapes(archive: Archive, arch: Architecture) -> None:
                 f"{name} has the shape {shown(header.shape)}, but the network of its settings "
                 f"needs {shown(shape)}"
             )
-        if header.dtype != np.float32:
+        if header.dtype != dtype:
             kind = "Python objects" if header.dtype.hasobject else shown(str(header.dtype))
-            raise AlteredError(f"{name} contains {kind} instead of float32")
+            raise AlteredError(f"{name} contains {kind} instead of {dtype}")
     extra = sorted(names - needed.keys())
     if extra:
         raise AlteredError(f"it contains {shown(extra[0])}, which its network does not have")
@@ -113,5 +110,5 @@ def tensors(archive: Archive, kind: str) -> Tensors:
             array = archive.array(name)
             if not np.isfinite(array).all():
                 raise AlteredError(f"{name} contains NaN or infinity")
-            found[name.removeprefix(f"{kind}/")] = array
+            found[name.removeprefix(f"{kind}/")] = array.astype(np.float32, copy=False)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from minunet.errors import InputError
 from minunet.runs import archive, checkpoint_check, settings_check
 from minunet.runs.archive import AlteredError, Archive, UnknownSettingError, shown
-from minunet.runs.checkpoint import FORMAT, Checkpoint
+from minunet.runs.checkpoint import FORMAT, PUBLISHED, Checkpoint
 
 OTHER = {"best.npz": "last.npz", "last.npz": "best.npz"}
 """The other checkpoint of the same run."""
@@ -21,7 +21,10 @@ LARGEST = 2**36
 def read(path: Path) -> Checkpoint:
     """Read and check a checkpoint; see `checkpoint.load`."""
     if not path.is_file():
-        raise InputError(f"{path} is not a file; pass the best.npz or last.npz of a run")
+        raise InputError(
+            f"{path} is not a file; pass the best.npz or last.npz of a run, or the "
+            "name of a built-in model (see python -m minunet.models)"
+        )
     try:
         with archive.open_archive(path) as opened:
             return _read(path, opened)
@@ -48,7 +51,8 @@ def _read(path: Path, opened: Archive) -> Checkpoint:
         checkpoint_check.present(meta)
         settings = settings_check.restore(meta["config"])
         checkpoint_check.numbers(meta, settings)
-        checkpoint_check.shapes(opened, settings.architecture)
+        published = meta["format"] == PUBLISHED
+        checkpoint_check.shapes(opened, settings.architecture, published)
         params, velocity = (checkpoint_check.tensors(opened, k) for k in ("params", "velocity"))
     except AlteredError as error:
         problem = error
@@ -77,11 +81,13 @@ def _check_format(path: Path, version: object) -> None:
     """Raise an `InputError` for the format of another version of minunet."""
     if type(version) is not int or version < 1:
         raise AlteredError(f"its format is {shown(version)}, not a positive whole number")
-    if version != FORMAT:
+    if version not in (FORMAT, PUBLISHED):
         todo = "a newer minunet wrote it: update minunet"
+        if version < FORMAT:
+            todo = "use the version that wrote it"
         raise InputError(
-            f"{path} has format {shown(version)}, but this version of minunet reads format "
-            f"{FORMAT}; {todo if version > FORMAT else 'use the version that wrote it'}"
+            f"{path} has format {shown(version)}, but this version of minunet reads formats "
+            f"{FORMAT} and {PUBLISHED}; {todo}"
         )
 
 

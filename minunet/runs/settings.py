@@ -254,6 +254,15 @@ class Settings:
     tile: int = setting(
         TUNED, "training", "size of the input tile, in pixels", type=at_least(1, most=LARGEST)
     )
+    start_from: str | None = setting(
+        None,
+        "training",
+        "model to train further: a checkpoint of another run, or a built-in model (python -m "
+        "minunet.models); it determines the network and the scaling, and by default the tile, "
+        "--shrink and the experiment; the defaults of --steps, --learning-rate and --warm-up "
+        "suit fine-tuning",
+        metavar="MODEL",
+    )
     steps: int = setting(
         TUNED, "training", "total number of steps; each trains on one tile", type=at_least(1)
     )
@@ -332,6 +341,7 @@ class Settings:
     scale: tuple[float, float] | None = found(None, "data")  # offset and spread, see `Scale`
     pixel_size: tuple[float, float] | None = found(None, "data")  # height and width, in µm
     in_channels: int = found(1, "network")
+    start_checksum: str = found("", "training")  # SHA-256 of the file of the model
     # Number of threads of the CPU; None: not recorded by an older version.
     threads: int | None = found(None, "run", type=at_least(1, most=MOST_THREADS))
     # Of class 1, chosen when a run finishes, and the part whose slices chose it.

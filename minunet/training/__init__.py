@@ -4,6 +4,7 @@
 |------------------|---------------------------------------------------------------|
 | `session.py`     | a run from the plan to the report: begun, resumed, printed    |
 | `preparation.py` | a run before its first step, or where a stopped run continues |
+| `fine_tuning.py` | the start from a trained model, with its settings             |
 | `loop.py`        | `step`: one update; `train`: many steps                       |
 | `state.py`       | what changes from step to step: made, saved and restored      |
 | `journal.py`     | the log, checkpoints and validations, which survive a kill    |

@@ -9,6 +9,7 @@ from minunet import runs
 from minunet.data import dataset, object_size, targets
 from minunet.data.annotation import Meaning
 from minunet.data.dataset import Dataset
+from minunet.data.object_size import PixelSize
 from minunet.data.page import Reading
 from minunet.errors import InputError
 from minunet.fast import threads
@@ -18,7 +19,7 @@ from minunet.prediction.tiling import aligned_step
 from minunet.runs import checkpoint, places
 from minunet.runs.options import Arguments, check_used, flag
 from minunet.runs.settings import CHANGEABLE, Ranking, Settings, from_options
-from minunet.training import endings, results, scoring
+from minunet.training import endings, fine_tuning, results, scoring
 from minunet.training.plan import steps_in
 from minunet.training.results import Run
 from minunet.training.state import State, restore, start
@@ -31,18 +32,21 @@ class Prepared(NamedTuple):
     data: Dataset
     state: State
     device: str  # in words
+    notes: list[str]  # lines to print after the plan
 
 
 def prepared(arguments: Arguments) -> Prepared:
     """Prepare a new run with the given settings; refuse them before a folder is made."""
     given = arguments.given
-    settings = from_options(**places.of_new_run(given, arguments.data))
+    origin = fine_tuning.origin(given["start_from"]) if "start_from" in given else None
+    wanted = origin.complete(given) if origin else given
+    settings = from_options(**places.of_new_run(wanted, arguments.data))
     check_used(given, settings)
     aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
     if arguments.threads:
         threads.use(arguments.threads)
-    data = load(settings)
+    data = load(settings, origin.settings.pixel_size if origin and "shrink" not in given else None)
     check_used(given, replace(settings, label_values=data.label_values), data.cells is not None)
     settings = replace(
         settings,
@@ -59,10 +63,12 @@ def prepared(arguments: Arguments) -> Prepared:
     )
     if "tile" not in given:
         settings = replace(settings, tile=tile_of(settings, data))
-    state = start(settings, where)
+    if origin:
+        settings = replace(settings, start_checksum=origin.checksum)
+    state = origin.start(settings, where) if origin else start(settings, where)
     if arguments.minutes:
         settings = replace(settings, steps=steps_in(arguments.minutes, settings, data, state))
-    return Prepared(settings, data, state, reason)
+    return Prepared(settings, data, state, reason, origin.notes(settings) if origin else [])
 
 
 def tile_of(settings: Settings, data: Dataset) -> int:
@@ -114,9 +120,10 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
 def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]:
     """Read the state of a run; if it never saved one, make the state before the first step.
 
-    The best checkpoint holds everything that the last one does, so it can replace a lost one.
+    The best checkpoint holds everything that the last one does, so it can replace a lost one; so
+    does that before the first step, of a run that started from a model.
     """
-    for name in ("last.npz", "best.npz"):
+    for name in ("last.npz", "best.npz", fine_tuning.START):
         if os.path.lexists(folder / name):
             return restore(folder / name, wanted)
     settings = runs.read_settings(folder)
@@ -138,8 +145,14 @@ def check_best(folder: Path, settings: Settings) -> None:
         raise InputError(f"{path} belongs to another run; put back that of this run, {advice}")
 
 
-def load(settings: Settings) -> Dataset:
-    """Load the data named in the settings."""
+def load(settings: Settings, trained: PixelSize | None = None) -> Dataset:
+    """Load the data named in the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    trained : PixelSize or None     pixel size of other images, for which `settings.shrink` is meant
+    """
     return dataset.load(
         dataset.Source(
             settings.images,
@@ -158,7 +171,7 @@ def load(settings: Settings) -> Dataset:
         settings.scaling,
         targets.Weighting(settings.weight_map, settings.w0, settings.sigma),
         settings.test,
-        object_size.Wanted(settings.shrink, next(sizes.valid_sizes(settings.depth))),
+        object_size.Wanted(settings.shrink, next(sizes.valid_sizes(settings.depth)), trained),
     )
 
 

@@ -67,7 +67,11 @@ class Run(NamedTuple):
 
 
 def finish(
-    run: Run, last: Trained, best: Trained, commands: Sequence[tuple[str, str]]
+    run: Run,
+    last: Trained,
+    best: Trained,
+    commands: Sequence[tuple[str, str]],
+    start: Trained | None = None,
 ) -> list[str]:
     """Score a run; write `scores.json` and `report.html`, and thresholds into the checkpoints.
 
@@ -78,8 +82,9 @@ def finish(
     run : Run
     last, best : Trained
     commands : sequence      pairs (purpose, command line)
+    start : Trained or None  the model that the run started from, if any
     """
-    results, of_last = evaluate(run.data, run.settings, last, best)
+    results, of_last = evaluate(run.data, run.settings, last, best, start)
     keep_threshold(run.folder / last.name, of_last)
     keep_threshold(run.folder / best.name, results.optimistic.chosen)
     write_report(run, results, commands)
@@ -152,7 +157,7 @@ def write_scores(path: Path, results: Results, steps: int) -> None:
 
     It is the last file of a run; its number of steps shows that the report is of these steps, too.
     """
-    headline, optimistic = results
+    headline, optimistic, start = results
     written: dict[str, Any] = {one.key: one.to_json() for one in headline.scores}
     beside = {
         "slice_names": optimistic.names,
@@ -164,6 +169,10 @@ def write_scores(path: Path, results: Results, steps: int) -> None:
         "scored": headline.to_json(),
         "optimistic": optimistic.to_json() | beside,
     }
+    if start is not None:
+        written["start"] = start.to_json() | {
+            "scores": {one.key: one.to_json() for one in start.scores}
+        }
     text = json.dumps(written, indent=2, ensure_ascii=False)
     with files.atomic(path) as part:
         part.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
@@ -189,6 +198,7 @@ def write_report(run: Run, results: Results, commands: Sequence[tuple[str, str]]
         headline=keys,
         scored=_scored(headline),
         optimistic=_scored(results.optimistic),
+        start=None if results.start is None else _scored(results.start),
         baseline=baseline_error(data, headline.slices),
         curves=(folder / "curves.png").read_bytes(),
         pictures=drawn,

@@ -80,8 +80,11 @@ class Result(NamedTuple):
     def summary(self, keys: Sequence[str]) -> str:
         """Return the scores with these keys and their spread in words, and where they come from."""
         which = self.trained.name, self.trained.step, len(self.slices), self.part
-        shown = ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
-        return f"{where_scored(*which, self.truth)}: {shown}"
+        return f"{where_scored(*which, self.truth)}: {self.in_words(keys)}"
+
+    def in_words(self, keys: Sequence[str]) -> str:
+        """Return the scores with these keys, with their spread."""
+        return ", ".join(map(_in_words, (one for one in self.scores if one.key in keys)))
 
 
 def where_scored(checkpoint: str, step: int, count: int, part: str, truth: str) -> str:
@@ -100,6 +103,7 @@ class Results(NamedTuple):
 
     headline: Result  # on slices that chose neither the step nor the threshold
     optimistic: Result  # of best.npz on the slices that chose it, each score at its best threshold
+    start: Result | None = None  # of the model that the run started from, as in the headline
 
     def summary(self, keys: Sequence[str]) -> list[str]:
         """Return lines with the scores that have these keys: the headline, the optimistic ones."""
@@ -107,6 +111,8 @@ class Results(NamedTuple):
         lines = [self.headline.summary(keys)]
         if rule is not None:
             lines.append(f"at {rule.in_words()}, chosen on {counted(number, part)}")
+        if self.start is not None:
+            lines.append(f"before the first step: {self.start.in_words(keys)}")
         return [
             *lines,
             f"optimistic, because these slices chose the step: {self.optimistic.summary(keys)}",
@@ -173,7 +179,11 @@ def score(
 
 
 def evaluate(
-    data: Dataset, settings: Settings, last: Trained, best: Trained
+    data: Dataset,
+    settings: Settings,
+    last: Trained,
+    best: Trained,
+    start: Trained | None = None,
 ) -> tuple[Results, Chosen]:
     """Choose the thresholds, and score a run.
 
@@ -182,6 +192,7 @@ def evaluate(
     data : Dataset
     settings : Settings
     last, best : Trained
+    start : Trained or None     the model that the run started from, if any
 
     Returns
     -------
@@ -213,7 +224,12 @@ def evaluate(
         some = thresholds.choosing(data, len(slices)) if data.held_out else slices
         of_last = choose(last, "training", some)
         headline = _score(segment, last, (part, slices), of_last, _used(of_last))
-    return Results(headline, optimistic), of_last
+    before = None
+    if start is not None:
+        of_start = choose(start, part, slices) if data.test else choose(start, "training", some)
+        where = headline.part, headline.slices
+        before = _score(segment, start, where, of_start, _used(of_start))
+    return Results(headline, optimistic, before), of_last
 
 
 class _Remembered:

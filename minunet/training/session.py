@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from minunet import resampling, runs
-from minunet.array import Array
+from minunet.array import Array, Tensors
 from minunet.cli import command, say
 from minunet.errors import InputError
 from minunet.network import Network
@@ -13,7 +13,8 @@ from minunet.progress import duration
 from minunet.runs import checkpoint
 from minunet.runs.options import Arguments, command_line
 from minunet.runs.settings import Settings, from_options
-from minunet.training import endings, results
+from minunet.training import endings, fine_tuning, results
+from minunet.training import state as states
 from minunet.training.loop import train
 from minunet.training.plan import plan
 from minunet.training.preparation import prepared, resumed_run, source
@@ -31,13 +32,15 @@ def begin(arguments: Arguments, again: str) -> None:
     arguments : Arguments
     again : str     this command, which starts the run again as long as nothing can be resumed
     """
-    settings, data, state, reason = prepared(arguments)
+    settings, data, state, reason, notes = prepared(arguments)
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
     with runs.new(arguments.out, name) as folder:
         with endings.explained(folder, again):
             runs.write_settings(folder, settings.to_json())
+            if settings.start_from:
+                states.save(folder / fine_tuning.START, settings, state)
         with endings.explained(folder):
-            carry_out(Run(folder, settings, data, state, reason))
+            carry_out(Run(folder, settings, data, state, reason, notes))
 
 
 def resume(arguments: Arguments, folder: Path, again: str) -> None:
@@ -105,12 +108,21 @@ def finish(this: Run) -> list[str]:
             "back that of this run"
         )
     network = Network(this.state.params, this.settings.architecture)
-    params = {name: network.to_device(array) for name, array in best.params.items()}
+
+    def trained(name: str, step: int, params: Tensors) -> Trained:
+        on_device = {key: network.to_device(array) for key, array in params.items()}
+        return Trained(name, step, network._replace(params=on_device))
+
+    start = None
+    if this.settings.start_from:
+        before = checkpoint.load(this.folder / fine_tuning.START)
+        start = trained(fine_tuning.START, 0, before.params)
     return results.finish(
         this,
         Trained("last.npz", this.state.step, network),
-        Trained("best.npz", best.step, network._replace(params=params)),
+        trained("best.npz", best.step, best.params),
         commands(this),
+        start,
     )
 
 

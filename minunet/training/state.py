@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from minunet.array import Tensors
+from minunet.errors import InputError
 from minunet.network import device, initialization
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
@@ -73,6 +74,11 @@ def restore(path: Path, wanted: device.Wanted | None) -> tuple[State, Settings, 
     reason : str       the device in words, see `device.choose`
     """
     saved = checkpoint.load(path)
+    if not saved.velocity:
+        raise InputError(
+            f"{path} is a published model, which cannot be resumed because it has no velocities; "
+            f"start a new run with --start-from {path}"
+        )
     settings = Settings.from_json(saved.settings)
     where, reason = device.choose(wanted or settings.device)
     rng = np.random.default_rng()

@@ -12,9 +12,14 @@ import seeds
 import subsets
 import tifffile
 from finished_runs import write_run
+from scipy import ndimage
 
 from minunet.data import sources, split
 from minunet.data.sources import Source
+from minunet.network import initialization
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import from_options
 
 # SEG by augmentation, number of slices and seed: means 0.5 and 0.6 of 0.4 … 0.7 ± 0.1.
 SEG = {
@@ -127,7 +132,7 @@ def trained(monkeypatch):
     def start(given):
         words.append(given)
         folder = seeds.Path(given[1])
-        form, count, seed = folder.name.split("-")
+        _, form, count, seed = folder.name.split("-")
         value = SEG[form, int(count)][int(seed)]
         write_run(folder, int(seed), (value, value), augment=form)
         (folder / "report.html").touch()
@@ -150,14 +155,14 @@ def test_few_images_by_hand(tmp_path, stack, trained, monkeypatch, capsys):
     shared = ["--validation", str(runs / "slices/validation"), "--test", "none", "--seed", "0"]
     last = ["--augment", "paper", "--threads", "1"]
     data = ["--data", str(runs / "slices/1")]
-    first = ["--out", str(runs / "paper-1-0"), "--steps", "6", *data, *shared, *last]
+    first = ["--out", str(runs / "augment-paper-1-0"), "--steps", "6", *data, *shared, *last]
     assert first in trained[:2]
     printed = capsys.readouterr().out
     assert "| training slices | `--augment paper` | `--augment rigid` | difference |" in printed
     assert "| 1 | 0.50 ± 0.10 | 0.4000 ± 0 | 0.10 ± 0.10 |" in printed
     assert "| 2 | 0.60 ± 0.10 | 0.5000 ± 0 | 0.10 ± 0.10 |" in printed
     (saved,) = json.loads((runs / "few_images.json").read_text())
-    assert saved["values"]["paper"] == [[0.4, 0.5, 0.6], [0.5, 0.6, 0.7]]
+    assert saved["values"]["--augment paper"] == [[0.4, 0.5, 0.6], [0.5, 0.6, 0.7]]
     assert (runs / "few_images.png").stat().st_size > 1000
     call(monkeypatch, *arguments)
     assert len(trained) == 12
@@ -187,3 +192,58 @@ def test_saved_numbers_are_drawn_again_in_one_picture(
 def test_what_cannot_be_measured(tmp_path, stack, monkeypatch, options, message):
     with pytest.raises(SystemExit, match=message):
         call(monkeypatch, stack[0], "--out", tmp_path / "runs", *options)
+
+
+def test_three_variants_by_hand(tmp_path, stack, trained, monkeypatch, capsys):
+    SEG["none", 1] = (0.7, 0.8, 0.9)
+    sets = [f"--augment {name}" for name in ("paper", "rigid", "none")]
+    call(monkeypatch, stack[0], "--out", tmp_path, "--counts", 1, "--variants", *sets)
+    assert trained[-1][-4:] == ["--augment", "none", "--threads", "1"]
+    printed = capsys.readouterr().out
+    assert "| `--augment paper` | `--augment rigid` | `--augment none` |\n" in printed
+    assert "| 1 | 0.50 ± 0.10 | 0.4000 ± 0 | 0.80 ± 0.10 |" in printed
+
+
+def test_a_count_of_zero_scores_the_model_as_it_is(tmp_path, stack, monkeypatch, capsys):
+    """One slice, two seeds; a network that always answers class 1 at the threshold 0.25."""
+    settings = from_options(
+        depth=1, channels=2, tile=24, threshold=0.25, threshold_from="validation"
+    )
+    params = initialization.gaussian(settings.architecture, np.random.default_rng(0))
+    params = {name: 0 * array for name, array in params.items()}
+    params["out.b"] = np.array([0, 1], np.float32)  # p(1) = 0.73
+    state = Checkpoint(
+        params, {}, 3, np.random.default_rng(0).bit_generator.state, 0.5, settings.to_json()
+    )
+    checkpoint.publish(tmp_path / "model.npz", state)
+    variants = ["", f"--start-from {tmp_path / 'model.npz'}"]
+    more = (
+        "--steps",
+        2,
+        "--depth",
+        1,
+        "--channels",
+        2,
+        "--tile",
+        24,
+        "--validation",
+        "3:5",
+        "--score",
+        "iou",
+    )
+    given = ("--out", tmp_path / "runs", "--counts", 0, 1, "--seeds", 0, 1, "--variants", *variants)
+    call(monkeypatch, stack[0], *given, *more)
+    (saved,) = json.loads((tmp_path / "runs/few_images.json").read_text())
+    assert saved["counts"] == [0, 1]
+    scratch, tuned = (saved["values"][variant] for variant in variants)
+    assert scratch[0] == []
+    # Class 1 everywhere, that is, one segment in each slice: V_Rand is the mean over the slices of
+    # 2 Σ x² / (Σ x² + n²), with cells of x pixels and n pixels of cells in all.
+    of_slices = []
+    for one in stack[2][3:5]:
+        sizes = np.bincount(ndimage.label(one)[0].ravel())[1:].astype(float)
+        of_slices.append(2 * (sizes**2).sum() / ((sizes**2).sum() + sizes.sum() ** 2))
+    expected = np.mean(of_slices)
+    assert tuned[0] == [pytest.approx(expected)]
+    assert len(tuned[1]) == len(scratch[1]) == 2
+    assert f"| 0 | – | {expected:.4f} | – |" in capsys.readouterr().out

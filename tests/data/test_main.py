@@ -7,6 +7,7 @@ from commands import call, largest_file, refused
 from datasets import read_pair
 
 from minunet.data import pairs
+from minunet.data.synthetic import varied_slices
 
 SMALL = ("--slices", 2, "--height", 40, "--width", 56)
 
@@ -38,6 +39,17 @@ def test_the_seed_determines_the_stack(tmp_path):
     for one, same, other in zip(*(written(tmp_path / name) for name in "abc"), strict=True):
         np.testing.assert_array_equal(one, same)
         assert (one != other).any()
+
+
+def test_varied_slices(tmp_path):
+    sizes = ("--slices", 2, "--height", 32, "--width", 40, "--seed", 5)
+    assert call("data.__main__", tmp_path / "em", *sizes, "--varied").code == 0
+    images, labels, instances = written(tmp_path / "em")
+    expected = varied_slices((2, 32, 40), np.random.default_rng(5))
+    for found, array in zip((images, labels, instances), expected, strict=True):
+        np.testing.assert_array_equal(found, array * (255 if found is labels else 1))
+    assert call("data.__main__", tmp_path / "usual", *sizes).code == 0
+    assert (written(tmp_path / "usual")[0] != images).any()
 
 
 def test_nothing_is_overwritten(tmp_path):

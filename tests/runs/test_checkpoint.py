@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from checkpoints import assert_same, make
 
+from minunet.errors import InputError
 from minunet.runs import checkpoint
 
 
@@ -100,3 +101,31 @@ def test_the_new_file_is_on_disk_before_it_replaces_the_old(tmp_path, monkeypatc
     )
     checkpoint.save(path, make(seed=1))
     assert order[:2] == ["written", "moved"]  # then the folder is written
+
+
+# Published models
+
+
+def test_a_published_model_has_its_parameters_in_float16_and_no_velocities(tmp_path):
+    state = make()
+    checkpoint.publish(tmp_path / "model.npz", state)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as npz:
+        assert set(npz.files) == {*(f"params/{name}" for name in state.params), "meta"}
+        assert {npz[name].dtype for name in npz.files if name != "meta"} == {np.dtype("float16")}
+        assert json.loads(str(npz["meta"]))["format"] == 3
+    read = checkpoint.load(tmp_path / "model.npz")
+    assert list(read.params) == list(state.params)
+    for name, array in state.params.items():
+        assert read.params[name].dtype == np.float32
+        # 11 bits; below 6e-5, numbers of float16 are 6e-8 apart.
+        np.testing.assert_allclose(read.params[name], array, rtol=2**-11, atol=3.1e-8)
+    assert read.velocity == {}
+    assert read[2:] == state[2:]
+
+
+def test_a_parameter_that_is_too_large_for_float16_is_refused(tmp_path):
+    state = make()
+    state.params["out.b"][0] = 70000
+    with pytest.raises(InputError, match=r"in out\.b is larger than 65504"):
+        checkpoint.publish(tmp_path / "model.npz", state)
+    assert list(tmp_path.iterdir()) == []

@@ -287,15 +287,15 @@ def test_a_file_with_another_checksum_is_damaged(run, change, words):
 
 
 def test_a_newer_format_says_to_update(run):
-    forge(run / "last.npz", key("format", 3), signed=True)
+    forge(run / "last.npz", key("format", 4), signed=True)
     said = doors(run)
-    assert "has format 3, but this version of minunet reads format 2;" in said
+    assert "has format 4, but this version of minunet reads formats 2 and 3;" in said
     assert said.endswith("a newer minunet wrote it: update minunet")
 
 
 def test_an_older_format_needs_an_older_version(run):
     forge(run / "last.npz", key("format", 1), signed=True)
-    assert doors(run).endswith("reads format 2; use the version that wrote it")
+    assert doors(run).endswith("reads formats 2 and 3; use the version that wrote it")
 
 
 def test_an_unknown_setting_may_be_a_newer_one(run):

@@ -109,4 +109,4 @@ def test_another_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.undo()
     text = sentence(tmp_path / "last.npz")
     assert "format 7" in text
-    assert "reads format 2;" in text
+    assert "reads formats 2 and 3;" in text

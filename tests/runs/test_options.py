@@ -79,7 +79,7 @@ def test_every_given_setting_is_an_option_of_its_type():
         *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
         *["--smallest", "9", "--label-threshold", "128", "--ignore", "-1"],
         *["--channel", "2", "--series", "0", "--weight-decay", "0.5", "--bias-rate", "2"],
-        *["--connectivity", "8", "--shrink", "2.5"],
+        *["--connectivity", "8", "--shrink", "2.5", "--start-from", "em"],
     )
     assert values == {
         **{"images": "a", "labels": "b", "validation": "1:2", "scaling": "none", "depth": 1},
@@ -90,11 +90,17 @@ def test_every_given_setting_is_an_option_of_its_type():
         **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
         **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
         **{"label_threshold": 128.0, "ignore": -1.0, "channel": 2, "series": 0},
-        **{"weight_decay": 0.5, "bias_rate": 2.0, "connectivity": 8, "shrink": 2.5},
+        **{
+            "weight_decay": 0.5,
+            "bias_rate": 2.0,
+            "connectivity": 8,
+            "shrink": 2.5,
+            "start_from": "em",
+        },
     }
     found = {"in_channels", "label_values", "label_colours", "cells", "fingerprint", "scale"}
     found |= {"threshold", "threshold_from", "threads", "pixel_size"}
-    found |= {"extent", "smallest_chosen"}
+    found |= {"extent", "smallest_chosen", "start_checksum"}
     assert {field.name for field in fields(Settings)} == set(values) | found
     settings = from_options(**values)
     assert all(getattr(settings, name) == value for name, value in values.items())

@@ -28,7 +28,7 @@ def data(tmp_path):
 
 
 def test_settings_are_completed_by_the_data(data):
-    settings, loaded, begun, _ = prepare(data, seed=3)
+    settings, loaded, begun, *_ = prepare(data, seed=3)
     assert (settings.label_values, settings.in_channels, settings.cells) == ((0, 1), 1, False)
     assert settings.score == "v_rand"
     assert settings.fingerprint == loaded.fingerprint
@@ -41,7 +41,7 @@ def test_the_training_slices_determine_the_scale_unless_an_old_run_stored_none(t
     images, _ = draw_stack()
     images[3, 0, 0] = 255  # the brightest pixel, held out
     tifffile.imwrite(data / "train-volume.tif", images, photometric="minisblack")
-    settings, loaded, _, _ = prepare(data, validation="3:4")
+    settings, loaded, *_ = prepare(data, validation="3:4")
     low, high = float(images[:3].min()), float(images[:3].max())
     assert settings.scale == (low, high - low)
     assert high < 255
@@ -76,7 +76,7 @@ def test_a_score_that_needs_cells_is_refused_for_classes(data):
 def test_a_run_continues_from_its_last_checkpoint_or_else_the_best_or_else_its_settings(
     tmp_path, data
 ):
-    settings, _, begun, _ = prepare(data)
+    settings, _, begun, *_ = prepare(data)
     folder = tmp_path / "run"
     folder.mkdir()
     runs.write_settings(folder, settings.to_json())
@@ -98,7 +98,7 @@ def test_a_setting_that_cannot_change_is_refused_before_anything_is_read(tmp_pat
 
 def saved_run(folder, data):
     """Save a run before its first step, with the checkpoint that best.npz may replace."""
-    settings, _, begun, _ = prepare(data)
+    settings, _, begun, *_ = prepare(data)
     folder.mkdir()
     for name in ("last.npz", "best.npz"):
         state.save(folder / name, settings, begun)
@@ -148,7 +148,7 @@ def large_cells(folder, pixel=None):
 def test_the_size_that_auto_chose_is_stored_and_read_again(tmp_path):
     # The valid inputs at depth 1 begin with 18 pixels, see Figure 1: 3 · 31 / 18 = 5.2, so 5.
     folder = large_cells(tmp_path / "data", pixel=0.25)
-    settings, data, _, _ = prepare(folder, shrink="auto", labels_are="cells")
+    settings, data, *_ = prepare(folder, shrink="auto", labels_are="cells")
     assert (settings.shrink, data.shrink) == (5.0, 5.0)
     assert settings.pixel_size == pytest.approx((0.25, 0.25))
     assert data.samples[0].x.shape == (18, 26, 1)
@@ -165,7 +165,7 @@ def test_the_size_that_auto_chose_is_stored_and_read_again(tmp_path):
 
 
 def test_without_a_size_nothing_is_averaged_down(tmp_path):
-    settings, data, _, _ = prepare(large_cells(tmp_path / "data"), labels_are="cells")
+    settings, data, *_ = prepare(large_cells(tmp_path / "data"), labels_are="cells")
     assert (settings.shrink, settings.pixel_size, settings.tile) == (1.0, None, 24)
     for image, sample in zip(data.images, data.samples, strict=True):
         assert sample.x is image

@@ -137,7 +137,7 @@ def perfect(result):
 @pytest.mark.parametrize("kind", ["em", "cells"])
 def test_with_a_test_part_the_validation_slices_choose_for_the_test(by_hand, kind):
     found, of_last = evaluated(kind, (1,), (3,))
-    headline, optimistic = found
+    headline, optimistic, _ = found
     assert headline.trained[:2] == ("best.npz", 1)
     assert (headline.part, headline.slices, headline.names) == ("test", [3], ["3"])
     assert of(headline.chosen) == (0.2, "validation", 1)  # although 0.3 would suit the test better
@@ -153,7 +153,7 @@ def test_with_a_test_part_the_validation_slices_choose_for_the_test(by_hand, kin
 @pytest.mark.parametrize("kind", ["em", "cells"])
 def test_without_a_test_part_training_slices_choose_for_the_validation(by_hand, kind):
     found, of_last = evaluated(kind, (1,), ())
-    headline, optimistic = found
+    headline, optimistic, _ = found
     assert headline.trained[:2] == ("last.npz", 2)
     assert (headline.part, headline.slices) == ("validation", [1])
     assert of(headline.chosen) == of(of_last) == (0.7, "training", 1)

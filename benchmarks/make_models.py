@@ -1,0 +1,89 @@
+"""Make the models that come with minunet: minunet/models/em.npz and nuclei.npz.
+
+    python benchmarks/make_models.py em --out RUNS
+    python benchmarks/make_models.py nuclei --out RUNS --data FOLDER/nuclei-dsb2018
+
+em is trained on synthetic EM only, whose slices and looks all come from the seed; nuclei is trained
+on the images of the 2018 Data Science Bowl that are in the public domain. Writes RUNS/NAME, the run
+with its report, and RUNS/NAME.npz, the model to publish. The script can be stopped and started
+again: it resumes a run that was stopped. The same commit, seed and number of threads give the same
+weights on the same kind of machine.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import seeds
+import tifffile
+
+from minunet.data.synthetic import varied_slices
+from minunet.runs import checkpoint
+from minunet.runs.settings import Settings
+
+SLICES, VALIDATION, TEST = 80, "64:72", "72:80"
+"""Number of synthetic slices, and those that choose the threshold and are scored."""
+
+PIXEL = (0.004, 0.004)
+"""Typical pixel size of the synthetic slices, in micrometres."""
+
+RECIPES = {
+    "em": [
+        *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
+        *("--steps", "3000", "--validate-every", "1000", "--score", "iou", "--average", "none"),
+    ],
+    "nuclei": ["--experiment", "cells"],
+}
+"""Options of `minunet.train`."""
+
+
+def write_data(folder: Path, seed: int) -> None:
+    """Write the synthetic slices in the layout of ISBI 2012, unless that is already done."""
+    if folder.exists():
+        return
+    part = folder.with_name(f"{folder.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    stack = varied_slices((SLICES, 512, 512), np.random.default_rng(seed))
+    for name, array in (("volume", stack.images), ("labels", stack.labels * np.uint8(255))):
+        tifffile.imwrite(part / f"train-{name}.tif", array, photometric="minisblack")
+    part.rename(folder)
+
+
+def publish(run: Path, model: Path, name: str) -> None:
+    """Write the last checkpoint of a run as a model; paths of this machine are left out."""
+    saved = checkpoint.load(run / "last.npz")
+    settings = Settings.from_json(saved.settings)
+    settings = replace(settings, images=None, labels=None)
+    if name == "em":
+        settings = replace(settings, pixel_size=PIXEL)
+    checkpoint.publish(model, saved._replace(settings=settings.to_json()))
+    print(f"{model}: {model.stat().st_size / 1e6:.2f} MB", flush=True)
+
+
+def main() -> None:
+    """Train a model, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUNS", help="folder for the run"
+    )
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="images to train nuclei on")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
+    args, options = parser.parse_known_args()
+    if (args.data is None) != (args.name == "em"):
+        parser.error("pass --data for nuclei, and only for nuclei")
+    data = args.data or args.out / f"{args.name}-data"
+    if args.name == "em":
+        write_data(data, args.seed)
+    run = args.out / args.name
+    if not seeds.is_finished(run):
+        given = [*RECIPES[args.name], "--data", str(data), "--seed", str(args.seed), *options]
+        seeds.train({run: given})
+    publish(run, args.out / f"{args.name}.npz", args.name)
+    print(f"commit {seeds.commit()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""The models that come with minunet."""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+MODELS = {
+    "em": "membranes in serial-section EM at about 4 nm per pixel; trained on synthetic EM only",
+    "nuclei": "fluorescent nuclei, bright on dark; trained on images of the 2018 Data Science Bowl",
+}
+"""What each model finds, by its name."""
+
+
+def find(model: str | Path) -> Path:
+    """Return the file of a model.
+
+    Parameters
+    ----------
+    model : str or Path     name in `MODELS`, or path of a checkpoint; a file in the working
+                            directory comes first
+
+    Examples
+    --------
+    >>> find("em").name, find("runs/em/best.npz").name
+    ('em.npz', 'best.npz')
+    """
+    path = Path(model)
+    return HERE / f"{model}.npz" if str(model) in MODELS and not path.is_file() else path
+
+
+def card(name: str) -> str:
+    """Return the model card of a model, in Markdown."""
+    return (HERE / f"{name}.md").read_text(encoding="utf-8")

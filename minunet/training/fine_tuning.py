@@ -1,0 +1,113 @@
+"""Fine-tuning: train a network further that was trained before, usually on other data.
+
+The network, the scaling and the size of a network pixel are those of the model; its training data
+are not needed. The first layers have learnt what most images have in common, so a few slices and a
+few hundred steps are enough. The learning rate is lower than that of a new network, because large
+steps would undo what the model has learnt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minunet import models
+from minunet.array import Array
+from minunet.errors import InputError
+from minunet.network import device
+from minunet.runs import checkpoint
+from minunet.runs.options import flag
+from minunet.runs.settings import Settings
+from minunet.training import sgd, state
+from minunet.training.state import State
+
+START = "start.npz"
+"""Checkpoint of the state before the first step, in the folder of a run that started from a
+model."""
+
+FIXED = ("depth", "channels", "variant", "scaling")
+"""Settings that the model determines."""
+
+TAKEN = (*FIXED, "tile", "shrink", "preset", "experiment")
+"""Settings that are those of the model unless others are given."""
+
+DEFAULTS: dict[str, Any] = {
+    "steps": 600,
+    "learning_rate": 0.05,
+    "warm_up": 50,
+    "validate_every": 100,
+}
+"""Defaults that replace those of the preset."""
+
+
+class Origin(NamedTuple):
+    """The model that a run starts from."""
+
+    name: str  # as given
+    settings: Settings
+    params: dict[str, Array]  # on the host
+    step: int
+    checksum: str  # SHA-256 of the file
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Complete the given settings of a run with those of the model.
+
+        Raises
+        ------
+        InputError
+            If a setting that the model determines is given, and differs.
+        """
+        for name in FIXED:
+            own = getattr(self.settings, name)
+            if given.get(name, own) != own:
+                raise InputError(
+                    f"{flag(name)} is {given[name]}, but that of {self.name}, from which the run "
+                    f"starts, is {own}; leave out {flag(name)}"
+                )
+        taken = {name: getattr(self.settings, name) for name in TAKEN}
+        kept = {name: value for name, value in taken.items() if value is not None}
+        place = self.name if self.name in models.MODELS else str(Path(self.name).resolve())
+        return DEFAULTS | kept | dict(given) | {"start_from": place}
+
+    def start(self, settings: Settings, where: device.Name) -> State:
+        """Make the state before the first step; another number of classes needs a new last layer.
+
+        Raises
+        ------
+        InputError
+            If the images do not have the channels of the training images of the model.
+        """
+        channels = self.settings.in_channels
+        if settings.in_channels != channels:
+            raise InputError(
+                f"the images have {settings.in_channels} channels, but {self.name} was trained on "
+                f"{channels}-channel images; "
+                + ("pass --grey" if channels == 1 else "leave out --channel and --grey")
+            )
+        new = state.start(settings, where)
+        own = self.params
+        if self.has_new_layer(settings):
+            own = {name: array for name, array in own.items() if not name.startswith("out.")}
+        params = {name: new.params[name] for name in new.params} | device.to_device(own, where)
+        return replace(new, params=params, velocity=sgd.start(params))
+
+    def notes(self, settings: Settings) -> list[str]:
+        """Return lines to print about the start of a run."""
+        layer = ""
+        if self.has_new_layer(settings):
+            layer = f"; new last layer for {len(settings.label_values)} classes"
+        return [f"start     {self.name}, step {self.step}{layer}"]
+
+    def has_new_layer(self, settings: Settings) -> bool:
+        """Return whether the number of classes differs from that of the model."""
+        return len(settings.label_values) != len(self.settings.label_values)
+
+
+def origin(name: str) -> Origin:
+    """Load the model that a run starts from: a built-in one, or a checkpoint of another run."""
+    path = models.find(name)
+    saved = checkpoint.load(path)
+    with path.open("rb") as file:
+        checksum = file_digest(file, "sha256").hexdigest()
+    return Origin(name, Settings.from_json(saved.settings), saved.params, saved.step, checksum)

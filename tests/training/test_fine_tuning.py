@@ -1,0 +1,234 @@
+"""A run that starts from a model: what it takes from it, what it refuses, how it resumes."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tifffile
+from commands import call, write_stack
+
+from minunet import models
+from minunet.errors import InputError
+from minunet.network import initialization
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import from_options
+from minunet.training import fine_tuning, loop, preparation
+from minunet.training.fine_tuning import Origin, origin
+from minunet.training.preparation import Arguments
+
+SMALL = {"depth": 1, "channels": 3, "tile": 24, "dropout": 0.0, "scaling": "standard"}
+FEW = ("--steps", 4, "--validate-every", 2, "--device", "cpu", "--validation", "3:4")
+
+
+def write_model(path, published=True, **settings):
+    """Write a model with random weights; return its parameters."""
+    given = from_options(**SMALL | settings)
+    rng = np.random.default_rng(7)
+    params = initialization.gaussian(given.architecture, rng)
+    state = Checkpoint(
+        params,
+        {k: 0 * w for k, w in params.items()},
+        9,
+        rng.bit_generator.state,
+        0.5,
+        given.to_json(),
+    )
+    (checkpoint.publish if published else checkpoint.save)(path, state)
+    return checkpoint.load(path).params
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_stack(tmp_path / "data")
+
+
+def prepare(data, model, **given):
+    return preparation.prepared(Arguments(given | {"start_from": str(model)}, data, *[None] * 3))
+
+
+def steps(this, count):
+    """Take some steps of a prepared run; return the parameters."""
+    state, sample = this.state, loop.tiles(this.settings, this.data)
+    for k in range(count):
+        loop.step(state, sample(k), this.settings.architecture, 0.01, 0.9)
+    return state.params
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_the_network_starts_with_the_weights_of_the_model(tmp_path, data, published):
+    params = write_model(tmp_path / "model.npz", published)
+    this = prepare(data, tmp_path / "model.npz", seed=3)
+    assert this.state.step == 0
+    assert list(this.state.params) == list(params)
+    for name, array in this.state.params.items():
+        np.testing.assert_array_equal(array, params[name])
+        assert not this.state.velocity[name].any()
+    (line,) = this.notes
+    assert line == f"start     {tmp_path / 'model.npz'}, step 9"
+
+
+def test_the_model_determines_the_network_and_the_scaling(tmp_path, data):
+    write_model(tmp_path / "model.npz", variant="release", preset="laptop", experiment="em")
+    settings = prepare(data, tmp_path / "model.npz").settings
+    for name, value in (SMALL | {"variant": "release", "preset": "laptop"}).items():
+        assert getattr(settings, name) == value, name
+    assert (settings.experiment, settings.average) == ("em", "symmetries")
+    assert (settings.steps, settings.learning_rate, settings.warm_up) == (600, 0.05, 50)
+    assert settings.augment == "paper"  # of the preset
+    file = (tmp_path / "model.npz").read_bytes()
+    assert settings.start_checksum == hashlib.sha256(file).hexdigest()
+
+
+def test_what_is_given_replaces_the_defaults(tmp_path, data):
+    write_model(tmp_path / "model.npz")
+    given = {"steps": 7, "learning_rate": 0.3, "tile": 40, "dropout": 0.5, "depth": 1}
+    settings = prepare(data, tmp_path / "model.npz", **given).settings
+    assert {name: getattr(settings, name) for name in given} == given
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"depth": 2}, "--depth is 2, but that of {}, from which the run starts, is 1; leave out"),
+        ({"channels": 4}, "--channels is 4, but that of {}"),
+        ({"scaling": "minmax"}, "--scaling is minmax, but that of {}"),
+    ],
+)
+def test_another_network_is_refused(tmp_path, data, given, said):
+    write_model(tmp_path / "model.npz")
+    with pytest.raises(InputError) as error:
+        prepare(data, tmp_path / "model.npz", **given)
+    assert str(error.value).startswith(said.format(tmp_path / "model.npz"))
+
+
+def test_images_with_other_channels_are_refused(tmp_path):
+    write_model(tmp_path / "model.npz")
+    for kind, channels in (("images", 3), ("labels", 1)):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+        for k in range(2):
+            pixels = np.random.default_rng(k).integers(0, 2, (30, 30, channels)).astype(np.uint8)
+            one, colour = (pixels, "rgb") if channels == 3 else (pixels[..., 0], "minisblack")
+            tifffile.imwrite(tmp_path / "data" / kind / f"{k}.tif", one, photometric=colour)
+    with pytest.raises(InputError, match=r"have 3 channels, but .* 1-channel images; pass --grey"):
+        prepare(tmp_path / "data", tmp_path / "model.npz")
+    assert prepare(tmp_path / "data", tmp_path / "model.npz", channel="grey").notes
+
+
+def test_another_number_of_classes_gets_a_new_last_layer(tmp_path, data):
+    params = write_model(tmp_path / "model.npz", label_values=(0, 1, 2))
+    this = prepare(data, tmp_path / "model.npz")
+    assert this.notes[0].endswith("step 9; new last layer for 2 classes")
+    for name, array in this.state.params.items():
+        if name.startswith("out."):
+            assert array.shape[-1] == 2
+        else:
+            np.testing.assert_array_equal(array, params[name])
+    assert this.state.params["out.w"].std() > 0
+    other = prepare(data, tmp_path / "model.npz", seed=1).state.params["out.w"]
+    assert (other != this.state.params["out.w"]).any()
+
+
+def test_the_first_layers_learn_too(tmp_path, data):
+    params = write_model(tmp_path / "model.npz")
+    after = steps(prepare(data, tmp_path / "model.npz"), 2)
+    assert all((array != params[name]).any() for name, array in after.items())
+
+
+@pytest.mark.parametrize(("pixel", "expected"), [(0.004, 1.0), (0.002, 2.0), (0.0046, 0.87)])
+def test_images_are_shrunk_to_the_pixels_of_the_model(tmp_path, data, pixel, expected):
+    write_model(tmp_path / "model.npz", pixel_size=(0.004, 0.004))
+    images = tifffile.imread(data / "train-volume.tif")
+    per_micrometre = (1 / pixel, 1 / pixel)
+    metadata = {"unit": "um", "axes": "ZYX"}
+    tifffile.imwrite(
+        data / "train-volume.tif", images, imagej=True, resolution=per_micrometre, metadata=metadata
+    )
+    settings = prepare(data, tmp_path / "model.npz").settings
+    assert settings.shrink == pytest.approx(expected)
+    assert settings.pixel_size == pytest.approx((pixel, pixel))
+    assert prepare(data, tmp_path / "model.npz", shrink=1.5).settings.shrink == 1.5
+
+
+def test_scores_before_the_first_step_are_kept(tmp_path, data):
+    write_model(tmp_path / "model.npz")
+    run = tmp_path / "run"
+    done = call("train", "--start-from", tmp_path / "model.npz", "--data", data, "--out", run, *FEW)
+    assert done.code == 0, done.err
+    assert "before the first step: V_Rand" in done.out
+    start = json.loads((run / "scores.json").read_text())["start"]
+    assert (start["checkpoint"], start["step"], start["part"]) == ("start.npz", 0, "validation")
+    page = (run / "report.html").read_text()
+    assert "Before the first step" in page
+
+
+def test_without_any_change_the_scores_are_those_before_the_first_step(tmp_path, data):
+    write_model(tmp_path / "model.npz")
+    run, none = tmp_path / "run", ("--learning-rate", 1e-30)
+    given = ("--start-from", tmp_path / "model.npz", "--data", data, "--out", run)
+    assert call("train", *given, *FEW, *none).code == 0
+    scores = json.loads((run / "scores.json").read_text())
+    before = scores["start"]["scores"]
+    assert {"v_rand", "v_info", "pixel_error"} <= before.keys()
+    assert all(one == scores[key] for key, one in before.items())
+
+
+def test_a_run_without_a_model_has_no_such_scores(tmp_path, data):
+    run = tmp_path / "run"
+    small = ("--depth", 1, "--channels", 2, "--tile", 24)
+    done = call("train", "--data", data, "--out", run, *small, *FEW)
+    assert done.code == 0, done.err
+    assert "before the first step" not in done.out
+    assert "start" not in json.loads((run / "scores.json").read_text())
+    assert "Before the first step" not in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("lost", [("last.npz",), ("last.npz", "best.npz")])
+def test_a_run_is_resumed_without_its_model(tmp_path, data, lost):
+    model, one, other = (tmp_path / name for name in ("model.npz", "one", "other"))
+    write_model(model)
+    assert call("train", "--start-from", model, "--data", data, "--out", one, *FEW).code == 0
+    shutil.copytree(one, other)
+    model.unlink()
+    for name in (*lost, "scores.json", "report.html"):
+        (other / name).unlink()
+    done = call("train", "--resume", other)
+    assert done.code == 0, done.err
+    a, b = (checkpoint.load(folder / "last.npz") for folder in (one, other))
+    for name, array in a.params.items():
+        np.testing.assert_array_equal(array, b.params[name])
+    scores = [json.loads((folder / "scores.json").read_text()) for folder in (one, other)]
+    assert scores[0] == scores[1]
+
+
+def test_the_start_cannot_change_when_a_run_is_resumed(tmp_path, data):
+    model, run = tmp_path / "model.npz", tmp_path / "run"
+    write_model(model)
+    assert call("train", "--start-from", model, "--data", data, "--out", run, *FEW).code == 0
+    done = call("train", "--resume", run, "--start-from", model)
+    assert done.code == 2
+    assert "--start-from cannot change" in done.err
+
+
+def test_a_model_that_does_not_exist_is_refused_before_a_folder_is_made(tmp_path, data):
+    run = tmp_path / "run"
+    done = call("train", "--start-from", "emm", "--data", data, "--out", run, *FEW)
+    assert (done.code, run.exists()) == (2, False)
+    assert "emm is not a file" in done.err
+    assert "python -m minunet.models" in done.err
+
+
+def test_a_built_in_model_is_recorded_by_its_name(tmp_path):
+    write_model(tmp_path / "model.npz")
+    loaded = origin(str(tmp_path / "model.npz"))
+    assert loaded.complete({})["start_from"] == str(tmp_path / "model.npz")
+    name = next(iter(models.MODELS))
+    assert Origin(name, *loaded[1:]).complete({})["start_from"] == name
+
+
+def test_defaults_are_those_of_settings():
+    names = {*fine_tuning.TAKEN, *fine_tuning.DEFAULTS}
+    assert names <= set(from_options().to_json())
+    assert not set(fine_tuning.TAKEN) & set(fine_tuning.DEFAULTS)

@@ -80,8 +80,10 @@ def write_subsets(out, raw, parts, counts):
     order = subsets.nested(parts.training)
     if not parts.held_out and not parts.test:
         raise InputError("nothing is held out, so nothing can be scored; pass --validation SLICES")
-    if not 0 <= min(counts) <= max(counts) <= len(order):
-        raise InputError(f"--counts must be from 0 to {len(order)}, the number of training slices")
+    if not 0 <= min(counts) <= max(counts) <= len(order) or max(counts) == 0:
+        raise InputError(
+            f"--counts must be from 0 to {len(order)}, the number of training slices, and not only 0"
+        )
     held_out = []
     for part, slices in (("validation", parts.held_out), ("test", parts.test)):
         folder = out / subsets.SLICES / part

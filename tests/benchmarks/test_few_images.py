@@ -184,8 +184,8 @@ def test_saved_numbers_are_drawn_again_in_one_picture(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--counts", 5), "--counts must be from 1 to 4, the number of training slices"),
-        (("--counts", 0), "--counts must be from 1 to 4"),
+        (("--counts", 5), "--counts must be from 0 to 4, the number of training slices"),
+        (("--counts", 0), "and not only 0"),
         (("--counts", 1, "--validation", "none"), "nothing is held out"),
     ],
 )

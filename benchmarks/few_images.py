@@ -82,7 +82,8 @@ def write_subsets(out, raw, parts, counts):
         raise InputError("nothing is held out, so nothing can be scored; pass --validation SLICES")
     if not 0 <= min(counts) <= max(counts) <= len(order) or max(counts) == 0:
         raise InputError(
-            f"--counts must be from 0 to {len(order)}, the number of training slices, and not only 0"
+            f"--counts must be from 0 to {len(order)}, the number of training slices, and not "
+            "only 0"
         )
     held_out = []
     for part, slices in (("validation", parts.held_out), ("test", parts.test)):

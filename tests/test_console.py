@@ -64,7 +64,8 @@ from minunet import cli
 
 for name, code, *arguments in json.loads(sys.argv[1]):
     sys.argv[1:] = arguments
-    module = import_module("minunet." + {"": "__main__", "data": "data.__main__"}.get(name, name))
+    places = {"": "__main__", "data": "data.__main__", "models": "models.__main__"}
+    module = import_module("minunet." + places.get(name, name))
     try:
         module.main() if name == "" else cli.run(module.main, name)
     except SystemExit as end:

@@ -15,11 +15,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import generator
 import seeds
-import tifffile
 
-from minunet.data.synthetic import varied_slices
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
@@ -37,18 +35,6 @@ RECIPES = {
     "nuclei": ["--experiment", "cells"],
 }
 """Options of `minunet.train`."""
-
-
-def write_data(folder: Path, seed: int) -> None:
-    """Write the synthetic slices in the layout of ISBI 2012, unless that is already done."""
-    if folder.exists():
-        return
-    part = folder.with_name(f"{folder.name}.part")
-    part.mkdir(parents=True, exist_ok=True)
-    stack = varied_slices((SLICES, 512, 512), np.random.default_rng(seed))
-    for name, array in (("volume", stack.images), ("labels", stack.labels * np.uint8(255))):
-        tifffile.imwrite(part / f"train-{name}.tif", array, photometric="minisblack")
-    part.rename(folder)
 
 
 def publish(run: Path, model: Path, name: str) -> None:
@@ -76,7 +62,7 @@ def main() -> None:
         parser.error("pass --data for nuclei, and only for nuclei")
     data = args.data or args.out / f"{args.name}-data"
     if args.name == "em":
-        write_data(data, args.seed)
+        generator.write_slices(data, (SLICES, 512, 512), args.seed, generator.FORMS["all"])
     run = args.out / args.name
     if not seeds.is_finished(run):
         given = [*RECIPES[args.name], "--data", str(data), "--seed", str(args.seed), *options]

@@ -74,9 +74,15 @@ def main():
     parser.add_argument("images", type=Path, help="stack, or folder of images")
     parser.add_argument("labels", type=Path, help="labels of the images, membranes or cells")
     parser.add_argument(
-        "--slices", type=block, default=slice(None), metavar="FIRST:END", help="default: all"
+        "--slices",
+        type=block,
+        default=slice(None),
+        metavar="FIRST:END",
+        help="slices to score (default: all)",
     )
-    parser.add_argument("--pixel-size", type=float, metavar="UM", help="of the images")
+    parser.add_argument(
+        "--pixel-size", type=float, metavar="UM", help="pixel size of the images, in micrometres"
+    )
     parser.add_argument(
         "--average", choices=get_args(Average), default="none", help="as in predict (default: none)"
     )

@@ -1,9 +1,8 @@
 """Fine-tuning: train a network further that was trained before, usually on other data.
 
 The network, the scaling and the size of a network pixel are those of the model; its training data
-are not needed. The first layers have learnt what most images have in common, so a few slices and a
-few hundred steps are enough. The learning rate is lower than that of a new network, because large
-steps would undo what the model has learnt.
+are not needed. There are few steps, at a lower learning rate than that of a new network, because
+large steps would undo what the model has learnt.
 """
 
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ RECIPES = {
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
         *("--steps", "3000", "--validate-every", "1000", "--score", "iou", "--average", "none"),
     ],
-    "nuclei": ["--experiment", "cells"],
+    "nuclei": ["--experiment", "cells", "--steps", "4500"],
 }
 """Options of `minunet.train`."""
 

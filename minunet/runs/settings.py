@@ -75,6 +75,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "em": {"preset": "laptop", "average": "symmetries"},
     "cells": {
         "preset": "laptop",
+        "steps": 10000,
         "learning_rate": 0.1,
         "warm_up": 200,
         "scaling": "image",

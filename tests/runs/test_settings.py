@@ -110,6 +110,6 @@ def test_the_values_of_the_experiments():
         "minmax",
         "symmetries",
     )
-    assert (cells.learning_rate, cells.warm_up) == (0.1, 200)
+    assert (cells.steps, cells.learning_rate, cells.warm_up) == (10000, 0.1, 200)
     assert (cells.scaling, cells.average) == ("image", "symmetries")
     assert em.channels == cells.channels == 16  # of the laptop

@@ -21,7 +21,7 @@ import seeds
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
-SLICES, VALIDATION, TEST = 80, "64:72", "72:80"
+SLICES, VALIDATION, TEST = 144, "128:136", "136:144"
 """Number of synthetic slices, and those that choose the threshold and are scored."""
 
 PIXEL = (0.004, 0.004)
@@ -30,7 +30,8 @@ PIXEL = (0.004, 0.004)
 RECIPES = {
     "em": [
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
-        *("--steps", "3000", "--validate-every", "1000", "--score", "iou", "--average", "none"),
+        *("--scaling", "image", "--weight-map", "balance", "--steps", "12000"),
+        *("--validate-every", "2000", "--score", "iou", "--average", "none"),
     ],
     "nuclei": ["--experiment", "cells", "--steps", "4500"],
 }

@@ -8,9 +8,10 @@
 
 Each network is trained on 1, 2, 4, … of the training slices in FOLDER, and scored on the same
 held-out slices. The training slices are evenly spread over the available ones, and each set
-contains the smaller ones. A variant is a string of options of `minunet.train`, in which alone the
-runs differ; by default, `--augment paper` (elastic deformation, any rotation, flips, grey values)
-and `--augment rigid` (the same without the elastic deformation). A count of 0 scores the model that
+contains the smaller ones. A variant is a string of options of `minunet.train`; with the same count
+and seed, runs differ in nothing else. By default, the variants are `--augment paper` (elastic
+deformation, any rotation, flips, grey values) and `--augment rigid` (the same without the elastic
+deformation). A count of 0 scores the model that
 a variant starts from, as it is, at its own threshold. Two runs are trained at the same time, each
 on one core.
 

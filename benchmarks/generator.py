@@ -5,8 +5,9 @@
         --real vnc-sstem/raw-00-15.tif vnc-sstem/membranes-00-15.tif
 
 Trains `--experiment em` on synthetic slices only (`synthetic.varied_slices`): with all groups of
-parameters varied, with all groups but one, for each group of `look.RANGES`, and with none. The
-slices of a seed have the same tissue unless the group `size` differs. Then segments real stacks
+parameters varied, with each group of `look.RANGES` left out in turn, and with none varied. All runs
+of a seed grow the tissue of their slices from the same random numbers; it differs only where the
+group `size` or `cells` differs. Then segments real stacks
 with `last.npz`, and scores them at the threshold in the checkpoint, which synthetic slices chose,
 and at the best one. Two runs are trained at the same time, each on one core.
 
@@ -48,7 +49,7 @@ SHOWN = ("V_Rand", "pixel error")
 
 
 def slug(form, seed):
-    """Return the name of a run: of its folder, of its slices and of its scores."""
+    """Return the name of a run, which its folder, its slices and its scores share."""
     return f"{form.replace(' ', '-')}-{seed}"
 
 
@@ -144,7 +145,7 @@ def main():
         help="real stack to score and its labels, cells or membranes; may be given several times",
     )  # fmt: skip
     parser.add_argument("--slices", type=int, default=40, help="synthetic slices (default: 40)")
-    parser.add_argument("--side", type=int, default=512, help="their side in pixels (default: 512)")
+    parser.add_argument("--side", type=int, default=512, help="side in pixels (default: 512)")
     seeds.add_options(parser)
     args, options = parser.parse_known_args()
     try:

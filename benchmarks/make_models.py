@@ -1,7 +1,7 @@
 """Make the models that come with minunet: minunet/models/em.npz and nuclei.npz.
 
     python benchmarks/make_models.py em --out RUNS
-    python benchmarks/make_models.py nuclei --out RUNS --data FOLDER/nuclei-dsb2018
+    python benchmarks/make_models.py nuclei --out RUNS --data FOLDER/nuclei-dsb2018 --seed 2
 
 em is trained on synthetic EM only, whose slices and looks all come from the seed; nuclei is trained
 on the images of the 2018 Data Science Bowl that are in the public domain. Writes RUNS/NAME, the run
@@ -22,7 +22,7 @@ from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
 SLICES, VALIDATION, TEST = 144, "128:136", "136:144"
-"""Number of synthetic slices, and those that choose the threshold and are scored."""
+"""Number of synthetic slices; those that choose the threshold; and those that are scored."""
 
 PIXEL = (0.004, 0.004)
 """Typical pixel size of the synthetic slices, in micrometres."""
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="RUNS", help="folder for the run"
     )
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="images to train nuclei on")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="training images of nuclei")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     args, options = parser.parse_known_args()
     if (args.data is None) != (args.name == "em"):

@@ -6,9 +6,9 @@
 MODEL is a checkpoint or a built-in model, such as em. Segments the slices and scores their
 membranes like `minunet.evaluate`; the rarer of the two values in LABELS is membrane. With
 --pixel-size, in micrometres, the images are shrunk or enlarged to the pixel size of the model.
-Prints one Markdown table: each score at its best threshold, which is optimistic, because these
-slices choose it, and at the threshold that is stored in the checkpoint, with the spread over the
-slices. The command and the commit follow.
+Prints one Markdown table: each score at its best threshold and at the threshold in the checkpoint,
+with the spread over the slices. The former is optimistic, because the best threshold is chosen on
+the scored slices. The command and the commit follow.
 """
 
 import argparse

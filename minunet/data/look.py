@@ -2,7 +2,7 @@
 
 `Look()` is that of the ISBI 2012 stack of a Drosophila ventral nerve cord with 4 x 4 x 50 nm voxels
 (Cardona et al. 2010, doi:10.1371/journal.pbio.1000502); only its general statistics were used.
-`varied` samples other looks: no two laboratories cut, stain and image alike.
+`varied` samples other looks, because laboratories differ in how they cut, stain and image.
 """
 
 from collections.abc import Collection
@@ -24,11 +24,11 @@ class Look:
 
     pixel: float = 4.0  # side of a pixel
     section: float = 50.0  # thickness; obliquely cut membranes are wide and pale in thick sections
-    jump: float = 0.0  # probability that a slice does not continue the one before
+    jump: float = 0.0  # probability of a gap in the tissue before a slice
 
-    radius: float = 50.0  # of neurites: median
-    radius_spread: float = 0.5  # of the logarithm of the radius
-    waviness: float = 1.0  # of the outlines, relative to ISBI 2012
+    radius: float = 50.0  # median radius of neurites
+    radius_spread: float = 0.5  # spread of the logarithm of the radius
+    waviness: float = 1.0  # waviness of the outlines, relative to ISBI 2012
     cytoplasm: float = 0.26  # stain
     cytoplasm_spread: float = 0.05  # over the cells
     grain: float = 1.0  # texture of the cytoplasm, relative to ISBI 2012
@@ -48,15 +48,15 @@ class Look:
     reticulum: float = 0.0  # stain of the endoplasmic reticulum
 
     resin: float = 210.0  # grey level of bare resin
-    contrast: float = 1.0  # factor of all stain
+    contrast: float = 1.0  # factor applied to all stain
     blur: float = 2.8  # standard deviation of the point spread function
     shot: float = 1.6  # noise as a multiple of the square root of the grey level
     light: float = 0.06  # relative spread of the brightness within a slice
     slice_spread: float = 0.07  # relative; brightness and contrast of whole slices
 
-    folds: float = 0.0  # mean number in a slice
-    scratches: float = 0.0  # mean number in a slice
-    dust: float = 0.0  # mean number of grains of dirt in a square micrometre
+    folds: float = 0.0  # mean number per slice
+    scratches: float = 0.0  # mean number per slice
+    dust: float = 0.0  # mean number of grains of dirt per square micrometre
 
 
 ISBI_2012 = Look()
@@ -127,8 +127,8 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "dust": (-1, 1),
     },
 }
-"""Smallest and largest value of the parameters that vary. A value below 0 means that a stack has
-none of this, so a range from -0.3 to 0.3 gives it to half of the stacks."""
+"""Smallest and largest value of the parameters that vary. A value below 0 becomes 0, so with a
+range from -0.3 to 0.3, half of the stacks have none of this."""
 
 
 def varied(
@@ -136,12 +136,12 @@ def varied(
     groups: Collection[Group] = get_args(Group),
     usual: Look = ISBI_2012,
 ) -> Look:
-    """Sample a look; parameters outside the groups are as usual.
+    """Sample a look; parameters outside the groups have the values of `usual`.
 
     Parameters
     ----------
-    rng : numpy.random.Generator     used in the same way for all groups, so that looks which vary
-                                     in different groups still have equal values in common ones
+    rng : numpy.random.Generator     every range is sampled, whatever the groups, so looks from the
+                                     same state have equal values in the groups that they share
     groups : collection of str       keys of `RANGES`
     usual : Look
     """

@@ -30,9 +30,10 @@ PLANES = 3  # planes averaged per section; odd, so that labels can use the middl
 
 WARP = ((36.0, 180.0), (10.0, 56.0))  # amplitude and scale of membrane waviness, in nanometres
 JITTER = (6.0, 240.0)  # the same, sampled for each section: distortion from cutting
-LOST = (150.0, 400.0)  # nanometres of tissue between slices that do not continue
-LABEL_WIDTH = 10.8 / 11.6  # pixels are labelled as membrane if closer to its middle than this, ...
-LABEL_STAIN = 0.42  # ... relative to its width, or if stained more than this; 1 = edge-on membrane
+LOST = (150.0, 400.0)  # nanometres of tissue lost between two slices at a jump
+# A pixel is labelled as membrane if it is close to the middle of one, or stained by one.
+LABEL_WIDTH = 10.8 / 11.6  # distance from the middle up to which it is, relative to the width
+LABEL_STAIN = 0.42  # stain from which it is; 1 = edge-on membrane
 FRAGMENT = 400.0  # square nanometres; smaller pieces of cells are labelled as membrane
 
 
@@ -110,7 +111,8 @@ def varied_slices(
     Returns
     -------
     EMStack
-        Slice k is the same for every Z. A cell has a number in its own slice only.
+        Slice k does not depend on Z. Numbers of cells start again in every slice: equal numbers in
+        two slices do not mean the same cell.
     """
     depth, height, width = _checked(shape)
     stacks = []
@@ -151,8 +153,8 @@ def _grow(block: Block, look: Look, rng: np.random.Generator) -> Balls:
             return balls
     size = " x ".join(f"{side / 1000:.3g}" for side in sides)
     raise InputError(
-        f"{size} µm of tissue have too many cells for one stack; generate several smaller stacks, "
-        f"or pass a smaller pixel (now {look.pixel} nm)"
+        f"a stack of {size} µm has too much tissue or too many cells; generate several smaller "
+        f"stacks, or choose a look with smaller pixels (now {look.pixel} nm)"
     )
 
 

@@ -16,8 +16,8 @@ def find(model: str | Path) -> Path:
 
     Parameters
     ----------
-    model : str or Path     name in `MODELS`, or path of a checkpoint; a file in the working
-                            directory comes first
+    model : str or Path     name in `MODELS`, or path of a checkpoint; an existing file takes
+                            precedence over a built-in model of the same name
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Fine-tuning: train a network further that was trained before, usually on other data.
+"""Fine-tuning: train an already trained network further, usually on other data.
 
-The network, the scaling and the size of a network pixel are those of the model; its training data
-are not needed. There are few steps, at a lower learning rate than that of a new network, because
-large steps would undo what the model has learnt.
+The run takes over the network, the scaling and, by default, the size of a network pixel from the
+model, whose training data it does not need. By default, it takes fewer and smaller steps than a new
+network, because large ones would undo what the model has learnt.
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ START = "start.npz"
 model."""
 
 FIXED = ("depth", "channels", "variant", "scaling")
-"""Settings that the model determines."""
+"""Settings that the model fixes."""
 
-TAKEN = (*FIXED, "tile", "shrink", "preset", "experiment")
-"""Settings that are those of the model unless others are given."""
+TAKEN = (*FIXED, "tile", "shrink", "weight_map", "preset", "experiment")
+"""Settings that are taken over from the model unless others are given."""
 
 DEFAULTS: dict[str, Any] = {
     "steps": 600,
@@ -75,7 +75,7 @@ class Origin(NamedTuple):
         Raises
         ------
         InputError
-            If the images do not have the channels of the training images of the model.
+            If the number of channels of the images differs from that of the model.
         """
         channels = self.settings.in_channels
         if settings.in_channels != channels:

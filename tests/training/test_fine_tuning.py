@@ -71,9 +71,10 @@ def test_the_network_starts_with_the_weights_of_the_model(tmp_path, data, publis
 
 
 def test_the_model_determines_the_network_and_the_scaling(tmp_path, data):
-    write_model(tmp_path / "model.npz", variant="release", preset="laptop", experiment="em")
+    own = {"variant": "release", "preset": "laptop", "weight_map": "balance"}
+    write_model(tmp_path / "model.npz", **own, experiment="em")
     settings = prepare(data, tmp_path / "model.npz").settings
-    for name, value in (SMALL | {"variant": "release", "preset": "laptop"}).items():
+    for name, value in (SMALL | own).items():
         assert getattr(settings, name) == value, name
     assert (settings.experiment, settings.average) == ("em", "symmetries")
     assert (settings.steps, settings.learning_rate, settings.warm_up) == (600, 0.05, 50)

@@ -5,7 +5,8 @@
 
 em is trained on synthetic EM only, whose slices and looks all come from the seed; nuclei is trained
 on the images of the 2018 Data Science Bowl that are in the public domain. Writes RUNS/NAME, the run
-with its report, and RUNS/NAME.npz, the model to publish. The script can be stopped and started
+with its report, RUNS/NAME.npz, the model to publish, and for em RUNS/em.png, which shows it on two
+synthetic slices of another seed. The script can be stopped and started
 again: it resumes a run that was stopped. The same commit, seed and number of threads give the same
 weights on the same kind of machine.
 """
@@ -16,16 +17,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import generator
+import numpy as np
 import seeds
 
+import minunet
+from minunet.data.synthetic import varied_slices
+from minunet.report import run_pictures
+from minunet.report.run_pictures import Segmented
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 
-SLICES, VALIDATION, TEST = 144, "128:136", "136:144"
-"""Number of synthetic slices; those that choose the threshold; and those that are scored."""
+SLICES, SIDE, VALIDATION, TEST = 144, 512, "128:136", "136:144"
+"""Number of synthetic slices, and their side in pixels; those that choose the threshold; and those
+that are scored."""
 
 PIXEL = (0.004, 0.004)
 """Typical pixel size of the synthetic slices, in micrometres."""
+
+SHOWN_SEED, SHOWN_SIDE = 1000, 320
+"""Seed and side of the slices in the picture; no other slices have this seed."""
 
 RECIPES = {
     "em": [
@@ -49,6 +59,17 @@ def publish(run: Path, model: Path, name: str) -> None:
     print(f"{model}: {model.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
+def draw(path: Path, model: Path) -> None:
+    """Draw what a model finds in two synthetic slices that it has not seen."""
+    shown = varied_slices((2, SHOWN_SIDE, SHOWN_SIDE), np.random.default_rng(SHOWN_SEED))
+    loaded = minunet.load(model)
+    slices = [
+        Segmented(image[..., np.newaxis], loaded.segment(image), labels)
+        for image, labels in zip(shown.images, shown.labels, strict=True)
+    ]
+    run_pictures.preview(path, slices, "em on synthetic slices that it has not seen")
+
+
 def main() -> None:
     """Train a model, and write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
@@ -63,12 +84,15 @@ def main() -> None:
         parser.error("pass --data for nuclei, and only for nuclei")
     data = args.data or args.out / f"{args.name}-data"
     if args.name == "em":
-        generator.write_slices(data, (SLICES, 512, 512), args.seed, generator.FORMS["all"])
+        generator.write_slices(data, (SLICES, SIDE, SIDE), args.seed, generator.FORMS["all"])
     run = args.out / args.name
     if not seeds.is_finished(run):
         given = [*RECIPES[args.name], "--data", str(data), "--seed", str(args.seed), *options]
         seeds.train({run: given})
-    publish(run, args.out / f"{args.name}.npz", args.name)
+    model = args.out / f"{args.name}.npz"
+    publish(run, model, args.name)
+    if args.name == "em":
+        draw(model.with_suffix(".png"), model)
     print(f"commit {seeds.commit()}")
 
 

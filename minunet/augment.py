@@ -12,7 +12,7 @@ import numpy as np
 from minunet import files
 from minunet.array import Array
 from minunet.augmentation import SETS, sample, warnings
-from minunet.cli import SEEDS, Parser, at_least, run, say
+from minunet.cli import SEEDS, Parser, at_least, parse_path, run, say
 from minunet.data import image_files
 from minunet.data.page import DEFAULT, Reading
 from minunet.data.scaling import scale
@@ -36,11 +36,21 @@ def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("augment")
     add = parser.add_argument
-    add("image", type=Path, metavar="IMAGE", help="TIFF or PNG file; only the first slice is used")
-    add("labels", type=Path, metavar="LABELS", help="labels of IMAGE: classes or numbered cells")
+    add(
+        "image",
+        type=parse_path,
+        metavar="IMAGE",
+        help="TIFF or PNG file; only the first slice is used",
+    )
+    add(
+        "labels",
+        type=parse_path,
+        metavar="LABELS",
+        help="labels of IMAGE: classes or numbered cells",
+    )
     add(
         *("-o", "--out"),
-        type=Path,
+        type=parse_path,
         required=True,
         metavar="SHEET.png",
         help="PNG file to write; it must not exist yet",

@@ -87,6 +87,13 @@ class OptionGroup(Protocol):
         """Add an option, as `ArgumentParser.add_argument` does."""
 
 
+def parse_path(text: str) -> Path:
+    """Parse a path; an argparse type. An empty one would be the working directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is not a path")
+    return Path(text)
+
+
 def at_least(
     least: float, kind: type = int, below: float = inf, most: float | None = None
 ) -> Callable[[str], float]:

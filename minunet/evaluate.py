@@ -23,7 +23,7 @@ import numpy as np
 
 from minunet import __version__, files
 from minunet.array import Array
-from minunet.cli import Parser, at_least, run, say
+from minunet.cli import Parser, at_least, parse_path, run, say
 from minunet.data import annotation, prediction_kind, predictions
 from minunet.data.annotation import Meaning
 from minunet.data.image_files import counted
@@ -43,7 +43,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add(
         "prediction",
-        type=Path,
+        type=parse_path,
         metavar="PREDICTION",
         help="folder written by predict; or a TIFF stack, image or folder of images: floats are "
         "probabilities of the class cell, images with one value besides 0 are masks of all cells, "
@@ -52,7 +52,7 @@ def parse() -> argparse.Namespace:
     )
     add(
         "truth",
-        type=Path,
+        type=parse_path,
         metavar="TRUTH",
         help="stack, image or folder of images: if there is only one value besides 0, such as 255, "
         "each 4-connected region is a cell, otherwise each number is a cell or a class (see "
@@ -61,7 +61,7 @@ def parse() -> argparse.Namespace:
     )
     add(
         "more",
-        type=Path,
+        type=parse_path,
         nargs="*",
         metavar="RUN",
         help="instead of a prediction and its truth: two or more folders of finished runs that "
@@ -70,14 +70,14 @@ def parse() -> argparse.Namespace:
     add(
         "-o",
         "--out",
-        type=Path,
+        type=parse_path,
         metavar="PICTURE.png",
         help="PNG file for a picture of the best and the worst slice, or of the scores of the "
         "runs; it must not exist yet",
     )
     add(
         "--scores",
-        type=Path,
+        type=parse_path,
         metavar="FILE.json",
         help="file for the scores of each slice and each threshold; it must not exist yet "
         "(default: scores.json next to the prediction; none for runs)",

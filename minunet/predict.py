@@ -16,11 +16,10 @@ stopped keeps its finished slices in OUT/unfinished; the same command with --res
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import get_args
 
 from minunet import files, lock, models
-from minunet.cli import Parser, add_threads, at_least, command, run, say
+from minunet.cli import Parser, add_threads, at_least, command, parse_path, run, say
 from minunet.data import file_names, object_size
 from minunet.data.image_files import Reading, Slices
 from minunet.errors import InputError
@@ -51,10 +50,10 @@ def parse() -> argparse.Namespace:
     parser = Parser("predict")
     add = parser.add_argument
     text = f"checkpoint of a run, such as RUN/best.npz; or a built-in model: {', '.join(MODELS)}"
-    add("model", type=Path, metavar="MODEL", help=text)
+    add("model", type=parse_path, metavar="MODEL", help=text)
     text = "TIFF stack, TIFF or PNG image, or folder of images"
-    add("image", type=Path, metavar="IMAGE", help=text)
-    add("-o", "--out", type=Path, required=True, help="folder for the results")
+    add("image", type=parse_path, metavar="IMAGE", help=text)
+    add("-o", "--out", type=parse_path, required=True, help="folder for the results")
     text = (
         "continue the unfinished prediction in OUT, if there is one; all other arguments must be "
         "the same as before"

@@ -8,9 +8,8 @@ The algorithm is in `minunet.training`, the settings are in `minunet.runs.settin
 """
 
 import sys
-from pathlib import Path
 
-from minunet.cli import Parser, add_threads, at_least, command, run
+from minunet.cli import Parser, add_threads, at_least, command, parse_path, run
 from minunet.errors import InputError
 from minunet.runs.options import Arguments, add_options, chosen_defaults, flag
 from minunet.runs.settings import CHANGEABLE
@@ -22,7 +21,7 @@ def make_parser(arguments: list[str]) -> Parser:
     groups = add_options(parser, chosen_defaults(arguments))
     groups["data"].add_argument(
         "--data",
-        type=Path,
+        type=parse_path,
         metavar="FOLDER",
         help="folder with train-volume.tif and train-labels.tif; or with images/ and labels/ (or "
         "masks/), or these in train/; or with 01/ and 01_GT/SEG/ (or 01_ST/SEG/). If it contains "
@@ -30,13 +29,13 @@ def make_parser(arguments: list[str]) -> Parser:
     )
     groups["run"].add_argument(
         "--out",
-        type=Path,
+        type=parse_path,
         metavar="RUN",
         help="folder for the run, new or empty (default: the first unused name in runs/)",
     )
     groups["run"].add_argument(
         "--resume",
-        type=Path,
+        type=parse_path,
         metavar="RUN",
         help="folder of a run to resume exactly where it stopped; only "
         + ", ".join(flag(name) for name in CHANGEABLE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import call
 
 from minunet import cli, stopping
 from minunet.errors import InputError
@@ -241,3 +242,20 @@ def test_every_command_keeps_freed_memory(monkeypatch):
     with pytest.raises(SystemExit):
         cli.run(lambda: order.append("main"), "some")
     assert order == ["keep", "main"]
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate", "augment", "data.__main__"])
+def test_no_command_takes_an_empty_path(command, monkeypatch, tmp_path):
+    # Such as an unset "$OUT": it would mean the working directory.
+    monkeypatch.chdir(tmp_path)
+    empty = {
+        "train": ("--out", ""),
+        "predict": ("em", "image.tif", "-o", ""),
+        "evaluate": ("a.tif", "b.tif", "-o", ""),
+        "augment": ("a.tif", "b.tif", "-o", ""),
+        "data.__main__": ("",),
+    }
+    done = call(command, *empty[command])
+    assert done.code == 2
+    assert "'' is not a path" in done.err
+    assert not list(tmp_path.iterdir())

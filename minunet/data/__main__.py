@@ -8,24 +8,23 @@ FOLDER then contains `train-volume.tif`, `train-labels.tif` (0 = membrane, 255 =
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from minunet import files, lock
-from minunet.cli import SEEDS, Parser, at_least, run, say
-from minunet.data.synthetic import em_stack, varied_slices
+from minunet.cli import SEEDS, Parser, at_least, parse_path, run, say
+from minunet.data.synthetic import MIN_SIDE, em_stack, varied_slices
 
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = Parser("data")
     add = parser.add_argument
-    add("folder", type=Path, metavar="FOLDER", help="new or empty folder to write to")
+    add("folder", type=parse_path, metavar="FOLDER", help="new or empty folder to write to")
     for name, least, most, default, text in (
         ("slices", 1, 10**5, 10, "number of slices"),
-        ("height", 1, 10**5, 256, "height of a slice, in pixels"),
-        ("width", 1, 10**5, 256, "width of a slice, in pixels"),
+        ("height", MIN_SIDE, 10**5, 256, "height of a slice, in pixels"),
+        ("width", MIN_SIDE, 10**5, 256, "width of a slice, in pixels"),
         ("seed", 0, SEEDS, 0, "random seed for the stack"),
     ):
         text = f"{text} (default: {default})"

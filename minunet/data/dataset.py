@@ -16,6 +16,7 @@ from minunet.data.object_size import UNCHANGED, PixelSize, Wanted
 from minunet.data.scaling import Scale, Scaling, scale, scale_of
 from minunet.data.sources import Raw, Source
 from minunet.data.targets import PAPER, Weighting, cells_of, separated, targets
+from minunet.errors import InputError
 from minunet.image import Sample
 from minunet.resampling import NONE, Factors
 
@@ -167,8 +168,15 @@ def _shrink(
         of_training = None if cells is None else [cells[k] for k in training]
         shrink, reason = object_size.choose(of_training, wanted.receptive_field, pixel)
     elif wanted.trained is not None and pixel is not None:
-        shrink = min(object_size.factors(wanted.shrink, wanted.trained, pixel))
+        factors = object_size.factors(wanted.shrink, wanted.trained, pixel)
+        shrink = min(factors)
         here, there = map(object_size.in_words, (pixel, wanted.trained))
+        if not np.allclose(object_size.factors(shrink, pixel, pixel), factors, object_size.EQUAL):
+            raise InputError(
+                f"image pixels are {here}, so they would have to be shrunk by "
+                f"{object_size.describe(factors)} for the model, but --shrink is one number; make "
+                f"the pixels square, or pass --shrink {shrink:g} to ignore their size"
+            )
         reason = f"image pixels are {here}, those of the model were {there}"
     else:
         shrink, reason = wanted.shrink, ""

@@ -154,7 +154,8 @@ def factors(shrink: float, trained: PixelSize | None, here: PixelSize | None) ->
         assert here is not None
         raise InputError(
             f"the pixels of the image are {in_words(here)}, but those of the training images were "
-            f"{in_words(trained)}; correct the metadata, or pass --shrink {shrink:g} to ignore it"
+            f"{in_words(trained)}; a ratio above {LIKELY} is probably an error: correct the "
+            f"metadata, or pass --shrink {shrink:g} to ignore it"
         )
     pairs = zip(in_training, finer, strict=True)
     # Rounded, so that files with the same rounded pixel size still make one stack.

@@ -16,16 +16,15 @@ def find(model: str | Path) -> Path:
 
     Parameters
     ----------
-    model : str or Path     name in `MODELS`, or path of a checkpoint; an existing file takes
-                            precedence over a built-in model of the same name
+    model : str or Path     name in `MODELS`, or path of a checkpoint; a name always means the
+                            built-in model, even if the working directory has a file of that name
 
     Examples
     --------
     >>> find("em").name, find("runs/em/best.npz").name
     ('em.npz', 'best.npz')
     """
-    path = Path(model)
-    return HERE / f"{model}.npz" if str(model) in MODELS and not path.is_file() else path
+    return HERE / f"{model}.npz" if str(model) in MODELS else Path(model)
 
 
 def card(name: str) -> str:

@@ -259,9 +259,9 @@ class Settings:
         None,
         "training",
         "model to train further: a checkpoint of another run, or a built-in model (python -m "
-        "minunet.models); it determines the network and the scaling, and by default the tile, "
-        "--shrink and the experiment; the defaults of --steps, --learning-rate and --warm-up "
-        "suit fine-tuning",
+        "minunet.models); it determines the network, the preset and the scaling, and by default "
+        "the tile, --shrink, --weight-map and the experiment; the defaults of --steps, "
+        "--learning-rate and --warm-up suit fine-tuning",
         metavar="MODEL",
     )
     steps: int = setting(

@@ -25,10 +25,10 @@ START = "start.npz"
 """Checkpoint of the state before the first step, in the folder of a run that started from a
 model."""
 
-FIXED = ("depth", "channels", "variant", "scaling")
+FIXED = ("depth", "channels", "variant", "scaling", "preset")
 """Settings that the model fixes."""
 
-TAKEN = (*FIXED, "tile", "shrink", "weight_map", "preset", "experiment")
+TAKEN = (*FIXED, "tile", "shrink", "weight_map", "experiment")
 """Settings that are taken over from the model unless others are given."""
 
 DEFAULTS: dict[str, Any] = {

@@ -103,7 +103,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
     if settings.steps == state.step and found:
         return None
-    check_best(folder, settings)
+    check_others(folder, settings)
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)
     settings = replace(settings, **places_now, **results.NOTHING_CHOSEN)
@@ -113,6 +113,9 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     settings = replace(settings, score=ranking(settings, data))
     lost = runs.repair(folder, state.step)
     notes = [note, f"warning   {lost}" if lost else ""]
+    if settings.start_from and not (folder / fine_tuning.START).exists():
+        missing = f"{fine_tuning.START} is missing, so the report has no scores before the first"
+        notes.append(f"warning   {missing} step")
     runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason, list(filter(None, notes)))
 
@@ -127,22 +130,32 @@ def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]
         if os.path.lexists(folder / name):
             return restore(folder / name, wanted)
     settings = runs.read_settings(folder)
+    if settings.start_from:
+        raise InputError(
+            f"{folder} has no {fine_tuning.START}, from which its run starts; put it back, or "
+            f"start again in another folder, with --start-from {settings.start_from}"
+        )
     where, reason = device.choose(wanted or settings.device)
     return start(settings, where), settings, reason
 
 
-def check_best(folder: Path, settings: Settings) -> None:
-    """Raise an `InputError` if the run could not be finished, because its best.npz is not valid."""
-    path = folder / "best.npz"
-    if not os.path.lexists(path):
-        return
-    advice = "or move best.npz away: the next validated step then replaces it"
-    try:
-        best = Settings.from_json(checkpoint.load(path).settings)
-    except InputError as error:
-        raise InputError(f"{error}; {advice}") from None
-    if best.architecture != settings.architecture or best.fingerprint != settings.fingerprint:
-        raise InputError(f"{path} belongs to another run; put back that of this run, {advice}")
+def check_others(folder: Path, settings: Settings) -> None:
+    """Raise an `InputError` if the run could not be finished, as a checkpoint is not valid."""
+    for name, otherwise in (
+        ("best.npz", "the next validated step then replaces it"),
+        (fine_tuning.START, "the report then has no scores before the first step"),
+    ):
+        path = folder / name
+        if not os.path.lexists(path):
+            continue
+        advice = f"or move {name} away: {otherwise}"
+        try:
+            other = Settings.from_json(checkpoint.load(path).settings)
+        except InputError as error:
+            raise InputError(f"{error}; {advice}") from None
+        same = ("architecture", "fingerprint", "start_checksum")
+        if any(getattr(other, one) != getattr(settings, one) for one in same):
+            raise InputError(f"{path} belongs to another run; put back that of this run, {advice}")
 
 
 def load(settings: Settings, trained: PixelSize | None = None) -> Dataset:

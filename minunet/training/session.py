@@ -36,9 +36,9 @@ def begin(arguments: Arguments, again: str) -> None:
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
     with runs.new(arguments.out, name) as folder:
         with endings.explained(folder, again):
-            runs.write_settings(folder, settings.to_json())
-            if settings.start_from:
+            if settings.start_from:  # first: with settings alone, a run starts from nothing
                 states.save(folder / fine_tuning.START, settings, state)
+            runs.write_settings(folder, settings.to_json())
         with endings.explained(folder):
             carry_out(Run(folder, settings, data, state, reason, notes))
 
@@ -114,7 +114,7 @@ def finish(this: Run) -> list[str]:
         return Trained(name, step, network._replace(params=on_device))
 
     start = None
-    if this.settings.start_from:
+    if (this.folder / fine_tuning.START).is_file():
         before = checkpoint.load(this.folder / fine_tuning.START)
         start = trained(fine_tuning.START, 0, before.params)
     return results.finish(

@@ -163,7 +163,8 @@ def test_pixel_sizes_that_differ_too_much_are_refused(here):
         object_size.factors(4, (0.2, 0.2), here)
     assert str(refused.value) == (
         f"the pixels of the image are {here[0]:g} x {here[1]:g} µm, but those of the training "
-        "images were 0.2 x 0.2 µm; correct the metadata, or pass --shrink 4 to ignore it"
+        "images were 0.2 x 0.2 µm; a ratio above 8 is probably an error: correct the metadata, "
+        "or pass --shrink 4 to ignore it"
     )
 
 

@@ -15,7 +15,7 @@ from minunet.network import initialization
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import from_options
-from minunet.training import fine_tuning, loop, preparation
+from minunet.training import fine_tuning, loop, preparation, session
 from minunet.training.fine_tuning import Origin, origin
 from minunet.training.preparation import Arguments
 
@@ -96,6 +96,7 @@ def test_what_is_given_replaces_the_defaults(tmp_path, data):
         ({"depth": 2}, "--depth is 2, but that of {}, from which the run starts, is 1; leave out"),
         ({"channels": 4}, "--channels is 4, but that of {}"),
         ({"scaling": "minmax"}, "--scaling is minmax, but that of {}"),
+        ({"preset": "paper"}, "--preset is paper, but that of {}, from which the run starts, is t"),
     ],
 )
 def test_another_network_is_refused(tmp_path, data, given, said):
@@ -138,15 +139,17 @@ def test_the_first_layers_learn_too(tmp_path, data):
     assert all((array != params[name]).any() for name, array in after.items())
 
 
+def calibrate(data, height, width):
+    """Write the size of a pixel, in µm, into the file of the images."""
+    path = data / "train-volume.tif"
+    given = {"resolution": (1 / width, 1 / height), "metadata": {"unit": "um", "axes": "ZYX"}}
+    tifffile.imwrite(path, tifffile.imread(path), imagej=True, **given)
+
+
 @pytest.mark.parametrize(("pixel", "expected"), [(0.004, 1.0), (0.002, 2.0), (0.0046, 0.87)])
 def test_images_are_shrunk_to_the_pixels_of_the_model(tmp_path, data, pixel, expected):
     write_model(tmp_path / "model.npz", pixel_size=(0.004, 0.004))
-    images = tifffile.imread(data / "train-volume.tif")
-    per_micrometre = (1 / pixel, 1 / pixel)
-    metadata = {"unit": "um", "axes": "ZYX"}
-    tifffile.imwrite(
-        data / "train-volume.tif", images, imagej=True, resolution=per_micrometre, metadata=metadata
-    )
+    calibrate(data, pixel, pixel)
     settings = prepare(data, tmp_path / "model.npz").settings
     assert settings.shrink == pytest.approx(expected)
     assert settings.pixel_size == pytest.approx((pixel, pixel))
@@ -184,6 +187,70 @@ def test_a_run_without_a_model_has_no_such_scores(tmp_path, data):
     assert "before the first step" not in done.out
     assert "start" not in json.loads((run / "scores.json").read_text())
     assert "Before the first step" not in (run / "report.html").read_text()
+
+
+def test_pixels_that_would_need_two_factors_are_refused(tmp_path, data):
+    write_model(tmp_path / "model.npz", pixel_size=(0.004, 0.004))
+    calibrate(data, 0.004, 0.002)
+    with pytest.raises(InputError, match=r"shrunk by 1 x 2 .* square, or pass --shrink 1 to ignor"):
+        prepare(data, tmp_path / "model.npz")
+    assert prepare(data, tmp_path / "model.npz", shrink=1.0).settings.shrink == 1
+
+
+@pytest.fixture
+def finished(tmp_path, data):
+    """Fine-tune a model; return the folder of the run."""
+    write_model(tmp_path / "model.npz")
+    run = tmp_path / "run"
+    given = ("--start-from", tmp_path / "model.npz", "--data", data, "--out", run)
+    assert call("train", *given, *FEW).code == 0
+    (run / "report.html").unlink()
+    return run
+
+
+def test_without_its_start_a_run_does_not_begin_from_nothing(finished):
+    for path in finished.iterdir():
+        if path.name != "settings.json":
+            path.unlink()
+    done = call("train", "--resume", finished)
+    assert done.code == 2
+    assert "has no start.npz, from which its run starts; put it back, or start again" in done.err
+    assert [path.name for path in finished.iterdir()] == ["settings.json"]
+
+
+def test_a_run_that_has_lost_its_start_is_finished_without_the_comparison(finished):
+    (finished / "start.npz").unlink()
+    done = call("train", "--resume", finished)
+    assert done.code == 0, done.err
+    assert "start.npz is missing, so the report has no scores before the first step" in done.out
+    assert "start" not in json.loads((finished / "scores.json").read_text())
+
+
+def test_the_start_of_another_run_is_refused_before_the_next_step(tmp_path, data, finished):
+    write_model(tmp_path / "other.npz", published=False)  # another file, an equal network
+    another = tmp_path / "another"
+    given = ("--start-from", tmp_path / "other.npz", "--data", data, "--out", another)
+    assert call("train", *given, *FEW).code == 0
+    shutil.copy(another / "start.npz", finished / "start.npz")
+    done = call("train", "--resume", finished)
+    assert done.code == 2
+    assert "start.npz belongs to another run; put back that of this run, or move" in done.err
+
+
+def test_the_start_is_there_before_the_settings(tmp_path, data, monkeypatch):
+    write_model(tmp_path / "model.npz")
+    run = tmp_path / "run"
+
+    def stop(folder, settings):
+        assert (folder / "start.npz").is_file()
+        raise InputError("stopped here")
+
+    monkeypatch.setattr(session.runs, "write_settings", stop)
+    given = ("--start-from", tmp_path / "model.npz", "--data", data, "--out", run)
+    assert "stopped here" in call("train", *given, *FEW).err
+    monkeypatch.undo()
+    assert call("train", "--resume", run).code == 0
+    assert checkpoint.load(run / "last.npz").step == 4
 
 
 @pytest.mark.parametrize("lost", [("last.npz",), ("last.npz", "best.npz")])

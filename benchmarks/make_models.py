@@ -12,6 +12,7 @@ weights on the same kind of machine.
 """
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from minunet.report import run_pictures
 from minunet.report.run_pictures import Segmented
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
+from minunet.training.results import SCORES
 
 SLICES, SIDE, VALIDATION, TEST = 144, 512, "128:136", "136:144"
 """Number of synthetic slices, and their side in pixels; those that choose the threshold; and those
@@ -40,8 +42,8 @@ SHOWN_SEED, SHOWN_SIDE = 1000, 320
 RECIPES = {
     "em": [
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
-        *("--scaling", "image", "--weight-map", "balance", "--steps", "12000"),
-        *("--validate-every", "2000", "--score", "iou", "--average", "none"),
+        *("--scaling", "image", "--steps", "3000", "--validate-every", "1000"),
+        *("--score", "iou", "--average", "none"),
     ],
     "nuclei": ["--experiment", "cells", "--steps", "4500"],
 }
@@ -49,12 +51,18 @@ RECIPES = {
 
 
 def publish(run: Path, model: Path, name: str) -> None:
-    """Write the last checkpoint of a run as a model; paths of this machine are left out."""
-    saved = checkpoint.load(run / "last.npz")
+    """Write a checkpoint of a run as a model; paths of this machine are left out.
+
+    nuclei is the last step. em is the step that is best on the validation slices, with the
+    threshold of their highest V_Rand: it was not trained on them, so it needs no plateau.
+    """
+    saved = checkpoint.load(run / ("best.npz" if name == "em" else "last.npz"))
     settings = Settings.from_json(saved.settings)
     settings = replace(settings, images=None, labels=None)
     if name == "em":
-        settings = replace(settings, pixel_size=PIXEL)
+        found = json.loads((run / SCORES).read_text(encoding="utf-8"))["optimistic"]["scores"]
+        threshold = found["v_rand"]["threshold"]
+        settings = replace(settings, pixel_size=PIXEL, threshold=threshold)
     checkpoint.publish(model, saved._replace(settings=settings.to_json()))
     print(f"{model}: {model.stat().st_size / 1e6:.2f} MB", flush=True)
 

@@ -1,5 +1,6 @@
 """Making the built-in model em in a short run: its slices, training, file and picture."""
 
+import json
 import sys
 
 import make_models
@@ -38,12 +39,15 @@ def test_em_in_a_short_run(tmp_path, small, monkeypatch, capfd):
     model = minunet.load(tmp_path / "em.npz", "cpu")
     settings = model.settings
     assert (settings.seed, settings.steps, settings.channels) == (3, 2, 2)
-    assert (settings.scaling, settings.weight_map) == ("image", "balance")
+    assert (settings.scaling, settings.weight_map) == ("image", "paper")
     assert (settings.images, settings.labels) == (None, None)
     assert settings.pixel_size == (0.004, 0.004)
     assert settings.threshold_from == "validation"
-    last = minunet.load(tmp_path / "em" / "last.npz", "cpu")
-    for name, array in last.params.items():
+    scores = json.loads((tmp_path / "em" / "scores.json").read_text())["optimistic"]["scores"]
+    by_threshold = np.array(scores["v_rand"]["by_threshold"])
+    assert by_threshold[round(10 * settings.threshold)] == by_threshold.max()
+    best = minunet.load(tmp_path / "em" / "best.npz", "cpu")
+    for name, array in best.params.items():
         np.testing.assert_allclose(model.params[name], array, rtol=1e-3, atol=1e-7)
     with Image.open(tmp_path / "em.png") as picture:
         assert picture.size[0] > 600

@@ -36,7 +36,7 @@ that are scored."""
 PIXEL = (0.004, 0.004)
 """Typical pixel size of the synthetic slices, in micrometres."""
 
-SHOWN_SEED, SHOWN_SIDE = 1000, 320
+SHOWN_SEED, SHOWN_SIDE = 1000, 240
 """Seed and side of the slices in the picture; no other slices have this seed."""
 
 RECIPES = {

@@ -19,7 +19,7 @@ from minunet.models import shipped
 from minunet.runs import checkpoint
 
 SHA256 = {
-    "em": "9cc88164036cde4dcb6d43361a5cf292c59ca97fad9a6a87f86b5ca3e97d1425",
+    "em": "a5c748d2844c3042030f117dabca952dbc5398591284ec22c96fa54ed0daab2d",
     "nuclei": "04a071ecc1d5d4738f8c4aaf9f9933276cea3c433ca7974e45c8bf3417590465",
 }
 
@@ -76,8 +76,8 @@ def test_em_finds_the_membranes_of_slices_that_it_has_not_seen():
     p = [model.segment(image)[..., 1] for image in images]
     scores = {one.key: one.value for one in em.scores(instances, p, (model.settings.threshold,))}
     baseline = np.mean(instances == 0)  # error if all is cell: 0.26
-    assert scores["pixel_error"] < 0.12 < baseline / 2  # 0.087
-    assert scores["v_rand"] > 0.8  # 0.887
+    assert scores["pixel_error"] < 0.12 < baseline / 2  # 0.090
+    assert scores["v_rand"] > 0.8  # 0.881
 
 
 def test_em_finds_the_membranes_of_a_real_slice():

@@ -19,7 +19,7 @@ from minunet.models import shipped
 from minunet.runs import checkpoint
 
 SHA256 = {
-    "em": "a5c748d2844c3042030f117dabca952dbc5398591284ec22c96fa54ed0daab2d",
+    "em": "35c4984c45d59bbdf5f745f246e604541a0f35b59fe2c453276262e27db06a35",
     "nuclei": "04a071ecc1d5d4738f8c4aaf9f9933276cea3c433ca7974e45c8bf3417590465",
 }
 

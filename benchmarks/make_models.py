@@ -6,9 +6,9 @@
 em is trained on synthetic EM only, whose slices and looks all come from the seed; nuclei is trained
 on the images of the 2018 Data Science Bowl that are in the public domain. Writes RUNS/NAME, the run
 with its report, RUNS/NAME.npz, the model to publish, and for em RUNS/em.png, which shows it on two
-synthetic slices of another seed. The script can be stopped and started
-again: it resumes a run that was stopped. The same commit, seed and number of threads give the same
-weights on the same kind of machine.
+synthetic slices of another seed. The script can be stopped and started again: it resumes a run that
+was stopped. The same commit, seed and number of threads give the same weights on the same kind of
+machine.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from minunet.runs.settings import Settings
 from minunet.training.results import SCORES
 
 SLICES, SIDE, VALIDATION, TEST = 144, 512, "128:136", "136:144"
-"""Number of synthetic slices, and their side in pixels; those that choose the threshold; and those
-that are scored."""
+"""Number and side (in pixels) of the synthetic slices; those on which the threshold is chosen; and
+those that are scored."""
 
 PIXEL = (0.004, 0.004)
 """Typical pixel size of the synthetic slices, in micrometres."""

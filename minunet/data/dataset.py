@@ -171,7 +171,8 @@ def _shrink(
         factors = object_size.factors(wanted.shrink, wanted.trained, pixel)
         shrink = min(factors)
         here, there = map(object_size.in_words, (pixel, wanted.trained))
-        if not np.allclose(object_size.factors(shrink, pixel, pixel), factors, object_size.EQUAL):
+        stored = object_size.factors(shrink, pixel, pixel)  # what a run would shrink by
+        if not np.allclose(stored, factors, rtol=object_size.EQUAL):
             raise InputError(
                 f"image pixels are {here}, so they would have to be shrunk by "
                 f"{object_size.describe(factors)} for the model, but --shrink is one number; make "

@@ -127,8 +127,8 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "dust": (-1, 1),
     },
 }
-"""Smallest and largest value of the parameters that vary. A value below 0 becomes 0, so with a
-range from -0.3 to 0.3, half of the stacks have none of this."""
+"""Smallest and largest value of the parameters that vary. A value below 0 becomes 0, so a range
+from -0.3 to 0.3 leaves half of the stacks without the feature."""
 
 
 def varied(

@@ -31,9 +31,9 @@ PLANES = 3  # planes averaged per section; odd, so that labels can use the middl
 WARP = ((36.0, 180.0), (10.0, 56.0))  # amplitude and scale of membrane waviness, in nanometres
 JITTER = (6.0, 240.0)  # the same, sampled for each section: distortion from cutting
 LOST = (150.0, 400.0)  # nanometres of tissue lost between two slices at a jump
-# A pixel is labelled as membrane if it is close to the middle of one, or stained by one.
-LABEL_WIDTH = 10.8 / 11.6  # distance from the middle up to which it is, relative to the width
-LABEL_STAIN = 0.42  # stain from which it is; 1 = edge-on membrane
+# A pixel is labelled as membrane if it is close to the middle of a membrane, or darkly stained.
+LABEL_WIDTH = 10.8 / 11.6  # largest distance from the middle, relative to `Look.membrane`
+LABEL_STAIN = 0.42  # largest stain of a cell pixel; an edge-on membrane has 1
 FRAGMENT = 400.0  # square nanometres; smaller pieces of cells are labelled as membrane
 
 

@@ -24,6 +24,9 @@ from minunet.training.plan import steps_in
 from minunet.training.results import Run
 from minunet.training.state import State, restore, start
 
+WITHOUT_START = "the report has no scores before the first step"
+"""What follows if a run has lost the checkpoint that it started from."""
+
 
 class Prepared(NamedTuple):
     """A new run that has no folder yet."""
@@ -103,7 +106,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     found = (folder / "last.npz").is_file() and results.is_complete(folder, state.step)
     if settings.steps == state.step and found:
         return None
-    check_others(folder, settings)
+    check_checkpoints(folder, settings)
     settings, note = endings.threads_of_resumed(settings, arguments.threads)
     places_now = places.of_resumed_run(given, arguments.data, stored)
     settings = replace(settings, **places_now, **results.NOTHING_CHOSEN)
@@ -114,8 +117,7 @@ def resumed_run(arguments: Arguments, folder: Path) -> Run | None:
     lost = runs.repair(folder, state.step)
     notes = [note, f"warning   {lost}" if lost else ""]
     if settings.start_from and not (folder / fine_tuning.START).exists():
-        missing = f"{fine_tuning.START} is missing, so the report has no scores before the first"
-        notes.append(f"warning   {missing} step")
+        notes.append(f"warning   {fine_tuning.START} is missing, so {WITHOUT_START}")
     runs.write_settings(folder, settings.to_json())
     return Run(folder, settings, data, state, reason, list(filter(None, notes)))
 
@@ -139,11 +141,14 @@ def restored(folder: Path, wanted: Wanted | None) -> tuple[State, Settings, str]
     return start(settings, where), settings, reason
 
 
-def check_others(folder: Path, settings: Settings) -> None:
-    """Raise an `InputError` if the run could not be finished, as a checkpoint is not valid."""
+def check_checkpoints(folder: Path, settings: Settings) -> None:
+    """Raise an `InputError` if the run could not be finished: a checkpoint is not valid.
+
+    `last.npz` is not checked, because the run continues from it.
+    """
     for name, otherwise in (
         ("best.npz", "the next validated step then replaces it"),
-        (fine_tuning.START, "the report then has no scores before the first step"),
+        (fine_tuning.START, WITHOUT_START),
     ):
         path = folder / name
         if not os.path.lexists(path):

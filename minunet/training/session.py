@@ -36,7 +36,7 @@ def begin(arguments: Arguments, again: str) -> None:
     name = f"{source(settings)}-{settings.experiment or settings.preset}"
     with runs.new(arguments.out, name) as folder:
         with endings.explained(folder, again):
-            if settings.start_from:  # first: with settings alone, a run starts from nothing
+            if settings.start_from:  # first: settings.json alone cannot be resumed
                 states.save(folder / fine_tuning.START, settings, state)
             runs.write_settings(folder, settings.to_json())
         with endings.explained(folder):

@@ -178,8 +178,8 @@ def test_looks_that_make_no_sense_are_refused(changed: dict[str, float], message
 
 
 def test_too_much_tissue_is_refused_before_it_grows() -> None:
-    too_much = "0.05 x 102 x 102 µm has too much tissue or .* several smaller stacks"
-    with pytest.raises(ValueError, match=too_much):
+    too_much = "0.05 x 102 x 102 µm has too much tissue or too many cells; "
+    with pytest.raises(ValueError, match=too_much + ".* several smaller stacks"):
         looking(shape=(1, 2048, 2048), pixel=50.0)
 
 
@@ -197,7 +197,8 @@ def test_more_cells_than_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(synthetic, "MAX_CELLS", cells)
     looking()
     monkeypatch.setattr(synthetic, "MAX_CELLS", cells - 1)
-    with pytest.raises(ValueError, match=r"0.05 x 0.256 x 0.288 µm has too much tissue"):
+    too_many = r"0.05 x 0.256 x 0.288 µm has too much tissue or too many cells"
+    with pytest.raises(ValueError, match=too_many):
         looking()
 
 

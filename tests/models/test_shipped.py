@@ -59,6 +59,9 @@ def test_a_card_says_what_a_user_must_know(name):
 def test_a_name_means_the_built_in_model_wherever_one_is(tmp_path, monkeypatch):
     # Otherwise, a recorded command would mean something else in another folder.
     monkeypatch.chdir(tmp_path)
+    assert models.find("em") == shipped.HERE / "em.npz"
+    (tmp_path / "nuclei").mkdir()
+    assert models.find("nuclei") == shipped.HERE / "nuclei.npz"
     (tmp_path / "em").write_bytes(b"")
     assert models.find("em") == shipped.HERE / "em.npz"
     assert models.find(tmp_path / "em") == tmp_path / "em"

@@ -83,9 +83,9 @@ def _choose_series(
     """Choose the series to read; return them, and a note on the series that are left out."""
     if number is not None:
         if number >= len(series):
-            raise InputError(
-                f"{path} has no series {number}; valid series are 0 … {len(series) - 1}"
-            )
+            last = len(series) - 1
+            valid = f"valid series are 0 … {last}" if last else "the only one is 0"
+            raise InputError(f"{path} has no series {number}; {valid}")
         return [series[number]], ()
     images = [one for one in series if not one.keyframe.subfiletype & MASK] or series
     largest = max(images, key=_area)  # the first of them

@@ -44,7 +44,7 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
         model = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
         return "cuda", f"CuPy {cupy.__version__} on {model}"
     if wanted == "cuda":
-        raise InputError(f"CUDA is not available: {missing}; use --device cpu")
+        raise InputError(f"CUDA is not available: {missing}; use the device cpu")
     return "cpu", f"NumPy on the CPU: {missing}"
 
 

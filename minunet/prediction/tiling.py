@@ -36,15 +36,14 @@ def aligned_step(tile: int, depth: int) -> int:
     InputError
         If the tile is not valid, or its output is smaller than one such step.
     """
-    output, unit = sizes.output_size(tile, depth), 2**depth
-    step = output // unit * unit
-    if step == 0:
-        _, least = sizes.nearest_valid(2 * sizes.margin(depth) + unit, depth)
+    unit = 2**depth
+    _, least = sizes.nearest_valid(2 * sizes.margin(depth) + unit, depth)
+    if tile < least:
         raise InputError(
-            f"a tile of {tile} pixels segments only {output}, but tiles join exactly only at "
-            f"multiples of {unit}; use a tile of {least} pixels or more"
+            f"a tile of {tile} pixels is too small: tiles join exactly only at multiples of {unit} "
+            f"pixels; use a tile of {least} pixels or more"
         )
-    return step
+    return sizes.output_size(tile, depth) // unit * unit
 
 
 class Axis(NamedTuple):

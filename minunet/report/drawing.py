@@ -43,6 +43,13 @@ def coloured(cells: Array) -> Array:
     return np.where((k > 0)[..., np.newaxis], hsv_to_rgb(hsv), 0.0)
 
 
+def grey(values: Array, darkest: float = 0.0) -> Array:
+    """Scale grey values (H, W) to [darkest, 1], and return them as an RGB image (H, W, 3)."""
+    values = values.astype(np.float64)  # differences of large float32 values would overflow
+    scaled = (values - values.min()) / (np.ptp(values) or 1.0)
+    return np.repeat((darkest + (1 - darkest) * scaled)[..., np.newaxis], 3, axis=-1)
+
+
 def write(figure: "Figure", path: Path) -> None:
     """Write a figure as a PNG file; `path` never holds an incomplete file."""
     with files.atomic(path) as beside, warnings.catch_warnings():

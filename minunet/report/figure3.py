@@ -33,7 +33,7 @@ def figure3(path: Path, image: Array, instances: Array, weights: Array, name: st
     height = WIDTH * min(max(rows / columns, 0.3), 3) + 0.4  # 0.4 for the titles
     figure = drawing.figure(4 * WIDTH + 0.6, height)
     panels = figure.subplots(1, 4)
-    panels[0].imshow(image if image.ndim == 2 else image.mean(axis=-1), cmap="gray")
+    panels[0].imshow(drawing.grey(image if image.ndim == 2 else image.mean(axis=-1)))
     numbers = np.unique(instances[instances > 0])
     panels[1].imshow(drawing.coloured(np.searchsorted(numbers, instances, side="right")))
     panels[2].imshow(label, cmap="gray", vmin=0, vmax=1)

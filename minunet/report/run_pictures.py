@@ -129,9 +129,9 @@ def _panel(ax: "Axes", name: str, segmented: Segmented) -> None:
     image, p = segmented.image, segmented.p
     predicted, most = p.argmax(axis=-1), p.shape[-1] - 1
     labels = predicted if segmented.labels is None else segmented.labels
-    grey = image.mean(axis=-1)
+    grey = image.mean(axis=-1, dtype=np.float64)  # sums of large float32 values would overflow
     if name == "image":
-        ax.imshow(grey, cmap="gray")
+        ax.imshow(drawing.grey(grey))
     elif name == "cells" and segmented.cells is not None:
         ax.imshow(drawing.coloured(segmented.cells), interpolation="nearest")
     elif name in ("label", "class"):
@@ -152,8 +152,7 @@ def _overlay(grey: Array, labels: Array, predicted: Array, several: bool) -> Arr
 
     The order of more than two classes means nothing, so all their errors have the same colour.
     """
-    spread = float(np.ptp(grey)) or 1.0
-    painted = np.repeat(0.3 + 0.7 * ((grey - grey.min()) / spread)[..., np.newaxis], 3, axis=-1)
+    painted = drawing.grey(grey, 0.3)
     painted[predicted < labels] = TOO_LOW
     painted[predicted > labels] = TOO_LOW if several else TOO_HIGH
     return painted

@@ -149,7 +149,7 @@ def em_panels(
         probability = np.where(annotated, probability, 0)
     proposal = warping.proposed_cells(probability, threshold)
     kinds = warping.classify(warping.warp(truth, probability, threshold), proposal)
-    painted = _grey(probability if image is None else image, FAINT)
+    painted = drawing.grey(probability if image is None else image, FAINT)
     _paint_unknown(painted, annotated)
     rings, counted = [], []
     for kind, colour in ((Kind.SPLIT, SPLIT), (Kind.MERGER, MERGER)):
@@ -185,7 +185,7 @@ def cells_panels(
     cell, extra = truth > 0, (proposal > 0) & ~np.isin(proposal, partner)
     colours = np.where(partner[:, np.newaxis] > 0, colormaps[IOU](index)[:, :3], MISSED)
     numbers, which = np.unique(truth[cell], return_inverse=True)
-    painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
+    painted = np.ones((*truth.shape, 3)) if image is None else drawing.grey(image, FAINT)
     _paint_unknown(painted, annotated)
     painted[extra] = EXTRA
     painted[cell] = colours[which]
@@ -229,7 +229,7 @@ def classes_panels(
 
     known = np.ones(truth.shape, bool) if annotated is None else annotated
     wrong = known & (truth != predicted)
-    painted = np.ones((*truth.shape, 3)) if image is None else _grey(image, FAINT)
+    painted = np.ones((*truth.shape, 3)) if image is None else drawing.grey(image, FAINT)
     _paint_unknown(painted, annotated)
     painted[wrong] = WRONG
     colours = [to_hex(colour) for colour in drawing.coloured(np.arange(len(names)))]
@@ -269,11 +269,4 @@ def _edges(segments: Array) -> Array:
 
 
 def _image(image: Array | None) -> list[Panel]:
-    return [] if image is None else [Panel("image", _grey(image))]
-
-
-def _grey(values: Array, lowest: float = 0.0) -> Array:
-    """Scale grey values to [lowest, 1], and return them as an RGB image (H, W, 3)."""
-    values = values.astype(np.float64)
-    scaled = (values - values.min()) / (np.ptp(values) or 1.0)
-    return np.repeat((lowest + (1 - lowest) * scaled)[..., np.newaxis], 3, axis=-1)
+    return [] if image is None else [Panel("image", drawing.grey(image))]

@@ -101,6 +101,12 @@ def test_the_largest_series_is_read_unless_another_is_wanted(tmp_path):
     assert "no series 2; valid series are 0 … 1" in sentence(path, lambda p: read(p, series=2))
 
 
+def test_a_series_that_the_only_one_is_not(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, draw((3, 40, 50)), photometric="minisblack")
+    assert "no series 3; the only one is 0" in sentence(path, lambda p: read(p, series=3))
+
+
 def test_series_of_one_size_are_all_read(tmp_path):
     stack = draw((3, 20, 31))
     with tifffile.TiffWriter(tmp_path / "a.tif") as file:

@@ -89,7 +89,7 @@ def test_cuda_without_cupy_is_an_error_that_names_what_to_install(no_cupy):
     with pytest.raises(InputError, match="pip install cupy-cuda12x") as error:
         device.choose("cuda")
     assert "CUDA is not available" in str(error.value)
-    assert "--device cpu" in str(error.value)
+    assert "use the device cpu" in str(error.value)
     assert_one_line(str(error.value))
 
 

@@ -95,8 +95,9 @@ def test_aligned_step():
     assert tiling.aligned_step(204, depth=4) == 16
     assert tiling.aligned_step(700, depth=4) == 512
     assert tiling.aligned_step(24, depth=1) == 8
-    with pytest.raises(InputError, match=r"188 pixels segments only 4.*16.*204"):
-        tiling.aligned_step(188, depth=4)
+    for small in (188, 189, 93, -1):  # 188 is valid, but segments only 4 pixels
+        with pytest.raises(InputError, match=rf"{small} pixels is too small: .* 16 pixels; .* 204"):
+            tiling.aligned_step(small, depth=4)
     with pytest.raises(InputError, match="508 and 524"):
         tiling.aligned_step(512, depth=4)
 

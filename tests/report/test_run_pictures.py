@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from pictures import in_grey
 from PIL import Image
 
 from minunet.report import drawing, run_pictures
@@ -88,7 +89,7 @@ def test_a_preview_with_labels_has_four_panels_per_slice(tmp_path, drawn, slices
     assert [ax.get_title() for ax in panels[:4]] == ["image", "label", "probability", "errors"]
     assert figure.get_suptitle() == "step 3"
     for one, row in zip(given, np.reshape(panels, (slices, 4)), strict=True):
-        np.testing.assert_array_equal(shown(row[0]), one.image[..., 0])
+        np.testing.assert_allclose(shown(row[0]), in_grey(one.image[..., 0]))
         np.testing.assert_array_equal(shown(row[1]), one.labels)
         np.testing.assert_array_equal(shown(row[2]), one.p[..., 1])
 
@@ -106,7 +107,7 @@ def test_more_classes_and_a_colour_image(tmp_path, drawn):
     run_pictures.preview(tmp_path / "preview.png", [one], "")
     image, label, predicted, errors = drawn[0].axes
     assert predicted.get_title() == "class"
-    np.testing.assert_allclose(shown(image), one.image.mean(axis=-1))
+    np.testing.assert_allclose(shown(image), in_grey(one.image.mean(axis=-1)), rtol=1e-6)
     np.testing.assert_array_equal(shown(label), drawing.coloured(one.labels))
     np.testing.assert_array_equal(shown(predicted), drawing.coloured(one.p.argmax(axis=-1)))
     wrong = one.labels != one.p.argmax(axis=-1)
@@ -137,6 +138,14 @@ def test_a_constant_image_can_be_drawn(tmp_path, drawn):
     one = segmented()
     run_pictures.preview(tmp_path / "preview.png", [one._replace(image=np.ones((6, 9, 1)))], "")
     assert np.isfinite(shown(drawn[0].axes[3])).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_grey_values_can_be_drawn(tmp_path, drawn):
+    image = np.linspace(-3e38, 3e38, 54, dtype=np.float32).reshape(6, 9, 1)
+    run_pictures.preview(tmp_path / "preview.png", [segmented()._replace(image=image)], "")
+    red = shown(drawn[0].axes[0])[..., 0]
+    np.testing.assert_allclose(red.ravel(), np.linspace(0, 1, 54), atol=1e-6)
 
 
 def test_an_interrupted_write_keeps_the_old_picture(tmp_path, monkeypatch):

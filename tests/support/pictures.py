@@ -1,4 +1,4 @@
-"""Helpers for the tests of readers: pixels to write, comparisons, and refusals."""
+"""Helpers for tests of images: pixels to write, comparisons, refusals, and grey values as RGB."""
 
 import numpy as np
 import pytest
@@ -30,3 +30,8 @@ def sentence(path, read=image_files.read):
     assert str(path) in text
     assert "\n" not in text
     return text
+
+
+def in_grey(values):
+    """Return the RGB image, black where the values are lowest and white where they are highest."""
+    return np.dstack([np.interp(values, (values.min(), values.max()), (0, 1))] * 3)

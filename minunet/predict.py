@@ -22,12 +22,22 @@ from minunet import files, lock, models
 from minunet.cli import Parser, add_threads, at_least, command, parse_path, run, say
 from minunet.data import file_names, object_size
 from minunet.data.image_files import Reading, Slices
+from minunet.data.ome_zarr import VERSIONS
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.models import MODELS
 from minunet.network import device, sizes
-from minunet.prediction import instances, jobs, memory, model, summary, unfinished
+from minunet.prediction import (
+    blocks,
+    instances,
+    jobs,
+    memory,
+    model,
+    summary,
+    unfinished,
+    volume_job,
+)
 from minunet.prediction import output_files as outputs
 from minunet.prediction.instances import Rule
 from minunet.prediction.jobs import Job, Plan
@@ -40,6 +50,11 @@ from minunet.prediction.unfinished import State, Unfinished
 from minunet.runs import checkpoint
 from minunet.runs.options import flag
 from minunet.runs.settings import Settings
+
+ZARR = ".zarr"
+
+OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr")
+"""Options that only apply to OME-Zarr outputs."""
 
 OF_CELLS = ("extent", "smallest", "connectivity")
 """Options that only say how cells are found."""
@@ -69,7 +84,27 @@ def parse() -> argparse.Namespace:
         help="device to run on; auto: a GPU if there is one (default: auto)",
     )
     add_threads(parser)
-    return parser.parse_args()
+    add_volumes(parser)
+    args = parser.parse_args()
+    if args.out.suffix != ZARR:
+        for name in OF_VOLUMES:
+            if getattr(args, name) is not None:
+                parser.error(f"{flag(name)} needs an OME-Zarr output, such as -o OUT{ZARR}")
+    return args
+
+
+def add_volumes(parser: Parser) -> None:
+    """Add the options for volumes, whose results are OME-Zarr."""
+    group = parser.add_argument_group(f"volumes (with -o OUT{ZARR})")
+    add = group.add_mutually_exclusive_group().add_argument
+    text = "number of processes, with one thread each unless --threads is given"
+    add("--workers", type=at_least(1, most=10_000), metavar="N", help=text)
+    text = "address of a running Dask scheduler, such as tcp://HOST:8786, whose workers compute"
+    add("--scheduler", metavar="ADDRESS", help=text)
+    text = "compute every N-th block, beginning with block K; for job arrays"
+    add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
+    text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
+    group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
 
 
 def add_reading(parser: Parser) -> None:
@@ -84,6 +119,19 @@ def add_reading(parser: Parser) -> None:
     )
     text = "convert colours to grey values (default: as in training)"
     add("--grey", action="store_const", const="grey", dest="channel", help=text)
+    group.add_argument(
+        "--axes",
+        default="",
+        metavar="AXES",
+        help="axes of a volume, one letter each of t, c, z, y and x (default: as in its metadata)",
+    )
+    group.add_argument(
+        "--level",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="level of an OME-Zarr image to read; 0 has the full resolution (default: 0)",
+    )
     group.add_argument(
         "--series",
         type=at_least(0),
@@ -174,7 +222,7 @@ def reading(args: argparse.Namespace, settings: Settings) -> Reading:
     """Return which pixels to read: those given by options, or the same as in training."""
     channel = settings.channel if args.channel is None else args.channel
     series = settings.series if args.series is None else args.series
-    return Reading(channel, series)
+    return Reading(channel, series, axes=args.axes, level=args.level)
 
 
 def open_images(args: argparse.Namespace, settings: Settings) -> Slices:
@@ -290,10 +338,46 @@ def predict(args: argparse.Namespace, again: str) -> None:
         sys.exit(2)
 
 
+def predict_volume(args: argparse.Namespace) -> None:
+    """Segment a volume block by block, and write the results as OME-Zarr."""
+    several = args.workers or args.scheduler or args.part
+    begun = blocks.read(args.out).threads if args.out.exists() else None
+    threads.use(args.threads or begun or (1 if several else threads.count()))
+    trained = model.load(args.model, "cpu")
+    settings = trained.settings
+    tiling = Tiling(args.tile or settings.tile, False, args.average)
+    wanted = volume_job.Wanted(
+        args.model,
+        args.image,
+        reading(args, settings),
+        labelling(args, settings),
+        tiling,
+        args.memory,
+        args.shrink,
+        args.smallest,
+        args.ome_zarr or VERSIONS[0],
+    )
+    plan = volume_job.plan(wanted, trained, args.out)
+    say(f"data      {args.image}: {' x '.join(map(str, plan.shape))} ({plan.axes}), {plan.dtype}")
+    say(f"model     {args.model}, step {trained.step}")
+    say(f"blocks    {plan.block[0]} x {plan.block[1]} pixels, {plan.threads} threads each")
+    with volume_job.engine(args.workers, args.scheduler) as engine:
+        done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
+    if done:
+        say(f"results   {args.out}, {args.out / 'labels' / plan.labels}")
+    else:
+        say(
+            "part      done; the rest is left to the other parts, or to this command without --part"
+        )
+
+
 def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
     args.out = files.resolved(args.out)
+    if args.out.suffix == ZARR:
+        predict_volume(args)
+        return
     again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")
     with unfinished.explained(args.out, again), lock.created(args.out, outputs.ADVICE):
         predict(args, again)

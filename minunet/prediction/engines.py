@@ -1,0 +1,105 @@
+"""Run the tasks of a prediction here, on workers of this machine, or on a Dask cluster.
+
+A future carries the number of a task, never data, and only a few are in flight at a time, so the
+scheduler needs the same memory for any number of them. What a lost worker was doing is done again
+by another one. A task that fails three times is reported at the end; all others are done before.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeAlias
+
+from minunet.errors import InputError
+
+IN_FLIGHT = 4
+"""Tasks per worker that are running or waiting."""
+
+TRIES = 3
+
+Task: TypeAlias = Callable[[int], int]
+Engine: TypeAlias = Callable[[Task, Sequence[int]], Iterator[int]]
+"""Run a task for each of some numbers, and yield the numbers of those that are done."""
+
+
+def here(task: Task, numbers: Sequence[int]) -> Iterator[int]:
+    """Run tasks in this process."""
+    for number in numbers:
+        yield task(number)
+
+
+@contextmanager
+def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, str]]:
+    """Start workers on this machine, or connect to a scheduler; yield the engine and its dashboard.
+
+    Parameters
+    ----------
+    workers : int or None     number of processes to start
+    address : str or None     of a running scheduler, such as tcp://HOST:8786
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or if there is no scheduler at the address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--workers and --scheduler need {error.name}; pip install 'minunet[cluster]', or "
+            "leave them out"
+        ) from None
+    if address is None:
+        started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+    try:
+        client = Client(started if address is None else address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {address}: {error}") from None
+    try:
+        yield _Dask(client), client.dashboard_link
+    finally:
+        client.close()
+        if address is None:
+            started.close()
+
+
+class _Dask:
+    """An engine that keeps a few tasks in flight on every worker of a cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def __call__(self, task: Task, numbers: Sequence[int]) -> Iterator[int]:
+        """Run tasks, and yield their numbers in the order in which they are done."""
+        from distributed import as_completed
+
+        waiting, failed = iter(numbers), Counter[int]()
+        number_of: dict[str, int] = {}
+
+        def submit(number: int) -> Any:
+            # Not a pure function: its result is a file, which a cached future would not write.
+            future = self.client.submit(task, number, pure=False)
+            number_of[future.key] = number
+            return future
+
+        window = IN_FLIGHT * max(len(self.client.scheduler_info()["workers"]), 1)
+        running = as_completed([submit(number) for number in islice(waiting, window)])
+        broken: dict[int, BaseException] = {}
+        for future in running:
+            number = number_of.pop(future.key)
+            if future.status == "finished":
+                yield number
+            else:
+                failed[number] += 1
+                error = future.exception()
+                if failed[number] < TRIES and not isinstance(error, InputError):
+                    running.add(submit(number))
+                    continue
+                broken[number] = error
+            running.update([submit(new) for new in islice(waiting, 1)])
+        for number, error in sorted(broken.items()):
+            raise InputError(
+                f"{len(broken)} of {len(numbers)} tasks failed, first number {number}: "
+                f"{' '.join(str(error).split()) or type(error).__name__}; the others are done"
+            )

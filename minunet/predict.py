@@ -29,7 +29,6 @@ from minunet.image import Average
 from minunet.models import MODELS
 from minunet.network import device, sizes
 from minunet.prediction import (
-    blocks,
     instances,
     jobs,
     memory,
@@ -341,7 +340,7 @@ def predict(args: argparse.Namespace, again: str) -> None:
 def predict_volume(args: argparse.Namespace) -> None:
     """Segment a volume block by block, and write the results as OME-Zarr."""
     several = args.workers or args.scheduler or args.part
-    begun = blocks.read(args.out).threads if args.out.exists() else None
+    begun = volume_plan.read(args.out).threads if args.out.exists() else None
     threads.use(args.threads or begun or (1 if several else threads.count()))
     trained = model.load(args.model, "cpu")
     settings = trained.settings
@@ -358,7 +357,7 @@ def predict_volume(args: argparse.Namespace) -> None:
         args.ome_zarr or VERSIONS[0],
     )
     plan = volume_job.plan(wanted, trained, args.out)
-    say(f"data      {args.image}: {' x '.join(map(str, plan.shape))} ({plan.axes}), {plan.dtype}")
+    say(f"data      {args.image}: {' x '.join(map(str, plan.shape))}, {plan.dtype}")
     say(f"model     {args.model}, step {trained.step}")
     say(f"blocks    {plan.block[0]} x {plan.block[1]} pixels, {plan.threads} threads each")
     with volume_job.engine(args.workers, args.scheduler) as engine:

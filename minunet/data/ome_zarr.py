@@ -4,7 +4,7 @@ Every chunk is written by itself and at once, so that several processes can writ
 chunk that is there is complete.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,7 +33,21 @@ class Layout(NamedTuple):
     fill: float  # value of chunks that are not there yet
     scale: tuple[float, ...]  # size of a pixel along each axis
     units: tuple[str, ...]
-    labels: bool = False  # labels of another image
+
+    def with_channels(self, count: int) -> "Layout":
+        """Return a layout with an axis c, which comes after t in OME-Zarr; a chunk has all."""
+        at = self.axes.find("t") + 1
+
+        def insert(values: tuple[Any, ...], new: Any) -> tuple[Any, ...]:
+            return (*values[:at], new, *values[at:])
+
+        return self._replace(
+            axes=f"{self.axes[:at]}c{self.axes[at:]}",
+            shape=insert(self.shape, count),
+            chunks=insert(self.chunks, count),
+            scale=insert(self.scale, 1.0),
+            units=insert(self.units, ""),
+        )
 
     @property
     def levels(self) -> list[tuple[int, ...]]:
@@ -83,18 +97,24 @@ def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, An
         )
 
 
-def create_labels(folder: Path, layout: Layout, version: Version, more: Mapping[str, Any]) -> None:
+def create_labels(folder: Path, layout: Layout, version: Version) -> None:
     """Create labels of the image in `folder`, see `create`."""
     import zarr
 
     v3, names = version == "0.5", {"labels": [layout.name]}
-    zarr.create_group(
-        folder / "labels",
-        zarr_format=3 if v3 else 2,
-        attributes={"ome": {"version": version, **names}} if v3 else names,
-    )
-    source = {"image-label": {"version": version, "source": {"image": "../../"}, **more}}
-    create(folder / "labels" / layout.name, layout, version, source)
+    attributes = {"ome": {"version": version, **names}} if v3 else names
+    zarr.create_group(folder / "labels", zarr_format=3 if v3 else 2, attributes=attributes)
+    of_image = {"image-label": {"version": version, "source": {"image": "../../"}}}
+    create(folder / "labels" / layout.name, layout, version, of_image)
+
+
+def window(p: Layout) -> dict[str, Any]:
+    """Return metadata that make viewers show probabilities from black, 0, to white, 1."""
+    count = p.shape[p.axes.index("c")] if "c" in p.axes else 1
+    names = [f"class {k}" for k in range(count)] if count > 1 else ["probability"]
+    limits = {"start": 0.0, "end": 1.0, "min": 0.0, "max": 1.0}
+    shown = {"color": "FFFFFF", "active": True, "window": limits}
+    return {"omero": {"channels": [{"label": name, **shown} for name in names]}}
 
 
 def _axes(layout: Layout) -> list[dict[str, str]]:
@@ -139,8 +159,15 @@ class Chunks:
         )
 
     def write(self, number: int, values: Array) -> None:
-        """Write a whole chunk, so that it is there completely or not at all."""
-        self.array[self.place(number)] = values
+        """Write a whole chunk at once; its axes of length 1 may be missing from `values`."""
+        place = self.place(number)
+        self.array[place] = values.reshape([part.stop - part.start for part in place])
+
+    def halve(self, above: "Chunks", how: Callable[[Array], Array], number: int) -> None:
+        """Compute a chunk from the level above, which has twice the height and width."""
+        *leading, rows, columns = self.place(number)
+        twice = [slice(2 * one.start, 2 * one.stop) for one in (rows, columns)]
+        self.write(number, how(np.asarray(above.array[(*leading, *twice)])))
 
     def is_there(self, number: int) -> bool:
         """Return whether a chunk has been written."""
@@ -155,24 +182,15 @@ class Chunks:
         return tuple(map(int, np.unravel_index(number, self.array.cdata_shape)))
 
 
-def halve(above: Any, place: Sequence[slice], labels: bool) -> Array:
-    """Compute a part of a level from the level above: 2 x 2 means, or for labels every other pixel.
-
-    Parameters
-    ----------
-    above : array              (…, H, W), only read where needed
-    place : tuple of slices    the part of the level (…, ceil(H/2), ceil(W/2))
-    labels : bool
-    """
-    leading, (rows, columns) = tuple(place[:-2]), place[-2:]
-    pixels = above[
-        (*leading, slice(2 * rows.start, 2 * rows.stop), slice(2 * columns.start, 2 * columns.stop))
-    ]
-    if labels:
-        return pixels[..., ::2, ::2]
+def means(pixels: Array) -> Array:
+    """Average 2 x 2 pixels of an array (…, H, W); the last row or column counts twice if odd."""
     odd = [(0, 0)] * (pixels.ndim - 2) + [(0, n % 2) for n in pixels.shape[-2:]]
     pixels = np.pad(pixels, odd, mode="edge")
-    h, w = pixels.shape[-2:]
-    return pixels.reshape(*pixels.shape[:-2], h // 2, 2, w // 2, 2).mean(
-        (-3, -1), dtype=pixels.dtype
-    )
+    *leading, height, width = pixels.shape
+    pairs = pixels.reshape(*leading, height // 2, 2, width // 2, 2)
+    return pairs.mean(axis=(-3, -1), dtype=pixels.dtype)
+
+
+def every_other(pixels: Array) -> Array:
+    """Return every other pixel of an array (…, H, W): labels cannot be averaged."""
+    return pixels[..., ::2, ::2]

@@ -30,6 +30,9 @@ UNITS = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m"
 COUNTING = {"t": "T", "z": "Z"}
 """Axes that count slices, by the names that `calibration` uses."""
 
+USUAL = {2: "yx", 3: "zyx", 4: "czyx", 5: "tczyx"}
+"""Usual axes of arrays, by their number."""
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -39,26 +42,33 @@ class Volume:
     stored: Stored
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """Lengths of the axes that count slices."""
-        return tuple(self._length(axis) for axis in self.leading)
-
-    @property
     def leading(self) -> str:
         """Axes that count slices, such as "tz"."""
         return "".join(axis for axis in self.stored.axes if axis not in "cyx")
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """Lengths of the axes that count slices."""
+        return tuple(self.length(axis) for axis in self.leading)
+
+    @property
     def channels(self) -> int:
         """Number of channels."""
-        return self._length("c") if "c" in self.stored.axes else 1
+        return self.length("c") if "c" in self.stored.axes else 1
 
-    def __len__(self) -> int:
-        """Return the number of slices."""
-        return prod(self.counts)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the pixels."""
+        return np.dtype(self.stored.array.dtype)
 
-    def _length(self, axis: str) -> int:
+    def length(self, axis: str) -> int:
+        """Return the length of an axis."""
         return int(self.stored.array.shape[self.stored.axes.index(axis)])
+
+    def chunk(self, axis: str) -> int:
+        """Return the length of a chunk along an axis; of all of it if there are no chunks."""
+        chunks = self.stored.chunks
+        return chunks[self.stored.axes.index(axis)] if chunks else self.length(axis)
 
     @property
     def calibration(self) -> Calibration:
@@ -67,20 +77,21 @@ class Volume:
         sizes = {axis: (size, UNITS.get(unit, unit)) for axis, size, unit in found}
         (width, unit), (height, other) = sizes.get("x", (0, "")), sizes.get("y", (0, ""))
         depth, of_z = sizes.get("z", (0, ""))
-        interval, second = sizes.get("t", (0, ""))
+        interval, of_t = sizes.get("t", (0, ""))
         known = unit == other and width > 0 and height > 0 and unit != ""
-        names = {"t": "T", "z": "Z"}
-        axes = [
-            (names[axis], n) for axis, n in zip(self.leading, self.counts, strict=True) if n > 1
-        ]
+        several = [(a, n) for a, n in zip(self.leading, self.counts, strict=True) if n > 1]
         return Calibration(
             (width, height) if known else None,
             unit if known else "",
             depth if known and of_z == unit and depth > 0 else None,
-            interval if second == "second" and interval > 0 else None,
-            "".join(axis for axis, _ in axes),
-            tuple(n for _, n in axes),
+            interval if of_t == "second" and interval > 0 else None,
+            "".join(COUNTING[axis] for axis, _ in several),
+            tuple(n for _, n in several),
         )
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return prod(self.counts)
 
     def section(self, k: int, channel: int | None = None) -> "Section":
         """Return slice k, with one channel or all of them."""
@@ -99,66 +110,57 @@ class Section:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and number of channels."""
-        length = self.volume._length
-        return length("y"), length("x"), 1 if self.channel is not None else self.volume.channels
+        channels = self.volume.channels if self.channel is None else 1
+        return self.volume.length("y"), self.volume.length("x"), channels
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Dtype of the pixels."""
-        return np.dtype(self.volume.stored.array.dtype)
+        """Dtype of the pixels that are read."""
+        return np.dtype(np.uint8) if self.volume.dtype == bool else self.volume.dtype
 
-    ndim = 3
-
-    def __getitem__(self, part: slice | tuple[slice, ...]) -> Array:
-        """Read the pixels of some rows and columns."""
-        rows, columns, *_ = (*part, slice(None)) if isinstance(part, tuple) else (part, slice(None))
+    def __getitem__(self, part: tuple[slice, slice]) -> Array:
+        """Read the pixels (h, w, C) of some rows and columns."""
+        rows, columns = part
         channels = slice(None) if self.channel is None else self.channel
         index = self.at | {"y": rows, "x": columns, "c": channels}
         stored = self.volume.stored
-        pixels = np.asarray(stored.array[tuple(index[axis] for axis in stored.axes)])
+        with as_input_error(self.volume.path):
+            pixels = np.asarray(stored.array[tuple(index[axis] for axis in stored.axes)])
         left = [axis for axis in stored.axes if isinstance(index[axis], slice)]
         pixels = pixels.transpose([left.index(axis) for axis in "yxc" if axis in left])
-        return pixels.reshape(*pixels.shape[:2], -1)
+        return pixels.reshape(*pixels.shape[:2], -1).astype(self.dtype, copy=False)
 
 
 def contents(path: Path, reading: Reading) -> Contents:
-    """Describe the slices of a volume.
+    """Describe the slices of a volume, which are read as a whole.
 
     Raises
     ------
     InputError
         If it cannot be opened, or has several channels, of which none is chosen.
     """
-    volume = open_volume(path, reading.axes, reading.level, reading.series)
+    volume = open_volume(path, reading)
     channel = choose(volume, reading.channel)
     colour = channel is None
-    pages = [
-        Page(
-            path,
-            partial(_load, volume.section(k, channel)),
-            (*volume.section(k).shape[:2], *([RGB] if colour else [])),
-            volume.stored.array.dtype,
-            mapped=False,
-            colour=colour,
-            number=k,
-        )
-        for k in range(len(volume))
-    ]
-    if colour and reading.channel == "grey":
+    pages = []
+    for k in range(len(volume)):
+        section = volume.section(k, channel)
+        shape = section.shape if colour else section.shape[:2]
+        load = partial(_whole, section)
+        pages.append(Page(path, load, shape, section.dtype, mapped=False, colour=colour, number=k))
+    if reading.channel == "grey":
         pages = [page.in_grey() for page in pages]
     return Contents(pages, calibration=volume.calibration)
 
 
-def _load(section: "Section") -> Array:
-    """Read a whole slice (H, W), or (H, W, 3) if it is in colour."""
-    with reading_errors(section.volume.path):
-        pixels = section[:]
-    pixels = pixels.astype(np.uint8) if pixels.dtype == bool else pixels
+def _whole(section: Section) -> Array:
+    """Read a slice (H, W), or (H, W, 3) if it is in colour."""
+    pixels = section[:, :]
     return pixels if section.channel is None else pixels[..., 0]
 
 
 def choose(volume: Volume, channel: Channel) -> int | None:
-    """Return the channel of a volume to read; None for the three of a colour image.
+    """Return the channel of a volume to read; None for all three of a colour image.
 
     Raises
     ------
@@ -172,23 +174,22 @@ def choose(volume: Volume, channel: Channel) -> int | None:
         return channel
     if channel in (None, "grey") and count in (1, RGB):
         return 0 if count == 1 else None
-    listed = ", ".join(names) if any(names) else f"0 … {count - 1}"
+    listed = ", ".join(filter(None, names)) or (f"0 … {count - 1}" if count > 1 else "0")
     has = f"{volume.path} has {count} channel{'s' * (count > 1)}"
     if channel in (None, "grey"):
         raise InputError(f"{has}; pass --channel N to read one of them: {listed}")
-    raise InputError(f"{has}, of which {channel} is none; pass one of them: {listed}")
+    raise InputError(f"{has}, and {channel} is none of them; pass --channel with one of: {listed}")
 
 
-def open_volume(path: Path, axes: str = "", level: int = 0, series: int | None = None) -> Volume:
+def open_volume(path: Path, reading: Reading) -> Volume:
     """Open a volume for reading.
 
     Parameters
     ----------
-    path : Path            folder of an array or of an OME-Zarr image; or an HDF5 file, followed by
-                           `::` and the path of a dataset
-    axes : str             one letter per axis, such as "zyx"; empty: as in the metadata
-    level : int            of an OME-Zarr image; 0 has the full resolution
-    series : int or None   image of a container with several, as Bio-Formats writes it
+    path : Path           folder of an array or of an OME-Zarr image; or an HDF5 file, followed by
+                          `::` and the path of a dataset
+    reading : Reading     `axes`, if the metadata do not name them; `level` of an OME-Zarr image;
+                          `series`, if a container has several images
 
     Raises
     ------
@@ -198,53 +199,53 @@ def open_volume(path: Path, axes: str = "", level: int = 0, series: int | None =
     file, inside = split_path(path)
     if not file.exists():
         raise InputError(f"{file} does not exist")
-    with reading_errors(path):
+    with as_input_error(path):
         if file.suffix.lower() in HDF5 or inside:
             stored = volume_files.hdf5_array(file, inside)
         elif (file / "attributes.json").is_file():
             stored = volume_files.n5_array(file)
         else:
-            stored = volume_files.zarr_array(file, level, series)
-    return Volume(path, _with_axes(path, stored, axes))
+            stored = volume_files.zarr_array(file, reading.level, reading.series)
+    return Volume(path, _checked(path, stored, reading.axes))
 
 
 @contextmanager
-def reading_errors(path: Path) -> Iterator[None]:
+def as_input_error(path: Path) -> Iterator[None]:
     """Raise whatever goes wrong in a library as a one-sentence `InputError`."""
     try:
         yield
     except (InputError, MemoryError):
         raise
     except ModuleNotFoundError as error:
-        what = "n5" if error.name == "tensorstore" else "volumes"
+        extra = "n5" if error.name == "tensorstore" else "volumes"
         raise InputError(
-            f"{path} cannot be read without {error.name}; pip install 'minunet[{what}]'"
+            f"{path} cannot be read without {error.name}; pip install 'minunet[{extra}]'"
         ) from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path} cannot be read as a volume: {reason}") from None
 
 
-def _with_axes(path: Path, stored: Stored, given: str) -> Stored:
-    """Check the array and its axes; those that are given replace those of the metadata."""
+def _checked(path: Path, stored: Stored, given: str) -> Stored:
+    """Check an array and its axes; those that are given replace those of the metadata."""
     dtype, shape = np.dtype(stored.array.dtype), tuple(stored.array.shape)
+    size = f"an array of {' x '.join(map(str, shape))}"
     if dtype.kind not in "buif":
-        raise InputError(f"{path} contains {dtype}; images and labels are real numbers")
-    axes, size = given.lower() or stored.axes, f"an array of {' x '.join(map(str, shape))}"
-    if not axes:
-        usual = {2: "yx", 3: "zyx", 4: "czyx", 5: "tczyx"}.get(len(shape), "zyx")
-        raise InputError(
-            f"{path} does not say what its axes are; it is {size}: pass --axes, such as {usual}"
-        )
-    one_each = len(set(axes)) == len(axes) == len(shape) and set("yx") <= set(axes) <= set(KNOWN)
-    if not one_each:
-        raise InputError(
-            f"--axes {axes} does not fit {path}, {size}; pass one letter for each axis: y and x, "
-            "and z, t or c (channels) for others"
-        )
+        raise InputError(f"{path} contains {dtype} values; images and labels are real numbers")
     if 0 in shape:
         raise InputError(f"{path} is empty: it is {size}")
-    same = axes == stored.axes
-    return stored._replace(
-        axes=axes, scale=stored.scale if same else (), units=stored.units if same else ()
-    )
+    axes = given.lower() or stored.axes
+    if not axes:
+        raise InputError(
+            f"{path} does not say what its axes are; it is {size}: pass --axes, such as "
+            f"{USUAL.get(len(shape), USUAL[3])}"
+        )
+    once = len(set(axes)) == len(axes) == len(shape)
+    if not (once and set("yx") <= set(axes) <= set(KNOWN)):
+        raise InputError(
+            f"the axes {axes[:20]} do not fit {path}, {size}; pass --axes with one letter for each "
+            "axis: y and x, and z, t or c (channels) for the others"
+        )
+    if axes == stored.axes:
+        return stored
+    return stored._replace(axes=axes, scale=(), units=())

@@ -55,11 +55,12 @@ def _averaged(network: Network, image: Any, tiling: Tiling, at: Rectangle) -> Ar
     versions = AVERAGED[tiling.average]
     if len(versions) == 1:
         return _once(network, image, at)
-    total = 0
+    total: Any = 0
     for which in versions:
         turned, back = Turned(image, which), inverse(which)
         total = total + symmetry(_once(network, turned, source(turned.shape, back, at)), back)
-    return total / len(versions)
+    mean: Array = total / len(versions)
+    return mean
 
 
 def _once(network: Network, image: Any, at: Rectangle) -> Array:

@@ -5,22 +5,26 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
 from minunet import __version__, models
 from minunet.cli import say
 from minunet.data import file_names, object_size
+from minunet.data.ome_zarr import Version
 from minunet.data.page import Reading
+from minunet.data.sections import Sections
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.prediction import blocks, engines, memory, rectangle, tile_choice
-from minunet.prediction.blocks import Plan, Source
+from minunet.prediction import blocks, engines, memory, rectangle, tile_choice, volume_plan
 from minunet.prediction.engines import Engine
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
+from minunet.prediction.volume_plan import Plan
 from minunet.progress import Progress
+from minunet.resampling import small_shape
 
 
 class Part(NamedTuple):
@@ -44,76 +48,95 @@ def parse_part(text: str) -> Part:
 class Wanted(NamedTuple):
     """What was asked for."""
 
-    model: Path
+    model: Path  # or the name of a built-in model
     image: Path
     reading: Reading
     labelling: Labelling
     tiling: Tiling
-    limit: int | None
-    shrink: float | None
-    smallest: int | None
-    version: str
+    limit: int | None  # of the memory of a process, in bytes
+    shrink: float | None  # image pixels per network pixel; None: as in training
+    smallest: int | None  # minimum size of a seed; None: as in training
+    version: Version  # of OME-Zarr
+
+
+PASSES = {"none": 0, "standard": 2}
+"""How often all slices are read to compute their scale, by scaling; once for the others."""
 
 
 def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
-    """Plan a prediction, or take up that in `out`, which must have the same plan.
+    """Plan a prediction and create its results, or take up the one in `out`.
 
     Raises
     ------
     InputError
-        If `out` is something else, or if its plan is another one.
+        If `out` is something else, or a prediction with another plan.
     """
-    source = Source(wanted.image, wanted.reading)
-    if source.slice_shape[2] != trained.settings.in_channels:
+    settings = trained.settings
+    sections = Sections(wanted.image, wanted.reading)
+    if sections.shape[2] != settings.in_channels:
         raise InputError(
-            f"the slices of {wanted.image} have {source.slice_shape[2]} channels, but the model "
-            f"needs {trained.settings.in_channels}; pass --channel N or --grey"
+            f"the slices of {wanted.image} have {sections.shape[2]} channels, but the model needs "
+            f"{settings.in_channels}; pass --channel N or --grey"
         )
-    known = object_size.pixel_size(source.calibration)
-    tiling = wanted.tiling._replace(shrink=trained.tiling(known).shrink)
-    if wanted.shrink is not None:
-        tiling = tiling._replace(shrink=(wanted.shrink, wanted.shrink))
-    if wanted.limit is not None:
-        tiling = tiling._replace(tile=_tile(wanted, trained, source, tiling))
-    rule = wanted.labelling.rule._replace(
-        smallest=wanted.smallest or trained.rule(tiling.shrink).smallest
-    )
+    tiling = tiling_of(wanted, trained, sections)
+    smallest = wanted.smallest or trained.rule(tiling.shrink).smallest
     path = models.find(wanted.model).resolve()
+    reading = wanted.reading
     new = Plan(
-        __version__, str(path), blocks.digest(path),
-        str(file_names.absolute(wanted.image)), source.named, wanted.reading.level,
-        wanted.reading.series, wanted.reading.channel, source.shape, str(source.dtype), [],
-        tiling.tile, tiling.average, [*map(float, tiling.shrink)],
-        [*rectangle.sides(source.slice_shape, tiling, trained.architecture.depth)], threads.count(),
-        "cells" if wanted.labelling.cells else "classes", wanted.labelling.threshold, [*rule],
-        wanted.version,
-    )  # fmt: skip
+        minunet=__version__,
+        model=str(path),
+        weights=volume_plan.digest(path),
+        image=str(file_names.absolute(wanted.image)),
+        axes=reading.axes,
+        level=reading.level,
+        series=reading.series,
+        channel=reading.channel,
+        shape=volume_plan.shape_of(sections),
+        dtype=str(sections.dtype),
+        tile=tiling.tile,
+        average=tiling.average,
+        shrink=[*map(float, tiling.shrink)],
+        block=[*rectangle.sides(sections.shape, tiling, trained.architecture.depth)],
+        threads=threads.count(),
+        labels="cells" if wanted.labelling.cells else "classes",
+        threshold=wanted.labelling.threshold,
+        rule=[*wanted.labelling.rule._replace(smallest=smallest)],
+        version=wanted.version,
+        scales=[],
+    )
     if out.exists():
-        old = blocks.read(out)
+        old = volume_plan.read(out)
         if differences := old.differences(new):
             raise InputError(
                 f"{out} was begun with other values: {', '.join(differences)}; pass the same "
                 "arguments as then, or another name with -o"
             )
         return old
-    with Progress(len(source), "slice") as progress:
-        found = blocks.scales(source, trained.settings.scaling, partial(progress.advance, "scale"))
-    new = new._replace(scale=found)
-    blocks.create(out, new, *blocks.layouts(new, source, trained))
+    with Progress(PASSES.get(settings.scaling, 1) * len(sections), "slice") as progress:
+        advance = lambda k: progress.advance(f"grey values of slice {k}")  # noqa: E731
+        new = new._replace(scales=volume_plan.scales(sections, settings.scaling, advance))
+    volume_plan.create(out, new, *volume_plan.layouts(new, sections, len(settings.label_values)))
     return new
 
 
-def _tile(wanted: Wanted, trained: Model, source: Source, tiling: Tiling) -> int:
-    """Return the tile for which the memory of a process suffices."""
-    arch = trained.architecture
-    height, width, channels = source.slice_shape
+def tiling_of(wanted: Wanted, trained: Model, sections: Sections) -> Tiling:
+    """Return the tiles: as wanted, or the best ones for the wanted memory of a process."""
+    pixel = object_size.pixel_size(sections.calibration)
+    own = trained.tiling(pixel).shrink
+    shrink = own if wanted.shrink is None else (wanted.shrink, wanted.shrink)
+    tiling = wanted.tiling._replace(shrink=shrink)
+    if wanted.limit is None:
+        return tiling
+    arch, small = trained.architecture, small_shape(sections.shape, shrink)
+    height, width, channels = sections.shape
     labelled = height * width if wanted.labelling.cells else 0
-    block = 4 * channels  # bytes of a pixel that is read
+    bytes_ = sections.dtype.itemsize * channels * shrink[0] * shrink[1]
 
     def needs(rows: int, columns: int) -> float:
-        return memory.of_prediction(arch, rows, columns, block * rows * columns, labelled)
+        held = ceil(bytes_ * rows * columns)
+        return memory.of_prediction(arch, rows, columns, held, labelled)
 
-    return tile_choice.best(arch, (height, width), wanted.limit or 0, needs)
+    return tiling._replace(tile=tile_choice.best(arch, small, wanted.limit, needs))
 
 
 @contextmanager
@@ -136,8 +159,8 @@ def compute(out: Path, part: Part, run: Engine) -> bool:
     for k, stage in enumerate(blocks.stages(place)):
         todo = stage.left()
         if k == 0:
-            there = stage.count - len(todo)
-            say(f"{stage.name}s    {stage.count:,}, of which {there:,} are there")
+            there = stage.tasks - len(todo)
+            say(f"progress  {there:,} of {stage.tasks:,} blocks are there")
             todo = [number for number in todo if number % part.of == part.number - 1]
         with Progress(len(todo), stage.name) as progress:
             for number in run(partial(blocks.run, place, k), todo):

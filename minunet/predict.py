@@ -36,6 +36,7 @@ from minunet.prediction import (
     summary,
     unfinished,
     volume_job,
+    volume_plan,
 )
 from minunet.prediction import output_files as outputs
 from minunet.prediction.instances import Rule

@@ -33,18 +33,11 @@ def write_ome(path, levels, version="0.5", axes="zyx", scale=(50.0, 4.0, 4.0), n
     for axis in axes:
         kind, unit = kinds.get(axis, ("space", "nanometer"))
         said.append({"name": axis, "type": kind} | ({"unit": unit} if unit else {}))
-    datasets = [
-        {
-            "path": f"s{k}",
-            "coordinateTransformations": [
-                {
-                    "type": "scale",
-                    "scale": [s * 2**k if a in "yx" else s for a, s in zip(axes, scale)],
-                }
-            ],
-        }
-        for k in range(len(levels))
-    ]
+    datasets = []
+    for k in range(len(levels)):
+        sizes = [s * 2**k if a in "yx" else s for a, s in zip(axes, scale, strict=True)]
+        change = {"type": "scale", "scale": sizes}
+        datasets.append({"path": f"s{k}", "coordinateTransformations": [change]})
     image = {"multiscales": [{"name": "a", "axes": said, "datasets": datasets, **more}]}
     if names:
         image["omero"] = {"channels": [{"label": name} for name in names]}

@@ -21,7 +21,7 @@ from typing import get_args
 from minunet import files, lock, models
 from minunet.cli import Parser, add_threads, at_least, command, parse_path, run, say
 from minunet.data import file_names, object_size
-from minunet.data.image_files import Reading, Slices
+from minunet.data.image_files import Reading, Slices, parse_axes, parse_channel
 from minunet.data.ome_zarr import VERSIONS
 from minunet.errors import InputError
 from minunet.fast import threads
@@ -113,16 +113,17 @@ def add_reading(parser: Parser) -> None:
     add = group.add_mutually_exclusive_group().add_argument
     add(
         "--channel",
-        type=at_least(0),
+        type=parse_channel,
         metavar="N",
-        help="channel to read, counted from 0 (default: as in training)",
+        help="channel to read, counted from 0, or its name in an OME-Zarr image (default: as in "
+        "training)",
     )
     text = "convert colours to grey values (default: as in training)"
     add("--grey", action="store_const", const="grey", dest="channel", help=text)
     group.add_argument(
         "--axes",
+        type=parse_axes,
         default="",
-        metavar="AXES",
         help="axes of a volume, one letter each of t, c, z, y and x (default: as in its metadata)",
     )
     group.add_argument(

@@ -1,5 +1,6 @@
 """Image files: which ones of a folder are read, in what order, and which ones belong together."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +40,11 @@ def split_path(path: Path) -> tuple[Path, str]:
     """
     file, _, inside = str(path).partition(INSIDE)
     return Path(file), inside.strip("/")
+
+
+def stat(path: Path) -> os.stat_result:
+    """Return the status of a file, or of the file or folder that contains a volume."""
+    return split_path(path)[0].stat()
 
 
 def absolute(path: Path) -> Path:

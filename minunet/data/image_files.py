@@ -26,12 +26,13 @@ from minunet.data.page import (
     Page,
     Reading,
     decoding,
+    parse_axes,
     parse_channel,
 )
 from minunet.errors import InputError
 from minunet.image import all_finite, bands
 
-__all__ = ["Channel", "Page", "Reading", "Slices", "parse_channel", "read"]
+__all__ = ["Channel", "Page", "Reading", "Slices", "parse_axes", "parse_channel", "read"]
 
 
 class Slices(Sequence[Array]):

@@ -22,6 +22,9 @@ to grey values; None: all channels."""
 RGB = 3
 """Number of channels of a colour image."""
 
+AXES = "tczyx"
+"""Letters of the axes of a volume: time, channel, z, y, x."""
+
 LONGEST = 40
 """Largest number of characters in the name of a channel."""
 
@@ -54,6 +57,16 @@ def parse_channel(text: str) -> Channel:
         shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
         raise argparse.ArgumentTypeError(
             f"{shown!r} is not a channel; pass 0, 1, 2, …, grey, or a name in an OME-Zarr image"
+        )
+    return text
+
+
+def parse_axes(text: str) -> str:
+    """Parse the axes of a volume on the command line, one letter each."""
+    if not (set("yx") <= set(text) <= set(AXES)) or len(set(text)) < len(text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:LONGEST]!r} are not axes; pass one letter for each axis of the array, y, x "
+            "and others of t, c (channels) and z, such as zyx"
         )
     return text
 

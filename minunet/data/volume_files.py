@@ -16,10 +16,8 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.data.file_names import INSIDE, MARKS
+from minunet.data.page import AXES
 from minunet.errors import InputError
-
-KNOWN = "tczyx"
-"""Letters of axes: time, channel, z, y, x."""
 
 WORDS = {"time": "t", "channel": "c", "ch": "c"}
 """Other names of axes."""
@@ -31,7 +29,7 @@ class Stored(NamedTuple):
     """An array in a file, and what its metadata say."""
 
     array: Any  # has `shape` and `dtype`; returns NumPy arrays when indexed
-    axes: str = ""  # one letter of `KNOWN` per axis; empty if unknown
+    axes: str = ""  # one letter of `AXES` per axis; empty if unknown
     chunks: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()  # size of a pixel along each axis; empty if unknown
     units: tuple[str, ...] = ()  # of the scale, as in OME-Zarr
@@ -102,7 +100,7 @@ def _level(path: Path, node: Any, said: dict[str, Any], level: int) -> Stored:
     if level >= len(levels):
         raise InputError(f"{path} has no level {level}; its last one is {len(levels) - 1}")
     array = node[levels[level]["path"]]
-    given = image.get("axes") or list(KNOWN)[-array.ndim :]  # 0.1 and 0.2 have no axes
+    given = image.get("axes") or list(AXES)[-array.ndim :]  # 0.1 and 0.2 have no axes
     axes = [axis if isinstance(axis, str) else axis["name"] for axis in given]
     units = tuple("" if isinstance(axis, str) else axis.get("unit", "") for axis in given)
     scale = np.ones(array.ndim)
@@ -190,5 +188,5 @@ def _letters(names: Iterable[Any]) -> str:
     ('tczyx', '')
     """
     letters = [WORDS.get(str(name).lower(), str(name).lower()) for name in names]
-    known = all(letter in KNOWN and len(letter) == 1 for letter in letters)
+    known = all(letter in AXES and len(letter) == 1 for letter in letters)
     return "".join(letters) if known else ""

@@ -20,8 +20,8 @@ from minunet.array import Array
 from minunet.data import volume_files
 from minunet.data.calibration import Calibration
 from minunet.data.file_names import HDF5, split_path
-from minunet.data.page import RGB, Channel, Contents, Page, Reading
-from minunet.data.volume_files import KNOWN, Stored
+from minunet.data.page import AXES, RGB, Channel, Contents, Page, Reading
+from minunet.data.volume_files import Stored
 from minunet.errors import InputError
 
 UNITS = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m", "angstrom": "Å"}
@@ -234,14 +234,14 @@ def _checked(path: Path, stored: Stored, given: str) -> Stored:
         raise InputError(f"{path} contains {dtype} values; images and labels are real numbers")
     if 0 in shape:
         raise InputError(f"{path} is empty: it is {size}")
-    axes = given.lower() or stored.axes
+    axes = given or stored.axes
     if not axes:
         raise InputError(
             f"{path} does not say what its axes are; it is {size}: pass --axes, such as "
             f"{USUAL.get(len(shape), USUAL[3])}"
         )
     once = len(set(axes)) == len(axes) == len(shape)
-    if not (once and set("yx") <= set(axes) <= set(KNOWN)):
+    if not (once and set("yx") <= set(axes) <= set(AXES)):
         raise InputError(
             f"the axes {axes[:20]} do not fit {path}, {size}; pass --axes with one letter for each "
             "axis: y and x, and z, t or c (channels) for the others"

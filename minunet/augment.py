@@ -160,11 +160,8 @@ def main() -> None:
     """Draw the central tile of an image, and augmented samples of it."""
     args = parse()
     files.check_new_file(args.out, "-o")
-    image, labels = read(
-        args.image,
-        args.labels,
-        Reading(args.channel, args.series, axes=args.axes or "", level=args.level or 0),
-    )
+    reading = Reading(args.channel, args.series, axes=args.axes, level=args.level)
+    image, labels = read(args.image, args.labels, reading)
     labels = interpret(labels, args.label_threshold, args.ignore)
     height, width = labels.shape
     middle = height // 2, width // 2

@@ -123,13 +123,12 @@ def add_reading(parser: Parser) -> None:
     group.add_argument(
         "--axes",
         type=parse_axes,
-        default="",
+        metavar="AXES",
         help="axes of a volume, one letter each of t, c, z, y and x (default: as in its metadata)",
     )
     group.add_argument(
         "--level",
         type=at_least(0),
-        default=0,
         metavar="N",
         help="level of an OME-Zarr image to read; 0 has the full resolution (default: 0)",
     )

@@ -38,15 +38,16 @@ class Reading(NamedTuple):
     channel: Channel = None
     series: int | None = None  # of a TIFF file, counted from 0; None: the largest
     indices: bool = False  # of the palette of a PNG file, instead of its colours
-    axes: str = ""  # of a volume, one letter each; empty: as in its metadata
-    level: int = 0  # of an OME-Zarr image; 0 has the full resolution
+    axes: str | None = None  # of a volume, one letter each; None: as in its metadata
+    level: int | None = None  # of an OME-Zarr image; None: 0, which has the full resolution
 
     def of_labels(self) -> "Reading":
         """Return how to read the labels of images that are read like this.
 
         Labels have the axes of the images, except for the channels.
         """
-        return Reading(indices=True, axes=self.axes.replace("c", ""), level=self.level)
+        axes = self.axes and self.axes.replace("c", "")
+        return Reading(indices=True, axes=axes, level=self.level)
 
 
 def parse_channel(text: str) -> Channel:

@@ -39,8 +39,9 @@ class Stored(NamedTuple):
 def zarr_array(path: Path, level: int, series: int | None) -> Stored:
     """Open a Zarr array, or a level of an OME-Zarr image."""
     import zarr
+    from zarr import open as open_node
 
-    node = zarr.open(path, mode="r")
+    node = open_node(path, mode="r")
     if isinstance(node, zarr.Array):
         own = _plain(node)
         return own if own.axes else _as_level(path, own)
@@ -115,10 +116,9 @@ def n5_array(path: Path) -> Stored:
     """Open an N5 array."""
     said = json.loads((path / "attributes.json").read_text(encoding="utf-8"))
     if "dimensions" not in said:
-        marks = (
-            one for one in sorted(path.rglob("attributes.json")) if "dimensions" in one.read_text()
-        )
-        listed = " or ".join(str(one.parent) for one in islice(marks, 3)) or "an array"
+        files = sorted(path.rglob("attributes.json"))
+        arrays = (one for one in files if "dimensions" in one.read_text(encoding="utf-8"))
+        listed = " or ".join(str(one.parent) for one in islice(arrays, 3)) or "an array"
         raise InputError(f"{path} is a group, not an array; pass the path of {listed}")
     import tensorstore
 

@@ -205,7 +205,7 @@ def open_volume(path: Path, reading: Reading) -> Volume:
         elif (file / "attributes.json").is_file():
             stored = volume_files.n5_array(file)
         else:
-            stored = volume_files.zarr_array(file, reading.level, reading.series)
+            stored = volume_files.zarr_array(file, reading.level or 0, reading.series)
     return Volume(path, _checked(path, stored, reading.axes))
 
 
@@ -226,7 +226,7 @@ def as_input_error(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be read as a volume: {reason}") from None
 
 
-def _checked(path: Path, stored: Stored, given: str) -> Stored:
+def _checked(path: Path, stored: Stored, given: str | None) -> Stored:
     """Check an array and its axes; those that are given replace those of the metadata."""
     dtype, shape = np.dtype(stored.array.dtype), tuple(stored.array.shape)
     size = f"an array of {' x '.join(map(str, shape))}"

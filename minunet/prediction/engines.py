@@ -18,6 +18,9 @@ IN_FLIGHT = 4
 
 TRIES = 3
 
+PATIENCE = "20s"
+"""How long to wait for a scheduler."""
+
 Task: TypeAlias = Callable[[int], int]
 Engine: TypeAlias = Callable[[Task, Sequence[int]], Iterator[int]]
 """Run a task for each of some numbers, and yield the numbers of those that are done."""
@@ -53,7 +56,7 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
     if address is None:
         started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
     try:
-        client = Client(started if address is None else address, timeout="20s")
+        client = Client(started if address is None else address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {address}: {error}") from None
     try:

@@ -37,8 +37,8 @@ class Plan(NamedTuple):
     model: str
     weights: str  # SHA-256 of the file of the model
     image: str
-    axes: str
-    level: int
+    axes: str | None
+    level: int | None
     series: int | None
     channel: Channel
     shape: list[int]  # lengths of the axes that count slices, height, width, channels

@@ -184,11 +184,12 @@ class Settings:
         "axes of a volume, one letter each of t, c, z, y and x; none: as in its metadata. Its "
         "labels have the same axes but c",
         type=image_files.parse_axes,
+        metavar="AXES",
     )
-    level: int = setting(
-        0,
+    level: int | None = setting(
+        None,
         "data",
-        "level of an OME-Zarr image to read; 0 has the full resolution",
+        "level of an OME-Zarr image to read; none: 0, which has the full resolution",
         type=at_least(0),
         metavar="N",
     )

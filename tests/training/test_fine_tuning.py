@@ -77,7 +77,7 @@ def test_the_model_determines_the_network_and_the_scaling(tmp_path, data):
     for name, value in (SMALL | own).items():
         assert getattr(settings, name) == value, name
     assert (settings.experiment, settings.average) == ("em", "symmetries")
-    assert (settings.steps, settings.learning_rate, settings.warm_up) == (600, 0.05, 50)
+    assert (settings.steps, settings.learning_rate, settings.warm_up) == (300, 0.01, 50)
     assert settings.augment == "paper"  # of the preset
     file = (tmp_path / "model.npz").read_bytes()
     assert settings.start_checksum == hashlib.sha256(file).hexdigest()

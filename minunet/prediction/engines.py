@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 from minunet.errors import InputError
 
@@ -78,11 +79,14 @@ class _Dask:
         from distributed import as_completed
 
         waiting, failed = iter(numbers), Counter[int]()
-        number_of: dict[str, int] = {}
+        number_of: dict[Any, int] = {}
+
+        name = f"block-{uuid4()}"  # another one for every call: the result of a task is a file
 
         def submit(number: int) -> Any:
-            # Not a pure function: its result is a file, which a cached future would not write.
-            future = self.client.submit(task, number, pure=False)
+            # The scheduler keeps something for every group of tasks, named by the first of a tuple.
+            key = (name, number, failed[number])
+            future = self.client.submit(task, number, key=key)
             number_of[future.key] = number
             return future
 

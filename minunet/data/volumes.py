@@ -217,9 +217,8 @@ def as_input_error(path: Path) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except ModuleNotFoundError as error:
-        extra = "n5" if error.name == "tensorstore" else "volumes"
         raise InputError(
-            f"{path} cannot be read without {error.name}; pip install 'minunet[{extra}]'"
+            f"{path} cannot be read without {error.name} (pip install {error.name})"
         ) from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

@@ -51,8 +51,8 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--workers and --scheduler need {error.name}; pip install 'minunet[cluster]', or "
-            "leave them out"
+            f"--workers and --scheduler need {error.name} (pip install {error.name}); or leave "
+            "them out"
         ) from None
     if address is None:
         started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")

@@ -86,10 +86,19 @@ def parse() -> argparse.Namespace:
     add_threads(parser)
     add_volumes(parser)
     args = parser.parse_args()
-    if args.out.suffix != ZARR:
-        for name in OF_VOLUMES:
-            if getattr(args, name) is not None:
-                parser.error(f"{flag(name)} needs an OME-Zarr output, such as -o OUT{ZARR}")
+    if args.out.suffix == ZARR:
+        reasons = {
+            "--resume": args.resume and "the same command continues, without it",
+            "--step paper": args.step == "paper" and "blocks join only at the aligned step",
+            "--device cuda": args.device == "cuda" and "blocks are computed on the CPU",
+        }
+        for option, reason in reasons.items():
+            if reason:
+                parser.error(f"{option} does not go with an OME-Zarr output: {reason}")
+        return args
+    for name in OF_VOLUMES:
+        if getattr(args, name) is not None:
+            parser.error(f"{flag(name)} needs an OME-Zarr output, such as -o OUT{ZARR}")
     return args
 
 
@@ -360,9 +369,15 @@ def predict_volume(args: argparse.Namespace) -> None:
     plan = volume_job.plan(wanted, trained, args.out)
     say(f"data      {args.image}: {' x '.join(map(str, plan.shape))}, {plan.dtype}")
     say(f"model     {args.model}, step {trained.step}")
-    say(f"blocks    {plan.block[0]} x {plan.block[1]} pixels, {plan.threads} threads each")
-    with volume_job.engine(args.workers, args.scheduler) as engine:
-        done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
+    number = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
+    say(f"blocks    {plan.block[0]} x {plan.block[1]} pixels, each computed with {number}")
+    try:
+        with volume_job.engine(args.workers, args.scheduler) as engine:
+            done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
+    except KeyboardInterrupt as error:
+        kept = f"the blocks in {args.out} are kept; the same command continues"
+        error.args = (f"{str(error) or 'SIGINT'}; {kept}",)
+        raise
     if done:
         say(f"results   {args.out}, {args.out / 'labels' / plan.labels}")
     else:

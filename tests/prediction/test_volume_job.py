@@ -47,6 +47,10 @@ def test_options_of_volumes_need_such_an_output(tmp_path, begun):
         found = call("predict", *begun[1], "-o", tmp_path / "out", *option)
         assert found.code == 2
         assert f"{option[0]} needs an OME-Zarr output, such as -o OUT.zarr" in found.err
+    for option in (("--resume",), ("--step", "paper"), ("--device", "cuda")):
+        found = call("predict", *begun[1], "-o", tmp_path / "out.zarr", *option)
+        assert found.code == 2
+        assert f"{' '.join(option)} does not go with an OME-Zarr output: " in found.err
     for part in ("0/2", "3/2", "1", "x/y"):
         found = call("predict", *begun[1], "-o", tmp_path / "out.zarr", "--part", part)
         assert found.code == 2

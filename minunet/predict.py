@@ -66,9 +66,10 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     text = f"checkpoint of a run, such as RUN/best.npz; or a built-in model: {', '.join(MODELS)}"
     add("model", type=parse_path, metavar="MODEL", help=text)
-    text = "TIFF stack, TIFF or PNG image, or folder of images"
+    text = "TIFF stack, TIFF or PNG image, folder of images, or volume (OME-Zarr, Zarr, N5, HDF5)"
     add("image", type=parse_path, metavar="IMAGE", help=text)
-    add("-o", "--out", type=parse_path, required=True, help="folder for the results")
+    text = f"folder for the results; a name that ends in {ZARR} becomes an OME-Zarr image"
+    add("-o", "--out", type=parse_path, required=True, help=text)
     text = (
         "continue the unfinished prediction in OUT, if there is one; all other arguments must be "
         "the same as before"
@@ -108,9 +109,12 @@ def add_volumes(parser: Parser) -> None:
     add = group.add_mutually_exclusive_group().add_argument
     text = "number of processes, with one thread each unless --threads is given"
     add("--workers", type=at_least(1, most=10_000), metavar="N", help=text)
-    text = "address of a running Dask scheduler, such as tcp://HOST:8786, whose workers compute"
+    text = (
+        "address of a running Dask scheduler, such as tcp://HOST:8786; its workers compute the "
+        "blocks"
+    )
     add("--scheduler", metavar="ADDRESS", help=text)
-    text = "compute every N-th block, beginning with block K; for job arrays"
+    text = "compute every N-th block, beginning with the K-th; for job arrays"
     add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
     text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
     group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
@@ -133,7 +137,8 @@ def add_reading(parser: Parser) -> None:
         "--axes",
         type=parse_axes,
         metavar="AXES",
-        help="axes of a volume, one letter each of t, c, z, y and x (default: as in its metadata)",
+        help="axes of a volume, the slowest first, such as zyx: t (time), c (channel), z, y, x "
+        "(default: as in its metadata)",
     )
     group.add_argument(
         "--level",
@@ -382,7 +387,8 @@ def predict_volume(args: argparse.Namespace) -> None:
         say(f"results   {args.out}, {args.out / 'labels' / plan.labels}")
     else:
         say(
-            "part      done; the rest is left to the other parts, or to this command without --part"
+            "part      done; other parts still have blocks left, which this command also computes "
+            "without --part"
         )
 
 

@@ -35,7 +35,7 @@ class Layout(NamedTuple):
     units: tuple[str, ...]
 
     def with_channels(self, count: int) -> "Layout":
-        """Return a layout with an axis c, which comes after t in OME-Zarr; a chunk has all."""
+        """Return a layout with an axis c, after t; each chunk contains all channels."""
         at = self.axes.find("t") + 1
 
         def insert(values: tuple[Any, ...], new: Any) -> tuple[Any, ...]:
@@ -131,7 +131,7 @@ def _datasets(layout: Layout) -> list[dict[str, Any]]:
     for k in range(len(layout.levels)):
         factors = [2**k if axis in "yx" else 1 for axis in layout.axes]
         scale = [float(s * f) for s, f in zip(layout.scale, factors, strict=True)]
-        # The middle of the first pixel of a level is not at that of level 0.
+        # The centre of the first pixel of a level is not that of level 0.
         shift = [s * (f - 1) / 2 for s, f in zip(layout.scale, factors, strict=True)]
         changes = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
         datasets.append({"path": str(k), "coordinateTransformations": changes})

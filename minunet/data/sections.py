@@ -12,7 +12,7 @@ from minunet.array import Array
 from minunet.data.file_names import is_volume
 from minunet.data.image_files import Slices
 from minunet.data.page import Reading
-from minunet.data.volumes import Section, choose, open_volume
+from minunet.data.volumes import Section, chosen, open_volume
 from minunet.errors import InputError
 
 MOST = 2**22
@@ -41,8 +41,7 @@ class Sections:
         self._section: Callable[[int], Any]
         if is_volume(path):
             volume = open_volume(path, reading)
-            channel = choose(volume, reading.channel)
-            self._section = lambda k: volume.section(k, channel)
+            self._section = lambda k: chosen(volume, k, reading.channel)
             self.calibration = volume.calibration
             self.axes, self.counts = volume.leading, volume.counts
             self.chunk = volume.chunk("y"), volume.chunk("x")

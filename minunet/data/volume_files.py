@@ -64,7 +64,7 @@ def _inside(path: Path, node: Any) -> str:
     """Name what a group contains."""
     names = sorted([name for name, _ in node.arrays()] + [name for name, _ in node.groups()])
     listed = " or ".join(str(path / name) for name in names[:3])
-    return f"an array, such as {listed}" if names else "an array; this one is empty"
+    return f"an array, such as {listed}" if names else "an array; this group is empty"
 
 
 def _plain(array: Any) -> Stored:
@@ -99,7 +99,10 @@ def _level(path: Path, node: Any, said: dict[str, Any], level: int) -> Stored:
     image = said["multiscales"][0]
     levels = image["datasets"]
     if level >= len(levels):
-        raise InputError(f"{path} has no level {level}; its last one is {len(levels) - 1}")
+        raise InputError(
+            f"{path} has no level {level}; its last one is {len(levels) - 1}: pass --level "
+            f"{len(levels) - 1}"
+        )
     array = node[levels[level]["path"]]
     given = image.get("axes") or list(AXES)[-array.ndim :]  # 0.1 and 0.2 have no axes
     axes = [axis if isinstance(axis, str) else axis["name"] for axis in given]
@@ -163,9 +166,8 @@ def hdf5_array(file: Path, inside: str) -> Stored:
             found = opened[names[0]]
         else:
             listed = " or ".join(f"{file}{INSIDE}/{name}" for name in names[:3])
-            raise InputError(
-                f"{file}{INSIDE}/{inside} is not a dataset; pass {listed or 'another file'}"
-            )
+            what = f"{file}{INSIDE}/{inside} is not a dataset" if inside else f"{file} is a file"
+            raise InputError(f"{what}; pass one of its datasets, such as {listed or 'none'}")
     axes = _letters([one.label for one in found.dims]) or _axistags(found.attrs.get("axistags"))
     size = found.attrs.get("element_size_um", ())  # of Fiji's HDF5 plugin, along z, y, x
     scale = tuple(map(float, size)) if len(size) == found.ndim else ()

@@ -20,7 +20,7 @@ from minunet.array import Array
 from minunet.data import volume_files
 from minunet.data.calibration import Calibration
 from minunet.data.file_names import HDF5, split_path
-from minunet.data.page import AXES, RGB, Channel, Contents, Page, Reading
+from minunet.data.page import AXES, RGB, Channel, Contents, Page, Reading, luma
 from minunet.data.volume_files import Stored
 from minunet.errors import InputError
 
@@ -93,10 +93,10 @@ class Volume:
         """Return the number of slices."""
         return prod(self.counts)
 
-    def section(self, k: int, channel: int | None = None) -> "Section":
-        """Return slice k, with one channel or all of them."""
+    def section(self, k: int, channel: int | None = None, grey: bool = False) -> "Section":
+        """Return slice k, with one channel or all of them, or the grey value of all three."""
         at = dict(zip(self.leading, map(int, np.unravel_index(k, self.counts)), strict=True))
-        return Section(self, at, channel)
+        return Section(self, at, channel, grey)
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,12 @@ class Section:
     volume: Volume
     at: dict[str, int]  # position along the axes that count slices
     channel: int | None  # None: all
+    grey: bool = False  # convert colours to grey values
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and number of channels."""
-        channels = self.volume.channels if self.channel is None else 1
+        channels = self.volume.channels if self.channel is None and not self.grey else 1
         return self.volume.length("y"), self.volume.length("x"), channels
 
     @property
@@ -128,11 +129,12 @@ class Section:
             pixels = np.asarray(stored.array[tuple(index[axis] for axis in stored.axes)])
         left = [axis for axis in stored.axes if isinstance(index[axis], slice)]
         pixels = pixels.transpose([left.index(axis) for axis in "yxc" if axis in left])
-        return pixels.reshape(*pixels.shape[:2], -1).astype(self.dtype, copy=False)
+        pixels = pixels.reshape(*pixels.shape[:2], -1).astype(self.dtype, copy=False)
+        return luma(pixels)[..., np.newaxis] if self.grey else pixels
 
 
 def contents(path: Path, reading: Reading) -> Contents:
-    """Describe the slices of a volume, which are read as a whole.
+    """Describe the slices of a volume; each is read as a whole.
 
     Raises
     ------
@@ -140,23 +142,26 @@ def contents(path: Path, reading: Reading) -> Contents:
         If it cannot be opened, or has several channels, of which none is chosen.
     """
     volume = open_volume(path, reading)
-    channel = choose(volume, reading.channel)
-    colour = channel is None
     pages = []
     for k in range(len(volume)):
-        section = volume.section(k, channel)
+        section = chosen(volume, k, reading.channel)
+        colour = section.shape[2] == RGB
         shape = section.shape if colour else section.shape[:2]
         load = partial(_whole, section)
         pages.append(Page(path, load, shape, section.dtype, mapped=False, colour=colour, number=k))
-    if reading.channel == "grey":
-        pages = [page.in_grey() for page in pages]
     return Contents(pages, calibration=volume.calibration)
 
 
 def _whole(section: Section) -> Array:
     """Read a slice (H, W), or (H, W, 3) if it is in colour."""
     pixels = section[:, :]
-    return pixels if section.channel is None else pixels[..., 0]
+    return pixels if pixels.shape[2] == RGB else pixels[..., 0]
+
+
+def chosen(volume: Volume, k: int, channel: Channel) -> Section:
+    """Return slice k with the channel to read, see `choose`."""
+    number = choose(volume, channel)
+    return volume.section(k, number, number is None and channel == "grey")
 
 
 def choose(volume: Volume, channel: Channel) -> int | None:
@@ -165,7 +170,7 @@ def choose(volume: Volume, channel: Channel) -> int | None:
     Raises
     ------
     InputError
-        If there are several, and none is chosen, or if the chosen one is none of them.
+        If there are several, and none is chosen, or if the chosen one does not exist.
     """
     count, names = volume.channels, volume.stored.channels
     if isinstance(channel, str) and channel in names:
@@ -178,7 +183,7 @@ def choose(volume: Volume, channel: Channel) -> int | None:
     has = f"{volume.path} has {count} channel{'s' * (count > 1)}"
     if channel in (None, "grey"):
         raise InputError(f"{has}; pass --channel N to read one of them: {listed}")
-    raise InputError(f"{has}, and {channel} is none of them; pass --channel with one of: {listed}")
+    raise InputError(f"{has}, but no channel {channel}; pass --channel with one of: {listed}")
 
 
 def open_volume(path: Path, reading: Reading) -> Volume:
@@ -194,7 +199,7 @@ def open_volume(path: Path, reading: Reading) -> Volume:
     Raises
     ------
     InputError
-        If there is no array, if it is none of numbers, or if its axes are not known.
+        If there is no array, if it is not numeric, or if its axes are not known.
     """
     file, inside = split_path(path)
     if not file.exists():
@@ -230,13 +235,13 @@ def _checked(path: Path, stored: Stored, given: str | None) -> Stored:
     dtype, shape = np.dtype(stored.array.dtype), tuple(stored.array.shape)
     size = f"an array of {' x '.join(map(str, shape))}"
     if dtype.kind not in "buif":
-        raise InputError(f"{path} contains {dtype} values; images and labels are real numbers")
+        raise InputError(f"{path} contains {dtype} values; minunet needs real numbers")
     if 0 in shape:
         raise InputError(f"{path} is empty: it is {size}")
     axes = given or stored.axes
     if not axes:
         raise InputError(
-            f"{path} does not say what its axes are; it is {size}: pass --axes, such as "
+            f"{path}, {size}, does not name its axes; pass --axes, such as "
             f"{USUAL.get(len(shape), USUAL[3])}"
         )
     once = len(set(axes)) == len(axes) == len(shape)

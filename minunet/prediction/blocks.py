@@ -1,4 +1,4 @@
-"""A volume in blocks: each can be computed by itself, in any order, by any process, and again.
+"""Split a volume into blocks that any process can compute by itself, in any order, and again.
 
 A block is what one tile segments of one slice, and exactly one chunk of the results. It depends on
 the plan and its number, and on nothing else. So the chunks that are there are the only record of
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minunet import models
 from minunet.array import Array
 from minunet.data import ome_zarr
 from minunet.data.ome_zarr import Chunks
@@ -52,7 +53,7 @@ class Work:
     Raises
     ------
     InputError
-        If the model or the image has changed since then.
+        If the model, or the shape or the dtype of the image, has changed since then.
     """
 
     def __init__(self, out: Path) -> None:
@@ -60,7 +61,7 @@ class Work:
         plan = self.plan
         threads.use(plan.threads)
         changed = f"has changed since {out} was begun; {volume_plan.ADVICE}"
-        if volume_plan.digest(Path(plan.model)) != plan.weights:
+        if volume_plan.digest(models.find(plan.model)) != plan.weights:
             raise InputError(f"{plan.model} {changed}")
         self.model = model.load(plan.model, "cpu")
         self.sections = Sections(Path(plan.image), plan.reading)
@@ -122,10 +123,7 @@ class Work:
             self.labels.write(number, cells[self.labels.place(number)[-2:]])
 
     def has_cells(self, k: int) -> bool:
-        """Return whether the cells of slice k have been written, of which the last chunk is last.
-
-        A process that is killed leaves the first ones; they are then written again.
-        """
+        """Return whether all cells of slice k are written; its last chunk is written last."""
         return self.labels.is_there(self._chunks_of(k)[-1])
 
     def _chunks_of(self, k: int) -> range:

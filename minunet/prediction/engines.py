@@ -2,22 +2,25 @@
 
 A future carries the number of a task, never data, and only a few are in flight at a time, so the
 scheduler needs the same memory for any number of them. What a lost worker was doing is done again
-by another one. A task that fails three times is reported at the end; all others are done before.
+by another one. A task that fails three times is reported after all others are done.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 from minunet.errors import InputError
 
 IN_FLIGHT = 4
-"""Tasks per worker that are running or waiting."""
+"""Tasks per thread of a worker that are running or waiting."""
 
 TRIES = 3
+
+RECOUNT = 32
+"""Tasks after which the workers are counted again: some may have joined, or left."""
 
 PATIENCE = "20s"
 """How long to wait for a scheduler."""
@@ -51,15 +54,18 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--workers and --scheduler need {error.name} (pip install {error.name}); or leave "
-            "them out"
+            f"--workers and --scheduler need {error.name} (pip install {error.name}); install it, "
+            "or leave them out"
         ) from None
     if address is None:
         started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
     try:
-        client = Client(started if address is None else address, timeout=PATIENCE)
+        where = started if address is None else address
+        client = Client(where, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"there is no Dask scheduler at {address}: {error}") from None
+        raise InputError(
+            f"there is no Dask scheduler at {address}: {error}; start one, or check the address"
+        ) from None
     try:
         yield _Dask(client), client.dashboard_link
     finally:
@@ -79,34 +85,39 @@ class _Dask:
         from distributed import as_completed
 
         waiting, failed = iter(numbers), Counter[int]()
-        number_of: dict[Any, int] = {}
-
-        name = f"block-{uuid4()}"  # another one for every call: the result of a task is a file
+        number_of: dict[Any, int] = {}  # of the tasks in flight, by the key of their future
+        broken: dict[int, BaseException] = {}
+        name = f"block-{uuid4()}"  # new in every call, so that Dask never reuses an old result
 
         def submit(number: int) -> Any:
             # The scheduler keeps something for every group of tasks, named by the first of a tuple.
-            key = (name, number, failed[number])
-            future = self.client.submit(task, number, key=key)
+            future = self.client.submit(task, number, key=(name, number, failed[number]))
             number_of[future.key] = number
             return future
 
-        window = IN_FLIGHT * max(len(self.client.scheduler_info()["workers"]), 1)
-        running = as_completed([submit(number) for number in islice(waiting, window)])
-        broken: dict[int, BaseException] = {}
-        for future in running:
+        running, window = as_completed(), 0
+        for done in count():
+            if done % RECOUNT == 0:
+                window = IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
+            new = islice(waiting, max(window - len(number_of), 0))
+            running.update([submit(number) for number in new])
+            future = next(running, None)
+            if future is None:
+                break
             number = number_of.pop(future.key)
             if future.status == "finished":
                 yield number
+                continue
+            failed[number] += 1
+            error = future.exception()
+            if failed[number] < TRIES and not isinstance(error, InputError):
+                running.add(submit(number))
             else:
-                failed[number] += 1
-                error = future.exception()
-                if failed[number] < TRIES and not isinstance(error, InputError):
-                    running.add(submit(number))
-                    continue
                 broken[number] = error
-            running.update([submit(new) for new in islice(waiting, 1)])
-        for number, error in sorted(broken.items()):
+        if broken:
+            number, error = min(broken.items())
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(
-                f"{len(broken)} of {len(numbers)} tasks failed, first number {number}: "
-                f"{' '.join(str(error).split()) or type(error).__name__}; the others are done"
+                f"{len(broken)} of {len(numbers)} tasks failed; the first is task {number}: "
+                f"{reason}. The others are done; repeat the command to try again"
             )

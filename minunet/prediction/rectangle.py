@@ -1,4 +1,4 @@
-"""The logits of any rectangle of an image, exactly as in one pass over the whole image.
+"""The logits of any rectangle of an image: those of one pass over the whole image.
 
 Tiles whose origins differ by multiples of 2^depth give the result of one pass (see `tiling`). So a
 rectangle can be computed by itself: from a tile whose origin is the nearest such multiple above and
@@ -40,7 +40,7 @@ def logits(network: Network, image: Any, tiling: Tiling, at: Rectangle) -> Array
 
     Returns
     -------
-    (h, w, K) : those inside the image, equal to that part of `averaging.logits`
+    (h, w, K) : those inside the image; up to rounding, that part of `averaging.logits`
     """
     if tiling.shrink == NONE:
         return _averaged(network, image, tiling, at)
@@ -100,15 +100,15 @@ def sides(shape: Sequence[int], tiling: Tiling, depth: int) -> tuple[int, int]:
     most = [floor(free * factor) for factor in tiling.shrink]
     if min(most) < 1:
         raise InputError(
-            f"a tile of {tiling.tile} pixels is too small for blocks that are shrunk or averaged; "
-            f"pass a tile of {tiling.tile + 2 * unit} pixels or more"
+            f"a tile of {tiling.tile} pixels is too small for --shrink or --average; pass --tile "
+            f"{tiling.tile + 2 * unit} or more"
         )
     height, width = (even(size, one) for size, one in zip(shape[:2], most, strict=True))
     return height, width
 
 
 def even(size: int, most: int, unit: int = 1) -> int:
-    """Return the length, a multiple of `unit`, of the fewest equal parts of at most `most` pixels.
+    """Divide `size` into the fewest equal lengths up to `most`; return it, rounded up to `unit`s.
 
     Examples
     --------
@@ -158,12 +158,12 @@ class Turned:
 
 
 def inverse(which: int) -> int:
-    """Return the symmetry that undoes another one; with a flip, it is the same one."""
+    """Return the symmetry that undoes another one; one with a flip is its own inverse."""
     return which if which >= 4 else -which % 4
 
 
 def source(shape: Sequence[int], which: int, at: Rectangle) -> Rectangle:
-    """Return which rectangle of an image (H, W, …) a rectangle of one of its symmetries shows."""
+    """Return the rectangle of an image (H, W, …) that `at` shows of one of its symmetries."""
     height, width = shape[:2]
     y = symmetry(np.broadcast_to(np.arange(height)[:, np.newaxis], (height, width)), which)[at]
     x = symmetry(np.broadcast_to(np.arange(width), (height, width)), which)[at]

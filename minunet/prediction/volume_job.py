@@ -60,11 +60,11 @@ class Wanted(NamedTuple):
 
 
 PASSES = {"none": 0, "standard": 2}
-"""How often all slices are read to compute their scale, by scaling; once for the others."""
+"""Passes over all slices to compute their scale, by scaling; 1 for the others."""
 
 
 def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
-    """Plan a prediction and create its results, or take up the one in `out`.
+    """Plan a prediction and create its results, or continue the one in `out`.
 
     Raises
     ------
@@ -81,10 +81,11 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
     tiling = tiling_of(wanted, trained, sections)
     smallest = wanted.smallest or trained.rule(tiling.shrink).smallest
     path = models.find(wanted.model).resolve()
+    name = str(wanted.model) if str(wanted.model) in models.MODELS else str(path)
     reading = wanted.reading
     new = Plan(
         minunet=__version__,
-        model=str(path),
+        model=name,
         weights=volume_plan.digest(path),
         image=str(file_names.absolute(wanted.image)),
         axes=reading.axes,
@@ -153,14 +154,14 @@ def engine(workers: int | None, address: str | None) -> Iterator[Engine]:
 def compute(out: Path, part: Part, run: Engine) -> bool:
     """Compute all that is missing, stage by stage; return False if other parts have blocks left.
 
-    With several parts, only the blocks are shared: whoever finds all of them done does the rest.
+    With several parts, only the blocks are divided: whoever finds all of them done does the rest.
     """
     place = str(out.resolve())
     for k, stage in enumerate(blocks.stages(place)):
         todo = stage.left()
         if k == 0:
             there = stage.tasks - len(todo)
-            say(f"progress  {there:,} of {stage.tasks:,} blocks are there")
+            say(f"progress  {there:,} of {stage.tasks:,} blocks are done")
             todo = [number for number in todo if number % part.of == part.number - 1]
         with Progress(len(todo), stage.name) as progress:
             for number in run(partial(blocks.run, place, k), todo):

@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     """All that the values of a prediction depend on, as JSON values."""
 
     minunet: str  # version
-    model: str
+    model: str  # path, or the name of a built-in model
     weights: str  # SHA-256 of the file of the model
     image: str
     axes: str | None
@@ -159,7 +159,7 @@ def read(out: Path) -> Plan:
     try:
         return Plan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{out} exists, and is not a prediction of minunet; {ADVICE}") from None
+        raise InputError(f"{out} exists, but is not a prediction of minunet; {ADVICE}") from None
     except (ValueError, TypeError):
         raise InputError(
             f"{out / PLAN} is damaged, or is a plan of another version; {ADVICE}"

@@ -69,7 +69,7 @@ def test_hdf5(tmp_path):
     assert slices.calibration == Calibration((0.004, 0.004), "um", 0.05, None, "Z", (3,))
     for path in (tmp_path / "a.h5", tmp_path / "a.h5::" / "volumes"):
         text = sentence(path, read)
-        assert "is not a dataset" in text
+        assert "pass one of its datasets, such as" in text
         assert f"{tmp_path / 'a.h5'}::/volumes/raw" in text
 
 
@@ -87,7 +87,7 @@ def test_a_group_names_what_it_contains(tmp_path):
         tmp_path / "a.zarr", read
     )
     zarr.create_group(tmp_path / "b.zarr")
-    assert "this one is empty" in sentence(tmp_path / "b.zarr", read)
+    assert "this group is empty" in sentence(tmp_path / "b.zarr", read)
 
 
 def test_a_container_of_bio_formats(tmp_path):

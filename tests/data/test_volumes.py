@@ -54,7 +54,9 @@ def test_axes_in_another_order(tmp_path):
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_plain_array_needs_axes_unless_it_names_them(tmp_path, version):
     plain = write_zarr(tmp_path / "a.zarr", STACK, version)
-    assert "it is an array of 3 x 40 x 50: pass --axes, such as zyx" in sentence(plain, read)
+    assert "an array of 3 x 40 x 50, does not name its axes; pass --axes, such as zyx" in sentence(
+        plain, read
+    )
     assert_slices(read(plain, axes="zyx"), STACK)
     if version == 3:
         named = write_zarr(tmp_path / "b.zarr", STACK, dimension_names=["z", "y", "x"])
@@ -84,7 +86,7 @@ def test_a_channel_by_number_or_name(tmp_path):
     assert "pass --channel N to read one of them: DAPI, GFP" in sentence(path, read)
     for channel in (2, "RFP"):
         text = sentence(path, lambda p, one=channel: read(p, channel=one))
-        assert f"has 2 channels, and {channel} is none of them" in text
+        assert f"has 2 channels, but no channel {channel}" in text
         assert "DAPI, GFP" in text
 
 

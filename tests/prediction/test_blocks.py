@@ -48,7 +48,7 @@ def test_the_blocks_are_the_probabilities_of_one_pass(tmp_path, begun, version):
     labels = zarr.open_array(out / "labels" / "classes" / "0", mode="r")
     np.testing.assert_array_equal(labels[...], p[...] > 0.5)
     assert labels.dtype == np.uint8
-    assert f"progress  0 of {BLOCKS} blocks are there" in found.out
+    assert f"progress  0 of {BLOCKS} blocks are done" in found.out
 
 
 def test_a_section_is_equal_bit_for_bit(tmp_path):
@@ -137,7 +137,7 @@ def test_only_what_is_missing_is_computed(tmp_path, begun, monkeypatch):
         # What a killed process may leave of it is not a chunk.
         (out / "labels" / "classes" / "0" / f"{key}.0123.partial").write_bytes(b"half")
     found = call("predict", *args, "-o", out, "--threads", 1)
-    assert f"progress  {BLOCKS - 3} of {BLOCKS} blocks are there" in found.out
+    assert f"progress  {BLOCKS - 3} of {BLOCKS} blocks are done" in found.out
     assert computed == gone
     after = {name: data for name, data in arrays(out).items() if not name.endswith(".partial")}
     assert after == before

@@ -121,7 +121,9 @@ def test_the_tile_is_large_enough_for_every_rectangle(monkeypatch, average, shri
 
 
 def test_a_tile_that_is_too_small_for_what_else_it_must_cover():
-    with pytest.raises(InputError, match=r"100 pixels is too small for blocks .* 116 pixels"):
+    with pytest.raises(
+        InputError, match=r"100 pixels is too small for --shrink or --average; pass --tile 116"
+    ):
         rectangle.sides((500, 500, 1), Tiling(100, average="flips"), 3)
     rectangle.sides((500, 500, 1), Tiling(116, average="flips"), 3)
     with pytest.raises(InputError, match="92 pixels is too small"):

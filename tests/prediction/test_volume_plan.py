@@ -56,7 +56,7 @@ def test_an_output_that_is_something_else_is_refused(tmp_path, begun):
     (tmp_path / "out.zarr").mkdir()
     (tmp_path / "out.zarr" / "mine").write_text("keep")
     text = refused(call("predict", *args, "-o", tmp_path / "out.zarr"))
-    assert "exists, and is not a prediction of minunet; pass another name with -o" in text
+    assert "exists, but is not a prediction of minunet; pass another name with -o" in text
     assert (tmp_path / "out.zarr" / "mine").read_text() == "keep"
     (tmp_path / "out.zarr" / "plan.json").write_text("{}")
     assert "is damaged" in refused(call("predict", *args, "-o", tmp_path / "out.zarr"))

@@ -95,7 +95,7 @@ class _Dask:
             number_of[future.key] = number
             return future
 
-        running, window = as_completed(), 0
+        running, window = as_completed(loop=self.client.loop), 0
         for done in count():
             if done % RECOUNT == 0:
                 window = IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)

@@ -16,6 +16,7 @@ stopped keeps its finished slices in OUT/unfinished; the same command with --res
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from minunet import files, lock, models
@@ -87,7 +88,7 @@ def parse() -> argparse.Namespace:
     add_threads(parser)
     add_volumes(parser)
     args = parser.parse_args()
-    if args.out.suffix == ZARR:
+    if is_zarr(args.out):
         reasons = {
             "--resume": args.resume and "the same command continues, without it",
             "--step paper": args.step == "paper" and "blocks join only at the aligned step",
@@ -118,6 +119,11 @@ def add_volumes(parser: Parser) -> None:
     add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
     text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
     group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
+
+
+def is_zarr(out: Path) -> bool:
+    """Return whether results are to be written as OME-Zarr, by the name of the output."""
+    return out.name.lower().endswith(ZARR)
 
 
 def add_reading(parser: Parser) -> None:
@@ -371,13 +377,16 @@ def predict_volume(args: argparse.Namespace) -> None:
         args.smallest,
         args.ome_zarr or VERSIONS[0],
     )
-    plan = volume_job.plan(wanted, trained, args.out)
-    say(f"data      {args.image}: {' x '.join(map(str, plan.shape))}, {plan.dtype}")
-    say(f"model     {args.model}, step {trained.step}")
-    number = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
-    say(f"blocks    {plan.block[0]} x {plan.block[1]} pixels, each computed with {number}")
     try:
         with volume_job.engine(args.workers, args.scheduler) as engine:
+            plan = volume_job.plan(wanted, trained, args.out)
+            shape = " x ".join(map(str, plan.shape))
+            with_threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
+            say(
+                f"data      {args.image}: {shape}, {plan.dtype}",
+                f"model     {args.model}, step {trained.step}",
+                f"blocks    {plan.block[0]} x {plan.block[1]} pixels, computed with {with_threads}",
+            )
             done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
     except KeyboardInterrupt as error:
         kept = f"the blocks in {args.out} are kept; the same command continues"
@@ -396,7 +405,7 @@ def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
     args.out = files.resolved(args.out)
-    if args.out.suffix == ZARR:
+    if is_zarr(args.out):
         predict_volume(args)
         return
     again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minunet.array import Array
+from minunet.data.volumes import as_input_error
 
 Version = Literal["0.5", "0.4"]
 """Versions of OME-Zarr: 0.5 is stored as Zarr v3, 0.4 as Zarr v2, which more programs read."""
@@ -49,14 +50,14 @@ class Layout(NamedTuple):
             units=insert(self.units, ""),
         )
 
-    @property
-    def levels(self) -> list[tuple[int, ...]]:
-        """Shapes of the levels: height and width are halved until a slice is one chunk."""
-        found = [self.shape]
-        while any(n > c for n, c in zip(found[-1][-2:], self.chunks[-2:], strict=True)):
-            *leading, height, width = found[-1]
-            found.append((*leading, -(-height // 2), -(-width // 2)))
-        return found
+
+def levels(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes of all levels: height and width are halved until a slice is one chunk."""
+    found = [shape]
+    while any(n > c for n, c in zip(found[-1][-2:], chunks[-2:], strict=True)):
+        *leading, height, width = found[-1]
+        found.append((*leading, -(-height // 2), -(-width // 2)))
+    return found
 
 
 def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, Any]) -> None:
@@ -69,9 +70,10 @@ def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, An
     version : {"0.5", "0.4"}
     more : dict                more metadata, such as `omero` or `image-label`
     """
-    import zarr
-    from numcodecs import Zstd  # for Zarr v2
-    from zarr.codecs import ZstdCodec
+    with as_input_error(folder):
+        import zarr
+        from numcodecs import Zstd  # for Zarr v2
+        from zarr.codecs import ZstdCodec
 
     v3 = version == "0.5"
     multiscales = {"name": layout.name, "axes": _axes(layout), "datasets": _datasets(layout)}
@@ -84,7 +86,7 @@ def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, An
     group = zarr.create_group(
         folder, zarr_format=3 if v3 else 2, attributes=attributes, overwrite=False
     )
-    for k, shape in enumerate(layout.levels):
+    for k, shape in enumerate(levels(layout.shape, layout.chunks)):
         group.create_array(
             str(k),
             shape=shape,
@@ -128,7 +130,7 @@ def _axes(layout: Layout) -> list[dict[str, str]]:
 
 def _datasets(layout: Layout) -> list[dict[str, Any]]:
     datasets = []
-    for k in range(len(layout.levels)):
+    for k in range(len(levels(layout.shape, layout.chunks))):
         factors = [2**k if axis in "yx" else 1 for axis in layout.axes]
         scale = [float(s * f) for s, f in zip(layout.scale, factors, strict=True)]
         # The centre of the first pixel of a level is not that of level 0.
@@ -144,10 +146,10 @@ class Chunks:
     def __init__(self, folder: Path, level: int = 0) -> None:
         import zarr
 
-        # By default, a chunk of fill values, such as background, is not written.
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            self.array = zarr.open_array(folder / str(level), mode="r+")
         self.folder = folder / str(level)
+        # By default, a chunk of fill values, such as background, is not written.
+        with as_input_error(self.folder), zarr.config.set({"array.write_empty_chunks": True}):
+            self.array = zarr.open_array(self.folder, mode="r+")
 
     def place(self, number: int) -> tuple[slice, ...]:
         """Return which part of the array chunk `number` is; the last axis counts fastest."""
@@ -167,7 +169,18 @@ class Chunks:
         """Compute a chunk from the level above, which has twice the height and width."""
         *leading, rows, columns = self.place(number)
         twice = [slice(2 * one.start, 2 * one.stop) for one in (rows, columns)]
-        self.write(number, how(np.asarray(above.array[(*leading, *twice)])))
+        self.write(number, how(above.read((*leading, *twice))))
+
+    def read(self, place: tuple[slice, ...]) -> Array:
+        """Read a part of the array.
+
+        Raises
+        ------
+        InputError
+            If a chunk is damaged.
+        """
+        with as_input_error(self.folder):
+            return np.asarray(self.array[place])
 
     def is_there(self, number: int) -> bool:
         """Return whether a chunk has been written."""

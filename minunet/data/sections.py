@@ -12,7 +12,7 @@ from minunet.array import Array
 from minunet.data.file_names import is_volume
 from minunet.data.image_files import Slices
 from minunet.data.page import Reading
-from minunet.data.volumes import Section, chosen, open_volume
+from minunet.data.volumes import Section, choose, chosen, open_volume
 from minunet.errors import InputError
 
 MOST = 2**22
@@ -38,6 +38,7 @@ class Sections:
 
     def __init__(self, path: Path, reading: Reading) -> None:
         self.path = path
+        self.reading = reading._replace(level=reading.level or 0)
         self._section: Callable[[int], Any]
         if is_volume(path):
             volume = open_volume(path, reading)
@@ -45,6 +46,10 @@ class Sections:
             self.calibration = volume.calibration
             self.axes, self.counts = volume.leading, volume.counts
             self.chunk = volume.chunk("y"), volume.chunk("x")
+            channel = choose(volume, reading.channel)
+            if channel is not None:
+                self.reading = self.reading._replace(channel=channel)
+            self.reading = self.reading._replace(axes=volume.stored.axes)
         else:
             slices = Slices(path, reading)
             sizes = sorted({page.shape[:2] for page in slices.pages})
@@ -84,7 +89,8 @@ class Sections:
         columns *= max(MOST // (rows * columns * channels), 1)
         for top in range(0, height, rows):
             for left in range(0, width, columns):
-                part = section[top : top + rows, left : left + columns]
+                bottom, right = min(top + rows, height), min(left + columns, width)
+                part = section[top:bottom, left:right]
                 if not np.isfinite(part).all():
                     raise InputError(
                         f"slice {k} of {self.path} contains NaN or infinite values; replace them "

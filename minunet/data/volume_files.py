@@ -96,8 +96,10 @@ def _as_level(path: Path, own: Stored) -> Stored:
 
 def _level(path: Path, node: Any, said: dict[str, Any], level: int) -> Stored:
     """Open a level of an OME-Zarr image; `said` is what the metadata say."""
-    image = said["multiscales"][0]
-    levels = image["datasets"]
+    image = (said["multiscales"] or [{}])[0]
+    levels = image.get("datasets") or []
+    if not levels:
+        raise InputError(f"{path} is an OME-Zarr image without levels; pass the path of an array")
     if level >= len(levels):
         raise InputError(
             f"{path} has no level {level}; its last one is {len(levels) - 1}: pass --level "
@@ -111,7 +113,7 @@ def _level(path: Path, node: Any, said: dict[str, Any], level: int) -> Stored:
     for one in (levels[level], image):
         for change in one.get("coordinateTransformations", ()):
             scale *= change.get("scale", 1)
-    names = [one.get("label", "") for one in said.get("omero", {}).get("channels", ())]
+    names = [one.get("label", "") for one in (said.get("omero") or {}).get("channels") or ()]
     return Stored(array, _letters(axes), _chunks(array), tuple(scale), units, tuple(names))
 
 
@@ -168,6 +170,8 @@ def hdf5_array(file: Path, inside: str) -> Stored:
             listed = " or ".join(f"{file}{INSIDE}/{name}" for name in names[:3])
             what = f"{file}{INSIDE}/{inside} is not a dataset" if inside else f"{file} is a file"
             raise InputError(f"{what}; pass one of its datasets, such as {listed or 'none'}")
+    if found.shape is None:
+        raise InputError(f"{file}{INSIDE}/{inside} is an empty dataset; pass another one")
     axes = _letters([one.label for one in found.dims]) or _axistags(found.attrs.get("axistags"))
     size = found.attrs.get("element_size_um", ())  # of Fiji's HDF5 plugin, along z, y, x
     scale = tuple(map(float, size)) if len(size) == found.ndim else ()

@@ -223,7 +223,7 @@ def as_input_error(path: Path) -> Iterator[None]:
         raise
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{path} cannot be read without {error.name} (pip install {error.name})"
+            f"{path} needs {error.name}, which is not installed (pip install {error.name})"
         ) from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

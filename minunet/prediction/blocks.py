@@ -10,6 +10,7 @@ the pyramids come last.
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +58,7 @@ class Work:
     """
 
     def __init__(self, out: Path) -> None:
-        self.out, self.plan = out, volume_plan.read(out)
-        plan = self.plan
+        self.plan = plan = volume_plan.read(out)
         threads.use(plan.threads)
         changed = f"has changed since {out} was begun; {volume_plan.ADVICE}"
         if volume_plan.digest(models.find(plan.model)) != plan.weights:
@@ -67,8 +67,8 @@ class Work:
         self.sections = Sections(Path(plan.image), plan.reading)
         if (volume_plan.shape_of(self.sections), self.sections.dtype) != (plan.shape, plan.dtype):
             raise InputError(f"{plan.image} {changed}")
-        self.labelled = out / "labels" / plan.labels
-        self.p, self.labels = Chunks(out), Chunks(self.labelled)
+        self.levels = {folder: _opened(folder) for folder in (out, out / "labels" / plan.labels)}
+        self.p, self.labels = (levels[0] for levels in self.levels.values())
         self.labelling = Labelling(
             self.model.settings.label_values,
             plan.labels == "cells",
@@ -78,16 +78,18 @@ class Work:
 
     def stages(self) -> Iterator[Stage]:
         """Yield the stages in their order."""
-        written_last = self.p if self.labelling.cells else self.labels
-        yield Stage("block", len(self.p), written_last.is_there, self.block)
+        yield Stage("block", len(self.p), self.has_block, self.block)
         if self.labelling.cells:
             yield Stage("slice", len(self.sections), self.has_cells, self.cells)
-        for folder in (self.out, self.labelled):
-            halve = ome_zarr.every_other if folder == self.labelled else ome_zarr.means
-            for level in range(1, len(list(folder.glob("[0-9]*")))):
-                above, here = Chunks(folder, level - 1), Chunks(folder, level)
+        for levels in self.levels.values():
+            halve = ome_zarr.means if levels[0] is self.p else ome_zarr.every_other
+            for level, (above, here) in enumerate(pairwise(levels), start=1):
                 run = partial(here.halve, above, halve)
                 yield Stage(f"chunk of level {level}", len(here), here.is_there, run)
+
+    def has_block(self, number: int) -> bool:
+        """Return whether all that `block` writes is there."""
+        return self.p.is_there(number) and (self.labelling.cells or self.labels.is_there(number))
 
     def block(self, number: int) -> None:
         """Compute a block, and write its probabilities and then its labels."""
@@ -117,14 +119,14 @@ class Work:
         """Find and number the cells of slice k, and write them chunk by chunk."""
         numbers = self._chunks_of(k)
         slice_ = self.labels.place(numbers[0])[:-2]
-        p = np.asarray(self.p.array[slice_])
+        p = self.p.read(slice_)
         cells = self.labelling.rule.cells(p.reshape(p.shape[-2:]), np.uint32)
         for number in numbers:
             self.labels.write(number, cells[self.labels.place(number)[-2:]])
 
     def has_cells(self, k: int) -> bool:
-        """Return whether all cells of slice k are written; its last chunk is written last."""
-        return self.labels.is_there(self._chunks_of(k)[-1])
+        """Return whether all cells of slice k are written."""
+        return all(map(self.labels.is_there, self._chunks_of(k)))
 
     def _chunks_of(self, k: int) -> range:
         """Return the numbers of the chunks of slice k."""
@@ -132,13 +134,23 @@ class Work:
         return range(k * count, (k + 1) * count)
 
 
+def _opened(folder: Path) -> list[Chunks]:
+    """Open all levels of an image of the results."""
+    first = Chunks(folder)
+    count = len(ome_zarr.levels(first.array.shape, first.array.chunks))
+    return [first, *(Chunks(folder, level) for level in range(1, count))]
+
+
 @lru_cache(1)
-def stages(out: str) -> list[Stage]:
-    """Return the stages of a prediction; its files are opened once in every process."""
+def stages(out: str, plan: str) -> list[Stage]:
+    """Return the stages of a prediction; its files are opened once in every process.
+
+    `plan` is the SHA-256 of the plan: a worker of a cluster may live longer than one prediction.
+    """
     return list(Work(Path(out)).stages())
 
 
-def run(out: str, stage: int, number: int) -> int:
+def run(out: str, plan: str, stage: int, number: int) -> int:
     """Run a task in this process, and return its number."""
-    stages(out)[stage].run(number)
+    stages(out, plan)[stage].run(number)
     return number

@@ -5,6 +5,8 @@ scheduler needs the same memory for any number of them. What a lost worker was d
 by another one. A task that fails three times is reported after all others are done.
 """
 
+import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,7 +60,8 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
             "or leave them out"
         ) from None
     if address is None:
-        started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+        with _ignoring_ctrl_c():
+            started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
     try:
         where = started if address is None else address
         client = Client(where, timeout=PATIENCE, set_as_default=False)
@@ -72,6 +75,19 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
         client.close()
         if address is None:
             started.close()
+
+
+@contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Ignore Ctrl-C within the block, and in processes that it starts: their parent stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Dask:

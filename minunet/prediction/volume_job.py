@@ -73,16 +73,18 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
     """
     settings = trained.settings
     sections = Sections(wanted.image, wanted.reading)
-    if sections.shape[2] != settings.in_channels:
+    has, needs = sections.shape[2], settings.in_channels
+    if has != needs:
+        advice = "pass --channel N or --grey" if needs == 1 else "segment a colour image"
         raise InputError(
-            f"the slices of {wanted.image} have {sections.shape[2]} channels, but the model needs "
-            f"{settings.in_channels}; pass --channel N or --grey"
+            f"{wanted.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
+            f"{advice}"
         )
     tiling = tiling_of(wanted, trained, sections)
     smallest = wanted.smallest or trained.rule(tiling.shrink).smallest
     path = models.find(wanted.model).resolve()
     name = str(wanted.model) if str(wanted.model) in models.MODELS else str(path)
-    reading = wanted.reading
+    reading = sections.reading
     new = Plan(
         minunet=__version__,
         model=name,
@@ -100,7 +102,7 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
         block=[*rectangle.sides(sections.shape, tiling, trained.architecture.depth)],
         threads=threads.count(),
         labels="cells" if wanted.labelling.cells else "classes",
-        threshold=wanted.labelling.threshold,
+        threshold=None if wanted.labelling.cells else wanted.labelling.threshold,
         rule=[*wanted.labelling.rule._replace(smallest=smallest)],
         version=wanted.version,
         scales=[],
@@ -156,15 +158,15 @@ def compute(out: Path, part: Part, run: Engine) -> bool:
 
     With several parts, only the blocks are divided: whoever finds all of them done does the rest.
     """
-    place = str(out.resolve())
-    for k, stage in enumerate(blocks.stages(place)):
+    which = str(out.resolve()), volume_plan.digest(out / volume_plan.PLAN)
+    for k, stage in enumerate(blocks.stages(*which)):
         todo = stage.left()
         if k == 0:
             there = stage.tasks - len(todo)
             say(f"progress  {there:,} of {stage.tasks:,} blocks are done")
             todo = [number for number in todo if number % part.of == part.number - 1]
         with Progress(len(todo), stage.name) as progress:
-            for number in run(partial(blocks.run, place, k), todo):
+            for number in run(partial(blocks.run, *which, k), todo):
                 progress.advance(f"{stage.name} {number}")
         if stage.left():
             return False

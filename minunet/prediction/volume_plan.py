@@ -135,17 +135,19 @@ def create(out: Path, plan: Plan, p: Layout, labels: Layout) -> None:
 
     If another process creates it at the same time, one of the two is kept; they are equal.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
-        part = Path(beside) / "part"
-        ome_zarr.create(part, p, plan.version, ome_zarr.window(p))
-        ome_zarr.create_labels(part, labels, plan.version)
-        (part / PLAN).write_text(json.dumps(plan._asdict(), indent=1) + "\n", encoding="utf-8")
-        try:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
+            part = Path(beside) / "part"
+            ome_zarr.create(part, p, plan.version, ome_zarr.window(p))
+            ome_zarr.create_labels(part, labels, plan.version)
+            text = json.dumps(plan._asdict(), indent=1) + "\n"
+            (part / PLAN).write_text(text, encoding="utf-8")
             os.rename(part, out)
-        except OSError:
-            if not (out / PLAN).is_file():
-                raise
+    except OSError as error:
+        if not (out / PLAN).is_file():
+            reason = error.strerror or error
+            raise InputError(f"{out} cannot be created: {reason}; {ADVICE}") from None
 
 
 def read(out: Path) -> Plan:
@@ -157,10 +159,12 @@ def read(out: Path) -> Plan:
         If there is none, or if it is not a plan of this version.
     """
     try:
-        return Plan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
-    except (FileNotFoundError, NotADirectoryError):
+        plan = Plan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
+        valid = isinstance(plan.threads, int) and plan.threads > 0 and bool(plan.scales)
+        if valid and all(len(scale) == 2 and all(map(np.isfinite, scale)) for scale in plan.scales):
+            return plan
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise InputError(f"{out} exists, but is not a prediction of minunet; {ADVICE}") from None
-    except (ValueError, TypeError):
-        raise InputError(
-            f"{out / PLAN} is damaged, or is a plan of another version; {ADVICE}"
-        ) from None
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InputError(f"{out / PLAN} is damaged, or is a plan of another version; {ADVICE}")

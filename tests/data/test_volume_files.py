@@ -6,7 +6,8 @@ import pytest
 from pictures import assert_slices, draw, sentence
 
 from minunet.data.calibration import Calibration
-from minunet.data.image_files import Slices
+from minunet.data.image_files import Reading, Slices
+from minunet.data.sections import Sections
 
 zarr = pytest.importorskip("zarr")
 from volume_tests import read, write_ome, write_zarr  # noqa: E402  needs zarr
@@ -28,6 +29,8 @@ def test_what_tensorstore_writes(tmp_path, driver):
     store[...] = array
     assert "pass --axes, such as zyx" in sentence(path, read)
     assert_slices(read(path, axes="zyx"), STACK)
+    parts = list(Sections(path, Reading(axes="zyx")).parts(1))  # chunks reach beyond the image
+    assert sum(int(part.sum()) for part in parts) == STACK[1].sum()
     if driver == "n5":
         (path.parent / "attributes.json").write_text(json.dumps({"n5": "2.0.0"}))
         assert f"is a group, not an array; pass the path of {path}" in sentence(path.parent, read)

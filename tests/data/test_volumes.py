@@ -126,7 +126,7 @@ def test_without_the_library_the_message_says_what_to_install(tmp_path, monkeypa
 
     monkeypatch.setattr(volume_files, "zarr_array", missing)
     text = sentence(path, read)
-    assert text.endswith("cannot be read without zarr (pip install zarr)")
+    assert text.endswith("needs zarr, which is not installed (pip install zarr)")
 
 
 def test_files_other_than_volumes_have_no_names_of_channels(tmp_path):

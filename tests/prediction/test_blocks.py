@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import tifffile
-from commands import call, finish, start
+from commands import call, finish, refused, start
 
 from minunet.data import ome_zarr
 from minunet.prediction import blocks, model
@@ -141,6 +141,33 @@ def test_only_what_is_missing_is_computed(tmp_path, begun, monkeypatch):
     assert computed == gone
     after = {name: data for name, data in arrays(out).items() if not name.endswith(".partial")}
     assert after == before
+
+
+def test_whatever_is_missing_is_made_again(tmp_path, begun):
+    _, args = begun
+    out, options = tmp_path / "out.zarr", ("--labels", "cells", "--threshold", 0.5, "--threads", 1)
+    assert call("predict", *args, "-o", out, *options).code == 0
+    before = arrays(out)
+    for name in ("0/c/0/0/0", "labels/cells/0/c/0/2/2", "1/c/2/1/1", "labels/cells/2/c/1/0/0"):
+        (out / name).unlink()
+        (out / "0x").write_bytes(b"not a level")
+        blocks.stages.cache_clear()
+        assert call("predict", *args, "-o", out, *options).code == 0
+        (out / "0x").unlink()
+        assert arrays(out) == before
+
+
+def test_damaged_results_are_one_sentence(tmp_path, begun):
+    _, args = begun
+    out = tmp_path / "out.zarr"
+    assert call("predict", *args, "-o", out).code == 0
+    (out / "0/c/0/0/0").write_bytes(b"")
+    (out / "1/c/0/0/0").unlink()
+    blocks.stages.cache_clear()
+    assert f"{out / '0'} cannot be read" in refused(call("predict", *args, "-o", out))
+    (out / "2/zarr.json").write_text("{", "utf-8")
+    blocks.stages.cache_clear()
+    assert f"{out / '2'} cannot be read" in refused(call("predict", *args, "-o", out))
 
 
 def test_killed_at_random_moments_and_resumed(tmp_path, begun):

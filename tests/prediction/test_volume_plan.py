@@ -1,5 +1,8 @@
 """A prediction is continued only with the plan with which it began."""
 
+import json
+import shutil
+
 import pytest
 from commands import call, refused
 
@@ -48,7 +51,7 @@ def test_a_changed_model_or_image_is_refused(tmp_path, begun):
         call("predict", net, image, "-o", out)
     )
     with pytest.raises(volume_plan.InputError, match="has changed since"):
-        blocks.stages(str(out))
+        blocks.stages(str(out), "")
 
 
 def test_an_output_that_is_something_else_is_refused(tmp_path, begun):
@@ -60,3 +63,44 @@ def test_an_output_that_is_something_else_is_refused(tmp_path, begun):
     assert (tmp_path / "out.zarr" / "mine").read_text() == "keep"
     (tmp_path / "out.zarr" / "plan.json").write_text("{}")
     assert "is damaged" in refused(call("predict", *args, "-o", tmp_path / "out.zarr"))
+
+
+def test_another_plan_in_the_same_place_is_another_prediction(tmp_path, begun):
+    # A worker of a cluster lives longer than one prediction.
+    _, (net, image) = begun
+    other, out = write_net(tmp_path / "other.npz", seed=1), tmp_path / "out.zarr"
+    for which in (net, other):
+        assert call("predict", which, image, "-o", out, "--threads", 1).code == 0
+        found = arrays(out)
+        shutil.rmtree(out)
+        blocks.stages.cache_clear()
+        assert call("predict", which, image, "-o", out, "--threads", 1).code == 0
+        assert arrays(out) == found
+        shutil.rmtree(out)
+
+
+def test_values_that_are_the_defaults_are_the_same_plan(tmp_path, begun):
+    _, (net, image) = begun
+    args = ("predict", net, image, "-o", tmp_path / "out.zarr", "--threads", 1)
+    assert call(*args).code == 0
+    found = call(*args, "--axes", "zyx", "--level", 0, "--channel", 0, "--ome-zarr", "0.5")
+    assert found.code == 0, found.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"threads": "x"}, {"threads": -1}, {"scales": []}, {"scales": None}, {"scales": [["a", 1]]}],
+)
+def test_a_damaged_plan_is_one_sentence(tmp_path, begun, change):
+    _, args = begun
+    out = tmp_path / "out.zarr"
+    assert call("predict", *args, "-o", out).code == 0
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    (out / "plan.json").write_text(json.dumps(plan | change), "utf-8")
+    assert "plan.json is damaged" in refused(call("predict", *args, "-o", out))
+
+
+def test_an_output_that_cannot_be_created(tmp_path, begun):
+    (tmp_path / "file").write_text("", "utf-8")
+    text = refused(call("predict", *begun[1], "-o", tmp_path / "file" / "out.zarr"))
+    assert f"{tmp_path / 'file' / 'out.zarr'} cannot be created: " in text

@@ -366,7 +366,7 @@ def predict_volume(args: argparse.Namespace) -> None:
     trained = model.load(args.model, "cpu")
     settings = trained.settings
     tiling = Tiling(args.tile or settings.tile, False, args.average)
-    wanted = volume_job.Wanted(
+    request = volume_job.Request(
         args.model,
         args.image,
         reading(args, settings),
@@ -379,7 +379,7 @@ def predict_volume(args: argparse.Namespace) -> None:
     )
     try:
         with volume_job.engine(args.workers, args.scheduler) as engine:
-            plan = volume_job.plan(wanted, trained, args.out)
+            plan = volume_job.plan(request, trained, args.out)
             shape = " x ".join(map(str, plan.shape))
             with_threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
             say(

@@ -22,7 +22,7 @@ from minunet.prediction.engines import Engine
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
 from minunet.prediction.tiling import Tiling
-from minunet.prediction.volume_plan import Plan
+from minunet.prediction.volume_plan import VolumePlan
 from minunet.progress import Progress
 from minunet.resampling import small_shape
 
@@ -45,7 +45,7 @@ def parse_part(text: str) -> Part:
     return part
 
 
-class Wanted(NamedTuple):
+class Request(NamedTuple):
     """What was asked for."""
 
     model: Path  # or the name of a built-in model
@@ -63,7 +63,7 @@ PASSES = {"none": 0, "standard": 2}
 """Passes over all slices to compute their scale, by scaling; 1 for the others."""
 
 
-def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
+def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
     """Plan a prediction and create its results, or continue the one in `out`.
 
     Raises
@@ -72,24 +72,24 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
         If `out` is something else, or a prediction with another plan.
     """
     settings = trained.settings
-    sections = Sections(wanted.image, wanted.reading)
+    sections = Sections(request.image, request.reading)
     has, needs = sections.shape[2], settings.in_channels
     if has != needs:
         advice = "pass --channel N or --grey" if needs == 1 else "segment a colour image"
         raise InputError(
-            f"{wanted.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
+            f"{request.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
             f"{advice}"
         )
-    tiling = tiling_of(wanted, trained, sections)
-    smallest = wanted.smallest or trained.rule(tiling.shrink).smallest
-    path = models.find(wanted.model).resolve()
-    name = str(wanted.model) if str(wanted.model) in models.MODELS else str(path)
+    tiling = tiling_of(request, trained, sections)
+    smallest = request.smallest or trained.rule(tiling.shrink).smallest
+    path = models.find(request.model).resolve()
+    name = str(request.model) if str(request.model) in models.MODELS else str(path)
     reading = sections.reading
-    new = Plan(
+    new = VolumePlan(
         minunet=__version__,
         model=name,
         weights=volume_plan.digest(path),
-        image=str(file_names.absolute(wanted.image)),
+        image=str(file_names.absolute(request.image)),
         axes=reading.axes,
         level=reading.level,
         series=reading.series,
@@ -101,10 +101,10 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
         shrink=[*map(float, tiling.shrink)],
         block=[*rectangle.sides(sections.shape, tiling, trained.architecture.depth)],
         threads=threads.count(),
-        labels="cells" if wanted.labelling.cells else "classes",
-        threshold=None if wanted.labelling.cells else wanted.labelling.threshold,
-        rule=[*wanted.labelling.rule._replace(smallest=smallest)],
-        version=wanted.version,
+        labels="cells" if request.labelling.cells else "classes",
+        threshold=None if request.labelling.cells else request.labelling.threshold,
+        rule=[*request.labelling.rule._replace(smallest=smallest)],
+        version=request.version,
         scales=[],
     )
     if out.exists():
@@ -122,24 +122,24 @@ def plan(wanted: Wanted, trained: Model, out: Path) -> Plan:
     return new
 
 
-def tiling_of(wanted: Wanted, trained: Model, sections: Sections) -> Tiling:
-    """Return the tiles: as wanted, or the best ones for the wanted memory of a process."""
+def tiling_of(request: Request, trained: Model, sections: Sections) -> Tiling:
+    """Return the tiles that were asked for, or the best ones for the memory that was given."""
     pixel = object_size.pixel_size(sections.calibration)
     own = trained.tiling(pixel).shrink
-    shrink = own if wanted.shrink is None else (wanted.shrink, wanted.shrink)
-    tiling = wanted.tiling._replace(shrink=shrink)
-    if wanted.limit is None:
+    shrink = own if request.shrink is None else (request.shrink, request.shrink)
+    tiling = request.tiling._replace(shrink=shrink)
+    if request.limit is None:
         return tiling
     arch, small = trained.architecture, small_shape(sections.shape, shrink)
     height, width, channels = sections.shape
-    labelled = height * width if wanted.labelling.cells else 0
+    labelled = height * width if request.labelling.cells else 0
     bytes_ = sections.dtype.itemsize * channels * shrink[0] * shrink[1]
 
     def needs(rows: int, columns: int) -> float:
         held = ceil(bytes_ * rows * columns)
         return memory.of_prediction(arch, rows, columns, held, labelled)
 
-    return tiling._replace(tile=tile_choice.best(arch, small, wanted.limit, needs))
+    return tiling._replace(tile=tile_choice.best(arch, small, request.limit, needs))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ PLAN = "plan.json"
 ADVICE = "pass another name with -o"
 
 
-class Plan(NamedTuple):
+class VolumePlan(NamedTuple):
     """All that the values of a prediction depend on, as JSON values."""
 
     minunet: str  # version
@@ -65,7 +65,7 @@ class Plan(NamedTuple):
         down, across = self.shrink
         return Tiling(self.tile, False, self.average, (down, across))
 
-    def differences(self, other: "Plan") -> list[str]:
+    def differences(self, other: "VolumePlan") -> list[str]:
         """Say in which values another plan differs, such as "tile 348 instead of 220"."""
         pairs = zip(self._fields, self, other, strict=True)
         return [f"{name} {b} instead of {a}" for name, a, b in pairs if a != b and name != "scales"]
@@ -105,7 +105,7 @@ def scales(sections: Sections, how: Scaling, advance: Callable[[int], None]) -> 
     return [[*scale_of(every, how, gather)]]
 
 
-def layouts(plan: Plan, sections: Sections, classes: int) -> tuple[Layout, Layout]:
+def layouts(plan: VolumePlan, sections: Sections, classes: int) -> tuple[Layout, Layout]:
     """Return the layouts of the probabilities and of the labels.
 
     With two classes, only the probability of class 1 is stored; with more, there is an axis c.
@@ -130,7 +130,7 @@ def layouts(plan: Plan, sections: Sections, classes: int) -> tuple[Layout, Layou
     return p.with_channels(classes) if classes > 2 else p, labels
 
 
-def create(out: Path, plan: Plan, p: Layout, labels: Layout) -> None:
+def create(out: Path, plan: VolumePlan, p: Layout, labels: Layout) -> None:
     """Create the folder of the results with the plan and empty arrays: everything, or nothing.
 
     If another process creates it at the same time, one of the two is kept; they are equal.
@@ -150,7 +150,7 @@ def create(out: Path, plan: Plan, p: Layout, labels: Layout) -> None:
             raise InputError(f"{out} cannot be created: {reason}; {ADVICE}") from None
 
 
-def read(out: Path) -> Plan:
+def read(out: Path) -> VolumePlan:
     """Read the plan of a prediction that was begun.
 
     Raises
@@ -159,7 +159,7 @@ def read(out: Path) -> Plan:
         If there is none, or if it is not a plan of this version.
     """
     try:
-        plan = Plan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
+        plan = VolumePlan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
         valid = isinstance(plan.threads, int) and plan.threads > 0 and bool(plan.scales)
         if valid and all(len(scale) == 2 and all(map(np.isfinite, scale)) for scale in plan.scales):
             return plan

@@ -71,7 +71,7 @@ def parse() -> argparse.Namespace:
         text = f"{text} (default: {default})"
         valid = at_least(least, most=most)
         add(f"--{name}", type=valid, default=default, metavar="N", help=text)
-    add_some(parser, "channel", "series", "label_threshold", "ignore")
+    add_some(parser, "channel", "series", "axes", "level", "label_threshold", "ignore")
     return parser.parse_args()
 
 
@@ -89,7 +89,7 @@ def read(path: Path, labels_path: Path, reading: Reading = DEFAULT) -> tuple[Arr
         If the labels have more than one channel, or differ in size from the image.
     """
     image = scale(image_files.read(path, reading), "minmax")[0]
-    labels = image_files.read(labels_path, Reading(indices=True))[0]
+    labels = image_files.read(labels_path, reading.of_labels())[0]
     if labels.shape[2] != 1:
         raise InputError(
             f"{labels_path} has {labels.shape[2]} channels; save the labels as a greyscale image, "
@@ -160,7 +160,8 @@ def main() -> None:
     """Draw the central tile of an image, and augmented samples of it."""
     args = parse()
     files.check_new_file(args.out, "-o")
-    image, labels = read(args.image, args.labels, Reading(args.channel, args.series))
+    reading = Reading(args.channel, args.series, axes=args.axes, level=args.level)
+    image, labels = read(args.image, args.labels, reading)
     labels = interpret(labels, args.label_threshold, args.ignore)
     height, width = labels.shape
     middle = height // 2, width // 2

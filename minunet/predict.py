@@ -16,18 +16,29 @@ stopped keeps its finished slices in OUT/unfinished; the same command with --res
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from minunet import files, lock, models
 from minunet.cli import Parser, add_threads, at_least, command, parse_path, run, say
 from minunet.data import file_names, object_size
-from minunet.data.image_files import Reading, Slices
+from minunet.data.image_files import Reading, Slices, parse_axes, parse_channel
+from minunet.data.ome_zarr import VERSIONS
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.models import MODELS
 from minunet.network import device, sizes
-from minunet.prediction import instances, jobs, memory, model, summary, unfinished
+from minunet.prediction import (
+    instances,
+    jobs,
+    memory,
+    model,
+    summary,
+    unfinished,
+    volume_job,
+    volume_plan,
+)
 from minunet.prediction import output_files as outputs
 from minunet.prediction.instances import Rule
 from minunet.prediction.jobs import Job, Plan
@@ -41,6 +52,11 @@ from minunet.runs import checkpoint
 from minunet.runs.options import flag
 from minunet.runs.settings import Settings
 
+ZARR = ".zarr"
+
+OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr")
+"""Options that only apply to OME-Zarr outputs."""
+
 OF_CELLS = ("extent", "smallest", "connectivity")
 """Options that only say how cells are found."""
 
@@ -51,9 +67,10 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     text = f"checkpoint of a run, such as RUN/best.npz; or a built-in model: {', '.join(MODELS)}"
     add("model", type=parse_path, metavar="MODEL", help=text)
-    text = "TIFF stack, TIFF or PNG image, or folder of images"
+    text = "TIFF stack, TIFF or PNG image, folder of images, or volume (OME-Zarr, Zarr, N5, HDF5)"
     add("image", type=parse_path, metavar="IMAGE", help=text)
-    add("-o", "--out", type=parse_path, required=True, help="folder for the results")
+    text = f"folder for the results; a name that ends in {ZARR} becomes an OME-Zarr image"
+    add("-o", "--out", type=parse_path, required=True, help=text)
     text = (
         "continue the unfinished prediction in OUT, if there is one; all other arguments must be "
         "the same as before"
@@ -69,7 +86,44 @@ def parse() -> argparse.Namespace:
         help="device to run on; auto: a GPU if there is one (default: auto)",
     )
     add_threads(parser)
-    return parser.parse_args()
+    add_volumes(parser)
+    args = parser.parse_args()
+    if is_zarr(args.out):
+        reasons = {
+            "--resume": args.resume and "the same command continues, without it",
+            "--step paper": args.step == "paper" and "blocks join only at the aligned step",
+            "--device cuda": args.device == "cuda" and "blocks are computed on the CPU",
+        }
+        for option, reason in reasons.items():
+            if reason:
+                parser.error(f"{option} does not go with an OME-Zarr output: {reason}")
+        return args
+    for name in OF_VOLUMES:
+        if getattr(args, name) is not None:
+            parser.error(f"{flag(name)} needs an OME-Zarr output, such as -o OUT{ZARR}")
+    return args
+
+
+def add_volumes(parser: Parser) -> None:
+    """Add the options for volumes, whose results are OME-Zarr."""
+    group = parser.add_argument_group(f"volumes (with -o OUT{ZARR})")
+    add = group.add_mutually_exclusive_group().add_argument
+    text = "number of processes, with one thread each unless --threads is given"
+    add("--workers", type=at_least(1, most=10_000), metavar="N", help=text)
+    text = (
+        "address of a running Dask scheduler, such as tcp://HOST:8786; its workers compute the "
+        "blocks"
+    )
+    add("--scheduler", metavar="ADDRESS", help=text)
+    text = "compute every N-th block, beginning with the K-th; for job arrays"
+    add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
+    text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
+    group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
+
+
+def is_zarr(out: Path) -> bool:
+    """Return whether results are to be written as OME-Zarr, by the name of the output."""
+    return out.name.lower().endswith(ZARR)
 
 
 def add_reading(parser: Parser) -> None:
@@ -78,12 +132,26 @@ def add_reading(parser: Parser) -> None:
     add = group.add_mutually_exclusive_group().add_argument
     add(
         "--channel",
-        type=at_least(0),
+        type=parse_channel,
         metavar="N",
-        help="channel to read, counted from 0 (default: as in training)",
+        help="channel to read, counted from 0, or its name in an OME-Zarr image (default: as in "
+        "training)",
     )
     text = "convert colours to grey values (default: as in training)"
     add("--grey", action="store_const", const="grey", dest="channel", help=text)
+    group.add_argument(
+        "--axes",
+        type=parse_axes,
+        metavar="AXES",
+        help="axes of a volume, the slowest first, such as zyx: t (time), c (channel), z, y, x "
+        "(default: as in its metadata)",
+    )
+    group.add_argument(
+        "--level",
+        type=at_least(0),
+        metavar="N",
+        help="level of an OME-Zarr image to read; 0 has the full resolution (default: 0)",
+    )
     group.add_argument(
         "--series",
         type=at_least(0),
@@ -174,7 +242,7 @@ def reading(args: argparse.Namespace, settings: Settings) -> Reading:
     """Return which pixels to read: those given by options, or the same as in training."""
     channel = settings.channel if args.channel is None else args.channel
     series = settings.series if args.series is None else args.series
-    return Reading(channel, series)
+    return Reading(channel, series, axes=args.axes, level=args.level)
 
 
 def open_images(args: argparse.Namespace, settings: Settings) -> Slices:
@@ -290,10 +358,56 @@ def predict(args: argparse.Namespace, again: str) -> None:
         sys.exit(2)
 
 
+def predict_volume(args: argparse.Namespace) -> None:
+    """Segment a volume block by block, and write the results as OME-Zarr."""
+    several = args.workers or args.scheduler or args.part
+    begun = volume_plan.read(args.out).threads if args.out.exists() else None
+    threads.use(args.threads or begun or (1 if several else threads.count()))
+    trained = model.load(args.model, "cpu")
+    settings = trained.settings
+    tiling = Tiling(args.tile or settings.tile, False, args.average)
+    request = volume_job.Request(
+        args.model,
+        args.image,
+        reading(args, settings),
+        labelling(args, settings),
+        tiling,
+        args.memory,
+        args.shrink,
+        args.smallest,
+        args.ome_zarr or VERSIONS[0],
+    )
+    try:
+        with volume_job.engine(args.workers, args.scheduler) as engine:
+            plan = volume_job.plan(request, trained, args.out)
+            shape = " x ".join(map(str, plan.shape))
+            with_threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
+            say(
+                f"data      {args.image}: {shape}, {plan.dtype}",
+                f"model     {args.model}, step {trained.step}",
+                f"blocks    {plan.block[0]} x {plan.block[1]} pixels, computed with {with_threads}",
+            )
+            done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
+    except KeyboardInterrupt as error:
+        kept = f"the blocks in {args.out} are kept; the same command continues"
+        error.args = (f"{str(error) or 'SIGINT'}; {kept}",)
+        raise
+    if done:
+        say(f"results   {args.out}, {args.out / 'labels' / plan.labels}")
+    else:
+        say(
+            "part      done; other parts still have blocks left, which this command also computes "
+            "without --part"
+        )
+
+
 def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
     args.out = files.resolved(args.out)
+    if is_zarr(args.out):
+        predict_volume(args)
+        return
     again = command("predict", *(word for word in sys.argv[1:] if word != "--resume"), "--resume")
     with unfinished.explained(args.out, again), lock.created(args.out, outputs.ADVICE):
         predict(args, again)

@@ -12,8 +12,8 @@ os.environ["MPLBACKEND"] = "Agg"
 settings.register_profile("minunet", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("minunet")
 
-# A helper that imports PyTorch; doctest collection would fail where PyTorch is not installed.
-collect_ignore = ["support/torch_unet.py"]
+# Helpers that import PyTorch or Zarr; doctest collection would fail where they are not installed.
+collect_ignore = ["support/torch_unet.py", "support/volume_tests.py"]
 
 
 @pytest.fixture
@@ -32,3 +32,23 @@ def threads_as_before():
     before = threads.count()
     yield
     threads.use(before)
+
+
+@pytest.fixture
+def opened_anew(threads_as_before):
+    """Forget the volumes that this process has opened, as a new process would."""
+    from minunet.prediction import blocks
+
+    blocks.stages.cache_clear()
+    yield
+    blocks.stages.cache_clear()
+
+
+@pytest.fixture
+def begun(tmp_path, opened_anew):
+    """Write an image and a tiny model; return the image and the first arguments of predict."""
+    pytest.importorskip("zarr")
+    from volume_tests import write_image, write_net
+
+    image, path = write_image(tmp_path / "in.zarr"), tmp_path / "in.zarr"
+    return image, (write_net(tmp_path / "net.npz"), path)

@@ -7,6 +7,7 @@ import pytest
 
 LATER = {
     *("matplotlib", "tifffile", "PIL", "tqdm", "cupy"),
+    *("zarr", "numcodecs", "h5py", "tensorstore", "distributed"),
     # `import scipy` does not load these, but `from scipy import ndimage` would.
     *("scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
     *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),

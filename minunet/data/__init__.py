@@ -10,6 +10,10 @@
 | `split.py`             | which slices are held out for validation and for a final test     |
 | `file_names.py`        | which files of a folder are read, in what order                   |
 | `image_files.py`       | stacks, images and folders of them, slice by slice                |
+| `volumes.py`           | OME-Zarr, Zarr, N5 and HDF5: slices that are read part by part    |
+| `volume_files.py`      | arrays in these files, and what the metadata say                  |
+| `sections.py`          | the slices of one volume, in any file that minunet reads          |
+| `ome_zarr.py`          | writing OME-Zarr images and labels, chunk by chunk                |
 | `tiff_files.py`        | the slices of a TIFF file: channels, series, pyramids             |
 | `tiff_decoding.py`     | decoding of TIFF pages                                            |
 | `tiff_limits.py`       | what a TIFF file can hold, whatever it claims                     |

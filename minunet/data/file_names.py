@@ -1,5 +1,6 @@
 """Image files: which ones of a folder are read, in what order, and which ones belong together."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,14 @@ from minunet.errors import InputError
 TIFF = (".tif", ".tiff", ".tf2", ".tf8", ".btf")
 READABLE = (*TIFF, ".png")
 
+HDF5 = (".h5", ".hdf5", ".hdf")
+
+MARKS = ("zarr.json", ".zarray", ".zgroup", "attributes.json")
+"""Files of which the folder of a Zarr or N5 array or group has one."""
+
+INSIDE = "::"
+"""Separates an HDF5 file from a path inside it."""
+
 KIND = (
     r"(?:cp|masks?|labels?|lbl|seg|segmentations?|gt|truth|ground[ _-]?truth|annotations?"
     r"|im|img|images?|raw|prob|probabilit(?:y|ies)|pred|predictions?)"
@@ -19,6 +28,46 @@ WORDS = rf"(?i)^(?:{KIND}(?:[ _.-]+|(?=\d)))+|(?:[ _.-]+{KIND})+$"
 
 Name = Callable[[Path], str]
 """Function that returns the name by which a file is compared."""
+
+
+def split_path(path: Path) -> tuple[Path, str]:
+    """Split the path of a volume into that of its file or folder, and the path inside it.
+
+    Examples
+    --------
+    >>> split_path(Path("a.h5::/volumes/raw"))
+    (PosixPath('a.h5'), 'volumes/raw')
+    """
+    file, _, inside = str(path).partition(INSIDE)
+    return Path(file), inside.strip("/")
+
+
+def stat(path: Path) -> os.stat_result:
+    """Return the status of a file, or of the file or folder that contains a volume."""
+    return split_path(path)[0].stat()
+
+
+def absolute(path: Path) -> Path:
+    """Return the absolute path of a file, a folder or a volume."""
+    file, inside = split_path(path)
+    return Path(f"{file.resolve()}{INSIDE}/{inside}") if inside else file.resolve()
+
+
+def is_volume(path: Path) -> bool:
+    """Return whether a path is that of a volume, see `volumes`."""
+    file, inside = split_path(path)
+    named = inside != "" or file.suffix.lower() in (".zarr", ".n5", *HDF5)
+    return named or any((path / mark).is_file() for mark in MARKS)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is that of a folder of image files."""
+    return path.is_dir() and not is_volume(path)
+
+
+def exists(path: Path) -> bool:
+    """Return whether there is a file, a folder, or a file with volumes inside."""
+    return split_path(path)[0].exists()
 
 
 def name_of(path: Path) -> str:
@@ -62,9 +111,11 @@ def _natural(name: str) -> tuple[list[str | int], str]:
 
 
 def files(path: Path) -> list[Path]:
-    """List the image files of a folder in natural order; if `path` is a file, list only that."""
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    """List the image files of a folder in natural order; of a file or a volume, list only that."""
+    if not exists(path):
+        raise InputError(f"{split_path(path)[0]} does not exist")
+    if is_volume(path):
+        return [path]
     if not path.is_dir():
         _check_file(path)
         return [path]

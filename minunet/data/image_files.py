@@ -17,7 +17,7 @@ from minunet.array import Array
 from minunet.console import printable
 from minunet.data import calibration
 from minunet.data.calibration import Calibration
-from minunet.data.file_names import READABLE, TIFF, different_names, files
+from minunet.data.file_names import READABLE, TIFF, different_names, files, is_folder, is_volume
 from minunet.data.page import (
     DEFAULT,
     RGB,
@@ -26,12 +26,13 @@ from minunet.data.page import (
     Page,
     Reading,
     decoding,
+    parse_axes,
     parse_channel,
 )
 from minunet.errors import InputError
 from minunet.image import all_finite, bands
 
-__all__ = ["Channel", "Page", "Reading", "Slices", "parse_channel", "read"]
+__all__ = ["Channel", "Page", "Reading", "Slices", "parse_axes", "parse_channel", "read"]
 
 
 class Slices(Sequence[Array]):
@@ -56,7 +57,7 @@ class Slices(Sequence[Array]):
 
     def __init__(self, path: Path, reading: Reading = DEFAULT, *, keep_going: bool = False) -> None:
         self.broken: dict[Path, str] = {}
-        self.in_folder = path.is_dir()
+        self.in_folder = is_folder(path)
         found: list[Contents] = []
         for file in files(path):
             try:
@@ -182,8 +183,15 @@ class Slices(Sequence[Array]):
 
 def _contents(path: Path, reading: Reading) -> Contents:
     """Describe the slices of one file."""
-    from minunet.data import png_files, tiff_files  # here: they slow down --help
+    from minunet.data import png_files, tiff_files, volumes  # here: they slow down --help
 
+    if is_volume(path):
+        return volumes.contents(path, reading)
+    if isinstance(reading.channel, str) and reading.channel != "grey":
+        raise InputError(
+            f"{path} has no channel {reading.channel}, because only OME-Zarr images name their "
+            "channels; pass --channel 0, 1, 2, … or --channel grey"
+        )
     if path.suffix.lower() not in READABLE:
         raise InputError(
             f"{path} is not a TIFF (.tif, .tiff) or PNG file; convert it to one of them"

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,11 +15,18 @@ from minunet.array import Array
 from minunet.data.calibration import Calibration
 from minunet.errors import InputError, needed
 
-Channel = int | Literal["grey"] | None
-"""Channel to read, counted from 0; grey: convert colours to grey values; None: all channels."""
+Channel = int | str | None
+"""Channel to read: its number, counted from 0, or, in a volume, its name; "grey": convert colours
+to grey values; None: all channels."""
 
 RGB = 3
 """Number of channels of a colour image."""
+
+AXES = "tczyx"
+"""Letters of the axes of a volume: time, channel, z, y, x."""
+
+LONGEST = 40
+"""Largest number of characters in the name of a channel."""
 
 LUMA = (299, 587, 114)
 """Weights of red, green and blue in a grey value, in thousandths (ITU-R BT.601)."""
@@ -31,16 +38,38 @@ class Reading(NamedTuple):
     channel: Channel = None
     series: int | None = None  # of a TIFF file, counted from 0; None: the largest
     indices: bool = False  # of the palette of a PNG file, instead of its colours
+    axes: str | None = None  # of a volume, one letter each; None: as in its metadata
+    level: int | None = None  # of an OME-Zarr image; None: 0, which has the full resolution
+
+    def of_labels(self) -> "Reading":
+        """Return how to read the labels of images that are read like this.
+
+        Labels have the axes of the images, except for the channels.
+        """
+        axes = self.axes and self.axes.replace("c", "")
+        return Reading(indices=True, axes=axes, level=self.level)
 
 
 def parse_channel(text: str) -> Channel:
-    """Parse a channel on the command line: 0, 1, 2, … or "grey"."""
-    if text == "grey":
-        return "grey"
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        shown = text if len(text) <= 40 else text[:39] + "…"
-        raise argparse.ArgumentTypeError(f"{shown!r} is not a channel; pass 0, 1, 2, … or grey")
-    return int(text)
+    """Parse a channel on the command line: its number, "grey", or its name in a volume."""
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return int(text)
+    if not text or text.startswith("-") or len(text) > LONGEST:
+        shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        raise argparse.ArgumentTypeError(
+            f"{shown!r} is not a channel; pass 0, 1, 2, …, grey, or a name in an OME-Zarr image"
+        )
+    return text
+
+
+def parse_axes(text: str) -> str:
+    """Parse the axes of a volume on the command line, one letter each."""
+    if not (set("yx") <= set(text) <= set(AXES)) or len(set(text)) < len(text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:LONGEST]!r} are not axes; pass one letter for each axis of the array, y, x "
+            "and others of t, c (channels) and z, such as zyx"
+        )
+    return text
 
 
 DEFAULT = Reading()

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from minunet.array import Array
 from minunet.data import ctc
 from minunet.data.calibration import Calibration, common, differing
-from minunet.data.file_names import by_file, match
+from minunet.data.file_names import by_file, is_folder, match
 from minunet.data.image_files import Reading, Slices, native
 from minunet.data.page import DEFAULT
 from minunet.errors import InputError
@@ -150,13 +150,13 @@ def read(
 
 def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices, list[int]]:
     """Open images and labels; return both, and the index of the label map of every image."""
-    if images.is_dir() != labels.is_dir():
-        one, other = ("a folder", "a file") if images.is_dir() else ("a file", "a folder")
+    if is_folder(images) != is_folder(labels):
+        one, other = ("a folder", "a file") if is_folder(images) else ("a file", "a folder")
         raise InputError(
             f"{images} is {one}, but {labels} is {other}; they must both be files or both be "
             "folders"
         )
-    x, masks = Slices(images, reading), Slices(labels, Reading(indices=True))
+    x, masks = Slices(images, reading), Slices(labels, reading.of_labels())
     order = _pair(x, masks, images, labels)
     files = x.files
     for page, mask in zip(x.pages, (masks.pages[n] for n in order), strict=True):
@@ -173,7 +173,7 @@ def _open(images: Path, labels: Path, reading: Reading) -> tuple[Slices, Slices,
 def _pair(x: Slices, masks: Slices, images: Path, labels: Path) -> list[int]:
     """Return the index of the label map of every image."""
     pages, mask_pages = (by_file(one.files) for one in (x, masks))
-    if images.is_dir():
+    if is_folder(images):
         partners = match(list(pages), list(mask_pages))
     else:  # two files belong together, whatever their names are
         pages, mask_pages = {images: [*range(len(x))]}, {labels: [*range(len(masks))]}

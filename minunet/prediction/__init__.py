@@ -12,6 +12,11 @@
 | `memory.py`        | how much memory a prediction needs                                |
 | `jobs.py`          | what `predict` does: a stack, or one job for every file           |
 | `summary.py`       | what `predict` prints before it starts                            |
+| `rectangle.py`     | the logits of any rectangle of an image, as in one pass           |
+| `volume_plan.py`   | all that a prediction in blocks depends on                        |
+| `blocks.py`        | a volume in blocks, each of which can be computed by itself       |
+| `engines.py`       | who computes them: this process, its workers, or a Dask cluster   |
+| `volume_job.py`    | what `predict` does if its output is an OME-Zarr image            |
 | `label_colours.py` | the colours of classes, with which ImageJ shows labels            |
 | `output_files.py`  | the result files of `predict`, memory-mapped while it runs        |
 | `results.py`       | all results of `predict`, and what determines them                |

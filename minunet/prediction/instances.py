@@ -12,7 +12,7 @@ dropped those of 500 pixels or fewer: `connectivity` 8 and `smallest` 501. They 
 nor filled holes.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy
@@ -20,9 +20,6 @@ import scipy
 from minunet.array import Array
 from minunet.errors import InputError
 from minunet.runs.settings import Settings
-
-MOST = 65535
-"""Maximum number of cells in a uint16 mask."""
 
 EIGHT = np.ones((3, 3), bool)
 """A pixel and its eight neighbours."""
@@ -36,26 +33,27 @@ class Rule(NamedTuple):
     smallest: int = 5  # minimum size of a seed, in pixels
     connectivity: Literal[4, 8] = 4  # of the pixels of a cell: 4, or 8 with diagonal neighbours
 
-    def cells(self, p: Array) -> Array:
+    def cells(self, p: Array, dtype: type[np.unsignedinteger[Any]] = np.uint16) -> Array:
         """Find and number the cells in a probability map.
 
         Parameters
         ----------
         p : (H, W)     probability of the class cell
+        dtype : dtype  of the result
 
         Returns
         -------
-        (H, W) uint16 : 0 = background, 1 … n = cells, in the raster order of their first pixels
+        (H, W) : 0 = background, 1 … n = cells, in the raster order of their first pixels
 
         Raises
         ------
         InputError
-            If there are more cells than uint16 can number.
+            If there are more cells than the dtype can number.
         """
         cells = self.seeds(p)
         if self.lowest < self.threshold:
             cells = grow(cells, p > self.lowest, self._neighbours)
-        return in_order(fill_holes(cells), self.smallest)
+        return in_order(fill_holes(cells), self.smallest, dtype)
 
     def seeds(self, p: Array) -> Array:
         """Find the seeds (H, W) in a probability map."""
@@ -154,23 +152,26 @@ def fill_holes(cells: Array) -> Array:
     return padded[1:-1, 1:-1]
 
 
-def in_order(cells: Array, smallest: int) -> Array:
-    """Renumber cells (H, W) from 1 in the raster order of their first pixels, as uint16.
+def in_order(
+    cells: Array, smallest: int, dtype: type[np.unsignedinteger[Any]] = np.uint16
+) -> Array:
+    """Renumber cells (H, W) from 1 in the raster order of their first pixels.
 
     Raises
     ------
     InputError
-        If there are more cells than uint16 can number.
+        If there are more cells than the dtype can number.
     """
     found, first = np.unique(cells, return_index=True)
     ordered = found[np.argsort(first)]
     ordered = ordered[ordered > 0]
-    if ordered.size > MOST:
+    most = np.iinfo(dtype).max
+    if ordered.size > most:
         raise InputError(
             f"found {ordered.size} cells of at least {smallest} pixels, but a mask holds at most "
-            f"{MOST}; raise --smallest to drop more small ones"
+            f"{most}; raise --smallest to drop more small ones"
         )
-    number = np.zeros(int(found[-1]) + 1, np.uint16)
+    number = np.zeros(int(found[-1]) + 1, dtype)
     number[ordered] = np.arange(1, ordered.size + 1)
     return number[cells]
 

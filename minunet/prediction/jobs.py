@@ -16,7 +16,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.console import printable
 from minunet.data import object_size
-from minunet.data.file_names import different_names
+from minunet.data.file_names import different_names, stat
 from minunet.data.image_files import Slices
 from minunet.data.page import Page
 from minunet.data.scaling import Scale
@@ -199,7 +199,7 @@ def write(job: Job, finished: int, kept: Unfinished, progress: Progress) -> Arra
     maps = Maps(p.reshape(count, -1, height, width), labels.reshape(task.shape))
     rest = copy.copy(job.images)
     rest.pages = rest.pages[finished:]
-    sizes = {file: file.stat().st_size for file in {page.file for page in rest.pages}}
+    sizes = {file: stat(file).st_size for file in {page.file for page in rest.pages}}
 
     def check(k: int) -> None:
         for page in rest.pages[k : k + 1]:
@@ -231,7 +231,7 @@ def check_not_cut(page: Page, size: int) -> None:
     Between this check and the next tile, a few milliseconds remain in which that may happen.
     """
     with suppress(FileNotFoundError):  # a removed file stays readable while it is mapped
-        now = page.file.stat().st_size
+        now = stat(page.file).st_size
         if page.mapped and now < size:
             raise InputError(
                 f"{page.file} was cut short while it was being read: it had {size:,} bytes, and "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minunet import __version__
+from minunet.data.file_names import stat
 from minunet.data.image_files import Reading
 from minunet.fast import threads
 from minunet.prediction import jobs, unfinished
@@ -97,7 +98,7 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     """
     from hashlib import file_digest, sha256
 
-    files = {page.file: page.file.stat() for job in jobs for page in job.images.pages}
+    files = {page.file: stat(page.file) for job in jobs for page in job.images.pages}
     images = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in files.items()]
     shapes = [(job.name, job.task.shape, repr(job.task.scale)) for job in jobs]
     with checkpoint.open("rb") as opened:
@@ -108,6 +109,7 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     options |= {"shrink": sorted({job.task.tiling.shrink for job in jobs})}
     options |= {"smallest": sorted({job.task.labelling.rule.smallest for job in jobs})}
     options |= {"channel": reading.channel, "series": reading.series, "device": device}
+    options |= {"axes": reading.axes, "level": reading.level}
     options |= {"threads": threads.count()}
     return {
         "version of minunet": __version__,

@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from minunet.data import ctc, pairs, split
+from minunet.data import ctc, file_names, pairs, split
 from minunet.errors import InputError
 from minunet.runs.settings import Settings
 
@@ -65,7 +65,7 @@ def of_resumed_run(given: dict[str, Any], data: Path | None, settings: Settings)
     given = _absolute(found | given)
     for name in PLACES:
         path = given.get(name, getattr(settings, name))
-        if path is not None and _is_path(path) and not Path(path).exists():
+        if path is not None and _is_path(path) and not file_names.exists(Path(path)):
             options = f"--{name}" if name in HELD_OUT else "--data"
             raise InputError(
                 f"{path} does not exist; if the data of the run have moved, pass {options} "
@@ -99,7 +99,7 @@ def _absolute(given: dict[str, Any]) -> dict[str, Any]:
     """Make the paths in these settings absolute."""
     paths = {name: given[name] for name in PLACES if given.get(name) is not None}
     return given | {
-        name: str(Path(path).resolve())
+        name: str(file_names.absolute(Path(path)))
         for name, path in paths.items()
         if name not in HELD_OUT or split.is_folder(path)
     }

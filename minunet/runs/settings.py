@@ -166,7 +166,8 @@ class Settings:
     channel: image_files.Channel = setting(
         None,
         "data",
-        "channel of the images to read, counted from 0; or grey, to convert colours to grey values",
+        "channel of the images to read, counted from 0, or its name in an OME-Zarr image; or grey, "
+        "to convert colours to grey values",
         type=image_files.parse_channel,
         metavar="N",
     )
@@ -174,6 +175,21 @@ class Settings:
         None,
         "data",
         "series of the TIFF files to read, counted from 0; none: the largest",
+        type=at_least(0),
+        metavar="N",
+    )
+    axes: str | None = setting(
+        None,
+        "data",
+        "axes of a volume, one letter each of t, c, z, y and x; none: as in its metadata. Its "
+        "labels have the same axes but c",
+        type=image_files.parse_axes,
+        metavar="AXES",
+    )
+    level: int | None = setting(
+        None,
+        "data",
+        "level of an OME-Zarr image to read; none: 0, which has the full resolution",
         type=at_least(0),
         metavar="N",
     )

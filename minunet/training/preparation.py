@@ -182,7 +182,7 @@ def load(settings: Settings, trained: PixelSize | None = None) -> Dataset:
                 expected="cells" if settings.experiment == "cells" else "auto",
             ),
             settings.truth,
-            Reading(settings.channel, settings.series),
+            Reading(settings.channel, settings.series, axes=settings.axes, level=settings.level),
             scaled_by_all=bool(settings.fingerprint) and settings.scale is None,
         ),
         settings.validation,

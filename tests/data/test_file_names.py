@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from pictures import sentence
 
-from minunet.data.file_names import different_names, files, in_order, name_of
+from minunet.data.file_names import (
+    absolute,
+    different_names,
+    files,
+    in_order,
+    is_folder,
+    is_volume,
+    name_of,
+)
 from minunet.errors import InputError
 
 
@@ -79,3 +87,18 @@ def test_pipes_and_devices_are_refused_instead_of_read_without_end(tmp_path):
     for path in (tmp_path / "a.tif", tmp_path, Path("/dev/zero")):
         with pytest.raises(InputError, match=r"(a\.tif|/dev/zero) is a pipe or a device"):
             files(path)
+
+
+def test_which_paths_are_volumes(tmp_path):
+    path = tmp_path / "data" / "noname"
+    path.mkdir(parents=True)
+    (path / "zarr.json").write_text("{}", encoding="utf-8")
+    assert is_volume(path)
+    assert files(path) == [path]
+    assert not is_folder(path)
+    for name in ("a.zarr", "a.OME.ZARR", "a.n5", "a.h5", "a.hdf5", "a.h5::/raw", "b::/raw"):
+        assert is_volume(tmp_path / name)
+    (tmp_path / "images").mkdir()
+    for name in ("images", "a.tif", "none"):
+        assert not is_volume(tmp_path / name)
+    assert absolute(tmp_path / "x" / ".." / "a.h5::" / "raw") == tmp_path / "a.h5::" / "raw"

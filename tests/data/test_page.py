@@ -27,12 +27,14 @@ def test_a_colour_with_equal_channels_keeps_its_value():
         np.testing.assert_allclose(grey, [values], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("text", "channel"), [("0", 0), ("12", 12), ("grey", "grey")])
-def test_a_channel_is_a_number_or_grey(text, channel):
+@pytest.mark.parametrize(
+    ("text", "channel"), [("0", 0), ("12", 12), ("grey", "grey"), ("DAPI", "DAPI")]
+)
+def test_a_channel_is_a_number_or_grey_or_a_name(text, channel):
     assert page.parse_channel(text) == channel
 
 
-@pytest.mark.parametrize("text", ["-1", "red", "", "1.5", "gray"])
+@pytest.mark.parametrize("text", ["-1", "", "x" * 41])
 def test_other_channels_are_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="not a channel"):
         page.parse_channel(text)
@@ -54,3 +56,20 @@ def test_an_error_that_tifffile_only_logs_is_raised(tmp_path, caplog):
             logger.warning("not serious")
             logger.error("a page is missing")
     assert not caplog.records
+
+
+@pytest.mark.parametrize("axes", ["yx", "zyx", "xyz", "tczyx"])
+def test_axes_are_letters(axes):
+    assert page.parse_axes(axes) == axes
+
+
+@pytest.mark.parametrize("text", ["", "zx", "zyy", "ZYX", "zyxq", "yx "])
+def test_other_axes_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"one letter for each axis .* zyx$"):
+        page.parse_axes(text)
+
+
+def test_labels_have_the_axes_of_the_image_without_channels():
+    reading = page.Reading(channel=1, series=2, axes="czyx", level=1)
+    assert reading.of_labels() == page.Reading(indices=True, axes="zyx", level=1)
+    assert page.Reading().of_labels() == page.Reading(indices=True)

@@ -78,7 +78,8 @@ def test_every_given_setting_is_an_option_of_its_type():
         *["--labels-are", "cells", "--truth", "gold", "--weight-map", "later", "--w0", "7"],
         *["--sigma", "3", "--augment", "none", "--score", "seg", "--average", "flips"],
         *["--smallest", "9", "--label-threshold", "128", "--ignore", "-1"],
-        *["--channel", "2", "--series", "0", "--weight-decay", "0.5", "--bias-rate", "2"],
+        *["--channel", "2", "--series", "0", "--axes", "zyx", "--level", "1"],
+        *["--weight-decay", "0.5", "--bias-rate", "2"],
         *["--connectivity", "8", "--shrink", "2.5", "--start-from", "em"],
     )
     assert values == {
@@ -90,6 +91,7 @@ def test_every_given_setting_is_an_option_of_its_type():
         **{"labels_are": "cells", "truth": "gold", "weight_map": "later", "w0": 7, "sigma": 3},
         **{"augment": "none", "score": "seg", "average": "flips", "smallest": 9},
         **{"label_threshold": 128.0, "ignore": -1.0, "channel": 2, "series": 0},
+        **{"axes": "zyx", "level": 1},
         **{
             "weight_decay": 0.5,
             "bias_rate": 2.0,
@@ -112,7 +114,7 @@ def test_every_given_setting_is_an_option_of_its_type():
         *[("--dropout", "1"), ("--dropout", "-0.1"), ("--momentum", "1"), ("--depth", "0")],
         *[("--channels", "1.5"), ("--steps", "0"), ("--learning-rate", "nan")],
         *[("--weight-decay", "-1"), ("--bias-rate", "nan"), ("--connectivity", "6")],
-        *[("--channel", "red"), ("--channel", "-1"), ("--series", "-1"), ("--ignore", "x")],
+        *[("--axes", "red"), ("--channel", "-1"), ("--series", "-1"), ("--ignore", "x")],
         *[("--learning-rate", "inf"), ("--warm-up", "-1"), ("--seed", "x"), ("--preset", "big")],
         *[
             ("--scaling", "max"),

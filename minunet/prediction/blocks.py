@@ -1,0 +1,156 @@
+"""Split a volume into blocks that any process can compute by itself, in any order, and again.
+
+A block is what one tile segments of one slice, and exactly one chunk of the results. It depends on
+the plan and its number, and on nothing else. So the chunks that are there are the only record of
+what is done: a prediction that was stopped computes the others.
+
+Cells are found slice by slice, once all probabilities of a slice are there. The smaller levels of
+the pyramids come last.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minunet import models
+from minunet.array import Array
+from minunet.data import ome_zarr
+from minunet.data.ome_zarr import Chunks
+from minunet.data.scaling import Scale
+from minunet.data.sections import Sections
+from minunet.errors import InputError
+from minunet.fast import threads
+from minunet.network import Network
+from minunet.ops import cross_entropy
+from minunet.prediction import model, rectangle, volume_plan
+from minunet.prediction.instances import Rule
+from minunet.prediction.stack import Labelling
+
+
+class Stage(NamedTuple):
+    """Tasks that may run in any order, once the previous stage is done."""
+
+    name: str  # of a task
+    tasks: int
+    is_done: Callable[[int], bool]
+    run: Callable[[int], None]
+
+    def left(self) -> list[int]:
+        """Return the numbers of the tasks that are not done."""
+        return [k for k in range(self.tasks) if not self.is_done(k)]
+
+
+class Work:
+    """What a process needs to compute any block: plan, model, image and results.
+
+    Parameters
+    ----------
+    out : Path     results, which were created with their plan
+
+    Raises
+    ------
+    InputError
+        If the model, or the shape or the dtype of the image, has changed since then.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.plan = plan = volume_plan.read(out)
+        threads.use(plan.threads)
+        changed = f"has changed since {out} was begun; {volume_plan.ADVICE}"
+        if volume_plan.digest(models.find(plan.model)) != plan.weights:
+            raise InputError(f"{plan.model} {changed}")
+        self.model = model.load(plan.model, "cpu")
+        self.sections = Sections(Path(plan.image), plan.reading)
+        if (volume_plan.shape_of(self.sections), self.sections.dtype) != (plan.shape, plan.dtype):
+            raise InputError(f"{plan.image} {changed}")
+        self.levels = {folder: _opened(folder) for folder in (out, out / "labels" / plan.labels)}
+        self.p, self.labels = (levels[0] for levels in self.levels.values())
+        self.labelling = Labelling(
+            self.model.settings.label_values,
+            plan.labels == "cells",
+            plan.threshold,
+            Rule(*plan.rule),
+        )
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield the stages in their order."""
+        yield Stage("block", len(self.p), self.has_block, self.block)
+        if self.labelling.cells:
+            yield Stage("slice", len(self.sections), self.has_cells, self.cells)
+        for levels in self.levels.values():
+            halve = ome_zarr.means if levels[0] is self.p else ome_zarr.every_other
+            for level, (above, here) in enumerate(pairwise(levels), start=1):
+                run = partial(here.halve, above, halve)
+                yield Stage(f"chunk of level {level}", len(here), here.is_there, run)
+
+    def has_block(self, number: int) -> bool:
+        """Return whether all that `block` writes is there."""
+        return self.p.is_there(number) and (self.labelling.cells or self.labels.is_there(number))
+
+    def block(self, number: int) -> None:
+        """Compute a block, and write its probabilities and then its labels."""
+        p = self.probabilities(number)
+        two = len(self.model.settings.label_values) == 2
+        self.p.write(number, p[..., 1] if two else np.moveaxis(p, -1, 0))
+        if not self.labelling.cells:
+            self.labels.write(number, self.labelling.classes(p))
+
+    def probabilities(self, number: int) -> Array:
+        """Compute the class probabilities (h, w, K) of a block."""
+        *leading, rows, columns = self.labels.place(number)
+        k = int(np.ravel_multi_index([one.start for one in leading], self.sections.counts))
+        scale = Scale(*self.plan.scales[k if len(self.plan.scales) > 1 else 0])
+        network = Network(self.model.params, self.model.architecture, scale.apply)
+        height, width = self.plan.block  # the tiles at the ends are as large as the others
+        at = slice(rows.start, rows.start + height), slice(columns.start, columns.start + width)
+        logits = rectangle.logits(network, self.sections[k], self.plan.tiling, at)
+        if not np.isfinite(logits).all():
+            raise InputError(
+                f"the logits of block {number}, in slice {k}, contain NaN or infinity: the weights "
+                "of this model, or the grey values, are too large for float32"
+            )
+        return cross_entropy.softmax(logits)
+
+    def cells(self, k: int) -> None:
+        """Find and number the cells of slice k, and write them chunk by chunk."""
+        numbers = self._chunks_of(k)
+        slice_ = self.labels.place(numbers[0])[:-2]
+        p = self.p.read(slice_)
+        cells = self.labelling.rule.cells(p.reshape(p.shape[-2:]), np.uint32)
+        for number in numbers:
+            self.labels.write(number, cells[self.labels.place(number)[-2:]])
+
+    def has_cells(self, k: int) -> bool:
+        """Return whether all cells of slice k are written."""
+        return all(map(self.labels.is_there, self._chunks_of(k)))
+
+    def _chunks_of(self, k: int) -> range:
+        """Return the numbers of the chunks of slice k."""
+        count = len(self.labels) // len(self.sections)
+        return range(k * count, (k + 1) * count)
+
+
+def _opened(folder: Path) -> list[Chunks]:
+    """Open all levels of an image of the results."""
+    first = Chunks(folder)
+    count = len(ome_zarr.levels(first.array.shape, first.array.chunks))
+    return [first, *(Chunks(folder, level) for level in range(1, count))]
+
+
+@lru_cache(1)
+def stages(out: str, plan: str) -> list[Stage]:
+    """Return the stages of a prediction; its files are opened once in every process.
+
+    `plan` is the SHA-256 of the plan: a worker of a cluster may live longer than one prediction.
+    """
+    return list(Work(Path(out)).stages())
+
+
+def run(out: str, plan: str, stage: int, number: int) -> int:
+    """Run a task in this process, and return its number."""
+    stages(out, plan)[stage].run(number)
+    return number

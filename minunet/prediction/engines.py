@@ -1,0 +1,139 @@
+"""Run the tasks of a prediction here, on workers of this machine, or on a Dask cluster.
+
+A future carries the number of a task, never data, and only a few are in flight at a time, so the
+scheduler needs the same memory for any number of them. What a lost worker was doing is done again
+by another one. A task that fails three times is reported after all others are done.
+"""
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, islice
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+from minunet.errors import InputError
+
+IN_FLIGHT = 4
+"""Tasks per thread of a worker that are running or waiting."""
+
+TRIES = 3
+
+RECOUNT = 32
+"""Tasks after which the workers are counted again: some may have joined, or left."""
+
+PATIENCE = "20s"
+"""How long to wait for a scheduler."""
+
+Task: TypeAlias = Callable[[int], int]
+Engine: TypeAlias = Callable[[Task, Sequence[int]], Iterator[int]]
+"""Run a task for each of some numbers, and yield the numbers of those that are done."""
+
+
+def here(task: Task, numbers: Sequence[int]) -> Iterator[int]:
+    """Run tasks in this process."""
+    for number in numbers:
+        yield task(number)
+
+
+@contextmanager
+def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, str]]:
+    """Start workers on this machine, or connect to a scheduler; yield the engine and its dashboard.
+
+    Parameters
+    ----------
+    workers : int or None     number of processes to start
+    address : str or None     of a running scheduler, such as tcp://HOST:8786
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or if there is no scheduler at the address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"--workers and --scheduler need {error.name} (pip install {error.name}); install it, "
+            "or leave them out"
+        ) from None
+    if address is None:
+        with _ignoring_ctrl_c():
+            started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
+    try:
+        where = started if address is None else address
+        client = Client(where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"there is no Dask scheduler at {address}: {error}; start one, or check the address"
+        ) from None
+    try:
+        yield _Dask(client), client.dashboard_link
+    finally:
+        client.close()
+        if address is None:
+            started.close()
+
+
+@contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Ignore Ctrl-C within the block, and in processes that it starts: their parent stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Dask:
+    """An engine that keeps a few tasks in flight on every worker of a cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def __call__(self, task: Task, numbers: Sequence[int]) -> Iterator[int]:
+        """Run tasks, and yield their numbers in the order in which they are done."""
+        from distributed import as_completed
+
+        waiting, failed = iter(numbers), Counter[int]()
+        number_of: dict[Any, int] = {}  # of the tasks in flight, by the key of their future
+        broken: dict[int, BaseException] = {}
+        name = f"block-{uuid4()}"  # new in every call, so that Dask never reuses an old result
+
+        def submit(number: int) -> Any:
+            # The scheduler keeps something for every group of tasks, named by the first of a tuple.
+            future = self.client.submit(task, number, key=(name, number, failed[number]))
+            number_of[future.key] = number
+            return future
+
+        running, window = as_completed(loop=self.client.loop), 0
+        for done in count():
+            if done % RECOUNT == 0:
+                window = IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
+            new = islice(waiting, max(window - len(number_of), 0))
+            running.update([submit(number) for number in new])
+            future = next(running, None)
+            if future is None:
+                break
+            number = number_of.pop(future.key)
+            if future.status == "finished":
+                yield number
+                continue
+            failed[number] += 1
+            error = future.exception()
+            if failed[number] < TRIES and not isinstance(error, InputError):
+                running.add(submit(number))
+            else:
+                broken[number] = error
+        if broken:
+            number, error = min(broken.items())
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"{len(broken)} of {len(numbers)} tasks failed; the first is task {number}: "
+                f"{reason}. The others are done; repeat the command to try again"
+            )

@@ -708,7 +708,7 @@ def test_a_best_checkpoint_of_another_network_is_refused(tmp_path, data, no_pict
     ("more", "said"),
     [
         (("--tile", 25), "24 and 26"),
-        (("--tile", 10), "the smallest valid size is 18"),
+        (("--tile", 10), "use a tile of 18 pixels or more"),
         (
             ("--depth", 3, "--tile", 92),
             "100",

@@ -165,15 +165,19 @@ def in_order(
     found, first = np.unique(cells, return_index=True)
     ordered = found[np.argsort(first)]
     ordered = ordered[ordered > 0]
-    most = np.iinfo(dtype).max
-    if ordered.size > most:
+    if ordered.size > most(dtype):
         raise InputError(
             f"found {ordered.size} cells of at least {smallest} pixels, but a mask holds at most "
-            f"{most}; raise --smallest to drop more small ones"
+            f"{most(dtype)}; raise --smallest to drop more small ones"
         )
     number = np.zeros(int(found[-1]) + 1, dtype)
     number[ordered] = np.arange(1, ordered.size + 1)
     return number[cells]
+
+
+def most(dtype: type[np.unsignedinteger[Any]]) -> int:
+    """Return the maximum number of cells in a mask of this dtype."""
+    return int(np.iinfo(dtype).max)
 
 
 def rule(settings: Settings) -> Rule:

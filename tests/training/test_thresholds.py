@@ -264,7 +264,7 @@ def test_the_cells_of_every_threshold_have_the_connectivity_of_the_settings():
 
 
 def test_too_many_cells_at_a_threshold_only_rule_it_out(monkeypatch):
-    monkeypatch.setattr(instances, "MOST", 1)
+    monkeypatch.setattr(instances, "most", lambda dtype: 1)
     data = draw("cells")
     p = [rescaled(data.cells[k], 0.05, 0.25) for k in (0, 2)]
     given = settings("cells", score="seg", smallest=1)

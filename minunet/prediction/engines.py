@@ -5,6 +5,7 @@ scheduler needs the same memory for any number of them. What a lost worker was d
 by another one. A task that fails three times is reported after all others are done.
 """
 
+import os
 import signal
 import threading
 from collections import Counter
@@ -39,6 +40,17 @@ def here(task: Task, numbers: Sequence[int]) -> Iterator[int]:
 
 
 @contextmanager
+def _environment_as_before() -> Iterator[None]:
+    """Restore the environment: Dask sets OMP_NUM_THREADS and others for the processes it starts."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, str]]:
     """Start workers on this machine, or connect to a scheduler; yield the engine and its dashboard.
 
@@ -59,22 +71,25 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
             f"--workers and --scheduler need {error.name} (pip install {error.name}); install it, "
             "or leave them out"
         ) from None
-    if address is None:
-        with _ignoring_ctrl_c():
-            started = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
-    try:
-        where = started if address is None else address
-        client = Client(where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"there is no Dask scheduler at {address}: {error}; start one, or check the address"
-        ) from None
-    try:
-        yield _Dask(client), client.dashboard_link
-    finally:
-        client.close()
+    with _environment_as_before():
         if address is None:
-            started.close()
+            with _ignoring_ctrl_c():
+                started = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=":0"
+                )
+        try:
+            where = started if address is None else address
+            client = Client(where, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"there is no Dask scheduler at {address}: {error}; start one, or check the address"
+            ) from None
+        try:
+            yield _Dask(client), client.dashboard_link
+        finally:
+            client.close()
+            if address is None:
+                started.close()
 
 
 @contextmanager

@@ -122,12 +122,14 @@ def test_workers_write_what_one_process_writes(tmp_path, begun):
     from minunet.prediction import blocks
 
     _, args = begun
+    environment = dict(os.environ)
     assert call("predict", *args, "-o", tmp_path / "one.zarr", "--threads", 1).code == 0
     blocks.stages.cache_clear()
     found = call("predict", *args, "-o", tmp_path / "two.zarr", "--workers", 2)
     assert found.code == 0, found.err
     assert "dashboard http://" in found.out
     assert arrays(tmp_path / "two.zarr") == arrays(tmp_path / "one.zarr")
+    assert dict(os.environ) == environment  # Dask changes it for its workers
 
 
 def test_no_scheduler_at_an_address(tmp_path, begun, monkeypatch):

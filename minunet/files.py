@@ -97,6 +97,14 @@ def _beside(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    from hashlib import file_digest  # here: it slows down --help
+
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def sync(path: Path) -> None:
     """Wait until the contents of a file, or the names in a folder, are on the disk."""
     if path.is_dir():

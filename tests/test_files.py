@@ -326,3 +326,9 @@ def test_a_folder_with_the_name_of_a_new_file_is_refused(tmp_path):
     (tmp_path / "scores.json").mkdir()
     said = refusal(files.check_new_file, tmp_path / "scores.json", "--json")
     assert said == f"{tmp_path / 'scores.json'} already exists; pass another file with --json"
+
+
+def test_the_digest_is_that_of_sha256sum(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")  # an example of FIPS 180
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.digest(tmp_path / "abc") == expected

@@ -23,6 +23,7 @@ WORDS = {"time": "t", "channel": "c", "ch": "c"}
 """Other names of axes."""
 
 N5_UNITS = {"nm": "nanometer", "um": "micrometer", "µm": "micrometer"}
+"""Units of length of N5, as in OME-Zarr."""
 
 
 class Stored(NamedTuple):
@@ -131,9 +132,7 @@ def n5_array(path: Path) -> Stored:
     resolution = said.get("pixelResolution", {})
     named = isinstance(resolution, dict) and len(resolution.get("dimensions", ())) == store.ndim
     scale = tuple(map(float, reversed(resolution["dimensions"]))) if named else ()
-    unit = {"nm": "nanometer", "um": "micrometer", "µm": "micrometer"}.get(
-        resolution.get("unit", "") if named else "", ""
-    )
+    unit = N5_UNITS.get(resolution.get("unit", ""), "") if named else ""
     axes = _letters(reversed(said.get("axes", ())))
     return Stored(
         _Reversed(store.T), axes, tuple(reversed(said["blockSize"])), scale, (unit,) * store.ndim

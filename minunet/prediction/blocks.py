@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minunet import models
+from minunet import files, models
 from minunet.array import Array
 from minunet.data import ome_zarr
 from minunet.data.ome_zarr import Chunks
@@ -61,7 +61,7 @@ class Work:
         self.plan = plan = volume_plan.read(out)
         threads.use(plan.threads)
         changed = f"has changed since {out} was begun; {volume_plan.ADVICE}"
-        if volume_plan.digest(models.find(plan.model)) != plan.weights:
+        if files.digest(models.find(plan.model)) != plan.weights:
             raise InputError(f"{plan.model} {changed}")
         self.model = model.load(plan.model, "cpu")
         self.sections = Sections(Path(plan.image), plan.reading)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minunet import __version__
+from minunet import __version__, files
 from minunet.data.file_names import stat
 from minunet.data.image_files import Reading
 from minunet.fast import threads
@@ -96,13 +96,11 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     checkpoint : Path        of the model
     device : str             on which it runs
     """
-    from hashlib import file_digest, sha256
+    from hashlib import sha256
 
-    files = {page.file: stat(page.file) for job in jobs for page in job.images.pages}
-    images = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in files.items()]
+    stats = {page.file: stat(page.file) for job in jobs for page in job.images.pages}
+    images = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()]
     shapes = [(job.name, job.task.shape, repr(job.task.scale)) for job in jobs]
-    with checkpoint.open("rb") as opened:
-        model = file_digest(opened, "sha256").hexdigest()
     labelling = jobs[0].task.labelling._asdict()
     options = jobs[0].task.tiling._asdict() | labelling.pop("rule")._asdict() | labelling
     options |= {"tile": sorted({job.task.tiling.tile for job in jobs})}
@@ -113,7 +111,7 @@ def made_of(jobs: Sequence[Job], reading: Reading, checkpoint: Path, device: str
     options |= {"threads": threads.count()}
     return {
         "version of minunet": __version__,
-        "model": model,
+        "model": files.digest(checkpoint),
         "set of images": sha256(json.dumps([images, shapes]).encode()).hexdigest(),
         **{f"--{OPTIONS.get(name, name)}": value for name, value in options.items()},
     }

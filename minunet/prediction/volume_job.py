@@ -9,7 +9,7 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from minunet import __version__, models
+from minunet import __version__, files, models
 from minunet.cli import say
 from minunet.data import file_names, object_size
 from minunet.data.ome_zarr import Version
@@ -88,7 +88,7 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
     new = VolumePlan(
         minunet=__version__,
         model=name,
-        weights=volume_plan.digest(path),
+        weights=files.digest(path),
         image=str(file_names.absolute(request.image)),
         axes=reading.axes,
         level=reading.level,
@@ -158,7 +158,7 @@ def compute(out: Path, part: Part, run: Engine) -> bool:
 
     With several parts, only the blocks are divided: whoever finds all of them done does the rest.
     """
-    which = str(out.resolve()), volume_plan.digest(out / volume_plan.PLAN)
+    which = str(out.resolve()), files.digest(out / volume_plan.PLAN)
     for k, stage in enumerate(blocks.stages(*which)):
         todo = stage.left()
         if k == 0:

@@ -8,7 +8,6 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,12 +68,6 @@ class VolumePlan(NamedTuple):
         """Say in which values another plan differs, such as "tile 348 instead of 220"."""
         pairs = zip(self._fields, self, other, strict=True)
         return [f"{name} {b} instead of {a}" for name, a, b in pairs if a != b and name != "scales"]
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def shape_of(sections: Sections) -> list[int]:

@@ -7,11 +7,10 @@ network, because large ones would undo what the model has learnt.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minunet import models
+from minunet import files, models
 from minunet.array import Array
 from minunet.errors import InputError
 from minunet.network import device
@@ -109,6 +108,5 @@ def origin(name: str) -> Origin:
     """Load the model that a run starts from: a built-in one, or a checkpoint of another run."""
     path = models.find(name)
     saved = checkpoint.load(path)
-    with path.open("rb") as file:
-        checksum = file_digest(file, "sha256").hexdigest()
-    return Origin(name, Settings.from_json(saved.settings), saved.params, saved.step, checksum)
+    settings = Settings.from_json(saved.settings)
+    return Origin(name, settings, saved.params, saved.step, files.digest(path))

@@ -10,20 +10,11 @@ zarr = pytest.importorskip("zarr")
 from volume_tests import (  # noqa: E402  needs zarr
     BLOCKS,
     arrays,
+    count,
     write_net,
 )
 
 pytestmark = pytest.mark.usefixtures("opened_anew")
-
-
-def count(monkeypatch):
-    """Count the blocks that are computed from now on."""
-    computed = []
-    probabilities = blocks.Work.probabilities
-    monkeypatch.setattr(
-        blocks.Work, "probabilities", lambda self, k: computed.append(k) or probabilities(self, k)
-    )
-    return computed
 
 
 def test_parts_are_shares_and_the_last_one_finishes(tmp_path, begun, monkeypatch):

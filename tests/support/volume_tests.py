@@ -7,7 +7,7 @@ import zarr
 
 from minunet.data.image_files import Reading, Slices
 from minunet.network import initialization
-from minunet.prediction import model
+from minunet.prediction import blocks, model
 from minunet.prediction.tiling import Tiling
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -87,3 +87,13 @@ def arrays(out):
     """Return the bytes of all files of an output but its plan, by name."""
     files = (one for one in Path(out).rglob("*") if one.is_file() and one.name != "plan.json")
     return {str(one.relative_to(out)): one.read_bytes() for one in files}
+
+
+def count(monkeypatch):
+    """Count the blocks that are computed from now on."""
+    computed = []
+    probabilities = blocks.Work.probabilities
+    monkeypatch.setattr(
+        blocks.Work, "probabilities", lambda self, k: computed.append(k) or probabilities(self, k)
+    )
+    return computed

@@ -179,7 +179,7 @@ def test_killed_at_random_moments_and_resumed(tmp_path, begun):
         assert {one: one.stat().st_mtime_ns for one in done} == {one: times[one] for one in done}
         if killed.code == 0:  # it had finished before the signal
             break
-        assert killed.code < 0 or "the same command continues" in killed.err or not times
+        assert killed.code < 0 or "stopped by SIG" in killed.err
         kills += 1
     assert kills >= 10
     assert finish(start("predict", *args, "-o", out, "--threads", 1)).code == 0

@@ -54,7 +54,7 @@ from minunet.runs.settings import Settings
 
 ZARR = ".zarr"
 
-OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr")
+OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr", "connect")
 """Options that only apply to OME-Zarr outputs."""
 
 OF_CELLS = ("extent", "smallest", "connectivity")
@@ -119,6 +119,8 @@ def add_volumes(parser: Parser) -> None:
     add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
     text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
     group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
+    text = "unite cells that overlap in neighbouring sections, that is, slices along z"
+    group.add_argument("--connect", choices=("sections",), help=text)
 
 
 def is_zarr(out: Path) -> bool:
@@ -204,8 +206,8 @@ def add_labels(parser: Parser) -> None:
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="contents of labels.tif (default: the same as in the training labels); finding "
-        f"cells needs {memory.LABELLING} bytes of memory per pixel of a slice",
+        help="contents of labels.tif (default: the same as in the training labels); for a TIFF file, "
+        f"finding cells takes {memory.LABELLING} bytes of memory per pixel of a slice",
     )
     add(
         "--threshold",
@@ -376,6 +378,7 @@ def predict_volume(args: argparse.Namespace) -> None:
         args.shrink,
         args.smallest,
         args.ome_zarr or VERSIONS[0],
+        args.connect is not None,
     )
     try:
         with volume_job.engine(args.workers, args.scheduler) as engine:

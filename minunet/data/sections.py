@@ -76,6 +76,12 @@ class Sections:
         """Return slice k, which can be indexed by its rows and columns."""
         return self._section(k)
 
+    def above(self, k: int) -> int | None:
+        """Return the number of the next slice along z; None if slice k is the last."""
+        at, z = [*np.unravel_index(k, self.counts)], self.axes.index("z")
+        at[z] += 1
+        return int(np.ravel_multi_index(at, self.counts)) if at[z] < self.counts[z] else None
+
     def parts(self, k: int) -> Iterator[Array]:
         """Read slice k part by part, each chunk of the file once.
 

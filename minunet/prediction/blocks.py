@@ -4,15 +4,14 @@ A block is what one tile segments of one slice, and exactly one chunk of the res
 the plan and its number, and on nothing else. So the chunks that are there are the only record of
 what is done: a prediction that was stopped computes the others.
 
-Cells are found slice by slice, once all probabilities of a slice are there. The smaller levels of
-the pyramids come last.
+Cells are found once all probabilities are there (`block_cells`). The smaller levels of the pyramids
+come last.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,21 +26,13 @@ from minunet.fast import threads
 from minunet.network import Network
 from minunet.ops import cross_entropy
 from minunet.prediction import model, rectangle, volume_plan
+from minunet.prediction.block_cells import BlockCells
+from minunet.prediction.engines import Stage
 from minunet.prediction.instances import Rule
 from minunet.prediction.stack import Labelling
 
-
-class Stage(NamedTuple):
-    """Tasks that may run in any order, once the previous stage is done."""
-
-    name: str  # of a task
-    tasks: int
-    is_done: Callable[[int], bool]
-    run: Callable[[int], None]
-
-    def left(self) -> list[int]:
-        """Return the numbers of the tasks that are not done."""
-        return [k for k in range(self.tasks) if not self.is_done(k)]
+NOTES = "notes"
+"""Folder of what is noted about the cells of the blocks; not needed once all labels are there."""
 
 
 class Work:
@@ -58,7 +49,8 @@ class Work:
     """
 
     def __init__(self, out: Path) -> None:
-        self.plan = plan = volume_plan.read(out)
+        self.out, self.plan = out, volume_plan.read(out)
+        plan = self.plan
         threads.use(plan.threads)
         changed = f"has changed since {out} was begun; {volume_plan.ADVICE}"
         if files.digest(models.find(plan.model)) != plan.weights:
@@ -80,7 +72,10 @@ class Work:
         """Yield the stages in their order."""
         yield Stage("block", len(self.p), self.has_block, self.block)
         if self.labelling.cells:
-            yield Stage("slice", len(self.sections), self.has_cells, self.cells)
+            cells = self.cells()
+            yield from cells.stages()
+            write = lambda number: self.labels.write(number, cells.cells(number))  # noqa: E731
+            yield Stage("cells of block", len(self.labels), self.labels.is_there, write)
         for levels in self.levels.values():
             halve = ome_zarr.means if levels[0] is self.p else ome_zarr.every_other
             for level, (above, here) in enumerate(pairwise(levels), start=1):
@@ -115,23 +110,10 @@ class Work:
             )
         return cross_entropy.softmax(logits)
 
-    def cells(self, k: int) -> None:
-        """Find and number the cells of slice k, and write them chunk by chunk."""
-        numbers = self._chunks_of(k)
-        slice_ = self.labels.place(numbers[0])[:-2]
-        p = self.p.read(slice_)
-        cells = self.labelling.rule.cells(p.reshape(p.shape[-2:]), np.uint32)
-        for number in numbers:
-            self.labels.write(number, cells[self.labels.place(number)[-2:]])
-
-    def has_cells(self, k: int) -> bool:
-        """Return whether all cells of slice k are written."""
-        return all(map(self.labels.is_there, self._chunks_of(k)))
-
-    def _chunks_of(self, k: int) -> range:
-        """Return the numbers of the chunks of slice k."""
-        count = len(self.labels) // len(self.sections)
-        return range(k * count, (k + 1) * count)
+    def cells(self) -> BlockCells:
+        """Return how the cells are found."""
+        above = self.sections.above if self.plan.connect else None
+        return BlockCells(self.out / NOTES, self.p, self.labelling.rule, above)
 
 
 def _opened(folder: Path) -> list[Chunks]:

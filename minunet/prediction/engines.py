@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from minunet.errors import InputError
@@ -31,6 +31,19 @@ PATIENCE = "20s"
 Task: TypeAlias = Callable[[int], int]
 Engine: TypeAlias = Callable[[Task, Sequence[int]], Iterator[int]]
 """Run a task for each of some numbers, and yield the numbers of those that are done."""
+
+
+class Stage(NamedTuple):
+    """Tasks that may run in any order, once the previous stage is done."""
+
+    name: str  # of a task
+    tasks: int
+    is_done: Callable[[int], bool]
+    run: Callable[[int], None]
+
+    def left(self) -> list[int]:
+        """Return the numbers of the tasks that are not done."""
+        return [k for k in range(self.tasks) if not self.is_done(k)]
 
 
 def here(task: Task, numbers: Sequence[int]) -> Iterator[int]:

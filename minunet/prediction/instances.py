@@ -4,7 +4,8 @@ In training, touching cells are separated by background (paper, section 3): each
 whose 3×3 neighbourhood contains a pixel of the other. The weight map makes the network predict an
 even wider gap. So cells are found in three steps. Their seeds are the connected components of high
 probability. The seeds grow into the connected pixels of lower probability, and each pixel goes to
-the seed that is the fewest steps away. Then the holes of every cell are filled.
+the seed that is the fewest steps away, but no farther than `REACH` steps, so that a part of a large
+image can be grown by itself (`block_cells`). Then the holes of every cell are filled.
 
 By default, components are 4-connected, so that two cells are not joined by misclassified pixels
 that only touch diagonally. In their 2015 release, the authors used 8-connected components and
@@ -23,6 +24,9 @@ from minunet.runs.settings import Settings
 
 EIGHT = np.ones((3, 3), bool)
 """A pixel and its eight neighbours."""
+
+REACH = 128
+"""Maximum number of steps that a seed grows."""
 
 
 class Rule(NamedTuple):
@@ -52,14 +56,19 @@ class Rule(NamedTuple):
         """
         cells = self.seeds(p)
         if self.lowest < self.threshold:
-            cells = grow(cells, p > self.lowest, self._neighbours)
+            cells = grow(cells, p > self.lowest, self.neighbours)
         return in_order(fill_holes(cells), self.smallest, dtype)
 
     def seeds(self, p: Array) -> Array:
         """Find the seeds (H, W) in a probability map."""
-        components, count = scipy.ndimage.label(p > self.threshold, self._neighbours)
+        components, count = self.components(p)
         large = np.bincount(components.ravel(), minlength=count + 1) >= self.smallest
         return np.where(large[components], components, 0)
+
+    def components(self, p: Array) -> tuple[Array, int]:
+        """Label the connected components of high probability (H, W), and count them."""
+        components, count = scipy.ndimage.label(p > self.threshold, self.neighbours)
+        return components, int(count)
 
     def scaled(self, area: float) -> "Rule":
         """Return the rule for images whose cells cover `area` times as many pixels."""
@@ -79,15 +88,16 @@ class Rule(NamedTuple):
         return self.threshold if self.extent is None else min(self.extent, self.threshold)
 
     @property
-    def _neighbours(self) -> Array:
+    def neighbours(self) -> Array:
+        """A pixel and its neighbours (3, 3), bool."""
         return scipy.ndimage.generate_binary_structure(2, 1 if self.connectivity == 4 else 2)
 
 
 def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
     """Give every pixel of an extent to the seed that is the fewest steps away within the extent.
 
-    So every cell stays connected, and pixels that no seed reaches are background. The order of the
-    steps decides between seeds that are equally near; the result is always the same.
+    So every cell stays connected, and pixels that no seed reaches within `REACH` steps are
+    background. The order of the steps decides between seeds that are equally near; the result is always the same.
 
     Parameters
     ----------
@@ -109,7 +119,9 @@ def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
     cells, free = padded.ravel(), np.pad(extent, 1).ravel()
     free[cells > 0] = False
     edge = np.flatnonzero(cells)
-    while edge.size:
+    for _ in range(REACH):
+        if not edge.size:
+            break
         reached = []
         for step in _steps(neighbours, padded):
             where = free[edge + step]
@@ -139,17 +151,34 @@ def fill_holes(cells: Array) -> Array:
     """
     padded = np.ascontiguousarray(np.pad(cells, 1))
     regions, count = scipy.ndimage.label(padded == 0, EIGHT)  # region 1 is the outside
-    holes = np.flatnonzero(regions > 1)
-    region, flat = regions.ravel()[holes], padded.ravel()
+    inner = np.where(regions > 1, regions, 0)
+    smallest, largest = beside(inner, count, padded)
+    fill = np.where(smallest == largest, largest, 0)
+    return np.where(inner > 0, fill[inner], padded)[1:-1, 1:-1]
+
+
+def beside(regions: Array, count: int, cells: Array) -> tuple[Array, Array]:
+    """Find the smallest and the largest number of the cells beside each region of background.
+
+    Parameters
+    ----------
+    regions : (H, W)     0 = not to be looked at, also along the edge; k = region k, up to `count`
+    cells : (H, W)       0 = background, k = cell k
+
+    Returns
+    -------
+    (count + 1,), (count + 1,) : by region; the largest integer and 0 if there is no cell beside it
+    """
+    where = np.flatnonzero(regions)
+    region, flat = regions.ravel()[where], np.ascontiguousarray(cells).ravel()
+    smallest = np.full(count + 1, np.iinfo(cells.dtype).max, cells.dtype)
     largest = np.zeros(count + 1, cells.dtype)
-    smallest = np.full(count + 1, np.iinfo(cells.dtype).max)
-    for step in _steps(EIGHT, padded):
-        beside = flat[holes + step]
-        where = beside > 0
-        np.maximum.at(largest, region[where], beside[where])
-        np.minimum.at(smallest, region[where], beside[where])
-    flat[holes] = np.where(largest == smallest, largest, 0)[region]
-    return padded[1:-1, 1:-1]
+    for step in _steps(EIGHT, cells):
+        found = flat[where + step]
+        is_cell = found > 0
+        np.minimum.at(smallest, region[is_cell], found[is_cell])
+        np.maximum.at(largest, region[is_cell], found[is_cell])
+    return smallest, largest
 
 
 def in_order(

@@ -57,6 +57,7 @@ class Request(NamedTuple):
     shrink: float | None  # image pixels per network pixel; None: as in training
     smallest: int | None  # minimum size of a seed; None: as in training
     version: Version  # of OME-Zarr
+    connect: bool  # whether cells of neighbouring slices are united
 
 
 PASSES = {"none": 0, "standard": 2}
@@ -79,6 +80,13 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
         raise InputError(
             f"{request.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
             f"{advice}"
+        )
+    if request.connect and not request.labelling.cells:
+        raise InputError("--connect unites cells, but the labels are classes; pass --labels cells")
+    if request.connect and "z" not in sections.axes:
+        raise InputError(
+            f"{request.image} has no axis z, along which --connect unites cells; leave it out, or "
+            "name the axes with --axes"
         )
     tiling = tiling_of(request, trained, sections)
     smallest = request.smallest or trained.rule(tiling.shrink).smallest
@@ -104,6 +112,7 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
         labels="cells" if request.labelling.cells else "classes",
         threshold=None if request.labelling.cells else request.labelling.threshold,
         rule=[*request.labelling.rule._replace(smallest=smallest)],
+        connect=request.connect,
         version=request.version,
         scales=[],
     )
@@ -131,13 +140,12 @@ def tiling_of(request: Request, trained: Model, sections: Sections) -> Tiling:
     if request.limit is None:
         return tiling
     arch, small = trained.architecture, small_shape(sections.shape, shrink)
-    height, width, channels = sections.shape
-    labelled = height * width if request.labelling.cells else 0
+    channels = sections.shape[2]
     bytes_ = sections.dtype.itemsize * channels * shrink[0] * shrink[1]
 
     def needs(rows: int, columns: int) -> float:
         held = ceil(bytes_ * rows * columns)
-        return memory.of_prediction(arch, rows, columns, held, labelled)
+        return memory.of_prediction(arch, rows, columns, held)
 
     return tiling._replace(tile=tile_choice.best(arch, small, request.limit, needs))
 

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ class VolumePlan(NamedTuple):
     labels: str  # "classes" or "cells"
     threshold: float | None  # of classes, see `Labelling`
     rule: list[Any]  # of cells, see `Rule`
+    connect: bool  # whether cells of neighbouring slices are united
     version: Version  # of OME-Zarr
     scales: list[list[float]]  # offset and spread: of all slices, or of each
 
@@ -114,13 +116,21 @@ def layouts(plan: VolumePlan, sections: Sections, classes: int) -> tuple[Layout,
         axes,
         (*sections.counts, *sections.shape[:2]),
         (*(1 for _ in sections.counts), *plan.block),
-        np.uint32 if plan.labels == "cells" else np.uint8,
+        _dtype(plan, sections),
         0,
         tuple(sizes[axis] or 1.0 for axis in axes),
         tuple(units.get(axis, unit) if sizes[axis] else "" for axis in axes),
     )
     p = labels._replace(name="probability", dtype=np.float32, fill=np.nan)
     return p.with_channels(classes) if classes > 2 else p, labels
+
+
+def _dtype(plan: VolumePlan, sections: Sections) -> type[np.unsignedinteger[Any]]:
+    """Return a dtype that can number as many labels as there may be."""
+    if plan.labels == "classes":
+        return np.uint8
+    pixels = prod(sections.shape[:2]) * (len(sections) if plan.connect else 1)
+    return np.uint32 if pixels < 2**32 else np.uint64
 
 
 def create(out: Path, plan: VolumePlan, p: Layout, labels: Layout) -> None:

@@ -161,6 +161,36 @@ def test_damaged_results_are_one_sentence(tmp_path, begun):
     assert f"{out / '2'} cannot be read" in refused(call("predict", *args, "-o", out))
 
 
+def test_ctrl_c_keeps_the_blocks(tmp_path, begun, monkeypatch):
+    _, args = begun
+    out = tmp_path / "out.zarr"
+    block = blocks.Work.block
+
+    def interrupted(self, number):
+        if number == 5:
+            signal.raise_signal(signal.SIGINT)
+        block(self, number)
+
+    monkeypatch.setattr(blocks.Work, "block", interrupted)
+    stopped = call("predict", *args, "-o", out, "--threads", 1)
+    assert stopped.code == 130
+    assert f"the blocks in {out} are kept; the same command continues" in stopped.err
+    monkeypatch.setattr(blocks.Work, "block", block)
+    blocks.stages.cache_clear()
+    resumed = call("predict", *args, "-o", out, "--threads", 1)
+    assert resumed.code == 0
+    assert f"progress  5 of {BLOCKS} blocks are done" in resumed.out
+
+
+def written(chunks):
+    """Return when each complete chunk was written, by its path."""
+    found = {}
+    for one in chunks.rglob("*"):
+        if ".partial" not in one.name and one.is_file():  # a partial file may vanish at any time
+            found[one] = one.stat().st_mtime_ns
+    return found
+
+
 def test_killed_at_random_moments_and_resumed(tmp_path, begun):
     _, args = begun
     assert call("predict", *args, "-o", tmp_path / "one.zarr", "--threads", 1).code == 0
@@ -168,15 +198,15 @@ def test_killed_at_random_moments_and_resumed(tmp_path, begun):
     chunks = out / "labels" / "classes" / "0" / "c"
     while kills < 20:
         process = start("predict", *args, "-o", out, "--threads", 1)
-        until = len(list(chunks.rglob("[0-9]*"))) + rng.randrange(4)
-        while process.poll() is None and len(list(chunks.rglob("[0-9]*"))) <= until:
+        until = len(written(chunks)) + rng.randrange(4)
+        while process.poll() is None and len(written(chunks)) <= until:
             time.sleep(0.002)
-        times = {one: one.stat().st_mtime_ns for one in chunks.rglob("*") if one.is_file()}
+        before = written(chunks)
         process.send_signal(rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
         killed = finish(process)
         assert "Traceback" not in killed.err
-        done = [one for one in times if ".partial" not in one.name]
-        assert {one: one.stat().st_mtime_ns for one in done} == {one: times[one] for one in done}
+        after = written(chunks)
+        assert {one: after[one] for one in before} == before
         if killed.code == 0:  # it had finished before the signal
             break
         assert killed.code < 0 or "stopped by SIG" in killed.err

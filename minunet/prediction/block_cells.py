@@ -1,0 +1,242 @@
+"""Find the cells of slices that are larger than memory, block by block.
+
+They are the cells that `instances.Rule.cells` finds in the whole slice, with the same numbers. A
+cell may lie in many blocks. So every block labels the components that it contains, and notes their
+sizes and what lies along its edges; then one task for each slice unites components that meet at an
+edge (`union`). This is done for the seeds and, once they have grown, for the background, some of
+which is holes. Only these notes are kept: what a block contains is computed again when it is
+needed.
+
+If slices are connected, cells that overlap in neighbouring slices along z are united likewise.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import scipy
+
+from minunet import files
+from minunet.array import Array
+from minunet.data.ome_zarr import Chunks
+from minunet.prediction import instances, union
+from minunet.prediction.engines import Stage
+from minunet.prediction.instances import EIGHT, REACH, Rule
+from minunet.prediction.union import Note
+
+
+class BlockCells:
+    """The cells of a volume, block by block.
+
+    Parameters
+    ----------
+    folder : Path            for the notes
+    p : Chunks               probability of cell; each chunk is a block
+    rule : Rule              how cells are found
+    above : callable or None number of the next slice along z, or None if there is none; None: cells
+                             of different slices are not united
+    """
+
+    def __init__(
+        self, folder: Path, p: Chunks, rule: Rule, above: Callable[[int], int | None] | None
+    ) -> None:
+        self.folder, self.p, self.rule, self.above = folder, p, rule, above
+        self.grid = p.array.cdata_shape[-2:]
+        self.slices = prod(p.array.shape[:-2])
+        # Holes may continue in the next block, so one pixel around the block has to be known, too.
+        self.margin = 1 + (REACH if rule.lowest < rule.threshold else 0)
+        self._components = lru_cache(64)(self._label)
+        self._united = lru_cache(4)(self._read)
+
+    def stages(self) -> Iterator[Stage]:
+        """Yield what has to be done before `cells`."""
+        yield self._stage("seeds", len(self.p), self._note_seeds)
+        yield self._stage("united-seeds", self.slices, self._unite_seeds)
+        yield self._stage("holes", len(self.p), self._note_holes)
+        yield self._stage("united-holes", self.slices, self._unite_holes)
+        if self.above:
+            yield self._stage("overlaps", len(self.p), self._note_overlaps)
+            yield self._stage("united-slices", 1, self._unite_slices)
+
+    def cells(self, number: int) -> Array:
+        """Compute the cells (h, w) of a block; 0 is background."""
+        cells = self._flat(number)
+        if not self.above:
+            return cells
+        slices = self._united("united-slices", 0)
+        k, _ = self._where(number)
+        return np.where(cells > 0, slices["numbers"][slices["before"][k] + cells], 0)
+
+    # The seeds
+
+    def _label(self, number: int) -> tuple[Array, int]:
+        """Label the seeds of a block by itself, and count them."""
+        p = self.p.read(self.p.place(number))
+        return self.rule.components(p.reshape(p.shape[-2:]))
+
+    def _note_seeds(self, number: int) -> Note:
+        components, count = self._components(number)
+        sizes = np.bincount(components.ravel(), minlength=count + 1)[1:]
+        return {"sizes": sizes, **union.edges(components)}
+
+    def _unite_seeds(self, k: int) -> Note:
+        notes = self._notes("seeds", k)
+        sizes = np.concatenate([[0], *(note["sizes"] for note in notes)])
+        before = union.offsets([len(note["sizes"]) for note in notes])
+        numbers = self._unite(notes, before, self.rule.connectivity == 8)
+        large = np.bincount(numbers, sizes) >= self.rule.smallest
+        return {"before": before, "numbers": np.where(large[numbers], numbers, 0)}
+
+    def _seeds(self, number: int) -> Array:
+        """Return the seeds (h, w) of a block, numbered as in the whole slice, with gaps."""
+        components, _ = self._components(number)
+        k, at = self._where(number)
+        seeds = self._united("united-seeds", k)
+        return np.where(components > 0, seeds["numbers"][seeds["before"][at] + components], 0)
+
+    # The grown cells, and their holes
+
+    def _grown(self, number: int) -> Array:
+        """Grow the seeds of a block; return one pixel more on each side, (h + 2, w + 2)."""
+        *slice_, rows, columns = self.p.place(number)
+        height, width = self.p.array.shape[-2:]
+        inside = tuple(
+            slice(max(one.start - self.margin, 0), min(one.stop + self.margin, length))
+            for one, length in ((rows, height), (columns, width))
+        )
+        missing = [
+            (self.margin - one.start + all_.start, self.margin - all_.stop + one.stop)
+            for one, all_ in zip((rows, columns), inside, strict=True)
+        ]
+        cells = np.pad(self._seeds_in(number // prod(self.grid), *inside), missing)
+        if self.margin > 1:
+            p = self.p.read((*slice_, *inside))
+            extent = np.pad(p.reshape(p.shape[-2:]) > self.rule.lowest, missing)
+            cells = instances.grow(cells, extent, self.rule.neighbours)
+        more = self.margin - 1
+        return cells[more : len(cells) - more, more : cells.shape[1] - more]
+
+    def _seeds_in(self, k: int, rows: slice, columns: slice) -> Array:
+        """Return the seeds in a rectangle of slice k."""
+        high, wide = self.p.array.chunks[-2:]
+        down = range(rows.start // high, -(-rows.stop // high))
+        across = range(columns.start // wide, -(-columns.stop // wide))
+        first = k * self.grid[0]
+        seeds = np.block(
+            [[self._seeds((first + i) * self.grid[1] + j) for j in across] for i in down]
+        )
+        top, left = down.start * high, across.start * wide
+        return seeds[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+    def _note_holes(self, number: int) -> Note:
+        around = self._grown(number)
+        grown = np.ascontiguousarray(around[1:-1, 1:-1])
+        regions, count = scipy.ndimage.label(grown == 0, EIGHT)
+        smallest, largest = instances.beside(np.pad(regions, 1), count, around)
+        *_, rows, columns = self.p.place(number)
+        height, width = self.p.array.shape[-2:]
+        y, x = np.ogrid[rows, columns]
+        at_end = (y == 0) | (y == height - 1) | (x == 0) | (x == width - 1)
+        outside = np.zeros(count + 1, bool)
+        outside[regions[at_end]] = True
+        cells, first = np.unique(grown, return_index=True)
+        return {
+            "smallest": smallest[1:],
+            "largest": largest[1:],
+            "outside": outside[1:],
+            "cells": cells,
+            "first": (y * width + x).ravel()[first],  # pixel of the slice
+            **union.edges(regions),
+        }
+
+    def _unite_holes(self, k: int) -> Note:
+        notes = self._notes("holes", k)
+
+        def every(name: str) -> Array:
+            return np.concatenate([note[name] for note in notes])
+
+        before = union.offsets([len(note["outside"]) for note in notes])
+        regions = self._unite(notes, before, diagonally=True)
+        count, region = regions.max() + 1, regions[1:]
+        smallest = np.full(count, np.iinfo(np.int64).max)
+        largest, outside = np.zeros(count, np.int64), np.zeros(count, bool)
+        np.minimum.at(smallest, region, every("smallest"))
+        np.maximum.at(largest, region, every("largest"))
+        outside[region[every("outside")]] = True
+        fill = np.where(~outside & (smallest == largest), largest, 0)
+
+        first = np.full(every("cells").max() + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, every("cells"), every("first"))
+        first[0] = -1
+        numbers = np.argsort(np.argsort(first))  # cells that do not exist come last
+        return {"before": before, "fill": numbers[fill][regions], "numbers": numbers}
+
+    def _flat(self, number: int) -> Array:
+        """Return the cells (h, w) of a block, numbered as in its slice."""
+        grown = self._grown(number)[1:-1, 1:-1]
+        regions, _ = scipy.ndimage.label(grown == 0, EIGHT)
+        k, at = self._where(number)
+        holes = self._united("united-holes", k)
+        fill = holes["fill"][holes["before"][at] + regions]
+        return np.where(grown > 0, holes["numbers"][grown], fill)
+
+    # Overlaps of neighbouring slices
+
+    def _note_overlaps(self, number: int) -> Note:
+        k, at = self._where(number)
+        here, above = self._flat(number), self.above and self.above(k)
+        pairs = np.zeros((2, 0), np.int64)
+        if above is not None:
+            there = self._flat(above * prod(self.grid) + at)
+            pairs = np.stack([here.ravel(), there.ravel()])
+            pairs = np.unique(pairs[:, pairs.all(axis=0)], axis=1)
+        return {"pairs": pairs, "most": here.max()}
+
+    def _unite_slices(self, _: int) -> Note:
+        counts, pairs = [], []
+        for k in range(self.slices):
+            notes = self._notes("overlaps", k)
+            counts.append(int(max(note["most"] for note in notes)))
+            pairs.append(np.unique(np.concatenate([one["pairs"] for one in notes], axis=1), axis=1))
+        before = union.offsets(counts)
+        for k, found in enumerate(pairs):
+            above = self.above and self.above(k)
+            if above is not None:
+                found += before[[k, above], np.newaxis]
+        return {"before": before, "numbers": union.unite(before[-1], np.concatenate(pairs, axis=1))}
+
+    # Notes
+
+    def _unite(self, notes: list[Note], before: Array, diagonally: bool) -> Array:
+        wide = self.grid[1]
+        rows = [notes[first : first + wide] for first in range(0, len(notes), wide)]
+        return union.unite(before[-1], union.touching(rows, before, diagonally))
+
+    def _where(self, number: int) -> tuple[int, int]:
+        """Return the number of the slice of a block, and of the block in the slice."""
+        return divmod(number, prod(self.grid))
+
+    def _stage(self, name: str, tasks: int, note: Callable[[int], Note]) -> Stage:
+        path = partial(self._path, name)
+
+        def run(number: int) -> None:
+            path(number).parent.mkdir(parents=True, exist_ok=True)
+            with files.atomic(path(number)) as beside, beside.open("wb") as file:
+                np.savez(file, **note(number))
+
+        return Stage(name, tasks, lambda number: path(number).is_file(), run)
+
+    def _path(self, name: str, number: int) -> Path:
+        k = () if name.startswith("united") else (str(number // prod(self.grid)),)
+        return self.folder.joinpath(name, *k, f"{number}.npz")
+
+    def _notes(self, name: str, k: int) -> list[Note]:
+        """Read the notes of all blocks of slice k."""
+        first = k * prod(self.grid)
+        return [self._read(name, first + at) for at in range(prod(self.grid))]
+
+    def _read(self, name: str, number: int) -> Note:
+        with np.load(self._path(name, number)) as saved:
+            return dict(saved)

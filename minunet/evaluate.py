@@ -4,6 +4,7 @@
     python -m minunet.evaluate probability.tif truth.tif   probabilities of the class cell
     python -m minunet.evaluate labels.tif truth.tif        numbered cells, or classes
     python -m minunet.evaluate OUT/01_RES 01_GT/SEG        masks of the Cell Tracking Challenge
+    python -m minunet.evaluate OUT.zarr/labels/cells T.zarr --volume     labels of whole volumes
     python -m minunet.evaluate RUN1 RUN2 RUN3              finished runs that differ in their seed
 
 `metrics.em` scores probabilities, `metrics.cells` numbered cells, and `metrics.classes` classes.
@@ -24,11 +25,13 @@ import numpy as np
 from minunet import __version__, files
 from minunet.array import Array
 from minunet.cli import Parser, at_least, parse_path, run, say
-from minunet.data import annotation, prediction_kind, predictions
+from minunet.data import annotation, file_names, prediction_kind, predictions
 from minunet.data.annotation import Meaning
-from minunet.data.image_files import counted
+from minunet.data.image_files import counted, parse_axes
 from minunet.data.predictions import Pair
-from minunet.metrics import cells, classes, em, score
+from minunet.data.volume_pairs import VolumePair
+from minunet.errors import InputError
+from minunet.metrics import cells, classes, em, score, segments, volume
 from minunet.metrics.score import Score
 from minunet.progress import Progress
 from minunet.runs.options import flag
@@ -83,10 +86,34 @@ def parse() -> argparse.Namespace:
         "(default: scores.json next to the prediction; none for runs)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
+    add(
+        "--volume",
+        action="store_true",
+        help="score the labels of a volume, part by part, so that it may be larger than memory: "
+        "each number is a cell of the whole volume (with --labels-are classes, a class)",
+    )
+    add(
+        "--axes",
+        type=parse_axes,
+        metavar="AXES",
+        help="axes of both volumes, the slowest first, such as zyx (default: as in their metadata)",
+    )
     add_meaning(parser)
     args = parser.parse_args()
     tell_runs_apart(args, parser)
+    if args.volume:
+        check_volume(args, parser)
     return args
+
+
+def check_volume(args: argparse.Namespace, parser: Parser) -> None:
+    """Refuse what does not go with --volume."""
+    wrong = [name for name in ("out", "slices", "label_threshold") if getattr(args, name)]
+    wrong += ["labels_are"] if args.labels_are == "membranes" else []
+    wrong += [] if args.prediction_is in ("auto", "cells", "classes") else ["prediction_is"]
+    if args.runs or wrong:
+        option = f" with {flag(wrong[0])}" if wrong else " with runs"
+        parser.error(f"--volume scores numbered cells or classes, and does not go{option}")
 
 
 def tell_runs_apart(args: argparse.Namespace, parser: Parser) -> None:
@@ -106,7 +133,7 @@ def tell_runs_apart(args: argparse.Namespace, parser: Parser) -> None:
 def unused(args: argparse.Namespace) -> list[str]:
     """List the options given about the meaning of values, which the scores of runs do not need."""
     defaults = {"labels_are": "auto", "label_threshold": None, "ignore": None}
-    defaults |= {"prediction_is": "auto"}
+    defaults |= {"prediction_is": "auto", "axes": None}
     return [flag(name) for name, value in defaults.items() if getattr(args, name) != value]
 
 
@@ -234,10 +261,8 @@ def compare(args: argparse.Namespace) -> None:
     say(f"scored      {count}{where}; same data, and same settings except the seed", "")
     say(*comparison.table(runs))
     contents = {"minunet": __version__} | comparison.to_json(runs)
-    written = json.dumps(contents, indent=2, ensure_ascii=False)
     if args.scores:
-        with files.new(args.scores) as (beside,):
-            beside.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+        write_json(args.scores, contents)
         say("", f"wrote       {args.scores}")
     if args.out:
         from minunet.report import drawing, run_scores  # here: it slows down --help
@@ -247,23 +272,76 @@ def compare(args: argparse.Namespace) -> None:
         say("", f"wrote       {args.out}")
 
 
+def scores_file(args: argparse.Namespace, source: Path) -> Path:
+    """Return the file for the scores, which does not exist yet: next to the prediction."""
+    source, _ = file_names.split_path(source)
+    while file_names.is_volume(source.parent):  # nothing is written into an image of others
+        source = source.parent
+    path: Path = args.scores or source.parent / "scores.json"
+    files.check_new_file(path, "--scores")
+    return path
+
+
+def write_json(path: Path, contents: dict[str, Any]) -> None:
+    """Write a new JSON file."""
+    written = json.dumps(contents, indent=2, ensure_ascii=False)
+    with files.new(path) as (beside,):
+        beside.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def score_volume(args: argparse.Namespace) -> None:
+    """Score the labels of a volume part by part."""
+    pair = VolumePair(args.prediction, args.truth, args.axes, args.ignore)
+    path = scores_file(args, args.prediction)
+    tables = []
+    with Progress(len(pair), "slice") as progress:
+        for k in range(len(pair)):
+            tables.append(volume.table(pair.parts(k)))
+            progress.advance("pixels of every pair of labels")
+    whole = segments.together(tables)
+    if not whole.truth.any():
+        raise InputError(f"{args.truth} is 0 wherever it is known; scoring needs labels above 0")
+    of_classes = "classes" in (args.labels_are, args.prediction_is)
+    if of_classes:
+        values = sorted({*whole.truth.tolist(), *whole.proposal.tolist()})
+        matrices = [volume.confusion(one, values) for one in tables]
+        what = f"{len(values)} classes"
+        scores = classes.of_confusions(matrices, [*map(str, values)])
+    else:
+        what, scores = f"{np.count_nonzero(np.unique(whole.truth))} cells", volume.scores(whole)
+    contents = {
+        "minunet": __version__,
+        "prediction": str(args.prediction),
+        "truth": str(args.truth),
+        "kind": "classes" if of_classes else "cells of a volume",
+        "scores": {one.key: one.to_json() for one in scores},
+    }
+    height, width, _ = pair.truth.shape
+    say(
+        f"prediction  {args.prediction}: {len(pair)} slices of {height} x {width} pixels",
+        f"truth       {args.truth}: {what}",
+    )
+    write_json(path, contents)
+    say("", *score.table(scores), "", f"wrote       {path}")
+
+
 def main() -> None:
     """Score the prediction, or compare the runs, given on the command line."""
     args = parse()
     if args.runs:
         compare(args)
         return
+    if args.volume:
+        score_volume(args)
+        return
     meaning = Meaning(args.labels_are, args.label_threshold, args.ignore)
-    pair = predictions.read(args.prediction, args.truth, meaning, args.prediction_is)
-    path = args.scores or pair.source.parent / "scores.json"
-    files.check_new_file(path, "--scores")
+    pair = predictions.read(args.prediction, args.truth, meaning, args.prediction_is, args.axes)
+    path = scores_file(args, pair.source)
     if args.out:
         files.check_new_file(args.out, "-o")
     say(*describe(pair, args.truth))
     scores = compute(pair)
-    written = json.dumps(to_json(pair, args.truth, scores), indent=2, ensure_ascii=False)
-    with files.new(path) as (beside,):
-        beside.write_text(written + "\n", encoding="utf-8", errors="backslashreplace")
+    write_json(path, to_json(pair, args.truth, scores))
     say("", *score.table(scores), "")
     if pair.kind == "classes":
         say(*classes.confusion_table(confusion(pair), pair.classes), "")

@@ -206,8 +206,8 @@ def add_labels(parser: Parser) -> None:
     add(
         "--labels",
         choices=("classes", "cells"),
-        help="contents of labels.tif (default: the same as in the training labels); for a TIFF file, "
-        f"finding cells takes {memory.LABELLING} bytes of memory per pixel of a slice",
+        help="contents of the labels (default: the same as in the training labels); for a TIFF "
+        f"file, finding cells takes {memory.LABELLING} bytes of memory per pixel of a slice",
     )
     add(
         "--threshold",

@@ -32,6 +32,7 @@
 | `weight_map.py`        | equation (2): class weights, separation of touching cells, border |
 | `distances.py`         | d1 and d2: distances to the nearest and the second nearest cell   |
 | `predictions.py`       | a prediction paired with its ground truth, for scoring            |
+| `volume_pairs.py`      | labels of a volume and the ground truth, part by part             |
 | `prediction_files.py`  | which file of a folder written by predict is scored               |
 | `prediction_kind.py`   | what the values of a prediction and its truth mean                |
 | `prediction_values.py` | their values as the scores need them                              |

@@ -63,7 +63,13 @@ class Pair(NamedTuple):
     doubts: tuple[str, ...] = ()  # warnings: what the values of the truth may mean instead
 
 
-def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted = "auto") -> Pair:
+def read(
+    prediction: Path,
+    truth: Path,
+    meaning: Meaning = AUTO,
+    wanted: Wanted = "auto",
+    axes: str | None = None,
+) -> Pair:
     """Read a prediction and the ground truth, and check that they match.
 
     Parameters
@@ -71,6 +77,7 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
     prediction, truth : Path
     meaning : Meaning     what the values of the truth mean, as far as it is known
     wanted : Wanted       what the prediction is, if it is known
+    axes : str or None    of volumes whose metadata do not name them
 
     Raises
     ------
@@ -82,7 +89,7 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
     if frames.is_dir() and ctc.numbered(frames, ctc.MASK):
         pair = _read_frames(prediction, frames, meaning, wanted)
     else:
-        pair = _read_images(prediction, truth, meaning, wanted)
+        pair = _read_images(prediction, truth, meaning, wanted, STORED._replace(axes=axes))
     if pair.annotated and not any(one.any() for one in pair.annotated):
         raise InputError(
             f"no pixel of {truth} is annotated: all have the value that marks pixels that are not; "
@@ -93,14 +100,16 @@ def read(prediction: Path, truth: Path, meaning: Meaning = AUTO, wanted: Wanted 
     return pair
 
 
-def _read_images(prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted) -> Pair:
+def _read_images(
+    prediction: Path, truth: Path, meaning: Meaning, wanted: Wanted, reading: Reading
+) -> Pair:
     """Read stacks, images or folders of them."""
-    slices = Slices(truth, STORED)
+    slices = Slices(truth, reading)
     masks, annotated = _annotated(_native(slices, truth), meaning, truth)
     expected = prediction_kind.of_truth(masks, annotated, meaning.kind, truth)
     no_numbers = expected.what in ("mask", "membranes")
     path, known = prediction_files.choose(prediction, wanted, no_numbers)
-    found = Slices(path, STORED)
+    found = Slices(path, reading)
     order, names = matching.match(Source(path, found), Source(truth, slices))
     masks = [masks[k] for k in order]
     annotated = None if annotated is None else [annotated[k] for k in order]

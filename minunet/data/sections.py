@@ -90,16 +90,21 @@ class Sections:
         InputError
             If a value is not a finite number.
         """
-        section, (height, width, channels) = self[k], self.shape
+        section = self[k]
+        for place in self.places():
+            part = section[place]
+            if not np.isfinite(part).all():
+                raise InputError(
+                    f"slice {k} of {self.path} contains NaN or infinite values; replace them with "
+                    "finite numbers"
+                )
+            yield part
+
+    def places(self) -> Iterator[tuple[slice, slice]]:
+        """Yield the rows and columns of the parts of a slice, each of one or more whole chunks."""
+        height, width, channels = self.shape
         rows, columns = self.chunk
         columns *= max(MOST // (rows * columns * channels), 1)
         for top in range(0, height, rows):
             for left in range(0, width, columns):
-                bottom, right = min(top + rows, height), min(left + columns, width)
-                part = section[top:bottom, left:right]
-                if not np.isfinite(part).all():
-                    raise InputError(
-                        f"slice {k} of {self.path} contains NaN or infinite values; replace them "
-                        "with finite numbers"
-                    )
-                yield part
+                yield slice(top, min(top + rows, height)), slice(left, min(left + columns, width))

@@ -5,6 +5,7 @@
 | `score.py`       | `Score`: a value with its convention in words; the printed tables            |
 | `em.py`          | all scores of a probability map, each at its best threshold                  |
 | `cells.py`       | all scores of numbered cells                                                 |
+| `volume.py`      | scores of whole volumes, whose cells may extend over many slices             |
 | `classes.py`     | all scores of several classes                                                |
 | `pixel.py`       | pixel error, IoU and Dice, from a confusion matrix                           |
 | `rand.py`        | the Rand scores of the ISBI challenge: V_Rand, adapted Rand error            |

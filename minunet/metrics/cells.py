@@ -14,6 +14,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.metrics import pixel, seg, segments
 from minunet.metrics.score import Score
+from minunet.metrics.segments import Table
 
 COUNTED = {
     "cells_truth": ("cells in the truth", None, "Distinct numbers above 0, summed over slices."),
@@ -55,7 +56,11 @@ def partners(truth: Array, proposal: Array) -> Array:
     >>> partners(np.array([[1, 1, 1, 0, 4, 4]]), np.array([[0, 7, 7, 7, 7, 9]]))
     array([7, 0])
     """
-    i, j, both = segments.contingency(truth, proposal)
+    return _partners(segments.contingency(truth, proposal))
+
+
+def _partners(table: Table) -> Array:
+    i, j, both = table
     match = (i > 0) & (2 * both > segments.totals(i, both))  # may be 0, the background
     cells = np.unique(i[i > 0])
     found = np.zeros(cells.size, j.dtype)
@@ -65,8 +70,13 @@ def partners(truth: Array, proposal: Array) -> Array:
 
 def count(truth: Array, proposal: Array) -> Counts:
     """Count the cells and segments of one slice, matched and unmatched; see `partners`."""
-    partner = partners(truth, proposal)
-    found = int(np.count_nonzero(np.unique(proposal)))
+    return count_table(segments.contingency(truth, proposal))
+
+
+def count_table(table: Table) -> Counts:
+    """Count the cells and segments of a contingency table; see `count`."""
+    partner = _partners(table)
+    found = int(np.count_nonzero(np.unique(table.proposal)))
     matching, cells = np.unique(partner[partner > 0], return_counts=True)
     return Counts(
         partner.size,

@@ -82,6 +82,11 @@ def scores(
     list of Score : every score of a slice without annotated pixels is nan
     """
     matrices = pixel.confusions(truth, predicted, classes, annotated)
+    return of_confusions(matrices, names or [*map(str, range(classes))])
+
+
+def of_confusions(matrices: Sequence[Array], names: Sequence[str]) -> list[Score]:
+    """Compute all scores of a stack from the confusion matrix (K, K) of each slice."""
 
     def score(
         key: str, name: str, compute: Callable[[Array], float], convention: str, higher: bool = True
@@ -100,7 +105,7 @@ def scores(
                 ("iou", "IoU", pixel.iou, "TP / (TP + FP + FN)"),
                 ("dice", "Dice", pixel.dice, "2 TP / (2 TP + FP + FN)"),
             )
-            for k, one in enumerate(names or range(classes))
+            for k, one in enumerate(names)
             for compute in (partial(of_class, k=k),)
         ),
     ]

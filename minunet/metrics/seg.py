@@ -13,6 +13,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.metrics import segments
+from minunet.metrics.segments import Table
 
 
 def jaccard(truth: Array, proposal: Array) -> Array:
@@ -31,7 +32,12 @@ def jaccard(truth: Array, proposal: Array) -> Array:
     >>> jaccard(np.array([[1, 1, 1, 0, 4, 4]]), np.array([[0, 7, 7, 7, 7, 9]]))
     array([0.4, 0. ])
     """
-    i, j, both = segments.contingency(truth, proposal)
+    return of_table(segments.contingency(truth, proposal))
+
+
+def of_table(table: Table) -> Array:
+    """Compute J (n,) of every true cell, sorted by number, from the contingency table."""
+    i, j, both = table
     cell, segment = segments.totals(i, both), segments.totals(j, both)  # sizes in pixels
     match = (i > 0) & (j > 0) & (2 * both > cell)
     cells = np.unique(i[i > 0])

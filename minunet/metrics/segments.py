@@ -97,8 +97,27 @@ def contingency(truth: Array, proposal: Array) -> Table:
         table = contingency(truth, proposal)
         return Table(i[table.truth], j[table.proposal], table.pixels)
     columns = int(proposal.max()) + 1
-    pairs, pixels = np.unique(truth.astype(np.int64) * columns + proposal, return_counts=True)
+    pairs = truth.astype(np.int64) * columns + proposal.astype(np.int64)
+    pairs, pixels = np.unique(pairs, return_counts=True)
     return Table(pairs // columns, pairs % columns, pixels)
+
+
+def together(tables: Sequence[Table]) -> Table:
+    """Add up the contingency tables of parts of an image, or of a volume.
+
+    Examples
+    --------
+    >>> part = Table(np.array([1, 2]), np.array([3, 0]), np.array([5, 1]))
+    >>> [(int(i), int(j), int(n)) for i, j, n in zip(*together([part, part]))]
+    [(1, 3, 10), (2, 0, 2)]
+    """
+    truth, proposal, pixels = (np.concatenate(column) for column in zip(*tables, strict=True))
+    order = np.lexsort((proposal, truth))
+    truth, proposal, pixels = truth[order], proposal[order], pixels[order]
+    new = (np.diff(truth, prepend=-1) != 0) | (np.diff(proposal, prepend=-1) != 0)
+    if not new.any():
+        return Table(truth, proposal, pixels)
+    return Table(truth[new], proposal[new], np.add.reduceat(pixels, np.flatnonzero(new)))
 
 
 def _renumbered(numbered: Array) -> tuple[Array, Array]:

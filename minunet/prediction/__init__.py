@@ -15,6 +15,8 @@
 | `rectangle.py`     | the logits of any rectangle of an image, as in one pass           |
 | `volume_plan.py`   | all that a prediction in blocks depends on                        |
 | `blocks.py`        | a volume in blocks, each of which can be computed by itself       |
+| `block_cells.py`   | the cells of slices that are larger than memory, block by block   |
+| `union.py`         | components of several blocks that are one                         |
 | `engines.py`       | who computes them: this process, its workers, or a Dask cluster   |
 | `volume_job.py`    | what `predict` does if its output is an OME-Zarr image            |
 | `label_colours.py` | the colours of classes, with which ImageJ shows labels            |

@@ -97,7 +97,8 @@ def grow(seeds: Array, extent: Array, neighbours: Array) -> Array:
     """Give every pixel of an extent to the seed that is the fewest steps away within the extent.
 
     So every cell stays connected, and pixels that no seed reaches within `REACH` steps are
-    background. The order of the steps decides between seeds that are equally near; the result is always the same.
+    background. The order of the steps decides between seeds that are equally near; the result is
+    always the same.
 
     Parameters
     ----------

@@ -5,7 +5,6 @@ component c of block b has index offsets[b] + c. Index 0 is none.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,7 +71,7 @@ def touching(blocks: Sequence[Sequence[Note]], before: Array, diagonally: bool) 
 
 
 def unite(count: int, pairs: Array) -> Array:
-    """Number components so that those of a pair, and of a chain of pairs, have the same number.
+    """Give components the same number if they are a pair, or are linked by a chain of pairs.
 
     Parameters
     ----------
@@ -88,7 +87,8 @@ def unite(count: int, pairs: Array) -> Array:
     >>> unite(4, np.array([[1, 4], [3, 1]]))
     array([0, 1, 2, 1, 1])
     """
-    graph = coo_array((np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])), (count + 1, count + 1))
+    linked = np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])
+    graph = coo_array(linked, (count + 1, count + 1))
     _, which = connected_components(graph, directed=False)
     return in_order(which)
 

@@ -67,6 +67,11 @@ def test_contingency_against_a_loop(maps):
     assert table.pixels.tolist() == [expected[entry] for entry in entries]
 
 
+def test_unsigned_numbers_of_64_bits_stay_integers():
+    table = segments.contingency(np.array([[1, 1]], np.int32), np.array([[2, 3]], np.uint64))
+    assert [column.dtype for column in table] == [np.int64] * 3
+
+
 def test_large_numbers_do_not_wrap_around():
     truth = np.array([[2**16 - 1, 2**16 - 1, 7]], np.uint16)
     proposal = np.array([[2**31 - 1, 0, 2**31 - 1]], np.int32)

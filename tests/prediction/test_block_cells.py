@@ -185,4 +185,5 @@ def test_refused(tmp_path, begun, options, said):
     given = ("-o", out, "--connect", "sections", *options)
     assert said in refused(call("predict", *args, *given))
     assert not out.exists()
-    assert "differ" not in refused(call("predict", *args, "-o", tmp_path / "o", "--connect", "sections"))
+    given = ("-o", tmp_path / "out", "--connect", "sections")
+    assert "--connect needs an OME-Zarr output" in refused(call("predict", *args, *given))

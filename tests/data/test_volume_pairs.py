@@ -1,0 +1,127 @@
+"""Labels and truth of a volume, part by part, and `evaluate --volume`."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy
+import tifffile
+from commands import call, refused
+
+from minunet.data.volume_pairs import VolumePair
+
+zarr = pytest.importorskip("zarr")
+from volume_tests import write_ome, write_zarr  # noqa: E402  needs zarr
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Write a truth and a prediction of numbered cells in 3-D; return the arrays and the paths."""
+    noise = scipy.ndimage.gaussian_filter(np.random.default_rng(0).random((3, 40, 50)), (1, 2, 2))
+    truth = scipy.ndimage.label(noise > np.median(noise))[0].astype(np.uint32)
+    found = scipy.ndimage.label(noise > np.quantile(noise, 0.6))[0].astype(np.uint64)
+    a = write_ome(tmp_path / "truth.zarr", [truth])
+    b = write_zarr(tmp_path / "found.zarr", found, chunks=(1, 16, 20), dimension_names=[*"zyx"])
+    return (truth, found), (b, a)
+
+
+def test_the_parts_are_the_volume(pair):
+    (truth, found), paths = pair
+    both = VolumePair(*paths, None, None)
+    parts = [part for k in range(len(both)) for part in both.parts(k)]
+    assert len(parts) == 9  # rows of chunks
+    assert sum(len(one) for one, _ in parts) == truth.size
+    assert sorted(np.concatenate([a for a, _ in parts])) == sorted(truth.ravel())
+    assert sorted(np.concatenate([b for _, b in parts])) == sorted(found.ravel())
+
+
+def test_pixels_that_are_not_known_are_left_out(pair):
+    (truth, found), paths = pair
+    both = VolumePair(*paths, None, 0)
+    parts = [part for k in range(len(both)) for part in both.parts(k)]
+    assert sum(len(one) for one, _ in parts) == np.count_nonzero(truth)
+    assert sum(int(one.sum()) for _, one in parts) == found[truth > 0].sum()
+
+
+def test_evaluate_scores_the_volume(tmp_path, pair):
+    (truth, found), paths = pair
+    done = call("evaluate", *paths, "--volume")
+    assert done.code == 0, done.err
+    scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"]
+    # With numbers that span slices, V_Rand is 1 minus the adapted Rand error of scikit-image.
+    metrics = pytest.importorskip("skimage.metrics")
+    inside = np.where(truth > 0, found, 0)
+    alone = np.where((truth > 0) & (found == 0), np.arange(truth.size).reshape(truth.shape), 0)
+    proposal = np.where(alone > 0, alone + int(found.max()) + 1, inside.astype(np.int64))
+    error, _, _ = metrics.adapted_rand_error(truth.astype(np.int64), proposal, ignore_labels=(0,))
+    n = np.count_nonzero(truth)
+    assert scores["v_rand"]["value"] == pytest.approx(1 - error, abs=2 / n)
+    assert "V_Rand" in done.out and "SEG" in done.out
+
+
+def test_classes(tmp_path, pair):
+    (truth, found), _ = pair
+    paths = []
+    for name, array in (("a", truth), ("b", found)):
+        array = (array % 3).astype(np.uint8) * np.uint8(100)
+        tifffile.imwrite(tmp_path / f"{name}.tif", array, photometric="minisblack")
+        paths.append(write_zarr(tmp_path / f"{name}.zarr", array, dimension_names=[*"zyx"]))
+    stacks = [path.with_suffix(".tif") for path in paths]
+    by_slices = call(
+        "evaluate", *stacks, "--labels-are", "classes", "--scores", tmp_path / "1.json"
+    )
+    assert by_slices.code == 0, by_slices.err
+    scores = [json.loads((tmp_path / "1.json").read_text("utf-8"))["scores"]]
+    for k, given in enumerate((paths, stacks), start=2):  # stacks are volumes, too
+        options = "--volume", "--labels-are", "classes", "--scores", tmp_path / f"{k}.json"
+        assert call("evaluate", *given, *options).code == 0
+        scores.append(json.loads((tmp_path / f"{k}.json").read_text("utf-8"))["scores"])
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_what_is_not_labels_is_refused(tmp_path, pair):
+    (truth, _), (found, other) = pair
+    p = write_zarr(tmp_path / "p.zarr", truth / np.float32(9), dimension_names=[*"zyx"])
+    assert "contains float64 values, but --volume scores labels" in refused(
+        call("evaluate", p, other, "--volume")
+    )
+    write_zarr(tmp_path / "p.zarr/labels/cells/0", truth, dimension_names=[*"zyx"])
+    assert f"pass {tmp_path / 'p.zarr/labels/cells'}" in refused(
+        call("evaluate", p, other, "--volume")
+    )
+    small = write_zarr(tmp_path / "small.zarr", truth[:2], dimension_names=[*"zyx"])
+    said = refused(call("evaluate", small, other, "--volume"))
+    assert "is 2 x 40 x 50 pixels" in said and "is 3 x 40 x 50" in said
+    signed = write_zarr(tmp_path / "n.zarr", truth.astype(np.int32) - 1, dimension_names=[*"zyx"])
+    assert "negative labels" in refused(call("evaluate", signed, other, "--volume"))
+    nothing = write_zarr(tmp_path / "0.zarr", truth * 0, dimension_names=[*"zyx"])
+    assert "is 0 wherever it is known" in refused(call("evaluate", found, nothing, "--volume"))
+    for options in (("-o", "a.png"), ("--slices",), ("--labels-are", "membranes")):
+        said = refused(call("evaluate", found, other, "--volume", *options))
+        assert f"does not go with {options[0].replace('-o', '--out')}" in said
+    assert not list(tmp_path.rglob("scores.json"))
+
+
+def test_scores_are_not_written_into_a_zarr_folder(tmp_path, pair):
+    _, (found, other) = pair
+    given = "--labels-are", "cells", "--prediction-is", "cells"
+    assert call("evaluate", found, other, *given).code == 0
+    assert (tmp_path / "scores.json").is_file()
+    assert "--scores" in refused(call("evaluate", found, other, "--volume"))
+
+
+def test_axes_are_given(tmp_path, pair):
+    (_, found), (_, other) = pair
+    plain = write_zarr(tmp_path / "plain.zarr", found)
+    for more in ((), ("--volume",)):
+        assert "pass --axes" in refused(call("evaluate", plain, other, *more))
+        given = (
+            "--axes",
+            "zyx",
+            "--scores",
+            tmp_path / f"{len(more)}.json",
+            "--prediction-is",
+            "cells",
+        )
+        done = call("evaluate", plain, other, *more, *given, "--labels-are", "cells")
+        assert done.code == 0, done.err

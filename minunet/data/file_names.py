@@ -35,8 +35,9 @@ def split_path(path: Path) -> tuple[Path, str]:
 
     Examples
     --------
-    >>> split_path(Path("a.h5::/volumes/raw"))
-    (PosixPath('a.h5'), 'volumes/raw')
+    >>> file, inside = split_path(Path("a.h5::/volumes/raw"))
+    >>> file.name, inside
+    ('a.h5', 'volumes/raw')
     """
     file, _, inside = str(path).partition(INSIDE)
     return Path(file), inside.strip("/")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from minunet.errors import InputError
 
 MOST = 2**22
 """Maximum number of pixels that are read at a time, unless a chunk has more."""
+
+SAMPLE = 128
+"""Half the side of what is read of a slice to notice that it has changed, in pixels."""
 
 
 class Sections:
@@ -81,6 +85,14 @@ class Sections:
         at, z = [*np.unravel_index(k, self.counts)], self.axes.index("z")
         at[z] += 1
         return int(np.ravel_multi_index(at, self.counts)) if at[z] < self.counts[z] else None
+
+    def sample(self) -> str:
+        """Return the SHA-256 of the centres of the first, the middle and the last slice."""
+        middle = tuple(slice(max(n // 2 - SAMPLE, 0), n // 2 + SAMPLE) for n in self.shape[:2])
+        found = sha256()
+        for k in sorted({0, len(self) // 2, len(self) - 1}):
+            found.update(np.ascontiguousarray(self[k][middle]).tobytes())
+        return found.hexdigest()
 
     def parts(self, k: int) -> Iterator[Array]:
         """Read slice k part by part, each chunk of the file once.

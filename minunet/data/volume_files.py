@@ -44,6 +44,7 @@ def zarr_array(path: Path, level: int, series: int | None) -> Stored:
 
     node = open_node(path, mode="r")
     if isinstance(node, zarr.Array):
+        check_no_level(path, level)
         own = _plain(node)
         return own if own.axes else _as_level(path, own)
     said = dict(node.attrs)
@@ -59,6 +60,15 @@ def zarr_array(path: Path, level: int, series: int | None) -> Stored:
             )
         return zarr_array(path / str(series or 0), level, None)
     raise InputError(f"{path} is a group, not an image; pass the path of {_inside(path, node)}")
+
+
+def check_no_level(path: Path, level: int | None) -> None:
+    """Raise an `InputError` if a level of a single array is asked for."""
+    if level:
+        raise InputError(
+            f"{path} is a single array without levels; leave out --level {level}, or pass the path "
+            "of an OME-Zarr image"
+        )
 
 
 def _inside(path: Path, node: Any) -> str:

@@ -206,8 +206,10 @@ def open_volume(path: Path, reading: Reading) -> Volume:
         raise InputError(f"{file} does not exist")
     with as_input_error(path):
         if file.suffix.lower() in HDF5 or inside:
+            volume_files.check_no_level(path, reading.level)
             stored = volume_files.hdf5_array(file, inside)
         elif (file / "attributes.json").is_file():
+            volume_files.check_no_level(path, reading.level)
             stored = volume_files.n5_array(file)
         else:
             stored = volume_files.zarr_array(file, reading.level or 0, reading.series)

@@ -24,7 +24,6 @@ from minunet.data.sections import Sections
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.network import Network
-from minunet.ops import cross_entropy
 from minunet.prediction import model, rectangle, volume_plan
 from minunet.prediction.block_cells import BlockCells
 from minunet.prediction.engines import Stage
@@ -57,7 +56,7 @@ class Work:
             raise InputError(f"{plan.model} {changed}")
         self.model = model.load(plan.model, "cpu")
         self.sections = Sections(Path(plan.image), plan.reading)
-        if (volume_plan.shape_of(self.sections), self.sections.dtype) != (plan.shape, plan.dtype):
+        if volume_plan.contents(self.sections) != (plan.shape, plan.dtype, plan.sample):
             raise InputError(f"{plan.image} {changed}")
         self.levels = {folder: _opened(folder) for folder in (out, out / "labels" / plan.labels)}
         self.p, self.labels = (levels[0] for levels in self.levels.values())
@@ -103,12 +102,7 @@ class Work:
         height, width = self.plan.block  # the tiles at the ends are as large as the others
         at = slice(rows.start, rows.start + height), slice(columns.start, columns.start + width)
         logits = rectangle.logits(network, self.sections[k], self.plan.tiling, at)
-        if not np.isfinite(logits).all():
-            raise InputError(
-                f"the logits of block {number}, in slice {k}, contain NaN or infinity: the weights "
-                "of this model, or the grey values, are too large for float32"
-            )
-        return cross_entropy.softmax(logits)
+        return model.probabilities(logits, f"block {number}, in slice {k},")
 
     def cells(self) -> BlockCells:
         """Return how the cells are found."""

@@ -218,12 +218,17 @@ class Model(NamedTuple):
 def _probabilities(parts: Iterator[Window], k: int) -> Iterator[Window]:
     """Convert the logits in the windows of slice k to probabilities; refuse NaN and infinity."""
     for at, logits in parts:
-        if not np.isfinite(logits).all():
-            raise InputError(
-                f"the logits of slice {k} contain NaN or infinity: the weights of this model, or "
-                "the grey values, are too large for float32; use another checkpoint"
-            )
-        yield at, cross_entropy.softmax(logits)
+        yield at, probabilities(logits, f"slice {k}")
+
+
+def probabilities(logits: Array, of: str) -> Array:
+    """Convert the logits (h, w, K) of something to probabilities; refuse NaN and infinity."""
+    if not np.isfinite(logits).all():
+        raise InputError(
+            f"the logits of {of} contain NaN or infinity: the weights of this model, or the grey "
+            "values, are too large for float32; use another checkpoint"
+        )
+    return cross_entropy.softmax(logits)
 
 
 def check_two_classes(settings: Settings, purpose: str) -> None:

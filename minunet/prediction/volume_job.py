@@ -72,27 +72,13 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
     InputError
         If `out` is something else, or a prediction with another plan.
     """
-    settings = trained.settings
     sections = Sections(request.image, request.reading)
-    has, needs = sections.shape[2], settings.in_channels
-    if has != needs:
-        advice = "pass --channel N or --grey" if needs == 1 else "segment a colour image"
-        raise InputError(
-            f"{request.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
-            f"{advice}"
-        )
-    if request.connect and not request.labelling.cells:
-        raise InputError("--connect unites cells, but the labels are classes; pass --labels cells")
-    if request.connect and "z" not in sections.axes:
-        raise InputError(
-            f"{request.image} has no axis z, along which --connect unites cells; leave it out, or "
-            "name the axes with --axes"
-        )
+    check(request, sections, trained.settings.in_channels)
     tiling = tiling_of(request, trained, sections)
     smallest = request.smallest or trained.rule(tiling.shrink).smallest
     path = models.find(request.model).resolve()
     name = str(request.model) if str(request.model) in models.MODELS else str(path)
-    reading = sections.reading
+    reading, (shape, dtype, sample) = sections.reading, volume_plan.contents(sections)
     new = VolumePlan(
         minunet=__version__,
         model=name,
@@ -102,8 +88,9 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
         level=reading.level,
         series=reading.series,
         channel=reading.channel,
-        shape=volume_plan.shape_of(sections),
-        dtype=str(sections.dtype),
+        shape=shape,
+        dtype=dtype,
+        sample=sample,
         tile=tiling.tile,
         average=tiling.average,
         shrink=[*map(float, tiling.shrink)],
@@ -124,11 +111,37 @@ def plan(request: Request, trained: Model, out: Path) -> VolumePlan:
                 "arguments as then, or another name with -o"
             )
         return old
-    with Progress(PASSES.get(settings.scaling, 1) * len(sections), "slice") as progress:
+    how, classes = trained.settings.scaling, len(trained.settings.label_values)
+    with Progress(PASSES.get(how, 1) * len(sections), "slice") as progress:
         advance = lambda k: progress.advance(f"grey values of slice {k}")  # noqa: E731
-        new = new._replace(scales=volume_plan.scales(sections, settings.scaling, advance))
-    volume_plan.create(out, new, *volume_plan.layouts(new, sections, len(settings.label_values)))
+        new = new._replace(scales=volume_plan.scales(sections, how, advance))
+    volume_plan.create(out, new, *volume_plan.layouts(new, sections, classes))
     return new
+
+
+def check(request: Request, sections: Sections, needs: int) -> None:
+    """Raise an `InputError` if an image does not suit the model or the request.
+
+    Parameters
+    ----------
+    request : Request
+    sections : Sections     the image
+    needs : int             number of channels that the model needs
+    """
+    has = sections.shape[2]
+    if has != needs:
+        advice = "pass --channel N or --grey" if needs == 1 else "segment a colour image"
+        raise InputError(
+            f"{request.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
+            f"{advice}"
+        )
+    if request.connect and not request.labelling.cells:
+        raise InputError("--connect unites cells, but the labels are classes; pass --labels cells")
+    if request.connect and "z" not in sections.axes:
+        raise InputError(
+            f"{request.image} has no axis z, along which --connect unites cells; leave it out, or "
+            "name the axes with --axes"
+        )
 
 
 def tiling_of(request: Request, trained: Model, sections: Sections) -> Tiling:

@@ -43,6 +43,7 @@ class VolumePlan(NamedTuple):
     channel: Channel
     shape: list[int]  # lengths of the axes that count slices, height, width, channels
     dtype: str
+    sample: str  # SHA-256 of some pixels
     tile: int
     average: Average
     shrink: list[float]
@@ -67,9 +68,18 @@ class VolumePlan(NamedTuple):
         return Tiling(self.tile, False, self.average, (down, across))
 
     def differences(self, other: "VolumePlan") -> list[str]:
-        """Say in which values another plan differs, such as "tile 348 instead of 220"."""
+        """Say in which values another plan differs, such as "tile 348 instead of 220".
+
+        Whether the pixels have changed is checked before blocks are computed.
+        """
         pairs = zip(self._fields, self, other, strict=True)
-        return [f"{name} {b} instead of {a}" for name, a, b in pairs if a != b and name != "scales"]
+        asked = (pair for pair in pairs if pair[0] not in ("scales", "sample"))
+        return [f"{name} {b} instead of {a}" for name, a, b in asked if a != b]
+
+
+def contents(sections: Sections) -> tuple[list[int], str, str]:
+    """Return what an image must be to be the one of the plan: shape, dtype and sample."""
+    return shape_of(sections), str(sections.dtype), sections.sample()
 
 
 def shape_of(sections: Sections) -> list[int]:

@@ -22,6 +22,9 @@ def test_an_ome_zarr_image(tmp_path, version):
     assert slices.calibration == Calibration((4.0, 4.0), "nm", 50.0, None, "Z", (3,))
     assert_slices(read(path, level=1), STACK[:, ::2, ::2])
     assert Slices(path, Reading(level=1)).calibration.pixel == (8.0, 8.0)
+    assert "is a single array without levels; leave out --level 1" in sentence(
+        write_zarr(tmp_path / "plain.zarr", STACK), lambda p: read(p, level=1, axes="zyx")
+    )
     assert "has no level 2; its last one is 1" in sentence(path, lambda p: read(p, level=2))
 
 

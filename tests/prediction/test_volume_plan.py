@@ -38,6 +38,23 @@ def test_another_plan_is_refused_and_the_difference_named(tmp_path, begun):
     assert arrays(out) == before
 
 
+def test_changed_pixels_are_noticed(tmp_path, begun):
+    array, args = begun
+    out = tmp_path / "out.zarr"
+    assert call("predict", *args, "-o", out).code == 0
+    (out / "0/c/0/0/0").unlink()
+    before = arrays(out)
+    zarr.open_array(args[1])[...] = 255 - array
+    blocks.stages.cache_clear()
+    assert f"{args[1]} has changed since {out} was begun" in refused(
+        call("predict", *args, "-o", out)
+    )
+    assert arrays(out) == before
+    zarr.open_array(args[1])[...] = array
+    blocks.stages.cache_clear()
+    assert call("predict", *args, "-o", out).code == 0
+
+
 def test_a_changed_model_or_image_is_refused(tmp_path, begun):
     _, (net, image) = begun
     out = tmp_path / "out.zarr"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
@@ -126,36 +127,40 @@ class _Dask:
 
     def __call__(self, task: Task, numbers: Sequence[int]) -> Iterator[int]:
         """Run tasks, and yield their numbers in the order in which they are done."""
-        from distributed import as_completed
-
         waiting, failed = iter(numbers), Counter[int]()
-        number_of: dict[Any, int] = {}  # of the tasks in flight, by the key of their future
+        in_flight: dict[Any, int] = {}  # number of each future; Dask drops what nobody holds
         broken: dict[int, BaseException] = {}
         name = f"block-{uuid4()}"  # new in every call, so that Dask never reuses an old result
+        finished: SimpleQueue[Any] = SimpleQueue()
 
-        def submit(number: int) -> Any:
+        def submit(number: int) -> None:
             # The scheduler keeps something for every group of tasks, named by the first of a tuple.
-            future = self.client.submit(task, number, key=(name, number, failed[number]))
-            number_of[future.key] = number
-            return future
+            key = name, number, failed[number]
+            try:
+                future = self.client.submit(task, number, key=key)
+            except Exception:
+                self._check()
+                raise
+            in_flight[future] = number
+            future.add_done_callback(finished.put)
 
-        running, window = as_completed(loop=self.client.loop), 0
-        for done in count():
-            if done % RECOUNT == 0:
-                window = IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
-            new = islice(waiting, max(window - len(number_of), 0))
-            running.update([submit(number) for number in new])
-            future = next(running, None)
-            if future is None:
+        window = 0
+        for turn in count():
+            if turn % RECOUNT == 0:
+                window = self._window()
+            for number in islice(waiting, max(window - len(in_flight), 0)):
+                submit(number)
+            if not in_flight:
                 break
-            number = number_of.pop(future.key)
+            future = self._next(finished)
+            number = in_flight.pop(future)
             if future.status == "finished":
                 yield number
                 continue
             failed[number] += 1
             error = future.exception()
             if failed[number] < TRIES and not isinstance(error, InputError):
-                running.add(submit(number))
+                submit(number)
             else:
                 broken[number] = error
         if broken:
@@ -164,4 +169,26 @@ class _Dask:
             raise InputError(
                 f"{len(broken)} of {len(numbers)} tasks failed; the first is task {number}: "
                 f"{reason}. The others are done; repeat the command to try again"
+            )
+
+    def _window(self) -> int:
+        """Return how many tasks may be in flight."""
+        try:
+            return IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
+        except OSError:  # no connection now; whoever waits for a task notices if it is for good
+            return IN_FLIGHT
+
+    def _next(self, finished: "SimpleQueue[Any]") -> Any:
+        """Wait for a future; those that are submitted while a connection breaks never finish."""
+        while True:
+            try:
+                return finished.get(timeout=1)
+            except Empty:
+                self._check()
+
+    def _check(self) -> None:
+        if self.client.status == "closed":
+            raise InputError(
+                "the connection to the Dask scheduler is lost; start the scheduler again if it has "
+                "stopped: the same command continues with what is not done yet"
             )

@@ -1,8 +1,13 @@
 """Tasks are done here and on a cluster, also if some fail or a worker is lost."""
 
+import operator
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -139,3 +144,34 @@ def test_no_scheduler_at_an_address(tmp_path, begun, monkeypatch):
         out = tmp_path / "out.zarr"
         text = refused(call("predict", *begun[1], "-o", out, "--scheduler", address))
         assert f"there is no Dask scheduler at {address}" in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_lost_scheduler_is_one_sentence(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(engines, "PATIENCE", "2s")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    port = address.rpartition(":")[2]
+    options = "--no-dashboard", "--host", "127.0.0.1", "--port", port
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", *options]
+    scheduler = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-dashboard"]
+    worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(60):  # until it listens
+            with suppress(OSError), distributed.Client(address, timeout="1s"):
+                break
+        done = []
+        with engines.cluster(None, address) as (run, _), pytest.raises(InputError) as lost:
+            for number in run(operator.index, range(10**6)):  # its workers know no test
+                done.append(number)
+                scheduler.kill()
+        assert "the connection to the Dask scheduler is lost" in str(lost.value)
+        assert 1 <= len(done) < 10**6
+    finally:
+        scheduler.kill()
+        worker.kill()
+        scheduler.wait()
+        worker.wait()

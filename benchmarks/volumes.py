@@ -1,0 +1,274 @@
+"""Measure predictions of volumes in blocks: time, memory, and whether all give the same bytes.
+
+    python benchmarks/volumes.py [--shapes 4x4000x4000 64x1024x1024] [--rounds 1]
+    python benchmarks/volumes.py --kills 20 --shapes 4x1000x1000
+    python benchmarks/volumes.py --scheduler-memory
+
+`python -m minunet.predict em IN.zarr -o OUT.zarr` segments Zarr arrays of synthetic EM: in one
+process with one thread and with as many as there are cores, with as many workers as cores, and in
+three parts, one after another. The ways alternate, so that a change in the machine's speed affects
+all of them. Chunks of all results but those of several threads must be equal, byte for byte; the
+first and the last slice must be those of `Model.segment`.
+Memory is the largest anonymous memory of a process, read while it runs (Linux only).
+
+With --kills, predictions on workers are also killed at random moments, as often as asked: the
+command itself, which has the scheduler, one of its workers, or all processes at once; then they
+are continued. Prints how many blocks were computed twice, and compares the bytes.
+
+With --scheduler-memory, the script submits tasks that do nothing to a local cluster, and prints the
+memory of the process with the scheduler after every 10,000 of them.
+
+All tables are in Markdown. With the defaults, the script needs about 15 minutes on 2 cores.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import seeds
+
+import minunet
+from minunet.data.synthetic import em_stack
+from minunet.prediction import engines
+from minunet.prediction.memory import format_bytes
+
+SIDE = 512
+"""Side of the synthetic slices of which a volume consists, in pixels."""
+
+POLL = 0.05
+"""Seconds between two readings of memory, or of what is done."""
+
+
+def parse_shape(text):
+    """Parse a shape such as 4x4000x4000, an argparse type."""
+    return tuple(map(int, text.split("x")))
+
+
+def write_volume(path, shape):
+    """Write a Zarr array of synthetic EM: one stack, repeated as mirrored copies."""
+    import zarr
+
+    depth, height, width = shape
+    stack = em_stack((min(depth, 4), SIDE, SIDE), np.random.default_rng(0)).images
+    array = zarr.create_array(
+        path, shape=shape, chunks=(1, 512, 512), dtype="u1", dimension_names=[*"zyx"]
+    )
+    reach = [(0, max(n - SIDE, 0)) for n in (height, width)]
+    for k in range(depth):
+        array[k] = np.pad(stack[k % len(stack)], reach, mode="symmetric")[:height, :width]
+    return array
+
+
+def start(image, out, *options):
+    """Start a prediction; return its process."""
+    command = [sys.executable, "-m", "minunet.predict", "em", image, "-o", out, *options]
+    return subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def anonymous(pid):
+    """Return the anonymous memory of a process in bytes; 0 if it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    lines = dict(line.split(":", 1) for line in text.splitlines())
+    return 1024 * int(lines.get("RssAnon", "0 kB").split()[0])
+
+
+def family(pid):
+    """Return a process and all processes that it started."""
+    found = [pid]
+    for one in found:
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            try:
+                found += map(int, children.read_text().split())
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+def watched(process):
+    """Wait for a process; return the largest memory of one of its family, and its output."""
+    peak = 0
+    while process.poll() is None:
+        peak = max([peak, *map(anonymous, family(process.pid))])
+        time.sleep(POLL)
+    output = process.stdout.read()
+    if process.returncode:
+        sys.exit(output)
+    return peak, output
+
+
+def chunks(out):
+    """Return the files of the arrays of a result, by their names, without partial ones."""
+    files = (one for one in out.rglob("*") if one.is_file() and "notes" not in one.parts)
+    return {
+        str(one.relative_to(out)): one
+        for one in files
+        if one.name != "plan.json" and ".partial" not in one.name
+    }
+
+
+def digest(out):
+    """Return the SHA-256 of all chunks of a result."""
+    found = hashlib.sha256()
+    for name, path in sorted(chunks(out).items()):
+        found.update(name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def ways(cores):
+    """Return the options of each way, as a list of commands that run one after another."""
+    return {
+        "1 process, 1 thread": [("--threads", 1)],
+        f"1 process, {cores} threads": [("--threads", cores)],
+        f"{cores} workers": [("--workers", cores)],
+        "3 parts": [("--part", f"{k}/3") for k in (1, 2, 3)],
+    }
+
+
+def segments_equal(out, array):
+    """Return whether the first and the last slice are those of `Model.segment`, to rounding."""
+    import zarr
+
+    model, p = minunet.load("em", device="cpu"), zarr.open_array(out / "0", mode="r")
+    pairs = [(p[k], model.segment(array[k])[..., 1]) for k in (0, len(p) - 1)]
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def measure(folder, shape, rounds, options):
+    """Segment a volume in all ways; print a row for each."""
+    image = folder / "in.zarr"
+    array = write_volume(image, shape)
+    megapixels, found, digests = array.size / 1e6, {}, {}
+    for turn in range(rounds):
+        for name, commands in ways(os.cpu_count()).items():
+            out = folder / f"{turn}-{name.replace(' ', '-')}.zarr"
+            started, peak = time.perf_counter(), 0
+            for command in commands:
+                peak = max(peak, watched(start(image, out, *command, *options))[0])
+            found.setdefault(name, []).append((time.perf_counter() - started, peak))
+            digests.setdefault(name, set()).add(digest(out))
+    first = next(iter(digests.values()))
+    count = len(chunks(out))
+    for name, runs in found.items():
+        seconds = median(one for one, _ in runs)
+        equal = "yes" if digests[name] == first and len(first) == 1 else "no"
+        print(
+            f"| {'x'.join(map(str, shape))} | {name} | {seconds:.0f} | {seconds / megapixels:.2f} "
+            f"| {format_bytes(max(peak for _, peak in runs))} | {count} | {equal} |",
+            flush=True,
+        )
+    largest = segments_equal(out, array)
+    print(f"\nLargest difference from `Model.segment`: {largest:.1e}.\n", flush=True)
+
+
+def kill(folder, shape, kills, options):
+    """Kill predictions at random moments, and continue them; print what was computed twice."""
+    rng, image = random.Random(0), folder / "in.zarr"
+    write_volume(image, shape)
+    whole, out = folder / "whole.zarr", folder / "out.zarr"
+    watched(start(image, whole, "--threads", 1, *options))
+    killed = dict.fromkeys(("client", "worker", "everything"), 0)
+    twice = runs = 0
+    while sum(killed.values()) < kills:
+        if out.exists() and chunks(out).keys() == chunks(whole).keys():
+            out.rename(folder / f"done-{runs}.zarr")
+        runs += 1
+        process = start(image, out, "--workers", 2, *options)
+        begun, wait = time.perf_counter(), rng.uniform(3, 12)
+        while process.poll() is None and time.perf_counter() - begun < wait:
+            time.sleep(POLL)
+        if process.poll() is not None:
+            continue
+        there = {name: one.stat().st_mtime_ns for name, one in chunks(out).items()}
+        who = rng.choice(list(killed))
+        every = family(process.pid)
+        workers = [pid for pid in every[1:] if "spawn_main" in line_of(pid)]
+        victims = {"client": every[:1], "worker": workers[-1:], "everything": every}
+        for pid in victims[who]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed[who] += 1
+        if who == "worker":
+            watched(process)
+        process.wait()
+        after = chunks(out)
+        twice += sum(after[name].stat().st_mtime_ns != when for name, when in there.items())
+    watched(start(image, out, "--workers", 2, *options))
+    results = [out, *folder.glob("done-*.zarr")]
+    equal = all(digest(one) == digest(whole) for one in results)
+    print(f"killed: {json.dumps(killed)}, in {runs} runs of {len(results)} predictions")
+    print(f"chunks that were there and were written again: {twice}")
+    print(f"all results equal that of one process, byte for byte: {'yes' if equal else 'no'}")
+
+
+def line_of(pid):
+    """Return the command line of a process; an empty string if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def nothing(number):
+    """Do nothing; a task."""
+    return number
+
+
+def scheduler_memory(tasks):
+    """Submit tasks that do nothing; print the memory of this process, which has the scheduler."""
+    print("| tasks | memory of the process with the scheduler | since the last row |")
+    print("|---|---|---|")
+    with engines.cluster(2, None) as (run, _):
+        before = None
+        for done in range(0, tasks + 1, 10_000):
+            now = anonymous(os.getpid())
+            grown = "" if before is None else f"{(now - before) / 1e6:+.1f} MB"
+            print(f"| {done:,} | {now / 1e6:.1f} MB | {grown} |", flush=True)
+            before = now
+            for _ in run(nothing, range(10_000)):
+                pass
+
+
+def main():
+    """Measure, and print tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    add = parser.add_argument
+    add("--shapes", nargs="+", type=parse_shape, default=[(4, 4000, 4000), (64, 1024, 1024)])
+    add("--rounds", type=int, default=1, help="number of runs of each way (default: 1)")
+    add("--kills", type=int, metavar="N", help="kill predictions N times instead")
+    add("--scheduler-memory", type=int, metavar="TASKS", help="measure the scheduler instead")
+    args, options = parser.parse_known_args()
+    if args.scheduler_memory:
+        scheduler_memory(args.scheduler_memory)
+    elif args.kills:
+        with tempfile.TemporaryDirectory() as name:
+            kill(Path(name), args.shapes[0], args.kills, options)
+    else:
+        print(f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}\n")
+        print("| volume | way | seconds | s/megapixel | largest process | files | same bytes |")
+        print("|---|---|---|---|---|---|---|")
+        for shape in args.shapes:
+            with tempfile.TemporaryDirectory() as name:
+                measure(Path(name), shape, args.rounds, options)
+    print(f"\npython benchmarks/volumes.py {shlex.join(sys.argv[1:])}\ncommit {seeds.commit()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -11,9 +11,9 @@ all of them. Chunks of all results but those of several threads must be equal, b
 first and the last slice must be those of `Model.segment`.
 Memory is the largest anonymous memory of a process, read while it runs (Linux only).
 
-With --kills, predictions on workers are also killed at random moments, as often as asked: the
-command itself, which has the scheduler, one of its workers, or all processes at once; then they
-are continued. Prints how many blocks were computed twice, and compares the bytes.
+With --kills, predictions on a Dask cluster are disturbed at random moments, as often as asked: the
+command itself, a worker or the scheduler is killed; then the same command continues. Prints how
+many chunks were written twice, and compares the bytes.
 
 With --scheduler-memory, the script submits tasks that do nothing to a local cluster, and prints the
 memory of the process with the scheduler after every 10,000 of them.
@@ -29,11 +29,11 @@ import platform
 import random
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -50,6 +50,9 @@ SIDE = 512
 
 POLL = 0.05
 """Seconds between two readings of memory, or of what is done."""
+
+START = 3.0
+"""Seconds in which a process of a cluster starts."""
 
 
 def parse_shape(text):
@@ -178,52 +181,80 @@ def measure(folder, shape, rounds, options):
     print(f"\nLargest difference from `Model.segment`: {largest:.1e}.\n", flush=True)
 
 
+class Cluster:
+    """A Dask scheduler and two workers, each a process of its own."""
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = str(free.getsockname()[1])
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.processes = {}
+        for name in ("scheduler", "worker", "other worker"):
+            self.start(name)
+
+    def start(self, name):
+        """Start one of the processes."""
+        own = ["--host", "127.0.0.1", "--port", self.port]
+        if name != "scheduler":
+            own = [self.address, "--nthreads", "1", "--no-nanny"]
+        module = f"distributed.cli.dask_{name.split()[-1]}"
+        command = [sys.executable, "-m", module, *own, "--no-dashboard"]
+        self.processes[name] = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        time.sleep(START)
+
+    def kill(self, name):
+        """Kill one of the processes; a worker is replaced."""
+        self.processes[name].kill()
+        self.processes[name].wait()
+        if name == "worker":
+            self.start(name)
+
+    def close(self):
+        """Kill all processes."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
 def kill(folder, shape, kills, options):
-    """Kill predictions at random moments, and continue them; print what was computed twice."""
+    """Kill predictions at random moments, and continue them; print what was written twice."""
     rng, image = random.Random(0), folder / "in.zarr"
     write_volume(image, shape)
     whole, out = folder / "whole.zarr", folder / "out.zarr"
     watched(start(image, whole, "--threads", 1, *options))
-    killed = dict.fromkeys(("client", "worker", "everything"), 0)
+    killed = {"client": 0, "worker": 0, "scheduler": 0}
     twice = runs = 0
+    cluster = Cluster()
     while sum(killed.values()) < kills:
         if out.exists() and chunks(out).keys() == chunks(whole).keys():
             out.rename(folder / f"done-{runs}.zarr")
         runs += 1
-        process = start(image, out, "--workers", 2, *options)
-        begun, wait = time.perf_counter(), rng.uniform(3, 12)
+        process = start(image, out, "--scheduler", cluster.address, *options)
+        begun, wait = time.perf_counter(), rng.uniform(START, 3 * START)
         while process.poll() is None and time.perf_counter() - begun < wait:
             time.sleep(POLL)
         if process.poll() is not None:
             continue
         there = {name: one.stat().st_mtime_ns for name, one in chunks(out).items()}
         who = rng.choice(list(killed))
-        every = family(process.pid)
-        workers = [pid for pid in every[1:] if "spawn_main" in line_of(pid)]
-        victims = {"client": every[:1], "worker": workers[-1:], "everything": every}
-        for pid in victims[who]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        process.kill() if who == "client" else cluster.kill(who)
         killed[who] += 1
-        if who == "worker":
-            watched(process)
-        process.wait()
+        code = process.wait()
+        if (who, code) not in (("client", -signal.SIGKILL), ("worker", 0), ("scheduler", 2)):
+            sys.exit(f"{who} killed, exit code {code}: {process.stdout.read()}")
+        if who == "scheduler":
+            cluster.close()
+            cluster = Cluster()
         after = chunks(out)
         twice += sum(after[name].stat().st_mtime_ns != when for name, when in there.items())
-    watched(start(image, out, "--workers", 2, *options))
+    watched(start(image, out, "--scheduler", cluster.address, *options))
+    cluster.close()
     results = [out, *folder.glob("done-*.zarr")]
     equal = all(digest(one) == digest(whole) for one in results)
     print(f"killed: {json.dumps(killed)}, in {runs} runs of {len(results)} predictions")
     print(f"chunks that were there and were written again: {twice}")
     print(f"all results equal that of one process, byte for byte: {'yes' if equal else 'no'}")
-
-
-def line_of(pid):
-    """Return the command line of a process; an empty string if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def nothing(number):

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count, islice
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
@@ -25,6 +25,9 @@ TRIES = 3
 
 RECOUNT = 32
 """Tasks after which the workers are counted again: some may have joined, or left."""
+
+FORGET = 2_000
+"""Tasks after which the scheduler forgets the names of finished ones."""
 
 PATIENCE = "20s"
 """How long to wait for a scheduler."""
@@ -133,23 +136,27 @@ class _Dask:
         name = f"block-{uuid4()}"  # new in every call, so that Dask never reuses an old result
         finished: SimpleQueue[Any] = SimpleQueue()
 
-        def submit(number: int) -> None:
-            # The scheduler keeps something for every group of tasks, named by the first of a tuple.
-            key = name, number, failed[number]
+        def submit(numbers: list[int]) -> None:
+            # The scheduler keeps something for every group of tasks, which the first of a tuple
+            # names, and for every call.
+            keys = [(name, number, failed[number]) for number in numbers]
             try:
-                future = self.client.submit(task, number, key=key)
+                futures = self.client.map(task, numbers, key=keys)
             except Exception:
                 self._check()
                 raise
-            in_flight[future] = number
-            future.add_done_callback(finished.put)
+            in_flight.update(zip(futures, numbers, strict=True))
+            for future in futures:
+                future.add_done_callback(finished.put)
 
         window = 0
         for turn in count():
             if turn % RECOUNT == 0:
                 window = self._window()
-            for number in islice(waiting, max(window - len(in_flight), 0)):
-                submit(number)
+            if turn % FORGET == 0:
+                self._forget()
+            if len(in_flight) <= window // 2:
+                submit([*islice(waiting, window - len(in_flight))])
             if not in_flight:
                 break
             future = self._next(finished)
@@ -160,7 +167,7 @@ class _Dask:
             failed[number] += 1
             error = future.exception()
             if failed[number] < TRIES and not isinstance(error, InputError):
-                submit(number)
+                submit([number])
             else:
                 broken[number] = error
         if broken:
@@ -177,6 +184,13 @@ class _Dask:
             return IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
         except OSError:  # no connection now; whoever waits for a task notices if it is for good
             return IN_FLIGHT
+
+    def _forget(self) -> None:
+        """Make the scheduler forget the names of finished tasks, of which Dask keeps 100,000."""
+        from dask.utils import key_split
+
+        with suppress(OSError):
+            self.client.run_on_scheduler(key_split.cache_clear)
 
     def _next(self, finished: "SimpleQueue[Any]") -> Any:
         """Wait for a future; those that are submitted while a connection breaks never finish."""

@@ -77,16 +77,16 @@ def times(folder):
 
 def test_every_task_runs_once_and_few_are_in_flight(tmp_path, workers, monkeypatch):
     futures, most = set(), 0
-    submit = workers.client.submit
+    submit = workers.client.map
 
     def counted(*args, **options):
         nonlocal most
-        future = submit(*args, **options)
-        futures.add(future)
+        new = submit(*args, **options)
+        futures.update(new)
         most = max(most, sum(not one.done() for one in futures))
-        return future
+        return new
 
-    monkeypatch.setattr(workers.client, "submit", counted)
+    monkeypatch.setattr(workers.client, "map", counted)
     numbers = list(range(5, 105))
     assert sorted(workers(partial(note, tmp_path), numbers)) == numbers
     assert times(tmp_path) == dict.fromkeys(numbers, 1)
@@ -175,3 +175,11 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
         worker.kill()
         scheduler.wait()
         worker.wait()
+
+
+def test_the_scheduler_forgets_the_names_of_tasks(workers, monkeypatch):
+    from dask.utils import key_split
+
+    monkeypatch.setattr(engines, "FORGET", 50)
+    assert len(list(workers(operator.index, range(1000)))) == 1000
+    assert key_split.cache_info().currsize < 500

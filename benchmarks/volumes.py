@@ -1,24 +1,27 @@
-"""Measure predictions of volumes in blocks: time, memory, and whether all give the same bytes.
+"""Measure block-by-block predictions of volumes: time, memory, and whether the bytes are equal.
 
     python benchmarks/volumes.py [--shapes 4x4000x4000 64x1024x1024] [--rounds 1]
     python benchmarks/volumes.py --kills 20 --shapes 4x1000x1000
-    python benchmarks/volumes.py --scheduler-memory
+    python benchmarks/volumes.py --scheduler-memory 100000
 
-`python -m minunet.predict em IN.zarr -o OUT.zarr` segments Zarr arrays of synthetic EM: in one
-process with one thread and with as many as there are cores, with as many workers as cores, and in
-three parts, one after another. The ways alternate, so that a change in the machine's speed affects
-all of them. Chunks of all results but those of several threads must be equal, byte for byte; the
-first and the last slice must be those of `Model.segment`.
-Memory is the largest anonymous memory of a process, read while it runs (Linux only).
+The script segments Zarr arrays of synthetic EM with `python -m minunet.predict em` in four ways:
+one process with one thread, one process with a thread per core, a worker per core, and three parts
+one after another. With several rounds, the ways alternate, so that a change in the machine's speed
+affects all of them. The table says whether the chunks equal those of one thread, byte for byte;
+with several threads, they may differ. The largest difference of the first and the last slice from
+`Model.segment` is printed below it. Other options are passed to `predict`.
 
-With --kills, predictions on a Dask cluster are disturbed at random moments, as often as asked: the
-command itself, a worker or the scheduler is killed; then the same command continues. Prints how
-many chunks were written twice, and compares the bytes.
+Memory is the peak anonymous memory of any single process, sampled while it runs (Linux only).
 
-With --scheduler-memory, the script submits tasks that do nothing to a local cluster, and prints the
-memory of the process with the scheduler after every 10,000 of them.
+With --kills N, the script predicts on a Dask cluster, and kills the command, a worker or the
+scheduler, N times in all, at random moments. A killed worker is replaced, and the prediction goes
+on; otherwise the command is repeated. The script prints how many chunks were written twice, and
+whether the results equal those of one process.
 
-All tables are in Markdown. With the defaults, the script needs about 15 minutes on 2 cores.
+With --scheduler-memory, it submits empty tasks to a local cluster, and prints the memory of the
+process that contains the scheduler after every 10,000 tasks.
+
+Tables are in Markdown. With the defaults, the script needs about 15 minutes on 2 cores.
 """
 
 import argparse
@@ -150,7 +153,7 @@ def segments_equal(out, array):
     import zarr
 
     model, p = minunet.load("em", device="cpu"), zarr.open_array(out / "0", mode="r")
-    pairs = [(p[k], model.segment(array[k])[..., 1]) for k in (0, len(p) - 1)]
+    pairs = [(p[k], model.segment(array[k])[..., 1]) for k in (0, p.shape[0] - 1)]
     return max(float(np.abs(a - b).max()) for a, b in pairs)
 
 

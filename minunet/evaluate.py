@@ -89,14 +89,15 @@ def parse() -> argparse.Namespace:
     add(
         "--volume",
         action="store_true",
-        help="score the labels of a volume, part by part, so that it may be larger than memory: "
-        "each number is a cell of the whole volume (with --labels-are classes, a class)",
+        help="score the labels of a volume part by part; it may be larger than memory; each number "
+        "is one cell of the whole volume (a class, with --labels-are or --prediction-is classes)",
     )
     add(
         "--axes",
         type=parse_axes,
         metavar="AXES",
-        help="axes of both volumes, the slowest first, such as zyx (default: as in their metadata)",
+        help="axes of both volumes, one letter each, slowest first, such as zyx, with t (time) and "
+        "c (channel) (default: as in their metadata)",
     )
     add_meaning(parser)
     args = parser.parse_args()

@@ -119,7 +119,10 @@ def add_volumes(parser: Parser) -> None:
     add("--part", type=volume_job.parse_part, metavar="K/N", help=text)
     text = f"version of the output; 0.4 is read by more programs (default: {VERSIONS[0]})"
     group.add_argument("--ome-zarr", choices=VERSIONS, help=text)
-    text = "unite cells that overlap in neighbouring sections, that is, slices along z"
+    text = (
+        "sections: join cells that overlap in neighbouring slices along z (default: number the "
+        "cells of each slice separately)"
+    )
     group.add_argument("--connect", choices=("sections",), help=text)
 
 
@@ -145,8 +148,8 @@ def add_reading(parser: Parser) -> None:
         "--axes",
         type=parse_axes,
         metavar="AXES",
-        help="axes of a volume, the slowest first, such as zyx: t (time), c (channel), z, y, x "
-        "(default: as in its metadata)",
+        help="axes of a volume, one letter each, slowest first, such as zyx: t (time), "
+        "c (channel), z, y, x (default: as in its metadata)",
     )
     group.add_argument(
         "--level",

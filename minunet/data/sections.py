@@ -61,8 +61,8 @@ class Sections:
                 (h, w), (other_h, other_w) = sizes[:2]
                 raise InputError(
                     f"{path} contains images of several sizes, such as {h} x {w} and {other_h} x "
-                    f"{other_w} pixels, which are not one volume; write to a folder instead, with "
-                    "-o FOLDER"
+                    f"{other_w} pixels, which are not one volume; predict can write such images to "
+                    "a folder, with -o FOLDER"
                 )
             self._section = lru_cache(1)(slices.__getitem__)  # a page may have to be decompressed
             self.calibration = slices.calibration

@@ -1,4 +1,4 @@
-"""Labels of a volume and the ground truth, read part by part: both may be larger than memory."""
+"""Predicted labels of a volume and its ground truth, read part by part: both may exceed memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ class VolumePair:
     Parameters
     ----------
     prediction, truth : Path
-    axes : str or None          of both, if their metadata do not name them
-    ignore : float or None      value of the truth where it is not known
+    axes : str or None          axes of both volumes; None: as in their metadata
+    ignore : float or None      value of pixels of the truth that are not annotated; None: all are
 
     Raises
     ------
     InputError
-        If one of them does not contain labels, or if their shapes differ.
+        If one of them does not contain labels, or if their sizes differ.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class VolumePair:
         )
         if ours != theirs:
             raise InputError(
-                f"{prediction} is {ours} pixels, but {truth} is {theirs} (slices, height, width); "
-                "both must have the same size"
+                f"{prediction} has {ours} pixels (slices x height x width), but {truth} has "
+                f"{theirs}; pass two volumes of the same size"
             )
 
     def __len__(self) -> int:
@@ -45,7 +45,13 @@ class VolumePair:
         return len(self.truth)
 
     def parts(self, k: int) -> Iterator[tuple[Array, Array]]:
-        """Yield the known pixels of every part of slice k: truth (N,) and prediction (N,)."""
+        """Yield the annotated pixels of every part of slice k: truth (N,) and prediction (N,).
+
+        Raises
+        ------
+        InputError
+            If there is a negative label.
+        """
         for place in self.prediction.places():
             truth, found = (one[k][place].ravel() for one in (self.truth, self.prediction))
             if self.ignore is not None:
@@ -53,8 +59,9 @@ class VolumePair:
                 truth, found = truth[known], found[known]
             if min(truth.min(initial=0), found.min(initial=0)) < 0:
                 raise InputError(
-                    f"slice {k} has negative labels; labels count from 0, the background; pass "
-                    "--ignore V for a value of the truth that marks pixels that are not known"
+                    f"slice {k} of {self.prediction.path} or {self.truth.path} has negative "
+                    "labels, but 0 is the lowest valid label; if a value of the truth means not "
+                    "annotated, pass it with --ignore"
                 )
             yield truth, found
 
@@ -66,7 +73,7 @@ def _labels(path: Path, reading: Reading) -> Sections:
         inside = sorted(one.parent for one in path.glob("labels/*/0"))
         what = f"{found.dtype} values" if found.shape[2] == 1 else f"{found.shape[2]} channels"
         raise InputError(
-            f"{path} contains {what}, but --volume scores labels, which are integers; pass "
-            f"{inside[0] if inside else 'the labels of this prediction'}"
+            f"{path} contains {what}, but --volume scores labels, which are integers in one "
+            f"channel; pass {inside[0] if inside else 'a volume of labels'}"
         )
     return found

@@ -252,6 +252,6 @@ def _checked(path: Path, stored: Stored, given: str | None) -> Stored:
             f"the axes {axes[:20]} do not fit {path}, {size}; pass --axes with one letter for each "
             "axis: y and x, and z, t or c (channels) for the others"
         )
-    if axes == stored.axes:
-        return stored
+    if stored.axes in (axes, ""):  # the pixel size goes with the order of the axes
+        return stored._replace(axes=axes)
     return stored._replace(axes=axes, scale=(), units=())

@@ -1,7 +1,7 @@
 """Scores of whole volumes, whose cells may extend over many slices.
 
-They need only the contingency table, that is, the number of pixels of every pair of labels; it is
-added up part by part, so that the volume may be larger than memory.
+The contingency table, that is, the number of pixels of every pair of labels, is enough to compute
+them. It is added up part by part, so the volume may be larger than memory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from minunet.metrics.score import Score
 from minunet.metrics.segments import Table
 
 TOGETHER = 64
-"""Number of parts whose tables are added up at a time."""
+"""Number of tables that are added up at a time."""
 
 NOTHING = Table(*(np.zeros(0, np.int64) for _ in Table._fields))
 
@@ -40,14 +40,24 @@ def scores(found: Table) -> list[Score]:
     """Compute the scores of the numbered cells of a volume from its contingency table."""
     matrix = confusion(Table(found.truth > 0, found.proposal > 0, found.pixels), (0, 1))
     jaccard = seg.of_table(found)
-    matched = "|both| / |either|, averaged over the true cells of the volume: the cell and the "
-    matched += "segment that covers more than half of it; a cell without one counts as 0."
-    dropped = "over the pixels of the true cells of the whole volume; no segment is thinned."
+    matched = "|both| / |either| of a true cell and the segment that covers more than half of it, "
+    matched += "averaged over the true cells of the volume; without such a segment, 0."
+    dropped = "over the pixels of the true cells of the whole volume; segments are not thinned."
     counted = "of the class cell, over all pixels of the volume."
     values = (
         ("seg", "SEG", float(jaccard.mean()), matched),
-        ("v_rand", "V_Rand", rand.adapted(found).f, f"F-score of pairs of pixels {dropped}"),
-        ("v_info", "V_Info", information.v_info(found).f, f"F-score of information {dropped}"),
+        (
+            "v_rand",
+            "V_Rand",
+            rand.adapted(found).f,
+            f"F-score of shared pairs of pixels, {dropped}",
+        ),
+        (
+            "v_info",
+            "V_Info",
+            information.v_info(found).f,
+            f"F-score of mutual information, {dropped}",
+        ),
         ("iou", "IoU of cell", pixel.iou(matrix, 1), f"TP / (TP + FP + FN) {counted}"),
         ("dice", "Dice of cell", pixel.dice(matrix, 1), f"2 TP / (2 TP + FP + FN) {counted}"),
     )
@@ -64,7 +74,7 @@ def scores(found: Table) -> list[Score]:
 def confusion(found: Table, values: Sequence[int]) -> Array:
     """Return the confusion matrix (K, K) of a contingency table of classes with these values.
 
-    `values` are sorted.
+    `values` must be sorted, and contain every value of the table.
     """
     matrix = np.zeros((len(values), len(values)), np.int64)
     rows, columns = (np.searchsorted(values, one) for one in (found.truth, found.proposal))

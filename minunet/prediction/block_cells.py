@@ -1,13 +1,13 @@
-"""Find the cells of slices that are larger than memory, block by block.
+"""Find the cells of slices that may be larger than memory, block by block.
 
-They are the cells that `instances.Rule.cells` finds in the whole slice, with the same numbers. A
-cell may lie in many blocks. So every block labels the components that it contains, and notes their
-sizes and what lies along its edges; then one task for each slice unites components that meet at an
-edge (`union`). This is done for the seeds and, once they have grown, for the background, some of
-which is holes. Only these notes are kept: what a block contains is computed again when it is
-needed.
+The result is what `instances.Rule.cells` finds in the whole slice, with the same numbers. A cell
+may extend over many blocks. So one task for each block labels its components, and notes what is
+needed to join them: their sizes, and the labels along the edges. Then one task for each slice joins
+components that meet at an edge (`union`). This is done for the seeds and, once they have grown, for
+the regions of background, some of which are holes. Only these notes are stored; the labels of a
+block are computed again whenever they are needed.
 
-If slices are connected, cells that overlap in neighbouring slices along z are united likewise.
+With `--connect`, cells that overlap in neighbouring slices along z are joined in the same way.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,11 +32,11 @@ class BlockCells:
 
     Parameters
     ----------
-    folder : Path            for the notes
+    folder : Path            folder of the notes
     p : Chunks               probability of cell; each chunk is a block
     rule : Rule              how cells are found
-    above : callable or None number of the next slice along z, or None if there is none; None: cells
-                             of different slices are not united
+    above : callable or None returns the number of the next slice along z, or None after the last
+                             one; if it is None itself, slices are not joined
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class BlockCells:
         self.folder, self.p, self.rule, self.above = folder, p, rule, above
         self.grid = p.array.cdata_shape[-2:]
         self.slices = prod(p.array.shape[:-2])
-        # Holes may continue in the next block, so one pixel around the block has to be known, too.
+        # The cells beside a region may lie in the next block: one more pixel around it is needed.
         self.margin = 1 + (REACH if rule.lowest < rule.threshold else 0)
         self._components = lru_cache(64)(self._label)
         self._united = lru_cache(4)(self._read)
 
     def stages(self) -> Iterator[Stage]:
-        """Yield what has to be done before `cells`."""
+        """Yield the stages that must be done before `cells` is called."""
         yield self._stage("seeds", len(self.p), self._note_seeds)
         yield self._stage("united-seeds", self.slices, self._unite_seeds)
         yield self._stage("holes", len(self.p), self._note_holes)
@@ -61,7 +61,7 @@ class BlockCells:
             yield self._stage("united-slices", 1, self._unite_slices)
 
     def cells(self, number: int) -> Array:
-        """Compute the cells (h, w) of a block; 0 is background."""
+        """Compute the numbered cells (h, w) of a block; 0 is background."""
         cells = self._flat(number)
         if not self.above:
             return cells
@@ -72,7 +72,7 @@ class BlockCells:
     # The seeds
 
     def _label(self, number: int) -> tuple[Array, int]:
-        """Label the seeds of a block by itself, and count them."""
+        """Label and count the seeds of a block, regardless of the other blocks."""
         p = self.p.read(self.p.place(number))
         return self.rule.components(p.reshape(p.shape[-2:]))
 
@@ -90,7 +90,7 @@ class BlockCells:
         return {"before": before, "numbers": np.where(large[numbers], numbers, 0)}
 
     def _seeds(self, number: int) -> Array:
-        """Return the seeds (h, w) of a block, numbered as in the whole slice, with gaps."""
+        """Return the seeds (h, w) of a block; their numbers are unique in the slice, with gaps."""
         components, _ = self._components(number)
         k, at = self._where(number)
         seeds = self._united("united-seeds", k)
@@ -99,7 +99,7 @@ class BlockCells:
     # The grown cells, and their holes
 
     def _grown(self, number: int) -> Array:
-        """Grow the seeds of a block; return one pixel more on each side, (h + 2, w + 2)."""
+        """Grow the seeds of a block; return it with one more pixel on each side (h + 2, w + 2)."""
         *slice_, rows, columns = self.p.place(number)
         height, width = self.p.array.shape[-2:]
         inside = tuple(
@@ -147,7 +147,7 @@ class BlockCells:
             "largest": largest[1:],
             "outside": outside[1:],
             "cells": cells,
-            "first": (y * width + x).ravel()[first],  # pixel of the slice
+            "first": (y * width + x).ravel()[first],  # index in the flattened slice
             **union.edges(regions),
         }
 
@@ -170,11 +170,11 @@ class BlockCells:
         first = np.full(every("cells").max() + 1, np.iinfo(np.int64).max)
         np.minimum.at(first, every("cells"), every("first"))
         first[0] = -1
-        numbers = np.argsort(np.argsort(first))  # cells that do not exist come last
+        numbers = np.argsort(np.argsort(first))  # numbers that no cell has come last
         return {"before": before, "fill": numbers[fill][regions], "numbers": numbers}
 
     def _flat(self, number: int) -> Array:
-        """Return the cells (h, w) of a block, numbered as in its slice."""
+        """Return the cells (h, w) of a block, numbered within its slice."""
         grown = self._grown(number)[1:-1, 1:-1]
         regions, _ = scipy.ndimage.label(grown == 0, EIGHT)
         k, at = self._where(number)
@@ -215,7 +215,7 @@ class BlockCells:
         return union.unite(before[-1], union.touching(rows, before, diagonally))
 
     def _where(self, number: int) -> tuple[int, int]:
-        """Return the number of the slice of a block, and of the block in the slice."""
+        """Return the number of a block's slice, and the number of the block within that slice."""
         return divmod(number, prod(self.grid))
 
     def _stage(self, name: str, tasks: int, note: Callable[[int], Note]) -> Stage:

@@ -1,8 +1,8 @@
 """Split a volume into blocks that any process can compute by itself, in any order, and again.
 
 A block is what one tile segments of one slice, and exactly one chunk of the results. It depends on
-the plan and its number, and on nothing else. So the chunks that are there are the only record of
-what is done: a prediction that was stopped computes the others.
+the plan and its number, and on nothing else. So the chunks and notes that are there are the only
+record of what is done: a prediction that was stopped computes the others.
 
 Cells are found once all probabilities are there (`block_cells`). The smaller levels of the pyramids
 come last.

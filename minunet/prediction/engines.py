@@ -1,8 +1,9 @@
-"""Run the tasks of a prediction here, on workers of this machine, or on a Dask cluster.
+"""Run the tasks of a prediction in this process, in local workers, or on a Dask cluster.
 
 A future carries the number of a task, never data, and only a few are in flight at a time, so the
-scheduler needs the same memory for any number of them. What a lost worker was doing is done again
-by another one. A task that fails three times is reported after all others are done.
+scheduler's memory does not grow with the number of tasks. If a worker is lost, another one repeats
+its tasks. A task that fails three times, or once with an `InputError`, is reported after all others
+are done.
 """
 
 import os
@@ -19,28 +20,28 @@ from uuid import uuid4
 from minunet.errors import InputError
 
 IN_FLIGHT = 4
-"""Tasks per thread of a worker that are running or waiting."""
+"""Number of tasks in flight, running or waiting, per worker thread."""
 
 TRIES = 3
 
 RECOUNT = 32
-"""Tasks after which the workers are counted again: some may have joined, or left."""
+"""Number of tasks after which the workers are counted again: some may have joined or left."""
 
 FORGET = 2_000
-"""Tasks after which the scheduler forgets the names of finished ones."""
+"""Number of tasks after which the scheduler is made to forget the names of finished ones."""
 
 PATIENCE = "20s"
-"""How long to wait for a scheduler."""
+"""Maximum time to wait for a connection to the scheduler."""
 
 Task: TypeAlias = Callable[[int], int]
 Engine: TypeAlias = Callable[[Task, Sequence[int]], Iterator[int]]
-"""Run a task for each of some numbers, and yield the numbers of those that are done."""
+"""Runs a task for each number, and yields each number when its task is done."""
 
 
 class Stage(NamedTuple):
     """Tasks that may run in any order, once the previous stage is done."""
 
-    name: str  # of a task
+    name: str  # of each of its tasks, such as "block"
     tasks: int
     is_done: Callable[[int], bool]
     run: Callable[[int], None]
@@ -58,7 +59,7 @@ def here(task: Task, numbers: Sequence[int]) -> Iterator[int]:
 
 @contextmanager
 def _environment_as_before() -> Iterator[None]:
-    """Restore the environment: Dask sets OMP_NUM_THREADS and others for the processes it starts."""
+    """Restore the environment at the end: Dask sets OMP_NUM_THREADS and others for its workers."""
     before = dict(os.environ)
     try:
         yield
@@ -69,12 +70,12 @@ def _environment_as_before() -> Iterator[None]:
 
 @contextmanager
 def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, str]]:
-    """Start workers on this machine, or connect to a scheduler; yield the engine and its dashboard.
+    """Start local workers, or connect to a scheduler; yield the engine and its dashboard's address.
 
     Parameters
     ----------
     workers : int or None     number of processes to start
-    address : str or None     of a running scheduler, such as tcp://HOST:8786
+    address : str or None     address of a running scheduler, such as tcp://HOST:8786
 
     Raises
     ------
@@ -85,8 +86,8 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
         from distributed import Client, LocalCluster
     except ModuleNotFoundError as error:
         raise InputError(
-            f"--workers and --scheduler need {error.name} (pip install {error.name}); install it, "
-            "or leave them out"
+            f"--workers and --scheduler need {error.name}, which is not installed; run pip install "
+            f"{error.name}, or leave them out"
         ) from None
     with _environment_as_before():
         if address is None:
@@ -99,7 +100,8 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
             client = Client(where, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(
-                f"there is no Dask scheduler at {address}: {error}; start one, or check the address"
+                f"there is no Dask scheduler at {address or started.scheduler_address}: {error}; "
+                "start one, or check the address"
             ) from None
         try:
             yield _Dask(client), client.dashboard_link
@@ -111,7 +113,7 @@ def cluster(workers: int | None, address: str | None) -> Iterator[tuple[Engine, 
 
 @contextmanager
 def _ignoring_ctrl_c() -> Iterator[None]:
-    """Ignore Ctrl-C within the block, and in processes that it starts: their parent stops them."""
+    """Ignore Ctrl-C in a `with` body, and in processes started there: their parent stops them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -129,16 +131,16 @@ class _Dask:
         self.client = client
 
     def __call__(self, task: Task, numbers: Sequence[int]) -> Iterator[int]:
-        """Run tasks, and yield their numbers in the order in which they are done."""
+        """Run tasks, and yield their numbers as they finish."""
         waiting, failed = iter(numbers), Counter[int]()
-        in_flight: dict[Any, int] = {}  # number of each future; Dask drops what nobody holds
+        in_flight: dict[Any, int] = {}  # number by future; Dask drops futures that nobody holds
         broken: dict[int, BaseException] = {}
         name = f"block-{uuid4()}"  # new in every call, so that Dask never reuses an old result
         finished: SimpleQueue[Any] = SimpleQueue()
 
         def submit(numbers: list[int]) -> None:
-            # The scheduler keeps something for every group of tasks, which the first of a tuple
-            # names, and for every call.
+            # The scheduler keeps some state for every group of tasks and every call of `map`. The
+            # first element of a key names the group, so all tasks share one.
             keys = [(name, number, failed[number]) for number in numbers]
             try:
                 futures = self.client.map(task, numbers, key=keys)
@@ -175,25 +177,25 @@ class _Dask:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(
                 f"{len(broken)} of {len(numbers)} tasks failed; the first is task {number}: "
-                f"{reason}. The others are done; repeat the command to try again"
+                f"{reason}. The others are done; repeat the command to retry those that failed"
             )
 
     def _window(self) -> int:
         """Return how many tasks may be in flight."""
         try:
             return IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
-        except OSError:  # no connection now; whoever waits for a task notices if it is for good
+        except OSError:  # not connected now; `_next` notices if it is lost for good
             return IN_FLIGHT
 
     def _forget(self) -> None:
-        """Make the scheduler forget the names of finished tasks, of which Dask keeps 100,000."""
+        """Make the scheduler forget the names of finished tasks; Dask would keep 100,000."""
         from dask.utils import key_split
 
         with suppress(OSError):
             self.client.run_on_scheduler(key_split.cache_clear)
 
     def _next(self, finished: "SimpleQueue[Any]") -> Any:
-        """Wait for a future; those that are submitted while a connection breaks never finish."""
+        """Wait for a future, and check the connection: without it, futures may never finish."""
         while True:
             try:
                 return finished.get(timeout=1)
@@ -203,6 +205,6 @@ class _Dask:
     def _check(self) -> None:
         if self.client.status == "closed":
             raise InputError(
-                "the connection to the Dask scheduler is lost; start the scheduler again if it has "
-                "stopped: the same command continues with what is not done yet"
+                "the connection to the Dask scheduler is lost; restart the scheduler if it has "
+                "stopped, and repeat the command to continue"
             )

@@ -1,7 +1,7 @@
-"""Unite components that were labelled block by block: those that meet at an edge are one.
+"""Join components that were labelled block by block, where they meet at an edge.
 
-The components of a block are numbered 1 … n, 0 is none. Those of several blocks are counted on:
-component c of block b has index offsets[b] + c. Index 0 is none.
+The components of a block are numbered 1 … n; 0 means no component. Across blocks, component c of
+block b has index before[b] + c, with `before` from `offsets`. Index 0 means no component.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,37 +14,37 @@ from scipy.sparse.csgraph import connected_components
 from minunet.array import Array
 
 Note = Mapping[str, Any]
-"""What is noted about the components of a block, as arrays."""
+"""Arrays that describe the components of a block, or of a slice."""
 
 
 def edges(components: Array) -> dict[str, Array]:
-    """Return the numbers along the four edges of a block (h, w)."""
+    """Return the component numbers along the four edges of a block (h, w)."""
     top, bottom, left, right = components[0], components[-1], components[:, 0], components[:, -1]
     return {"top": top, "bottom": bottom, "left": left, "right": right}
 
 
 def offsets(counts: Sequence[int]) -> Array:
-    """Return how many components the blocks before each block have, and all together (B + 1,)."""
+    """Return the number of components before each block, and in all blocks (B + 1,)."""
     return np.cumsum([0, *counts], dtype=np.int64)
 
 
 def touching(blocks: Sequence[Sequence[Note]], before: Array, diagonally: bool) -> Array:
-    """Find the pairs of components of different blocks that touch.
+    """Find the pairs of touching components in different blocks.
 
     Parameters
     ----------
     blocks : rows of notes     the `edges` of the blocks of a slice
     before : (B + 1,)          `offsets` of the blocks, row by row
-    diagonally : bool          whether diagonal neighbours touch, also where four blocks meet
+    diagonally : bool          whether diagonal neighbours count, including where four blocks meet
 
     Returns
     -------
-    (2, N) : their indices
+    (2, N) : the indices of both components of each pair
     """
     at = before[:-1].reshape(len(blocks), -1)
 
     def line(notes: Sequence[Note], start: Array, edge: str) -> Array:
-        """Join an edge of the blocks of a row or column, as indices."""
+        """Return one edge of all blocks of a row or column, end to end, as indices."""
         return np.concatenate(
             [
                 np.where(note[edge] > 0, note[edge] + offset, 0)
@@ -71,16 +71,16 @@ def touching(blocks: Sequence[Sequence[Note]], before: Array, diagonally: bool) 
 
 
 def unite(count: int, pairs: Array) -> Array:
-    """Give components the same number if they are a pair, or are linked by a chain of pairs.
+    """Give components the same number if a pair, or a chain of pairs, links them.
 
     Parameters
     ----------
     count : int        number of components
-    pairs : (2, N)     indices of components that are one
+    pairs : (2, N)     indices of components to join
 
     Returns
     -------
-    (count + 1,) int64 : number of each, from 1 in the order of the first; 0 for index 0
+    (count + 1,) int64 : new numbers by index, from 1 in the order of their first; 0 for index 0
 
     Examples
     --------

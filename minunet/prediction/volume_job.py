@@ -57,7 +57,7 @@ class Request(NamedTuple):
     shrink: float | None  # image pixels per network pixel; None: as in training
     smallest: int | None  # minimum size of a seed; None: as in training
     version: Version  # of OME-Zarr
-    connect: bool  # whether cells of neighbouring slices are united
+    connect: bool  # whether cells of neighbouring slices are joined
 
 
 PASSES = {"none": 0, "standard": 2}
@@ -136,10 +136,10 @@ def check(request: Request, sections: Sections, needs: int) -> None:
             f"{advice}"
         )
     if request.connect and not request.labelling.cells:
-        raise InputError("--connect unites cells, but the labels are classes; pass --labels cells")
+        raise InputError("--connect joins cells, but the labels are classes; pass --labels cells")
     if request.connect and "z" not in sections.axes:
         raise InputError(
-            f"{request.image} has no axis z, along which --connect unites cells; leave it out, or "
+            f"{request.image} has no axis z, along which --connect joins cells; leave it out, or "
             "name the axes with --axes"
         )
 

@@ -52,7 +52,7 @@ class VolumePlan(NamedTuple):
     labels: str  # "classes" or "cells"
     threshold: float | None  # of classes, see `Labelling`
     rule: list[Any]  # of cells, see `Rule`
-    connect: bool  # whether cells of neighbouring slices are united
+    connect: bool  # whether cells of neighbouring slices are joined
     version: Version  # of OME-Zarr
     scales: list[list[float]]  # offset and spread: of all slices, or of each
 

@@ -16,7 +16,7 @@ from volume_tests import write_ome, write_zarr  # noqa: E402  needs zarr
 
 @pytest.fixture
 def pair(tmp_path):
-    """Write a truth and a prediction of numbered cells in 3-D; return the arrays and the paths."""
+    """Write numbered 3-D cells; return (truth, prediction), and the paths (prediction, truth)."""
     noise = scipy.ndimage.gaussian_filter(np.random.default_rng(0).random((3, 40, 50)), (1, 2, 2))
     truth = scipy.ndimage.label(noise > np.median(noise))[0].astype(np.uint32)
     found = scipy.ndimage.label(noise > np.quantile(noise, 0.6))[0].astype(np.uint64)
@@ -25,7 +25,7 @@ def pair(tmp_path):
     return (truth, found), (b, a)
 
 
-def test_the_parts_are_the_volume(pair):
+def test_the_parts_make_up_the_volume(pair):
     (truth, found), paths = pair
     both = VolumePair(*paths, None, None)
     parts = [part for k in range(len(both)) for part in both.parts(k)]
@@ -35,7 +35,7 @@ def test_the_parts_are_the_volume(pair):
     assert sorted(np.concatenate([b for _, b in parts])) == sorted(found.ravel())
 
 
-def test_pixels_that_are_not_known_are_left_out(pair):
+def test_pixels_that_are_not_annotated_are_left_out(pair):
     (truth, found), paths = pair
     both = VolumePair(*paths, None, 0)
     parts = [part for k in range(len(both)) for part in both.parts(k)]
@@ -59,7 +59,7 @@ def test_evaluate_scores_the_volume(tmp_path, pair):
     assert "V_Rand" in done.out and "SEG" in done.out
 
 
-def test_classes(tmp_path, pair):
+def test_classes_of_a_volume_are_scored_like_those_of_a_stack(tmp_path, pair):
     (truth, found), _ = pair
     paths = []
     for name, array in (("a", truth), ("b", found)):
@@ -72,14 +72,14 @@ def test_classes(tmp_path, pair):
     )
     assert by_slices.code == 0, by_slices.err
     scores = [json.loads((tmp_path / "1.json").read_text("utf-8"))["scores"]]
-    for k, given in enumerate((paths, stacks), start=2):  # stacks are volumes, too
+    for k, given in enumerate((paths, stacks), start=2):  # --volume also reads TIFF stacks
         options = "--volume", "--labels-are", "classes", "--scores", tmp_path / f"{k}.json"
         assert call("evaluate", *given, *options).code == 0
         scores.append(json.loads((tmp_path / f"{k}.json").read_text("utf-8"))["scores"])
     assert scores[0] == scores[1] == scores[2]
 
 
-def test_what_is_not_labels_is_refused(tmp_path, pair):
+def test_invalid_volumes_and_options_are_refused(tmp_path, pair):
     (truth, _), (found, other) = pair
     p = write_zarr(tmp_path / "p.zarr", truth / np.float32(9), dimension_names=[*"zyx"])
     assert "contains float64 values, but --volume scores labels" in refused(
@@ -91,7 +91,7 @@ def test_what_is_not_labels_is_refused(tmp_path, pair):
     )
     small = write_zarr(tmp_path / "small.zarr", truth[:2], dimension_names=[*"zyx"])
     said = refused(call("evaluate", small, other, "--volume"))
-    assert "is 2 x 40 x 50 pixels" in said and "is 3 x 40 x 50" in said
+    assert "has 2 x 40 x 50 pixels" in said and "has 3 x 40 x 50" in said
     signed = write_zarr(tmp_path / "n.zarr", truth.astype(np.int32) - 1, dimension_names=[*"zyx"])
     assert "negative labels" in refused(call("evaluate", signed, other, "--volume"))
     nothing = write_zarr(tmp_path / "0.zarr", truth * 0, dimension_names=[*"zyx"])
@@ -110,7 +110,7 @@ def test_scores_are_not_written_into_a_zarr_folder(tmp_path, pair):
     assert "--scores" in refused(call("evaluate", found, other, "--volume"))
 
 
-def test_axes_are_given(tmp_path, pair):
+def test_axes_must_be_given_if_the_metadata_do_not_name_them(tmp_path, pair):
     (_, found), (_, other) = pair
     plain = write_zarr(tmp_path / "plain.zarr", found)
     for more in ((), ("--volume",)):

@@ -1,4 +1,4 @@
-"""Scores of volumes are those of all their pixels, in whatever parts they are counted."""
+"""Scores of a volume are the same, whatever parts its pixels are counted in."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from minunet.metrics import cells, classes, information, rand, segments, volume
 
 
 def labels(seed, values, shape=(4, 20, 30)):
-    """Return labels in patches of 3 x 3 pixels that continue over the slices."""
+    """Return random labels in patches of 3 x 3 pixels; the same labels occur in all slices."""
     few = np.random.default_rng(seed).integers(
         0, values, (shape[0], *(n // 3 + 1 for n in shape[1:]))
     )
@@ -50,7 +50,7 @@ def test_scores_of_cells_are_those_of_the_volume_as_one_image():
     assert 0.3 < scores["v_rand"] < 0.9
 
 
-def test_a_cell_that_changes_its_number_between_slices_is_wrong():
+def test_a_change_of_number_between_slices_lowers_the_scores():
     truth = np.ones((2, 4, 4), int)
     found = np.stack([truth[0], 2 * truth[0]])
     scores = {one.key: one.value for one in volume.scores(volume.table(pieces(truth, found, 4)))}
@@ -70,7 +70,7 @@ def test_classes_with_any_values():
     assert ours == expected
 
 
-def test_nothing_known():
+def test_no_annotated_pixels():
     empty = np.zeros(0, int)
     table = volume.table([(empty, empty)])
     assert [len(one) for one in segments.together([table, table])] == [0, 0, 0]

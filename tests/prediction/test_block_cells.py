@@ -14,12 +14,12 @@ zarr = pytest.importorskip("zarr")
 from volume_tests import arrays, count, write_image, write_net  # noqa: E402  needs zarr
 
 SHAPE = (3, 50, 67)
-"""Of the blocks of 8 x 12 pixels, those at the bottom and at the right are smaller."""
+"""Shape of a volume; its blocks of 8 x 12 pixels are smaller at the bottom and on the right."""
 
 
 @pytest.fixture(autouse=True, params=[10])
 def reach(request, monkeypatch):
-    """Let seeds grow fewer steps, because the blocks are tiny."""
+    """Limit the growth of seeds to fewer steps, because the blocks are tiny."""
     for module in (instances, block_cells):
         monkeypatch.setattr(module, "REACH", request.param)
 
@@ -35,7 +35,7 @@ def volume(path, sigma, seed=0, shape=SHAPE):
 
 
 def found(folder, p, rule, above=None):
-    """Find the cells of all blocks, with every stage from its last task to its first."""
+    """Find the cells of all blocks; run the tasks of every stage in reverse order."""
     cells = BlockCells(folder, p, rule, above)
     for stage in cells.stages():
         for number in reversed(range(stage.tasks)):
@@ -79,7 +79,7 @@ def test_cells_that_reach_the_limit(tmp_path, reach):
 
 
 def test_holes_in_the_corners_of_blocks(tmp_path):
-    # One hole across four blocks, one with a cell in it, one open at a corner, one at the border.
+    # One hole across four blocks, one with a cell in it, one diagonally open, one at the end.
     drawn = """
         1111111111111111
         1111111001111110
@@ -100,7 +100,7 @@ def test_holes_in_the_corners_of_blocks(tmp_path):
 
 
 def joined(flat, pairs_of):
-    """Unite overlapping cells by brute force: numbers spread until nothing changes."""
+    """Join overlapping cells by brute force: spread the numbers until nothing changes."""
     numbers, n = np.zeros(flat.shape, np.int64), 0
     for k, one in enumerate(flat):
         for cell in range(1, one.max() + 1):
@@ -121,7 +121,7 @@ def joined(flat, pairs_of):
 
 
 @pytest.mark.parametrize("name", ["components", "grown", "large only"])
-def test_cells_of_neighbouring_slices_are_united(tmp_path, name):
+def test_cells_of_neighbouring_slices_are_joined(tmp_path, name):
     p, rule = volume(tmp_path, 1.5, shape=(5, 30, 40)), RULES[name]
     cells = found(tmp_path / "notes", p, rule, lambda k: k + 1 if k < 4 else None)
     flat = np.stack([rule.cells(one) for one in p.array[...]])
@@ -129,7 +129,7 @@ def test_cells_of_neighbouring_slices_are_united(tmp_path, name):
     assert cells.max() < flat.max(axis=(1, 2)).sum()
 
 
-def test_without_holes_they_are_the_components_of_the_volume(tmp_path):
+def test_connected_cells_that_do_not_grow_are_components_of_the_volume(tmp_path):
     p = volume(tmp_path, 1.5, shape=(6, 30, 40))
     rule = Rule(0.7, None, 1, 4)
     cells = found(tmp_path / "notes", p, rule, lambda k: k + 1 if k < 5 else None)
@@ -176,10 +176,10 @@ def test_what_is_noted_is_not_computed_again(tmp_path, begun, monkeypatch, opene
     ("options", "said"),
     [
         (("--labels", "classes"), "but the labels are classes; pass --labels cells"),
-        (("--labels", "cells", "--axes", "tyx"), "has no axis z, along which --connect unites"),
+        (("--labels", "cells", "--axes", "tyx"), "has no axis z, along which --connect joins"),
     ],
 )
-def test_refused(tmp_path, begun, options, said):
+def test_connect_is_refused(tmp_path, begun, options, said):
     _, args = begun
     out = tmp_path / "out.zarr"
     given = ("-o", out, "--connect", "sections", *options)

@@ -1,4 +1,4 @@
-"""Components of blocks are united as in the whole image."""
+"""Components joined across blocks are those of the whole image."""
 
 import numpy as np
 import pytest

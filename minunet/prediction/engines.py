@@ -11,7 +11,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count, islice
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
@@ -184,15 +184,18 @@ class _Dask:
         """Return how many tasks may be in flight."""
         try:
             return IN_FLIGHT * max(sum(self.client.nthreads().values()), 1)
-        except OSError:  # not connected now; `_next` notices if it is lost for good
+        except Exception:  # of many types if there is no connection now, or no more
+            self._check()
             return IN_FLIGHT
 
     def _forget(self) -> None:
         """Make the scheduler forget the names of finished tasks; Dask would keep 100,000."""
         from dask.utils import key_split
 
-        with suppress(OSError):
+        try:
             self.client.run_on_scheduler(key_split.cache_clear)
+        except Exception:  # nothing depends on it
+            self._check()
 
     def _next(self, finished: "SimpleQueue[Any]") -> Any:
         """Wait for a future, and check the connection: without it, futures may never finish."""

@@ -177,6 +177,22 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
         worker.wait()
 
 
+@pytest.mark.parametrize("error", [RuntimeError("ConnectionPool is closed"), OSError("refused")])
+@pytest.mark.parametrize("call", ["nthreads", "run_on_scheduler", "map"])
+def test_whatever_dask_raises_without_a_connection_is_one_sentence(call, error):
+    class Closed:
+        status = "closed"
+
+        def __getattr__(self, name):
+            return raising if name == call else lambda *given, **options: {}
+
+    def raising(*given, **options):
+        raise error
+
+    with pytest.raises(InputError, match="the connection to the Dask scheduler is lost"):
+        list(engines._Dask(Closed())(operator.index, range(3)))
+
+
 def test_the_scheduler_forgets_the_names_of_tasks(workers, monkeypatch):
     from dask.utils import key_split
 

@@ -54,7 +54,7 @@ from minunet.runs.settings import Settings
 
 ZARR = ".zarr"
 
-OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr", "connect")
+OF_VOLUMES = ("workers", "scheduler", "part", "ome_zarr", "connect", "overlap")
 """Options that only apply to OME-Zarr outputs."""
 
 OF_CELLS = ("extent", "smallest", "connectivity")
@@ -124,6 +124,11 @@ def add_volumes(parser: Parser) -> None:
         "cells of each slice separately)"
     )
     group.add_argument("--connect", choices=("sections",), help=text)
+    text = (
+        "with --connect: join two cells if they share more than this fraction of their union; 0: "
+        f"if they overlap at all (default: {volume_job.OVERLAP})"
+    )
+    group.add_argument("--overlap", type=at_least(0, float, below=1), metavar="F", help=text)
 
 
 def is_zarr(out: Path) -> bool:
@@ -363,6 +368,15 @@ def predict(args: argparse.Namespace, again: str) -> None:
         sys.exit(2)
 
 
+def overlap(args: argparse.Namespace) -> float | None:
+    """Return the overlap with which cells of neighbouring slices are joined; None: never."""
+    if args.connect is None:
+        if args.overlap is not None:
+            raise InputError("--overlap needs --connect sections; add it, or leave out --overlap")
+        return None
+    return volume_job.OVERLAP if args.overlap is None else float(args.overlap)
+
+
 def predict_volume(args: argparse.Namespace) -> None:
     """Segment a volume block by block, and write the results as OME-Zarr."""
     several = args.workers or args.scheduler or args.part
@@ -381,7 +395,7 @@ def predict_volume(args: argparse.Namespace) -> None:
         args.shrink,
         args.smallest,
         args.ome_zarr or VERSIONS[0],
-        args.connect is not None,
+        overlap(args),
     )
     try:
         with volume_job.engine(args.workers, args.scheduler) as engine:

@@ -7,7 +7,7 @@ components that meet at an edge (`union`). This is done for the seeds and, once 
 the regions of background, some of which are holes. Only these notes are stored; the labels of a
 block are computed again whenever they are needed.
 
-With `--connect`, cells that overlap in neighbouring slices along z are joined in the same way.
+With `--connect`, cells that overlap enough in neighbouring slices along z are joined, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,12 +37,20 @@ class BlockCells:
     rule : Rule              how cells are found
     above : callable or None returns the number of the next slice along z, or None after the last
                              one; if it is None itself, slices are not joined
+    overlap : float          cells of neighbouring slices are joined if they share more than this
+                             fraction of their union
     """
 
     def __init__(
-        self, folder: Path, p: Chunks, rule: Rule, above: Callable[[int], int | None] | None
+        self,
+        folder: Path,
+        p: Chunks,
+        rule: Rule,
+        above: Callable[[int], int | None] | None,
+        overlap: float = 0.0,
     ) -> None:
         self.folder, self.p, self.rule, self.above = folder, p, rule, above
+        self.overlap = overlap
         self.grid = p.array.cdata_shape[-2:]
         self.slices = prod(p.array.shape[:-2])
         # The cells beside a region may lie in the next block: one more pixel around it is needed.
@@ -187,25 +195,37 @@ class BlockCells:
     def _note_overlaps(self, number: int) -> Note:
         k, at = self._where(number)
         here, above = self._flat(number), self.above and self.above(k)
-        pairs = np.zeros((2, 0), np.int64)
+        cells, sizes = np.unique(here, return_counts=True)
+        pairs, both = np.zeros((2, 0), np.int64), np.zeros(0, np.int64)
         if above is not None:
             there = self._flat(above * prod(self.grid) + at)
             pairs = np.stack([here.ravel(), there.ravel()])
-            pairs = np.unique(pairs[:, pairs.all(axis=0)], axis=1)
-        return {"pairs": pairs, "most": here.max()}
+            pairs, both = np.unique(pairs[:, pairs.all(axis=0)], axis=1, return_counts=True)
+        return {"cells": cells, "sizes": sizes, "pairs": pairs, "both": both}
 
     def _unite_slices(self, _: int) -> Note:
-        counts, pairs = [], []
+        sizes, overlaps = [], []
         for k in range(self.slices):
             notes = self._notes("overlaps", k)
-            counts.append(int(max(note["most"] for note in notes)))
-            pairs.append(np.unique(np.concatenate([one["pairs"] for one in notes], axis=1), axis=1))
-        before = union.offsets(counts)
-        for k, found in enumerate(pairs):
+            cells, each, pairs, both = (
+                np.concatenate([note[name] for note in notes], axis=-1)
+                for name in ("cells", "sizes", "pairs", "both")
+            )
+            sizes.append(np.bincount(cells, each).astype(np.int64))
+            pairs, which = np.unique(pairs, axis=1, return_inverse=True)
+            overlaps.append((pairs, np.bincount(which.ravel(), both, pairs.shape[1])))
+        before = union.offsets([len(one) - 1 for one in sizes])
+        joined = [np.zeros((2, 0), np.int64)]
+        for k, (pairs, both) in enumerate(overlaps):
             above = self.above and self.above(k)
             if above is not None:
-                found += before[[k, above], np.newaxis]
-        return {"before": before, "numbers": union.unite(before[-1], np.concatenate(pairs, axis=1))}
+                either = sizes[k][pairs[0]] + sizes[above][pairs[1]] - both
+                pairs = pairs[:, both > self.overlap * either]
+                joined.append(pairs + before[[k, above], np.newaxis])
+        return {
+            "before": before,
+            "numbers": union.unite(before[-1], np.concatenate(joined, axis=1)),
+        }
 
     # Notes
 

@@ -106,8 +106,9 @@ class Work:
 
     def cells(self) -> BlockCells:
         """Return how the cells are found."""
-        above = self.sections.above if self.plan.connect else None
-        return BlockCells(self.out / NOTES, self.p, self.labelling.rule, above)
+        rule, overlap = self.labelling.rule, self.plan.connect
+        above = None if overlap is None else self.sections.above
+        return BlockCells(self.out / NOTES, self.p, rule, above, overlap or 0.0)
 
 
 def _opened(folder: Path) -> list[Chunks]:

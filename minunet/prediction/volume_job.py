@@ -26,6 +26,11 @@ from minunet.prediction.volume_plan import VolumePlan
 from minunet.progress import Progress
 from minunet.resampling import small_shape
 
+OVERLAP = 0.5
+"""Usual fraction of their union that cells of neighbouring slices share if they are one. Above 0.5,
+a cell has at most one partner in a slice. With 0, a single wrong pixel can join two cells, and in
+serial sections of 50 nm, whose cells move from slice to slice, nearly all cells become one."""
+
 
 class Part(NamedTuple):
     """Which of the blocks to compute: every `of`-th, beginning with block `number` - 1."""
@@ -57,7 +62,7 @@ class Request(NamedTuple):
     shrink: float | None  # image pixels per network pixel; None: as in training
     smallest: int | None  # minimum size of a seed; None: as in training
     version: Version  # of OME-Zarr
-    connect: bool  # whether cells of neighbouring slices are joined
+    connect: float | None  # overlap with which cells of neighbouring slices are joined; None: never
 
 
 PASSES = {"none": 0, "standard": 2}
@@ -135,9 +140,9 @@ def check(request: Request, sections: Sections, needs: int) -> None:
             f"{request.image} has {has} channel{'s' * (has > 1)}, but the model needs {needs}; "
             f"{advice}"
         )
-    if request.connect and not request.labelling.cells:
+    if request.connect is not None and not request.labelling.cells:
         raise InputError("--connect joins cells, but the labels are classes; pass --labels cells")
-    if request.connect and "z" not in sections.axes:
+    if request.connect is not None and "z" not in sections.axes:
         raise InputError(
             f"{request.image} has no axis z, along which --connect joins cells; leave it out, or "
             "name the axes with --axes"

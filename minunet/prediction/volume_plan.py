@@ -52,7 +52,7 @@ class VolumePlan(NamedTuple):
     labels: str  # "classes" or "cells"
     threshold: float | None  # of classes, see `Labelling`
     rule: list[Any]  # of cells, see `Rule`
-    connect: bool  # whether cells of neighbouring slices are joined
+    connect: float | None  # overlap with which cells of neighbouring slices are joined; None: never
     version: Version  # of OME-Zarr
     scales: list[list[float]]  # offset and spread: of all slices, or of each
 
@@ -139,7 +139,7 @@ def _dtype(plan: VolumePlan, sections: Sections) -> type[np.unsignedinteger[Any]
     """Return a dtype that can number as many labels as there may be."""
     if plan.labels == "classes":
         return np.uint8
-    pixels = prod(sections.shape[:2]) * (len(sections) if plan.connect else 1)
+    pixels = prod(sections.shape[:2]) * (1 if plan.connect is None else len(sections))
     return np.uint32 if pixels < 2**32 else np.uint64
 
 

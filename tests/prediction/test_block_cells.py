@@ -1,5 +1,7 @@
 """Cells that are found block by block are those of the whole slice, with the same numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy
@@ -34,9 +36,9 @@ def volume(path, sigma, seed=0, shape=SHAPE):
     return Chunks(path)
 
 
-def found(folder, p, rule, above=None):
+def found(folder, p, rule, above=None, overlap=0.0):
     """Find the cells of all blocks; run the tasks of every stage in reverse order."""
-    cells = BlockCells(folder, p, rule, above)
+    cells = BlockCells(folder, p, rule, above, overlap)
     for stage in cells.stages():
         for number in reversed(range(stage.tasks)):
             assert not stage.is_done(number)
@@ -120,6 +122,31 @@ def joined(flat, pairs_of):
     return np.searchsorted(values, numbers) + (values[0] > 0)
 
 
+@pytest.mark.parametrize("overlap", [0.5, 0.6])
+def test_cells_are_joined_if_they_overlap_enough(tmp_path, overlap):
+    p, rule = volume(tmp_path, 2, shape=(4, 30, 40)), RULES["components"]
+    cells = found(tmp_path / "notes", p, rule, lambda k: k + 1 if k < 3 else None, overlap)
+    flat = [rule.cells(one) for one in p.array[...]]
+    expected, numbers, news = [flat[0].astype(int)], int(flat[0].max()), 0
+    for below, one in pairwise(flat):
+        named = np.zeros(one.shape, int)
+        for cell in range(1, one.max() + 1):
+            here = one == cell
+            shares = [
+                np.sum(here & (below == k)) / np.sum(here | (below == k))
+                for k in range(1, below.max() + 1)
+            ]
+            if max(shares) > overlap:  # of at most one cell
+                named[here] = expected[-1][below == 1 + np.argmax(shares)].max()
+            else:
+                numbers, news = numbers + 1, news + 1
+                named[here] = numbers
+        expected.append(named)
+    np.testing.assert_array_equal(cells, expected)
+    total = sum(int(one.max()) for one in flat[1:])
+    assert 0 < news < total  # some are joined, and some are not
+
+
 @pytest.mark.parametrize("name", ["components", "grown", "large only"])
 def test_cells_of_neighbouring_slices_are_joined(tmp_path, name):
     p, rule = volume(tmp_path, 1.5, shape=(5, 30, 40)), RULES[name]
@@ -143,7 +170,8 @@ def test_connected_sections_from_the_command_line(tmp_path):
     net = write_net(tmp_path / "net.npz")
     out, options = tmp_path / "out.zarr", ("--labels", "cells", "--threshold", 0.5)
     given = (net, tmp_path / "in.zarr", "-o", out, *options, "--smallest", 1)
-    assert call("predict", *given, "--connect", "sections").code == 0
+    options = "--connect", "sections", "--overlap", 0
+    assert call("predict", *given, *options).code == 0
     p, cells = (zarr.open_array(out / name)[...] for name in ("0", "labels/cells/0"))
     rule = Rule(0.5, None, 1, 4)
     flat = np.stack([rule.cells(one) for one in p.reshape(6, 20, 28)])
@@ -185,5 +213,8 @@ def test_connect_is_refused(tmp_path, begun, options, said):
     given = ("-o", out, "--connect", "sections", *options)
     assert said in refused(call("predict", *args, *given))
     assert not out.exists()
+    assert "--overlap needs --connect sections" in refused(
+        call("predict", *args, "-o", out, "--labels", "cells", "--overlap", 0.5)
+    )
     given = ("-o", tmp_path / "out", "--connect", "sections")
     assert "--connect needs an OME-Zarr output" in refused(call("predict", *args, *given))

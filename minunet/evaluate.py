@@ -15,6 +15,7 @@ of each, with the mean and the spread over the runs (`runs.comparison`).
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -157,7 +158,7 @@ def add_meaning(parser: Parser) -> None:
     )
     add(
         "--ignore",
-        type=at_least(-1e308, float, most=1e308),
+        type=parse_value,
         metavar="V",
         help="value of the truth for pixels that are not annotated, such as 255 or -1; they are "
         "left out of all scores (default: none)",
@@ -170,6 +171,13 @@ def add_meaning(parser: Parser) -> None:
         "which is membrane, or the probability of membrane; auto: judged from the values (default: "
         "auto)",
     )
+
+
+def parse_value(text: str) -> float:
+    """Parse a value of the truth, an argparse type: integers exactly, also above 2^53."""
+    if re.fullmatch(r"-?[0-9]{1,20}", text):
+        return int(text)
+    return float(at_least(-1e308, float, most=1e308)(text))
 
 
 def compute(pair: Pair) -> list[Score]:
@@ -279,6 +287,10 @@ def scores_file(args: argparse.Namespace, source: Path) -> Path:
     while file_names.is_volume(source.parent):  # nothing is written into an image of others
         source = source.parent
     path: Path = args.scores or source.parent / "scores.json"
+    for given, option in ((args.scores, "--scores"), (args.out, "-o")):
+        if given:
+            file_names.check_outside_volumes(given, option)
+    file_names.check_for_volumes((args.prediction, args.truth), ["--axes"] if args.axes else [])
     files.check_new_file(path, "--scores")
     return path
 

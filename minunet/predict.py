@@ -424,6 +424,9 @@ def predict_volume(args: argparse.Namespace) -> None:
 def main() -> None:
     """Segment the image given on the command line."""
     args = parse()
+    file_names.check_outside_volumes(args.out, "-o")
+    of_volumes = [flag(name) for name in ("axes", "level") if getattr(args, name) is not None]
+    file_names.check_for_volumes([args.image], of_volumes)
     args.out = files.resolved(args.out)
     if is_zarr(args.out):
         predict_volume(args)

@@ -61,6 +61,27 @@ def is_volume(path: Path) -> bool:
     return named or any((path / mark).is_file() for mark in MARKS)
 
 
+def check_outside_volumes(path: Path, option: str) -> None:
+    """Raise an `InputError` if a file or folder to be written would lie inside a volume."""
+    for parent in path.absolute().parents:
+        if is_volume(parent):
+            raise InputError(
+                f"{option} {path} lies inside the volume {parent}, into which nothing is written; "
+                "pass a path outside of it"
+            )
+
+
+def check_for_volumes(paths: Iterable[Path], options: Iterable[str]) -> None:
+    """Raise an `InputError` if options of volumes are given, but no path is that of a volume."""
+    if any(map(is_volume, paths)):
+        return
+    for option in options:
+        raise InputError(
+            f"{option} is for volumes (OME-Zarr, Zarr, N5, HDF5), but the images are other files; "
+            "leave it out"
+        )
+
+
 def is_folder(path: Path) -> bool:
     """Return whether a path is that of a folder of image files."""
     return path.is_dir() and not is_volume(path)

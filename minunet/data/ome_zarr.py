@@ -4,7 +4,8 @@ Every chunk is written by itself and at once, so that several processes can writ
 chunk that is there is complete.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -13,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from minunet.array import Array
 from minunet.data.volumes import as_input_error
+from minunet.errors import InputError
 
 Version = Literal["0.5", "0.4"]
 """Versions of OME-Zarr: 0.5 is stored as Zarr v3, 0.4 as Zarr v2, which more programs read."""
@@ -179,13 +181,38 @@ class Chunks:
         InputError
             If a chunk is damaged.
         """
-        with as_input_error(self.folder):
+        try:
             return np.asarray(self.array[place])
+        except Exception:
+            for number in self._in(place):
+                self._check(number)
+            raise
+
+    def _in(self, place: tuple[slice, ...]) -> Iterator[int]:
+        """Yield the numbers of the chunks that a part of the array touches."""
+        every = [
+            range(one.start // size, -(-min(one.stop, length) // size))
+            for one, size, length in zip(place, self.array.chunks, self.array.shape, strict=True)
+        ]
+        for key in product(*every):
+            yield int(np.ravel_multi_index(key, self.array.cdata_shape))
+
+    def _check(self, number: int) -> None:
+        """Raise an `InputError` if a chunk is damaged."""
+        try:
+            self.array[self.place(number)]
+        except Exception:
+            raise InputError(
+                f"{self._path(number)} is damaged; delete it, and repeat the command"
+            ) from None
 
     def is_there(self, number: int) -> bool:
         """Return whether a chunk has been written."""
-        key = self.array.metadata.encode_chunk_key(self._key(number))
-        return (self.folder / key).is_file()
+        return self._path(number).is_file()
+
+    def _path(self, number: int) -> Path:
+        key: str = self.array.metadata.encode_chunk_key(self._key(number))
+        return self.folder / key
 
     def __len__(self) -> int:
         """Return the number of chunks."""

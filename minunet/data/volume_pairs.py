@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from minunet.array import Array
 from minunet.data.page import Reading
 from minunet.data.sections import Sections
@@ -30,14 +32,11 @@ class VolumePair:
         reading = Reading(axes=axes, indices=True)
         self.prediction, self.truth = (_labels(path, reading) for path in (prediction, truth))
         self.ignore = ignore
-        ours, theirs = (
-            " x ".join(map(str, (len(one), *one.shape[:2])))
-            for one in (self.prediction, self.truth)
-        )
+        ours, theirs = (_size(one) for one in (self.prediction, self.truth))
         if ours != theirs:
             raise InputError(
-                f"{prediction} has {ours} pixels (slices x height x width), but {truth} has "
-                f"{theirs}; pass two volumes of the same size"
+                f"{prediction} has {ours} pixels, but {truth} has {theirs}; pass two volumes of "
+                "the same size, with the same order of axes"
             )
 
     def __len__(self) -> int:
@@ -50,20 +49,34 @@ class VolumePair:
         Raises
         ------
         InputError
-            If there is a negative label.
+            If a label is negative or too large.
         """
         for place in self.prediction.places():
             truth, found = (one[k][place].ravel() for one in (self.truth, self.prediction))
             if self.ignore is not None:
                 known = truth != self.ignore
                 truth, found = truth[known], found[known]
-            if min(truth.min(initial=0), found.min(initial=0)) < 0:
-                raise InputError(
-                    f"slice {k} of {self.prediction.path} or {self.truth.path} has negative "
-                    "labels, but 0 is the lowest valid label; if a value of the truth means not "
-                    "annotated, pass it with --ignore"
-                )
-            yield truth, found
+            yield _checked(truth, self.truth.path, k), _checked(found, self.prediction.path, k)
+
+
+def _size(sections: Sections) -> str:
+    """Describe the size of a volume, such as "2 x 3 x 40 x 50 (tzyx)"; a single z is not named."""
+    counts = [(n, axis) for n, axis in zip(sections.counts, sections.axes, strict=True) if n > 1]
+    sides = [*(n for n, _ in counts), *sections.shape[:2]]
+    axes = f" ({''.join(axis for _, axis in counts)}yx)" if len(counts) > 1 else ""
+    return " x ".join(map(str, sides)) + axes
+
+
+def _checked(labels: Array, path: Path, k: int) -> Array:
+    """Return the labels (N,) of a part of slice k as int64."""
+    least, most = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if least < 0 or most >= 2**63:
+        raise InputError(
+            f"slice {k} of {path} has the label {least if least < 0 else most}, but labels must be "
+            f"from 0 to {2**63 - 1}; pixels of the truth that are not annotated can be left out "
+            "with --ignore"
+        )
+    return labels.astype(np.int64)
 
 
 def _labels(path: Path, reading: Reading) -> Sections:

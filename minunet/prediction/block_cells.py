@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from math import prod
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import scipy
@@ -21,6 +22,7 @@ import scipy
 from minunet import files
 from minunet.array import Array
 from minunet.data.ome_zarr import Chunks
+from minunet.errors import InputError
 from minunet.prediction import instances, union
 from minunet.prediction.engines import Stage
 from minunet.prediction.instances import EIGHT, REACH, Rule
@@ -258,5 +260,11 @@ class BlockCells:
         return [self._read(name, first + at) for at in range(prod(self.grid))]
 
     def _read(self, name: str, number: int) -> Note:
-        with np.load(self._path(name, number)) as saved:
-            return dict(saved)
+        path = self._path(name, number)
+        try:
+            with path.open("rb") as file, np.load(file) as saved:
+                return dict(saved)
+        except FileNotFoundError:
+            raise InputError(f"{path} is missing; repeat the command to compute it") from None
+        except (EOFError, ValueError, BadZipFile):
+            raise InputError(f"{path} is damaged; delete it, and repeat the command") from None

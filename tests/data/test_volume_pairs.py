@@ -93,13 +93,61 @@ def test_invalid_volumes_and_options_are_refused(tmp_path, pair):
     said = refused(call("evaluate", small, other, "--volume"))
     assert "has 2 x 40 x 50 pixels" in said and "has 3 x 40 x 50" in said
     signed = write_zarr(tmp_path / "n.zarr", truth.astype(np.int32) - 1, dimension_names=[*"zyx"])
-    assert "negative labels" in refused(call("evaluate", signed, other, "--volume"))
+    assert f"of {signed} has the label -1, but labels must be from 0" in refused(
+        call("evaluate", signed, other, "--volume")
+    )
     nothing = write_zarr(tmp_path / "0.zarr", truth * 0, dimension_names=[*"zyx"])
     assert "is 0 wherever it is known" in refused(call("evaluate", found, nothing, "--volume"))
     for options in (("-o", "a.png"), ("--slices",), ("--labels-are", "membranes")):
         said = refused(call("evaluate", found, other, "--volume", *options))
         assert f"does not go with {options[0].replace('-o', '--out')}" in said
     assert not list(tmp_path.rglob("scores.json"))
+
+
+def test_huge_labels_are_told_apart(tmp_path):
+    large = np.uint64(720575940600000000)
+    truth = np.array([[[1, 1, 2, 2, 3, 3]]], np.uint64) + large
+    found = truth[:, :, [0, 0, 0, 0, 5, 5]]
+    paths = [
+        write_zarr(tmp_path / name, one, chunks=(1, 1, 6), dimension_names=[*"zyx"])
+        for name, one in (("b.zarr", found), ("a.zarr", truth))
+    ]
+    assert call("evaluate", *paths, "--volume").code == 0
+    scores = json.loads((tmp_path / "scores.json").read_text("utf-8"))["scores"]
+    assert scores["seg"]["value"] == pytest.approx((2 / 4 + 2 / 4 + 1) / 3)
+    assert scores["v_rand"]["value"] == pytest.approx(2 * 12 / (12 + 20))
+    ignored = ("--ignore", int(large) + 1, "--scores", tmp_path / "2.json")
+    assert call("evaluate", *paths, "--volume", *ignored).code == 0
+    scores = json.loads((tmp_path / "2.json").read_text("utf-8"))["scores"]
+    assert scores["cells_truth"]["value"] == 2
+    too_large = write_zarr(tmp_path / "c.zarr", truth + np.uint64(2**63), dimension_names=[*"zyx"])
+    assert "but labels must be from 0 to 9223372036854775807" in refused(
+        call("evaluate", too_large, paths[1], "--volume", "--scores", tmp_path / "3.json")
+    )
+
+
+def test_axes_that_count_slices_must_agree(tmp_path):
+    truth = np.random.default_rng(0).integers(0, 3, (2, 3, 20, 20)).astype(np.uint8)
+    given = {"a": ("tzyx", truth), "b": ("ztyx", truth.swapaxes(0, 1)), "c": ("tzyx", truth[:1])}
+    paths = {
+        name: write_zarr(
+            tmp_path / f"{name}.zarr", one, chunks=(1, 1, 20, 20), dimension_names=[*axes]
+        )
+        for name, (axes, one) in given.items()
+    }
+    said = refused(call("evaluate", paths["b"], paths["a"], "--volume"))
+    assert "has 3 x 2 x 20 x 20 (ztyx) pixels, but" in said
+    assert "has 2 x 3 x 20 x 20 (tzyx)" in said
+    assert "has 3 x 20 x 20 pixels" in refused(call("evaluate", paths["c"], paths["a"], "--volume"))
+
+
+def test_nothing_is_written_into_a_volume(tmp_path, pair):
+    _, (found, other) = pair
+    inside = other / "s.json"
+    assert f"--scores {inside} lies inside the volume {other}" in refused(
+        call("evaluate", found, other, "--volume", "--scores", inside)
+    )
+    assert not inside.exists()
 
 
 def test_scores_are_not_written_into_a_zarr_folder(tmp_path, pair):

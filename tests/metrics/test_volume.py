@@ -39,6 +39,16 @@ def test_large_numbers_are_told_apart():
     assert table.pixels.tolist() == [2, 2, 2]
 
 
+def test_large_numbers_beside_small_ones():
+    large = np.array([2**60, 2**60 + 1, 2**60 + 2], np.uint64)
+    one = volume.table([(large, np.array([1, 1, 2]))])
+    two = volume.table([(np.array([1, 2, 3]), large)])
+    assert [column.dtype for column in one] == [np.int64] * 3
+    both = segments.together([one, two])
+    assert both.truth.tolist() == [1, 2, 3, 2**60, 2**60 + 1, 2**60 + 2]
+    assert both.proposal.tolist() == [2**60, 2**60 + 1, 2**60 + 2, 1, 1, 2]
+
+
 def test_scores_of_cells_are_those_of_the_volume_as_one_image():
     truth, found = labels(0, 9), labels(0, 9) // 2
     scores = {one.key: one.value for one in volume.scores(volume.table(pieces(truth, found, 5)))}

@@ -200,6 +200,28 @@ def test_what_is_noted_is_not_computed_again(tmp_path, begun, monkeypatch, opene
     assert after.keys() == before.keys()
 
 
+@pytest.mark.parametrize("name", ["seeds/1/50", "united-seeds/1", "united-holes/0"])
+@pytest.mark.parametrize("damage", [b"", b"half", None])
+def test_a_damaged_note_is_named(tmp_path, begun, opened_anew, name, damage):
+    _, args = begun
+    out, options = tmp_path / "out.zarr", ("--labels", "cells", "--threshold", 0.5, "--threads", 1)
+    assert call("predict", *args, "-o", out, *options).code == 0
+    before = arrays(out)
+    note = out / "notes" / f"{name}.npz"
+    note.write_bytes(note.read_bytes()[:-30] if damage is None else damage)
+    for one in [*(out / "labels/cells/0/c").rglob("*"), *(out / "notes/united-seeds").iterdir()]:
+        if one.is_file() and one != note:
+            one.unlink()
+    blocks.stages.cache_clear()
+    said = refused(call("predict", *args, "-o", out, *options))
+    assert f"{note} is damaged; delete it, and repeat the command" in said
+    note.unlink()
+    blocks.stages.cache_clear()
+    assert call("predict", *args, "-o", out, *options).code == 0
+    labels = {key: value for key, value in arrays(out).items() if "labels" in key}
+    assert labels == {key: value for key, value in before.items() if "labels" in key}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

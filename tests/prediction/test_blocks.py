@@ -155,7 +155,13 @@ def test_damaged_results_are_one_sentence(tmp_path, begun):
     (out / "0/c/0/0/0").write_bytes(b"")
     (out / "1/c/0/0/0").unlink()
     blocks.stages.cache_clear()
-    assert f"{out / '0'} cannot be read" in refused(call("predict", *args, "-o", out))
+    damaged = out / "0/c/0/0/0"
+    assert f"{damaged} is damaged; delete it, and repeat the command" in refused(
+        call("predict", *args, "-o", out)
+    )
+    damaged.unlink()
+    blocks.stages.cache_clear()
+    assert call("predict", *args, "-o", out).code == 0
     (out / "2/zarr.json").write_text("{", "utf-8")
     blocks.stages.cache_clear()
     assert f"{out / '2'} cannot be read" in refused(call("predict", *args, "-o", out))

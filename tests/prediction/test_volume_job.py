@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from commands import call, refused
 
 from minunet.prediction import blocks
@@ -60,3 +61,24 @@ def test_values_that_the_network_cannot_take(tmp_path):
     assert "slice 0 of" in text
     assert "contains NaN or infinite values" in text
     assert not (tmp_path / "out.zarr").exists()
+
+
+def test_no_output_inside_a_volume(tmp_path, begun):
+    _, args = begun
+    for name in ("out.zarr", "folder"):
+        out = args[1] / name
+        assert f"-o {out} lies inside the volume {args[1]}" in refused(
+            call("predict", *args, "-o", out)
+        )
+        assert not out.exists()
+
+
+def test_options_of_volumes_need_a_volume(tmp_path, begun):
+    array, args = begun
+    tifffile.imwrite(tmp_path / "in.tif", array, photometric="minisblack")
+    for option in (("--axes", "zyx"), ("--level", 1)):
+        for name in ("out.zarr", "folder"):
+            said = refused(
+                call("predict", args[0], tmp_path / "in.tif", "-o", tmp_path / name, *option)
+            )
+            assert f"{option[0]} is for volumes (OME-Zarr, Zarr, N5, HDF5), but" in said

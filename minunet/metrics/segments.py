@@ -95,9 +95,7 @@ def contingency(truth: Array, proposal: Array) -> Table:
     if max(truth.max(), proposal.max()) >= 2**31:  # the product below would not fit into int64
         (i, truth), (j, proposal) = (_renumbered(one) for one in (truth, proposal))
         table = contingency(truth, proposal)
-        return Table(
-            i[table.truth].astype(np.int64), j[table.proposal].astype(np.int64), table.pixels
-        )
+        return Table(i[table.truth], j[table.proposal], table.pixels)
     columns = int(proposal.max()) + 1
     pairs = truth.astype(np.int64) * columns + proposal.astype(np.int64)
     pairs, pixels = np.unique(pairs, return_counts=True)

@@ -24,7 +24,7 @@ def table(parts: Iterable[tuple[Array, Array]]) -> Table:
 
     Parameters
     ----------
-    parts : iterable of (truth, proposal)     integer labels (N,) of a part, 0 = background
+    parts : iterable of (truth, proposal)     int64 labels (N,) of a part, 0 = background
     """
     found = [NOTHING]
     for truth, proposal in parts:

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from minunet.array import Array
 
@@ -87,6 +85,9 @@ def unite(count: int, pairs: Array) -> Array:
     >>> unite(4, np.array([[1, 4], [3, 1]]))
     array([0, 1, 2, 1, 1])
     """
+    from scipy.sparse import coo_array  # here: it slows down --help
+    from scipy.sparse.csgraph import connected_components
+
     linked = np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])
     graph = coo_array(linked, (count + 1, count + 1))
     _, which = connected_components(graph, directed=False)

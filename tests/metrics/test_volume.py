@@ -31,8 +31,8 @@ def test_the_table_is_that_of_the_whole_volume(side):
 
 
 def test_large_numbers_are_told_apart():
-    truth = np.array([2**40, 2**40 + 1, 0], np.uint64)
-    found = np.array([2**33, 7, 2**33], np.uint64)
+    truth = np.array([2**40, 2**40 + 1, 0])
+    found = np.array([2**33, 7, 2**33])
     table = volume.table([(truth, found), (truth, found)])
     assert table.truth.tolist() == [0, 2**40, 2**40 + 1]
     assert table.proposal.tolist() == [2**33, 2**33, 7]
@@ -40,7 +40,7 @@ def test_large_numbers_are_told_apart():
 
 
 def test_large_numbers_beside_small_ones():
-    large = np.array([2**60, 2**60 + 1, 2**60 + 2], np.uint64)
+    large = np.array([2**60, 2**60 + 1, 2**60 + 2])
     one = volume.table([(large, np.array([1, 1, 2]))])
     two = volume.table([(np.array([1, 2, 3]), large)])
     assert [column.dtype for column in one] == [np.int64] * 3

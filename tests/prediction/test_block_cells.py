@@ -15,8 +15,8 @@ from minunet.prediction.instances import Rule
 zarr = pytest.importorskip("zarr")
 from volume_tests import arrays, count, write_image, write_net  # noqa: E402  needs zarr
 
-SHAPE = (3, 50, 67)
-"""Shape of a volume; its blocks of 8 x 12 pixels are smaller at the bottom and on the right."""
+SHAPE = (2, 50, 67)
+"""Shape of a volume; its blocks of 14 x 18 pixels are smaller at the bottom and on the right."""
 
 
 @pytest.fixture(autouse=True, params=[10])
@@ -31,7 +31,7 @@ def volume(path, sigma, seed=0, shape=SHAPE):
     noise = np.random.default_rng(seed).random(shape)
     smooth = scipy.ndimage.gaussian_filter(noise, (0.7, sigma, sigma))
     p = scipy.stats.rankdata(smooth).reshape(shape) / smooth.size
-    chunks = (*(1 for _ in shape[:-2]), 8, 12)
+    chunks = (*(1 for _ in shape[:-2]), 14, 18)
     zarr.create_array(path / "0", data=p.astype(np.float32), chunks=chunks)
     return Chunks(path)
 
@@ -200,8 +200,9 @@ def test_what_is_noted_is_not_computed_again(tmp_path, begun, monkeypatch, opene
     assert after.keys() == before.keys()
 
 
-@pytest.mark.parametrize("name", ["seeds/1/50", "united-seeds/1", "united-holes/0"])
-@pytest.mark.parametrize("damage", [b"", b"half", None])
+@pytest.mark.parametrize(
+    ("name", "damage"), [("seeds/1/50", b""), ("united-seeds/1", b"half"), ("united-holes/0", None)]
+)
 def test_a_damaged_note_is_named(tmp_path, begun, opened_anew, name, damage):
     _, args = begun
     out, options = tmp_path / "out.zarr", ("--labels", "cells", "--threshold", 0.5, "--threads", 1)

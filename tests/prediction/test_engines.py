@@ -180,6 +180,8 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
 @pytest.mark.parametrize("error", [RuntimeError("ConnectionPool is closed"), OSError("refused")])
 @pytest.mark.parametrize("call", ["nthreads", "run_on_scheduler", "map"])
 def test_whatever_dask_raises_without_a_connection_is_one_sentence(call, error):
+    pytest.importorskip("dask")
+
     class Closed:
         status = "closed"
 

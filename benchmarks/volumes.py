@@ -114,7 +114,7 @@ def watched(process):
     while process.poll() is None:
         peak = max([peak, *map(anonymous, family(process.pid))])
         time.sleep(POLL)
-    output = process.stdout.read()
+    output, _ = process.communicate()
     if process.returncode:
         sys.exit(output)
     return peak, output
@@ -243,9 +243,10 @@ def kill(folder, shape, kills, options):
         who = rng.choice(list(killed))
         process.kill() if who == "client" else cluster.kill(who)
         killed[who] += 1
-        code = process.wait()
+        output, _ = process.communicate()
+        code = process.returncode
         if (who, code) not in (("client", -signal.SIGKILL), ("worker", 0), ("scheduler", 2)):
-            sys.exit(f"{who} killed, exit code {code}: {process.stdout.read()}")
+            sys.exit(f"{who} killed, exit code {code}: {output}")
         if who == "scheduler":
             cluster.close()
             cluster = Cluster()

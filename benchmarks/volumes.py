@@ -187,7 +187,8 @@ def measure(folder, shape, rounds, options):
 class Cluster:
     """A Dask scheduler and two workers, each a process of its own."""
 
-    def __init__(self):
+    def __enter__(self):
+        """Start all processes."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = str(free.getsockname()[1])
@@ -195,6 +196,7 @@ class Cluster:
         self.processes = {}
         for name in ("scheduler", "worker", "other worker"):
             self.start(name)
+        return self
 
     def start(self, name):
         """Start one of the processes."""
@@ -213,28 +215,34 @@ class Cluster:
         if name == "worker":
             self.start(name)
 
-    def close(self):
+    def restart(self):
+        """Kill all processes, and start them again, at another address."""
+        self.__exit__()
+        self.__enter__()
+
+    def __exit__(self, *error):
         """Kill all processes."""
         for process in self.processes.values():
             process.kill()
             process.wait()
 
 
-def kill(folder, shape, kills, options):
+def kill(folder, shape, kills, options, cluster):
     """Kill predictions at random moments, and continue them; print what was written twice."""
     rng, image = random.Random(0), folder / "in.zarr"
     write_volume(image, shape)
     whole, out = folder / "whole.zarr", folder / "out.zarr"
+    started = time.perf_counter()
     watched(start(image, whole, "--threads", 1, *options))
+    longest = time.perf_counter() - started
     killed = {"client": 0, "worker": 0, "scheduler": 0}
     twice = runs = 0
-    cluster = Cluster()
     while sum(killed.values()) < kills:
         if out.exists() and chunks(out).keys() == chunks(whole).keys():
             out.rename(folder / f"done-{runs}.zarr")
         runs += 1
         process = start(image, out, "--scheduler", cluster.address, *options)
-        begun, wait = time.perf_counter(), rng.uniform(START, 3 * START)
+        begun, wait = time.perf_counter(), rng.uniform(0, longest)
         while process.poll() is None and time.perf_counter() - begun < wait:
             time.sleep(POLL)
         if process.poll() is not None:
@@ -248,12 +256,10 @@ def kill(folder, shape, kills, options):
         if (who, code) not in (("client", -signal.SIGKILL), ("worker", 0), ("scheduler", 2)):
             sys.exit(f"{who} killed, exit code {code}: {output}")
         if who == "scheduler":
-            cluster.close()
-            cluster = Cluster()
+            cluster.restart()
         after = chunks(out)
         twice += sum(after[name].stat().st_mtime_ns != when for name, when in there.items())
     watched(start(image, out, "--scheduler", cluster.address, *options))
-    cluster.close()
     results = [out, *folder.glob("done-*.zarr")]
     equal = all(digest(one) == digest(whole) for one in results)
     print(f"killed: {json.dumps(killed)}, in {runs} runs of {len(results)} predictions")
@@ -294,7 +300,8 @@ def main():
         scheduler_memory(args.scheduler_memory)
     elif args.kills:
         with tempfile.TemporaryDirectory() as name:
-            kill(Path(name), args.shapes[0], args.kills, options)
+            with Cluster() as cluster:
+                kill(Path(name), args.shapes[0], args.kills, options, cluster)
     else:
         print(f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}\n")
         print("| volume | way | seconds | s/megapixel | largest process | files | same bytes |")

@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,14 +84,22 @@ def child(*arguments):
     print(json.dumps({"whole": time.perf_counter() - started, "segmenting": seconds[0]}))
 
 
+def memory(pid):
+    """Return the anonymous and the resident memory of a process in bytes; 0 if it has ended."""
+    found = {"RssAnon": 0, "VmRSS": 0}
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in found:
+                found[name] = 1024 * int(value.split()[0])
+    return found
+
+
 def watch(process):
     """Return the peaks of the anonymous and the resident memory of a process, in bytes."""
     peak = {"RssAnon": 0, "VmRSS": 0}
     while process.poll() is None:
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name in peak:
-                peak[name] = max(peak[name], 1024 * int(value.split()[0]))
+        peak = {name: max(peak[name], value) for name, value in memory(process.pid).items()}
         time.sleep(POLL)
     return peak
 

@@ -40,6 +40,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+import large_images
 import numpy as np
 import seeds
 
@@ -88,12 +89,7 @@ def start(image, out, *options):
 
 def anonymous(pid):
     """Return the anonymous memory of a process in bytes; 0 if it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    lines = dict(line.split(":", 1) for line in text.splitlines())
-    return 1024 * int(lines.get("RssAnon", "0 kB").split()[0])
+    return large_images.memory(pid)["RssAnon"]
 
 
 def family(pid):
@@ -148,8 +144,8 @@ def ways(cores):
     }
 
 
-def segments_equal(out, array):
-    """Return whether the first and the last slice are those of `Model.segment`, to rounding."""
+def largest_difference(out, array):
+    """Return the largest difference of the first and the last slice from `Model.segment`."""
     import zarr
 
     model, p = minunet.load("em", device="cpu"), zarr.open_array(out / "0", mode="r")
@@ -180,7 +176,7 @@ def measure(folder, shape, rounds, options):
             f"| {format_bytes(max(peak for _, peak in runs))} | {count} | {equal} |",
             flush=True,
         )
-    largest = segments_equal(out, array)
+    largest = largest_difference(out, array)
     print(f"\nLargest difference from `Model.segment`: {largest:.1e}.\n", flush=True)
 
 

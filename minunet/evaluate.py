@@ -87,6 +87,18 @@ def parse() -> argparse.Namespace:
         "(default: scores.json next to the prediction; none for runs)",
     )
     add("--slices", action="store_true", help="also print the scores of every slice")
+    add_volumes(parser)
+    add_meaning(parser)
+    args = parser.parse_args()
+    tell_runs_apart(args, parser)
+    if args.volume:
+        check_volume(args, parser)
+    return args
+
+
+def add_volumes(parser: Parser) -> None:
+    """Add the options for volumes."""
+    add = parser.add_argument_group("volumes").add_argument
     add(
         "--volume",
         action="store_true",
@@ -100,12 +112,6 @@ def parse() -> argparse.Namespace:
         help="axes of both volumes, one letter each, slowest first, such as zyx, with t (time) and "
         "c (channel) (default: as in their metadata)",
     )
-    add_meaning(parser)
-    args = parser.parse_args()
-    tell_runs_apart(args, parser)
-    if args.volume:
-        check_volume(args, parser)
-    return args
 
 
 def check_volume(args: argparse.Namespace, parser: Parser) -> None:
@@ -313,7 +319,9 @@ def score_volume(args: argparse.Namespace) -> None:
             progress.advance("pixels of every pair of labels")
     whole = segments.together(tables)
     if not whole.truth.any():
-        raise InputError(f"{args.truth} is 0 wherever it is known; scoring needs labels above 0")
+        raise InputError(
+            f"{args.truth} is 0 wherever it is annotated; scoring needs labels above 0"
+        )
     of_classes = "classes" in (args.labels_are, args.prediction_is)
     if of_classes:
         values = sorted({*whole.truth.tolist(), *whole.proposal.tolist()})

@@ -181,12 +181,13 @@ class Chunks:
         InputError
             If a chunk is damaged.
         """
-        try:
-            return np.asarray(self.array[place])
-        except Exception:
-            for number in self._in(place):
-                self._check(number)
-            raise
+        with as_input_error(self.folder):
+            try:
+                return np.asarray(self.array[place])
+            except Exception:
+                for number in self._in(place):
+                    self._check(number)
+                raise
 
     def _in(self, place: tuple[slice, ...]) -> Iterator[int]:
         """Yield the numbers of the chunks that a part of the array touches."""
@@ -201,6 +202,8 @@ class Chunks:
         """Raise an `InputError` if a chunk is damaged."""
         try:
             self.array[self.place(number)]
+        except MemoryError:
+            raise
         except Exception:
             raise InputError(
                 f"{self._path(number)} is damaged; delete it, and repeat the command"

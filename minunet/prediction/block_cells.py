@@ -23,6 +23,8 @@ from minunet import files
 from minunet.array import Array
 from minunet.data.ome_zarr import Chunks
 from minunet.errors import InputError
+from minunet.metrics import segments
+from minunet.metrics.segments import Table
 from minunet.prediction import instances, union
 from minunet.prediction.engines import Stage
 from minunet.prediction.instances import EIGHT, REACH, Rule
@@ -55,7 +57,7 @@ class BlockCells:
         self.overlap = overlap
         self.grid = p.array.cdata_shape[-2:]
         self.slices = prod(p.array.shape[:-2])
-        # The cells beside a region may lie in the next block: one more pixel around it is needed.
+        # Cells that touch a region may lie in the next block: one more pixel around it is needed.
         self.margin = 1 + (REACH if rule.lowest < rule.threshold else 0)
         self._components = lru_cache(64)(self._label)
         self._united = lru_cache(4)(self._read)
@@ -144,7 +146,7 @@ class BlockCells:
         around = self._grown(number)
         grown = np.ascontiguousarray(around[1:-1, 1:-1])
         regions, count = scipy.ndimage.label(grown == 0, EIGHT)
-        smallest, largest = instances.beside(np.pad(regions, 1), count, around)
+        smallest, largest = instances.cells_around(np.pad(regions, 1), count, around)
         *_, rows, columns = self.p.place(number)
         height, width = self.p.array.shape[-2:]
         y, x = np.ogrid[rows, columns]
@@ -197,33 +199,26 @@ class BlockCells:
     def _note_overlaps(self, number: int) -> Note:
         k, at = self._where(number)
         here, above = self._flat(number), self.above and self.above(k)
-        cells, sizes = np.unique(here, return_counts=True)
-        pairs, both = np.zeros((2, 0), np.int64), np.zeros(0, np.int64)
-        if above is not None:
+        if above is None:
+            there = np.zeros_like(here)
+        else:
             there = self._flat(above * prod(self.grid) + at)
-            pairs = np.stack([here.ravel(), there.ravel()])
-            pairs, both = np.unique(pairs[:, pairs.all(axis=0)], axis=1, return_counts=True)
-        return {"cells": cells, "sizes": sizes, "pairs": pairs, "both": both}
+        return segments.contingency(here, there)._asdict()
 
     def _unite_slices(self, _: int) -> Note:
-        sizes, overlaps = [], []
-        for k in range(self.slices):
-            notes = self._notes("overlaps", k)
-            cells, each, pairs, both = (
-                np.concatenate([note[name] for note in notes], axis=-1)
-                for name in ("cells", "sizes", "pairs", "both")
-            )
-            sizes.append(np.bincount(cells, each).astype(np.int64))
-            pairs, which = np.unique(pairs, axis=1, return_inverse=True)
-            overlaps.append((pairs, np.bincount(which.ravel(), both, pairs.shape[1])))
+        overlaps = [
+            segments.together([Table(**note) for note in self._notes("overlaps", k)])
+            for k in range(self.slices)
+        ]
+        sizes = [np.bincount(table.truth, table.pixels) for table in overlaps]
         before = union.offsets([len(one) - 1 for one in sizes])
         joined = [np.zeros((2, 0), np.int64)]
-        for k, (pairs, both) in enumerate(overlaps):
+        for k, table in enumerate(overlaps):
             above = self.above and self.above(k)
             if above is not None:
-                either = sizes[k][pairs[0]] + sizes[above][pairs[1]] - both
-                pairs = pairs[:, both > self.overlap * either]
-                joined.append(pairs + before[[k, above], np.newaxis])
+                i, j, both = (column[(table.truth > 0) & (table.proposal > 0)] for column in table)
+                enough = both > self.overlap * (sizes[k][i] + sizes[above][j] - both)
+                joined.append(np.stack([i[enough] + before[k], j[enough] + before[above]]))
         return {
             "before": before,
             "numbers": union.unite(before[-1], np.concatenate(joined, axis=1)),

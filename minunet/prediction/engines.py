@@ -173,12 +173,7 @@ class _Dask:
             else:
                 broken[number] = error
         if broken:
-            number, error = min(broken.items())
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(
-                f"{len(broken)} of {len(numbers)} tasks failed; the first is task {number}: "
-                f"{reason}. The others are done; repeat the command to retry those that failed"
-            )
+            raise _failed(broken, len(numbers))
 
     def _window(self) -> int:
         """Return how many tasks may be in flight."""
@@ -211,3 +206,13 @@ class _Dask:
                 "the connection to the Dask scheduler is lost; restart the scheduler if it has "
                 "stopped, and repeat the command to continue"
             )
+
+
+def _failed(broken: dict[int, BaseException], tasks: int) -> InputError:
+    """Return an error that says how many tasks failed, and why the first of them did."""
+    number, error = min(broken.items())
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(
+        f"{len(broken)} of {tasks} tasks failed; the first is task {number}: {reason}. The others "
+        "are done; repeat the command to retry those that failed"
+    )

@@ -153,13 +153,13 @@ def fill_holes(cells: Array) -> Array:
     padded = np.ascontiguousarray(np.pad(cells, 1))
     regions, count = scipy.ndimage.label(padded == 0, EIGHT)  # region 1 is the outside
     inner = np.where(regions > 1, regions, 0)
-    smallest, largest = beside(inner, count, padded)
+    smallest, largest = cells_around(inner, count, padded)
     fill = np.where(smallest == largest, largest, 0)
     return np.where(inner > 0, fill[inner], padded)[1:-1, 1:-1]
 
 
-def beside(regions: Array, count: int, cells: Array) -> tuple[Array, Array]:
-    """Find the smallest and the largest number of the cells beside each region of background.
+def cells_around(regions: Array, count: int, cells: Array) -> tuple[Array, Array]:
+    """Find the smallest and the largest number of the cells that touch each region of background.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def beside(regions: Array, count: int, cells: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    (count + 1,), (count + 1,) : by region; the largest integer and 0 if there is no cell beside it
+    (count + 1,), (count + 1,) : by region; the largest integer and 0 if no cell touches it
     """
     where = np.flatnonzero(regions)
     region, flat = regions.ravel()[where], np.ascontiguousarray(cells).ravel()

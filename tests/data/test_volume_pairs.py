@@ -97,7 +97,7 @@ def test_invalid_volumes_and_options_are_refused(tmp_path, pair):
         call("evaluate", signed, other, "--volume")
     )
     nothing = write_zarr(tmp_path / "0.zarr", truth * 0, dimension_names=[*"zyx"])
-    assert "is 0 wherever it is known" in refused(call("evaluate", found, nothing, "--volume"))
+    assert "is 0 wherever it is annotated" in refused(call("evaluate", found, nothing, "--volume"))
     for options in (("-o", "a.png"), ("--slices",), ("--labels-are", "membranes")):
         said = refused(call("evaluate", found, other, "--volume", *options))
         assert f"does not go with {options[0].replace('-o', '--out')}" in said

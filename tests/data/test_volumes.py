@@ -102,7 +102,7 @@ def test_one_channel_needs_no_choice_and_three_are_colour(tmp_path):
         np.testing.assert_array_equal(image, np.moveaxis(expected, 0, -1))
     grey = read(three, axes="zcyx", channel="grey")
     weighted = np.tensordot((0.299, 0.587, 0.114), colours, (0, 1))
-    assert np.abs(np.array(grey)[..., 0] - weighted).max() <= 0.5
+    assert np.abs(np.array(grey)[..., 0] - weighted).max() <= 0.5 + 1e-9  # ties round either way
 
 
 def test_damaged_files_are_one_sentence(tmp_path):

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 
 from minunet.errors import InputError
 
@@ -65,6 +66,31 @@ def new(*paths: Path) -> Iterator[Sequence[Path]]:
             raise
     for folder in {path.parent for path in paths}:
         sync(folder)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder next to `folder`; at the end of the block, rename it to `folder`.
+
+    Raises
+    ------
+    InputError
+        If there is something at `folder` by then; nothing is overwritten.
+    """
+    part = folder.with_name(f"{folder.name[:LONGEST]}.{secrets.token_hex(8)}.part")
+    with _named(folder):
+        part.mkdir()
+        try:
+            yield part
+            for path in part.iterdir():
+                sync(path)
+            if is_taken(folder):
+                raise InputError(f"{folder} already exists; pass another path")
+            part.rename(folder)
+        except BaseException:
+            rmtree(part, ignore_errors=True)
+            raise
+    sync(folder.parent)
 
 
 @contextmanager

@@ -4,7 +4,8 @@
     meta                               JSON: format, step, random_state, best, config (settings),
                                        checksum (not in older files; see `archive.checksum`)
 
-A published model has only what segmentation needs: its parameters, in float16, and no velocities.
+A published model has only what segmentation needs: its parameters, in float16 or in float32, and no
+velocities.
 
 If writing is interrupted, the previous checkpoint stays intact. A file is checked before it is
 used: against its checksum, which finds damage, and against its own settings, because anyone can
@@ -43,8 +44,8 @@ def save(path: Path, state: Checkpoint) -> None:
     _write(path, FORMAT, state)
 
 
-def publish(path: Path, state: Checkpoint) -> None:
-    """Write the parameters of a checkpoint in float16, as a model to publish.
+def publish(path: Path, state: Checkpoint, dtype: type[np.floating[Any]] = np.float16) -> None:
+    """Write the parameters of a checkpoint, in float16 or float32, as a model to publish.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def publish(path: Path, state: Checkpoint) -> None:
         If a parameter is too large for float16.
     """
     with np.errstate(over="ignore"):
-        params = {name: array.astype(np.float16) for name, array in state.params.items()}
+        params = {name: array.astype(dtype) for name, array in state.params.items()}
     for name, array in params.items():
         if not np.isfinite(array).all():
             raise InputError(

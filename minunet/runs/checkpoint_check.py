@@ -77,7 +77,10 @@ def random_state(state: object) -> None:
 
 def shapes(archive: Archive, arch: Architecture, published: bool = False) -> None:
     """Check that the arrays are those of an architecture, before any of them is read."""
-    kinds, dtype = (("params",), "float16") if published else (("params", "velocity"), "float32")
+    kinds: tuple[str, ...] = ("params", "velocity")
+    dtypes = ["float32"]
+    if published:
+        kinds, dtypes = ("params",), ["float16", "float32"]
     names = archive.headers.keys() - {"meta"}
     if arch.depth * TENSORS_OF_LEVEL > len(names):  # the shapes of a huge depth cannot be listed
         raise AlteredError(
@@ -94,9 +97,9 @@ def shapes(archive: Archive, arch: Architecture, published: bool = False) -> Non
                 f"{name} has the shape {shown(header.shape)}, but the network of its settings "
                 f"needs {shown(shape)}"
             )
-        if header.dtype != dtype:
+        if header.dtype not in dtypes:
             kind = "Python objects" if header.dtype.hasobject else shown(str(header.dtype))
-            raise AlteredError(f"{name} contains {kind} instead of {dtype}")
+            raise AlteredError(f"{name} contains {kind} instead of {' or '.join(dtypes)}")
     extra = sorted(names - needed.keys())
     if extra:
         raise AlteredError(f"it contains {shown(extra[0])}, which its network does not have")

@@ -1,0 +1,217 @@
+"""A bioimage.io package: the ONNX graph with its description, for Fiji, ilastik and others.
+
+The package follows version 0.5 of the format, and is made of the models of `bioimageio.spec`, so it
+is valid once it is written. Nothing in it needs a network. The graph has the form `same`: the
+programs that use such packages expect an output as large as the input. They cut images into blocks
+with a halo; the halo is the margin rounded up to a multiple of 2^depth, so that the poolings of
+every block fall on the same pixels.
+"""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.data import scaling
+from minunet.errors import InputError
+from minunet.exchange import description, onnx_graph
+from minunet.exchange.description import Description
+from minunet.network import sizes
+from minunet.report import drawing
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import Settings
+
+WEIGHTS, TEXT, COVER = "weights.onnx", "README.md", "cover.png"
+IMAGE, PROBABILITIES = "test_image.npy", "test_probabilities.npy"
+"""Names of the files in a package, besides the description itself."""
+
+_RANGE = {"min_percentile": 0.0, "max_percentile": 100.0}
+PREPROCESSING: dict[str, list[dict[str, Any]]] = {
+    "none": [],
+    "standard": [{"id": "zero_mean_unit_variance"}],
+    "minmax": [{"id": "scale_range", "kwargs": _RANGE}],
+    "image": [{"id": "scale_range", "kwargs": {**_RANGE, "axes": ["channel", "y", "x"]}}],
+}
+"""Each scaling as bioimage.io declares it."""
+
+SIDE = 256
+"""Largest side of the image that tests the package, in pixels, unless the network needs more."""
+
+
+class Block(NamedTuple):
+    """Sizes of the blocks into which programs may cut an image, in pixels."""
+
+    halo: int
+    smallest: int
+    step: int
+
+
+def block(depth: int) -> Block:
+    """Return the sizes for a network of this depth.
+
+    The halo is a multiple of 2^depth. The step is twice that, because ilastik adds one half of what
+    is missing on each side.
+
+    Examples
+    --------
+    >>> block(4)
+    Block(halo=96, smallest=224, step=32)
+    """
+    pool, step = 2**depth, 2 ** (depth + 1)
+    halo = -(-sizes.margin(depth) // pool) * pool
+    least = max(onnx_graph.edges(depth).smallest, 2 * halo + 1)
+    return Block(halo, -(-least // step) * step, step)
+
+
+def test_size(depth: int, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the size of the test image: a valid one, at most `SIDE`, within an image if possible.
+
+    Examples
+    --------
+    >>> test_size(4, (512, 130)), test_size(3, (40, 250))
+    ((256, 224), (112, 240))
+    """
+    _, smallest, step = block(depth)
+    height, width = (max(min(side, SIDE) // step * step, smallest) for side in shape[:2])
+    return height, width
+
+
+def write(path: Path, state: Checkpoint, about: Description, image: Array) -> None:
+    """Write a package, which is a zip file.
+
+    Parameters
+    ----------
+    path : Path
+    state : Checkpoint
+    about : Description       with a licence and at least one author
+    image : (H, W, C)         raw grey values, for the test and the cover
+
+    Raises
+    ------
+    InputError
+        If something that the format needs is missing or not valid.
+    """
+    from bioimageio.spec import ValidationContext, save_bioimageio_package
+    from bioimageio.spec.model.v0_5 import ModelDescr
+    from pydantic import ValidationError
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_files(folder, state, about, image)
+        try:
+            with ValidationContext(root=folder):
+                model = ModelDescr.model_validate(_describe(state, about))
+                save_bioimageio_package(model, output_path=path)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"][:2]))
+            raise InputError(f"bioimage.io does not accept {place}: {first['msg']}") from None
+
+
+def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> None:
+    """Write the graph, the text, the cover, and what ONNX Runtime makes of the test image."""
+    from onnxruntime import InferenceSession
+
+    settings = Settings.from_json(state.settings)
+    arch = settings.architecture
+    graph = onnx_graph.build(state.params, arch, properties=description.properties(state, about))
+    (folder / WEIGHTS).write_bytes(graph.SerializeToString())
+    text = description.document(state, about) + "\n" + description.VALIDATION
+    (folder / TEXT).write_text(text, encoding="utf-8")
+    height, width = test_size(arch.depth, image.shape)
+    test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    scaled = scaling.scale([test], settings.scaling)[0]
+    p = InferenceSession(folder / WEIGHTS).run(None, {"image": scaled})[0]
+    np.save(folder / IMAGE, test)
+    np.save(folder / PROBABILITIES, p)
+    _cover(folder / COVER, test[0, 0], p[0, -1])
+
+
+def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
+    """Return the description of a package, as in its `rdf.yaml`; the files are in its root."""
+    settings = Settings.from_json(state.settings)
+    arch = settings.architecture
+    halo, smallest, step = block(arch.depth)
+    name = re.sub(r"[^\w ()+-]", " ", about.name).strip() or "U-Net"
+    pixel = description.network_pixel(settings)
+    lengths = ({"scale": length, "unit": "micrometer"} for length in pixel or ())
+    sides = [{"type": "space", "id": side, **next(lengths, {})} for side in "yx"]
+    channels = ["grey"] if arch.in_channels == 1 else [f"c{k}" for k in range(arch.in_channels)]
+    image = {
+        "id": "image",
+        "description": "grey values as in the file",
+        "axes": [
+            {"type": "batch"},
+            {"type": "channel", "channel_names": channels},
+            *({**side, "size": {"min": smallest, "step": step}} for side in sides),
+        ],
+        "test_tensor": {"source": IMAGE},
+        "data": {"type": "float32"},
+        "preprocessing": PREPROCESSING[settings.scaling],
+    }
+    probabilities = {
+        "id": "probabilities",
+        "description": "probability of each class",
+        "axes": [
+            {"type": "batch"},
+            {"type": "channel", "channel_names": description.label_names(settings)},
+            *(
+                {**side, "halo": halo, "size": {"tensor_id": "image", "axis_id": side["id"]}}
+                for side in sides
+            ),
+        ],
+        "test_tensor": {"source": PROBABILITIES},
+        "data": {"type": "float32", "range": [0.0, 1.0]},
+    }
+    cited = [*map(_citation, about.citations), {"text": description.PAPER, "doi": description.DOI}]
+    return {
+        "type": "model",
+        "format_version": _format_version(),
+        "name": name,
+        "description": f"{name}: a U-Net of depth {arch.depth} with {arch.channels} channels",
+        "authors": [{"name": author} for author in about.authors],
+        "cite": cited,
+        "license": about.license,
+        "documentation": {"source": TEXT},
+        "covers": [{"source": COVER}],
+        "tags": ["unet", "segmentation", "2d"],
+        "inputs": [image],
+        "outputs": [probabilities],
+        "weights": {"onnx": {"source": WEIGHTS, "opset_version": onnx_graph.OPSET}},
+    }
+
+
+def _format_version() -> str:
+    """Return the version of the format that the installed library writes."""
+    from bioimageio.spec.model.v0_5 import ModelDescr
+
+    return str(ModelDescr.implemented_format_version)
+
+
+def _citation(text: str) -> dict[str, str]:
+    """Return a citation with its DOI or its address, one of which the format needs."""
+    if doi := re.search(r"10\.\d{4,}/[^\s,;]+", text):
+        return {"text": text, "doi": doi[0].rstrip(".")}
+    if url := re.search(r"https?://[^\s,;]+", text):
+        return {"text": text, "url": url[0].rstrip(".")}
+    raise InputError(f"--cite {text!r} contains neither a DOI nor an address; add one of them")
+
+
+def _fitted(image: Array, height: int, width: int) -> Array:
+    """Return the centre of an image (H, W, C), which is repeated if it is too small."""
+    times = (-(-height // image.shape[0]), -(-width // image.shape[1]), 1)
+    image = np.tile(image, times)
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def _cover(path: Path, grey: Array, p: Array) -> None:
+    """Draw the test image (H, W), and beside it the probability of the last class."""
+    from matplotlib import image
+
+    side = min(grey.shape)
+    both = [drawing.grey(one[:side, :side]) for one in (grey, p)]
+    image.imsave(path, np.concatenate(both, axis=1))

@@ -1,0 +1,130 @@
+"""Read a `.caffemodel`, such as that of the network phseg_v5 which the authors released in 2015.
+
+The file is a protocol buffer. Only the messages and fields that hold parameters are declared here;
+all others are skipped. Caffe has two dialects: the field `layers` (2015) and the field `layer`.
+
+Layers come in the order of the forward pass, and each with parameters has two blobs: a kernel
+(O, C, kh, kw), that of an up-convolution (C, O, 2, 2), and a bias (O,).
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.errors import InputError
+from minunet.exchange import layers
+from minunet.exchange.tensors import Foreign, from_torch
+
+MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
+    "BlobShape": {"dim": (1, "int64 packed")},
+    "BlobProto": {
+        **{"num": (1, "int32"), "channels": (2, "int32"), "height": (3, "int32")},
+        **{"width": (4, "int32"), "data": (5, "float packed"), "shape": (7, "BlobShape")},
+        "double_data": (8, "double packed"),
+    },
+    "V1LayerParameter": {"name": (4, "string"), "blobs": (6, "BlobProto repeated")},
+    "LayerParameter": {"name": (1, "string"), "blobs": (7, "BlobProto repeated")},
+    "NetParameter": {
+        "name": (1, "string"),
+        "layers": (2, "V1LayerParameter repeated"),
+        "layer": (100, "LayerParameter repeated"),
+    },
+}
+"""Messages of Caffe's `caffe.proto` that hold parameters: field → number and type."""
+
+LEGACY = ("num", "channels", "height", "width")
+"""The four numbers that were the shape of a blob in 2015."""
+
+
+@cache
+def net_parameter() -> Any:
+    """Return the class of the message that a `.caffemodel` consists of."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="minunet_caffe.proto", package="caffe")
+    for message, fields in MESSAGES.items():
+        declared = file.message_type.add(name=message)
+        for name, (number, words) in fields.items():
+            kind, *how = words.split()
+            field = declared.field.add(name=name, number=number)
+            field.label = kinds.LABEL_REPEATED if how else kinds.LABEL_OPTIONAL
+            if kind in MESSAGES:
+                field.type, field.type_name = kinds.TYPE_MESSAGE, f".caffe.{kind}"
+            else:
+                field.type = getattr(kinds, f"TYPE_{kind.upper()}")
+                field.options.packed = how == ["packed"]
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffe.NetParameter"))
+
+
+def read(path: Path) -> Foreign:
+    """Read the parameters of a U-Net.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or is not a U-Net of minunet; the message names the layer.
+    """
+    from google.protobuf.message import DecodeError
+
+    net = net_parameter()()
+    try:
+        net.ParseFromString(path.read_bytes())
+    except (DecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"it is not a .caffemodel file, or is damaged: {reason}") from None
+    found = [layer for layer in (*net.layers, *net.layer) if layer.blobs]
+    if not found:
+        raise InputError("it contains no layer with parameters")
+    if len(found) > layers.MOST:
+        raise InputError(f"it has {len(found)} layers, more than any U-Net of minunet has")
+    read_layers = [(layer.name, *_blobs(layer)) for layer in found]
+    if len({name for name, *_ in read_layers}) < len(read_layers):
+        raise InputError("two of its layers have the same name")
+    arch = layers.architecture({name: kernel.shape for name, kernel, _ in read_layers})
+    params = layers.in_order(read_layers, arch)
+    names: dict[str, str] = {}
+    for (layer, *_), ours in zip(
+        read_layers, [n for n in params if params[n].ndim == 4], strict=True
+    ):
+        names |= {ours: f"{layer}, blob 0", layers.bias_of(ours): f"{layer}, blob 1"}
+    return Foreign(arch, params, names)
+
+
+def _blobs(layer: Any) -> tuple[Array, Array]:
+    """Return the kernel (kh, kw, C, O) and the bias (O,) of a layer."""
+    arrays = [_array(blob, f"blob {k} of layer {layer.name}") for k, blob in enumerate(layer.blobs)]
+    if len(arrays) != 2:
+        raise InputError(
+            f"layer {layer.name} has {len(arrays)} blobs; every layer of the U-Net has two, a "
+            "kernel and a bias"
+        )
+    kernel, bias = arrays
+    if kernel.ndim != 4:
+        raise InputError(
+            f"blob 0 of layer {layer.name} has the shape {kernel.shape}; a kernel has four axes"
+        )
+    kernel, bias = from_torch(kernel), np.ascontiguousarray(bias.reshape(-1), np.float32)
+    if bias.shape != kernel.shape[3:]:
+        raise InputError(
+            f"blob 1 of layer {layer.name} has {bias.size} values, and its kernel gives "
+            f"{kernel.shape[3]} channels"
+        )
+    return kernel, bias
+
+
+def _array(blob: Any, which: str) -> Array:
+    """Return the values of a blob in its shape."""
+    values = np.array(blob.data or blob.double_data, np.float64 if blob.double_data else np.float32)
+    if blob.HasField("shape"):
+        shape = tuple(blob.shape.dim)
+    else:
+        shape = tuple(getattr(blob, name) for name in LEGACY)
+    if min(shape, default=0) < 1 or np.prod(shape, dtype=object) != values.size:
+        raise InputError(f"{which} has the shape {shape}, but {values.size} values")
+    return values.reshape(shape)

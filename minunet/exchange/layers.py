@@ -1,0 +1,180 @@
+"""Find the architecture that the parameters of another program belong to, by their shapes.
+
+Other programs name their layers as they like, but the shapes of the kernels determine the U-Net,
+and nearly all of their places in it. The two kernels at a level that have equal shapes, one in the
+contracting and one in the expansive path, are told apart by the names of their neighbours.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import permutations
+
+from minunet.array import Array
+from minunet.errors import InputError
+from minunet.network import Architecture
+from minunet.network.architecture import RANGES, Variant
+
+Shape = tuple[int, ...]
+
+VARIANTS: tuple[Variant, ...] = ("paper", "release")
+
+MOST = 20 * RANGES["depth"][1]
+"""Maximum number of tensors in a file; more than a U-Net of the largest depth has."""
+
+
+def architecture(kernels: Mapping[str, Shape]) -> Architecture:
+    """Return the architecture whose kernels have these shapes, in any order.
+
+    Parameters
+    ----------
+    kernels : dict     name → shape (kh, kw, C, O)
+
+    Raises
+    ------
+    InputError
+        If no U-Net of minunet has these kernels; the message names one that does not fit.
+    """
+    shapes = Counter(kernels.values())
+    last = [shape for shape in shapes.elements() if shape[:2] == (1, 1)]
+    depth = sum(shape[:2] == (2, 2) for shape in shapes.elements())
+    if len(last) != 1 or depth == 0:
+        raise InputError(
+            f"it has {depth} kernels of 2x2 and {len(last)} of 1x1; a U-Net of minunet has one of "
+            "2x2 for each level, and one of 1x1"
+        )
+    *_, channels, classes = last[0]
+    firsts = sorted({shape[2] for shape in shapes if shape[3] == channels}) or [1]
+    tried = [
+        Architecture(depth, channels, first, classes, 0.0, variant)
+        for variant in VARIANTS
+        for first in firsts
+    ]
+    missing = [shapes - Counter(_kernels(arch).values()) for arch in tried]
+    best = min(range(len(tried)), key=lambda k: missing[k].total())
+    if missing[best] or shapes.total() != len(_kernels(tried[best])):
+        odd = next(iter(missing[best]), None)
+        names = [name for name, shape in kernels.items() if shape == odd]
+        what = f"{names[-1]} has the shape {odd}" if names else f"it has {shapes.total()} kernels"
+        raise InputError(
+            f"{what} (height, width, input and output channels), which does not fit a U-Net of "
+            f"depth {depth} with {channels} channels"
+        )
+    return tried[best]
+
+
+def _kernels(arch: Architecture) -> dict[str, Shape]:
+    """Return the shapes of the kernels, without the biases."""
+    return {name: shape for name, shape in arch.shapes().items() if len(shape) == 4}
+
+
+def places(kernels: Mapping[str, Shape], arch: Architecture) -> dict[str, str]:
+    """Find the place of each kernel in the U-Net: our name → the name in the file.
+
+    Parameters
+    ----------
+    kernels : dict     name → shape (kh, kw, C, O), those of the architecture
+    arch : Architecture
+
+    Raises
+    ------
+    InputError
+        If neither the shapes nor the names tell two kernels apart.
+    """
+    free: dict[Shape, list[str]] = {}
+    for name in sorted(kernels, key=_natural):
+        free.setdefault(kernels[name], []).append(name)
+    wanted: dict[Shape, list[str]] = {}
+    for ours, shape in _kernels(arch).items():
+        wanted.setdefault(shape, []).append(ours)
+    found = {names[0]: free[shape][0] for shape, names in wanted.items() if len(names) == 1}
+    order = sorted(kernels, key=_natural)
+    for shape, names in wanted.items():
+        if len(names) > 1:
+            found |= _told_apart(names, free[shape], found, order)
+    return {ours: found[ours] for ours in _kernels(arch)}
+
+
+def _told_apart(
+    ours: Sequence[str], theirs: Sequence[str], found: Mapping[str, str], order: Sequence[str]
+) -> dict[str, str]:
+    """Assign kernels of equal shapes to the stages whose other kernels have the nearest names."""
+
+    def likeness(choice: Sequence[str]) -> tuple[int, int]:
+        shared = distance = 0
+        for name, candidate in zip(ours, choice, strict=True):
+            stage = name.partition(".")[0]
+            for known in (theirs for own, theirs in found.items() if own.startswith(f"{stage}.")):
+                shared += _shared(candidate, known)
+                distance += abs(order.index(candidate) - order.index(known))
+        return shared, -distance
+
+    ranked = sorted(permutations(theirs), key=likeness, reverse=True)
+    if likeness(ranked[0]) == likeness(ranked[1]):
+        raise InputError(
+            f"{', '.join(theirs)} have the same shape, and their names do not tell which is "
+            f"{' and which '.join(ours)}; rename them as in the PyTorch module of minunet's "
+            "tutorials"
+        )
+    return dict(zip(ours, ranked[0], strict=True))
+
+
+def _shared(a: str, b: str) -> int:
+    """Return the number of characters that two names share at their start."""
+    return next(
+        (k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts names with their numbers by value: conv2 before conv10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
+
+
+def in_order(layers: Sequence[tuple[str, Array, Array]], arch: Architecture) -> dict[str, Array]:
+    """Return the parameters of layers that come in the order of the forward pass.
+
+    Parameters
+    ----------
+    layers : sequence of (name, kernel, bias)     kernels (kh, kw, C, O), biases (O,)
+    arch : Architecture                           the one with these kernels
+
+    Raises
+    ------
+    InputError
+        If a shape differs; the message names the layer.
+    """
+    params: dict[str, Array] = {}
+    for (name, kernel, bias), ours in zip(layers, _kernels(arch), strict=True):
+        shape = arch.shapes()[ours]
+        if kernel.shape != shape:
+            raise InputError(
+                f"layer {name} has a kernel of the shape {kernel.shape}; its place, {ours}, needs "
+                f"{shape} (height, width, input and output channels)"
+            )
+        params |= {ours: kernel, bias_of(ours): bias}
+    return params
+
+
+def bias_of(kernel: str) -> str:
+    """Return the name of the bias that belongs to a kernel.
+
+    Examples
+    --------
+    >>> bias_of("contract0.w1"), bias_of("out.w")
+    ('contract0.b1', 'out.b')
+    """
+    stage, _, name = kernel.partition(".")
+    return f"{stage}.b{name[1:]}"
+
+
+def check_biases(kernels: Collection[Shape], biases: Collection[Shape]) -> None:
+    """Raise an `InputError` unless there is one bias for each kernel."""
+    needed = Counter((shape[3],) for shape in kernels)
+    if needed != Counter(biases):
+        raise InputError(
+            f"it has {len(kernels)} kernels and {len(biases)} biases, whose shapes do not match; "
+            "every convolution of the paper's network has a bias, and there is no normalization"
+        )

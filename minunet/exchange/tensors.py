@@ -1,0 +1,188 @@
+"""Parameters in the layout of PyTorch, in a safetensors file or a Hugging Face folder.
+
+A kernel is (O, C, kh, kw), that of an up-convolution (C, O, 2, 2). The names are those of the
+PyTorch module in the tutorials: `contract0.conv1.weight`, `expand0.upconv.bias`, `out.weight`.
+Nothing is unpickled: a safetensors file contains numbers and text only.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minunet.array import Array
+from minunet.errors import InputError
+from minunet.exchange import layers
+from minunet.exchange.layers import Shape
+from minunet.network import Architecture
+
+OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
+"""Layers of a stage: suffix of our name → name in PyTorch."""
+
+FLOATS = ("F16", "F32", "F64")
+"""Types of numbers that are read; bfloat16 is not known to NumPy."""
+
+META = "minunet"
+"""Key of the metadata that holds the settings of a model of minunet."""
+
+
+class Foreign(NamedTuple):
+    """The parameters in a file of another program."""
+
+    architecture: Architecture
+    params: dict[str, Array]  # float32, in our layout and order
+    names: dict[str, str]  # our name → the name in the file
+    meta: dict[str, Any] | None = None  # of a model that minunet has exported
+
+
+def torch_name(ours: str) -> str:
+    """Return the PyTorch name of a parameter.
+
+    Examples
+    --------
+    >>> torch_name("contract0.w1"), torch_name("expand0.bu"), torch_name("out.w")
+    ('contract0.conv1.weight', 'expand0.upconv.bias', 'out.weight')
+    """
+    stage, _, name = ours.partition(".")
+    layer = f"{stage}.{OURS[name[1:]]}" if name[1:] else stage
+    return f"{layer}.{'weight' if name[0] == 'w' else 'bias'}"
+
+
+def axes(shape: Shape) -> tuple[int, ...]:
+    """Return the order of our axes in PyTorch's layout, for a parameter of our shape.
+
+    Only up-convolutions have kernels of 2x2, and PyTorch stores those with the input first.
+    """
+    if len(shape) != 4:
+        return tuple(range(len(shape)))
+    return (2, 3, 0, 1) if shape[:2] == (2, 2) else (3, 2, 0, 1)
+
+
+def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
+    """Return parameters in PyTorch's layout, with PyTorch's names."""
+    return {
+        torch_name(name): np.ascontiguousarray(w.transpose(axes(w.shape)))
+        for name, w in params.items()
+    }
+
+
+def from_torch(w: Array) -> Array:
+    """Return a parameter in our layout, as float32."""
+    if w.ndim == 4:
+        w = w.transpose((2, 3, 0, 1) if w.shape[2:] == (2, 2) else (2, 3, 1, 0))
+    return np.ascontiguousarray(w, np.float32)
+
+
+def write(path: Path, params: Mapping[str, Array], properties: Mapping[str, str]) -> None:
+    """Write a safetensors file."""
+    from safetensors.numpy import save
+
+    path.write_bytes(save(to_torch(params), {"format": "pt", **properties}))
+
+
+def read(path: Path) -> Foreign:
+    """Read a safetensors file with the parameters of a U-Net, under any names.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, contains something else, or its parameters are not those of a U-Net
+        of minunet.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _read(file)
+    except SafetensorError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"it is not a safetensors file, or is damaged: {reason}") from None
+
+
+def _read(file: Any) -> Foreign:
+    """Check the shapes, then read the values of an open file."""
+    names = list(file.keys())
+    if len(names) > layers.MOST:
+        raise InputError(f"it contains {len(names)} tensors, more than any U-Net of minunet has")
+    kernels: dict[str, Shape] = {}
+    biases: dict[str, Shape] = {}
+    for name in names:
+        part = file.get_slice(name)
+        shape, dtype = tuple(part.get_shape()), part.get_dtype()
+        if dtype not in FLOATS:
+            raise InputError(f"{name} contains {dtype}; only {', '.join(FLOATS)} can be read")
+        if len(shape) == 4:
+            kh, kw = shape[2:]
+            kernels[name] = (kh, kw, *(shape[:2] if (kh, kw) == (2, 2) else shape[1::-1]))
+        elif len(shape) == 1 and name.endswith("bias"):
+            biases[name] = shape
+        else:
+            raise InputError(
+                f"{name} has the shape {shape}; the paper's network has only convolutions with a "
+                "bias, and no normalization"
+            )
+    arch = layers.architecture(kernels)
+    layers.check_biases(kernels.values(), biases.values())
+    exact = {ours: torch_name(ours) for ours in arch.shapes() if len(arch.shapes()[ours]) == 4}
+    found = exact if set(exact.values()) == set(kernels) else layers.places(kernels, arch)
+    all_names: dict[str, str] = {}
+    for ours in arch.shapes():
+        if ours in found:
+            bias = found[ours].removesuffix("weight") + "bias"
+            if biases.get(bias) != (kernels[found[ours]][3],):
+                raise InputError(f"there is no {bias} that fits {found[ours]}")
+            all_names |= {ours: found[ours], layers.bias_of(ours): bias}
+    params = {ours: from_torch(file.get_tensor(name)) for ours, name in all_names.items()}
+    return Foreign(arch, params, all_names, _meta(file.metadata() or {}))
+
+
+def _meta(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what minunet has written about a model; None for a file of another program."""
+    if META not in metadata:
+        return None
+    try:
+        found = json.loads(metadata[META])
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"its metadata {META} is not a JSON object")
+    return found
+
+
+def write_folder(
+    folder: Path, params: Mapping[str, Array], properties: Mapping[str, str], readme: str
+) -> None:
+    """Write the three files of a Hugging Face model into an empty folder.
+
+    Parameters
+    ----------
+    folder : Path
+    params : dict           in our layout
+    properties : dict       texts; those that are JSON become values of `config.json`
+    readme : str            Markdown without a head
+    """
+    write(folder / "model.safetensors", params, properties)
+    config = {"model_type": "minunet", "library_name": "minunet"}
+    config |= {key: _value(text) for key, text in properties.items() if key != META}
+    text = json.dumps(config, indent=2, ensure_ascii=False)
+    (folder / "config.json").write_text(text + "\n", encoding="utf-8")
+    head = {
+        "license": properties.get("license", "other").lower(),
+        "library_name": "minunet",
+        "pipeline_tag": "image-segmentation",
+        "tags": ["unet", "biology", "microscopy"],
+    }
+    lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]  # JSON is valid YAML
+    (folder / "README.md").write_text(
+        "\n".join(["---", *lines, "---", "", readme]), encoding="utf-8"
+    )
+
+
+def _value(text: str) -> Any:
+    """Return the value of a text that is JSON, else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

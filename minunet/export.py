@@ -1,0 +1,213 @@
+"""Write a trained model for other programs: ONNX, safetensors, bioimage.io, Hugging Face.
+
+    python -m minunet.export runs/em/best.npz -o net.onnx
+    python -m minunet.export em -o em.safetensors
+    python -m minunet.export em -o em.zip --license MIT --author "Ada Lovelace"
+    python -m minunet.export em -o FOLDER
+
+The suffix of -o chooses the format: `.onnx`, `.safetensors`, `.zip` for a bioimage.io package, and
+none for a folder as on Hugging Face.
+"""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from minunet import files, models
+from minunet.array import Array
+from minunet.cli import Parser, parse_path, run, say
+from minunet.data import image_files
+from minunet.errors import InputError
+from minunet.exchange import bioimage, description, onnx_graph, tensors
+from minunet.exchange.description import Description
+from minunet.models.shipped import card
+from minunet.network import unet
+from minunet.ops import cross_entropy
+from minunet.runs import checkpoint
+from minunet.runs.checkpoint import Checkpoint
+from minunet.runs.settings import Settings
+
+FORMATS = {
+    ".onnx": "an ONNX graph",
+    ".safetensors": "parameters for PyTorch",
+    ".zip": "a bioimage.io package",
+    "": "a folder as on Hugging Face",
+}
+"""What is written, by the suffix of -o."""
+
+TOLERANCE = 1e-5
+"""Largest difference between ONNX Runtime and minunet, of the largest logit."""
+
+
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = Parser("export")
+    add = parser.add_argument
+    add(
+        "model",
+        type=parse_path,
+        metavar="MODEL",
+        help="best.npz or last.npz of a run, or a built-in model such as em",
+    )
+    add(
+        "-o",
+        "--out",
+        type=parse_path,
+        required=True,
+        metavar="FILE",
+        help="file or folder to write; the suffix chooses the format: "
+        + ", ".join(f"{suffix or 'none'} for {text}" for suffix, text in FORMATS.items()),
+    )
+    graph = parser.add_argument_group("ONNX")
+    graph.add_argument(
+        "--padding",
+        choices=get_args(onnx_graph.Padding),
+        default="same",
+        help="same: mirror the image at its edges, so that the output is as large; valid: as in "
+        "the paper (default: same)",
+    )
+    graph.add_argument(
+        "--output",
+        choices=get_args(onnx_graph.Output),
+        default="probabilities",
+        help="what the graph gives (default: probabilities)",
+    )
+    add_description(parser)
+    args = parser.parse_args()
+    suffix = args.out.suffix
+    if suffix not in FORMATS:
+        known = ", ".join(filter(None, FORMATS))
+        parser.error(f"-o {args.out} does not end with {known}, or in the name of a folder")
+    if suffix != ".onnx" and (args.padding, args.output) != ("same", "probabilities"):
+        parser.error("--padding and --output are for .onnx files only")
+    if suffix == ".zip" and not (describe(args).license and args.author):
+        parser.error("a bioimage.io package needs --license and at least one --author")
+    return args
+
+
+def add_description(parser: Parser) -> None:
+    """Add the options that describe the model."""
+    add = parser.add_argument_group("description").add_argument
+    add("--name", help="name of the model (default: the name of its file, or of its run)")
+    add("--license", metavar="SPDX", help="licence of the model, such as CC-BY-4.0 or MIT")
+    add("--author", action="append", default=[], metavar="NAME", help="author; may be repeated")
+    add(
+        "--cite",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="publication to cite, with its DOI or address; may be repeated",
+    )
+    add(
+        "--image",
+        type=parse_path,
+        metavar="FILE",
+        help="image for the test and the cover of a bioimage.io package (default: synthetic EM)",
+    )
+
+
+def describe(args: argparse.Namespace) -> Description:
+    """Return what the command line says about the model."""
+    name = str(args.model)
+    if name in models.MODELS:
+        return Description(
+            args.name or f"minunet {name}", args.license or "MIT", tuple(args.author),
+            tuple(args.cite), card(name),
+        )  # fmt: skip
+    run_name = args.model.resolve().parent.name if args.model.stem in ("best", "last") else ""
+    return Description(
+        args.name or run_name or args.model.stem,
+        args.license,
+        tuple(args.author),
+        tuple(args.cite),
+    )
+
+
+def sample(path: Path | None, channels: int) -> Array:
+    """Return an image (H, W, C) of raw grey values: the first one in a file, or synthetic EM."""
+    if path is None:
+        from minunet.data.synthetic import em_stack
+
+        grey = em_stack((1, 256, 256), np.random.default_rng(0)).images[0]
+        return np.repeat(grey[..., np.newaxis], channels, axis=-1)
+    image = image_files.read(path)[0]
+    image = image[..., np.newaxis] if image.ndim == 2 else image
+    if image.shape[2] != channels:
+        raise InputError(f"{path} has {image.shape[2]} channels; the model needs {channels}")
+    return image
+
+
+def check_onnx(path: Path, state: Checkpoint, args: argparse.Namespace) -> float:
+    """Run an ONNX file beside minunet on random numbers; return the largest relative difference.
+
+    Raises
+    ------
+    InputError
+        If they differ by more than `TOLERANCE`.
+    """
+    from onnxruntime import InferenceSession
+
+    arch = Settings.from_json(state.settings).architecture
+    edge, same = onnx_graph.edges(arch.depth), args.padding == "same"
+    side = edge.smallest if same else edge.before + edge.after + edge.smallest
+    x = np.random.default_rng(0).standard_normal((side, side, arch.in_channels)).astype(np.float32)
+    session = InferenceSession(path)
+    found = session.run(None, {"image": x.transpose(2, 0, 1)[np.newaxis]})[0][0].transpose(1, 2, 0)
+    if same:
+        x = np.pad(x, ((edge.before, edge.after),) * 2 + ((0, 0),), mode="reflect")
+    expected, _ = unet.forward(dict(state.params), x, arch, remember=False)
+    expected = expected[: found.shape[0], : found.shape[1]]
+    if args.output == "probabilities":
+        expected = cross_entropy.softmax(expected)
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"ONNX Runtime and minunet differ by {difference:.1e} of the largest value, more than "
+            f"{TOLERANCE:g}; nothing was written. Please report this"
+        )
+    return difference
+
+
+def main() -> None:
+    """Write the model in the format that the suffix chooses."""
+    args = parse()
+    files.check_new_file(args.out, "-o")
+    state = checkpoint.load(models.find(args.model))
+    about = describe(args)
+    properties = description.properties(state, about)
+    what = FORMATS[args.out.suffix]
+    try:
+        if not args.out.suffix:
+            readme = description.document(state, about)
+            with files.new_folder(args.out) as folder:
+                tensors.write_folder(folder, state.params, properties, readme)
+        else:
+            with files.new(args.out) as (part,):
+                write_file(part, state, args, properties)
+    except ImportError as error:
+        raise InputError(
+            f"{what} needs {error.name}; install it with: pip install 'minunet[export]'"
+        ) from None
+    say(f"wrote     {args.out}: {what} of {about.name}")
+
+
+def write_file(
+    part: Path, state: Checkpoint, args: argparse.Namespace, properties: dict[str, str]
+) -> None:
+    """Write one file under a temporary name."""
+    arch = Settings.from_json(state.settings).architecture
+    if args.out.suffix == ".safetensors":
+        tensors.write(part, state.params, properties)
+    elif args.out.suffix == ".zip":
+        bioimage.write(part, state, describe(args), sample(args.image, arch.in_channels))
+    else:
+        graph = onnx_graph.build(state.params, arch, args.padding, args.output, properties)
+        part.write_bytes(graph.SerializeToString())
+        difference = check_onnx(part, state, args)
+        say(f"checked   ONNX Runtime and minunet differ by {difference:.1e} of the largest value")
+
+
+if __name__ == "__main__":
+    run(main, "export")

@@ -14,6 +14,7 @@
 | `training/`     | SGD with momentum, one tile per step                                  |
 | `prediction/`   | the overlap-tile strategy and the numbering of cells                  |
 | `models/`       | trained models that come with minunet                                 |
+| `exchange/`     | files of other programs: PyTorch, Caffe, ONNX, bioimage.io            |
 | `runs/`         | the settings, the checkpoints and the folder of a run                 |
 | `metrics/`      | one file per score                                                    |
 | `report/`       | pictures and `report.html`                                            |

@@ -122,8 +122,10 @@ def _headings(path):
 
 
 def test_readme_links_to_every_page():
+    neighbours = (ROOT / "tutorials/pages/other_programs.md").read_text("utf-8")
     for path in PAGES:
-        assert f"]({path.relative_to(ROOT).as_posix()})" in README, path.name
+        linked = f"]({path.relative_to(ROOT).as_posix()})" in README
+        assert linked or f"]({path.name})" in neighbours, path.name
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,14 @@ class Model(NamedTuple):
     settings: Settings
     step: int  # training step after which the parameters were saved
 
+    def __repr__(self) -> str:
+        """Return a summary; the parameters alone would fill thousands of lines."""
+        arch = self.architecture
+        return (
+            f"<minunet.Model: depth {arch.depth}, {arch.channels} channels, {arch.classes} classes, "
+            f"{arch.parameters():,} parameters, step {self.step}>"
+        )
+
     @property
     def architecture(self) -> Architecture:
         """The architecture of the network."""

@@ -56,6 +56,13 @@ def test_load_restores_settings_and_parameters(tmp_path):
         assert all(np.array_equal(model.params[name], w) for name, w in params.items())
 
 
+def test_a_model_is_shown_in_one_line(tmp_path):
+    write_model(tmp_path / "best.npz")
+    shown = repr(minunet.load(tmp_path / "best.npz"))
+    # Kernels: 27 + 81, 162 + 324, up 72, 162 + 81, 6; biases: 3 + 3, 6 + 6, 3, 3 + 3, 2.
+    assert shown == "<minunet.Model: depth 1, 3 channels, 2 classes, 944 parameters, step 7>"
+
+
 @pytest.mark.parametrize("scaling", ["minmax", "image"])
 def test_an_image_and_a_stack(tmp_path, scaling):
     chosen, params = write_model(tmp_path / "m.npz", scaling=scaling)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from minunet import models
+from minunet import files, models
 from minunet.data.object_size import PixelSize
 from minunet.errors import InputError
 from minunet.napari_plugin import layers, training
 from minunet.napari_plugin.layers import LayerData, LayerSlices
 from minunet.napari_plugin.segmenting import Progress, Show, result_layers, segment
 from minunet.napari_plugin.training import MEANINGS, Plan, Training
-from minunet.napari_plugin.writing import annotated, write_annotated
+from minunet.napari_plugin.writing import write_annotated
 from minunet.prediction.model import load
 
 if TYPE_CHECKING:
@@ -121,10 +121,12 @@ class Panel:
         from napari.qt.threading import create_worker
 
         self.busy(True)
+        self.say("preparing")
         self.worker = create_worker(steps, _start_thread=False, _ignore_errors=True)
         self.worker.yielded.connect(self.show_progress)
         self.worker.returned.connect(self.show_result)
-        self.worker.errored.connect(lambda error: self.guarded(_raising(error)))
+        self.worker.errored.connect(self.show_failure)
+        self.worker.aborted.connect(lambda: self.say("stopped"))
         self.worker.finished.connect(lambda: self.busy(False))
         self.worker.start()
 
@@ -132,19 +134,33 @@ class Panel:
         """Allow only one worker at a time."""
         self.start.enabled, self.stop.enabled = not working, working
         if not working:
-            self.bar.value, self.status.value, self.worker = 0, "", None
+            self.bar.value, self.worker = 0, None
+
+    def say(self, text: str) -> None:
+        """Show a text below the bar."""
+        self.status.value = text
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far the worker is."""
         self.bar.max, self.bar.value = max(progress.total, 1), progress.done
         of = f" {progress.done} of {progress.total}" if progress.total else ""
-        self.status.value = progress.text + of
+        self.say(progress.text + of)
 
     def show_result(self, found: list[LayerData]) -> list[Any]:
         """Add layers to the viewer, and return them."""
         from napari.layers import Layer
 
+        self.say("done")
         return [self.viewer.add_layer(Layer.create(*one)) for one in found]
+
+    def show_failure(self, error: BaseException) -> None:
+        """Show an error of the worker."""
+
+        def again() -> None:
+            raise error
+
+        self.say("failed")
+        self.guarded(again)
 
     def guarded(self, action: Callable[[], object]) -> None:
         """Do something; show an error of the user or of the system as one sentence."""
@@ -196,7 +212,7 @@ class TrainPanel(Panel):
         self.amount = widgets.FloatSpinBox(value=2, min=0.1, max=1e6, label="train for")
         self.unit = widgets.ComboBox(choices=["minutes", "steps"], label=" ")
         self.folder = widgets.FileEdit(
-            mode="d", label="folder", value=training.unused_folder(Path.cwd())
+            mode="d", label="folder", value=training.unused_folder(Path.cwd() / "runs/napari")
         )
         self.result = _choice("napari.layers.Labels", "result")
         self.adopt = widgets.PushButton(text="Adopt this slice of the result")
@@ -218,13 +234,13 @@ class TrainPanel(Panel):
             raise InputError("there are no annotations; add a labels layer and paint in it")
         size, title, place = self.pixel_size(), self.image.value.name, self.place()
         labels = np.array(layers.full_resolution(self.labels.value.data))  # a copy: to be painted
+        self.run = None
         plan = Plan(self.chosen_model(), self.meaning.value, self.amount.value, self.unit.value)
         folder = Path(self.folder.value)
-        count = len(annotated(images, labels)[0])
-        write_annotated(folder, images, labels, size)
-        run = self.run = Training(folder, plan.options(count))
 
         def steps() -> Generator[Progress, None, list[LayerData]]:
+            count = write_annotated(folder, images, labels, size)
+            run = self.run = Training(folder, plan.options(count))
             best = yield from run.watch()
             model = load(best)
             values = model.settings.label_values
@@ -246,6 +262,12 @@ class TrainPanel(Panel):
         if self.run and progress.text != "segmenting":
             self.draw(self.run.rows())
 
+    def busy(self, working: bool) -> None:
+        """Offer another folder once this one is used."""
+        super().busy(working)
+        if not working and files.is_taken(Path(self.folder.value)):
+            self.folder.value = training.unused_folder(Path(self.folder.value))
+
     def draw(self, rows: list[dict[str, float]]) -> None:
         """Draw the learning curve."""
         steps, energies, checked, validated = training.curve(rows)
@@ -265,7 +287,6 @@ class TrainPanel(Panel):
         added = super().show_result(found)
         assert self.run is not None
         self.file.value, self.model.value = self.run.best(), FILE
-        self.folder.value = training.unused_folder(Path.cwd())
         self.labels.value, self.result.value = annotations, added[0]
         return added
 
@@ -284,13 +305,4 @@ def _choice(kind: str, label: str) -> Any:
     """Make a choice among the layers of a type."""
     from magicgui.widgets import create_widget
 
-    return create_widget(annotation=kind, label=label, options={"nullable": True})
-
-
-def _raising(error: BaseException) -> Callable[[], object]:
-    """Return a function that raises an error of the worker in the thread of the viewer."""
-
-    def again() -> object:
-        raise error
-
-    return again
+    return create_widget(annotation=kind, label=label)

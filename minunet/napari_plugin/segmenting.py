@@ -114,7 +114,7 @@ def result_layers(
     place : mapping     what places the image in the viewer, see `layers.PLACED`
     """
     if show != "probability":
-        return [(result, {"name": f"{name} {show}", **place}, "labels")]
+        return [(result, {"name": f"{name} {show}", "opacity": 0.5, **place}, "labels")]
     several = result.ndim > len(place["scale"])
     maps = [(f" {k}", p) for k, p in enumerate(result)] if several else [("", result)]
     look = {"contrast_limits": (0.0, 1.0), "colormap": "gray", "blending": "translucent"}

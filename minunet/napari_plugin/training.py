@@ -13,6 +13,8 @@ The panel watches `run/log.csv`. To stop, it sends SIGINT, as Ctrl-C does: the r
 finished step and ends.
 """
 
+import atexit
+import re
 import signal
 import subprocess
 import sys
@@ -94,6 +96,7 @@ class Training:
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
+        atexit.register(self.stop)  # the viewer may close before the run ends
 
     def stop(self) -> None:
         """Ask the run to save its last step and to end.
@@ -127,9 +130,10 @@ class Training:
                 yield self.progress()
                 with suppress(subprocess.TimeoutExpired):
                     self.process.wait(every)
-        finally:  # the viewer may close before the run ends
+        finally:
             self.stop()
             self.process.wait()
+            atexit.unregister(self.stop)
         if self.process.returncode and not self.stopped:
             raise InputError(self.reason())
         yield self.progress()
@@ -164,9 +168,9 @@ class Training:
         return printed[-1].removeprefix("python -m minunet.train: ")
 
 
-def unused_folder(parent: Path) -> Path:
-    """Return a folder for the next training: runs/napari, runs/napari-2 and so on."""
-    return files.free_name(parent / "runs" / "napari")
+def unused_folder(folder: Path) -> Path:
+    """Return a folder for the next training: after runs/napari, runs/napari-2 and so on."""
+    return files.free_name(folder.with_name(re.sub(r"-\d+$", "", folder.name)))
 
 
 def curve(rows: Sequence[runs.Row]) -> tuple[Array, Array, Array, Array]:

@@ -46,12 +46,13 @@ def write_training_folder(path: str, layers: Sequence[LayerData]) -> list[str]:
     (image, shown), (labels, _) = by_type["image"], by_type["labels"]
     images = LayerSlices(image, shown.get("rgb", False))
     known = pixel_size(shown.get("scale", ()), shown.get("units") or ())
-    return list(map(str, write_annotated(Path(path), images, full_resolution(labels), known)))
+    write_annotated(Path(path), images, full_resolution(labels), known)
+    return [str(Path(path) / name) for name in (IMAGES, LABELS)]
 
 
 def write_annotated(
     folder: Path, images: LayerSlices, labels: Array, known: PixelSize | None
-) -> tuple[Path, Path]:
+) -> int:
     """Write the slices that have annotations into a training folder.
 
     Parameters
@@ -60,6 +61,10 @@ def write_annotated(
     images : LayerSlices
     labels : (…, H, W) integer    0: not annotated, or background
     known : (height, width) or None     of a pixel, in micrometres
+
+    Returns
+    -------
+    int : their number
 
     Raises
     ------
@@ -74,7 +79,7 @@ def write_annotated(
     with files.new(*paths) as (images_beside, labels_beside):
         write_tiff(images_beside, pixels if images.rgb else pixels[..., 0], known, images.rgb)
         write_tiff(labels_beside, maps, known)
-    return paths
+    return len(chosen)
 
 
 def annotated(images: LayerSlices, labels: Array) -> tuple[list[int], Array]:

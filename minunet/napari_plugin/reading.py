@@ -16,9 +16,8 @@ from typing import Any
 
 from minunet.data import calibration, volumes
 from minunet.data.calibration import Calibration
-from minunet.data.page import Reading
+from minunet.data.page import Reading, decoding
 from minunet.data.volumes import UNITS
-from minunet.errors import InputError
 from minunet.napari_plugin.layers import LayerData
 
 NAMES = ("probability", "labels")
@@ -83,13 +82,11 @@ def read_tiff(path: Path) -> list[LayerData]:
     """
     import tifffile
 
-    try:
+    with decoding(path):
         with tifffile.TiffFile(path) as tiff:
             axes = tiff.series[0].axes
             known = calibration.of_tiff(tiff, tiff.series[0])
         data = tifffile.memmap(path, mode="r")
-    except (ValueError, OSError) as error:  # InputError, TiffFileError and "not memory-mappable"
-        raise InputError(f"{path} cannot be read as a result of predict: {error}") from None
     is_labels = "labels" in (path.stem, path.parent.name)
     name = f"{path.parent.name} {path.stem}"
     return _layers(data, axes.lower(), name, is_labels, *placed(known, axes))

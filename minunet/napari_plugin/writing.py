@@ -4,7 +4,9 @@ A training folder has the layout of the ISBI 2012 challenge, for `--data FOLDER`
 slices with annotations, that is, with a label other than 0.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ IMAGEJ = (np.uint8, np.uint16, np.float32)
 """Dtypes of ImageJ."""
 
 
+class WriteError(Exception):
+    """Nothing was written. napari would take a `ValueError` to mean that no writer fits."""
+
+
 def write_training_folder(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write an image layer and its labels layer into a new folder; a writer of napari.
 
@@ -39,14 +45,15 @@ def write_training_folder(path: str, layers: Sequence[LayerData]) -> list[str]:
 
     Raises
     ------
-    InputError
+    WriteError
         If the folder is not empty, if the sizes differ, or if no slice has annotations.
     """
     by_type = {kind: (data, meta) for data, meta, kind in layers}
     (image, shown), (labels, _) = by_type["image"], by_type["labels"]
     images = LayerSlices(image, shown.get("rgb", False))
     known = pixel_size(shown.get("scale", ()), shown.get("units") or ())
-    write_annotated(Path(path), images, full_resolution(labels), known)
+    with _explained():
+        write_annotated(Path(path), images, full_resolution(labels), known)
     return [str(Path(path) / name) for name in (IMAGES, LABELS)]
 
 
@@ -69,7 +76,7 @@ def write_annotated(
     Raises
     ------
     InputError
-        As in `write_training_folder`.
+        If the folder is not empty, if the sizes differ, or if no slice has annotations.
     """
     chosen, maps = annotated(images, labels)
     files.check_new_folder(folder, "choose another folder")
@@ -122,20 +129,27 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
     Raises
     ------
-    InputError
+    WriteError
         If the file exists, or if a label is negative.
     """
-    file = Path(path)
-    if not file.suffix:
-        file = file.with_suffix(".tif")
-    if file.exists() or file.is_symlink():
-        raise InputError(f"{file} already exists; choose another name")
-    slices = LayerSlices(data)
-    maps = smallest_dtype(np.stack([one[..., 0] for one in slices]))
+    slices, file = LayerSlices(data), Path(path)
     known = pixel_size(meta.get("scale", ()), meta.get("units") or ())
-    with files.new(file) as (beside,):
-        write_tiff(beside, maps if slices.leading else maps[0], known)
+    with _explained():
+        if os.path.lexists(file):
+            raise InputError(f"{file} already exists; choose another name")
+        maps = smallest_dtype(np.stack([one[..., 0] for one in slices]))
+        with files.new(file) as (beside,):
+            write_tiff(beside, maps if slices.leading else maps[0], known)
     return [str(file)]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise an `InputError` as a `WriteError`."""
+    try:
+        yield
+    except InputError as error:
+        raise WriteError(str(error)) from None
 
 
 def write_tiff(

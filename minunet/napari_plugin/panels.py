@@ -6,6 +6,7 @@ with its traceback.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -55,7 +56,7 @@ class Panel:
     def __init__(self, viewer: Any) -> None:
         from magicgui import widgets
 
-        self.viewer = viewer
+        self.viewer, self.is_open = viewer, True
         self.worker: Any = None
         self.image = _choice("napari.layers.Image", "image")
         self.model = widgets.ComboBox(choices=self.models, value="em", label="model")
@@ -76,6 +77,7 @@ class Panel:
                 *(self.start, self.stop, self.bar, self.status),
             ]
         )
+        self.container.native.destroyed.connect(self.leave)
         self.offer_file()
 
     def own_widgets(self) -> list[Any]:
@@ -90,6 +92,12 @@ class Panel:
         """Stop the worker after its current tile."""
         if self.worker:
             self.worker.quit()
+
+    def leave(self) -> None:
+        """Stop the worker because the panel is closed; from now on, there is no widget."""
+        self.is_open = False
+        with suppress(RuntimeError):  # the worker is gone, too
+            self.halt()
 
     def offer_file(self) -> None:
         """Show the path of a file only if one is to be used."""
@@ -123,12 +131,21 @@ class Panel:
         self.busy(True)
         self.say("preparing")
         self.worker = create_worker(steps, _start_thread=False, _ignore_errors=True)
-        self.worker.yielded.connect(self.show_progress)
-        self.worker.returned.connect(self.show_result)
-        self.worker.errored.connect(self.show_failure)
-        self.worker.aborted.connect(lambda: self.say("stopped"))
-        self.worker.finished.connect(lambda: self.busy(False))
+        self.worker.yielded.connect(self.while_open(self.show_progress))
+        self.worker.returned.connect(self.while_open(self.show_result))
+        self.worker.errored.connect(self.while_open(self.show_failure))
+        self.worker.aborted.connect(self.while_open(lambda: self.say("stopped")))
+        self.worker.finished.connect(self.while_open(lambda: self.busy(False)))
         self.worker.start()
+
+    def while_open(self, slot: Callable[..., object]) -> Callable[..., None]:
+        """Return a function that does the same, but nothing once the panel is closed."""
+
+        def act(*found: Any) -> None:
+            if self.is_open:
+                slot(*found)
+
+        return act
 
     def busy(self, working: bool) -> None:
         """Allow only one worker at a time."""
@@ -276,7 +293,7 @@ class TrainPanel(Panel):
         axes.plot(steps, energies, label="training")
         if len(checked):
             axes.plot(checked, validated, "o", label="validation")
-            axes.legend()
+            self.figure.legend(loc="outside upper center", ncols=2, frameon=False)
         self.canvas.draw_idle()
 
     def show_result(self, found: list[LayerData]) -> list[Any]:

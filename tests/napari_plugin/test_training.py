@@ -27,7 +27,8 @@ def written(folder):
 
 
 def options(*more, meaning=FIRST):
-    return [*MEANINGS[meaning], "--validation", "none", *TINY, *map(str, more)]
+    tiny = TINY[: TINY.index("--weight-map")]
+    return [*MEANINGS[meaning], "--validation", "none", *tiny, *map(str, more)]
 
 
 def finished(job: Iterator):
@@ -123,6 +124,9 @@ def test_a_plan_becomes_options_of_train(meaning, slices):
     given = parse(Plan("em", meaning, 50, "steps").options(slices)).given
     assert (given["start_from"], given["steps"], given["validate_every"]) == ("em", 50, 13)
     assert given["labels_are"] == ("cells" if meaning == THIRD else "classes")
+    # What is corrected pixel by pixel has no thick borders.
+    wanted = (None, None) if meaning == THIRD else ("none", "iou")
+    assert (given.get("weight_map"), given.get("score")) == wanted
     assert given.get("ignore") == (0 if meaning == FIRST else None)
     assert given.get("validation") == ("none" if slices < 5 else None)
     parsed: Arguments = parse(Plan("", meaning, 1.5, "minutes").options(slices))

@@ -65,8 +65,12 @@ def test_a_run_that_is_stopped_keeps_its_best_model(tmp_path):
     watching = run.watch(0.05)
     while next(watching).done < 2:
         pass
+    sent, send = [], run.process.send_signal
+    run.process.send_signal = sent.append
     run.stop()
     run.stop()  # a second signal would end it without saving
+    assert len(sent) == 1
+    send(sent[0])
     _, best = finished(watching)
     assert best.name == "best.npz"
     assert runs.read(run.run)[-1]["step"] >= 2

@@ -51,7 +51,7 @@ class Panel:
     viewer : napari.Viewer
     """
 
-    models: tuple[str, ...] = (*models.MODELS, FILE)
+    choices: tuple[str, ...] = (*models.MODELS, FILE)
 
     def __init__(self, viewer: Any) -> None:
         from magicgui import widgets
@@ -59,7 +59,7 @@ class Panel:
         self.viewer, self.is_open = viewer, True
         self.worker: Any = None
         self.image = _choice("napari.layers.Image", "image")
-        self.model = widgets.ComboBox(choices=self.models, value="em", label="model")
+        self.model = widgets.ComboBox(choices=self.choices, value="em", label="model")
         self.file = widgets.FileEdit(label="file", filter="*.npz", value=Path("best.npz"))
         self.pixel = widgets.FloatSpinBox(value=0, min=0, max=1e6, step=0.5, label="pixel (nm)")
         self.pixel.tooltip = "Size of a pixel in nanometres; 0: that of the layer, if it has units"
@@ -214,7 +214,7 @@ class SegmentPanel(Panel):
 class TrainPanel(Panel):
     """Train a model on the annotated slices, and segment the image with it."""
 
-    models = (*models.MODELS, FILE, SCRATCH)
+    choices = (*models.MODELS, FILE, SCRATCH)
 
     def own_widgets(self) -> list[Any]:
         """Make the choices of annotations, time and folder, the button Adopt, and the curve."""
@@ -312,7 +312,9 @@ class TrainPanel(Panel):
         result, annotations = self.result.value, self.labels.value
         if result is None or result is annotations:
             raise InputError("there is no result; train first, or choose another layer as result")
-        at = tuple(map(int, annotations.world_to_data(self.viewer.dims.point)))[:-2]
+        # napari shows the slice that is nearest.
+        nearest = np.rint(annotations.world_to_data(self.viewer.dims.point)).astype(int)
+        at = tuple(np.clip(nearest, 0, np.array(annotations.data.shape) - 1)[:-2])
         rows, columns = training.adopt(result.data[at], annotations.data[at], self.meaning.value)
         index = (*(np.full(rows.shape, k) for k in at), rows, columns)
         annotations.data_setitem(index, result.data[index])  # which Ctrl-Z takes back

@@ -123,7 +123,7 @@ def test_annotate_train_adopt_train_on(app, shown, napari, tmp_path):
     assert (panel.labels.value, panel.result.value) == (paint, result)
     assert set(np.unique(result.data)) <= {1, 2}
 
-    viewer.dims.set_point(0, 2)
+    viewer.dims.set_point(0, 1.8)  # where napari shows slice 2
     panel.adopt.changed.emit(True)
     np.testing.assert_array_equal(paint.data[2], result.data[2])
     np.testing.assert_array_equal(paint.data[:2], [labels[0] + 1, 0 * labels[1]])

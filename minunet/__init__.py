@@ -18,6 +18,7 @@
 | `runs/`         | the settings, the checkpoints and the folder of a run                 |
 | `metrics/`      | one file per score                                                    |
 | `report/`       | pictures and `report.html`                                            |
+| `napari_plugin/`| the plugin for the viewer napari                                      |
 
 The other modules are the commands (`python -m minunet` lists them) and the code that they share.
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "train": "Train a U-Net; without arguments, on built-in synthetic EM.",
     "predict": "Segment an image or a stack of any size in overlapping tiles.",
     "evaluate": "Score a prediction against the truth: membranes, cells, or classes.",
-    "export": "Write a model for other programs: ONNX, PyTorch, bioimage.io, Hugging Face.",
+    "export": "Write a model for ONNX, PyTorch, bioimage.io or Hugging Face.",
     "convert": "Read a model of PyTorch (safetensors), or the authors' Caffe model.",
     "augment": "Draw what augmentation does to a tile of an image.",
     "geometry": "Print Figure 1 as a table: the size and the cost of every arrow.",

@@ -4,6 +4,8 @@ The encoder writes the wire format of protocol buffers by hand, and declares no 
 """
 
 import re
+import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -174,3 +176,61 @@ def prototxt(arch, height, width):
 def release(depth=2, channels=4, in_channels=1, classes=2):
     """Return a small architecture of the authors' release."""
     return Architecture.release(depth, channels, in_channels, classes, dropout=0.0)
+
+
+# Damage
+
+
+def mutations(good, count, seed=0):
+    """Yield damaged copies of a file: bytes flipped, cut off, inserted, removed or repeated."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        data = bytearray(good)
+        # Most of a file is numbers; half of the damage is done where its structure is.
+        end = len(data) if number % 2 else min(len(data), 2000)
+        at = int(rng.integers(end))
+        some = int(rng.integers(1, 9))
+        match number // 2 % 7:
+            case 0:
+                data[at] ^= 1 << int(rng.integers(8))
+            case 1:
+                data[at] = int(rng.choice([0, 1, 0x7F, 0x80, 0xFF]))
+            case 2:
+                del data[at:]
+            case 3:
+                data[at:at] = rng.bytes(some)
+            case 4:
+                del data[at : at + some]
+            case 5:
+                data[at : at + some] = rng.bytes(some)
+            case 6:
+                data[at:at] = data[at : at + 40 * some]
+        yield bytes(data)
+
+
+@contextmanager
+def memory_measured():
+    """Yield a function that returns the peak of Python's memory, in bytes, since its last call."""
+
+    def peak():
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        return most
+
+    tracemalloc.start()
+    try:
+        yield peak
+    finally:
+        tracemalloc.stop()
+
+
+LIMITED = """
+import resource, runpy, sys
+import numpy, minunet.convert, safetensors, google.protobuf.descriptor_pool
+size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limit = size + int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+del sys.argv[:2]
+runpy.run_module("minunet.convert", run_name="__main__")
+"""
+"""Code that runs convert with a limit on the address space that it may use in addition."""

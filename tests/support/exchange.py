@@ -225,12 +225,12 @@ def memory_measured():
 
 
 LIMITED = """
-import resource, runpy, sys
-import numpy, minunet.convert, safetensors, google.protobuf.descriptor_pool
+import resource, sys
+import numpy, safetensors, google.protobuf.descriptor_pool
+from minunet import cli, convert
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-limit = size + int(sys.argv[1])
+limit = size + int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-del sys.argv[:2]
-runpy.run_module("minunet.convert", run_name="__main__")
+cli.run(convert.main, "convert")
 """
 """Code that runs convert with a limit on the address space that it may use in addition."""

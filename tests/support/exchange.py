@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from networks import draw_params
 
 from minunet.network.architecture import Architecture
 from minunet.runs import checkpoint
@@ -34,8 +33,12 @@ def twin(arch):
 
 def draw(arch, seed=0):
     """Draw float32 parameters, with biases that are not 0."""
-    params = draw_params(arch, np.random.default_rng(seed))
-    return {name: w.astype(np.float32) for name, w in params.items()}
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.standard_normal(shape, np.float32)
+        * np.float32(np.sqrt(2 / np.prod(shape[:3])) if len(shape) == 4 else 0.1)
+        for name, shape in arch.shapes().items()
+    }
 
 
 def state(seed=0, values=(0, 1), params=None, **settings):

@@ -5,9 +5,11 @@ import struct
 
 import numpy as np
 import pytest
+from commands import call
 from exchange import blocks, draw, memory_measured, mutations, twin
 from networks import draw_params, valid_tile
 
+import minunet
 from minunet.errors import InputError
 from minunet.exchange import tensors
 from minunet.network import unet
@@ -84,6 +86,25 @@ def test_the_module_on_the_page_has_our_names(torch, arch):
     expected = {name: w.shape for name, w in tensors.to_torch(draw(arch)).items()}
     found = {name: tuple(w.shape) for name, w in twin(arch).state_dict().items()}
     assert found == expected
+
+
+def test_the_page_from_export_to_conversion(torch, tmp_path, monkeypatch):
+    pytest.importorskip("safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert call("export", "em", "-o", "em.safetensors").code == 0
+    names = {}
+    for block in blocks():
+        exec(compile(block, "pytorch.md", "exec"), names)
+    image, p = names["image"], names["p"]
+    assert p.shape == (1, 2, *image.shape[2:])
+    em = minunet.load("em")
+    expected = em.segment(image[0, 0].numpy()).transpose(2, 0, 1)
+    np.testing.assert_allclose(p[0].numpy(), expected, rtol=0, atol=1e-5)  # measured: 1e-6
+    assert call("convert", "net.safetensors", "-o", "net.npz").code == 0
+    found = minunet.load("net.npz")
+    assert found.settings.scaling == em.settings.scaling == "image"
+    for name, w in em.params.items():
+        np.testing.assert_array_equal(found.params[name], w)
 
 
 def test_the_module_on_the_page_is_short():

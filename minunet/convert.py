@@ -15,22 +15,23 @@ from typing import get_args
 import numpy as np
 
 from minunet import files
-from minunet.cli import Parser, parse_path, run, say
+from minunet.cli import Parser, command, parse_path, run, say
 from minunet.data.scaling import Scaling
 from minunet.errors import InputError
 from minunet.exchange import caffe, tensors
 from minunet.exchange.tensors import Foreign
-from minunet.network.sizes import nearest_valid
+from minunet.network import Architecture
+from minunet.network.sizes import margin, nearest_valid
 from minunet.runs import checkpoint, checkpoint_check, settings_check
 from minunet.runs.archive import AlteredError
 from minunet.runs.checkpoint import Checkpoint
-from minunet.runs.settings import from_options
+from minunet.runs.settings import Settings, from_options
 
 READERS = {".safetensors": tensors.read, ".caffemodel": caffe.read}
 """Function that reads a file, by its suffix."""
 
 TILE = 572
-"""Size of the tiles of a network that another program has trained, at most: that of the paper."""
+"""Size of the tiles of a network that another program has trained, that of the paper if valid."""
 
 
 def parse() -> argparse.Namespace:
@@ -59,42 +60,55 @@ def state_of(foreign: Foreign, scaling: Scaling | None) -> Checkpoint:
     Raises
     ------
     InputError
-        If those settings are not valid, or are of another network.
+        If the settings are not valid, or are of another network.
     """
-    arch = foreign.architecture
-    if foreign.meta is None:
-        settings = from_options(
-            preset="paper",
-            depth=arch.depth,
-            channels=arch.channels,
-            variant=arch.variant,
-            tile=nearest_valid(TILE, arch.depth)[0] or nearest_valid(TILE, arch.depth)[1],
-            scaling=scaling or "image",
-            in_channels=arch.in_channels,
-            label_values=tuple(range(arch.classes)),
-        )
+    arch, meta = foreign.architecture, foreign.meta
+    if meta is None:
         random_state = np.random.default_rng(0).bit_generator.state
-        return Checkpoint(foreign.params, {}, 0, random_state, -1.0, settings.to_json())
+        config = settings_of(arch).to_json()
+        meta = {"step": 0, "random_state": random_state, "best": -1.0, "config": config}
     try:
-        checkpoint_check.present(foreign.meta)
-        settings = settings_check.restore(foreign.meta["config"])
-        checkpoint_check.numbers(foreign.meta, settings)
+        checkpoint_check.present(meta)
+        settings = settings_check.restore(meta["config"])
+        checkpoint_check.numbers(meta, settings)
     except AlteredError as error:
-        raise InputError(f"its metadata were altered: {error}") from None
+        why = "minunet cannot use it" if foreign.meta is None else "its metadata were altered"
+        raise InputError(f"{why}: {error}") from None
     if settings.architecture.shapes() != arch.shapes():
         raise InputError(
-            f"its metadata describe a network of depth {settings.depth} with {settings.channels} "
-            f"channels, but its tensors are of depth {arch.depth} with {arch.channels} channels"
+            f"its metadata describe a {described(settings.architecture)}, but its tensors are of "
+            f"a {described(arch)}"
         )
-    config = foreign.meta["config"] | ({"scaling": scaling} if scaling else {})
-    meta = foreign.meta
+    config = meta["config"] | ({"scaling": scaling} if scaling else {})
     return Checkpoint(foreign.params, {}, meta["step"], meta["random_state"], meta["best"], config)
 
 
+def settings_of(arch: Architecture) -> Settings:
+    """Return settings for a network that another program has trained."""
+    least = 2 * margin(arch.depth) + 2**arch.depth  # smaller tiles would not join
+    below, above = nearest_valid(max(TILE, least), arch.depth)
+    return from_options(
+        preset="paper",
+        depth=arch.depth,
+        channels=arch.channels,
+        variant=arch.variant,
+        tile=below if below is not None and below >= least else above,
+        scaling="image",
+        in_channels=arch.in_channels,
+        label_values=tuple(range(arch.classes)),
+    )
+
+
+def described(arch: Architecture) -> str:
+    """Describe a network in words."""
+    return (
+        f"{arch.variant} network of depth {arch.depth} with {arch.channels} channels, "
+        f"{arch.in_channels} input channels and {arch.classes} classes"
+    )
+
+
 def read(path: Path) -> Foreign:
-    """Read a file of another program; an error names the file."""
-    if not path.is_file():
-        raise InputError(f"{path} is not a file")
+    """Read a file of another program."""
     try:
         foreign = READERS[path.suffix](path)
     except ImportError as error:
@@ -102,11 +116,9 @@ def read(path: Path) -> Foreign:
             f"reading {path.suffix} needs {error.name}; install it with: pip install "
             "'minunet[export]'"
         ) from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     for ours, w in foreign.params.items():
         if not np.isfinite(w).all():
-            raise InputError(f"{path}: {foreign.names[ours]} contains NaN or infinity")
+            raise InputError(f"{foreign.names[ours]} contains NaN or infinity")
     return foreign
 
 
@@ -114,20 +126,26 @@ def main() -> None:
     """Read the file, say where each parameter goes, and write the model."""
     args = parse()
     files.check_new_file(args.out, "-o")
-    foreign = read(args.file)
-    state = state_of(foreign, args.scaling)
+    if not args.file.is_file():
+        raise InputError(f"{args.file} is not a file")
+    try:
+        foreign = read(args.file)
+        state = state_of(foreign, args.scaling)
+    except InputError as error:
+        raise InputError(f"{args.file}: {error}") from None
     with files.new(args.out) as (part,):
         checkpoint.publish(part, state, np.float32)
-    arch = foreign.architecture
     for ours, theirs in foreign.names.items():
         say(f"{ours:<14}{theirs:<34}{'x'.join(map(str, foreign.params[ours].shape))}")
     say(
-        f"wrote     {args.out}: {arch.variant} network, depth {arch.depth}, {arch.channels} "
-        f"channels, {arch.in_channels} input channels, {arch.classes} classes",
-        f"segment   python -m minunet.predict {args.out} IMAGE.tif -o OUT",
+        f"wrote     {args.out}: {described(foreign.architecture)}",
+        f"segment   {command('predict', args.out, 'IMAGE.tif', '-o', 'OUT')}",
     )
     if foreign.meta is None:
-        say("Images are scaled as --scaling says; check that the network was trained so.")
+        say(
+            "Images are scaled as --scaling says; check that the network was trained so. Check "
+            "also that it concatenates the output of an up-convolution before the cropped map."
+        )
 
 
 if __name__ == "__main__":

@@ -82,6 +82,8 @@ def parse() -> argparse.Namespace:
         parser.error(f"-o {args.out} does not end with {known}, or in the name of a folder")
     if suffix != ".onnx" and (args.padding, args.output) != ("same", "probabilities"):
         parser.error("--padding and --output are for .onnx files only")
+    if suffix != ".zip" and args.image is not None:
+        parser.error("--image is for .zip files only")
     if suffix == ".zip" and not (describe(args).license and args.author):
         parser.error("a bioimage.io package needs --license and at least one --author")
     return args

@@ -79,16 +79,18 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     part = folder.with_name(f"{folder.name[:LONGEST]}.{secrets.token_hex(8)}.part")
     with _named(folder):
-        part.mkdir()
         try:
+            part.mkdir()
             yield part
             for path in part.iterdir():
                 sync(path)
             if is_taken(folder):
                 raise InputError(f"{folder} already exists; pass another path")
             part.rename(folder)
-        except BaseException:
+        except BaseException as error:
             rmtree(part, ignore_errors=True)
+            if isinstance(error, OSError) and error.filename == str(part):
+                error.filename = str(folder)  # name the folder that the caller knows
             raise
     sync(folder.parent)
 

@@ -332,3 +332,45 @@ def test_the_digest_is_that_of_sha256sum(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")  # an example of FIPS 180
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert files.digest(tmp_path / "abc") == expected
+
+
+# Whole folders
+
+
+def test_a_new_folder_appears_only_when_complete(tmp_path):
+    with files.new_folder(tmp_path / "model") as part:
+        assert files.re.fullmatch(r"model\.[0-9a-f]{16}\.part", part.name)
+        (part / "a").write_text("a")
+        assert names(tmp_path) == [part.name]
+    assert names(tmp_path) == ["model"]
+    assert names(tmp_path / "model") == ["a"]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+def test_an_exception_leaves_no_folder(tmp_path, error):
+    with pytest.raises(error), files.new_folder(tmp_path / "model") as part:
+        (part / "a").write_text("a")
+        raise error("stop")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_new_folder_replaces_nothing(tmp_path, kind):
+    there = tmp_path / "model"
+    with pytest.raises(InputError, match="model already exists"):
+        with files.new_folder(there):
+            if kind == "file":
+                there.write_text("mine")
+            elif kind == "folder":
+                there.mkdir()
+                (there / "mine").write_text("mine")
+            else:
+                there.symlink_to(tmp_path / "elsewhere")
+    assert names(tmp_path) == ["model"]
+    assert there.is_symlink() == (kind == "link")
+
+
+def test_an_error_names_the_folder(tmp_path):
+    with pytest.raises(OSError) as failed, files.new_folder(tmp_path / "none" / "model"):
+        pass
+    assert failed.value.filename == str(tmp_path / "none" / "model")

@@ -22,7 +22,8 @@ def test_the_commands_are_listed(arguments):
     assert minunet.__version__ in lines[0]
     assert max(map(len, lines)) <= 100
     listed = [line.split(maxsplit=3)[2:] for line in lines if line.startswith("  python -m ")]
-    expected = ["train", "predict", "evaluate", "augment", "geometry", "data", "models"]
+    expected = ["train", "predict", "evaluate", "export", "convert"]
+    expected += ["augment", "geometry", "data", "models"]
     assert [name for name, _ in listed] == [f"minunet.{command}" for command in expected]
     assert [text for _, text in listed] == list(cli.COMMANDS.values())
 
@@ -99,8 +100,8 @@ def test_blas(monkeypatch, found, written):
         ),
         (
             ["xyz"],
-            "'xyz' is not a command; the commands are train, predict, evaluate, augment, geometry, "
-            "data, models",
+            "'xyz' is not a command; the commands are train, predict, evaluate, export, convert, "
+            "augment, geometry, data, models",
         ),
     ],
 )

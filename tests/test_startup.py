@@ -8,6 +8,7 @@ import pytest
 LATER = {
     *("matplotlib", "tifffile", "PIL", "tqdm", "cupy"),
     *("zarr", "numcodecs", "h5py", "tensorstore", "distributed"),
+    *("safetensors", "google.protobuf", "onnx", "onnxruntime", "bioimageio", "pydantic"),
     # `import scipy` does not load these, but `from scipy import ndimage` would.
     *("scipy.fft", "scipy.interpolate", "scipy.linalg", "scipy.ndimage", "scipy.optimize"),
     *("scipy.signal", "scipy.sparse", "scipy.spatial", "scipy.special", "scipy.stats"),
@@ -22,7 +23,10 @@ runpy.run_module(sys.argv[0], run_name="__main__")
 """Code that runs a command as `python -m` does and prints the loaded modules at exit."""
 
 
-@pytest.mark.parametrize("command", ["augment", "data", "evaluate", "geometry", "predict", "train"])
+@pytest.mark.parametrize(
+    "command",
+    ["augment", "convert", "data", "evaluate", "export", "geometry", "predict", "train"],
+)
 def test_help_loads_no_library_that_is_needed_later(command):
     arguments = [sys.executable, "-c", WATCHED, f"minunet.{command}", "--help"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=120)

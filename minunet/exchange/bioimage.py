@@ -9,6 +9,8 @@ every block fall on the same pixels.
 
 import re
 import tempfile
+import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,17 +30,26 @@ WEIGHTS, TEXT, COVER = "weights.onnx", "README.md", "cover.png"
 IMAGE, PROBABILITIES = "test_image.npy", "test_probabilities.npy"
 """Names of the files in a package, besides the description itself."""
 
-_RANGE = {"min_percentile": 0.0, "max_percentile": 100.0}
+_EACH = {"axes": ["channel", "y", "x"]}  # without axes, images seen before would count
+_RANGE = {"id": "scale_range", "kwargs": {"min_percentile": 0.0, "max_percentile": 100.0, **_EACH}}
 PREPROCESSING: dict[str, list[dict[str, Any]]] = {
     "none": [],
-    "standard": [{"id": "zero_mean_unit_variance"}],
-    "minmax": [{"id": "scale_range", "kwargs": _RANGE}],
-    "image": [{"id": "scale_range", "kwargs": {**_RANGE, "axes": ["channel", "y", "x"]}}],
+    "standard": [{"id": "zero_mean_unit_variance", "kwargs": _EACH}],
+    "minmax": [_RANGE],
+    "image": [_RANGE],
 }
-"""Each scaling as bioimage.io declares it."""
+"""Each scaling as bioimage.io declares it; `standard` and `minmax` treat each image as a stack."""
 
 SIDE = 256
 """Largest side of the image that tests the package, in pixels, unless the network needs more."""
+
+
+SHORTEST, LONGEST = 5, 128
+"""Lengths of the name of a model; and of a reason for which it is refused; in characters."""
+
+
+FAINTEST = 1e-4
+"""Least grey value that the image for the test must have."""
 
 
 class Block(NamedTuple):
@@ -106,9 +117,19 @@ def write(path: Path, state: Checkpoint, about: Description, image: Array) -> No
                 model = ModelDescr.model_validate(_describe(state, about))
                 save_bioimageio_package(model, output_path=path)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"][:2]))
-            raise InputError(f"bioimage.io does not accept {place}: {first['msg']}") from None
+            raise InputError(_reason(error.errors()[0], about)) from None
+
+
+def _reason(error: Mapping[str, Any], about: Description) -> str:
+    """Say in one sentence why the format does not accept a package."""
+    place = error["loc"][0] if error["loc"] else "the package"
+    if place == "license":
+        return (
+            f"bioimage.io does not know the licence {about.license!r}; pass an SPDX identifier "
+            "such as MIT or CC-BY-4.0 with --license"
+        )
+    reason = " ".join(error["msg"].removeprefix("Value error, ").split())
+    return f"bioimage.io does not accept {place}: {reason[:LONGEST]}"
 
 
 def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> None:
@@ -123,6 +144,11 @@ def _write_files(folder: Path, state: Checkpoint, about: Description, image: Arr
     (folder / TEXT).write_text(text, encoding="utf-8")
     height, width = test_size(arch.depth, image.shape)
     test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    if not (abs(test) >= FAINTEST).any():
+        raise InputError(
+            f"all grey values of the image for the test are below {FAINTEST:g}, which bioimage.io "
+            "does not accept; pass another --image"
+        )
     scaled = scaling.scale([test], settings.scaling)[0]
     p = InferenceSession(folder / WEIGHTS).run(None, {"image": scaled})[0]
     np.save(folder / IMAGE, test)
@@ -135,7 +161,7 @@ def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     halo, smallest, step = block(arch.depth)
-    name = re.sub(r"[^\w ()+-]", " ", about.name).strip() or "U-Net"
+    name = model_name(about.name)
     pixel = description.network_pixel(settings)
     lengths = ({"scale": length, "unit": "micrometer"} for length in pixel or ())
     sides = [{"type": "space", "id": side, **next(lengths, {})} for side in "yx"]
@@ -182,6 +208,19 @@ def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
         "outputs": [probabilities],
         "weights": {"onnx": {"source": WEIGHTS, "opset_version": onnx_graph.OPSET}},
     }
+
+
+def model_name(name: str) -> str:
+    """Return a name that the format accepts: 5 to 128 ASCII characters, with few signs.
+
+    Examples
+    --------
+    >>> model_name("em"), model_name("my.run: 2"), model_name("")
+    ('U-Net em', 'my run  2', 'U-Net')
+    """
+    name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^\w ()+-]", " ", name).strip()
+    return (name if len(name) >= SHORTEST else f"U-Net {name}".strip())[:LONGEST].strip()
 
 
 def _format_version() -> str:

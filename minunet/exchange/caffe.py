@@ -7,6 +7,7 @@ Layers come in the order of the forward pass, and each with parameters has two b
 (O, C, kh, kw), that of an up-convolution (C, O, 2, 2), and a bias (O,).
 """
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minunet.array import Array
+from minunet.console import printable
 from minunet.errors import InputError
 from minunet.exchange import layers
 from minunet.exchange.tensors import Foreign, from_torch
@@ -25,10 +27,9 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         **{"width": (4, "int32"), "data": (5, "float packed"), "shape": (7, "BlobShape")},
         "double_data": (8, "double packed"),
     },
-    "V1LayerParameter": {"name": (4, "string"), "blobs": (6, "BlobProto repeated")},
-    "LayerParameter": {"name": (1, "string"), "blobs": (7, "BlobProto repeated")},
+    "V1LayerParameter": {"name": (4, "bytes"), "blobs": (6, "BlobProto repeated")},
+    "LayerParameter": {"name": (1, "bytes"), "blobs": (7, "BlobProto repeated")},
     "NetParameter": {
-        "name": (1, "string"),
         "layers": (2, "V1LayerParameter repeated"),
         "layer": (100, "LayerParameter repeated"),
     },
@@ -37,6 +38,12 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 
 LEGACY = ("num", "channels", "height", "width")
 """The four numbers that were the shape of a blob in 2015."""
+
+MOST_LAYERS, MOST_AXES = 10_000, 4
+"""Maximum number of layers, with or without parameters, and of axes of a blob."""
+
+LONGEST = 60
+"""Maximum length of the name of a layer, in characters; a longer one is cut."""
 
 
 @cache
@@ -78,12 +85,17 @@ def read(path: Path) -> Foreign:
     except (DecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"it is not a .caffemodel file, or is damaged: {reason}") from None
+    count = len(net.layers) + len(net.layer)
+    if count > MOST_LAYERS:  # each of them takes memory
+        raise InputError(f"it has {count} layers, more than any U-Net of minunet has")
     found = [layer for layer in (*net.layers, *net.layer) if layer.blobs]
     if not found:
         raise InputError("it contains no layer with parameters")
     if len(found) > layers.MOST:
-        raise InputError(f"it has {len(found)} layers, more than any U-Net of minunet has")
-    read_layers = [(layer.name, *_blobs(layer)) for layer in found]
+        raise InputError(
+            f"{len(found)} of its layers have parameters, more than in any U-Net of minunet"
+        )
+    read_layers = [(_name(layer), *_blobs(layer)) for layer in found]
     if len({name for name, *_ in read_layers}) < len(read_layers):
         raise InputError("two of its layers have the same name")
     arch = layers.architecture({name: kernel.shape for name, kernel, _ in read_layers})
@@ -96,23 +108,29 @@ def read(path: Path) -> Foreign:
     return Foreign(arch, params, names)
 
 
+def _name(layer: Any) -> str:
+    """Return the name of a layer, which any bytes can be."""
+    text: str = layer.name.decode(errors="replace")
+    return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+
+
 def _blobs(layer: Any) -> tuple[Array, Array]:
     """Return the kernel (kh, kw, C, O) and the bias (O,) of a layer."""
-    arrays = [_array(blob, f"blob {k} of layer {layer.name}") for k, blob in enumerate(layer.blobs)]
-    if len(arrays) != 2:
+    name = _name(layer)
+    if len(layer.blobs) != 2:
         raise InputError(
-            f"layer {layer.name} has {len(arrays)} blobs; every layer of the U-Net has two, a "
+            f"layer {name} has {len(layer.blobs)} blobs; every layer of the U-Net has two, a "
             "kernel and a bias"
         )
-    kernel, bias = arrays
+    kernel, bias = (_array(blob, f"blob {k} of layer {name}") for k, blob in enumerate(layer.blobs))
     if kernel.ndim != 4:
         raise InputError(
-            f"blob 0 of layer {layer.name} has the shape {kernel.shape}; a kernel has four axes"
+            f"blob 0 of layer {name} has the shape {kernel.shape}; a kernel has four axes"
         )
     kernel, bias = from_torch(kernel), np.ascontiguousarray(bias.reshape(-1), np.float32)
     if bias.shape != kernel.shape[3:]:
         raise InputError(
-            f"blob 1 of layer {layer.name} has {bias.size} values, and its kernel gives "
+            f"blob 1 of layer {name} has {bias.size} values, and its kernel gives "
             f"{kernel.shape[3]} channels"
         )
     return kernel, bias
@@ -120,11 +138,16 @@ def _blobs(layer: Any) -> tuple[Array, Array]:
 
 def _array(blob: Any, which: str) -> Array:
     """Return the values of a blob in its shape."""
-    values = np.array(blob.data or blob.double_data, np.float64 if blob.double_data else np.float32)
     if blob.HasField("shape"):
+        if len(blob.shape.dim) > MOST_AXES:
+            raise InputError(
+                f"{which} has {len(blob.shape.dim)} axes; at most {MOST_AXES} are read"
+            )
         shape = tuple(blob.shape.dim)
     else:
         shape = tuple(getattr(blob, name) for name in LEGACY)
-    if min(shape, default=0) < 1 or np.prod(shape, dtype=object) != values.size:
-        raise InputError(f"{which} has the shape {shape}, but {values.size} values")
-    return values.reshape(shape)
+    numbers = blob.data or blob.double_data
+    if min(shape, default=0) < 1 or math.prod(shape) != len(numbers):
+        raise InputError(f"{which} has the shape {shape}, but {len(numbers)} values")
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN are refused later
+        return np.array(numbers, np.float64).astype(np.float32).reshape(shape)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from minunet import __version__
@@ -52,7 +51,7 @@ def meta(state: Checkpoint) -> dict[str, Any]:
     config = dict(state.settings)
     for name in PLACES:
         if config.get(name):
-            config[name] = PurePath(config[name]).name
+            config[name] = re.split(r"[/\\]", config[name].rstrip("/\\"))[-1]
     return {
         "step": state.step,
         "random_state": state.random_state,

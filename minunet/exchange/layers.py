@@ -8,7 +8,7 @@ contracting and one in the expansive path, are told apart by the names of their 
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import permutations
+from itertools import permutations, takewhile
 
 from minunet.array import Array
 from minunet.errors import InputError
@@ -44,23 +44,39 @@ def architecture(kernels: Mapping[str, Shape]) -> Architecture:
             "2x2 for each level, and one of 1x1"
         )
     *_, channels, classes = last[0]
+    if classes < RANGES["classes"][0]:
+        name = next(name for name, shape in kernels.items() if shape == last[0])
+        raise InputError(
+            f"{name} has {classes} output channel{'' if classes == 1 else 's'}; a U-Net of minunet "
+            "has one for each class, and at least 2 classes"
+        )
     firsts = sorted({shape[2] for shape in shapes if shape[3] == channels}) or [1]
     tried = [
         Architecture(depth, channels, first, classes, 0.0, variant)
         for variant in VARIANTS
         for first in firsts
     ]
-    missing = [shapes - Counter(_kernels(arch).values()) for arch in tried]
-    best = min(range(len(tried)), key=lambda k: missing[k].total())
-    if missing[best] or shapes.total() != len(_kernels(tried[best])):
-        odd = next(iter(missing[best]), None)
-        names = [name for name, shape in kernels.items() if shape == odd]
-        what = f"{names[-1]} has the shape {odd}" if names else f"it has {shapes.total()} kernels"
-        raise InputError(
-            f"{what} (height, width, input and output channels), which does not fit a U-Net of "
-            f"depth {depth} with {channels} channels"
-        )
-    return tried[best]
+    best = min(tried, key=lambda arch: sum(_difference(shapes, arch), Counter[Shape]()).total())
+    _check_fit(kernels, best)
+    return best
+
+
+def _difference(shapes: Counter[Shape], arch: Architecture) -> tuple[Counter[Shape], ...]:
+    """Return the shapes that an architecture does not have, and those that are missing."""
+    needed = Counter(_kernels(arch).values())
+    return shapes - needed, needed - shapes
+
+
+def _check_fit(kernels: Mapping[str, Shape], arch: Architecture) -> None:
+    """Raise an `InputError` unless these are the kernels of an architecture."""
+    odd, missing = _difference(Counter(kernels.values()), arch)
+    order = "height, width, input and output channels"
+    net = f"a U-Net of depth {arch.depth} with {arch.channels} channels"
+    for shape in odd:
+        name = [name for name, found in kernels.items() if found == shape][-1]
+        raise InputError(f"{name} has the shape {shape} ({order}), which does not fit {net}")
+    for shape in missing:
+        raise InputError(f"it lacks a kernel of the shape {shape} ({order}), as in {net}")
 
 
 def _kernels(arch: Architecture) -> dict[str, Shape]:
@@ -120,10 +136,16 @@ def _told_apart(
 
 
 def _shared(a: str, b: str) -> int:
-    """Return the number of characters that two names share at their start."""
-    return next(
-        (k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
-    )
+    """Return the number of characters that two names share at their start; numbers stay whole.
+
+    Examples
+    --------
+    >>> _shared("up1.conv2", "up1.conv1"), _shared("up1.conv2", "up10.conv2")
+    (8, 2)
+    """
+    parts = (re.findall(r"\d+|\D", name) for name in (a, b))
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(*parts, strict=False))
+    return sum(len(part) for part, _ in same)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -69,10 +69,11 @@ def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def from_torch(w: Array) -> Array:
-    """Return a parameter in our layout, as float32."""
+    """Return a parameter in our layout, as float32; what is too large for it becomes infinite."""
     if w.ndim == 4:
         w = w.transpose((2, 3, 0, 1) if w.shape[2:] == (2, 2) else (2, 3, 1, 0))
-    return np.ascontiguousarray(w, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(w, np.float32)
 
 
 def write(path: Path, params: Mapping[str, Array], properties: Mapping[str, str]) -> None:

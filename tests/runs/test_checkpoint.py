@@ -123,6 +123,19 @@ def test_a_published_model_has_its_parameters_in_float16_and_no_velocities(tmp_p
     assert read[2:] == state[2:]
 
 
+def test_a_model_published_in_float32_has_the_same_parameters(tmp_path):
+    state = make()
+    state.params["bottom.w2"][0, 0, 0, 0] = 1e30  # too large for float16 only
+    checkpoint.publish(tmp_path / "model.npz", state, np.float32)
+    assert_same(checkpoint.load(tmp_path / "model.npz"), state._replace(velocity={}))
+
+
+def test_a_published_model_in_float64_is_refused(tmp_path):
+    checkpoint.publish(tmp_path / "model.npz", make(), np.float64)
+    with pytest.raises(InputError, match="contains 'float64' instead of float16 or float32"):
+        checkpoint.load(tmp_path / "model.npz")
+
+
 def test_a_parameter_that_is_too_large_for_float16_is_refused(tmp_path):
     state = make()
     state.params["out.b"][0] = 70000

@@ -47,8 +47,8 @@ class Model(NamedTuple):
         """Return a summary; the parameters alone would fill thousands of lines."""
         arch = self.architecture
         return (
-            f"<minunet.Model: depth {arch.depth}, {arch.channels} channels, {arch.classes} classes, "
-            f"{arch.parameters():,} parameters, step {self.step}>"
+            f"<minunet.Model: depth {arch.depth}, {arch.channels} channels, {arch.classes} "
+            f"classes, {arch.parameters():,} parameters, step {self.step}>"
         )
 
     @property

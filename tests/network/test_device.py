@@ -113,7 +113,7 @@ def test_a_gpu_is_chosen_and_named(pretended_gpu, wanted):
 def test_an_old_cupy_is_not_used(pretended_gpu, monkeypatch):
     monkeypatch.setattr(sys.modules["cupy"], "__version__", "13.6.0")
     assert device.choose("auto")[0] == "cpu"
-    with pytest.raises(InputError, match="13.6.0 is too old.*--upgrade") as error:
+    with pytest.raises(InputError, match=r"13\.6\.0 is too old.*--upgrade") as error:
         device.choose("cuda")
     assert_one_line(str(error.value))
 
@@ -124,7 +124,7 @@ def test_a_driver_without_the_libraries_of_cuda_is_found(pretended_gpu, monkeypa
 
     monkeypatch.setattr(sys.modules["cupy"], "ones", ones)
     assert device.choose("auto")[0] == "cpu"
-    with pytest.raises(InputError, match="cannot compute on the GPU: .*libnvrtc.*ctk") as error:
+    with pytest.raises(InputError, match=r"cannot compute on the GPU: .*libnvrtc.*ctk") as error:
         device.choose("cuda")
     assert_one_line(str(error.value))
 

@@ -24,18 +24,24 @@ import ledger
 import standin
 
 
-def step(settings):
-    """Train one step on a tile of noise; return the entries of the ledger."""
+def tile(settings):
+    """Return a tile of noise, on the host."""
     arch, n = settings.architecture, settings.tile
     rng = np.random.default_rng(0)
     m = sizes.output_size(n, arch.depth)
     labels = rng.integers(arch.classes, size=(m, m), dtype=np.uint8)
     x = rng.random((n, n, arch.in_channels), dtype=np.float32)
-    tile = Sample(x, labels, np.ones((m, m), np.float32))
+    return Sample(x, labels, np.ones((m, m), np.float32))
+
+
+def step(settings):
+    """Train one step on a tile of noise; return the entries of the ledger."""
     state = training.start(settings, "cpu")
     state.params, state.velocity = map(standin.to_device, (state.params, state.velocity))
     with ledger.kept() as entries:
-        training.step(state, tile, arch, 0.01, settings.momentum, settings.clip)
+        training.step(
+            state, tile(settings), settings.architecture, 0.01, settings.momentum, settings.clip
+        )
     return entries
 
 

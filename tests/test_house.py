@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "gradcheck": {"array", "differences"},
     "ops": {"array"},
     "fast": {"array", "ops"},
-    "network": {"array", "errors", "image", "ops", "fast"},
+    "gpu": {"array", "ops"},
+    "network": {"array", "errors", "image", "ops", "fast", "gpu"},
 }
 """Rooms and modules of the core, with those that each may import apart from itself."""
 

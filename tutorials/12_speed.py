@@ -405,17 +405,19 @@ show(
 # %% [markdown]
 # ## What changes on a GPU
 #
-# Not the source. The ops say `np`, and an array of CuPy, which is NumPy for GPUs, answers NumPy's
-# own calls; `unet.ops_for` takes the definitions then, since bands, runs and threads are made for
-# the caches of a CPU.
+# Every op says `np`, and an array of CuPy, which is NumPy for GPUs, answers NumPy's own calls. So
+# the definitions run on a GPU as they are. What changes is where the time goes. Each call of NumPy
+# that computes becomes a *kernel* that the host launches, and that costs the host the same whether
+# the map is large or small: a network of small maps waits for launches. So they are what to count.
+# Below, an array that counts the arithmetic calls of a step of the definitions: every level has
+# the same number, whatever the tile.
 #
-# What changes is where the time goes. Each call of NumPy that computes becomes a *kernel* that the
-# host launches, and that costs the host the same whether the map is large or small: a network of
-# small maps waits for launches. So they are what to count. Below, an array that counts the
-# arithmetic calls of a step: every level has the same number, whatever the tile. CuPy makes more of
-# some calls, of a product of matrices above all: `benchmarks/gpu_launches.py` counts those too,
-# needs no GPU, and its tables are in [benchmarks/README.md](../benchmarks/README.md). All this is
-# counted, not measured.
+# The bands, runs and threads above are made for the caches of a CPU. In float32 on a GPU,
+# `unet.ops_for` takes `minunet/gpu/` instead: the same ops in forms that need fewer launches. Its
+# convolution puts each pixel beside its two neighbours to the right, so a row of the kernel is one
+# product, not three. `benchmarks/gpu_launches.py` counts the launches of a whole step without a
+# GPU: about 500 at depth 3, where the definitions need 2,500. Its tables are in
+# [benchmarks/README.md](../benchmarks/README.md). All this is counted, not measured.
 
 
 # %%

@@ -1,5 +1,6 @@
 """The jobs of `work.py` in PyTorch: default layout, channels-last, and compiled."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"
 import torch_unet
 
 MOMENTUM, RATE = 0.99, 1e-4
+
+TF32 = os.environ.get("CUPY_TF32") == "1"
+"""Whether to use TF32 on a GPU, as CuPy decides."""
 
 Results = Mapping[str, torch.Tensor]
 
@@ -38,7 +42,8 @@ class Side:
         if "compiled" in name:
             self.forward = torch.compile(torch_unet.forward)
         torch.set_num_threads(count)
-        torch.backends.cudnn.allow_tf32 = False  # float32 products, as in minunet
+        torch.backends.cuda.matmul.allow_tf32 = TF32  # as in minunet
+        torch.backends.cudnn.allow_tf32 = TF32
         torch.backends.cudnn.benchmark = True  # use the fastest kernels
 
     def prepare(self, job: Job) -> Callable[[], Results]:

@@ -14,6 +14,12 @@ from minunet.errors import InputError
 Name = Literal["cpu", "cuda"]
 Wanted = Literal["auto", "cpu", "cuda"]
 
+CUPY = "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for CUDA 13"
+"""What to install; `ctk` adds CUDA's own libraries, which a driver alone does not have."""
+
+OLDEST = 14
+"""First version of CuPy whose dtypes follow NumPy 2."""
+
 
 def choose(wanted: Wanted) -> tuple[Name, str]:
     """Choose the device to run on, and explain the choice.
@@ -53,12 +59,22 @@ def _missing() -> str | None:
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed (pip install cupy-cuda12x)"
+        return f"CuPy is not installed (pip install {CUPY})"
+    if int(cupy.__version__.split(".")[0]) < OLDEST:
+        return f"CuPy {cupy.__version__} is too old (pip install --upgrade {CUPY})"
     try:
         found = cupy.cuda.runtime.getDeviceCount() > 0
     except cupy.cuda.runtime.CUDARuntimeError:
         found = False
-    return None if found else "no CUDA GPU or driver was found (install the NVIDIA driver)"
+    if not found:
+        return "no CUDA GPU or driver was found (install the NVIDIA driver)"
+    try:  # a driver without CUDA's own libraries fails only now
+        ones = cupy.ones((2, 2), np.float32)
+        float((ones @ ones)[0, 0])
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"CuPy cannot compute on the GPU: {reason} (pip install --upgrade {CUPY})"
+    return None
 
 
 def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:

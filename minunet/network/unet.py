@@ -17,7 +17,7 @@ from types import ModuleType
 
 import numpy as np
 
-from minunet import fast, ops
+from minunet import fast, gpu, ops
 from minunet.array import Array, Tensors
 from minunet.errors import InputError
 from minunet.network import sizes
@@ -27,12 +27,14 @@ __all__ = ["Architecture", "backward", "forward", "ops_for"]
 
 
 def ops_for(x: Array) -> ModuleType:
-    """Return the package of ops for `x`: `minunet.fast` for float32 in NumPy, else `minunet.ops`.
+    """Return the ops for an array: in float32, `minunet.fast` on a CPU and `minunet.gpu` on a GPU.
 
-    Float64 is used for checking, so it runs the definitions. So does a GPU, because the fast forms
-    are designed for the caches of a CPU. The results are equal up to rounding.
+    Float64 is used for checking, so it runs the definitions, `minunet.ops`. The results are equal
+    up to rounding.
     """
-    return fast if isinstance(x, np.ndarray) and x.dtype == np.float32 else ops
+    if x.dtype != np.float32:
+        return ops
+    return fast if isinstance(x, np.ndarray) else gpu
 
 
 def forward(

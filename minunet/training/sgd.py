@@ -53,9 +53,10 @@ def clip(grads: Tensors, maximum: float) -> Tensors:
     -------
     dict : new arrays
     """
-    norm = np.sqrt(sum(np.vdot(g, g) for g in grads.values()))
+    joined = join(grads)
+    norm = np.sqrt(sum(np.vdot(g, g) for g in joined.values()))
     scale = maximum / np.maximum(norm, maximum)
-    return {name: g * scale for name, g in grads.items()}
+    return split({name: g * scale for name, g in joined.items()}, grads)
 
 
 def adjust(grads: Tensors, params: Tensors, terms: Terms) -> Tensors:
@@ -111,6 +112,37 @@ def step(
     -------
     params, velocity : dict            new arrays; the arguments are not changed
     """
+    like = params
+    params, grads, velocity = (
+        join({name: t[name] for name in like}) for t in (params, grads, velocity)
+    )
     velocity = {name: momentum * v - learning_rate * grads[name] for name, v in velocity.items()}
     params = {name: w + velocity[name] for name, w in params.items()}
-    return params, velocity
+    return split(params, like), split(velocity, like)
+
+
+JOINED = "all"
+"""Name of the array that all tensors are joined into."""
+
+
+def join(tensors: Tensors) -> Tensors:
+    """On a GPU, join all tensors into one array; on the host, return them as they are.
+
+    A network has dozens of small tensors. Launching kernels for each of them takes a GPU longer
+    than computing on all of them at once.
+    """
+    first = next(iter(tensors.values()))
+    if isinstance(first, np.ndarray):
+        return tensors
+    return {JOINED: np.concatenate([t.reshape(-1) for t in tensors.values()])}
+
+
+def split(joined: Tensors, like: Tensors) -> Tensors:
+    """Undo `join`: return views of the array in the shapes of `like`, or the tensors themselves."""
+    if JOINED not in joined:
+        return joined
+    tensors, end = {}, 0
+    for name, one in like.items():
+        start, end = end, end + one.size
+        tensors[name] = joined[JOINED][start:end].reshape(one.shape)
+    return tensors

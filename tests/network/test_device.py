@@ -35,7 +35,8 @@ def no_gpu(monkeypatch, request):
         return 0
 
     runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CUDARuntimeError)
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    cupy = SimpleNamespace(__version__="14.2.0", cuda=SimpleNamespace(runtime=runtime))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
 
 
 @pytest.fixture
@@ -47,8 +48,9 @@ def pretended_gpu(monkeypatch):
         CUDARuntimeError=RuntimeError,
     )
     cupy = SimpleNamespace(
-        __version__="13.3.0",
+        __version__="14.2.0",
         asarray=lambda array: StandIn(array.copy()),
+        ones=lambda shape, dtype: StandIn(np.ones(shape, dtype)),
         cuda=SimpleNamespace(runtime=runtime),
     )
     monkeypatch.setitem(sys.modules, "cupy", cupy)
@@ -73,7 +75,7 @@ def test_cpu_is_chosen_even_with_a_gpu(pretended_gpu):
 def test_auto_without_cupy_says_what_to_install(no_cupy):
     name, reason = device.choose("auto")
     assert name == "cpu"
-    assert "pip install cupy-cuda12x" in reason
+    assert "pip install 'cupy-cuda12x[ctk]'" in reason
     assert_one_line(reason)
 
 
@@ -86,7 +88,7 @@ def test_auto_without_a_gpu_says_so(no_gpu):
 
 
 def test_cuda_without_cupy_is_an_error_that_names_what_to_install(no_cupy):
-    with pytest.raises(InputError, match="pip install cupy-cuda12x") as error:
+    with pytest.raises(InputError, match=r"pip install 'cupy-cuda12x\[ctk\]'") as error:
         device.choose("cuda")
     assert "CUDA is not available" in str(error.value)
     assert "use the device cpu" in str(error.value)
@@ -103,9 +105,28 @@ def test_cuda_without_a_gpu_is_an_error_that_names_what_to_install(no_gpu):
 def test_a_gpu_is_chosen_and_named(pretended_gpu, wanted):
     name, reason = device.choose(wanted)
     assert name == "cuda"
-    assert "13.3.0" in reason
+    assert "14.2.0" in reason
     assert "Pretended 1000" in reason
     assert_one_line(reason)
+
+
+def test_an_old_cupy_is_not_used(pretended_gpu, monkeypatch):
+    monkeypatch.setattr(sys.modules["cupy"], "__version__", "13.6.0")
+    assert device.choose("auto")[0] == "cpu"
+    with pytest.raises(InputError, match=r"13\.6\.0 is too old.*--upgrade") as error:
+        device.choose("cuda")
+    assert_one_line(str(error.value))
+
+
+def test_a_driver_without_the_libraries_of_cuda_is_found(pretended_gpu, monkeypatch):
+    def ones(shape, dtype):
+        raise RuntimeError("CuPy failed to load libnvrtc.so.12:\nno such file")
+
+    monkeypatch.setattr(sys.modules["cupy"], "ones", ones)
+    assert device.choose("auto")[0] == "cpu"
+    with pytest.raises(InputError, match=r"cannot compute on the GPU: .*libnvrtc.*ctk") as error:
+        device.choose("cuda")
+    assert_one_line(str(error.value))
 
 
 def test_this_machine_without_a_gpu():

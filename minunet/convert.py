@@ -46,6 +46,12 @@ def parse() -> argparse.Namespace:
         help="how grey values were scaled in training (default: image; for a model that minunet "
         "has exported: its own)",
     )
+    add(
+        "--skip-first",
+        action="store_true",
+        help="the network concatenates the cropped map of the contracting path before the output "
+        "of the up-convolution; minunet does it after",
+    )
     args = parser.parse_args()
     if args.file.suffix not in READERS:
         parser.error(f"{args.file} does not end with {' or '.join(READERS)}")
@@ -107,6 +113,24 @@ def described(arch: Architecture) -> str:
     )
 
 
+def reordered(foreign: Foreign) -> Foreign:
+    """Swap the input channels of the convolutions that follow a concatenation.
+
+    Raises
+    ------
+    InputError
+        If minunet has written the file: its order is known.
+    """
+    if foreign.meta is not None:
+        raise InputError("minunet has exported it, so --skip-first is wrong; leave it out")
+    params = dict(foreign.params)
+    for level in range(foreign.architecture.depth):
+        name, skip = f"expand{level}.w1", foreign.architecture.width(level)
+        w = params[name]
+        params[name] = np.concatenate([w[:, :, skip:], w[:, :, :skip]], axis=2)
+    return foreign._replace(params=params)
+
+
 def read(path: Path) -> Foreign:
     """Read a file of another program."""
     try:
@@ -130,6 +154,7 @@ def main() -> None:
         raise InputError(f"{args.file} is not a file")
     try:
         foreign = read(args.file)
+        foreign = reordered(foreign) if args.skip_first else foreign
         state = state_of(foreign, args.scaling)
     except InputError as error:
         raise InputError(f"{args.file}: {error}") from None
@@ -143,8 +168,9 @@ def main() -> None:
     )
     if foreign.meta is None:
         say(
-            "Images are scaled as --scaling says; check that the network was trained so. Check "
-            "also that it concatenates the output of an up-convolution before the cropped map."
+            "Images are scaled as --scaling says; check that the network was trained so. If it "
+            "concatenates the cropped map before the output of the up-convolution, repeat this "
+            "with --skip-first."
         )
 
 

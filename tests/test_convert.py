@@ -352,3 +352,24 @@ def test_every_parameter_has_a_name_in_the_other_file():
     for ours, theirs in names.items():
         if ours.split(".")[1].startswith("w"):
             assert names[layers.bias_of(ours)] == theirs.replace("weight", "bias")
+
+
+def test_networks_that_concatenate_in_the_other_order(tmp_path):
+    arch = Architecture.release(depth=2, channels=4, in_channels=3)
+    params = draw(arch)
+    swapped = dict(params)
+    for level in range(arch.depth):
+        up, skip = np.split(params[f"expand{level}.w1"], [arch.upconv_width(level)], axis=2)
+        swapped[f"expand{level}.w1"] = np.concatenate([skip, up], axis=2)
+    path = write(tmp_path / "net.safetensors", swapped)
+    assert call("convert", path, "-o", tmp_path / "a.npz", "--skip-first").code == 0
+    assert_equal(checkpoint.load(tmp_path / "a.npz").params, params)
+
+
+def test_the_order_of_exported_models_is_known(tmp_path):
+    pytest.importorskip("safetensors")
+    path = tmp_path / "em.safetensors"
+    assert call("export", "em", "-o", path).code == 0
+    line = refused(call("convert", path, "-o", tmp_path / "a.npz", "--skip-first"))
+    assert "leave it out" in line
+    assert not (tmp_path / "a.npz").exists()

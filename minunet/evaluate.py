@@ -301,6 +301,20 @@ def scores_file(args: argparse.Namespace, source: Path) -> Path:
     return path
 
 
+def refuse_masks(whole: segments.Table, args: argparse.Namespace) -> None:
+    """Raise an `InputError` if a volume is a mask of all cells, which parts cannot tell apart."""
+    cells = [np.unique(labels[labels > 0]).size for labels in (whole.truth, whole.proposal)]
+    for path, option, meaning, count, other in (
+        (args.truth, "--labels-are", args.labels_are, cells[0], cells[1]),
+        (args.prediction, "--prediction-is", args.prediction_is, cells[1], cells[0]),
+    ):
+        if count == 1 < other and meaning == "auto":
+            raise InputError(
+                f"{path} has only one value besides 0, and looks like a mask of all cells; number "
+                f"its cells first, or pass {option} cells if it is one cell"
+            )
+
+
 def write_json(path: Path, contents: dict[str, Any]) -> None:
     """Write a new JSON file."""
     written = json.dumps(contents, indent=2, ensure_ascii=False)
@@ -323,6 +337,8 @@ def score_volume(args: argparse.Namespace) -> None:
             f"{args.truth} is 0 wherever it is annotated; scoring needs labels above 0"
         )
     of_classes = "classes" in (args.labels_are, args.prediction_is)
+    if not of_classes:
+        refuse_masks(whole, args)
     if of_classes:
         values = sorted({*whole.truth.tolist(), *whole.proposal.tolist()})
         matrices = [volume.confusion(one, values) for one in tables]

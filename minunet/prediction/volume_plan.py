@@ -72,9 +72,39 @@ class VolumePlan(NamedTuple):
 
         Whether the pixels have changed is checked before blocks are computed.
         """
-        pairs = zip(self._fields, self, other, strict=True)
-        asked = (pair for pair in pairs if pair[0] not in ("scales", "sample"))
-        return [f"{name} {b} instead of {a}" for name, a, b in asked if a != b]
+        here, there = self._values(), other._values()
+        return [
+            f"{name} {shown(there[name])} instead of {shown(here[name])}"
+            for name in here
+            if here[name] != there[name]
+        ]
+
+    def _values(self) -> dict[str, Any]:
+        """Return what may be compared, by the names that a user knows."""
+        values = self._asdict()
+        for name in ("scales", "sample", "rule", "version"):
+            del values[name]
+        if self.labels == "cells":
+            del values["threshold"]  # that of classes
+            values |= zip(RULE, self.rule, strict=True)
+        return {**values, "version of OME-Zarr": self.version}
+
+
+RULE = ("threshold", "extent", "smallest", "connectivity")
+"""Names of the values of a rule, see `instances.Rule`."""
+
+
+def shown(value: Any) -> str:
+    """Format a value of a plan.
+
+    Examples
+    --------
+    >>> shown(None), shown([2, 45, 61]), shown(0.5), shown("flips")
+    ('none', '2 x 45 x 61', '0.5', 'flips')
+    """
+    if isinstance(value, list):
+        return " x ".join(map(shown, value))
+    return "none" if value is None else str(value)
 
 
 def contents(sections: Sections) -> tuple[list[int], str, str]:

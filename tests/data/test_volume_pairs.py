@@ -1,6 +1,7 @@
 """Labels and truth of a volume, part by part, and `evaluate --volume`."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -102,6 +103,24 @@ def test_invalid_volumes_and_options_are_refused(tmp_path, pair):
         said = refused(call("evaluate", found, other, "--volume", *options))
         assert f"does not go with {options[0].replace('-o', '--out')}" in said
     assert not list(tmp_path.rglob("scores.json"))
+
+
+def test_masks_of_all_cells_are_refused(tmp_path, pair):
+    (truth, _), (prediction, other) = pair
+    for dtype in (bool, np.uint8):
+        mask = write_zarr(
+            tmp_path / "mask.zarr", (truth > 0).astype(dtype), dimension_names=[*"zyx"]
+        )
+        said = refused(call("evaluate", prediction, mask, "--volume"))
+        assert f"{mask} has only one value besides 0" in said and "--labels-are cells" in said
+        said = refused(call("evaluate", mask, other, "--volume"))
+        assert f"{mask} has only one value besides 0" in said and "--prediction-is cells" in said
+        assert not list(tmp_path.rglob("scores.json"))
+        shutil.rmtree(mask)
+    mask = write_zarr(
+        tmp_path / "mask.zarr", (truth > 0).astype(np.uint8), dimension_names=[*"zyx"]
+    )
+    assert call("evaluate", mask, other, "--volume", "--prediction-is", "cells").code == 0
 
 
 def test_huge_labels_are_told_apart(tmp_path):

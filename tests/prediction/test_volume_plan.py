@@ -25,10 +25,10 @@ def test_another_plan_is_refused_and_the_difference_named(tmp_path, begun):
     other = write_net(tmp_path / "other.npz", seed=1)
     named = {
         (net, image, "--threads", 2): "threads 2 instead of 1",
-        (net, image, "--tile", 32): "tile 32 instead of 24, block [16, 16] instead of [8, 8]",
+        (net, image, "--tile", 32): "tile 32 instead of 24, block 16 x 16 instead of 8 x 8",
         (net, image, "--average", "flips", "--tile", 40): "average flips instead of none",
-        (net, image, "--threshold", 0.7): "threshold 0.7 instead of None",
-        (net, image, "--ome-zarr", "0.4"): "version 0.4 instead of 0.5",
+        (net, image, "--threshold", 0.7): "threshold 0.7 instead of none",
+        (net, image, "--ome-zarr", "0.4"): "version of OME-Zarr 0.4 instead of 0.5",
         (other, image): f"model {other} instead of {net}",
     }
     for args, difference in named.items():
@@ -36,6 +36,16 @@ def test_another_plan_is_refused_and_the_difference_named(tmp_path, begun):
         assert difference in text
         assert "pass the same arguments as then, or another name with -o" in text
     assert arrays(out) == before
+
+
+def test_differences_of_cells_have_names(tmp_path, begun):
+    _, (net, image) = begun
+    given, out = (net, image, "-o", tmp_path / "out.zarr", "--labels", "cells"), ("--smallest", 9)
+    assert call("predict", *given).code == 0
+    text = refused(call("predict", *given, *out, "--threshold", 0.7))
+    assert "threshold 0.7 instead of 0.5" in text
+    assert "smallest 9 instead of 5" in text
+    assert "[" not in text and "None" not in text
 
 
 def test_changed_pixels_are_noticed(tmp_path, begun):
@@ -64,7 +74,7 @@ def test_a_changed_model_or_image_is_refused(tmp_path, begun):
     write_net(net)
     zarr.open_array(image).resize((2, 45, 61))
     blocks.stages.cache_clear()
-    assert "shape [2, 45, 61, 1] instead of [3, 45, 61, 1]" in refused(
+    assert "shape 2 x 45 x 61 x 1 instead of 3 x 45 x 61 x 1" in refused(
         call("predict", net, image, "-o", out)
     )
     with pytest.raises(volume_plan.InputError, match="has changed since"):

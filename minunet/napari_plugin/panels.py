@@ -305,6 +305,7 @@ class TrainPanel(Panel):
         assert self.run is not None
         self.file.value, self.model.value = self.run.best(), FILE
         self.labels.value, self.result.value = annotations, added[0]
+        self.viewer.layers.selection.active = annotations  # the brush must not paint the result
         return added
 
     def adopt_slice(self) -> None:
@@ -318,6 +319,8 @@ class TrainPanel(Panel):
         rows, columns = training.adopt(result.data[at], annotations.data[at], self.meaning.value)
         index = (*(np.full(rows.shape, k) for k in at), rows, columns)
         annotations.data_setitem(index, result.data[index])  # which Ctrl-Z takes back
+        result.visible = False  # it would hide what is corrected
+        self.viewer.layers.selection.active = annotations
 
 
 def _choice(kind: str, label: str) -> Any:

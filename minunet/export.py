@@ -1,12 +1,12 @@
-"""Write a trained model for other programs: ONNX, safetensors, bioimage.io, Hugging Face.
+"""Export a trained model to other programs: ONNX, safetensors, bioimage.io, Hugging Face.
 
     python -m minunet.export runs/em/best.npz -o net.onnx
     python -m minunet.export em -o em.safetensors
     python -m minunet.export em -o em.zip --license MIT --author "Ada Lovelace"
     python -m minunet.export em -o FOLDER
 
-The suffix of -o chooses the format: `.onnx`, `.safetensors`, `.zip` for a bioimage.io package, and
-none for a folder as on Hugging Face.
+The suffix of -o chooses the format: `.onnx`, `.safetensors`, or `.zip` for a bioimage.io package.
+Without a suffix, minunet writes a folder for Hugging Face.
 """
 
 import argparse
@@ -33,12 +33,12 @@ FORMATS = {
     ".onnx": "an ONNX graph",
     ".safetensors": "parameters for PyTorch",
     ".zip": "a bioimage.io package",
-    "": "a folder as on Hugging Face",
+    "": "a folder for Hugging Face",
 }
-"""What is written, by the suffix of -o."""
+"""What `export` writes, by the suffix of -o."""
 
 TOLERANCE = 1e-5
-"""Largest difference between ONNX Runtime and minunet, of the largest logit."""
+"""Maximum difference between ONNX Runtime and minunet, relative to the largest output."""
 
 
 def parse() -> argparse.Namespace:
@@ -65,21 +65,21 @@ def parse() -> argparse.Namespace:
         "--padding",
         choices=get_args(onnx_graph.Padding),
         default="same",
-        help="same: mirror the image at its edges, so that the output is as large; valid: as in "
-        "the paper (default: same)",
+        help="same: mirror the image at its edges, so that the output is as large as the image; "
+        "valid: as in the paper (default: same)",
     )
     graph.add_argument(
         "--output",
         choices=get_args(onnx_graph.Output),
         default="probabilities",
-        help="what the graph gives (default: probabilities)",
+        help="output of the graph (default: probabilities)",
     )
     add_description(parser)
     args = parser.parse_args()
     suffix = args.out.suffix
     if suffix not in FORMATS:
         known = ", ".join(filter(None, FORMATS))
-        parser.error(f"-o {args.out} does not end with {known}, or in the name of a folder")
+        parser.error(f"-o {args.out} does not end with {known}; to write a folder, use no suffix")
     if suffix != ".onnx" and (args.padding, args.output) != ("same", "probabilities"):
         parser.error("--padding and --output are for .onnx files only")
     if suffix != ".zip" and args.image is not None:
@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
 def add_description(parser: Parser) -> None:
     """Add the options that describe the model."""
     add = parser.add_argument_group("description").add_argument
-    add("--name", help="name of the model (default: the name of its file, or of its run)")
+    add("--name", help="name of the model (default: the name of its run or of its file)")
     add("--license", metavar="SPDX", help="licence of the model, such as CC-BY-4.0 or MIT")
     add("--author", action="append", default=[], metavar="NAME", help="author; may be repeated")
     add(
@@ -100,18 +100,19 @@ def add_description(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="publication to cite, with its DOI or address; may be repeated",
+        help="publication to cite, with its DOI or URL; may be repeated",
     )
     add(
         "--image",
         type=parse_path,
         metavar="FILE",
-        help="image for the test and the cover of a bioimage.io package (default: synthetic EM)",
+        help="image for the test and for the cover of a bioimage.io package (default: synthetic "
+        "EM)",
     )
 
 
 def describe(args: argparse.Namespace) -> Description:
-    """Return what the command line says about the model."""
+    """Return the description of the model that the command line gives."""
     name = str(args.model)
     if name in models.MODELS:
         return Description(
@@ -142,7 +143,7 @@ def sample(path: Path | None, channels: int) -> Array:
 
 
 def check_onnx(path: Path, state: Checkpoint, args: argparse.Namespace) -> float:
-    """Run an ONNX file beside minunet on random numbers; return the largest relative difference.
+    """Compare ONNX Runtime and minunet on random numbers; return the largest relative difference.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def check_onnx(path: Path, state: Checkpoint, args: argparse.Namespace) -> float
     if not difference <= TOLERANCE:
         raise InputError(
             f"ONNX Runtime and minunet differ by {difference:.1e} of the largest value, more than "
-            f"{TOLERANCE:g}; nothing was written. Please report this"
+            f"the limit of {TOLERANCE:g}; nothing was written. Please report this"
         )
     return difference
 
@@ -190,9 +191,9 @@ def main() -> None:
                 write_file(part, state, args, properties)
     except ImportError as error:
         raise InputError(
-            f"{what} needs {error.name}; install it with: pip install 'minunet[export]'"
+            f"writing {what} needs {error.name}; install it with: pip install 'minunet[export]'"
         ) from None
-    say(f"wrote     {args.out}: {what} of {about.name}")
+    say(f"wrote     {args.out}: {about.name} as {what}")
 
 
 def write_file(

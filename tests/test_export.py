@@ -72,7 +72,7 @@ def test_every_format(tmp_path, net, suffix):
     out = tmp_path / f"net{suffix}"
     result = call("export", net, "-o", out, *DESCRIBED)
     assert (result.code, result.err) == (0, ""), result
-    assert result.out.endswith(f"wrote     {out}: {export.FORMATS[suffix]} of my-run\n")
+    assert result.out.endswith(f"wrote     {out}: my-run as {export.FORMATS[suffix]}\n")
     assert out.is_dir() == (suffix == "")
     written = all_bytes(out)
     assert HOME.encode() not in written
@@ -105,7 +105,7 @@ def test_a_folder_that_exists_is_not_written_into(tmp_path, net):
 @pytest.mark.parametrize(
     ("out", "arguments", "words"),
     [
-        ("a.pt", (), "does not end with .onnx, .safetensors, .zip, or in the name of a folder"),
+        ("a.pt", (), "does not end with .onnx, .safetensors, .zip; to write a folder, use no"),
         ("a.ONNX", (), "does not end with"),
         ("a.npz", (), "does not end with"),
         ("a.zip", ("--author", "A"), "a bioimage.io package needs --license and at least one"),

@@ -1,8 +1,9 @@
 """Parameters in the layout of PyTorch, in a safetensors file or a Hugging Face folder.
 
-A kernel is (O, C, kh, kw), that of an up-convolution (C, O, 2, 2). The names are those of the
-PyTorch module in the tutorials: `contract0.conv1.weight`, `expand0.upconv.bias`, `out.weight`.
-Nothing is unpickled: a safetensors file contains numbers and text only.
+A kernel has the shape (O, C, kh, kw) or, for an up-convolution, (C, O, 2, 2). The names are those
+of the PyTorch module in `tutorials/pages/pytorch.md`: `contract0.conv1.weight`,
+`expand0.upconv.bias`, `out.weight`. A safetensors file contains only numbers and text, so nothing
+is unpickled.
 """
 
 import json
@@ -22,19 +23,19 @@ OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
 """Layers of a stage: suffix of our name → name in PyTorch."""
 
 FLOATS = ("F16", "F32", "F64")
-"""Types of numbers that are read; bfloat16 is not known to NumPy."""
+"""Dtypes that minunet reads; NumPy does not have bfloat16."""
 
 META = "minunet"
-"""Key of the metadata that holds the settings of a model of minunet."""
+"""Key of the metadata for the settings of a model that minunet has exported."""
 
 
 class Foreign(NamedTuple):
-    """The parameters in a file of another program."""
+    """Parameters read from a file of another program."""
 
     architecture: Architecture
     params: dict[str, Array]  # float32, in our layout and order
     names: dict[str, str]  # our name → the name in the file
-    meta: dict[str, Any] | None = None  # of a model that minunet has exported
+    meta: dict[str, Any] | None = None  # None unless minunet has exported the file
 
 
 def torch_name(ours: str) -> str:
@@ -51,9 +52,9 @@ def torch_name(ours: str) -> str:
 
 
 def axes(shape: Shape) -> tuple[int, ...]:
-    """Return the order of our axes in PyTorch's layout, for a parameter of our shape.
+    """Return the order in which PyTorch stores our axes, for a parameter of our shape.
 
-    Only up-convolutions have kernels of 2x2, and PyTorch stores those with the input first.
+    Only up-convolutions have kernels of 2x2; PyTorch stores these with the input channels first.
     """
     if len(shape) != 4:
         return tuple(range(len(shape)))
@@ -61,7 +62,7 @@ def axes(shape: Shape) -> tuple[int, ...]:
 
 
 def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
-    """Return parameters in PyTorch's layout, with PyTorch's names."""
+    """Convert parameters to PyTorch's layout and names."""
     return {
         torch_name(name): np.ascontiguousarray(w.transpose(axes(w.shape)))
         for name, w in params.items()
@@ -69,7 +70,7 @@ def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def from_torch(w: Array) -> Array:
-    """Return a parameter in our layout, as float32; what is too large for it becomes infinite."""
+    """Convert a parameter to our layout and to float32; values too large for it become infinite."""
     if w.ndim == 4:
         w = w.transpose((2, 3, 0, 1) if w.shape[2:] == (2, 2) else (2, 3, 1, 0))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -89,8 +90,7 @@ def read(path: Path) -> Foreign:
     Raises
     ------
     InputError
-        If the file is damaged, contains something else, or its parameters are not those of a U-Net
-        of minunet.
+        If the file is damaged, or if its tensors are not the parameters of a minunet U-Net.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -103,17 +103,17 @@ def read(path: Path) -> Foreign:
 
 
 def _read(file: Any) -> Foreign:
-    """Check the shapes, then read the values of an open file."""
+    """Read an open file: check the shapes first, then read the values."""
     names = list(file.keys())
     if len(names) > layers.MOST:
-        raise InputError(f"it contains {len(names)} tensors, more than any U-Net of minunet has")
+        raise InputError(f"it contains {len(names)} tensors, more than any minunet U-Net has")
     kernels: dict[str, Shape] = {}
     biases: dict[str, Shape] = {}
     for name in names:
         part = file.get_slice(name)
         shape, dtype = tuple(part.get_shape()), part.get_dtype()
         if dtype not in FLOATS:
-            raise InputError(f"{name} contains {dtype}; only {', '.join(FLOATS)} can be read")
+            raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
         if len(shape) == 4:
             kh, kw = shape[2:]
             kernels[name] = (kh, kw, *(shape[:2] if (kh, kw) == (2, 2) else shape[1::-1]))
@@ -133,14 +133,14 @@ def _read(file: Any) -> Foreign:
         if ours in found:
             bias = found[ours].removesuffix("weight") + "bias"
             if biases.get(bias) != (kernels[found[ours]][3],):
-                raise InputError(f"there is no {bias} that fits {found[ours]}")
+                raise InputError(f"{found[ours]} has no matching bias {bias}")
             all_names |= {ours: found[ours], layers.bias_of(ours): bias}
     params = {ours: from_torch(file.get_tensor(name)) for ours, name in all_names.items()}
     return Foreign(arch, params, all_names, _meta(file.metadata() or {}))
 
 
 def _meta(metadata: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return what minunet has written about a model; None for a file of another program."""
+    """Return what minunet has written about the model; None if another program wrote the file."""
     if META not in metadata:
         return None
     try:
@@ -161,8 +161,8 @@ def write_folder(
     ----------
     folder : Path
     params : dict           in our layout
-    properties : dict       texts; those that are JSON become values of `config.json`
-    readme : str            Markdown without a head
+    properties : dict       texts for `config.json`; those that are JSON are decoded first
+    readme : str            Markdown without YAML front matter
     """
     write(folder / "model.safetensors", params, properties)
     config = {"model_type": "minunet", "library_name": "minunet"}
@@ -182,7 +182,7 @@ def write_folder(
 
 
 def _value(text: str) -> Any:
-    """Return the value of a text that is JSON, else the text."""
+    """Decode a text that is JSON; return any other text as it is."""
     try:
         return json.loads(text)
     except ValueError:

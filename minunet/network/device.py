@@ -15,10 +15,10 @@ Name = Literal["cpu", "cuda"]
 Wanted = Literal["auto", "cpu", "cuda"]
 
 CUPY = "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for CUDA 13"
-"""What to install; `ctk` adds CUDA's own libraries, which a driver alone does not have."""
+"""Packages to install; `ctk` adds the CUDA libraries, which the driver does not contain."""
 
 OLDEST = 14
-"""First version of CuPy whose dtypes follow NumPy 2."""
+"""Minimum major version of CuPy: the first whose dtypes follow NumPy 2."""
 
 
 def choose(wanted: Wanted) -> tuple[Name, str]:
@@ -68,7 +68,7 @@ def _missing() -> str | None:
         found = False
     if not found:
         return "no CUDA GPU or driver was found (install the NVIDIA driver)"
-    try:  # a driver without CUDA's own libraries fails only now
+    try:  # without the CUDA libraries, CuPy fails only here
         ones = cupy.ones((2, 2), np.float32)
         float((ones @ ones)[0, 0])
     except Exception as error:

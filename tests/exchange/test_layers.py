@@ -139,7 +139,7 @@ def changed(arch, **shapes):
         ({"bottom_w1": (5, 5, 16, 32)}, "bottom.w1 has the shape (5, 5, 16, 32)"),
         ({"expand1_wu": (2, 2, 8, 16)}, "expand1.wu has the shape (2, 2, 8, 16)"),
         ({"also": (3, 3, 4, 4)}, "also has the shape (3, 3, 4, 4)"),
-        ({"bottom_w2": None}, "it lacks a kernel of the shape (3, 3, 32, 32)"),
+        ({"bottom_w2": None}, "it lacks a kernel of shape (3, 3, 32, 32)"),
         ({"out_w": (1, 1, 4, 1)}, "out.w has 1 output channel"),
         ({"out_w": (1, 1, 4, 0)}, "out.w has 0 output channels"),
     ],

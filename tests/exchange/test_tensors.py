@@ -219,7 +219,7 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
     ("name", "arrays", "words"),
     [
         ("", BATCH_NORM, "contract0.bn1.running_mean has the shape (2,)"),
-        ("", {"bn.batches": np.array(3)}, "bn.batches contains I64; only F16, F32, F64"),
+        ("", {"bn.batches": np.array(3)}, "bn.batches contains I64; minunet reads only F16"),
         (
             "bottom.conv1.weight",
             {"bottom.conv1.weight": ("BF16", (4, 2, 3, 3), b"12" * 72)},
@@ -229,7 +229,7 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
         (
             "bottom.conv1.bias",
             {"bottom.first.bias": ones(4)},
-            "there is no bottom.conv1.bias that fits bottom.conv1.weight",
+            "bottom.conv1.weight has no matching bias bottom.conv1.bias",
         ),
         ("out.weight", {"out.weight": ones(1, 2, 1, 1)}, "out.weight has 1 output channel;"),
         ("out.weight", {}, "1 kernels of 2x2 and 0 of 1x1"),

@@ -174,7 +174,7 @@ def test_a_result_is_adopted_where_nothing_is_painted():
 def test_if_0_is_background_only_an_empty_slice_adopts_a_result(meaning):
     result, empty = np.array([[1, 2, 0]]), np.zeros((1, 3), int)
     assert training.adopt(result, empty, meaning)[1].tolist() == [0, 1]
-    with pytest.raises(InputError, match="has annotations already"):
+    with pytest.raises(InputError, match="already has annotations"):
         training.adopt(result, np.array([[0, 1, 0]]), meaning)
 
 

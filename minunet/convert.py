@@ -109,7 +109,8 @@ def described(arch: Architecture) -> str:
     """Describe an architecture in words."""
     return (
         f"{arch.variant} network of depth {arch.depth} with {arch.channels} channels, "
-        f"{arch.in_channels} input channels and {arch.classes} classes"
+        f"{arch.in_channels} input channel{'' if arch.in_channels == 1 else 's'} and "
+        f"{arch.classes} classes"
     )
 
 

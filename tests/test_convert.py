@@ -200,7 +200,7 @@ def meta_of(**changes):
             "and 2 classes, but its tensors belong to a paper network of depth 1 with 3 channels,",
         ),
         ({"variant": "release"}, "describe a release network"),
-        ({"label_values": [0, 1, 2]}, "1 input channels and 3 classes, but"),
+        ({"label_values": [0, 1, 2]}, "1 input channel and 3 classes, but"),
     ],
 )  # fmt: skip
 def test_altered_metadata_are_refused(tmp_path, changes, words):

@@ -29,6 +29,18 @@ META = "minunet"
 """Key of the metadata for the settings of a model that minunet has exported."""
 
 
+USAGE = """## How to use it
+
+Convert the file to a model of minunet:
+
+    python -m minunet.convert model.safetensors -o NET.npz
+    python -m minunet.predict NET.npz IMAGE.tif -o OUT
+
+The page *In PyTorch* of minunet's tutorials contains a PyTorch module with these parameter names.
+"""
+"""End of the README of a Hugging Face folder."""
+
+
 class Foreign(NamedTuple):
     """Parameters read from a file of another program."""
 
@@ -177,7 +189,7 @@ def write_folder(
     }
     lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]  # JSON is valid YAML
     (folder / "README.md").write_text(
-        "\n".join(["---", *lines, "---", "", readme]), encoding="utf-8"
+        "\n".join(["---", *lines, "---", "", readme, USAGE]), encoding="utf-8"
     )
 
 

@@ -227,7 +227,7 @@ class TrainPanel(Panel):
         self.labels = _choice("napari.layers.Labels", "annotations")
         self.meaning = widgets.ComboBox(choices=list(MEANINGS), label="labels are")
         self.amount = widgets.FloatSpinBox(value=2, min=0.1, max=1e6, label="train for")
-        self.unit = widgets.ComboBox(choices=["minutes", "steps"], label=" ")
+        self.unit = widgets.ComboBox(choices=["minutes", "steps"], label="unit")
         self.folder = widgets.FileEdit(
             mode="d", label="folder", value=training.unused_folder(Path.cwd() / "runs/napari")
         )
@@ -290,9 +290,9 @@ class TrainPanel(Panel):
         steps, energies, checked, validated = training.curve(rows)
         self.figure.clear()
         axes = self.figure.add_subplot(xlabel="step", ylabel="energy")
-        axes.plot(steps, energies, label="training")
+        axes.plot(steps, energies, label="tiles")
         if len(checked):
-            axes.plot(checked, validated, "o", label="validation")
+            axes.plot(checked, validated, "o", label=self.run.checked_on if self.run else "")
             self.figure.legend(loc="outside upper center", ncols=2, frameon=False)
         self.canvas.draw_idle()
 

@@ -94,6 +94,7 @@ class Training:
 
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self.run, self.printed = folder / "run", folder / "train.txt"
+        self.checked_on = "training slices" if "--validation" in options else "validation slices"
         self.stopped = False
         command = [sys.executable, "-m", "minunet.train", "--data", str(folder)]
         with self.printed.open("xb") as file:

@@ -353,7 +353,7 @@ def test_a_hugging_face_folder(tmp_path):
         **{"label_values": [0, 255], "license": "MIT"},
     }
     start, head, text = (tmp_path / "README.md").read_text("utf-8").split("---\n")
-    assert (start, text) == ("", "\n# A model\n")
+    assert (start, text) == ("", f"\n# A model\n\n{tensors.USAGE}")
     yaml = pytest.importorskip("yaml")
     assert yaml.safe_load(head)["license"] == "mit"
     assert yaml.safe_load(head)["tags"] == ["unet", "biology", "microscopy"]

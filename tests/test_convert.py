@@ -196,7 +196,7 @@ def meta_of(**changes):
         ({"scaling": "sqrt"}, "its setting scaling is 'sqrt'"),
         (
             {"depth": 2, "tile": 60},
-            "its metadata describe a paper network of depth 2 with 3 channels, 1 input channels "
+            "its metadata describe a paper network of depth 2 with 3 channels, 1 input channel "
             "and 2 classes, but its tensors belong to a paper network of depth 1 with 3 channels,",
         ),
         ({"variant": "release"}, "describe a release network"),

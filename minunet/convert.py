@@ -138,7 +138,7 @@ def read(path: Path) -> Foreign:
         foreign = READERS[path.suffix](path)
     except ImportError as error:
         raise InputError(
-            f"reading {path.suffix} needs {error.name}; install it with: pip install "
+            f"reading {path.suffix} needs {error.name or error}; install it with: pip install "
             "'minunet[export]'"
         ) from None
     for ours, w in foreign.params.items():

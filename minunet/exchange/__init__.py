@@ -8,6 +8,7 @@
 | `layers.py`      | find the architecture from the shapes of the parameters               |
 | `tensors.py`     | read and write safetensors for PyTorch; a folder for Hugging Face     |
 | `caffe.py`       | read a `.caffemodel`, such as the one the authors released in 2015    |
+| `onnx_run.py`    | run an ONNX graph, and compare it with minunet                        |
 | `onnx_graph.py`  | the network as an ONNX graph                                          |
 | `bioimage.py`    | a bioimage.io package around the ONNX graph                           |
 | `description.py` | what describes a model: licence, authors, training                    |

@@ -19,7 +19,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import scaling
 from minunet.errors import InputError
-from minunet.exchange import description, onnx_graph
+from minunet.exchange import description, onnx_graph, onnx_run
 from minunet.exchange.description import Description
 from minunet.network import sizes
 from minunet.report import drawing
@@ -90,8 +90,8 @@ def test_size(depth: int, shape: tuple[int, ...]) -> tuple[int, int]:
     return height, width
 
 
-def write(path: Path, state: Checkpoint, about: Description, image: Array) -> None:
-    """Write a package (a zip file).
+def write(path: Path, state: Checkpoint, about: Description, image: Array) -> float:
+    """Write a package (a zip file); return the difference between ONNX Runtime and minunet.
 
     Parameters
     ----------
@@ -111,13 +111,14 @@ def write(path: Path, state: Checkpoint, about: Description, image: Array) -> No
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_files(folder, state, about, image)
+        difference = _write_files(folder, state, about, image)
         try:
             with ValidationContext(root=folder):
                 model = ModelDescr.model_validate(_describe(state, about))
                 save_bioimageio_package(model, output_path=path)
         except ValidationError as error:
             raise InputError(_reason(error.errors()[0], about)) from None
+    return difference
 
 
 def _reason(error: Mapping[str, Any], about: Description) -> str:
@@ -132,28 +133,38 @@ def _reason(error: Mapping[str, Any], about: Description) -> str:
     return f"bioimage.io does not accept {place}: {reason[:LONGEST]}"
 
 
-def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> None:
-    """Write the graph, the text, the test image, its result in ONNX Runtime, and the cover."""
-    from onnxruntime import InferenceSession
+def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> float:
+    """Write the graph, the text, the test image, its result in ONNX Runtime, and the cover.
 
+    Return the difference between ONNX Runtime and minunet.
+    """
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     graph = onnx_graph.build(state.params, arch, properties=description.properties(state, about))
+    difference = onnx_run.check(graph, dict(state.params), arch)
     (folder / WEIGHTS).write_bytes(graph.SerializeToString())
     text = description.document(state, about) + "\n" + description.VALIDATION
     (folder / TEXT).write_text(text, encoding="utf-8")
     height, width = test_size(arch.depth, image.shape)
-    test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    with np.errstate(over="ignore"):
+        test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    if not np.isfinite(test).all():
+        raise InputError("the grey values of the test image are too large; pass another --image")
     if not (abs(test) >= FAINTEST).any():
         raise InputError(
             f"all grey values of the test image are below {FAINTEST:g}, which bioimage.io does not "
             "accept; pass another --image"
         )
     scaled = scaling.scale([test], settings.scaling)[0]
-    p = InferenceSession(folder / WEIGHTS).run(None, {"image": scaled})[0]
+    p = onnx_run.run(graph, scaled)
+    if not np.isfinite(p).all():
+        raise InputError(
+            "the probabilities of the test image contain NaN or infinity; pass another --image"
+        )
     np.save(folder / IMAGE, test)
     np.save(folder / PROBABILITIES, p)
     _cover(folder / COVER, test[0, 0], p[0, -1])
+    return difference
 
 
 def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
@@ -232,10 +243,10 @@ def _format_version() -> str:
 
 def _citation(text: str) -> dict[str, str]:
     """Return a citation with its DOI or URL; the format needs one of them."""
-    if doi := re.search(r"10\.\d{4,}/[^\s,;]+", text):
-        return {"text": text, "doi": doi[0].rstrip(".")}
-    if url := re.search(r"https?://[^\s,;]+", text):
-        return {"text": text, "url": url[0].rstrip(".")}
+    for kind, pattern in (("doi", r"10\.\d{4,}/\S+"), ("url", r"https?://\S+")):
+        if found := re.search(pattern, text):
+            end = ".,;" + ")" * (found[0].count("(") < found[0].count(")"))
+            return {"text": text, kind: found[0].rstrip(end)}
     raise InputError(f"--cite {text!r} contains neither a DOI nor a URL; add one of them")
 
 

@@ -114,16 +114,24 @@ def places(kernels: Mapping[str, Shape], arch: Architecture) -> dict[str, str]:
 def _told_apart(
     ours: Sequence[str], theirs: Sequence[str], found: Mapping[str, str], order: Sequence[str]
 ) -> dict[str, str]:
-    """Assign kernels of equal shapes to the stages whose other kernels have the closest names."""
+    """Assign kernels of equal shapes to stages by their names.
 
-    def likeness(choice: Sequence[str]) -> tuple[int, int]:
-        shared = distance = 0
+    Words such as `enc` and `up` decide. Without them, a kernel belongs to the stage whose first
+    kernel has the most similar name; in a list of numbered layers, to that with the nearest number.
+    """
+    first = {name: found.get(f"{name.partition('.')[0]}.w1") for name in ours}
+    near = [*theirs, *filter(None, first.values())]
+    listed = len({re.sub(r"_?\d+", "", name) for name in near}) == 1  # conv, conv_1, conv_2 …
+
+    def likeness(choice: Sequence[str]) -> tuple[int, int, int]:
+        paths = shared = distance = 0
         for name, candidate in zip(ours, choice, strict=True):
-            stage = name.partition(".")[0]
-            for known in (theirs for own, theirs in found.items() if own.startswith(f"{stage}.")):
+            paths += _path(candidate) * (1 if name.startswith("expand") else -1)
+            known = first[name]
+            if known is not None:
                 shared += _shared(candidate, known)
-                distance += abs(order.index(candidate) - order.index(known))
-        return shared, -distance
+                distance += abs(order.index(candidate) - order.index(known)) if listed else 0
+        return paths, shared, -distance
 
     ranked = sorted(permutations(theirs), key=likeness, reverse=True)
     if likeness(ranked[0]) == likeness(ranked[1]):
@@ -135,17 +143,34 @@ def _told_apart(
     return dict(zip(ours, ranked[0], strict=True))
 
 
+PATHS = ("enc", "down", "contract"), ("dec", "up", "expan")
+"""Starts of words that say that a layer is in the contracting or in the expansive path."""
+
+
+def _path(name: str) -> int:
+    """Return 1 if a name says that it is in the expansive path, -1 for the contracting one, else 0.
+
+    Examples
+    --------
+    >>> _path("conv2_enc.0.weight"), _path("Up1.conv2.weight"), _path("stage3.conv2.weight")
+    (-1, 1, 0)
+    """
+    words = re.findall(r"[a-z]+", name.lower())
+    down, up = (any(word.startswith(starts) for word in words) for starts in PATHS)
+    return up - down
+
+
 def _shared(a: str, b: str) -> int:
-    """Return the length of the common start of two names; numbers are not split.
+    """Return how many words and numbers two names share at their start and at their end.
 
     Examples
     --------
     >>> _shared("up1.conv2", "up1.conv1"), _shared("up1.conv2", "up10.conv2")
-    (8, 2)
+    (3, 3)
     """
-    parts = (re.findall(r"\d+|\D", name) for name in (a, b))
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(*parts, strict=False))
-    return sum(len(part) for part, _ in same)
+    one, other = (re.findall(r"\d+|[^\W\d_]+", name) for name in (a, b))
+    pairs = (zip(one, other, strict=False), zip(one[::-1], other[::-1], strict=False))
+    return sum(len(list(takewhile(lambda pair: pair[0] == pair[1], some))) for some in pairs)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

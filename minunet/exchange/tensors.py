@@ -25,6 +25,12 @@ OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
 FLOATS = ("F16", "F32", "F64")
 """Dtypes that minunet reads; NumPy does not have bfloat16."""
 
+NORMALIZATION = ("running_mean", "running_var", "num_batches_tracked")
+"""Ends of the names of tensors that only a normalization has."""
+
+JSON = ("architecture", "label_values")
+"""Properties that are JSON."""
+
 META = "minunet"
 """Key of the metadata for the settings of a model that minunet has exported."""
 
@@ -124,6 +130,8 @@ def _read(file: Any) -> Foreign:
     for name in names:
         part = file.get_slice(name)
         shape, dtype = tuple(part.get_shape()), part.get_dtype()
+        if name.endswith(NORMALIZATION):
+            raise InputError(f"{name} belongs to a normalization, which the paper's network lacks")
         if dtype not in FLOATS:
             raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
         if len(shape) == 4:
@@ -138,8 +146,11 @@ def _read(file: Any) -> Foreign:
             )
     arch = layers.architecture(kernels)
     layers.check_biases(kernels.values(), biases.values())
-    exact = {ours: torch_name(ours) for ours in arch.shapes() if len(arch.shapes()[ours]) == 4}
-    found = exact if set(exact.values()) == set(kernels) else layers.places(kernels, arch)
+    exact = {torch_name(ours): shape for ours, shape in arch.shapes().items() if len(shape) == 4}
+    if exact == kernels:
+        found = {ours: torch_name(ours) for ours in arch.shapes() if torch_name(ours) in exact}
+    else:
+        found = layers.places(kernels, arch)
     all_names: dict[str, str] = {}
     for ours in arch.shapes():
         if ours in found:
@@ -173,12 +184,13 @@ def write_folder(
     ----------
     folder : Path
     params : dict           in our layout
-    properties : dict       texts for `config.json`; those that are JSON are decoded first
+    properties : dict       texts for `config.json`, see `description.properties`
     readme : str            Markdown without YAML front matter
     """
     write(folder / "model.safetensors", params, properties)
     config = {"model_type": "minunet", "library_name": "minunet"}
-    config |= {key: _value(text) for key, text in properties.items() if key != META}
+    config |= {key: text for key, text in properties.items() if key != META}
+    config |= {key: json.loads(properties[key]) for key in JSON if key in properties}
     text = json.dumps(config, indent=2, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     head = {
@@ -191,11 +203,3 @@ def write_folder(
     (folder / "README.md").write_text(
         "\n".join(["---", *lines, "---", "", readme, USAGE]), encoding="utf-8"
     )
-
-
-def _value(text: str) -> Any:
-    """Decode a text that is JSON; return any other text as it is."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -218,7 +218,7 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
 @pytest.mark.parametrize(
     ("name", "arrays", "words"),
     [
-        ("", BATCH_NORM, "contract0.bn1.running_mean has the shape (2,)"),
+        ("", BATCH_NORM, "contract0.bn1.running_mean belongs to a normalization"),
         ("", {"bn.batches": np.array(3)}, "bn.batches contains I64; minunet reads only F16"),
         (
             "bottom.conv1.weight",
@@ -358,3 +358,34 @@ def test_a_hugging_face_folder(tmp_path):
     assert yaml.safe_load(head)["license"] == "mit"
     assert yaml.safe_load(head)["tags"] == ["unet", "biology", "microscopy"]
     assert tensors.read(tmp_path / "model.safetensors").architecture.shapes() == SMALL.shapes()
+
+
+def test_names_of_the_twin_with_other_shapes_are_refused(tmp_path):
+    pytest.importorskip("safetensors")
+    params = draw(SMALL)
+    swapped = dict(params)
+    for kind in "wb":
+        a, b = f"contract0.{kind}1", f"contract0.{kind}2"
+        swapped[a], swapped[b] = params[b], params[a]
+    tensors.write(tmp_path / "a.safetensors", swapped, {})
+    found = tensors.read(tmp_path / "a.safetensors")
+    assert found.names["contract0.w1"] == "contract0.conv2.weight"  # the shapes decide
+    for name, w in params.items():
+        np.testing.assert_array_equal(found.params[name], w)
+
+
+def test_names_stay_texts_in_the_config(tmp_path):
+    pytest.importorskip("safetensors")
+    for name in ("12", "null", "NaN", "[" * 10**5):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        tensors.write_folder(folder, draw(SMALL), {"name": name, "label_values": "[0]"}, "")
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        assert (config["name"], config["label_values"]) == (name, [0])
+
+
+def test_normalization_is_named(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({"bn.num_batches_tracked": np.array(3)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=r"bn.num_batches_tracked belongs to a normalization"):
+        tensors.read(tmp_path / "a.safetensors")

@@ -30,7 +30,8 @@ class LayerSlices(Sequence[Array]):
     Parameters
     ----------
     data : array or pyramid     (…, H, W), or (…, H, W, C) if `rgb`; of a pyramid, level 0 is read
-    rgb : bool                  whether the last axis is colour; an alpha channel is ignored
+    rgb : bool                  whether the last axis is colour; an alpha channel is ignored, and
+                                equal channels are read as one
 
     Raises
     ------
@@ -43,6 +44,8 @@ class LayerSlices(Sequence[Array]):
         self.leading: tuple[int, ...] = tuple(self.data.shape[: -3 if rgb else -2])
         self.height, self.width = map(int, self.data.shape[len(self.leading) :][:2])
         self.channels = 3 if rgb else 1
+        if rgb and all((self[k] == self[k][..., :1]).all() for k in range(len(self))):
+            self.channels = 1  # a grey image stored in colour, which training reads as grey, too
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -59,7 +62,7 @@ class LayerSlices(Sequence[Array]):
         if not 0 <= k < len(self):
             raise IndexError(k)
         pixels = np.asarray(self.data[np.unravel_index(k, self.leading)])
-        pixels = pixels[..., :3] if self.rgb else pixels[..., np.newaxis]
+        pixels = pixels[..., : self.channels] if self.rgb else pixels[..., np.newaxis]
         if pixels.dtype.kind not in "buif" or not all_finite(pixels):
             raise InputError(
                 f"slice {k} of the image ({pixels.dtype}) contains values that are not finite real "

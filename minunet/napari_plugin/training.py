@@ -171,6 +171,13 @@ class Training:
 
     def reason(self) -> str:
         """Return the last line of the output of the command, which says why it failed."""
+        if self.process.returncode < 0:
+            saved = [name for name in ("best.npz", "last.npz") if (self.run / name).is_file()]
+            found = f"{self.run / saved[0]} is saved" if saved else "nothing was saved"
+            return (
+                f"the training was killed by signal {-self.process.returncode}, maybe for lack of "
+                f"memory; {found}"
+            )
         lines = self.printed.read_text(encoding="utf-8", errors="replace").split("\n")
         printed = [line.strip() for line in lines if line.strip()] or ["no reason was printed"]
         return printed[-1].removeprefix("python -m minunet.train: ")

@@ -181,3 +181,10 @@ def test_if_0_is_background_only_an_empty_slice_adopts_a_result(meaning):
 def test_a_result_of_another_size_is_refused():
     with pytest.raises(InputError, match="same size"):
         training.adopt(np.ones((2, 3), int), np.ones((3, 2), int), FIRST)
+
+
+def test_a_killed_training_says_so(tmp_path):
+    run = Training(written(tmp_path / "a"), options("--steps", 10**5))
+    run.process.kill()
+    with pytest.raises(InputError, match=r"was killed by signal 9.*nothing was saved"):
+        finished(run.watch(0.01))

@@ -116,22 +116,21 @@ def _told_apart(
 ) -> dict[str, str]:
     """Assign kernels of equal shapes to stages by their names.
 
-    Words such as `enc` and `up` decide. Without them, a kernel belongs to the stage whose first
-    kernel has the most similar name; in a list of numbered layers, to that with the nearest number.
+    A kernel belongs to the stage whose first kernel has the most similar name; in a list of
+    numbered layers, to the stage whose first kernel has the nearest number.
     """
     first = {name: found.get(f"{name.partition('.')[0]}.w1") for name in ours}
     near = [*theirs, *filter(None, first.values())]
     listed = len({re.sub(r"_?\d+", "", name) for name in near}) == 1  # conv, conv_1, conv_2 …
 
-    def likeness(choice: Sequence[str]) -> tuple[int, int, int]:
-        paths = shared = distance = 0
+    def likeness(choice: Sequence[str]) -> tuple[int, int]:
+        shared = distance = 0
         for name, candidate in zip(ours, choice, strict=True):
-            paths += _path(candidate) * (1 if name.startswith("expand") else -1)
             known = first[name]
             if known is not None:
                 shared += _shared(candidate, known)
                 distance += abs(order.index(candidate) - order.index(known)) if listed else 0
-        return paths, shared, -distance
+        return shared, -distance
 
     ranked = sorted(permutations(theirs), key=likeness, reverse=True)
     if likeness(ranked[0]) == likeness(ranked[1]):
@@ -141,23 +140,6 @@ def _told_apart(
             "tutorials"
         )
     return dict(zip(ours, ranked[0], strict=True))
-
-
-PATHS = ("enc", "down", "contract"), ("dec", "up", "expan")
-"""Starts of words that say that a layer is in the contracting or in the expansive path."""
-
-
-def _path(name: str) -> int:
-    """Return 1 if a name says that it is in the expansive path, -1 for the contracting one, else 0.
-
-    Examples
-    --------
-    >>> _path("conv2_enc.0.weight"), _path("Up1.conv2.weight"), _path("stage3.conv2.weight")
-    (-1, 1, 0)
-    """
-    words = re.findall(r"[a-z]+", name.lower())
-    down, up = (any(word.startswith(starts) for word in words) for starts in PATHS)
-    return up - down
 
 
 def _shared(a: str, b: str) -> int:

@@ -44,7 +44,7 @@ WRONG = {
     "order": {
         "the output differs": ((False, True), "outputs are equal"),
         "the gradient differs": ((True, False), "gradients are equal"),
-        "half an answer": ((True, ...), "two of True and False"),
+        "half an answer": ((True, ...), "should be True or False"),
     },
     "leaky_backward": {
         "plain ReLU": (lambda dy, y: dy * (y > 0), "slope 1/10"),

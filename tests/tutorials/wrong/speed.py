@@ -81,6 +81,6 @@ WRONG = {
         "the definition": (_six, "took 6 products"),
         "no halves": (_no_halves, "should be 28"),
         "a sign": (_sign, "y1"),
-        "one output": (lambda d, g: [d[0] * g[0]], "two numbers"),
+        "one output": (lambda d, g: [d[0] * g[0]], "two things are asked for, y0 and y1"),
     },
 }

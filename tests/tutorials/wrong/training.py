@@ -81,7 +81,7 @@ WRONG = {
         ),
         "in place": (_in_place, "written to"),
         "exchanged": (_exchanged, "params first"),
-        "one dict": (lambda params, *others: params, "two dicts"),
+        "one dict": (lambda params, *others: params, "two things are asked for"),
     },
     "diagnose": {
         "nan only": (

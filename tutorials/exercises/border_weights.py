@@ -102,15 +102,15 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
             return (
                 f"on a map with {name}, {wrong}{_likely(np.asarray(given), cells, w_c, expected)}"
             )
-    wrong = changed(lambda apart, w_c: answer(apart, w_c, w0, sigma), {"apart": three, "w_c": w_c})
-    wrong = wrong or empty(lambda apart, w_c: answer(apart, w_c, w0, sigma), (three, w_c))
-    return wrong or borrowed(answer, three.copy(), w_c.copy(), w0, sigma)
+    wrong = changed(lambda apart, w_c: answer(apart, w_c, w0, sigma), {"apart": cells, "w_c": w_c})
+    wrong = wrong or empty(lambda apart, w_c: answer(apart, w_c, w0, sigma), (cells, w_c))
+    return wrong or borrowed(answer, cells.copy(), w_c.copy(), w0, sigma)
 
 
 def _cells(rng: np.random.Generator) -> np.ndarray:
     """Cells (H, W) that do not touch, of any size and shape, with numbers in no order."""
     cells = np.zeros(rng.integers(6, 13, 2), int)
-    numbers = 1 + rng.permutation(300)
+    numbers = [1, *(2 + rng.permutation(300))]
     for number_ in numbers[: rng.integers(2, 6)]:
         (r, c), (height, width) = (rng.integers(0, side) for side in (cells.shape, (4, 5)))
         around = cells[max(r - 1, 0) : r + height + 2, max(c - 1, 0) : c + width + 2]

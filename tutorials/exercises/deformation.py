@@ -98,7 +98,7 @@ def check_turned(answer: Callable[[int, float], Any]) -> str | None:
         wrong = _turned(answer, int(rng.integers(1, 10)), rng.uniform(-np.pi, np.pi))
         if wrong:
             return wrong
-    return borrowed(answer, 4, 0.3)
+    return borrowed(answer, 4, np.pi / 2)
 
 
 def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | None:

@@ -98,7 +98,7 @@ def check_leaky_backward(answer: Callable[[Array, Array], Array]) -> str | None:
         wrong = _leaky_backward(answer, rng.standard_normal(shape), rng.standard_normal(shape))
         if wrong:
             return wrong
-    dy, y = np.ones((2, 3)), np.array([[1, 2, -3], [-4, 5, -6.0]])
+    dy, y = rng.standard_normal((2, *shape))
     return changed(answer, {"dy": dy, "y": y}) or empty(answer, (dy, y))
 
 

@@ -119,7 +119,9 @@ def test_an_answer_must_be_right_for_every_size_that_is_drawn(slug, name):
             result = solution(*arguments)
             return spoiled(result) if key(arguments) == wrong_at else result
 
-        assert not check(fails).right, wrong_at
+        verdict = check(fails)
+        assert not verdict.right, wrong_at
+        assert "another kind" not in str(verdict), wrong_at
 
     for right_at in list(seen)[:1]:
 

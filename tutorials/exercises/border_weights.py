@@ -109,12 +109,11 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
 
 def _cells(rng: np.random.Generator) -> np.ndarray:
     """Cells (H, W) that do not touch, of any size and shape, with numbers in no order."""
-    cells = np.zeros(rng.integers(6, 13, 2), int)
-    numbers = [1, *(2 + rng.permutation(300))]
-    for number_ in numbers[: rng.integers(2, 6)]:
-        (r, c), (height, width) = (rng.integers(0, side) for side in (cells.shape, (4, 5)))
+    cells, wanted = np.zeros(rng.integers(9, 14, 2), int), rng.integers(2, 7)
+    for number_ in [1, *(2 + rng.permutation(300))[:40]]:
+        (r, c), (height, width) = (rng.integers(0, side) for side in (cells.shape, (4, 4)))
         around = cells[max(r - 1, 0) : r + height + 2, max(c - 1, 0) : c + width + 2]
-        if not around.any():
+        if not around.any() and len(np.unique(cells)) <= wanted:
             cells[r : r + height + 1, c : c + width + 1] = number_
     return cells
 

@@ -109,9 +109,11 @@ def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | 
         expected[:, r, c] = middle - place.imag, middle + place.real
     here = f"at an angle of {angle:.3g}, n = {n}"
     at = array("the result", ask(answer, n, angle)).astype(float)
-    wrong = difference(f"{here}, the array", at, expected)
-    if wrong is None or at.shape != expected.shape:
-        return wrong
+    wrong = difference("the array", at, expected)
+    if wrong is None:
+        return None
+    if at.shape != expected.shape:
+        return f"{here}, {wrong}"
     off = at.mean(axis=(1, 2)) - middle
     if np.any(np.abs(off) > 1e-9):
         return (
@@ -119,10 +121,10 @@ def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | 
             "off: turn about the middle, (n - 1) / 2, and add it again."
         )
     if not np.allclose(np.hypot(*(at - middle)), np.hypot(*(expected - middle))):
-        return f"{here}, pixels change their distance from the middle; a turn keeps it. {wrong}"
+        return f"{here}, pixels change their distance from the middle; a turn keeps it: {wrong}"
     if n > 1 and np.linalg.det(np.stack([at[:, -1, 0], at[:, 0, -1]]) - at[:, 0, 0]) < 0:
-        return f"{here}, the tile is mirrored: that is right at some angles only. {wrong}"
-    return wrong
+        return f"{here}, the tile is mirrored: that is right at some angles only: {wrong}"
+    return f"{here}, {wrong}"
 
 
 @exercise(

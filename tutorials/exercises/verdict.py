@@ -208,8 +208,8 @@ def array(name: str, given: Any) -> np.ndarray:
     """What was answered, as an array of numbers; raise `Wrong` if it is none."""
     try:
         made = np.asarray(given)
-        if made.dtype == object:
-            made = made.astype(float)  # fractions, whole numbers of any length
+        if made.dtype == object:  # fractions, whole numbers of any length
+            made = np.array([float(value) for value in made.ravel()]).reshape(made.shape)
     except Exception:  # NumPy raises several
         if isinstance(given, list | tuple) and _is_ragged(given):
             raise Wrong(f"{name} should be an array, but its rows differ in length.") from None

@@ -166,7 +166,7 @@ def _deform(
     expected, expected_label = _bent(image, labels, spline, v)
     if given.shape == image.shape and np.array_equal(given, image):
         return "the image comes back as it was: read it at x + u."
-    if given.dtype == labels.dtype:
+    if given.dtype == labels.dtype and given.shape == labels.shape:
         return "the image should come first, then the labels."
     slips = {
         "it reads at x - u: plus, as the new pixel asks where it comes from": -v,

@@ -57,7 +57,7 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
     ----------
     answer : callable (channels) -> (2, 2, C, C)
     """
-    for channels in (1, 3, 2, 4, 7):
+    for channels in (1, 3, 2, 7, *(int(rng.integers(4, 12)) for rng in trials(3, 2))):
         w = array("the kernel", ask(answer, channels)).astype(float)
         if w.shape != (2, 2, channels, channels):
             return (

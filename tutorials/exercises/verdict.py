@@ -204,7 +204,7 @@ def kind(value: Any) -> str:
     return names.get(type(value), f"a value of type {type(value).__name__}")
 
 
-def array(name: str, given: Any) -> np.ndarray:
+def array(name: str, given: Any, asked: str = "real numbers") -> np.ndarray:
     """What was answered, as an array of numbers; raise `Wrong` if it is none."""
     try:
         made = np.asarray(given)
@@ -216,9 +216,20 @@ def array(name: str, given: Any) -> np.ndarray:
         made = np.asarray("no number")
     if made.dtype.kind in "biuf":
         return made
-    listed = isinstance(given, list | tuple | np.ndarray)
-    found = "holds something else, too" if listed else f"is {kind(given)}"
-    raise Wrong(f"{name} should be real numbers, and {found}.")
+    found = f"is {kind(given)}"
+    if isinstance(given, list | tuple | np.ndarray):
+        others = (each for each in _each(given) if not isinstance(each, float | int | np.number))
+        found = f"contains {kind(next(others, None))}"
+    raise Wrong(f"{name} should be {asked}, and {found}.")
+
+
+def _each(given: Any) -> Iterator[Any]:
+    """Give each value of lists in lists."""
+    if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim):
+        for part in given:
+            yield from _each(part)
+    else:
+        yield given
 
 
 def _is_ragged(given: Sequence[Any]) -> bool:
@@ -230,7 +241,7 @@ def _is_ragged(given: Sequence[Any]) -> bool:
 
 def number(name: str, given: Any) -> float:
     """What was answered, as one finite number; raise `Wrong` if it is none."""
-    made = array(name, given)
+    made = array(name, given, "one number")
     if made.size != 1:
         raise Wrong(f"{name} should be one number, and is {kind(made)}.")
     value = float(made.reshape(()))
@@ -294,6 +305,8 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     """
     given, expected = array(name, given).astype(float), np.asarray(expected, float)
     slips = _slips(given)
+    if not given.shape and expected.shape:
+        return f"{name} is one number, and should be an array of shape {expected.shape}."
     if given.shape != expected.shape:
         swapped = next((s for s, a in slips.items() if _close(a, expected, tolerance)), None)
         hint = f"; {swapped}, it would be right" if swapped else ""

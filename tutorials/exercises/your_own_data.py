@@ -124,7 +124,7 @@ def check_areas(answer: Callable[[Array, float], dict[int, float]]) -> str | Non
 def _areas(given: Any, pixels: dict[int, int], pixel: float, nanometres: float) -> str | None:
     """Say what is wrong with a table of areas; None if nothing is."""
     if not isinstance(given, dict):
-        return f"it should return a dict, not {type(given).__name__}."
+        return f"it should return a dict, and returned {kind(given)}."
     found = {whole("each key", k): number("each area", area) for k, area in given.items()}
     if 0 in found:
         return "0 is the background, and no cell."

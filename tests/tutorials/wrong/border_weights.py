@@ -126,5 +126,5 @@ WRONG["threshold"] |= {
     "right where cell weighs less": (lambda u, v: min(u, v) / (u + v), "probability of background"),
     "rounded": (lambda u, v: round(u / (u + v), 2), "least at p"),
     "a logarithm": (lambda u, v: np.log(u / v), "least at p"),
-    "text": (lambda u, v: "0.1", "p should be real numbers, and is text"),
+    "text": (lambda u, v: "0.1", "p should be one number, and is text"),
 }

@@ -141,7 +141,7 @@ WRONG["v_rand"] |= {
         "slices of",
     ),
     "right to two digits": (lambda truth, thinned: round(_right(truth, thinned), 2), "should be"),
-    "text": (lambda truth, thinned: "1.0", "F should be real numbers, and is text"),
+    "text": (lambda truth, thinned: "1.0", "F should be one number, and is text"),
 }
 WRONG["allowed"] |= {
     "always": (lambda patch: True, "of 512"),

@@ -114,7 +114,7 @@ def _seen(r, level, depth, crop=None, more=0):
 
 WRONG["three_numbers"] |= {
     "half a pixel": ((12.5, 36, ROOT), "bottom should be a whole number"),
-    "text": (("12", 36, ROOT), "bottom should be real numbers, and is text"),
+    "text": (("12", 36, ROOT), "bottom should be one number, and is text"),
     "two of three": ((12, 36), "you gave 2"),
 }
 WRONG["backward"] |= {

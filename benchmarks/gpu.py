@@ -3,11 +3,12 @@
     python benchmarks/gpu.py --out FOLDER [--data FOLDER/isbi2012]
     python benchmarks/gpu.py --profile laptop
 
-Needs CuPy, PyTorch with CUDA, pytest and hypothesis, but no network. Runs the tests marked `gpu`;
-compares inference and training steps with PyTorch (`beside_torch`), without and with TF32; lists
-the kernels of a training step by their time; and, with --data, trains `--experiment em` on ISBI
-2012. Each part is a process with a time limit: one that fails does not stop the others. Writes
-`gpu.json` and `gpu.md`, a report for `benchmarks/README.md`, into FOLDER.
+The script needs CuPy, PyTorch with CUDA, pytest and hypothesis, but no internet access. It runs the
+tests marked `gpu`, compares inference and training steps with PyTorch (`beside_torch`), without and
+with TF32, and lists the kernels of a training step, sorted by time. With --data, it also trains
+`--experiment em` on ISBI 2012. Each part is a process with a time limit; if one fails, the others
+still run. The script writes `gpu.json` and `gpu.md`, a report for `benchmarks/README.md`, into
+FOLDER.
 
 **We have never run this on a GPU.**
 """
@@ -36,13 +37,13 @@ from minunet.runs.settings import from_options
 HERE = Path(__file__).resolve().parent
 
 STEPS = 20
-"""Number of training steps that are profiled, after as many to warm up."""
+"""Number of training steps in each round: to warm up, to time and to profile."""
 
 SHOWN = 15
 """Number of kernels in the table of a profile."""
 
 LONGEST = 20_000
-"""Maximum number of characters of the output of a part that are kept."""
+"""Maximum number of characters to keep from the output of a part."""
 
 
 class Part(NamedTuple):
@@ -97,7 +98,7 @@ def run(part: Part) -> dict:
 
 
 def markdown(report: dict) -> str:
-    """Format the report: a table of the parts, then the tables or the last lines of each."""
+    """Format the report: a table of the parts, then the tables or the last lines of each part."""
     lines = [f"GPU: {report['device']}; commit {report['commit']}.", ""]
     lines += ["| part | exit code | seconds |", "|---|---|---|"]
     for name, part in report["parts"].items():
@@ -111,7 +112,7 @@ def markdown(report: dict) -> str:
 
 
 def profile(preset: str) -> None:
-    """Print the kernels of training steps, by their time; PyTorch's profiler sees CuPy's, too."""
+    """Print the kernels of a training step by time; PyTorch's profiler sees those of CuPy."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiled
 
@@ -142,7 +143,7 @@ def main() -> None:
     """Run all parts and write the report, or profile a preset."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--out", type=Path, help="folder for gpu.json and gpu.md")
-    parser.add_argument("--data", type=Path, help="folder with ISBI 2012, to train on")
+    parser.add_argument("--data", type=Path, help="folder with the ISBI 2012 stack, to train on it")
     parser.add_argument("--profile", choices=("tiny", "laptop", "paper"), help="only profile steps")
     args = parser.parse_args()
     if not args.profile and not args.out:
@@ -161,7 +162,7 @@ def main() -> None:
     for part in parts(args.out, args.data):
         print(f"{part.name} (at most {part.limit:g} s) …", flush=True)
         report["parts"][part.name] = run(part)
-        with files.atomic(args.out / "gpu.json") as beside:  # an interruption loses one part
+        with files.atomic(args.out / "gpu.json") as beside:  # if interrupted, only one part is lost
             beside.write_text(json.dumps(report, indent=1), encoding="utf-8")
         with files.atomic(args.out / "gpu.md") as beside:
             beside.write_text(markdown(report), encoding="utf-8")

@@ -8,7 +8,7 @@
 |-----------------|-----------------------------------------------------------------------|
 | `ops/`          | the arrows of Figure 1, forward and backward: start reading here      |
 | `fast/`         | faster versions of these ops, for float32 on the CPU                  |
-| `gpu/`          | the same ops with few kernel launches, for float32 on a GPU           |
+| `gpu/`          | versions with fewer kernel launches, for float32 on a GPU             |
 | `network/`      | the graph, its sizes and its initial weights                          |
 | `data/`         | images and labels from files or synthetic; weight maps                |
 | `augmentation/` | elastic deformation and other augmentations                           |

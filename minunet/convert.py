@@ -1,11 +1,11 @@
-"""Read the parameters of another program: safetensors from PyTorch, or the authors' Caffe model.
+"""Convert a model of another program: safetensors from PyTorch, or the authors' Caffe model.
 
     python -m minunet.convert net.safetensors -o net.npz
     python -m minunet.convert phseg_v5.caffemodel -o phseg_v5.npz
 
 The shapes of the kernels determine the architecture. The command prints where each parameter goes.
-Other programs must have trained the network of the paper or of the authors' release: unpadded
-convolutions with a bias, and no normalization.
+The model must be the network of the paper or of the authors' release: unpadded convolutions with a
+bias, and no normalization.
 """
 
 import argparse
@@ -31,7 +31,7 @@ READERS = {".safetensors": tensors.read, ".caffemodel": caffe.read}
 """Function that reads a file, by its suffix."""
 
 TILE = 572
-"""Size of the tiles of a network that another program has trained, that of the paper if valid."""
+"""Tile size for a model of another program: that of the paper, or a valid size near it."""
 
 
 def parse() -> argparse.Namespace:
@@ -39,18 +39,18 @@ def parse() -> argparse.Namespace:
     parser = Parser("convert")
     add = parser.add_argument
     add("file", type=parse_path, metavar="FILE", help=" or ".join(READERS) + " file to read")
-    add("-o", "--out", type=parse_path, required=True, metavar="NPZ", help="model to write")
+    add("-o", "--out", type=parse_path, required=True, metavar="NPZ", help="model file to write")
     add(
         "--scaling",
         choices=get_args(Scaling),
-        help="how grey values were scaled in training (default: image; for a model that minunet "
-        "has exported: its own)",
+        help="how grey values were scaled in training (default: image; for a file that minunet "
+        "exported: the scaling stored in it)",
     )
     add(
         "--skip-first",
         action="store_true",
-        help="the network concatenates the cropped map of the contracting path before the output "
-        "of the up-convolution; minunet does it after",
+        help="for networks that concatenate the cropped map of the contracting path before the "
+        "output of the up-convolution; minunet concatenates it after",
     )
     args = parser.parse_args()
     if args.file.suffix not in READERS:
@@ -61,12 +61,12 @@ def parse() -> argparse.Namespace:
 
 
 def state_of(foreign: Foreign, scaling: Scaling | None) -> Checkpoint:
-    """Make a checkpoint of the parameters; its settings are those that minunet exported, if any.
+    """Make a checkpoint from the parameters, with the settings that minunet exported, if any.
 
     Raises
     ------
     InputError
-        If the settings are not valid, or are of another network.
+        If the settings are invalid, or belong to another network.
     """
     arch, meta = foreign.architecture, foreign.meta
     if meta is None:
@@ -82,16 +82,16 @@ def state_of(foreign: Foreign, scaling: Scaling | None) -> Checkpoint:
         raise InputError(f"{why}: {error}") from None
     if settings.architecture.shapes() != arch.shapes():
         raise InputError(
-            f"its metadata describe a {described(settings.architecture)}, but its tensors are of "
-            f"a {described(arch)}"
+            f"its metadata describe a {described(settings.architecture)}, but its tensors belong "
+            f"to a {described(arch)}"
         )
     config = meta["config"] | ({"scaling": scaling} if scaling else {})
     return Checkpoint(foreign.params, {}, meta["step"], meta["random_state"], meta["best"], config)
 
 
 def settings_of(arch: Architecture) -> Settings:
-    """Return settings for a network that another program has trained."""
-    least = 2 * margin(arch.depth) + 2**arch.depth  # smaller tiles would not join
+    """Return settings for a model of another program."""
+    least = 2 * margin(arch.depth) + 2**arch.depth  # smaller tiles would leave gaps
     below, above = nearest_valid(max(TILE, least), arch.depth)
     return from_options(
         preset="paper",
@@ -106,10 +106,11 @@ def settings_of(arch: Architecture) -> Settings:
 
 
 def described(arch: Architecture) -> str:
-    """Describe a network in words."""
+    """Describe an architecture in words."""
     return (
         f"{arch.variant} network of depth {arch.depth} with {arch.channels} channels, "
-        f"{arch.in_channels} input channels and {arch.classes} classes"
+        f"{arch.in_channels} input channel{'' if arch.in_channels == 1 else 's'} and "
+        f"{arch.classes} classes"
     )
 
 
@@ -119,10 +120,10 @@ def reordered(foreign: Foreign) -> Foreign:
     Raises
     ------
     InputError
-        If minunet has written the file: its order is known.
+        If minunet has written the file, because its order is known.
     """
     if foreign.meta is not None:
-        raise InputError("minunet has exported it, so --skip-first is wrong; leave it out")
+        raise InputError("minunet exported it, so --skip-first does not apply; leave it out")
     params = dict(foreign.params)
     for level in range(foreign.architecture.depth):
         name, skip = f"expand{level}.w1", foreign.architecture.width(level)
@@ -137,7 +138,7 @@ def read(path: Path) -> Foreign:
         foreign = READERS[path.suffix](path)
     except ImportError as error:
         raise InputError(
-            f"reading {path.suffix} needs {error.name}; install it with: pip install "
+            f"reading {path.suffix} needs {error.name or error}; install it with: pip install "
             "'minunet[export]'"
         ) from None
     for ours, w in foreign.params.items():
@@ -147,7 +148,7 @@ def read(path: Path) -> Foreign:
 
 
 def main() -> None:
-    """Read the file, say where each parameter goes, and write the model."""
+    """Read the file, write the model, and print where each parameter went."""
     args = parse()
     files.check_new_file(args.out, "-o")
     if not args.file.is_file():
@@ -168,9 +169,9 @@ def main() -> None:
     )
     if foreign.meta is None:
         say(
-            "Images are scaled as --scaling says; check that the network was trained so. If it "
-            "concatenates the cropped map before the output of the up-convolution, repeat this "
-            "with --skip-first."
+            "Check that the network was trained with the scaling of --scaling (default: image). "
+            "If it concatenates the cropped map before the output of the up-convolution, run this "
+            "again with --skip-first."
         )
 
 

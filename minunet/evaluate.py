@@ -345,7 +345,8 @@ def score_volume(args: argparse.Namespace) -> None:
         what = f"{len(values)} classes"
         scores = classes.of_confusions(matrices, [*map(str, values)])
     else:
-        what, scores = f"{np.count_nonzero(np.unique(whole.truth))} cells", volume.scores(whole)
+        count = np.count_nonzero(np.unique(whole.truth))
+        what, scores = f"{count} cell{'' if count == 1 else 's'}", volume.scores(whole)
     contents = {
         "minunet": __version__,
         "prediction": str(args.prediction),

@@ -1,12 +1,12 @@
-"""Write a trained model for other programs: ONNX, safetensors, bioimage.io, Hugging Face.
+"""Export a trained model to other programs: ONNX, safetensors, bioimage.io, Hugging Face.
 
     python -m minunet.export runs/em/best.npz -o net.onnx
     python -m minunet.export em -o em.safetensors
     python -m minunet.export em -o em.zip --license MIT --author "Ada Lovelace"
     python -m minunet.export em -o FOLDER
 
-The suffix of -o chooses the format: `.onnx`, `.safetensors`, `.zip` for a bioimage.io package, and
-none for a folder as on Hugging Face.
+The suffix of -o chooses the format: `.onnx`, `.safetensors`, or `.zip` for a bioimage.io package.
+Without a suffix, minunet writes a folder for Hugging Face.
 """
 
 import argparse
@@ -20,11 +20,9 @@ from minunet.array import Array
 from minunet.cli import Parser, parse_path, run, say
 from minunet.data import image_files
 from minunet.errors import InputError
-from minunet.exchange import bioimage, description, onnx_graph, tensors
+from minunet.exchange import bioimage, description, onnx_graph, onnx_run, tensors
 from minunet.exchange.description import Description
 from minunet.models.shipped import card
-from minunet.network import unet
-from minunet.ops import cross_entropy
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings
@@ -33,12 +31,9 @@ FORMATS = {
     ".onnx": "an ONNX graph",
     ".safetensors": "parameters for PyTorch",
     ".zip": "a bioimage.io package",
-    "": "a folder as on Hugging Face",
+    "": "a folder for Hugging Face",
 }
-"""What is written, by the suffix of -o."""
-
-TOLERANCE = 1e-5
-"""Largest difference between ONNX Runtime and minunet, of the largest logit."""
+"""What `export` writes, by the suffix of -o."""
 
 
 def parse() -> argparse.Namespace:
@@ -65,25 +60,29 @@ def parse() -> argparse.Namespace:
         "--padding",
         choices=get_args(onnx_graph.Padding),
         default="same",
-        help="same: mirror the image at its edges, so that the output is as large; valid: as in "
-        "the paper (default: same)",
+        help="same: mirror the image at its edges, so that the output is as large as the image; "
+        "valid: as in the paper (default: same)",
     )
     graph.add_argument(
         "--output",
         choices=get_args(onnx_graph.Output),
         default="probabilities",
-        help="what the graph gives (default: probabilities)",
+        help="output of the graph (default: probabilities)",
     )
     add_description(parser)
     args = parser.parse_args()
-    suffix = args.out.suffix
+    suffix = args.out.suffix or (args.out.name if args.out.name in FORMATS else "")
     if suffix not in FORMATS:
         known = ", ".join(filter(None, FORMATS))
-        parser.error(f"-o {args.out} does not end with {known}, or in the name of a folder")
+        parser.error(f"-o {args.out} does not end with {known}; to write a folder, use no suffix")
     if suffix != ".onnx" and (args.padding, args.output) != ("same", "probabilities"):
         parser.error("--padding and --output are for .onnx files only")
     if suffix != ".zip" and args.image is not None:
         parser.error("--image is for .zip files only")
+    if not args.out.suffix and suffix:
+        parser.error(f"-o {args.out} has no name before {suffix}")
+    if not all(text.strip() for text in (*args.author, *args.cite)):
+        parser.error("--author and --cite must not be empty")
     if suffix == ".zip" and not (describe(args).license and args.author):
         parser.error("a bioimage.io package needs --license and at least one --author")
     return args
@@ -92,7 +91,7 @@ def parse() -> argparse.Namespace:
 def add_description(parser: Parser) -> None:
     """Add the options that describe the model."""
     add = parser.add_argument_group("description").add_argument
-    add("--name", help="name of the model (default: the name of its file, or of its run)")
+    add("--name", help="name of the model (default: the name of its run or of its file)")
     add("--license", metavar="SPDX", help="licence of the model, such as CC-BY-4.0 or MIT")
     add("--author", action="append", default=[], metavar="NAME", help="author; may be repeated")
     add(
@@ -100,31 +99,30 @@ def add_description(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="TEXT",
-        help="publication to cite, with its DOI or address; may be repeated",
+        help="publication to cite, with its DOI or URL; may be repeated",
     )
     add(
         "--image",
         type=parse_path,
         metavar="FILE",
-        help="image for the test and the cover of a bioimage.io package (default: synthetic EM)",
+        help="image for the test and for the cover of a bioimage.io package (default: synthetic "
+        "EM)",
     )
 
 
 def describe(args: argparse.Namespace) -> Description:
-    """Return what the command line says about the model."""
-    name = str(args.model)
-    if name in models.MODELS:
-        return Description(
-            args.name or f"minunet {name}", args.license or "MIT", tuple(args.author),
-            tuple(args.cite), card(name),
-        )  # fmt: skip
-    run_name = args.model.resolve().parent.name if args.model.stem in ("best", "last") else ""
-    return Description(
-        args.name or run_name or args.model.stem,
-        args.license,
-        tuple(args.author),
-        tuple(args.cite),
-    )
+    """Return the description of the model that the command line gives."""
+    model = str(args.model)
+    name, license_, text = args.name, args.license, None
+    if model in models.MODELS:
+        name, license_, text = name or f"minunet {model}", license_ or "MIT", card(model)
+    elif not name and args.model.stem in ("best", "last"):
+        name = args.model.resolve().parent.name
+    texts = (name or args.model.stem, license_ or "", *args.author, *args.cite)
+    # A name of a file may contain bytes that are not Unicode.
+    name, license_, *rest = (one.encode("utf-8", "replace").decode() for one in texts)
+    authors, citations = rest[: len(args.author)], rest[len(args.author) :]
+    return Description(name, license_ or None, tuple(authors), tuple(citations), text)
 
 
 def sample(path: Path | None, channels: int) -> Array:
@@ -139,37 +137,6 @@ def sample(path: Path | None, channels: int) -> Array:
     if image.shape[2] != channels:
         raise InputError(f"{path} has {image.shape[2]} channels; the model needs {channels}")
     return image
-
-
-def check_onnx(path: Path, state: Checkpoint, args: argparse.Namespace) -> float:
-    """Run an ONNX file beside minunet on random numbers; return the largest relative difference.
-
-    Raises
-    ------
-    InputError
-        If they differ by more than `TOLERANCE`.
-    """
-    from onnxruntime import InferenceSession
-
-    arch = Settings.from_json(state.settings).architecture
-    edge, same = onnx_graph.edges(arch.depth), args.padding == "same"
-    side = edge.smallest if same else edge.before + edge.after + edge.smallest
-    x = np.random.default_rng(0).standard_normal((side, side, arch.in_channels)).astype(np.float32)
-    session = InferenceSession(path)
-    found = session.run(None, {"image": x.transpose(2, 0, 1)[np.newaxis]})[0][0].transpose(1, 2, 0)
-    if same:
-        x = np.pad(x, ((edge.before, edge.after),) * 2 + ((0, 0),), mode="reflect")
-    expected, _ = unet.forward(dict(state.params), x, arch, remember=False)
-    expected = expected[: found.shape[0], : found.shape[1]]
-    if args.output == "probabilities":
-        expected = cross_entropy.softmax(expected)
-    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
-    if not difference <= TOLERANCE:
-        raise InputError(
-            f"ONNX Runtime and minunet differ by {difference:.1e} of the largest value, more than "
-            f"{TOLERANCE:g}; nothing was written. Please report this"
-        )
-    return difference
 
 
 def main() -> None:
@@ -190,9 +157,10 @@ def main() -> None:
                 write_file(part, state, args, properties)
     except ImportError as error:
         raise InputError(
-            f"{what} needs {error.name}; install it with: pip install 'minunet[export]'"
+            f"writing {what} needs {error.name or error}; install it with: pip install "
+            "'minunet[export]'"
         ) from None
-    say(f"wrote     {args.out}: {what} of {about.name}")
+    say(f"wrote     {args.out}: {about.name} as {what}")
 
 
 def write_file(
@@ -203,12 +171,19 @@ def write_file(
     if args.out.suffix == ".safetensors":
         tensors.write(part, state.params, properties)
     elif args.out.suffix == ".zip":
-        bioimage.write(part, state, describe(args), sample(args.image, arch.in_channels))
+        image = sample(args.image, arch.in_channels)
+        say(checked(bioimage.write(part, state, describe(args), image)))
     else:
-        graph = onnx_graph.build(state.params, arch, args.padding, args.output, properties)
+        form = args.padding, args.output
+        graph = onnx_graph.build(state.params, arch, *form, properties)
+        difference = onnx_run.check(graph, dict(state.params), arch, *form)
         part.write_bytes(graph.SerializeToString())
-        difference = check_onnx(part, state, args)
-        say(f"checked   ONNX Runtime and minunet differ by {difference:.1e} of the largest value")
+        say(checked(difference))
+
+
+def checked(difference: float) -> str:
+    """Return a line about the difference between ONNX Runtime and minunet."""
+    return f"checked   ONNX Runtime and minunet differ by {difference:.1e} of the largest value"
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If there is something at `folder` by then; nothing is overwritten.
+        If something exists at `folder` by then; nothing is overwritten.
     """
     part = folder.with_name(f"{folder.name[:LONGEST]}.{secrets.token_hex(8)}.part")
     with _named(folder):

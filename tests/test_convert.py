@@ -70,7 +70,7 @@ def test_a_run_there_and_back(tmp_path):
     assert after.random_state == before.random_state
     assert after.settings == before.settings | {"images": "a.tif", "labels": "b.tif"}
     assert "release network of depth 1 with 3 channels, 3 input channels and 3 classes" in out
-    assert "Images are scaled" not in out
+    assert "Check that the network" not in out
     assert f"python -m minunet.predict {tmp_path / 'back.npz'} IMAGE.tif -o OUT" in out
 
 
@@ -104,7 +104,7 @@ def test_the_mapping_is_printed(tmp_path):
     assert [line[0] for line in lines[: len(names)]] == names
     assert lines[0][1:] == ["contract0.conv1.weight", "3x3x3x2"]
     assert lines[5][1:] == ["bottom.conv1.bias", "4"]
-    assert "Images are scaled as --scaling says" in result.out
+    assert "Check that the network was trained with the scaling of --scaling" in result.out
 
 
 @pytest.mark.parametrize("scaling", ["minmax", "standard", "image", "none", None])
@@ -196,11 +196,11 @@ def meta_of(**changes):
         ({"scaling": "sqrt"}, "its setting scaling is 'sqrt'"),
         (
             {"depth": 2, "tile": 60},
-            "its metadata describe a paper network of depth 2 with 3 channels, 1 input channels "
-            "and 2 classes, but its tensors are of a paper network of depth 1 with 3 channels, 1 ",
+            "its metadata describe a paper network of depth 2 with 3 channels, 1 input channel "
+            "and 2 classes, but its tensors belong to a paper network of depth 1 with 3 channels,",
         ),
         ({"variant": "release"}, "describe a release network"),
-        ({"label_values": [0, 1, 2]}, "1 input channels and 3 classes, but"),
+        ({"label_values": [0, 1, 2]}, "1 input channel and 3 classes, but"),
     ],
 )  # fmt: skip
 def test_altered_metadata_are_refused(tmp_path, changes, words):

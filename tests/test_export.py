@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import os
+import shutil
 import zipfile
 
 import numpy as np
@@ -72,7 +74,7 @@ def test_every_format(tmp_path, net, suffix):
     out = tmp_path / f"net{suffix}"
     result = call("export", net, "-o", out, *DESCRIBED)
     assert (result.code, result.err) == (0, ""), result
-    assert result.out.endswith(f"wrote     {out}: {export.FORMATS[suffix]} of my-run\n")
+    assert result.out.endswith(f"wrote     {out}: my-run as {export.FORMATS[suffix]}\n")
     assert out.is_dir() == (suffix == "")
     written = all_bytes(out)
     assert HOME.encode() not in written
@@ -105,7 +107,7 @@ def test_a_folder_that_exists_is_not_written_into(tmp_path, net):
 @pytest.mark.parametrize(
     ("out", "arguments", "words"),
     [
-        ("a.pt", (), "does not end with .onnx, .safetensors, .zip, or in the name of a folder"),
+        ("a.pt", (), "does not end with .onnx, .safetensors, .zip; to write a folder, use no"),
         ("a.ONNX", (), "does not end with"),
         ("a.npz", (), "does not end with"),
         ("a.zip", ("--author", "A"), "a bioimage.io package needs --license and at least one"),
@@ -169,10 +171,10 @@ def test_what_is_interrupted_leaves_nothing(tmp_path, net, monkeypatch, suffix, 
         raise error
 
     where = {
-        ".onnx": (export, "check_onnx"),  # after the file is written
+        ".onnx": (export, "checked"),  # after the file is written
         ".safetensors": (tensors, "to_torch"),
         ".zip": (bioimage, "_cover"),
-        "": (tensors, "_value"),  # after the first of three files
+        "": (tensors.json, "dumps"),  # after the first of three files
     }[suffix]
     monkeypatch.setattr(*where, stop)
     result = call("export", net, "-o", tmp_path / f"a{suffix}", *DESCRIBED)
@@ -243,8 +245,38 @@ def test_a_graph_that_gives_nan_is_refused(tmp_path):
     checkpoint.save(tmp_path / "a.npz", made)
     with np.errstate(all="ignore"):
         message = refused(call("export", tmp_path / "a.npz", "-o", tmp_path / "a.onnx"))
-    assert "differ by nan" in message
+    assert "too large for float32" in message
+    for suffix in (".onnx", ".zip"):
+        with np.errstate(all="ignore"):
+            again = refused(
+                call("export", tmp_path / "a.npz", "-o", tmp_path / f"b{suffix}", *DESCRIBED)
+            )
+        assert "too large for float32" in again
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_names_that_are_not_unicode(tmp_path, net):
+    needs(".onnx")
+    name = os.fsdecode(b"x\xe9")
+    shutil.copytree(net.parent, tmp_path / name)
+    model, out = tmp_path / name / net.name, tmp_path / f"{name}.onnx"
+    for where in (out, tmp_path / "a.safetensors", tmp_path / "b"):
+        assert call("export", model, "-o", where, "--author", name).code == 0
+        assert where.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("-o", ".onnx"), "-o .onnx has no name before .onnx"),
+        (("-o", "a.onnx", "--author", " "), "--author and --cite must not be empty"),
+    ],
+)
+def test_invalid_options(tmp_path, net, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    before = entries(tmp_path)
+    assert words in refused(call("export", net, *options))
+    assert entries(tmp_path) == before
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -410,19 +410,19 @@ show(
 # %% [markdown]
 # ## What changes on a GPU
 #
-# Every op says `np`, and an array of CuPy, which is NumPy for GPUs, answers NumPy's own calls. So
-# the definitions run on a GPU as they are. What changes is where the time goes. Each call of NumPy
-# that computes becomes a *kernel* that the host launches, and that costs the host the same whether
-# the map is large or small: a network of small maps waits for launches. So they are what to count.
-# Below, an array that counts the arithmetic calls of a step of the definitions: every level has
-# the same number, whatever the tile.
+# Every op calls `np`. CuPy is NumPy for GPUs, and its arrays accept calls of NumPy's own functions.
+# So the definitions run on a GPU without changes. But the time goes elsewhere. For each NumPy call
+# that computes, the host launches a *kernel* on the GPU. A launch costs the host the same time for
+# a large map and for a small one, so a network with small maps spends its time waiting for
+# launches. That is why we count them. Below, we use an array that counts the arithmetic calls in a
+# step of the definitions. Every level needs the same number of calls, for any tile size.
 #
-# The bands, runs and threads above are made for the caches of a CPU. In float32 on a GPU,
-# `unet.ops_for` takes `minunet/gpu/` instead: the same ops in forms that need fewer launches. Its
-# convolution puts each pixel beside its two neighbours to the right, so a row of the kernel is one
-# product, not three. `benchmarks/gpu_launches.py` counts the launches of a whole step without a
-# GPU: about 500 at depth 3, where the definitions need 2,500. Its tables are in
-# [benchmarks/README.md](../benchmarks/README.md). All this is counted, not measured.
+# The bands, runs and threads above are designed for the caches of a CPU. For float32 on a GPU,
+# `unet.ops_for` returns `minunet/gpu/` instead: the same ops in forms that need fewer launches. Its
+# convolution joins each pixel with its two neighbours to the right, so each row of the kernel needs
+# one product instead of three. `benchmarks/gpu_launches.py` counts the launches of a whole step,
+# without a GPU: about 500 at depth 3, while the definitions need 2,500. Its tables are in
+# [benchmarks/README.md](../benchmarks/README.md). We have counted all this, not measured it.
 
 
 # %%

@@ -43,10 +43,10 @@ of the largest magnitude, but only by 2e-4 in the norm.
 
 
 TF32 = os.environ.get("CUPY_TF32") == "1"
-"""Whether a GPU may round the factors of float32 products to 10 bits, which CuPy decides so."""
+"""Whether a GPU may round the factors of float32 products to 10 bits; CuPy reads this variable."""
 
 COARSER = 2.0**13 if TF32 else 1.0
-"""How much coarser TF32 is than float32; results may then differ by so much more."""
+"""Factor by which TF32 is coarser than float32, and by which results may differ more."""
 
 
 class Options(NamedTuple):

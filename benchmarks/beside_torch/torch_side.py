@@ -19,7 +19,7 @@ import torch_unet
 MOMENTUM, RATE = 0.99, 1e-4
 
 TF32 = os.environ.get("CUPY_TF32") == "1"
-"""Whether to use TF32 on a GPU, as CuPy decides."""
+"""Whether to use TF32 on a GPU; CuPy reads the same variable."""
 
 Results = Mapping[str, torch.Tensor]
 

@@ -224,8 +224,9 @@ def as_input_error(path: Path) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except ModuleNotFoundError as error:
+        extra = "n5" if error.name == "tensorstore" else "volumes"
         raise InputError(
-            f"{path} needs {error.name}, which is not installed (pip install {error.name})"
+            f"volumes need {error.name}, which is not installed; run pip install 'minunet[{extra}]'"
         ) from None
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

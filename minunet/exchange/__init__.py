@@ -5,12 +5,14 @@
 
 | file             | contents                                                              |
 |------------------|-----------------------------------------------------------------------|
-| `layers.py`      | find the architecture that parameters of other programs belong to     |
-| `tensors.py`     | safetensors for PyTorch, both ways; a folder for Hugging Face         |
-| `caffe.py`       | the `.caffemodel` that the authors released in 2015, read             |
+| `layers.py`      | find the architecture from the shapes of the parameters               |
+| `tensors.py`     | read and write safetensors for PyTorch; a folder for Hugging Face     |
+| `caffe.py`       | read a `.caffemodel`, such as the one the authors released in 2015    |
+| `onnx_run.py`    | run an ONNX graph, and compare it with minunet                        |
 | `onnx_graph.py`  | the network as an ONNX graph                                          |
 | `bioimage.py`    | a bioimage.io package around the ONNX graph                           |
-| `description.py` | what goes along: licence, authors, training                           |
+| `description.py` | what describes a model: licence, authors, training                    |
 
-Nothing else in minunet imports this room. Its libraries are those of `pip install '.[export]'`.
+Only the commands `export` and `convert` import this room. `pip install '.[export]'` installs the
+libraries that it needs.
 """

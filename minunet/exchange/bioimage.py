@@ -1,10 +1,10 @@
 """A bioimage.io package: the ONNX graph with its description, for Fiji, ilastik and others.
 
-The package follows version 0.5 of the format, and is made of the models of `bioimageio.spec`, so it
-is valid once it is written. Nothing in it needs a network. The graph has the form `same`: the
-programs that use such packages expect an output as large as the input. They cut images into blocks
-with a halo; the halo is the margin rounded up to a multiple of 2^depth, so that the poolings of
-every block fall on the same pixels.
+The package follows version 0.5 of the format. `bioimageio.spec` validates it before it is written,
+which needs no internet access. The graph has the form `same`, because the programs that use such
+packages expect an output as large as the input. These programs cut images into blocks with a halo.
+The halo is the margin rounded up to a multiple of 2^depth, so that the poolings of every block fall
+on the same pixels.
 """
 
 import re
@@ -19,7 +19,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.data import scaling
 from minunet.errors import InputError
-from minunet.exchange import description, onnx_graph
+from minunet.exchange import description, onnx_graph, onnx_run
 from minunet.exchange.description import Description
 from minunet.network import sizes
 from minunet.report import drawing
@@ -30,7 +30,7 @@ WEIGHTS, TEXT, COVER = "weights.onnx", "README.md", "cover.png"
 IMAGE, PROBABILITIES = "test_image.npy", "test_probabilities.npy"
 """Names of the files in a package, besides the description itself."""
 
-_EACH = {"axes": ["channel", "y", "x"]}  # without axes, images seen before would count
+_EACH = {"axes": ["channel", "y", "x"]}  # without axes, earlier images would count, too
 _RANGE = {"id": "scale_range", "kwargs": {"min_percentile": 0.0, "max_percentile": 100.0, **_EACH}}
 PREPROCESSING: dict[str, list[dict[str, Any]]] = {
     "none": [],
@@ -38,18 +38,18 @@ PREPROCESSING: dict[str, list[dict[str, Any]]] = {
     "minmax": [_RANGE],
     "image": [_RANGE],
 }
-"""Each scaling as bioimage.io declares it; `standard` and `minmax` treat each image as a stack."""
+"""Each scaling in the terms of bioimage.io; for `standard` and `minmax`, each image is a stack."""
 
 SIDE = 256
-"""Largest side of the image that tests the package, in pixels, unless the network needs more."""
-
+"""Maximum side of the test image in pixels, unless the network needs more."""
 
 SHORTEST, LONGEST = 5, 128
-"""Lengths of the name of a model; and of a reason for which it is refused; in characters."""
+"""Minimum and maximum length of the name of a model, in characters.
 
+`LONGEST` also limits the reason in an error message."""
 
 FAINTEST = 1e-4
-"""Least grey value that the image for the test must have."""
+"""Absolute grey value that at least one pixel of the test image must reach."""
 
 
 class Block(NamedTuple):
@@ -63,8 +63,8 @@ class Block(NamedTuple):
 def block(depth: int) -> Block:
     """Return the sizes for a network of this depth.
 
-    The halo is a multiple of 2^depth. The step is twice that, because ilastik adds one half of what
-    is missing on each side.
+    The halo is a multiple of 2^depth. The step is twice that power, because ilastik adds half of
+    the missing pixels on each side.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def block(depth: int) -> Block:
 
 
 def test_size(depth: int, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the size of the test image: a valid one, at most `SIDE`, within an image if possible.
+    """Return a valid size for the test image: at most `SIDE`, and within the image if possible.
 
     Examples
     --------
@@ -90,20 +90,20 @@ def test_size(depth: int, shape: tuple[int, ...]) -> tuple[int, int]:
     return height, width
 
 
-def write(path: Path, state: Checkpoint, about: Description, image: Array) -> None:
-    """Write a package, which is a zip file.
+def write(path: Path, state: Checkpoint, about: Description, image: Array) -> float:
+    """Write a package (a zip file); return the difference between ONNX Runtime and minunet.
 
     Parameters
     ----------
     path : Path
     state : Checkpoint
     about : Description       with a licence and at least one author
-    image : (H, W, C)         raw grey values, for the test and the cover
+    image : (H, W, C)         raw grey values, for the test image and the cover
 
     Raises
     ------
     InputError
-        If something that the format needs is missing or not valid.
+        If something that the format needs is missing or invalid.
     """
     from bioimageio.spec import ValidationContext, save_bioimageio_package
     from bioimageio.spec.model.v0_5 import ModelDescr
@@ -111,17 +111,18 @@ def write(path: Path, state: Checkpoint, about: Description, image: Array) -> No
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_files(folder, state, about, image)
+        difference = _write_files(folder, state, about, image)
         try:
             with ValidationContext(root=folder):
                 model = ModelDescr.model_validate(_describe(state, about))
                 save_bioimageio_package(model, output_path=path)
         except ValidationError as error:
             raise InputError(_reason(error.errors()[0], about)) from None
+    return difference
 
 
 def _reason(error: Mapping[str, Any], about: Description) -> str:
-    """Say in one sentence why the format does not accept a package."""
+    """Explain in one sentence why the format does not accept a package."""
     place = error["loc"][0] if error["loc"] else "the package"
     if place == "license":
         return (
@@ -132,32 +133,42 @@ def _reason(error: Mapping[str, Any], about: Description) -> str:
     return f"bioimage.io does not accept {place}: {reason[:LONGEST]}"
 
 
-def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> None:
-    """Write the graph, the text, the cover, and what ONNX Runtime makes of the test image."""
-    from onnxruntime import InferenceSession
+def _write_files(folder: Path, state: Checkpoint, about: Description, image: Array) -> float:
+    """Write the graph, the text, the test image, its result in ONNX Runtime, and the cover.
 
+    Return the difference between ONNX Runtime and minunet.
+    """
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     graph = onnx_graph.build(state.params, arch, properties=description.properties(state, about))
+    difference = onnx_run.check(graph, dict(state.params), arch)
     (folder / WEIGHTS).write_bytes(graph.SerializeToString())
     text = description.document(state, about) + "\n" + description.VALIDATION
     (folder / TEXT).write_text(text, encoding="utf-8")
     height, width = test_size(arch.depth, image.shape)
-    test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    with np.errstate(over="ignore"):
+        test = np.asarray(_fitted(image, height, width).transpose(2, 0, 1)[np.newaxis], np.float32)
+    if not np.isfinite(test).all():
+        raise InputError("the grey values of the test image are too large; pass another --image")
     if not (abs(test) >= FAINTEST).any():
         raise InputError(
-            f"all grey values of the image for the test are below {FAINTEST:g}, which bioimage.io "
-            "does not accept; pass another --image"
+            f"all grey values of the test image are below {FAINTEST:g}, which bioimage.io does not "
+            "accept; pass another --image"
         )
     scaled = scaling.scale([test], settings.scaling)[0]
-    p = InferenceSession(folder / WEIGHTS).run(None, {"image": scaled})[0]
+    p = onnx_run.run(graph, scaled)
+    if not np.isfinite(p).all():
+        raise InputError(
+            "the probabilities of the test image contain NaN or infinity; pass another --image"
+        )
     np.save(folder / IMAGE, test)
     np.save(folder / PROBABILITIES, p)
     _cover(folder / COVER, test[0, 0], p[0, -1])
+    return difference
 
 
 def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
-    """Return the description of a package, as in its `rdf.yaml`; the files are in its root."""
+    """Return the description of a package, as in its `rdf.yaml`; paths are relative to its root."""
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     halo, smallest, step = block(arch.depth)
@@ -211,7 +222,7 @@ def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
 
 
 def model_name(name: str) -> str:
-    """Return a name that the format accepts: 5 to 128 ASCII characters, with few signs.
+    """Return a name that the format accepts: 5 to 128 ASCII characters, without most punctuation.
 
     Examples
     --------
@@ -231,16 +242,16 @@ def _format_version() -> str:
 
 
 def _citation(text: str) -> dict[str, str]:
-    """Return a citation with its DOI or its address, one of which the format needs."""
-    if doi := re.search(r"10\.\d{4,}/[^\s,;]+", text):
-        return {"text": text, "doi": doi[0].rstrip(".")}
-    if url := re.search(r"https?://[^\s,;]+", text):
-        return {"text": text, "url": url[0].rstrip(".")}
-    raise InputError(f"--cite {text!r} contains neither a DOI nor an address; add one of them")
+    """Return a citation with its DOI or URL; the format needs one of them."""
+    for kind, pattern in (("doi", r"10\.\d{4,}/\S+"), ("url", r"https?://\S+")):
+        if found := re.search(pattern, text):
+            end = ".,;" + ")" * (found[0].count("(") < found[0].count(")"))
+            return {"text": text, kind: found[0].rstrip(end)}
+    raise InputError(f"--cite {text!r} contains neither a DOI nor a URL; add one of them")
 
 
 def _fitted(image: Array, height: int, width: int) -> Array:
-    """Return the centre of an image (H, W, C), which is repeated if it is too small."""
+    """Return the centre of an image (H, W, C), after repeating the image if it is too small."""
     times = (-(-height // image.shape[0]), -(-width // image.shape[1]), 1)
     image = np.tile(image, times)
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
@@ -248,7 +259,7 @@ def _fitted(image: Array, height: int, width: int) -> Array:
 
 
 def _cover(path: Path, grey: Array, p: Array) -> None:
-    """Draw the test image (H, W), and beside it the probability of the last class."""
+    """Draw the test image (H, W) next to the probability of the last class."""
     from matplotlib import image
 
     side = min(grey.shape)

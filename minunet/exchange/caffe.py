@@ -1,10 +1,11 @@
-"""Read a `.caffemodel`, such as that of the network phseg_v5 which the authors released in 2015.
+"""Read a `.caffemodel`, such as phseg_v5, the network that the authors released in 2015.
 
-The file is a protocol buffer. Only the messages and fields that hold parameters are declared here;
-all others are skipped. Caffe has two dialects: the field `layers` (2015) and the field `layer`.
+The file is a protocol buffer. This module declares only the messages and fields that hold
+parameters; the parser skips all others. Caffe has two dialects: layers are in the field `layers`
+(2015) or in the field `layer`.
 
-Layers come in the order of the forward pass, and each with parameters has two blobs: a kernel
-(O, C, kh, kw), that of an up-convolution (C, O, 2, 2), and a bias (O,).
+Layers come in the order of the forward pass. Each layer with parameters has two blobs: a kernel,
+(O, C, kh, kw) or, for an up-convolution, (C, O, 2, 2); and a bias, (O,).
 """
 
 import math
@@ -37,18 +38,18 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 """Messages of Caffe's `caffe.proto` that hold parameters: field → number and type."""
 
 LEGACY = ("num", "channels", "height", "width")
-"""The four numbers that were the shape of a blob in 2015."""
+"""Fields that held the shape of a blob in 2015."""
 
 MOST_LAYERS, MOST_AXES = 10_000, 4
-"""Maximum number of layers, with or without parameters, and of axes of a blob."""
+"""Maximum number of layers, with or without parameters; maximum number of axes of a blob."""
 
 LONGEST = 60
-"""Maximum length of the name of a layer, in characters; a longer one is cut."""
+"""Maximum length of the name of a layer, in characters; longer names are shortened."""
 
 
 @cache
 def net_parameter() -> Any:
-    """Return the class of the message that a `.caffemodel` consists of."""
+    """Return the message class for a `.caffemodel`."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     kinds = descriptor_pb2.FieldDescriptorProto
@@ -75,7 +76,8 @@ def read(path: Path) -> Foreign:
     Raises
     ------
     InputError
-        If the file is damaged, or is not a U-Net of minunet; the message names the layer.
+        If the file is damaged, or is not a minunet U-Net; the message names the layer that does not
+        fit.
     """
     from google.protobuf.message import DecodeError
 
@@ -87,13 +89,13 @@ def read(path: Path) -> Foreign:
         raise InputError(f"it is not a .caffemodel file, or is damaged: {reason}") from None
     count = len(net.layers) + len(net.layer)
     if count > MOST_LAYERS:  # each of them takes memory
-        raise InputError(f"it has {count} layers, more than any U-Net of minunet has")
+        raise InputError(f"it has {count} layers, more than any minunet U-Net has")
     found = [layer for layer in (*net.layers, *net.layer) if layer.blobs]
     if not found:
         raise InputError("it contains no layer with parameters")
     if len(found) > layers.MOST:
         raise InputError(
-            f"{len(found)} of its layers have parameters, more than in any U-Net of minunet"
+            f"{len(found)} of its layers have parameters, more than in any minunet U-Net"
         )
     read_layers = [(_name(layer), *_blobs(layer)) for layer in found]
     if len({name for name, *_ in read_layers}) < len(read_layers):
@@ -109,7 +111,7 @@ def read(path: Path) -> Foreign:
 
 
 def _name(layer: Any) -> str:
-    """Return the name of a layer, which any bytes can be."""
+    """Return the name of a layer as printable text; in the file, it can be any bytes."""
     text: str = layer.name.decode(errors="replace")
     return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 
@@ -119,7 +121,7 @@ def _blobs(layer: Any) -> tuple[Array, Array]:
     name = _name(layer)
     if len(layer.blobs) != 2:
         raise InputError(
-            f"layer {name} has {len(layer.blobs)} blobs; every layer of the U-Net has two, a "
+            f"layer {name} has {len(layer.blobs)} blobs; every layer of the U-Net has two: a "
             "kernel and a bias"
         )
     kernel, bias = (_array(blob, f"blob {k} of layer {name}") for k, blob in enumerate(layer.blobs))
@@ -130,18 +132,18 @@ def _blobs(layer: Any) -> tuple[Array, Array]:
     kernel, bias = from_torch(kernel), np.ascontiguousarray(bias.reshape(-1), np.float32)
     if bias.shape != kernel.shape[3:]:
         raise InputError(
-            f"blob 1 of layer {name} has {bias.size} values, and its kernel gives "
-            f"{kernel.shape[3]} channels"
+            f"blob 1 of layer {name} has {bias.size} values, but its kernel has "
+            f"{kernel.shape[3]} output channels"
         )
     return kernel, bias
 
 
 def _array(blob: Any, which: str) -> Array:
-    """Return the values of a blob in its shape."""
+    """Return the values of a blob, in its shape."""
     if blob.HasField("shape"):
         if len(blob.shape.dim) > MOST_AXES:
             raise InputError(
-                f"{which} has {len(blob.shape.dim)} axes; at most {MOST_AXES} are read"
+                f"{which} has {len(blob.shape.dim)} axes; minunet reads at most {MOST_AXES}"
             )
         shape = tuple(blob.shape.dim)
     else:

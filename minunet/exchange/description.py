@@ -1,4 +1,4 @@
-"""What goes along with an exported model: how to use it, its licence, its authors, its training."""
+"""The description of an exported model: how to use it, its licence, its authors, its training."""
 
 import json
 import re
@@ -25,15 +25,15 @@ minunet, `python -m minunet.predict MODEL IMAGES -o OUT` segments images, and `p
 minunet.evaluate OUT LABELS` prints V_Rand, V_Info, SEG, IoU and the pixel error, with their spread
 over the images.
 """
-"""Section that bioimage.io asks for."""
+"""Section that bioimage.io asks for in the documentation of a model."""
 
 SCALED = {
-    "image": "For each image, the smallest grey value becomes 0 and the largest 1",
-    "minmax": "Over all slices of a stack, the smallest grey value becomes 0 and the largest 1",
-    "standard": "The grey values of a stack get the mean 0 and the standard deviation 1",
-    "none": "The grey values stay as they are",
+    "image": "Scale each image so that its smallest grey value becomes 0 and its largest 1",
+    "minmax": "Scale each stack so that its smallest grey value becomes 0 and its largest 1",
+    "standard": "Scale each stack so that its grey values have mean 0 and standard deviation 1",
+    "none": "Do not scale the grey values",
 }
-"""What each scaling does, in words."""
+"""How to scale images for the network."""
 
 
 class Description(NamedTuple):
@@ -43,11 +43,11 @@ class Description(NamedTuple):
     license: str | None = None  # SPDX identifier, such as CC-BY-4.0
     authors: tuple[str, ...] = ()
     citations: tuple[str, ...] = ()
-    card: str | None = None  # in Markdown; None: a summary is written
+    card: str | None = None  # in Markdown; None: minunet writes a summary
 
 
 def meta(state: Checkpoint) -> dict[str, Any]:
-    """Return all of a checkpoint but its arrays, as JSON values; of paths, only the last part."""
+    """Return a checkpoint without its arrays, as JSON values; paths keep only their last part."""
     config = dict(state.settings)
     for name in PLACES:
         if config.get(name):
@@ -61,7 +61,7 @@ def meta(state: Checkpoint) -> dict[str, Any]:
 
 
 def properties(state: Checkpoint, about: Description) -> dict[str, str]:
-    """Return what a safetensors or ONNX file says about the model, as texts."""
+    """Return the metadata of a safetensors or ONNX file; all values are texts."""
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     found = {
@@ -101,7 +101,7 @@ def training(state: Checkpoint) -> str:
 
 
 def label_names(settings: Settings) -> list[str]:
-    """Name the classes by the label values of the training data."""
+    """Return a name for each class, made from its label value in the training data."""
     return [f"label {value}" for value in settings.label_values]
 
 
@@ -110,7 +110,7 @@ def document(state: Checkpoint, about: Description) -> str:
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     if about.card:
-        return re.sub(r"!\[[^]]*\]\([^)]*\)\n*", "", about.card)  # its pictures are not there
+        return re.sub(r"!\[[^]]*\]\([^)]*\)\n*", "", about.card)  # without its pictures
     rule = f"{settings.threshold:g}" if settings.threshold is not None else "0.5"
     score = f" The best validation score was {state.best:.4f}." if state.best > 0 else ""
     return "\n".join(
@@ -123,9 +123,9 @@ def document(state: Checkpoint, about: Description) -> str:
             "",
             f"{training(state)}{score}",
             "",
-            f"{SCALED[settings.scaling]}, before the network sees them. "
+            f"{SCALED[settings.scaling]}. "
             + (
-                f"Threshold of the probability of the second class: {rule}."
+                f"Threshold for the probability of the second class: {rule}."
                 if arch.classes == 2
                 else ""
             ),
@@ -136,7 +136,7 @@ def document(state: Checkpoint, about: Description) -> str:
 
 
 def _size_note(settings: Settings) -> list[str]:
-    """Say at which size of a pixel the network works, if it is known."""
+    """State the pixel size of the network, if it is known."""
     size = network_pixel(settings)
     if size:
         return ["", f"One pixel of the network is {size[0]:.4g} x {size[1]:.4g} µm."]
@@ -146,7 +146,7 @@ def _size_note(settings: Settings) -> list[str]:
 
 
 def network_pixel(settings: Settings) -> tuple[float, float] | None:
-    """Return the height and the width of a pixel of the network, in micrometres, if known."""
+    """Return the height and width of a pixel of the network in micrometres; None if unknown."""
     if settings.pixel_size is None or settings.shrink == "auto":
         return None
     height, width = settings.pixel_size

@@ -1,8 +1,8 @@
 """Find the architecture that the parameters of another program belong to, by their shapes.
 
-Other programs name their layers as they like, but the shapes of the kernels determine the U-Net,
-and nearly all of their places in it. The two kernels at a level that have equal shapes, one in the
-contracting and one in the expansive path, are told apart by the names of their neighbours.
+Other programs use other layer names, but the shapes of the kernels determine the U-Net and the
+place of nearly every kernel in it. At each level, one kernel of the contracting path and one of the
+expansive path have the same shape; the names of neighbouring layers tell which is which.
 """
 
 import re
@@ -20,7 +20,7 @@ Shape = tuple[int, ...]
 VARIANTS: tuple[Variant, ...] = ("paper", "release")
 
 MOST = 20 * RANGES["depth"][1]
-"""Maximum number of tensors in a file; more than a U-Net of the largest depth has."""
+"""Maximum number of tensors in a file: more than a U-Net of the largest depth has."""
 
 
 def architecture(kernels: Mapping[str, Shape]) -> Architecture:
@@ -33,21 +33,21 @@ def architecture(kernels: Mapping[str, Shape]) -> Architecture:
     Raises
     ------
     InputError
-        If no U-Net of minunet has these kernels; the message names one that does not fit.
+        If no minunet U-Net has these kernels; the message says what does not fit.
     """
     shapes = Counter(kernels.values())
     last = [shape for shape in shapes.elements() if shape[:2] == (1, 1)]
     depth = sum(shape[:2] == (2, 2) for shape in shapes.elements())
     if len(last) != 1 or depth == 0:
         raise InputError(
-            f"it has {depth} kernels of 2x2 and {len(last)} of 1x1; a U-Net of minunet has one of "
-            "2x2 for each level, and one of 1x1"
+            f"it has {depth} kernels of 2x2 and {len(last)} of 1x1; a minunet U-Net has one kernel "
+            "of 2x2 for each level, and one of 1x1"
         )
     *_, channels, classes = last[0]
     if classes < RANGES["classes"][0]:
         name = next(name for name, shape in kernels.items() if shape == last[0])
         raise InputError(
-            f"{name} has {classes} output channel{'' if classes == 1 else 's'}; a U-Net of minunet "
+            f"{name} has {classes} output channel{'' if classes == 1 else 's'}; a minunet U-Net "
             "has one for each class, and at least 2 classes"
         )
     firsts = sorted({shape[2] for shape in shapes if shape[3] == channels}) or [1]
@@ -62,13 +62,13 @@ def architecture(kernels: Mapping[str, Shape]) -> Architecture:
 
 
 def _difference(shapes: Counter[Shape], arch: Architecture) -> tuple[Counter[Shape], ...]:
-    """Return the shapes that an architecture does not have, and those that are missing."""
+    """Return the shapes that do not belong to an architecture, and those that are missing."""
     needed = Counter(_kernels(arch).values())
     return shapes - needed, needed - shapes
 
 
 def _check_fit(kernels: Mapping[str, Shape], arch: Architecture) -> None:
-    """Raise an `InputError` unless these are the kernels of an architecture."""
+    """Raise an `InputError` unless these are exactly the kernels of the architecture."""
     odd, missing = _difference(Counter(kernels.values()), arch)
     order = "height, width, input and output channels"
     net = f"a U-Net of depth {arch.depth} with {arch.channels} channels"
@@ -76,7 +76,7 @@ def _check_fit(kernels: Mapping[str, Shape], arch: Architecture) -> None:
         name = [name for name, found in kernels.items() if found == shape][-1]
         raise InputError(f"{name} has the shape {shape} ({order}), which does not fit {net}")
     for shape in missing:
-        raise InputError(f"it lacks a kernel of the shape {shape} ({order}), as in {net}")
+        raise InputError(f"it lacks a kernel of shape {shape} ({order}), which {net} needs")
 
 
 def _kernels(arch: Architecture) -> dict[str, Shape]:
@@ -114,49 +114,74 @@ def places(kernels: Mapping[str, Shape], arch: Architecture) -> dict[str, str]:
 def _told_apart(
     ours: Sequence[str], theirs: Sequence[str], found: Mapping[str, str], order: Sequence[str]
 ) -> dict[str, str]:
-    """Assign kernels of equal shapes to the stages whose other kernels have the nearest names."""
+    """Assign kernels of equal shapes to stages by their names.
 
-    def likeness(choice: Sequence[str]) -> tuple[int, int]:
-        shared = distance = 0
+    Words such as `enc` and `up` decide. Without them, a kernel belongs to the stage whose first
+    kernel has the most similar name; in a list of numbered layers, to that with the nearest number.
+    """
+    first = {name: found.get(f"{name.partition('.')[0]}.w1") for name in ours}
+    near = [*theirs, *filter(None, first.values())]
+    listed = len({re.sub(r"_?\d+", "", name) for name in near}) == 1  # conv, conv_1, conv_2 …
+
+    def likeness(choice: Sequence[str]) -> tuple[int, int, int]:
+        paths = shared = distance = 0
         for name, candidate in zip(ours, choice, strict=True):
-            stage = name.partition(".")[0]
-            for known in (theirs for own, theirs in found.items() if own.startswith(f"{stage}.")):
+            paths += _path(candidate) * (1 if name.startswith("expand") else -1)
+            known = first[name]
+            if known is not None:
                 shared += _shared(candidate, known)
-                distance += abs(order.index(candidate) - order.index(known))
-        return shared, -distance
+                distance += abs(order.index(candidate) - order.index(known)) if listed else 0
+        return paths, shared, -distance
 
     ranked = sorted(permutations(theirs), key=likeness, reverse=True)
     if likeness(ranked[0]) == likeness(ranked[1]):
         raise InputError(
             f"{', '.join(theirs)} have the same shape, and their names do not tell which is "
-            f"{' and which '.join(ours)}; rename them as in the PyTorch module of minunet's "
+            f"{' and which is '.join(ours)}; rename them as in the PyTorch module of minunet's "
             "tutorials"
         )
     return dict(zip(ours, ranked[0], strict=True))
 
 
+PATHS = ("enc", "down", "contract"), ("dec", "up", "expan")
+"""Starts of words that say that a layer is in the contracting or in the expansive path."""
+
+
+def _path(name: str) -> int:
+    """Return 1 if a name says that it is in the expansive path, -1 for the contracting one, else 0.
+
+    Examples
+    --------
+    >>> _path("conv2_enc.0.weight"), _path("Up1.conv2.weight"), _path("stage3.conv2.weight")
+    (-1, 1, 0)
+    """
+    words = re.findall(r"[a-z]+", name.lower())
+    down, up = (any(word.startswith(starts) for word in words) for starts in PATHS)
+    return up - down
+
+
 def _shared(a: str, b: str) -> int:
-    """Return the number of characters that two names share at their start; numbers stay whole.
+    """Return how many words and numbers two names share at their start and at their end.
 
     Examples
     --------
     >>> _shared("up1.conv2", "up1.conv1"), _shared("up1.conv2", "up10.conv2")
-    (8, 2)
+    (3, 3)
     """
-    parts = (re.findall(r"\d+|\D", name) for name in (a, b))
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(*parts, strict=False))
-    return sum(len(part) for part, _ in same)
+    one, other = (re.findall(r"\d+|[^\W\d_]+", name) for name in (a, b))
+    pairs = (zip(one, other, strict=False), zip(one[::-1], other[::-1], strict=False))
+    return sum(len(list(takewhile(lambda pair: pair[0] == pair[1], some))) for some in pairs)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts names with their numbers by value: conv2 before conv10."""
+    """Return a key that sorts numbers in names by value: conv2 before conv10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
 
 
 def in_order(layers: Sequence[tuple[str, Array, Array]], arch: Architecture) -> dict[str, Array]:
-    """Return the parameters of layers that come in the order of the forward pass.
+    """Return the parameters of layers that are in the order of the forward pass.
 
     Parameters
     ----------
@@ -173,7 +198,7 @@ def in_order(layers: Sequence[tuple[str, Array, Array]], arch: Architecture) -> 
         shape = arch.shapes()[ours]
         if kernel.shape != shape:
             raise InputError(
-                f"layer {name} has a kernel of the shape {kernel.shape}; its place, {ours}, needs "
+                f"layer {name} has a kernel of shape {kernel.shape}, but its place, {ours}, needs "
                 f"{shape} (height, width, input and output channels)"
             )
         params |= {ours: kernel, bias_of(ours): bias}
@@ -198,5 +223,5 @@ def check_biases(kernels: Collection[Shape], biases: Collection[Shape]) -> None:
     if needed != Counter(biases):
         raise InputError(
             f"it has {len(kernels)} kernels and {len(biases)} biases, whose shapes do not match; "
-            "every convolution of the paper's network has a bias, and there is no normalization"
+            "in the paper's network, every convolution has a bias, and there is no normalization"
         )

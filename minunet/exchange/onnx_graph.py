@@ -1,15 +1,15 @@
 """The U-Net as an ONNX graph, for ONNX Runtime, Fiji, ilastik and others.
 
-The graph takes scaled images (N, C, H, W) in float32, of any number and size, and gives the class
-probabilities or the logits (N, K, H', W'). It comes in two forms:
+The graph takes any number of scaled images (N, C, H, W) in float32, and returns the class
+probabilities or the logits (N, K, H', W'). It has one of two forms:
 
-valid    the paper's: the image is a tile, H and W are valid sizes (see `network/sizes.py`), and the
-         output is smaller by the margin on each side
-same     the image is mirrored at its edges inside the graph, and the output is as large as the
-         image, whose sides must be multiples of 2^depth
+valid    as in the paper: the image is a tile, H and W are valid sizes (see `network/sizes.py`), and
+         the output is smaller by the margin on each side
+same     the graph mirrors the image at its edges, and the output is as large as the image; H and W
+         must be multiples of 2^depth, and at least `edges(depth).smallest`
 
-Both compute what minunet computes with a tile of the size of the image: the poolings fall on the
-same pixels. The graph uses old versions of ONNX, because Fiji's ONNX Runtime is 1.13.
+In both forms, the result is what minunet computes with one tile as large as the image: the poolings
+fall on the same pixels. The graph uses old versions of ONNX, because Fiji has ONNX Runtime 1.13.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 OPSET, IR = 13, 7
-"""Versions of the operators and of the file."""
+"""Versions of the operators and of the file format."""
 
 LARGEST = 2**31 - 2**20
 """Maximum size of the parameters in bytes: an ONNX file must be smaller than 2 GiB."""
@@ -37,7 +37,7 @@ Output = Literal["probabilities", "logits"]
 
 
 class Edges(NamedTuple):
-    """How the form `same` mirrors an image: pixels before, pixels after, smallest side."""
+    """How the form `same` mirrors an image: pixels before and after it, and its smallest side."""
 
     before: int
     after: int
@@ -47,9 +47,9 @@ class Edges(NamedTuple):
 def edges(depth: int) -> Edges:
     """Return how many pixels the form `same` adds, so that the tile is valid.
 
-    Before the image it adds the margin, as minunet does, so that the poolings fall on the same
-    pixels; after it, a few more if needed, whose output is cut off again. A side must be longer
-    than what is mirrored.
+    Before the image, it adds the margin, as minunet does, so that the poolings fall on the same
+    pixels. After the image, it adds a few more pixels if the size would not be valid otherwise; the
+    graph crops their output. A side must be longer than the part that is mirrored.
 
     Examples
     --------
@@ -63,34 +63,34 @@ def edges(depth: int) -> Edges:
 
 
 def crops(depth: int) -> dict[int, int]:
-    """Return how many pixels crop-concat cuts off each side of the skip map, by level."""
+    """Return, for each level, how many pixels crop-concat crops on each side of the skip map."""
     stages = dict(sizes.stages(next(sizes.valid_sizes(depth)), depth))
     return {k: (stages[f"contract{k}"][2] - stages[f"expand{k}"][0]) // 2 for k in range(depth)}
 
 
 class _Graph:
-    """The nodes and the constants of a graph that is being built."""
+    """Nodes and constants of the graph while it is built."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 
     def constant(self, name: str, values: Any, dtype: Any = np.int64) -> str:
-        """Add a constant, and return its name."""
+        """Add a constant; return its name."""
         from onnx import numpy_helper
 
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
         return name
 
     def add(self, op: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
-        """Add a node, and return its output, which has the same name."""
+        """Add a node; return the name of its output, which is also the name of the node."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
         return name
 
     def convolve(self, x: str, stage: str, number: str, relu: bool, up: bool = False) -> str:
-        """Add a convolution with its bias, and its ReLU."""
+        """Add a convolution with its bias and, if `relu`, a ReLU; return the name of the output."""
         weight, bias = (tensors.torch_name(f"{stage}.{kind}{number}") for kind in "wb")
         name = weight.removesuffix(".weight")
         if up:
@@ -100,13 +100,13 @@ class _Graph:
         return self.add("Relu", f"{name}.relu", [y]) if relu else y
 
     def crop(self, x: str, name: str, before: int, after: int) -> str:
-        """Cut pixels off the start and the end of both sides."""
+        """Add a node that crops pixels at the start and the end of height and width."""
         numbers = {"starts": [before] * 2, "ends": [-after] * 2, "axes": [2, 3]}
         ends = [self.constant(f"{name}.{key}", value) for key, value in numbers.items()]
         return self.add("Slice", name, [x, *ends])
 
     def network(self, x: str, arch: Architecture) -> str:
-        """Add the U of Figure 1, and return the name of the logits."""
+        """Add the network of Figure 1; return the name of the logits."""
         skips = {}
         for level in range(arch.depth):
             skips[level] = self.stage(x, f"contract{level}")
@@ -138,9 +138,9 @@ def build(
 
     Parameters
     ----------
-    params : dict                            float32, as in `Architecture.shapes`
+    params : dict                            float32, shaped as in `Architecture.shapes`
     arch : Architecture
-    padding : {"same", "valid"}              the form, see above
+    padding : {"same", "valid"}              the form, see the top of this file
     output : {"probabilities", "logits"}     with or without the soft-max
     properties : dict or None                texts to store in the file
 
@@ -154,7 +154,7 @@ def build(
     size = 4 * arch.parameters()
     if size > LARGEST:
         raise InputError(
-            f"the parameters take {size / 1e9:.1f} GB, and an ONNX file holds at most 2 GB; write "
+            f"the parameters take {size / 1e9:.1f} GB, but an ONNX file holds at most 2 GB; write "
             "a .safetensors file instead"
         )
     graph = _Graph()

@@ -1,8 +1,9 @@
 """Parameters in the layout of PyTorch, in a safetensors file or a Hugging Face folder.
 
-A kernel is (O, C, kh, kw), that of an up-convolution (C, O, 2, 2). The names are those of the
-PyTorch module in the tutorials: `contract0.conv1.weight`, `expand0.upconv.bias`, `out.weight`.
-Nothing is unpickled: a safetensors file contains numbers and text only.
+A kernel has the shape (O, C, kh, kw) or, for an up-convolution, (C, O, 2, 2). The names are those
+of the PyTorch module in `tutorials/pages/pytorch.md`: `contract0.conv1.weight`,
+`expand0.upconv.bias`, `out.weight`. A safetensors file contains only numbers and text, so nothing
+is unpickled.
 """
 
 import json
@@ -22,19 +23,37 @@ OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
 """Layers of a stage: suffix of our name → name in PyTorch."""
 
 FLOATS = ("F16", "F32", "F64")
-"""Types of numbers that are read; bfloat16 is not known to NumPy."""
+"""Dtypes that minunet reads; NumPy does not have bfloat16."""
+
+NORMALIZATION = ("running_mean", "running_var", "num_batches_tracked")
+"""Ends of the names of tensors that only a normalization has."""
+
+JSON = ("architecture", "label_values")
+"""Properties that are JSON."""
 
 META = "minunet"
-"""Key of the metadata that holds the settings of a model of minunet."""
+"""Key of the metadata for the settings of a model that minunet has exported."""
+
+
+USAGE = """## How to use it
+
+Convert the file to a model of minunet:
+
+    python -m minunet.convert model.safetensors -o NET.npz
+    python -m minunet.predict NET.npz IMAGE.tif -o OUT
+
+The page *In PyTorch* of minunet's tutorials contains a PyTorch module with these parameter names.
+"""
+"""End of the README of a Hugging Face folder."""
 
 
 class Foreign(NamedTuple):
-    """The parameters in a file of another program."""
+    """Parameters read from a file of another program."""
 
     architecture: Architecture
     params: dict[str, Array]  # float32, in our layout and order
     names: dict[str, str]  # our name → the name in the file
-    meta: dict[str, Any] | None = None  # of a model that minunet has exported
+    meta: dict[str, Any] | None = None  # None unless minunet has exported the file
 
 
 def torch_name(ours: str) -> str:
@@ -51,9 +70,9 @@ def torch_name(ours: str) -> str:
 
 
 def axes(shape: Shape) -> tuple[int, ...]:
-    """Return the order of our axes in PyTorch's layout, for a parameter of our shape.
+    """Return the order in which PyTorch stores our axes, for a parameter of our shape.
 
-    Only up-convolutions have kernels of 2x2, and PyTorch stores those with the input first.
+    Only up-convolutions have kernels of 2x2; PyTorch stores these with the input channels first.
     """
     if len(shape) != 4:
         return tuple(range(len(shape)))
@@ -61,7 +80,7 @@ def axes(shape: Shape) -> tuple[int, ...]:
 
 
 def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
-    """Return parameters in PyTorch's layout, with PyTorch's names."""
+    """Convert parameters to PyTorch's layout and names."""
     return {
         torch_name(name): np.ascontiguousarray(w.transpose(axes(w.shape)))
         for name, w in params.items()
@@ -69,7 +88,7 @@ def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def from_torch(w: Array) -> Array:
-    """Return a parameter in our layout, as float32; what is too large for it becomes infinite."""
+    """Convert a parameter to our layout and to float32; values too large for it become infinite."""
     if w.ndim == 4:
         w = w.transpose((2, 3, 0, 1) if w.shape[2:] == (2, 2) else (2, 3, 1, 0))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -89,8 +108,7 @@ def read(path: Path) -> Foreign:
     Raises
     ------
     InputError
-        If the file is damaged, contains something else, or its parameters are not those of a U-Net
-        of minunet.
+        If the file is damaged, or if its tensors are not the parameters of a minunet U-Net.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -103,17 +121,19 @@ def read(path: Path) -> Foreign:
 
 
 def _read(file: Any) -> Foreign:
-    """Check the shapes, then read the values of an open file."""
+    """Read an open file: check the shapes first, then read the values."""
     names = list(file.keys())
     if len(names) > layers.MOST:
-        raise InputError(f"it contains {len(names)} tensors, more than any U-Net of minunet has")
+        raise InputError(f"it contains {len(names)} tensors, more than any minunet U-Net has")
     kernels: dict[str, Shape] = {}
     biases: dict[str, Shape] = {}
     for name in names:
         part = file.get_slice(name)
         shape, dtype = tuple(part.get_shape()), part.get_dtype()
+        if name.endswith(NORMALIZATION):
+            raise InputError(f"{name} belongs to a normalization, which the paper's network lacks")
         if dtype not in FLOATS:
-            raise InputError(f"{name} contains {dtype}; only {', '.join(FLOATS)} can be read")
+            raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
         if len(shape) == 4:
             kh, kw = shape[2:]
             kernels[name] = (kh, kw, *(shape[:2] if (kh, kw) == (2, 2) else shape[1::-1]))
@@ -126,21 +146,24 @@ def _read(file: Any) -> Foreign:
             )
     arch = layers.architecture(kernels)
     layers.check_biases(kernels.values(), biases.values())
-    exact = {ours: torch_name(ours) for ours in arch.shapes() if len(arch.shapes()[ours]) == 4}
-    found = exact if set(exact.values()) == set(kernels) else layers.places(kernels, arch)
+    exact = {torch_name(ours): shape for ours, shape in arch.shapes().items() if len(shape) == 4}
+    if exact == kernels:
+        found = {ours: torch_name(ours) for ours in arch.shapes() if torch_name(ours) in exact}
+    else:
+        found = layers.places(kernels, arch)
     all_names: dict[str, str] = {}
     for ours in arch.shapes():
         if ours in found:
             bias = found[ours].removesuffix("weight") + "bias"
             if biases.get(bias) != (kernels[found[ours]][3],):
-                raise InputError(f"there is no {bias} that fits {found[ours]}")
+                raise InputError(f"{found[ours]} has no matching bias {bias}")
             all_names |= {ours: found[ours], layers.bias_of(ours): bias}
     params = {ours: from_torch(file.get_tensor(name)) for ours, name in all_names.items()}
     return Foreign(arch, params, all_names, _meta(file.metadata() or {}))
 
 
 def _meta(metadata: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return what minunet has written about a model; None for a file of another program."""
+    """Return what minunet has written about the model; None if another program wrote the file."""
     if META not in metadata:
         return None
     try:
@@ -161,12 +184,13 @@ def write_folder(
     ----------
     folder : Path
     params : dict           in our layout
-    properties : dict       texts; those that are JSON become values of `config.json`
-    readme : str            Markdown without a head
+    properties : dict       texts for `config.json`, see `description.properties`
+    readme : str            Markdown without YAML front matter
     """
     write(folder / "model.safetensors", params, properties)
     config = {"model_type": "minunet", "library_name": "minunet"}
-    config |= {key: _value(text) for key, text in properties.items() if key != META}
+    config |= {key: text for key, text in properties.items() if key != META}
+    config |= {key: json.loads(properties[key]) for key in JSON if key in properties}
     text = json.dumps(config, indent=2, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
     head = {
@@ -177,13 +201,5 @@ def write_folder(
     }
     lines = [f"{key}: {json.dumps(value)}" for key, value in head.items()]  # JSON is valid YAML
     (folder / "README.md").write_text(
-        "\n".join(["---", *lines, "---", "", readme]), encoding="utf-8"
+        "\n".join(["---", *lines, "---", "", readme, USAGE]), encoding="utf-8"
     )
-
-
-def _value(text: str) -> Any:
-    """Return the value of a text that is JSON, else the text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -1,15 +1,16 @@
-"""The ops in forms that need few kernel launches, for float32 on a GPU.
+"""Versions of the ops that need fewer kernel launches, for float32 on a GPU.
 
 | file           | how it needs fewer launches                                                     |
 |----------------|---------------------------------------------------------------------------------|
 | `conv2d.py`    | one matrix product for each row of the kernel, instead of one for each tap      |
-| `conv_relu.py` | the definition, with the convolution of this room                               |
-| `upconv.py`    | four taps as one matrix product                                                 |
-| `maxpool.py`   | the four taps along one axis                                                    |
+| `conv_relu.py` | the definition, but with the convolution of `conv2d.py`                         |
+| `upconv.py`    | one matrix product for all four taps                                            |
+| `maxpool.py`   | reductions over one axis with all four taps                                     |
 
-A GPU computes a small map faster than the CPU can launch its kernels, so their number limits the
-speed. The functions use NumPy's names only, and run on whatever array they are given. They equal
-those of `minunet.ops` up to rounding. `unet.ops_for` chooses between the two.
+For a small map, the CPU needs longer to launch a kernel than the GPU needs to run it, so the number
+of launches limits the speed. The functions call only NumPy, and run on whatever kind of array they
+are given. Their results equal those of `minunet.ops` up to rounding. `unet.ops_for` chooses between
+the two.
 """
 
 from minunet.gpu import conv2d, conv_relu, maxpool, upconv

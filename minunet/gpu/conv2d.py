@@ -3,8 +3,8 @@
     y[r, c, :] = b + Σ_i [x[r+i, c], x[r+i, c+1], …] · w[i]
 
 `beside` puts each pixel and its neighbours to the right into one row of kw·C numbers, and w[i] is a
-matrix of kw·C rows. The map becomes kw times as large; all products are of two plain matrices,
-which CuPy neither copies nor splits.
+matrix with kw·C rows. The map becomes kw times as large, but every product is one of two plain
+matrices, which CuPy neither copies nor splits.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 
 def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """Compute the gradients of an unpadded convolution, in the same loop over rows of the kernel.
+    """Compute the gradients of an unpadded convolution, with the same loop over kernel rows.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
 
 
 def beside(x: Array, kw: int) -> Array:
-    """Put each pixel beside its `kw` - 1 neighbours to the right.
+    """Join the channels of each pixel with those of its kw - 1 neighbours to the right.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def beside(x: Array, kw: int) -> Array:
 
     Returns
     -------
-    (H, W-kw+1, kw·C) : numbers j·C … (j+1)·C-1 of a pixel are the channels of its neighbour j
+    (H, W-kw+1, kw·C) : numbers j·C … (j+1)·C-1 are the channels of the j-th pixel to the right
     """
     if kw == 1:
         return x
@@ -88,5 +88,5 @@ def flat(x: Array) -> Array:
 
 
 def over_pixels(dy: Array) -> Array:
-    """Sum a matrix (H·W, O) over its rows: a product with ones, which CuPy computes faster."""
+    """Sum a matrix (H·W, O) over its rows; as a product with ones, this is faster in CuPy."""
     return (np.ones_like(dy, shape=(1, len(dy))) @ dy)[0]

@@ -1,4 +1,4 @@
-"""3x3 convolution and ReLU, see `minunet.ops.conv_relu`."""
+"""Convolution followed by a ReLU; see `minunet.ops.conv_relu`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""2x2 max pooling with the four taps along one axis, see `minunet.ops.maxpool`."""
+"""2x2 max pooling with the four taps along one axis; see `minunet.ops.maxpool`."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def forward(x: Array) -> tuple[Array, Array]:
     Returns
     -------
     y : (H/2, W/2, C)         largest value
-    argmax : (H/2, W/2, C)    uint8, its index, row by row; the first wins a tie
+    argmax : (H/2, W/2, C)    uint8, its index 0 … 3, row by row; the first if several are equal
     """
     rows, columns, channels = x.shape
     blocks = x.reshape(rows // 2, 2, columns // 2, 2, channels).transpose(1, 3, 0, 2, 4)

@@ -1,8 +1,9 @@
-"""2x2 up-convolution with its four taps as one matrix product.
+"""2x2 up-convolution with one matrix product for all four taps.
 
     [y[2r, 2c], y[2r, 2c+1], y[2r+1, 2c], y[2r+1, 2c+1]] = b + x[r, c] · [w[0,0], …, w[1,1]]
 
-The product has one row of 4·O numbers for each input pixel; a transposition makes blocks of it.
+The product has one row of 4·O numbers for each input pixel. A transposition then arranges each row
+as a block of 2x2 output pixels.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""What the plugin needs to know about layers: their slices, their pixel size and their position.
+"""The slices, pixel size and position of napari layers.
 
-These functions take the data of a layer and the names of its units, so they need no napari. The
-last two axes of a layer are the rows and columns of a slice; all others count slices.
+The code takes the data of a layer and the names of its units, so it does not need napari. The last
+two axes of a layer are the rows and columns of a slice; all other axes number the slices.
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,20 @@ from minunet.errors import InputError
 from minunet.image import all_finite
 
 LayerData = tuple[Any, dict[str, Any], str]
-"""Data, metadata and type of a layer, as napari reads and writes them."""
+"""Data, metadata and type of a layer, in the form that napari's readers and writers use."""
 
 PLACED = ("scale", "translate", "rotate", "shear", "affine", "units")
-"""Attributes that place a layer in the viewer."""
+"""Attributes that determine the position of a layer in the viewer."""
 
 
 class LayerSlices(Sequence[Array]):
-    """The slices (H, W, C) of an image layer, loaded on access: its data may be a Zarr array.
+    """The slices (H, W, C) of an image layer, loaded on access because the data may be on disk.
 
     Parameters
     ----------
-    data : array or pyramid     (…, H, W), or (…, H, W, C) if `rgb`; level 0 of a pyramid is read
-    rgb : bool                  whether the last axis is colour; alpha is ignored
+    data : array or pyramid     (…, H, W), or (…, H, W, C) if `rgb`; of a pyramid, level 0 is read
+    rgb : bool                  whether the last axis is colour; an alpha channel is ignored, and
+                                equal channels are read as one
 
     Raises
     ------
@@ -43,6 +44,8 @@ class LayerSlices(Sequence[Array]):
         self.leading: tuple[int, ...] = tuple(self.data.shape[: -3 if rgb else -2])
         self.height, self.width = map(int, self.data.shape[len(self.leading) :][:2])
         self.channels = 3 if rgb else 1
+        if rgb and all((self[k] == self[k][..., :1]).all() for k in range(len(self))):
+            self.channels = 1  # a grey image stored in colour, which training reads as grey, too
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -59,7 +62,7 @@ class LayerSlices(Sequence[Array]):
         if not 0 <= k < len(self):
             raise IndexError(k)
         pixels = np.asarray(self.data[np.unravel_index(k, self.leading)])
-        pixels = pixels[..., :3] if self.rgb else pixels[..., np.newaxis]
+        pixels = pixels[..., : self.channels] if self.rgb else pixels[..., np.newaxis]
         if pixels.dtype.kind not in "buif" or not all_finite(pixels):
             raise InputError(
                 f"slice {k} of the image ({pixels.dtype}) contains values that are not finite real "
@@ -69,17 +72,17 @@ class LayerSlices(Sequence[Array]):
 
 
 def full_resolution(data: Any) -> Any:
-    """Return level 0 of a pyramid; other data as they are."""
+    """Return level 0 of a pyramid; return other data unchanged."""
     return data if hasattr(data, "dtype") else data[0]
 
 
 def pixel_size(scale: Sequence[float], units: Sequence[object]) -> PixelSize | None:
-    """Return the height and width of a pixel in micrometres; None if they are not lengths.
+    """Return the height and width of a pixel in micrometres; None if the units are not lengths.
 
     Parameters
     ----------
-    scale : sequence of float     of a layer, one per axis
-    units : sequence              the same; their names are those of OME-Zarr
+    scale : sequence of float     scale of a layer, one value per axis
+    units : sequence              units of the axes, with the names that OME-Zarr uses
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The two panels of the viewer. Everything but widgets, threads and messages is in other modules.
+"""The two panels of the viewer: widgets, threads and messages. Other modules do the work.
 
-napari calls `segment_panel` or `train_panel` when a panel is opened, and adds what they return.
-Invalid input is shown as a notification of one sentence. Any other error is a bug: napari shows it
-with its traceback.
+When the user opens a panel, napari calls `segment_panel` or `train_panel`, and adds the widget that
+it returns. Invalid input and errors of the operating system are shown as a notification of one
+sentence. Any other error is a bug, which napari shows with its traceback.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from magicgui.widgets import Container
 
 FILE, SCRATCH = "a file", "from scratch"
-"""Choices of a model besides the built-in ones."""
+"""Choices for the model, besides the built-in ones."""
 
 
 def segment_panel() -> "Container[Any]":
@@ -44,7 +44,7 @@ def train_panel() -> "Container[Any]":
 
 
 class Panel:
-    """What both panels have: an image layer, a model, a worker, and how far it is.
+    """Base class of both panels: an image layer, a model, a worker and its progress.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Panel:
         self.offer_file()
 
     def own_widgets(self) -> list[Any]:
-        """Make the widgets of this panel only."""
+        """Make the widgets that only this panel has."""
         raise NotImplementedError
 
     def begin(self) -> None:
@@ -94,22 +94,22 @@ class Panel:
             self.worker.quit()
 
     def leave(self) -> None:
-        """Stop the worker because the panel is closed; from now on, there is no widget."""
+        """Stop the worker because the panel was closed; its widgets no longer exist."""
         self.is_open = False
-        with suppress(RuntimeError):  # the worker is gone, too
+        with suppress(RuntimeError):  # the worker has been deleted, too
             self.halt()
 
     def offer_file(self) -> None:
-        """Show the path of a file only if one is to be used."""
+        """Show the choice of a file only if the model is a file."""
         self.file.visible = self.model.value == FILE
 
     def chosen_model(self) -> str:
-        """Return the name or the path of the chosen model; empty: from scratch."""
+        """Return the name or path of the chosen model; an empty string means from scratch."""
         name = self.model.value
         return {FILE: str(self.file.value), SCRATCH: ""}.get(name, name)
 
     def pixel_size(self) -> PixelSize | None:
-        """Return the size of a pixel in micrometres, as given, or as the layer knows it."""
+        """Return the pixel size in micrometres: the one entered, or else that of the layer."""
         if self.pixel.value:
             return (self.pixel.value / 1000, self.pixel.value / 1000)
         return layers.pixel_size(self.image.value.scale, self.image.value.units)
@@ -121,11 +121,11 @@ class Panel:
         return LayerSlices(self.image.value.data, self.image.value.rgb)
 
     def place(self) -> dict[str, Any]:
-        """Return what places the chosen image in the viewer."""
+        """Return the attributes that determine the position of the chosen image in the viewer."""
         return {name: getattr(self.image.value, name) for name in layers.PLACED}
 
     def launch(self, steps: Callable[[], Iterator[Any]]) -> None:
-        """Run a generator of `Progress` that returns layers in a thread, and show these layers."""
+        """Run a generator in a thread: show the `Progress` it yields and the layers it returns."""
         from napari.qt.threading import create_worker
 
         self.busy(True)
@@ -139,7 +139,7 @@ class Panel:
         self.worker.start()
 
     def while_open(self, slot: Callable[..., object]) -> Callable[..., None]:
-        """Return a function that does the same, but nothing once the panel is closed."""
+        """Return a function that calls `slot`, but does nothing once the panel is closed."""
 
         def act(*found: Any) -> None:
             if self.is_open:
@@ -148,7 +148,7 @@ class Panel:
         return act
 
     def busy(self, working: bool) -> None:
-        """Allow only one worker at a time."""
+        """Enable Start or Stop, so that only one worker runs at a time."""
         self.start.enabled, self.stop.enabled = not working, working
         if not working:
             self.bar.value, self.worker = 0, None
@@ -158,13 +158,13 @@ class Panel:
         self.status.value = text
 
     def show_progress(self, progress: Progress) -> None:
-        """Show how far the worker is."""
+        """Show the progress of the worker."""
         self.bar.max, self.bar.value = max(progress.total, 1), progress.done
         of = f" {progress.done} of {progress.total}" if progress.total else ""
         self.say(progress.text + of)
 
     def show_result(self, found: list[LayerData]) -> list[Any]:
-        """Add layers to the viewer, and return them."""
+        """Add layers to the viewer; return them."""
         from napari.layers import Layer
 
         self.say("done")
@@ -180,7 +180,7 @@ class Panel:
         self.guarded(again)
 
     def guarded(self, action: Callable[[], object]) -> None:
-        """Do something; show an error of the user or of the system as one sentence."""
+        """Call `action`; show invalid input or an error of the operating system as one sentence."""
         from napari.utils.notifications import show_error
 
         try:
@@ -193,7 +193,7 @@ class SegmentPanel(Panel):
     """Segment an image layer with a trained model."""
 
     def own_widgets(self) -> list[Any]:
-        """Make the choice of what to show."""
+        """Make the choice of the result to show."""
         from magicgui import widgets
 
         self.show = widgets.ComboBox(choices=get_args(Show), value="probability", label="show")
@@ -212,12 +212,12 @@ class SegmentPanel(Panel):
 
 
 class TrainPanel(Panel):
-    """Train a model on the annotated slices, and segment the image with it."""
+    """Train a model on the annotated slices, then segment the image with it."""
 
     choices = (*models.MODELS, FILE, SCRATCH)
 
     def own_widgets(self) -> list[Any]:
-        """Make the choices of annotations, time and folder, the button Adopt, and the curve."""
+        """Make the choices of annotations, time and folder, the Adopt button and the curve."""
         from magicgui import widgets
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
         from matplotlib.figure import Figure
@@ -227,7 +227,7 @@ class TrainPanel(Panel):
         self.labels = _choice("napari.layers.Labels", "annotations")
         self.meaning = widgets.ComboBox(choices=list(MEANINGS), label="labels are")
         self.amount = widgets.FloatSpinBox(value=2, min=0.1, max=1e6, label="train for")
-        self.unit = widgets.ComboBox(choices=["minutes", "steps"], label=" ")
+        self.unit = widgets.ComboBox(choices=["minutes", "steps"], label="unit")
         self.folder = widgets.FileEdit(
             mode="d", label="folder", value=training.unused_folder(Path.cwd() / "runs/napari")
         )
@@ -250,7 +250,7 @@ class TrainPanel(Panel):
         if self.labels.value is None:
             raise InputError("there are no annotations; add a labels layer and paint in it")
         size, title, place = self.pixel_size(), self.image.value.name, self.place()
-        labels = np.array(layers.full_resolution(self.labels.value.data))  # a copy: to be painted
+        labels = np.array(layers.full_resolution(self.labels.value.data))  # the user may paint on
         self.run = None
         plan = Plan(self.chosen_model(), self.meaning.value, self.amount.value, self.unit.value)
         folder = Path(self.folder.value)
@@ -267,20 +267,20 @@ class TrainPanel(Panel):
         self.launch(steps)
 
     def halt(self) -> None:
-        """Stop training, but go on with the best model so far; then, stop segmenting."""
+        """Stop training, and segment with the best model so far; a second click stops that, too."""
         if self.run and self.run.process.poll() is None:
             self.run.stop()
         else:
             super().halt()
 
     def show_progress(self, progress: Progress) -> None:
-        """Show the learning curve, too."""
+        """Show the progress and the learning curve."""
         super().show_progress(progress)
         if self.run and progress.text != "segmenting":
             self.draw(self.run.rows())
 
     def busy(self, working: bool) -> None:
-        """Offer another folder once this one is used."""
+        """Offer an unused folder once the current one exists."""
         super().busy(working)
         if not working and files.is_taken(Path(self.folder.value)):
             self.folder.value = training.unused_folder(Path(self.folder.value))
@@ -290,14 +290,14 @@ class TrainPanel(Panel):
         steps, energies, checked, validated = training.curve(rows)
         self.figure.clear()
         axes = self.figure.add_subplot(xlabel="step", ylabel="energy")
-        axes.plot(steps, energies, label="training")
+        axes.plot(steps, energies, label="tiles")
         if len(checked):
-            axes.plot(checked, validated, "o", label="validation")
+            axes.plot(checked, validated, "o", label=self.run.checked_on if self.run else "")
             self.figure.legend(loc="outside upper center", ncols=2, frameon=False)
         self.canvas.draw_idle()
 
     def show_result(self, found: list[LayerData]) -> list[Any]:
-        """Show the result in place of the last one, and start the next training from its model."""
+        """Replace the last result, and let the next training start from the new model."""
         if self.result.value is not None and self.result.value is not self.labels.value:
             self.result.value.visible = False
         annotations = self.labels.value
@@ -305,6 +305,7 @@ class TrainPanel(Panel):
         assert self.run is not None
         self.file.value, self.model.value = self.run.best(), FILE
         self.labels.value, self.result.value = annotations, added[0]
+        self.viewer.layers.selection.active = annotations  # the brush must not paint the result
         return added
 
     def adopt_slice(self) -> None:
@@ -312,16 +313,18 @@ class TrainPanel(Panel):
         result, annotations = self.result.value, self.labels.value
         if result is None or result is annotations:
             raise InputError("there is no result; train first, or choose another layer as result")
-        # napari shows the slice that is nearest.
+        # napari shows the nearest slice
         nearest = np.rint(annotations.world_to_data(self.viewer.dims.point)).astype(int)
         at = tuple(np.clip(nearest, 0, np.array(annotations.data.shape) - 1)[:-2])
         rows, columns = training.adopt(result.data[at], annotations.data[at], self.meaning.value)
         index = (*(np.full(rows.shape, k) for k in at), rows, columns)
-        annotations.data_setitem(index, result.data[index])  # which Ctrl-Z takes back
+        annotations.data_setitem(index, result.data[index])  # Ctrl-Z undoes this
+        result.visible = False  # it would hide what is corrected
+        self.viewer.layers.selection.active = annotations
 
 
 def _choice(kind: str, label: str) -> Any:
-    """Make a choice among the layers of a type."""
+    """Make a drop-down list of the layers of a type."""
     from magicgui.widgets import create_widget
 
     return create_widget(annotation=kind, label=label)

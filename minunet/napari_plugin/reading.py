@@ -1,13 +1,13 @@
-"""Read what `python -m minunet.predict` writes: a folder with TIFF files, or OUT.ome.zarr.
+"""Read the output of `python -m minunet.predict`: a folder with TIFF files, or OUT.ome.zarr.
 
-Probabilities become image layers with contrast limits 0 and 1, labels become labels layers. Both
-are opened, not loaded: TIFF files are memory-mapped, and napari reads only those chunks of a Zarr
-array that it shows. Zarr arrays are handed on as they are, without Dask, which would add a task
-graph that nothing here needs.
+Probabilities become image layers with contrast limits 0 and 1, and labels become labels layers. The
+files are opened, but not loaded: TIFF files are memory-mapped, and napari reads only the chunks of
+a Zarr array that it shows. Zarr arrays are passed on directly, without Dask, whose task graph is
+not needed here.
 
-The size of a pixel, if it is known, becomes the scale of the layer, with its unit. `predict` also
-writes numbered masks of the Cell Tracking Challenge into `01_RES`; napari reads such a folder as
-it is.
+The pixel size, if it is known, becomes the scale of the layer, with its unit. `predict` also writes
+numbered masks for the Cell Tracking Challenge into `01_RES`; napari can read such a folder without
+this plugin.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ NAMES = ("probability", "labels")
 """Names of the files or folders in the output folder of `predict`."""
 
 LENGTHS = {short: name for name, short in UNITS.items()}
-"""Names of units of length in napari, by those in `calibration`."""
+"""Names of units of length: name in `calibration` → name in napari."""
 
 PLAN = "plan.json"
-"""File that only `predict` writes into an OME-Zarr image."""
+"""File that `predict` writes into its OME-Zarr images, and other programs do not."""
 
 Reader = Callable[[str | list[str]], list[LayerData]]
 
@@ -37,7 +37,7 @@ def reader(path: str | list[str]) -> Reader | None:
 
     Parameters
     ----------
-    path : str or list of str     of several, napari asks other plugins
+    path : str or list of str     a list is left to other plugins
     """
     if isinstance(path, list):
         return None
@@ -48,12 +48,12 @@ def reader(path: str | list[str]) -> Reader | None:
 
 
 def read(path: str | list[str]) -> list[LayerData]:
-    """Read one path for which `reader` returns this function.
+    """Read a path for which `reader` has returned this function.
 
     Raises
     ------
     InputError
-        If a file is damaged, or if a library that reads it is not installed.
+        If a file is damaged, or if the library that reads it is not installed.
     """
     here = Path(str(path))
     if (here / PLAN).is_file():
@@ -62,9 +62,10 @@ def read(path: str | list[str]) -> list[LayerData]:
 
 
 def tiff_files(path: Path) -> list[Path]:
-    """List the results at a path: one of them, or the output folder of `predict`.
+    """List the results at a path, which is a TIFF file or the output folder of `predict`.
 
-    Several images of different sizes have folders of results, such as `probability/NAME.tif`.
+    For images of different sizes, `predict` writes folders of results, such as
+    `probability/NAME.tif`.
     """
     if path.is_file():
         return [path]
@@ -74,7 +75,7 @@ def tiff_files(path: Path) -> list[Path]:
 
 
 def read_tiff(path: Path) -> list[LayerData]:
-    """Read `probability.tif` or `labels.tif`, which are memory-mapped.
+    """Memory-map `probability.tif` or `labels.tif`.
 
     Returns
     -------
@@ -93,12 +94,12 @@ def read_tiff(path: Path) -> list[LayerData]:
 
 
 def placed(known: Calibration, axes: str) -> tuple[list[float], list[str]]:
-    """Return the scale and the unit of every axis but the channels; 1 and pixel if unknown.
+    """Return the scale and unit of each axis except the channels; 1 and "pixel" if unknown.
 
     Parameters
     ----------
     known : Calibration
-    axes : str              letters of TIFF, such as ZCYX
+    axes : str              axis letters of TIFF, such as ZCYX
     """
     width, height = known.pixel or (None, None)
     unit = LENGTHS.get(known.unit, "pixel")
@@ -139,7 +140,7 @@ def _layers(
     scale: Sequence[float],
     units: Sequence[str],
 ) -> list[LayerData]:
-    """Return a labels layer, or an image layer; napari splits the axis of the classes itself."""
+    """Return a labels layer, or an image layer that napari splits along the axis of the classes."""
     shown: dict[str, Any] = {"name": name, "scale": list(scale), "units": list(units)}
     if isinstance(data, list):
         shown["multiscale"] = True

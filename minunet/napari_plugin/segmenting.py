@@ -13,15 +13,15 @@ from minunet.prediction.model import Model, check_two_classes
 from minunet.prediction.stack import Labelling
 
 Show = Literal["probability", "classes", "cells"]
-"""What to make of the probabilities: nothing, the most probable classes, or numbered cells."""
+"""What to compute from the probabilities: nothing, the most probable classes, or cells."""
 
 
 class Progress(NamedTuple):
-    """How much of a job is done."""
+    """Progress of a job."""
 
     text: str
     done: int
-    total: int  # 0: not known yet
+    total: int  # 0: not yet known
 
 
 def segment(
@@ -31,7 +31,7 @@ def segment(
     pixel_size: PixelSize | None = None,
     values: Sequence[int] = (),
 ) -> Generator[Progress, None, Array]:
-    """Segment slices one by one; the result is in memory, the images need not be.
+    """Segment slices one by one; the result must fit into memory, but the images need not.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def segment(
     images : LayerSlices
     show : {"probability", "classes", "cells"}
     pixel_size : (height, width) or None     of the image, in micrometres; see `Model.tiling`
-    values : sequence of int     labels of the classes; empty: 1 … K, because napari does not show 0
+    values : sequence of int     labels of the classes; if empty, 1 … K, as napari does not show 0
 
     Yields
     ------
@@ -47,14 +47,14 @@ def segment(
 
     Returns
     -------
-    (…, H, W) uint8, classes; or uint16, cells; or float32, the probability of class 1.
-    (K, …, H, W) float32, the probability of each class, if there are three or more
+    (…, H, W) : uint8 (classes), uint16 (cells) or float32 (probability of class 1)
+    (K, …, H, W) : float32, the probability of each class, if there are three or more
 
     Raises
     ------
     InputError
-        If the number of channels or the pixel size does not fit the model, or if cells are wanted
-        of a model that does not have two classes.
+        If the number of channels or the pixel size does not fit the model, or if `show` is "cells"
+        and the model does not have two classes.
     """
     settings = model.settings
     if images.channels != settings.in_channels:
@@ -93,7 +93,7 @@ def segment(
 
 
 def shown(p: Array, show: Show, labelling: Labelling) -> Array:
-    """Return what to show of the probabilities (H, W, K) of a slice: (H, W) or (K, H, W)."""
+    """Convert the probabilities (H, W, K) of a slice to the result to show: (H, W) or (K, H, W)."""
     if show == "classes":
         return labelling.classes(p)
     if show == "cells":
@@ -110,8 +110,8 @@ def result_layers(
     ----------
     result : array
     show : {"probability", "classes", "cells"}
-    name : str          of the image
-    place : mapping     what places the image in the viewer, see `layers.PLACED`
+    name : str          first part of the names of the layers
+    place : mapping     position of the image in the viewer, see `layers.PLACED`
     """
     if show != "probability":
         return [(result, {"name": f"{name} {show}", "opacity": 0.5, **place}, "labels")]

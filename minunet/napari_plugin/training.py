@@ -1,16 +1,17 @@
-"""Train on the annotated slices of a layer, with `python -m minunet.train` in a process of its own.
+"""Train on the annotated slices of a layer, with `python -m minunet.train` in its own process.
 
-Why a process, and not a thread of the viewer? A run handles signals, which Python allows in the
-main thread only, and there the viewer must stay responsive. A crash or a lack of memory ends the
-run, not the viewer with its annotations. And what a panel does, a command line repeats: the folder
-of a training contains all that it needs.
+There are three reasons for a process instead of a thread of the viewer. A run handles signals,
+which Python allows only in the main thread, and the viewer needs that thread to stay responsive. If
+the run crashes or needs too much memory, only the run ends, and the viewer keeps the annotations.
+And you can repeat the training on the command line, because its folder contains everything that it
+needs:
 
     train-volume.tif, train-labels.tif     the annotated slices
     run/                                   the folder of the run, see `runs.folder`
-    train.txt                              what the command printed
+    train.txt                              the output of the command
 
-The panel watches `run/log.csv`. To stop, it sends SIGINT, as Ctrl-C does: the run saves the last
-finished step and ends.
+The panel reads `run/log.csv` repeatedly. To stop the run, it sends SIGINT, as Ctrl-C does. The run
+then saves the last finished step and exits.
 """
 
 import atexit
@@ -36,9 +37,9 @@ Meaning = Literal[
 """What the values of a labels layer mean."""
 
 CLASSES = ("--labels-are", "classes", "--weight-map", "none", "--score", "iou")
-"""Options for classes, whose result is corrected pixel by pixel.
+"""Options for classes, which the user corrects pixel by pixel.
 
-With the weight map and V_Rand, borders become thick: after 2 minutes on 2 synthetic slices, from
+With the weight map and V_Rand, borders become thick. After 2 minutes on 2 synthetic slices, from
 em, 24 % of the pixels of 6 other slices had the wrong class; with these options, 8 %."""
 
 MEANINGS: dict[str, tuple[str, ...]] = {
@@ -46,19 +47,19 @@ MEANINGS: dict[str, tuple[str, ...]] = {
     "classes; 0 is background": CLASSES,
     "numbered cells; 0 is background": ("--labels-are", "cells"),
 }
-"""Options of `train` for each meaning."""
+"""Options of `train` for each meaning of the labels."""
 
 EVERY = 0.5
-"""Seconds between looks at the log."""
+"""Seconds between two readings of the log."""
 
 FEWEST = 5
-"""Fewest annotated slices of which the last fifth is held out; of fewer, none is."""
+"""Minimum number of annotated slices for holding out the last fifth; with fewer, none is."""
 
 
 class Plan(NamedTuple):
     """What to train, and for how long."""
 
-    start_from: str  # model or checkpoint; empty: from scratch
+    start_from: str  # model or checkpoint; an empty string: from scratch
     meaning: str  # a key of `MEANINGS`
     amount: float
     unit: Literal["steps", "minutes"]
@@ -73,12 +74,12 @@ class Plan(NamedTuple):
         if self.unit == "minutes":
             return [*options, "--minutes", f"{self.amount:g}"]
         steps = int(self.amount)
-        # A run that is stopped keeps its best validated step, so there are four of these at least.
+        # A stopped run keeps its best validated step, so validate at least four times.
         return [*options, "--steps", str(steps), "--validate-every", str(min(-(-steps // 4), 100))]
 
     @property
     def show(self) -> Show:
-        """What to show of the result, so that it can be corrected and annotated."""
+        """What to show of the result, in the same form as the annotations."""
         return "cells" if "cells" in MEANINGS[self.meaning] else "classes"
 
 
@@ -88,11 +89,12 @@ class Training:
     Parameters
     ----------
     folder : Path                 contains the annotated slices, see `writing.write_annotated`
-    options : sequence of str     of the command, besides --data and --out
+    options : sequence of str     options of the command, besides --data and --out
     """
 
     def __init__(self, folder: Path, options: Sequence[str]) -> None:
         self.run, self.printed = folder / "run", folder / "train.txt"
+        self.checked_on = "training slices" if "--validation" in options else "validation slices"
         self.stopped = False
         command = [sys.executable, "-m", "minunet.train", "--data", str(folder)]
         with self.printed.open("xb") as file:
@@ -105,10 +107,10 @@ class Training:
         atexit.register(self.stop)  # the viewer may close before the run ends
 
     def stop(self) -> None:
-        """Ask the run to save its last step and to end.
+        """Ask the run to save its last step and to exit.
 
-        Windows cannot send SIGINT to one process, so there the run ends at once, and its last
-        validated step is what is left.
+        Windows cannot send SIGINT to a single process, so there the run ends at once, and only its
+        last validated step is kept.
         """
         if not self.stopped and self.process.poll() is None:
             self.stopped = True
@@ -116,7 +118,7 @@ class Training:
             self.process.send_signal(signal.SIGINT if interrupt else signal.SIGTERM)
 
     def watch(self, every: float = EVERY) -> Generator[Progress, None, Path]:
-        """Wait for the end of the run, and find its best model.
+        """Wait until the run ends; return its best model.
 
         Yields
         ------
@@ -124,12 +126,12 @@ class Training:
 
         Returns
         -------
-        Path : `best.npz`; or `last.npz` of a run that was stopped before its first validation
+        Path : `best.npz`; or `last.npz` if the run was stopped before its first validation
 
         Raises
         ------
         InputError
-            If the run failed, with what the command printed; or if no step was saved.
+            If the run failed, with the reason that the command printed; or if no step was saved.
         """
         try:
             while self.process.poll() is None:
@@ -146,7 +148,7 @@ class Training:
         return self.best()
 
     def progress(self) -> Progress:
-        """Return the number of steps done and planned, both 0 until the run begins."""
+        """Return the number of steps done and planned; both are 0 until the run begins."""
         rows, total = self.rows(), 0
         with suppress(InputError):
             total = runs.read_settings(self.run).steps
@@ -168,21 +170,29 @@ class Training:
         raise InputError("training was stopped before its first step; nothing was saved")
 
     def reason(self) -> str:
-        """Return the last line that the command printed, which says why it failed."""
+        """Return the last line of the output of the command, which says why it failed."""
+        if self.process.returncode < 0:
+            saved = [name for name in ("best.npz", "last.npz") if (self.run / name).is_file()]
+            found = f"{self.run / saved[0]} is saved" if saved else "nothing was saved"
+            return (
+                f"the training was killed by signal {-self.process.returncode}, maybe for lack of "
+                f"memory; {found}"
+            )
         lines = self.printed.read_text(encoding="utf-8", errors="replace").split("\n")
         printed = [line.strip() for line in lines if line.strip()] or ["no reason was printed"]
         return printed[-1].removeprefix("python -m minunet.train: ")
 
 
 def unused_folder(folder: Path) -> Path:
-    """Return a folder for the next training: after runs/napari, runs/napari-2 and so on."""
+    """Return a folder for the next training: runs/napari, runs/napari-2 and so on."""
     return files.free_name(folder.with_name(re.sub(r"-\d+$", "", folder.name)))
 
 
 def curve(rows: Sequence[runs.Row]) -> tuple[Array, Array, Array, Array]:
     """Return the learning curve: steps and energies, then validated steps and their energies.
 
-    Energies of single tiles vary a lot, so the first ones are means over up to 10 steps.
+    The energies of single tiles vary a lot, so the energies of steps are averaged over up to 10
+    steps.
     """
     steps = np.array([row["step"] for row in rows])
     energies = np.array([row["energy"] for row in rows])
@@ -198,13 +208,13 @@ def curve(rows: Sequence[runs.Row]) -> tuple[Array, Array, Array, Array]:
 
 
 def adopt(result: Array, annotations: Array, meaning: str) -> tuple[Array, ...]:
-    """Return which pixels of a slice take over a result, so that it can be corrected.
+    """Return which pixels of a result to copy into the annotations for correction.
 
-    Painted pixels stay as they are.
+    Painted pixels are left out.
 
     Parameters
     ----------
-    result, annotations : (H, W) integer     a slice of each
+    result, annotations : (H, W) integer     one slice of each
     meaning : str                            a key of `MEANINGS`
 
     Returns
@@ -214,7 +224,7 @@ def adopt(result: Array, annotations: Array, meaning: str) -> tuple[Array, ...]:
     Raises
     ------
     InputError
-        If the slice has annotations, and 0 is one of them: background.
+        If the slice already has annotations, and 0 means background in them.
     """
     if result.shape != annotations.shape:
         raise InputError(
@@ -224,7 +234,7 @@ def adopt(result: Array, annotations: Array, meaning: str) -> tuple[Array, ...]:
     free = annotations == 0
     if "--ignore" not in MEANINGS[meaning] and not free.all():
         raise InputError(
-            "this slice has annotations already, and 0 means background in them; choose another "
-            "slice, or erase it first"
+            "this slice already has annotations, in which 0 means background; choose another "
+            "slice, or erase its annotations first"
         )
     return np.nonzero(free & (result > 0))

@@ -1,7 +1,7 @@
-"""Write layers as TIFF files that `python -m minunet.train` reads; nothing is overwritten.
+"""Write layers as TIFF files that `python -m minunet.train` reads; never overwrite a file.
 
 A training folder has the layout of the ISBI 2012 challenge, for `--data FOLDER`. It contains only
-slices with annotations, that is, with a label other than 0.
+the slices with annotations, that is, with a label other than 0.
 """
 
 import os
@@ -21,18 +21,18 @@ from minunet.napari_plugin.layers import LayerData, LayerSlices, full_resolution
 from minunet.prediction.output_files import CLASSIC
 
 IMAGES, LABELS = "train-volume.tif", "train-labels.tif"
-"""Files of a training folder."""
+"""Names of the files in a training folder."""
 
 IMAGEJ = (np.uint8, np.uint16, np.float32)
-"""Dtypes of ImageJ."""
+"""Dtypes that ImageJ supports."""
 
 
 class WriteError(Exception):
-    """Nothing was written. napari would take a `ValueError` to mean that no writer fits."""
+    """The error if nothing was written; napari would take a `ValueError` for a missing writer."""
 
 
 def write_training_folder(path: str, layers: Sequence[LayerData]) -> list[str]:
-    """Write an image layer and its labels layer into a new folder; a writer of napari.
+    """Write an image layer and its labels layer into a new folder, as a writer for napari.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def write_annotated(
     folder : Path                 new or empty
     images : LayerSlices
     labels : (…, H, W) integer    0: not annotated, or background
-    known : (height, width) or None     of a pixel, in micrometres
+    known : (height, width) or None     size of a pixel, in micrometres
 
     Returns
     -------
-    int : their number
+    int : number of slices written
 
     Raises
     ------
@@ -90,7 +90,7 @@ def write_annotated(
 
 
 def annotated(images: LayerSlices, labels: Array) -> tuple[list[int], Array]:
-    """Return the numbers of the slices with annotations, and their labels (Z, H, W)."""
+    """Return the indices of the slices with annotations, and their labels (Z, H, W)."""
     shape = (*images.leading, images.height, images.width)
     if tuple(labels.shape) != shape:
         raise InputError(
@@ -119,13 +119,13 @@ def smallest_dtype(labels: Array) -> Array:
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write all slices of a labels layer as one TIFF file; a writer of napari.
+    """Write all slices of a labels layer into one TIFF file, as a writer for napari.
 
     Parameters
     ----------
     path : str
     data : (…, H, W) integer
-    meta : dict         of the layer
+    meta : dict         metadata of the layer
 
     Raises
     ------
@@ -145,7 +145,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Raise an `InputError` as a `WriteError`."""
+    """Convert an `InputError` to a `WriteError`."""
     try:
         yield
     except InputError as error:
@@ -157,7 +157,7 @@ def write_tiff(
 ) -> None:
     """Write a stack (Z, H, W), or (Z, H, W, 3) in colour, as a TIFF file with its pixel size.
 
-    It is an ImageJ hyperstack if ImageJ has its dtype.
+    Grey files of up to `CLASSIC` bytes are ImageJ hyperstacks if ImageJ supports their dtype.
     """
     import tifffile
 

@@ -15,10 +15,13 @@ Name = Literal["cpu", "cuda"]
 Wanted = Literal["auto", "cpu", "cuda"]
 
 CUPY = "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for CUDA 13"
-"""What to install; `ctk` adds CUDA's own libraries, which a driver alone does not have."""
+"""Packages to install; `ctk` adds the CUDA libraries, which the driver does not contain."""
+
+LONGEST = 200
+"""Maximum number of characters of a reason that CuPy gives."""
 
 OLDEST = 14
-"""First version of CuPy whose dtypes follow NumPy 2."""
+"""Minimum major version of CuPy: the first whose dtypes follow NumPy 2."""
 
 
 def choose(wanted: Wanted) -> tuple[Name, str]:
@@ -43,12 +46,16 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
         raise InputError(f"device is {wanted!r}; it must be 'auto', 'cpu' or 'cuda'")
     if wanted == "cpu":
         return "cpu", "NumPy on the CPU"
-    missing = _missing()
-    if missing is None:
-        import cupy
+    try:
+        missing = _missing()
+        if missing is None:
+            import cupy
 
-        model = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-        return "cuda", f"CuPy {cupy.__version__} on {model}"
+            model = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+            return "cuda", f"CuPy {cupy.__version__} on {model}"
+    except Exception as error:  # a driver or a library that does not fit can raise anything
+        reason = " ".join(str(error).split())[:LONGEST] or type(error).__name__
+        missing = f"CuPy cannot use the GPU: {reason} (pip install --upgrade {CUPY})"
     if wanted == "cuda":
         raise InputError(f"CUDA is not available: {missing}; use the device cpu")
     return "cpu", f"NumPy on the CPU: {missing}"
@@ -58,7 +65,9 @@ def _missing() -> str | None:
     """Return why CUDA cannot be used, and what to install; None if CUDA can be used."""
     try:
         import cupy
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "cupy":
+            raise
         return f"CuPy is not installed (pip install {CUPY})"
     if int(cupy.__version__.split(".")[0]) < OLDEST:
         return f"CuPy {cupy.__version__} is too old (pip install --upgrade {CUPY})"
@@ -68,12 +77,8 @@ def _missing() -> str | None:
         found = False
     if not found:
         return "no CUDA GPU or driver was found (install the NVIDIA driver)"
-    try:  # a driver without CUDA's own libraries fails only now
-        ones = cupy.ones((2, 2), np.float32)
-        float((ones @ ones)[0, 0])
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"CuPy cannot compute on the GPU: {reason} (pip install --upgrade {CUPY})"
+    ones = cupy.ones((2, 2), np.float32)
+    float((ones @ ones)[0, 0])  # without the CUDA libraries, CuPy fails only here
     return None
 
 

@@ -27,10 +27,10 @@ __all__ = ["Architecture", "backward", "forward", "ops_for"]
 
 
 def ops_for(x: Array) -> ModuleType:
-    """Return the ops for an array: in float32, `minunet.fast` on a CPU and `minunet.gpu` on a GPU.
+    """Return the ops for an array: in float32, `minunet.fast` on the CPU, `minunet.gpu` on a GPU.
 
-    Float64 is used for checking, so it runs the definitions, `minunet.ops`. The results are equal
-    up to rounding.
+    Float64 is used for checking, so it runs the definitions in `minunet.ops`. The results of all
+    three are equal up to rounding.
     """
     if x.dtype != np.float32:
         return ops

@@ -16,8 +16,8 @@ A feature map is ``(H, W, C)``: one image, channels last. A backward takes the u
 what it needs from the forward. It returns one gradient for each array argument of the forward, in
 that order and with that argument's shape and dtype. No op writes to an argument.
 
-These are the definitions. For float32, `minunet.fast` runs instead on the CPU, and `minunet.gpu` on
-a GPU; their results equal those of the definitions up to rounding.
+These are the definitions. For float32, minunet runs `minunet.fast` on the CPU and `minunet.gpu` on
+a GPU instead; their results equal those of the definitions up to rounding.
 """
 
 from minunet.ops import (

@@ -44,7 +44,7 @@ class Model(NamedTuple):
     step: int  # training step after which the parameters were saved
 
     def __repr__(self) -> str:
-        """Return a summary; the parameters alone would fill thousands of lines."""
+        """Return a summary without the parameters, which would fill thousands of lines."""
         arch = self.architecture
         return (
             f"<minunet.Model: depth {arch.depth}, {arch.channels} channels, {arch.classes} "

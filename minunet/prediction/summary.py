@@ -64,8 +64,8 @@ def threshold(settings: Settings, model: str, given: float | None) -> list[str]:
         return [f"threshold {given:g}, given by --threshold"]
     if settings.threshold is None:
         return [
-            f"threshold 0.5, because {model} contains none: its run has not finished, or an older "
-            "minunet wrote it"
+            f"threshold 0.5, because {model} contains none: its run has not finished, or another "
+            "program trained it"
         ]
     average = "" if settings.average == "none" else f", with --average {settings.average}"
     return [

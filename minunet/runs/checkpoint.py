@@ -4,8 +4,8 @@
     meta                               JSON: format, step, random_state, best, config (settings),
                                        checksum (not in older files; see `archive.checksum`)
 
-A published model has only what segmentation needs: its parameters, in float16 or in float32, and no
-velocities.
+A published model has only what segmentation needs: its parameters, in float16 or float32, without
+the velocities.
 
 If writing is interrupted, the previous checkpoint stays intact. A file is checked before it is
 used: against its checksum, which finds damage, and against its own settings, because anyone can

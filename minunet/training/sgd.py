@@ -122,13 +122,13 @@ def step(
 
 
 JOINED = "all"
-"""Name of the array that all tensors are joined into."""
+"""Key of the array that contains all tensors."""
 
 
 def join(tensors: Tensors) -> Tensors:
-    """On a GPU, join all tensors into one array; on the host, return them as they are.
+    """On a GPU, join all tensors into one array; on the CPU, return them unchanged.
 
-    A network has dozens of small tensors. Launching kernels for each of them takes a GPU longer
+    A network has dozens of small tensors. On a GPU, launching kernels for each of them takes longer
     than computing on all of them at once.
     """
     first = next(iter(tensors.values()))
@@ -138,7 +138,7 @@ def join(tensors: Tensors) -> Tensors:
 
 
 def split(joined: Tensors, like: Tensors) -> Tensors:
-    """Undo `join`: return views of the array in the shapes of `like`, or the tensors themselves."""
+    """Undo `join`: return views with the shapes of `like`; on the CPU, the tensors themselves."""
     if JOINED not in joined:
         return joined
     tensors, end = {}, 0

@@ -7,6 +7,7 @@ from pictures import assert_slices, draw, sentence
 from minunet.data import volume_files, volumes
 from minunet.data.calibration import Calibration
 from minunet.data.image_files import Reading, Slices
+from minunet.errors import InputError
 
 zarr = pytest.importorskip("zarr")
 from volume_tests import read, write_ome, write_zarr  # noqa: E402  needs zarr
@@ -128,8 +129,10 @@ def test_without_the_library_the_message_says_what_to_install(tmp_path, monkeypa
         raise ModuleNotFoundError("No module named 'zarr'", name="zarr")
 
     monkeypatch.setattr(volume_files, "zarr_array", missing)
-    text = sentence(path, read)
-    assert text.endswith("needs zarr, which is not installed (pip install zarr)")
+    with pytest.raises(InputError) as error:
+        read(path)
+    text = "volumes need zarr, which is not installed; run pip install 'minunet[volumes]'"
+    assert str(error.value) == text
 
 
 def test_files_other_than_volumes_have_no_names_of_channels(tmp_path):

@@ -254,7 +254,7 @@ def test_the_test_tensors_are_those_of_the_runtime(tmp_path, spec, offline):
         (ABOUT._replace(license="MIT\nfoo: 3"), r"does not know the licence 'MIT\nfoo: 3'; pass"),
         (
             ABOUT._replace(citations=("A paper of 2015",)),
-            "--cite 'A paper of 2015' contains neither a DOI nor an address",
+            "--cite 'A paper of 2015' contains neither a DOI nor a URL",
         ),
         (ABOUT._replace(authors=("a/b",)), "bioimage.io does not accept authors"),
     ],

@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_named(path):
         ({"conv_d1b-c": (w[0], b)}, "conv_d1b-c"),
         ({"conv_d1b-c": (w, b[:-1])}, "blob 1 of layer conv_d1b-c has 3 values"),
         ({"conv_d1b-c": (w[:-1], b[:-1])}, "conv_d1b-c has the shape (3, 3, 4, 3)"),
-        ({"conv_d1b-c": None}, "lacks a kernel of the shape (3, 3, 4, 4)"),
+        ({"conv_d1b-c": None}, "lacks a kernel of shape (3, 3, 4, 4)"),
         ({"extra": (w, b)}, "extra has the shape (3, 3, 4, 4)"),
         ({"bn": (b, b, b)}, "layer bn has 3 blobs"),
         ({"conv_u0d-score": (np.ones((1, 2, 1, 1)), np.ones(1))}, "conv_u0d-score has 1 output"),
@@ -141,7 +141,7 @@ def test_layers_in_another_order_are_refused(path):
     given = layers()
     moved = [given[0], *given[2:], given[1]]
     for legacy in (True, False):
-        words = "layer conv_d1a-b has a kernel of the shape (3, 3, 2, 4); its place, contract0.w2,"
+        words = "layer conv_d1a-b has a kernel of shape (3, 3, 2, 4), but its place, contract0.w2,"
         assert_refused(path, caffemodel(moved, legacy), words)
 
 

@@ -81,7 +81,7 @@ def test_the_summary():
     assert "of depth 1 with 3 channels: 944 parameters" in text
     assert "2 classes (label 0, label 255)" in text
     assert "The best validation score was 0.5000." in text
-    assert "For each image, the smallest grey value becomes 0" in text
+    assert "Scale each image so that its smallest grey value becomes 0" in text
     assert "One pixel of the network is 1 x 0.5 µm." in text
     assert "score" not in description.document(made._replace(best=-1.0), Description("m"))
     plain = description.document(state(shrink=2.0), Description("m"))

@@ -72,6 +72,26 @@ def unet_names(arch, style):
                 f"expand{k}.w2": f"ups.{up}.second.weight",
                 "out.w": "last.weight",
             },
+            "type first": {
+                f"contract{k}.w1": f"conv1_enc.{k}.weight",
+                f"contract{k}.w2": f"conv2_enc.{k}.weight",
+                "bottom.w1": f"conv1_enc.{depth}.weight",
+                "bottom.w2": f"conv2_enc.{depth}.weight",
+                f"expand{k}.wu": f"up.{k}.weight",
+                f"expand{k}.w1": f"conv1_dec.{k}.weight",
+                f"expand{k}.w2": f"conv2_dec.{k}.weight",
+                "out.w": "head.weight",
+            },
+            "two lists": {
+                f"contract{k}.w1": f"first.{k}.weight",
+                f"contract{k}.w2": f"second.{k}.weight",
+                "bottom.w1": f"first.{depth}.weight",
+                "bottom.w2": f"second.{depth}.weight",
+                f"expand{k}.wu": f"conv_transpose.{up}.weight",
+                f"expand{k}.w1": f"first.{2 * depth - k}.weight",
+                f"expand{k}.w2": f"second.{2 * depth - k}.weight",
+                "out.w": "head.weight",
+            },
             "flat": {name: f"{number}.weight" for number, name in enumerate(order)},
             "flat from 1": {name: f"{number}.weight" for number, name in enumerate(order, 1)},
             "flat from 5": {name: f"{number}.weight" for number, name in enumerate(order, 5)},
@@ -87,7 +107,7 @@ def unet_names(arch, style):
 
 STYLES = (
     *("encoder", "down-up", "lists", "flat", "flat from 1", "flat from 5", "every other", "conv"),
-    "keras",
+    *("keras", "type first", "two lists"),
 )
 
 
@@ -139,7 +159,7 @@ def changed(arch, **shapes):
         ({"bottom_w1": (5, 5, 16, 32)}, "bottom.w1 has the shape (5, 5, 16, 32)"),
         ({"expand1_wu": (2, 2, 8, 16)}, "expand1.wu has the shape (2, 2, 8, 16)"),
         ({"also": (3, 3, 4, 4)}, "also has the shape (3, 3, 4, 4)"),
-        ({"bottom_w2": None}, "it lacks a kernel of the shape (3, 3, 32, 32)"),
+        ({"bottom_w2": None}, "it lacks a kernel of shape (3, 3, 32, 32)"),
         ({"out_w": (1, 1, 4, 1)}, "out.w has 1 output channel"),
         ({"out_w": (1, 1, 4, 0)}, "out.w has 0 output channels"),
     ],

@@ -218,8 +218,8 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
 @pytest.mark.parametrize(
     ("name", "arrays", "words"),
     [
-        ("", BATCH_NORM, "contract0.bn1.running_mean has the shape (2,)"),
-        ("", {"bn.batches": np.array(3)}, "bn.batches contains I64; only F16, F32, F64"),
+        ("", BATCH_NORM, "contract0.bn1.running_mean belongs to a normalization"),
+        ("", {"bn.batches": np.array(3)}, "bn.batches contains I64; minunet reads only F16"),
         (
             "bottom.conv1.weight",
             {"bottom.conv1.weight": ("BF16", (4, 2, 3, 3), b"12" * 72)},
@@ -229,7 +229,7 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
         (
             "bottom.conv1.bias",
             {"bottom.first.bias": ones(4)},
-            "there is no bottom.conv1.bias that fits bottom.conv1.weight",
+            "bottom.conv1.weight has no matching bias bottom.conv1.bias",
         ),
         ("out.weight", {"out.weight": ones(1, 2, 1, 1)}, "out.weight has 1 output channel;"),
         ("out.weight", {}, "1 kernels of 2x2 and 0 of 1x1"),
@@ -353,8 +353,39 @@ def test_a_hugging_face_folder(tmp_path):
         **{"label_values": [0, 255], "license": "MIT"},
     }
     start, head, text = (tmp_path / "README.md").read_text("utf-8").split("---\n")
-    assert (start, text) == ("", "\n# A model\n")
+    assert (start, text) == ("", f"\n# A model\n\n{tensors.USAGE}")
     yaml = pytest.importorskip("yaml")
     assert yaml.safe_load(head)["license"] == "mit"
     assert yaml.safe_load(head)["tags"] == ["unet", "biology", "microscopy"]
     assert tensors.read(tmp_path / "model.safetensors").architecture.shapes() == SMALL.shapes()
+
+
+def test_names_of_the_twin_with_other_shapes_are_refused(tmp_path):
+    pytest.importorskip("safetensors")
+    params = draw(SMALL)
+    swapped = dict(params)
+    for kind in "wb":
+        a, b = f"contract0.{kind}1", f"contract0.{kind}2"
+        swapped[a], swapped[b] = params[b], params[a]
+    tensors.write(tmp_path / "a.safetensors", swapped, {})
+    found = tensors.read(tmp_path / "a.safetensors")
+    assert found.names["contract0.w1"] == "contract0.conv2.weight"  # the shapes decide
+    for name, w in params.items():
+        np.testing.assert_array_equal(found.params[name], w)
+
+
+def test_names_stay_texts_in_the_config(tmp_path):
+    pytest.importorskip("safetensors")
+    for name in ("12", "null", "NaN", "[" * 10**5):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        tensors.write_folder(folder, draw(SMALL), {"name": name, "label_values": "[0]"}, "")
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        assert (config["name"], config["label_values"]) == (name, [0])
+
+
+def test_normalization_is_named(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({"bn.num_batches_tracked": np.array(3)}, tmp_path / "a.safetensors")
+    with pytest.raises(InputError, match=r"bn.num_batches_tracked belongs to a normalization"):
+        tensors.read(tmp_path / "a.safetensors")

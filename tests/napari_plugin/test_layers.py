@@ -75,3 +75,13 @@ def test_values_that_are_not_finite_are_refused():
 )
 def test_pixel_size(scale, units, expected):
     assert pixel_size(scale, units) == expected
+
+
+def test_equal_channels_are_read_as_one():
+    grey = np.random.default_rng(0).integers(0, 9, (2, 5, 6)).astype(np.uint8)
+    slices = LayerSlices(np.stack([grey] * 3, axis=-1), rgb=True)
+    assert slices.channels == 1
+    np.testing.assert_array_equal(slices[1], grey[1][..., np.newaxis])
+    colour = np.stack([grey, grey, grey + 1], axis=-1)
+    assert LayerSlices(colour, rgb=True).channels == 3
+    np.testing.assert_array_equal(LayerSlices(colour, rgb=True)[1], colour[1])

@@ -122,6 +122,7 @@ def test_annotate_train_adopt_train_on(app, shown, napari, tmp_path):
     result = viewer.layers[-1]
     assert (panel.labels.value, panel.result.value) == (paint, result)
     assert set(np.unique(result.data)) <= {1, 2}
+    assert viewer.layers.selection.active is paint
 
     viewer.dims.set_point(0, 1.8)  # where napari shows slice 2
     panel.adopt.changed.emit(True)
@@ -130,6 +131,8 @@ def test_annotate_train_adopt_train_on(app, shown, napari, tmp_path):
     paint.undo()
     assert not paint.data[2].any()
     paint.redo()
+    assert not result.visible
+    assert viewer.layers.selection.active is paint
 
     panel.start.changed.emit(True)
     assert wait(app, panel) == "done"

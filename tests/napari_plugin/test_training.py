@@ -174,10 +174,17 @@ def test_a_result_is_adopted_where_nothing_is_painted():
 def test_if_0_is_background_only_an_empty_slice_adopts_a_result(meaning):
     result, empty = np.array([[1, 2, 0]]), np.zeros((1, 3), int)
     assert training.adopt(result, empty, meaning)[1].tolist() == [0, 1]
-    with pytest.raises(InputError, match="has annotations already"):
+    with pytest.raises(InputError, match="already has annotations"):
         training.adopt(result, np.array([[0, 1, 0]]), meaning)
 
 
 def test_a_result_of_another_size_is_refused():
     with pytest.raises(InputError, match="same size"):
         training.adopt(np.ones((2, 3), int), np.ones((3, 2), int), FIRST)
+
+
+def test_a_killed_training_says_so(tmp_path):
+    run = Training(written(tmp_path / "a"), options("--steps", 10**5))
+    run.process.kill()
+    with pytest.raises(InputError, match=r"was killed by signal 9.*nothing was saved"):
+        finished(run.watch(0.01))

@@ -124,9 +124,33 @@ def test_a_driver_without_the_libraries_of_cuda_is_found(pretended_gpu, monkeypa
 
     monkeypatch.setattr(sys.modules["cupy"], "ones", ones)
     assert device.choose("auto")[0] == "cpu"
-    with pytest.raises(InputError, match=r"cannot compute on the GPU: .*libnvrtc.*ctk") as error:
+    with pytest.raises(InputError, match=r"cannot use the GPU: .*libnvrtc.*ctk") as error:
         device.choose("cuda")
     assert_one_line(str(error.value))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "raise OSError('libcublas.so.12: cannot open shared object file')",
+        "raise ImportError('libcublas.so.12: cannot open shared object file')",
+        "import libcublas_of_cupy",
+        "",
+        "__version__ = 'x.y'",
+        "__version__ = '14.2.0'; raise RuntimeError('a' * 10_000)",
+    ],
+)
+def test_auto_survives_a_broken_cupy(tmp_path, monkeypatch, broken):
+    (tmp_path / "cupy.py").write_text(broken)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    name, reason = device.choose("auto")
+    assert name == "cpu"
+    assert "CuPy cannot use the GPU" in reason
+    assert len(reason) < 400
+    assert_one_line(reason)
+    with pytest.raises(InputError, match="CUDA is not available"):
+        device.choose("cuda")
 
 
 def test_this_machine_without_a_gpu():

@@ -123,9 +123,51 @@ def _headings(path):
 
 def test_readme_links_to_every_page():
     neighbours = (ROOT / "tutorials/pages/other_programs.md").read_text("utf-8")
+    tutorials = (ROOT / "tutorials/README.md").read_text("utf-8")
     for path in PAGES:
         linked = f"]({path.relative_to(ROOT).as_posix()})" in README
-        assert linked or f"]({path.name})" in neighbours, path.name
+        linked = linked or f"]({path.name})" in neighbours
+        assert linked or f"](pages/{path.name})" in tutorials, path.name
+
+
+SYNONYMS = {
+    "energy": "loss",
+    "up-convolution": "transposed convolution",
+    "receptive field": "field of view",
+    "skip connection": "shortcut",
+    "backpropagation": "backward pass",
+    "overfitting": "memorising",
+    "epoch": "pass over the data",
+    "stochastic gradient descent": "SGD",
+    "learning rate": "step size",
+    "momentum": "heavy ball",
+    "logits": "scores",
+    "soft-max": "softmax",
+    "cross-entropy": "log loss",
+    "augmentation": "data augmentation",
+    "tile": "patch",
+    "margin": "halo",
+    "instance segmentation": "cell segmentation",
+    "semantic segmentation": "pixel-wise classification",
+    "ground truth": "gold standard",
+    "validation": "held-out set",
+}
+
+
+def test_the_glossary_explains_the_words_of_the_field_once_in_order():
+    words = {}
+    for part in page("glossary.md").split("\n## ")[1:]:
+        _, rows = _rows(part)
+        names = [row[0] for row in rows]
+        assert names == sorted(names, key=str.lower)
+        assert not words.keys() & set(names)
+        for name, others, meaning, where in rows:
+            assert 20 < len(meaning) < 150, name
+            assert meaning.endswith(".") and ". " not in meaning, f"{name}: one sentence"
+            assert re.findall(r"\]\(((?:\.\./\d\d_)?\w+\.(?:ipynb|md))\)", where), name
+            words[name] = others
+    for word, other in SYNONYMS.items():
+        assert other in words[word], word
 
 
 @pytest.mark.parametrize(

@@ -261,16 +261,20 @@ show(
 #
 # Two slips are easy to make.
 #
-# - $d_1$ and $d_2$ to the two nearest *pixels* of cell. The nearest has a neighbour in its cell, so
-#   $d_2 \le d_1 + 1$, and the sum is about twice the distance to one cell: every rim weighs much,
-#   even that of a cell which is alone.
+# - $d_1$ and $d_2$ to the two nearest *pixels* of cell. The nearest mostly has a neighbour in its
+#   cell, so that $d_2 \le d_1 + 1$, or $d_1 + \sqrt 2$ if the two meet at a corner only. (Beside a
+#   cell of a single pixel there is no such limit.) So the sum is about twice the distance to one
+#   cell: every rim weighs much, even that of a cell which is alone.
 # - The cells numbered anew, as the pieces of a binary label. Cells that touch are then one cell: no
 #   border between them is made, and none has weight. That is the very border that the term is for.
 
 # %%
 pixels = scipy.spatial.cKDTree(np.argwhere(apart > 0))
 near, next_near = pixels.query(np.argwhere(apart == 0), k=2)[0].T
-assert np.all(next_near <= near + 1)
+assert np.all(next_near <= near + 1)  # of these cells
+by_corners = scipy.spatial.cKDTree(np.argwhere(np.eye(5)))  # pixels that meet at corners
+gaps = np.diff(by_corners.query(list(np.ndindex(9, 9)), k=2)[0])
+assert np.isclose(gaps.max(), np.sqrt(2))  # more than 1
 to_pixels = np.zeros(cells.shape)
 to_pixels[apart == 0] = 10 * np.exp(-((near + next_near) ** 2) / (2 * 5**2))
 rim = scipy.ndimage.binary_dilation(apart > 0) & (apart == 0)

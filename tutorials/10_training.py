@@ -75,8 +75,10 @@ assert path == [(-8, -8), (-8, -16), (-2, -18)]
 #
 # $$ \sum_s (1 - \mu)^2 \mu^{2s} = \frac{(1 - \mu)^2}{1 - \mu^2} = \frac{1 - \mu}{1 + \mu} $$
 #
-# 1/199 for 0.99, 1/19 for 0.9. The paper's step is as steady as with a batch of 199 tiles, and
-# computes one. The price is age: those gradients were taken where the weights were before.
+# 1/199 for 0.99, 1/19 for 0.9. So the *velocity* is as steady as the mean of a batch of 199 tiles,
+# and costs one tile a step. The weights are not that steady: consecutive velocities share nearly
+# all of their tiles, so their noise adds up from step to step. The next section shows by how much.
+# The price is age: those gradients were taken where the weights were before.
 
 # %%
 age = np.arange(2000)
@@ -116,9 +118,19 @@ show(
 # $\mu$. If they are complex, both have the length $\sqrt \mu$: the weight swings through the
 # minimum, and the swings halve every 13 steps for 0.9, every 138 for 0.99, whatever the rate. The
 # first root to leave the unit circle does so at $r = -1$, where $\eta \lambda = 2 (1 + \mu)$; from
-# there on the run diverges. The figure gives all three the same effective step. **0.99 wants a run
+# there on the run diverges. The figure gives all three the same effective step. **0.99 needs a run
 # of many times 138 steps**: our preset `paper` has 20,000. A run of some hundred is over before the
 # swings are, so the presets for short runs take 0.9.
+#
+# And what does the noise of the tiles do to the weight? With noise of variance 1 in every gradient,
+# $w$ does not come to rest at 0, but scatters around it. Its variance settles where a step leaves
+# the covariance of $(w, v)$ as it was, and with the effective step $s = \eta / (1 - \mu)$ that is
+#
+# $$ \operatorname{Var} w = \frac{s}{\lambda} \cdot \frac{1}{2 - \eta \lambda / (1 + \mu)} $$
+#
+# At $s = 0.05$ and $\lambda = 1$ it is **0.0250 with μ = 0.99, 0.0256 without momentum, and 0.00013
+# without momentum with batches of 199 tiles**. At the same effective step, momentum hardly calms
+# the weight; a large batch does, and so does a smaller step at the end of a run.
 
 
 # %%
@@ -131,6 +143,25 @@ def roll(mu, rate, steps):
         path.append(float(params["w"][0]))
     return np.array(path)
 
+
+def scatter(mu, step, tiles):
+    """Variance of a weight that noisy gradients keep moving, in theory and of 4,000 weights."""
+    rate, noise = step * (1 - mu), np.random.default_rng(10)
+    A, b = np.array([[1 - rate, mu], [-rate, mu]]), np.array([[rate], [rate]])  # w, v; noise
+    exact = scipy.linalg.solve_discrete_lyapunov(A, b @ b.T / tiles)[0, 0]
+    params, velocity = {"w": np.zeros(4000)}, {"w": np.zeros(4000)}
+    for _ in range(2000):
+        grads = {"w": params["w"] + noise.standard_normal(4000) / np.sqrt(tiles)}
+        params, velocity = sgd.step(params, grads, velocity, rate, mu)
+    assert np.isclose(exact, step / (2 - rate / (1 + mu)) / tiles)
+    assert np.isclose(params["w"].var(), exact, rtol=0.1)
+    return exact
+
+
+for mu, tiles, expected in ((0.99, 1, "0.02500"), (0, 1, "0.02564"), (0, 199, "0.00013")):
+    variance = f"{scatter(mu, 0.05, tiles):.5f}"
+    print(f"μ = {mu:<4}  tiles in a batch: {tiles:>3}  variance of w: {variance}")
+    assert variance == expected
 
 figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for mu, colour in ((0.0, "black"), (0.9, "tab:orange"), (0.99, "tab:blue")):

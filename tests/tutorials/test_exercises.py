@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import runpy
 from pathlib import Path
 
@@ -37,10 +38,10 @@ every = pytest.mark.parametrize("slug", SLUGS)
 
 
 @every
-def test_a_chapter_has_three_to_five_exercises_each_with_wrong_answers(slug):
-    assert 3 <= len(checks(slug)) <= 5
+def test_a_chapter_has_three_or_four_exercises_each_with_eight_wrong_answers(slug):
+    assert 3 <= len(checks(slug)) <= 4
     assert set(wrong(slug)) == set(checks(slug))
-    assert all(wrong(slug).values())
+    assert {name: len(slips) for name, slips in wrong(slug).items() if len(slips) < 8} == {}
 
 
 @every
@@ -83,9 +84,91 @@ def test_an_answer_may_raise_or_have_any_type(slug):
 
     for name, check in checks(slug).items():
         if inspect.isfunction(solution(slug, name)):
-            assert "ZeroDivisionError: of the answer" in str(check(fails)), name
+            assert "it raised ZeroDivisionError in `raise Zero" in str(check(fails)), name
+            assert "`: of the answer." in str(check(fails)), name
         assert not check(object()).right, name
         assert not check("words").right, name
+
+
+KINDS = {
+    "text": "words",
+    "a number as text": "12",
+    "a ragged list": [[1, 2], [3]],
+    "deeply ragged": ([[1, 2], [3]], 4, 5),
+    "an empty dict": {},
+    "a dict lacking keys": {"a": 1.0},
+    "two such dicts": ({"a": 1.0}, {}),
+    "an object": object(),
+    "None in a list": [None, 1, 2],
+    "None three times": (None, None, None),
+    "a complex number": 3 + 4j,
+    "not a number": float("nan"),
+    "infinite": [float("inf")] * 3,
+    "an empty list": [],
+    "a set": {1.5, "two"},
+    "a huge whole number": 10**400,
+    "a function": len,
+    "an array of text": np.array([["a", "b"]]),
+    "four axes": np.zeros((2, 2, 2, 2)),
+}
+
+OF_NUMPY = re.compile(
+    r"inhomogeneous|ufunc|could not convert|could not be broadcast|setting an array|operand|"
+    r"core dimension|not iterable|not subscriptable|argument must be|NaN to integer|KeyError|"
+    r"(?<!raised )(?:AttributeError|TypeError|OverflowError)|truth value of an array|too large"
+)
+
+SLIPS_OF_NUMPY = {
+    "shapes that do not fit": lambda: np.zeros((2, 3)) + np.zeros(4),
+    "a product that does not fit": lambda: np.zeros((2, 3)) @ np.zeros((4, 5)),
+    "an index beyond the end": lambda: np.zeros(3)[7],
+    "too many indices": lambda: np.zeros(3)[1, 2],
+    "a window that does not fit": lambda: np.zeros((2, 3)).__setitem__(0, np.zeros(4)),
+    "a shape that does not fit": lambda: np.zeros(6).reshape(4, 2),
+    "ragged rows": lambda: np.array([[1, 2], [3]]),
+    "text among numbers": lambda: np.array(["a"]) * 2.0,
+    "text made a number": lambda: np.array(["a"]).astype(float),
+    "several truth values": lambda: bool(np.zeros(3) == 0),
+}
+
+
+@every
+def test_a_wrong_kind_of_answer_gets_one_sentence_of_ours(slug):
+    for name, check in checks(slug).items():
+        is_function = inspect.isfunction(solution(slug, name))
+        for kind, value in KINDS.items():
+            given = [value]
+            if is_function:
+                given.append(lambda *arguments, value=value: value)
+            for answer in given:
+                verdict = check(answer)
+                assert not verdict.right, f"{name}: {kind}"
+                assert str(verdict).startswith("Not yet: "), f"{name}: {kind}: {verdict}"
+                assert 25 < len(str(verdict)) < 400, f"{name}: {kind}: {verdict}"
+                assert not OF_NUMPY.search(str(verdict)), f"{name}: {kind}: {verdict}"
+
+
+@every
+def test_what_numpy_raises_is_said_in_our_words(slug):
+    for name, check in checks(slug).items():
+        if inspect.isfunction(solution(slug, name)):
+            for slip, fails in SLIPS_OF_NUMPY.items():
+                verdict = str(check(lambda *arguments, fails=fails: fails()))
+                assert " in `" in verdict or slip in verdict, f"{name}: {verdict}"
+                said = verdict.split("`: ")[-1]
+                assert not OF_NUMPY.search(said), f"{name}: {slip}: {verdict}"
+
+
+@every
+def test_a_forgotten_return_is_named(slug):
+    for name, check in checks(slug).items():
+        right = solution(slug, name)
+        if inspect.isfunction(right):
+
+            def forgets(*arguments, right=right):
+                result = right(*arguments)  # noqa: F841
+
+            assert "it returned None: does every way" in str(check(forgets)), name
 
 
 @every
@@ -94,7 +177,7 @@ def test_a_check_is_deterministic(slug):
         assert check(solution(slug, name)) == check(solution(slug, name))
 
 
-@exercise("So it is.")
+@exercise("So it is.", "The function returns y, an array (2, 3).")
 def check_double(answer):
     x = np.arange(6.0).reshape(2, 3)
     return difference("y", ask(answer, x), 2 * x)
@@ -105,6 +188,21 @@ def test_verdicts_of_right_open_and_missing_answers():
     assert check_double(lambda x: 2 * x) == Verdict(True, "Right. So it is.")
     assert repr(check_double(...)).startswith("Open")
     assert repr(check_double(lambda x: None)).startswith("Open")
+
+    def documented(x):
+        """Double x."""
+        ...
+
+    def forgotten(x):
+        y = 2 * x  # noqa: F841
+
+    def one_way(x):
+        if x is None:
+            return 2 * x
+
+    assert repr(check_double(documented)).startswith("Open")
+    for answer in (forgotten, one_way):
+        assert repr(check_double(answer)).startswith("Not yet: it returned None: does every way")
 
 
 @pytest.mark.parametrize(

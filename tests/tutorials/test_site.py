@@ -225,6 +225,10 @@ def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width
         ("up-convolution", "4. What is an up-convolution?"),
         ("overlap-tile", "prediction.tiling"),
         ("check_gradients", "minunet.gradcheck.check_gradients"),
+        ("loss", "Glossary"),
+        ("backpropagation", "Glossary"),
+        ("receptive field", "Glossary"),
+        ("overfitting", "Glossary"),
     ],
 )
 def test_the_search_finds_chapters_and_modules(measure, words, title):

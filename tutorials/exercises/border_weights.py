@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from exercises.verdict import ask, difference, exercise
+from exercises.diagnosis import changed, empty
+from exercises.verdict import array, ask, difference, exercise, number, trials
+from exercises.watching import borrowed
 
 
-@exercise("The same at every pixel of the gap: (g + 1)² / 2σ² knows only its width.")
+@exercise(
+    "The same at every pixel of the gap: (g + 1)² / 2σ² knows only its width.",
+    "The answer is one number.",
+)
 def check_gap_term(answer: float) -> str | None:
     """Check the second term of equation (2) in a gap of 3 pixels.
 
@@ -18,7 +23,7 @@ def check_gap_term(answer: float) -> str | None:
     ----------
     answer : within 0.01
     """
-    answer = float(answer)
+    answer = number("the border term", answer)
     slips = {
         3: "d1 + d2 is g + 1: the distance to a wall is counted from pixel to pixel, 1 beside it.",
         1: "that takes d1 alone; the equation has d1 + d2.",
@@ -44,7 +49,10 @@ def _term(total: float) -> float:
     return 10 * float(np.exp(-(total**2) / 50))
 
 
-@exercise("Now the gaps of your own images tell you σ, and not the paper's microscope.")
+@exercise(
+    "Now the gaps of your own images tell you σ, and not the paper's microscope.",
+    "The function returns σ, one number.",
+)
 def check_sigma_for(answer: Callable[[float], float]) -> str | None:
     """Check σ by putting it back into equation (2).
 
@@ -52,12 +60,12 @@ def check_sigma_for(answer: Callable[[float], float]) -> str | None:
     ----------
     answer : gap in pixels -> σ in pixels
     """
-    for gap in (2, 5, 11):
-        sigma = ask(answer, gap)
-        if np.ndim(sigma) != 0 or not np.isfinite(sigma) or sigma <= 0:
+    for gap in (2, 5, 11, *(int(rng.integers(1, 60)) for rng in trials(2))):
+        sigma = number("σ", ask(answer, gap))
+        if sigma <= 0:
             return f"for a gap of {gap} it gave {sigma}; σ is a number of pixels above 0."
         part = np.exp(-((gap + 1) ** 2) / (2 * sigma**2))
-        if abs(part - 0.5) > 1e-3:
+        if abs(part - 0.5) > 1e-4:
             hint = ""
             if np.isclose(np.exp(-(gap**2) / (2 * sigma**2)), 0.5, atol=1e-3):
                 hint = " You took g for d1 + d2; across the gap that is g + 1."
@@ -69,7 +77,10 @@ def check_sigma_for(answer: Callable[[float], float]) -> str | None:
     return None
 
 
-@exercise("That is equation (2), and all of `weight_map.paper` but the separation.")
+@exercise(
+    "That is equation (2), and all of `weight_map.paper` but the separation.",
+    "The function returns w, an array (H, W).",
+)
 def check_weights(answer: Callable[..., Any]) -> str | None:
     """Check a weight map against loops over single pixels.
 
@@ -80,16 +91,31 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
     three = np.zeros((7, 15), int)
     three[1:5, 1:4], three[0:6, 6:9], three[2:7, 12:14] = 5, 2, 9
     one = np.where(three == 2, 2, 0)
-    w_c = np.array([1.75, 0.5])
-    for name, cells in (("three cells", three), ("one cell", one), ("no cell", 0 * three)):
-        given = ask(answer, cells.copy(), w_c.copy(), 8.0, 3.0)
-        expected = _weights(cells, w_c, 8.0, 3.0)
+    cases = [("three cells", three), ("one cell", one), ("no cell", 0 * three)]
+    cases += [(f"{len(np.unique(cells)) - 1} cells", cells) for cells in map(_cells, trials(6, 4))]
+    for (name, cells), rng in zip(cases, trials(7, len(cases)), strict=True):
+        w_c, w0, sigma = 0.2 + 2 * rng.random(2), 4 + 8 * rng.random(), 2 + 3 * rng.random()
+        given = array("w", ask(answer, cells.copy(), w_c.copy(), w0, sigma))
+        expected = _weights(cells, w_c, w0, sigma)
         wrong = difference("w", given, expected, 1e-6)
         if wrong:
             return (
                 f"on a map with {name}, {wrong}{_likely(np.asarray(given), cells, w_c, expected)}"
             )
-    return None
+    wrong = changed(lambda apart, w_c: answer(apart, w_c, w0, sigma), {"apart": cells, "w_c": w_c})
+    wrong = wrong or empty(lambda apart, w_c: answer(apart, w_c, w0, sigma), (cells, w_c))
+    return wrong or borrowed(answer, cells.copy(), w_c.copy(), w0, sigma)
+
+
+def _cells(rng: np.random.Generator) -> np.ndarray:
+    """Cells (H, W) that do not touch, of any size and shape, with numbers in no order."""
+    cells, wanted = np.zeros(rng.integers(9, 14, 2), int), rng.integers(2, 7)
+    for number_ in [1, *(2 + rng.permutation(300))[:40]]:
+        (r, c), (height, width) = (rng.integers(0, side) for side in (cells.shape, (4, 4)))
+        around = cells[max(r - 1, 0) : r + height + 2, max(c - 1, 0) : c + width + 2]
+        if not around.any() and len(np.unique(cells)) <= wanted:
+            cells[r : r + height + 1, c : c + width + 1] = number_
+    return cells
 
 
 def _weights(cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float) -> np.ndarray:
@@ -125,7 +151,10 @@ def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, expected: np.
     return ""
 
 
-@exercise("Far below 0.5: the network says border until it is nearly sure of cell.")
+@exercise(
+    "Far below 0.5: the network says border until it is nearly sure of cell.",
+    "The function returns p, one number.",
+)
 def check_threshold(answer: Callable[[float, float], float]) -> str | None:
     """Check a threshold by searching, for q = 1/2, the p with the least energy.
 
@@ -134,8 +163,9 @@ def check_threshold(answer: Callable[[float, float], float]) -> str | None:
     answer : weights of cell and of background -> p
     """
     p = np.linspace(0, 1, 100_001)[1:-1]
-    for w_cell, w_background in ((1.0, 1.0), (1.0, 9.35), (0.7, 4.0)):
-        given = ask(answer, w_cell, w_background)
+    drawn = [tuple(0.3 + 4 * rng.random(2)) for rng in trials(8)]
+    for w_cell, w_background in ((1.0, 1.0), (1.0, 9.35), (0.7, 4.0), *drawn):
+        given = number("p", ask(answer, w_cell, w_background))
         best = p[np.argmin(-w_cell * np.log(p) - w_background * np.log(1 - p))]
         if abs(given - best) > 2e-5:
             hint = ""
@@ -144,7 +174,7 @@ def check_threshold(answer: Callable[[float, float], float]) -> str | None:
             elif abs(given - 0.5) < 1e-9:
                 hint = " 1/2 is right without weights; put q = 1/2 into p*."
             return (
-                f"with weights {w_cell} and {w_background} it gave {given:.4g}; the energy "
+                f"with weights {w_cell:.3g} and {w_background:.3g} it gave {given:.4g}; the energy "
                 f"of q = 1/2 is least at p = {best:.4f}.{hint}"
             )
     return None

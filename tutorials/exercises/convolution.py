@@ -9,21 +9,24 @@ import numpy as np
 
 from exercises.diagnosis import (
     PROBLEMS,
-    RAISED,
     Problem,
     Slips,
     changed,
     diagnose,
+    drawn_problems,
     empty,
-    line_of,
     outside,
 )
-from exercises.verdict import ask, exercise
+from exercises.verdict import Raised, array, ask, exercise
+from exercises.watching import borrowed
 from minunet.array import Array
 from minunet.ops import conv2d
 
 
-@exercise("Each number is one window times the kernel, and nothing beyond the edge is needed.")
+@exercise(
+    "Each number is one window times the kernel, and nothing beyond the edge is needed.",
+    "The answer is y, two rows of three numbers.",
+)
 def check_by_hand(answer: Any) -> str | None:
     """Check the convolution computed with a pencil.
 
@@ -51,7 +54,10 @@ def check_by_hand(answer: Any) -> str | None:
     return diagnose("y", answer, expected, slips, ("r", "c"))
 
 
-@exercise("A tap at (i, j) looks i rows down and j columns to the right of the result's corner.")
+@exercise(
+    "A tap at (i, j) looks i rows down and j columns to the right of the result's corner.",
+    "The answer is a kernel, three rows of three numbers.",
+)
 def check_pixel_below(answer: Any) -> str | None:
     """Check a kernel by what it does to a map.
 
@@ -59,7 +65,7 @@ def check_pixel_below(answer: Any) -> str | None:
     ----------
     answer : (3, 3)     the kernel of y[r, c] = x[r + 2, c + 1]
     """
-    kernel = np.asarray(answer, float)
+    kernel = array("the kernel", answer).astype(float)
     if kernel.shape != (3, 3):
         return f"the kernel should be (3, 3), and is {kernel.shape}."
     if np.count_nonzero(kernel) != 1:
@@ -84,9 +90,12 @@ def check_pixel_below(answer: Any) -> str | None:
     return diagnose("y", y, x[2:, 1:-1], slips, ("r", "c"))
 
 
-@exercise("Nine linear layers, shifted and summed: this is `minunet.ops.conv2d.forward`.")
+@exercise(
+    "Nine linear layers, shifted and summed: this is `minunet.ops.conv2d.forward`.",
+    "The function returns y, an array (H-kh+1, W-kw+1, O).",
+)
 def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
-    """Check a convolution on a map of which no two sizes are equal.
+    """Check a convolution on a map of which no two sizes are equal, and on eight that are drawn.
 
     Parameters
     ----------
@@ -95,17 +104,18 @@ def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | N
     if answer is conv2d.forward:
         return "that is the package's own. Write the loop yourself."
     context = outside(answer, {"y", "oh", "ow", "image", "kernel", "x", "w", "b"})
-    wrong = _check_values(answer)
+    wrong = _check_values(answer) or _check_drawn(answer)
     if wrong:
         return wrong + context
     _, _, x, w, b, _ = PROBLEMS[0]
-    y = answer(*(array.astype(np.float32) for array in (x, w, b)))
+    y = ask(answer, *(argument.astype(np.float32) for argument in (x, w, b)))
     if np.asarray(y).dtype != np.float32:
         return (
             f"all numbers are right, but of float32 maps it makes {np.asarray(y).dtype}. Make y "
             "with np.zeros_like(x, shape=…), or give np.zeros the dtype of x."
         )
-    return changed(answer, {"x": x, "w": w, "b": b}) or empty(answer, (x, w, b))
+    wrong = changed(answer, {"x": x, "w": w, "b": b}) or empty(answer, (x, w, b))
+    return wrong or borrowed(answer, x.copy(), w.copy(), b.copy())
 
 
 def _check_values(answer: Callable[[Array, Array, Array], Array]) -> str | None:
@@ -115,11 +125,8 @@ def _check_values(answer: Callable[[Array, Array, Array], Array]) -> str | None:
         _, _, x, w, b, _ = case
         try:
             y = ask(answer, x.copy(), w.copy(), b.copy())
-        except RAISED as error:
-            failure = failure or (
-                f"with x {x.shape}, w {w.shape} and b {b.shape} it raised "
-                f"{type(error).__name__}{line_of(error, answer)}: {error}."
-            )
+        except Raised as error:
+            failure = failure or str(error)
             continue
         slips = _slips(case)
         wrong = diagnose("y", y, _literal(case), slips, ("r", "c", "o"))
@@ -134,6 +141,17 @@ def _check_values(answer: Callable[[Array, Array, Array], Array]) -> str | None:
         f"{failure} The window of tap (i, j) is x[i : i + oh, j : j + ow], of shape (oh, ow, C) "
         "with oh = H - kh + 1 and ow = W - kw + 1; w[i, j] is (C, O)."
     )
+
+
+def _check_drawn(answer: Callable[[Array, Array, Array], Array]) -> str | None:
+    """Say on which of the drawn sizes and numbers an answer is wrong."""
+    for case in drawn_problems(1):
+        _, _, x, w, b, _ = case
+        y = ask(answer, x.copy(), w.copy(), b.copy())
+        wrong = diagnose("y", y, _literal(case), _slips(case), ("r", "c", "o"))
+        if wrong:
+            return f"it is right for some sizes, but with x {x.shape} and w {w.shape}: {wrong}"
+    return None
 
 
 def _literal(case: Problem) -> Array:
@@ -192,7 +210,10 @@ def _slips(case: Problem) -> Slips:
     return slips
 
 
-@exercise("A chain of convolutions is one convolution: without a ReLU between, depth adds nothing.")
+@exercise(
+    "A chain of convolutions is one convolution: without a ReLU between, depth adds nothing.",
+    "The function returns u, an array (5, 5, C, O).",
+)
 def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check the kernel of two convolutions in a row, by the image that a single 1 leaves.
 
@@ -200,9 +221,18 @@ def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
     ----------
     answer : (v, w) -> u     v (3, 3, C, M), w (3, 3, M, O), u (5, 5, C, O)
     """
-    rng = np.random.default_rng(5)
-    v = rng.integers(-9, 10, (3, 3, 2, 3)).astype(float)
-    w = rng.integers(-9, 10, (3, 3, 3, 4)).astype(float)
+    for channels, middle, features in ((2, 3, 4), (1, 2, 1), (3, 1, 2), (4, 4, 4)):
+        rng = np.random.default_rng([5, channels])
+        v = rng.integers(-9, 10, (3, 3, channels, middle)) + rng.random()
+        w = rng.integers(-9, 10, (3, 3, middle, features)) + rng.random()
+        wrong = _two_in_one(answer, v, w)
+        if wrong:
+            return wrong
+    return changed(answer, {"v": v, "w": w}) or empty(answer, (v, w))
+
+
+def _two_in_one(answer: Callable[[Array, Array], Array], v: Array, w: Array) -> str | None:
+    """Say what is wrong with the kernel of two kernels; None if nothing is."""
     expected = _kernel_of(v, w)
     slips = {
         "one of the two kernels is turned by 180°: tap (i, j) and then tap (p, q) look i + p rows "
@@ -218,14 +248,11 @@ def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
         ),
         "rows and columns are exchanged.": lambda: expected.swapaxes(0, 1),
     }
-    try:
-        u = ask(answer, v.copy(), w.copy())
-    except RAISED as error:
-        return (
-            f"with v {v.shape} and w {w.shape} it raised {type(error).__name__}"
-            f"{line_of(error, answer)}: {error}. A tap v[i, j] is (C, M), a tap w[p, q] is (M, O): "
-            "one after the other they are v[i, j] @ w[p, q], which is (C, O)."
-        )
+    hint = (
+        " A tap v[i, j] is (C, M), a tap w[p, q] is (M, O): one after the other they are "
+        "v[i, j] @ w[p, q], which is (C, O)."
+    )
+    u = ask(answer, v.copy(), w.copy(), hint=hint)
     return diagnose("u", u, expected, slips, ("row", "column", "k", "o"))
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from exercises.verdict import ask, difference, exercise
+from exercises.diagnosis import changed
+from exercises.verdict import array, ask, difference, exercise, number, several, trials, yes_or_no
+from exercises.watching import borrowed
 
 
 @exercise(
-    "A little less than the straight line's 4: the curve starts to level out before the point."
+    "A little less than the straight line's 4: the curve starts to level out before the point.",
+    "The answer is one number.",
 )
 def check_halfway(answer: float) -> str | None:
     """Check the displacement half-way between the first two of the values 8, 0, 0.
@@ -26,6 +30,7 @@ def check_halfway(answer: float) -> str | None:
         -0.75: "that is 8 S_2; the value 8 stands at the first point, so the curve is S_0.",
         0.40625: "that is the share S_0(1/2); multiply it by the value at the point.",
     }
+    answer = number("the displacement", answer)
     expected = 8 * np.linalg.solve(*_natural_spline())[0]
     if abs(answer - expected) < 1e-6:
         return None
@@ -57,7 +62,10 @@ def _natural_spline() -> tuple[np.ndarray, np.ndarray]:
     return conditions, right
 
 
-@exercise("The middle is (n - 1) / 2: it lies between pixels when n is even.")
+@exercise(
+    "The middle is (n - 1) / 2: it lies between pixels when n is even.",
+    "The function returns an array (2, n, n), rows and columns.",
+)
 def check_turned(answer: Callable[[int, float], Any]) -> str | None:
     """Check the places of a turned tile by quarter turns, and by how far they are from the middle.
 
@@ -66,7 +74,7 @@ def check_turned(answer: Callable[[int, float], Any]) -> str | None:
     answer : size n, angle in radians -> (2, n, n) rows and columns
     """
     for n in (4, 5):
-        at = np.asarray(ask(answer, n, np.pi / 2), float)
+        at = array("the result", ask(answer, n, np.pi / 2)).astype(float)
         if at.shape != (2, n, n):
             return f"for a tile of {n} it has shape {at.shape}, and should have {(2, n, n)}."
         expected = np.rot90(np.indices((n, n)), axes=(1, 2))
@@ -86,20 +94,43 @@ def check_turned(answer: Callable[[int, float], Any]) -> str | None:
         wrong = difference(f"at π/2 and n = {n}, the array", at, expected)
         if wrong:
             return wrong
-        third = np.asarray(answer(n, np.pi / 6), float)
-        ahead = third[0, 0] - third[0, 0, :1], third[1, 0] - third[1, 0, :1]
-        steps = np.arange(n)
-        wrong = difference(
-            "at π/6, the step along a row",
-            np.stack(ahead),
-            np.stack([steps / 2, steps * 0.75**0.5]),
-        )
+    for rng in trials(9, 8):
+        wrong = _turned(answer, int(rng.integers(1, 10)), rng.uniform(-np.pi, np.pi))
         if wrong:
             return wrong
-    return None
+    return borrowed(answer, 4, np.pi / 2)
 
 
-@exercise("One field for both: a label stays on its pixel however the tissue bends.")
+def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | None:
+    """Say what is wrong with the places of a tile at any angle; None if nothing is."""
+    middle, expected = (n - 1) / 2, np.zeros((2, n, n))
+    for r, c in np.ndindex(n, n):  # in the plane, where turning is a product; rows go down
+        place = complex(c - middle, -(r - middle)) * complex(math.cos(angle), -math.sin(angle))
+        expected[:, r, c] = middle - place.imag, middle + place.real
+    here = f"at an angle of {angle:.3g}, n = {n}"
+    at = array("the result", ask(answer, n, angle)).astype(float)
+    wrong = difference("the array", at, expected)
+    if wrong is None:
+        return None
+    if at.shape != expected.shape:
+        return f"{here}, {wrong}"
+    off = at.mean(axis=(1, 2)) - middle
+    if np.any(np.abs(off) > 1e-9):
+        return (
+            f"{here}, the middle pixel of the tile lies {off[0]:.3g} rows and {off[1]:.3g} columns "
+            "off: turn about the middle, (n - 1) / 2, and add it again."
+        )
+    if not np.allclose(np.hypot(*(at - middle)), np.hypot(*(expected - middle))):
+        return f"{here}, pixels change their distance from the middle; a turn keeps it: {wrong}"
+    if n > 1 and np.linalg.det(np.stack([at[:, -1, 0], at[:, 0, -1]]) - at[:, 0, 0]) < 0:
+        return f"{here}, the tile is mirrored: that is right at some angles only: {wrong}"
+    return f"{here}, {wrong}"
+
+
+@exercise(
+    "One field for both: a label stays on its pixel however the tissue bends.",
+    "The function returns two arrays (n, n), the image and the labels.",
+)
 def check_deform(answer: Callable[..., Any]) -> str | None:
     """Check a bent image and its labels against loops.
 
@@ -107,21 +138,35 @@ def check_deform(answer: Callable[..., Any]) -> str | None:
     ----------
     answer : image (n, n), labels (n, n), S (n, 3), v (2, 3, 3) -> both, bent
     """
-    rng = np.random.default_rng(5)
-    n = 14
-    t = np.linspace(0, 2, n)
-    s1 = (3 * np.minimum(t, 2 - t) - np.minimum(t, 2 - t) ** 3) / 2
-    spline = np.stack([1 - (t + s1) / 2, s1, (t - s1) / 2], axis=1)
-    image, labels = rng.random((n, n)), rng.integers(0, 4, (n, n)) * 3
-    v = 2 * rng.standard_normal((2, 3, 3))
+    for n, rng in zip((14, 9, 6, 17), trials(5), strict=False):
+        t = np.linspace(0, 2, n)
+        s1 = (3 * np.minimum(t, 2 - t) - np.minimum(t, 2 - t) ** 3) / 2
+        spline = np.stack([1 - (t + s1) / 2, s1, (t - s1) / 2], axis=1)
+        if n != 14:  # S is an argument: another one is another field
+            spline = rng.dirichlet([1, 1, 1], n)
+        image, labels = rng.random((n, n)), rng.integers(0, 4, (n, n)) * 3
+        wrong = _deform(answer, image, labels, spline, 2 * rng.standard_normal((2, 3, 3)))
+        if wrong:
+            return wrong
+    v = np.ones((2, 3, 3))
+    return changed(answer, {"image": image, "labels": labels, "S": spline, "v": v})
+
+
+def _deform(
+    answer: Callable[..., Any],
+    image: np.ndarray,
+    labels: np.ndarray,
+    spline: np.ndarray,
+    v: np.ndarray,
+) -> str | None:
+    """Say what is wrong with a bent image and its labels; None if nothing is."""
     both = ask(answer, image.copy(), labels.copy(), spline.copy(), v.copy())
-    if not isinstance(both, tuple | list) or len(both) != 2:
-        return "it should return two arrays, the image and the labels."
-    given, label = map(np.asarray, both)
+    given, label = several(("the image", "the labels"), both)
+    given, label = array("the image", given), array("the labels", label)
     expected, expected_label = _bent(image, labels, spline, v)
     if given.shape == image.shape and np.array_equal(given, image):
         return "the image comes back as it was: read it at x + u."
-    if given.dtype == labels.dtype:
+    if given.dtype == labels.dtype and given.shape == labels.shape:
         return "the image should come first, then the labels."
     slips = {
         "it reads at x - u: plus, as the new pixel asks where it comes from": -v,
@@ -168,7 +213,10 @@ def _mirror(k: int, n: int) -> int:
     return min(k, 2 * n - 2 - k)
 
 
-@exercise("Now you can tell, before training, whether 10 pixels are too many for your tiles.")
+@exercise(
+    "Now you can tell, before training, whether 10 pixels are too many for your tiles.",
+    "The function returns True or False.",
+)
 def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
     """Check on fields whose determinant is known.
 
@@ -176,8 +224,6 @@ def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
     ----------
     answer : v (2, 3, 3), size -> True or False
     """
-    n = 61  # grid points 30 pixels apart: a value that rises by 30 a point has slope 1
-    down, across = np.mgrid[-1:2, -1:2] * 30.0
     cases = (
         ((0, 0, 0, 0), False, "nothing moves, and the determinant is 1 everywhere"),
         ((-1.5, 0, 0, 0), True, "rows read in reverse order, with slope -1.5"),
@@ -185,16 +231,47 @@ def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
         ((0, 3, 0, 0), False, "∂u_r/∂c = 3 alone is a shear, of determinant 1"),
         ((0, 1.5, 1.5, 0), True, "∂u_r/∂c = ∂u_c/∂r = 1.5, and 1 - 1.5² is below 0"),
         ((-0.5, 0.8, -0.8, -0.5), False, "(1 - 0.5)² + 0.8² is above 0"),
+        ((-0.7, 0, 0, -0.7), False, "slopes of -0.7 only shrink the tile"),
+        ((-1.5, 0, 0, -1.5), False, "(1 - 1.5)² is above 0: turned by 180°, and not folded"),
     )
-    for (rr, rc, cr, cc), expected, why in cases:
-        v = np.stack([rr * down + rc * across, cr * down + cc * across])
-        given = ask(answer, v, n)
-        if np.size(given) != 1:
-            return "it should return one True or False: does the tile fold anywhere?"
-        if bool(given) != expected:
-            return f"it says {bool(given)}, but here {why}."
-    one = np.zeros((2, 3, 3))
-    one[0, 1, 1], one[0, 2, 1] = 40, -40
-    if not ask(answer, one, n):
-        return "it says False of a tile that folds in one place only: look at every pixel."
-    return None
+    for n in (61, 31, 121):  # a value that rises by (n - 1) / 2 from point to point has slope 1
+        down, across = np.mgrid[-1:2, -1:2] * (n - 1) / 2
+        for (rr, rc, cr, cc), expected, why in cases:
+            v = np.stack([rr * down + rc * across, cr * down + cc * across])
+            wrong = _folds(answer, v, n, expected, f"here {why}")
+            if wrong:
+                return wrong
+    for rng in trials(9, 12):  # one vector or all of them, of a length that makes it clear
+        n = int(rng.integers(30, 130))
+        v = rng.standard_normal((2, 3, 3)) * (rng.random((3, 3)) < rng.choice([0.3, 1]))
+        lengths = n / 10 * 1.2 ** np.arange(20) / 4
+        least = np.array([_least_determinant(length * v, n) for length in lengths])
+        for sign in (1, -1):
+            clear = lengths[sign * least > 0.2]
+            if clear.size:
+                length, folds = clear[-1] if sign > 0 else clear[0], sign < 0
+                found = "below 0 somewhere, if only in one place: look at every pixel"
+                why = f"the determinant is {found if folds else 'above 0 everywhere'}"
+                wrong = _folds(answer, length * v, n, folds, f"in a tile of {n} pixels {why}")
+                if wrong:
+                    return wrong
+    return changed(lambda v: answer(v, 61), {"v": v})
+
+
+def _folds(
+    answer: Callable[[np.ndarray, int], Any], v: np.ndarray, n: int, expected: bool, why: str
+) -> str | None:
+    """Say that a field is judged wrongly, and why; None if it is not."""
+    given = yes_or_no("the result", ask(answer, v.copy(), n))
+    return None if given == expected else f"it says {given}, but {why}."
+
+
+def _least_determinant(v: np.ndarray, n: int) -> float:
+    """The least determinant of a tile of n pixels, by the derivatives of the natural spline."""
+    t = np.linspace(0, 2, n)
+    near, sign = np.minimum(t, 2 - t), np.where(t < 1, 1, -1)
+    middle, slope = (3 * near - near**3) / 2, sign * (3 - 3 * near**2) / 2
+    s = np.stack([1 - (t + middle) / 2, middle, (t - middle) / 2])
+    ds = np.stack([-(1 + slope) / 2, slope, (1 - slope) / 2]) * 2 / (n - 1)
+    (rr, cr), (rc, cc) = (np.einsum("ir,kij,jc->krc", *f) for f in ((ds, v, s), (s, v, ds)))
+    return float(np.min((1 + rr) * (1 + cc) - rc * cr))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 
-from exercises.verdict import difference
+from exercises.verdict import array, ask, difference, drawn, trials
 from minunet.array import Array
 
 TOLERANCE = 1e-9
 """Relative to the largest magnitude expected."""
-
-RAISED = (ValueError, IndexError, TypeError)
-"""What shapes that do not fit raise."""
 
 Slips = dict[str, Callable[[], Array]]
 """Sentence → what comes out of the slip that it describes."""
@@ -70,6 +66,20 @@ PROBLEMS = [
 """In the first no two sizes are equal, so that no axis can be taken for another."""
 
 
+def drawn_problems(seed: int) -> list[Problem]:
+    """Draw convolutions of other sizes, of 1 too, and of numbers that are not whole."""
+    problems = []
+    for trial, rng in enumerate(trials(seed, 9)):
+        sizes = [*drawn(rng, 2, 1, 6), *drawn(rng, 2, 1, 6), *rng.integers(1, 5, 2).tolist()]
+        for axis in {6: (4, 5), 7: (0, 1, 4), 8: (2, 3)}.get(trial, (trial,)):
+            sizes[axis] = 1
+        oh, ow, c, o, kh, kw = sizes
+        x, w = rng.standard_normal((oh + kh - 1, ow + kw - 1, c)), rng.random((kh, kw, c, o)) - 0.5
+        dy = 3 * rng.standard_normal((oh, ow, o))
+        problems.append(Problem("", "", x, w, rng.standard_normal(o), dy))
+    return problems
+
+
 def diagnose(
     name: str,
     given: Any,
@@ -87,10 +97,7 @@ def diagnose(
     slips : sentence → what comes out of the slip it describes
     axes : names of the indices of `expected`
     """
-    try:
-        given = np.asarray(given, float)
-    except (TypeError, ValueError):
-        return f"{name} should be an array of numbers, and is {type(given).__name__}."
+    given = array(name, given).astype(float)
     if same(given, expected):
         return None
     for sentence, slip in slips.items():
@@ -106,7 +113,7 @@ def diagnose(
 
 def same(given: Any, expected: Any) -> bool:
     """Whether two arrays have one shape, and are equal up to rounding."""
-    given, expected = np.asarray(given), np.asarray(expected)
+    given, expected = array("it", given).astype(float), np.asarray(expected)
     if given.shape != expected.shape:
         return False
     scale = np.max(np.abs(expected), initial=np.finfo(float).tiny)
@@ -141,9 +148,9 @@ def outside(function: Callable[..., Any], names: set[str]) -> str:
 def changed(function: Callable[..., Any], arguments: Mapping[str, Array]) -> str | None:
     """Say which argument a function writes to; None if it leaves them as they are."""
     copies = {name: array.copy() for name, array in arguments.items()}
-    function(*copies.values())
-    for name, array in arguments.items():
-        if not np.array_equal(copies[name], array):
+    ask(function, *copies.values())
+    for name, argument in arguments.items():
+        if not np.array_equal(copies[name], argument):
             return f"the result is right, but {name} was changed. Begin with a new array."
     return None
 
@@ -153,24 +160,16 @@ def empty(function: Callable[..., Any], arguments: tuple[Array, ...]) -> str | N
     results = []
     for filling in (3, 7):
 
-        def full(shape: Any, dtype: Any = float, filling: int = filling) -> Array:
+        def full(shape: Any, dtype: Any = float, *, filling: int = filling, **_: Any) -> Array:
             return np.full(shape, filling, dtype)
 
         def full_like(array: Array, filling: int = filling, **options: Any) -> Array:
             return np.full_like(array, filling, **options)
 
         with patch.object(np, "empty", full), patch.object(np, "empty_like", full_like):
-            result = function(*(array.copy() for array in arguments))
+            result = ask(function, *(argument.copy() for argument in arguments))
         results.append(result if isinstance(result, tuple | list) else [result])
     pairs = [pair for pair in zip(*results, strict=True) if isinstance(pair[0], np.ndarray)]
     if all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
         return None
     return "np.empty holds whatever was in the memory: what collects by `+=` begins with zeros."
-
-
-def line_of(error: BaseException, function: Callable[..., Any]) -> str:
-    """Tell in which line of an answer an error arose."""
-    code = getattr(function, "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename]
-    return f" in `{lines[-1]}`" if lines and lines[-1] else ""

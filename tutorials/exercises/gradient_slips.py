@@ -28,7 +28,8 @@ def gather(case: Problem, sign: int, *, wrap: bool = False) -> Array:
     dx = np.zeros_like(x)
     for p, q, i, j in np.ndindex(*x.shape[:2], *w.shape[:2]):
         r, c = p + sign * i, q + sign * j
-        if r < oh and c < ow and (wrap or min(r, c) >= 0):
+        least = (-oh, -ow) if wrap else (0, 0)
+        if least[0] <= r < oh and least[1] <= c < ow:
             dx[p, q] += w[i, j] @ dy[r, c]
     return dx
 

@@ -6,13 +6,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exercises.diagnosis import RAISED, empty, line_of
-from exercises.verdict import ask, difference, exercise
+from exercises.diagnosis import changed, empty
+from exercises.verdict import (
+    array,
+    ask,
+    difference,
+    drawn,
+    exercise,
+    several,
+    trials,
+    yes_or_no,
+)
+from exercises.watching import borrowed
 from minunet.array import Array
 from minunet.ops import maxpool
 
+NAMES = ("y", "argmax")
 
-@exercise("The first of equals wins, and the largest of negative numbers is negative.")
+
+@exercise(
+    "The first of equals wins, and the largest of negative numbers is negative.",
+    "The answer is two lists of two numbers each.",
+)
 def check_pooled_by_hand(answer: tuple[list[float], list[int]]) -> str | None:
     """Check the pooling of the blocks 4 4 / 9 9 and -1 -2 / -3 -1.
 
@@ -20,9 +35,10 @@ def check_pooled_by_hand(answer: tuple[list[float], list[int]]) -> str | None:
     ----------
     answer : ([y, y], [argmax, argmax])
     """
-    try:
-        y, argmax = np.asarray(answer).reshape(2, 2).tolist()
-    except ValueError:
+    y, argmax = (
+        array(name, part).tolist() for name, part in zip(NAMES, several(NAMES, answer), strict=True)
+    )
+    if np.shape(y) != (2,) or np.shape(argmax) != (2,):
         return "answer with two lists of two numbers each; a tap is one number, from 0 to 3."
     if y == [9, 0]:
         return "y[1] is 0, but the largest of -1 -2 -3 -1 is not: no ReLU stands before it."
@@ -41,7 +57,8 @@ def check_pooled_by_hand(answer: tuple[list[float], list[int]]) -> str | None:
 
 @exercise(
     "A ReLU keeps the order of numbers, so it may act before or after a maximum; "
-    "after it, on a quarter of them. The winner and the gate are the same, so dx is, too."
+    "after it, on a quarter of them. The winner and the gate are the same, so dx is, too.",
+    "The answer is two of True and False.",
 )
 def check_order(answer: tuple[bool, bool]) -> str | None:
     """Check whether ReLU and pooling may be exchanged: output, gradient.
@@ -50,9 +67,8 @@ def check_order(answer: tuple[bool, bool]) -> str | None:
     ----------
     answer : (bool, bool)
     """
-    if np.shape(answer) != (2,) or any(value not in (True, False) for value in answer):
-        return "the answer should be two of True and False: of the output, and of the gradient."
-    same_y, same_dx = answer
+    names = ("whether the output is the same", "whether the gradient is")
+    same_y, same_dx = map(yes_or_no, names, several(names, answer))
     if not same_y:
         return (
             "the outputs are equal. Try the blocks 1 -2 / 3 -4 and -1 -2 / -3 -4: "
@@ -66,7 +82,10 @@ def check_order(answer: tuple[bool, bool]) -> str | None:
     return None
 
 
-@exercise("x and y have the same sign, so y is enough, as for the plain ReLU.")
+@exercise(
+    "x and y have the same sign, so y is enough, as for the plain ReLU.",
+    "The function returns dx, an array of the shape of dy.",
+)
 def check_leaky_backward(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check the gradient of a leaky ReLU of slope 1/10 against its two slopes, number by number.
 
@@ -74,17 +93,27 @@ def check_leaky_backward(answer: Callable[[Array, Array], Array]) -> str | None:
     ----------
     answer : callable (dy, y) -> dx
     """
-    rng = np.random.default_rng(3)
-    x, dy = rng.standard_normal((5, 4, 3)), rng.standard_normal((5, 4, 3))
+    for rng in trials(3):
+        shape = drawn(rng, int(rng.integers(1, 4)), 1, 6)
+        wrong = _leaky_backward(answer, rng.standard_normal(shape), rng.standard_normal(shape))
+        if wrong:
+            return wrong
+    dy, y = rng.standard_normal((2, *shape))
+    return changed(answer, {"dy": dy, "y": y}) or empty(answer, (dy, y))
+
+
+def _leaky_backward(answer: Callable[[Array, Array], Array], x: Array, dy: Array) -> str | None:
+    """Say what is wrong with the gradient of a leaky ReLU; None if nothing is."""
     y = np.array([v if v > 0 else v / 10 for v in x.ravel()]).reshape(x.shape)
     expected = np.array(
         [d if v > 0 else d / 10 for v, d in zip(x.ravel(), dy.ravel(), strict=True)]
     ).reshape(x.shape)
     kept_dy, kept_y = dy.copy(), y.copy()
-    dx = np.asarray(ask(answer, dy, y))
+    dx = array("dx", ask(answer, dy, y))
     if not (np.array_equal(dy, kept_dy) and np.array_equal(y, kept_y)):
         return "an argument was written to: compute a new array."
-    if dx.shape == x.shape:
+    wrong = difference("dx", dx, expected)
+    if wrong and dx.shape == x.shape:
         if np.array_equal(dx, dy * (y > 0)):
             return "where y < 0, dx is 0: that is the plain ReLU. The leaky one has the slope 1/10."
         if np.allclose(dx, np.where(y > 0, dy, y / 10)):
@@ -97,12 +126,15 @@ def check_leaky_backward(answer: Callable[[Array, Array], Array]) -> str | None:
             return "where y < 0, dx has the other sign: the slope is 1/10 there, and not -1/10."
         if np.allclose(dx, np.where(y > 0, dy / 10, dy)):
             return "the two sides are exchanged: the slope is 1 where y > 0."
-    return difference("dx", dx, expected)
+    return wrong
 
 
-@exercise("Every number of dy is in dx once, at the place of its winner.")
+@exercise(
+    "Every number of dy is in dx once, at the place of its winner.",
+    "The function returns dx, an array (H, W, C).",
+)
 def check_maxpool_backward(answer: Callable[[Array, Array], Array]) -> str | None:
-    """Check the gradient of max-pooling against a literal loop, on a map that is not square.
+    """Check the gradient of max-pooling against a literal loop, on maps of several sizes.
 
     Parameters
     ----------
@@ -110,24 +142,35 @@ def check_maxpool_backward(answer: Callable[[Array, Array], Array]) -> str | Non
     """
     if answer is maxpool.backward:
         return "that is the package's own. Write it yourself."
-    rng = np.random.default_rng(4)
-    dy = rng.standard_normal((3, 5, 2))
-    argmax = rng.integers(0, 4, dy.shape).astype(np.uint8)
-    expected, swapped, near, quarters = np.zeros((4, 6, 10, 2))
+    for shape, rng in zip(
+        ((3, 5, 2), (1, 1, 1), (4, 4, 3), None, None, None), trials(4), strict=False
+    ):
+        dy = rng.standard_normal(shape or drawn(rng, 3, 1, 6))
+        argmax = rng.integers(0, 4, dy.shape).astype(np.uint8)
+        wrong = _maxpool_backward(answer, dy, argmax)
+        if wrong:
+            return wrong
+    wrong = changed(answer, {"dy": dy, "argmax": argmax})
+    return wrong or borrowed(answer, dy.copy(), argmax.copy())
+
+
+def _maxpool_backward(
+    answer: Callable[[Array, Array], Array], dy: Array, argmax: Array
+) -> str | None:
+    """Say what is wrong with the gradient of max-pooling; None if nothing is."""
+    rows, columns, channels = dy.shape
+    expected, swapped, near, quarters = np.zeros((4, 2 * rows, 2 * columns, channels))
     for r, c, k in np.ndindex(dy.shape):
         i, j = divmod(int(argmax[r, c, k]), 2)
         expected[2 * r + i, 2 * c + j, k] = dy[r, c, k]
         swapped[2 * r + j, 2 * c + i, k] = dy[r, c, k]
         near[r + i, c + j, k] = dy[r, c, k]
-        quarters[3 * i + r, 5 * j + c, k] = dy[r, c, k]
-    try:
-        dx = np.asarray(ask(answer, dy.copy(), argmax.copy()))
-    except RAISED as error:
-        return (
-            f"with dy and argmax {dy.shape} it raised {type(error).__name__}"
-            f"{line_of(error, answer)}: {error}. dx is {expected.shape}, and tap (i, j) of all its "
-            "blocks is dx[i::2, j::2]."
-        )
+        quarters[rows * i + r, columns * j + c, k] = dy[r, c, k]
+    hint = f" dx is {expected.shape}, and tap (i, j) of all its blocks is dx[i::2, j::2]."
+    dx = array("dx", ask(answer, dy.copy(), argmax.copy(), hint=hint))
+    wrong = difference("dx", dx, expected)
+    if wrong is None:
+        return empty(answer, (dy, argmax)) and NOT_FILLED
     if dx.shape == expected.shape:
         if np.array_equal(dx, swapped):
             return (
@@ -145,7 +188,7 @@ def check_maxpool_backward(answer: Callable[[Array, Array], Array]) -> str | Non
             return (
                 "dy is shared by the block: that is the gradient of a mean. The winner takes all."
             )
-    unfilled = empty(answer, (dy, argmax))
-    if unfilled:
-        return "np.empty holds whatever was in the memory: the pixels that did not win need a 0."
-    return difference("dx", dx, expected)
+    return NOT_FILLED if empty(answer, (dy, argmax)) else wrong
+
+
+NOT_FILLED = "np.empty holds whatever was in the memory: the pixels that did not win need a 0."

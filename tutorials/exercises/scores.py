@@ -9,7 +9,9 @@ from itertools import combinations
 import numpy as np
 import scipy
 
-from exercises.verdict import Unanswered, ask, exercise
+from exercises.diagnosis import changed
+from exercises.verdict import Unanswered, array, ask, exercise, number, trials, wholes, yes_or_no
+from exercises.watching import borrowed
 from minunet.array import Array
 from minunet.data.synthetic import em_stack
 from minunet.metrics import em, segments
@@ -18,7 +20,10 @@ TRUTH = (1, 1, 1, 0, 2, 2, 2, 2)
 ANSWER = (1, 1, 1, 1, 1, 0, 2, 2)
 
 
-@exercise("F = 8/16. The answer has merged a bit and split a bit, and pairs see both.")
+@exercise(
+    "F = 8/16. The answer has merged a bit and split a bit, and pairs see both.",
+    "The answers are T, P and Q, three whole numbers.",
+)
 def check_pairs(answer: Sequence[int]) -> str | None:
     """Check the pairs of a row by looking at all of them.
 
@@ -26,9 +31,9 @@ def check_pairs(answer: Sequence[int]) -> str | None:
     ----------
     answer : T, P, Q
     """
-    if any(count is ... for count in answer):
+    if isinstance(answer, tuple | list) and any(count is ... for count in answer):
         raise Unanswered
-    given = tuple(int(count) for count in answer)
+    given = wholes("T, P and Q", answer)
     if len(given) != 3:
         return f"{len(given)} numbers are given; T, P and Q are asked for."
     inside = [(a, b) for a, b in zip(TRUTH, ANSWER, strict=True) if a]
@@ -46,7 +51,10 @@ def check_pairs(answer: Sequence[int]) -> str | None:
     return None
 
 
-@exercise("That is V_Rand of one slice; the stack has the mean over its slices.")
+@exercise(
+    "That is V_Rand of one slice; the stack has the mean over its slices.",
+    "The function returns F, one number.",
+)
 def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
     """Check an F-score by looking at all ordered pairs of pixels.
 
@@ -65,15 +73,22 @@ def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
         "one segment of all": merged,
         "segments that run over true walls": mixed,
     }
-    for name, thinned in cases.items():
-        given = ask(answer, truth.copy(), thinned.copy())
+    pairs = [(name, truth, thinned) for name, thinned in cases.items()]
+    for rng in trials(3):
+        shape, most = rng.integers(2, 12, 2), rng.integers(2, 9, 2)
+        slices = [3 * rng.integers(0, k, shape) for k in most]  # numbers may have gaps
+        slices[0][0, 0] = 3  # of at least one pixel of a cell
+        pairs.append((f"slices of {shape[0]} x {shape[1]} pixels", *slices))
+    for name, truth, thinned in pairs:
+        given = number("F", ask(answer, truth.copy(), thinned.copy()))
         expected = _f(truth, thinned)
-        if not np.isclose(given, expected):
+        if not np.isclose(given, expected, rtol=1e-9):
             return (
                 f"for {name}, F is {given:.4g} and should be {expected:.4g}."
-                f"{_likely(float(given), truth, thinned)}"
+                f"{_likely(given, truth, thinned)}"
             )
-    return None
+    wrong = changed(answer, {"truth": truth, "thinned": thinned})
+    return wrong or borrowed(answer, truth.copy(), thinned.copy())
 
 
 def _f(truth: Array, thinned: Array) -> float:
@@ -108,7 +123,10 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     return ""
 
 
-@exercise("All 512 patches. With this test, warping looks at eight neighbours and never further.")
+@exercise(
+    "All 512 patches. With this test, warping looks at eight neighbours and never further.",
+    "The function returns True or False.",
+)
 def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     """Check all patches by counting pieces before and after the flip.
 
@@ -117,9 +135,7 @@ def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     answer : patch (3, 3) bool -> bool
     """
     patches = [np.reshape(bits, (3, 3)) > 0 for bits in np.ndindex(9 * (2,))]
-    answers = [answer(patch.copy()) for patch in patches]
-    if all(given is None or given is ... for given in answers):
-        raise Unanswered
+    answers = [yes_or_no("the result", ask(answer, patch.copy())) for patch in patches]
     wrong = []
     for patch, given in zip(patches, answers, strict=True):
         flipped = patch.copy()
@@ -128,7 +144,8 @@ def check_allowed(answer: Callable[[Array], bool]) -> str | None:
         if bool(given) != expected:
             wrong.append((patch, flipped, expected))
     if not wrong:
-        return None
+        patch = patches[100]
+        return changed(answer, {"patch": patch}) or borrowed(answer, patch.copy())
     patch, flipped, expected = wrong[0]
     drawn = " / ".join("".join(".#"[int(pixel)] for pixel in line) for line in patch)
     (cells, walls), (cells_after, walls_after) = _pieces(patch), _pieces(flipped)
@@ -145,16 +162,27 @@ def _pieces(patch: Array) -> tuple[int, int]:
     return scipy.ndimage.label(padded)[1], scipy.ndimage.label(~padded, np.ones((3, 3)))[1]
 
 
-@exercise("Few pixels, much damage: never report a pixel error alone.")
+@exercise(
+    "Few pixels, much damage: never report a pixel error alone.",
+    "The function returns an array (H, W), True where cell.",
+)
 def check_sabotage(answer: Callable[[Array], Array]) -> str | None:
-    """Check an answer that pixel error praises, on tissue that the reader has not seen.
+    """Check an answer that pixel error praises, on three tissues that the reader has not seen.
 
     Parameters
     ----------
     answer : truth (H, W) integer -> (H, W) bool
     """
-    truth = _tissue()
-    given = np.asarray(ask(answer, truth.copy()))
+    for seed in (3, 5, 8):
+        wrong = _sabotage(answer, _tissue(seed))
+        if wrong:
+            return wrong
+    return None
+
+
+def _sabotage(answer: Callable[[Array], Array], truth: Array) -> str | None:
+    """Say why an answer does not deceive on a tissue; None if it does."""
+    given = array("the answer", ask(answer, truth.copy()))
     if given.shape != truth.shape:
         return f"the answer has shape {given.shape}, and the truth {truth.shape}."
     cell = given > 0
@@ -171,6 +199,6 @@ def check_sabotage(answer: Callable[[Array], Array]) -> str | None:
 
 
 @cache
-def _tissue() -> Array:
+def _tissue(seed: int) -> Array:
     """Cells (128, 128) of a slice, numbered."""
-    return segments.components(em_stack((1, 128, 128), np.random.default_rng(5)).labels[0])
+    return segments.components(em_stack((1, 128, 128), np.random.default_rng(seed)).labels[0])

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from exercises.verdict import Unanswered, ask, difference, exercise
+from exercises.diagnosis import same
+from exercises.verdict import (
+    Unanswered,
+    array,
+    ask,
+    difference,
+    drawn,
+    exercise,
+    kind,
+    several,
+    trials,
+    wholes,
+)
+from exercises.watching import borrowed, peak
 from minunet.array import Array
+from minunet.ops import conv2d
 
 
-@exercise("Fourteen outputs of nonsense buy nine windows without a copy.")
+@exercise(
+    "Fourteen outputs of nonsense buy nine windows without a copy.",
+    "The answers are two whole numbers.",
+)
 def check_start(answer: Sequence[int]) -> str | None:
     """Check where a window begins, and what is thrown away, by walking through the list.
 
@@ -20,11 +37,10 @@ def check_start(answer: Sequence[int]) -> str | None:
     ----------
     answer : number of the first pixel, outputs thrown away
     """
-    if any(number is ... for number in answer):
+    if isinstance(answer, tuple | list) and any(number is ... for number in answer):
         raise Unanswered
-    if len(answer) != 2:
-        return f"{len(answer)} numbers are given; the number and the outputs are asked for."
-    start, thrown = (int(number) for number in answer)
+    answer = several(("the number of the pixel", "the outputs thrown away"), answer)
+    start, thrown = wholes("the numbers", answer)
     rows, columns = 9, 7
     places = [(r, c) for r in range(rows) for c in range(columns)]
     if start != places.index((2, 1)):
@@ -45,7 +61,10 @@ def check_start(answer: Sequence[int]) -> str | None:
     return None
 
 
-@exercise("That is `direct.py` without its bands: no window was copied.")
+@exercise(
+    "That is `direct.py` without its bands: no window was copied.",
+    "The function returns y, an array (H-kh+1, W-kw+1, O).",
+)
 def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check a convolution on maps of several shapes against its definition.
 
@@ -53,21 +72,62 @@ def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
     ----------
     answer : x (H, W, C), w (kh, kw, C, O) -> y (H-kh+1, W-kw+1, O)
     """
-    rng = np.random.default_rng(4)
-    for (height, width), (kh, kw) in (((5, 7), (3, 3)), ((4, 6), (1, 1)), ((6, 5), (2, 3))):
-        x, w = rng.standard_normal((height, width, 3)), rng.standard_normal((kh, kw, 3, 2))
-        here = f"on a map {height} x {width} with a kernel {kh} x {kw}"
-        try:
-            given = np.asarray(ask(answer, x.copy(), w.copy()))
-        except ValueError as error:
-            return (
-                f"{here}, {error}. The last tap begins (kh-1)W + kw-1 pixels late: for whole rows "
-                "the list is kw-1 pixels too short, and those outputs are nonsense anyway."
-            )
+    cases = [((5, 7, 3), (3, 3, 3, 2)), ((4, 6, 3), (1, 1, 3, 2)), ((6, 5, 3), (2, 3, 3, 2))]
+    cases += [((4, 6, 2), (4, 2, 2, 3)), ((5, 4, 1), (1, 4, 1, 1))]
+    for rng in trials(4):
+        (rows, columns), (kh, kw) = drawn(rng, 2, 1, 7), rng.integers(1, 5, 2).tolist()
+        channels, features = drawn(rng, 2, 1, 5)
+        size = rows + kh - 1, columns + kw - 1, channels
+        cases.append((size, (kh, kw, channels, features)))
+    for (map_, kernel), rng in zip(cases, trials(5, len(cases)), strict=True):
+        x, w = rng.standard_normal(map_), rng.standard_normal(kernel)
+        here = f"on a map {map_[0]} x {map_[1]} with a kernel {kernel[0]} x {kernel[1]}"
+        hint = (
+            " The last tap begins (kh-1)W + kw-1 pixels late: for whole rows the list is kw-1 "
+            "pixels too short, and those outputs are nonsense anyway."
+        )
+        given = array("y", ask(answer, x.copy(), w.copy(), hint=hint))
         expected = _convolution(x, w)
         wrong = difference("y", given, expected)
         if wrong:
             return f"{here}, {wrong}{_likely(given, expected, x, w)}"
+    return _copies(answer)
+
+
+class Watched(np.ndarray):
+    """A map that remembers the shapes of the arrays of it that were multiplied by a kernel."""
+
+    factors: ClassVar[list[tuple[int, ...]]] = []
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Compute on plain arrays, views stay watched."""
+        if ufunc is np.matmul:
+            Watched.factors += [each.shape for each in inputs if isinstance(each, Watched)]
+        plain = [np.asarray(each) if isinstance(each, Watched) else each for each in inputs]
+        return getattr(ufunc, method)(*plain, **options)
+
+
+def _copies(answer: Callable[[Array, Array], Array]) -> str | None:
+    """Say if a right answer copies windows, or takes them from the map; None if from the list."""
+    rng = np.random.default_rng(6)
+    x, w = rng.standard_normal((40, 50, 32)), rng.standard_normal((3, 3, 32, 1))
+    wrong = difference("y", ask(answer, x, w), conv2d.forward(x, w, np.zeros(1)))
+    wrong = wrong or borrowed(answer, x, w)
+    if wrong:
+        return wrong
+    window = 38 * 48 * 32 * 8  # bytes
+    if peak(answer, x, w) > window / 2:
+        return (
+            "all numbers are right, but windows are copied: a slice of the list, "
+            "pixels[start : start + many], is none, and each tap can multiply it as it is."
+        )
+    Watched.factors = []
+    ask(answer, x.view(Watched), w)
+    if any(len(shape) != 2 for shape in Watched.factors):
+        return (
+            "all numbers are right, but a window (rows, columns, C) of the map was multiplied, "
+            "row by row. Slice the list of pixels, x.reshape(-1, C): each tap is one product."
+        )
     return None
 
 
@@ -87,9 +147,9 @@ def _likely(given: Array, expected: Array, x: Array, w: Array) -> str:
         return " The last kw - 1 outputs of each row read across its end: throw them away."
     if given.shape != expected.shape:
         return ""
-    if np.allclose(given, _convolution(x, w[::-1, ::-1])):
+    if same(given, _convolution(x, w[::-1, ::-1])):
         return " The kernel is turned: tap (i, j) looks i rows down and j columns to the right."
-    if np.allclose(given, _convolution(x, w.swapaxes(0, 1))):
+    if same(given, _convolution(x, w.swapaxes(0, 1))):
         return " Tap (i, j) is taken for tap (j, i): i counts rows, so it moves by W pixels."
     if np.allclose(given[:, 0], expected[:, 0]) and np.allclose(given[0], expected[0]):
         return " The first row and column are right: does every row of the list have W pixels?"
@@ -153,7 +213,10 @@ class Number:
         return Number(self.value / Fraction(other), self.kind, self.products)
 
 
-@exercise("Four products for two outputs. In two dimensions that is 16 for 36.")
+@exercise(
+    "Four products for two outputs. In two dimensions that is 16 for 36.",
+    "The function returns two numbers, y0 and y1, made of d and g.",
+)
 def check_four_products(answer: Callable[[Any, Any], Any]) -> str | None:
     """Check the outputs, in exact fractions, and count products.
 
@@ -161,17 +224,25 @@ def check_four_products(answer: Callable[[Any, Any], Any]) -> str | None:
     ----------
     answer : d (4 numbers), g (3 numbers) -> y0, y1
     """
-    for d, g in (((1, 2, 3, 4), (2, 4, 6)), ((7, -2, 5, 3), (1, -3, 8)), ((0, 1, 0, 0), (5, 2, 9))):
+    cases = [((1, 2, 3, 4), (2, 4, 6)), ((7, -2, 5, 3), (1, -3, 8)), ((0, 1, 0, 0), (5, 2, 9))]
+    cases += [tuple(map(tuple, np.split(rng.integers(-9, 10, 7), [4]))) for rng in trials(12)]
+    for d, g in cases:
+        d, g = tuple(map(int, d)), tuple(map(int, g))
         products: list[Fraction] = []
         data = [Number(Fraction(value), "d", products) for value in d]
         taps = [Number(Fraction(value), "g", products) for value in g]
-        given = ask(answer, data, taps)
-        if len(given) != 2 or not all(isinstance(y, Number) for y in given):
-            return "it should return two numbers, y0 and y1, made of d and g."
+        given = several(("y0", "y1"), ask(answer, data, taps))
+        if not all(isinstance(y, Number) for y in given):
+            return f"it should return two numbers made of d and g, and one is {kind(given[0])}."
         for a in range(2):
             right = sum(d[a + k] * g[k] for k in range(3))
             if given[a].value != right:
                 return f"for d = {d}, g = {g}, y{a} is {given[a].value} and should be {right}."
+        if len(products) > 4 >= len(set(products)):
+            return (
+                f"the outputs are right, but took {len(products)} products, some of them twice: "
+                "keep each in a variable, and four are enough."
+            )
         if len(products) > 4:
             return f"the outputs are right, but took {len(products)} products; four are enough."
     return None

@@ -8,14 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from exercises.verdict import Unanswered, ask, difference, exercise
+from exercises.diagnosis import changed
+from exercises.verdict import (
+    Unanswered,
+    array,
+    ask,
+    difference,
+    exercise,
+    number,
+    several,
+    trials,
+    whole,
+)
 from minunet.array import Array
 from minunet.gradcheck import numerical_gradient
 from minunet.ops import conv2d, crop_concat, maxpool, upconv
 
 
 @exercise(
-    "Two lines of arithmetic give every size of every U, and N counts what one pixel adds up."
+    "Two lines of arithmetic give every size of every U, and N counts what one pixel adds up.",
+    "The answers are bottom, output and std, three numbers.",
 )
 def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
     """Check the sizes of a tile of 124 pixels at depth 3, and the spread of an up-convolution.
@@ -26,9 +38,10 @@ def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
         Pixels that reach the bottom, pixels that come out, and √(2/N) of a kernel of the shape
         (2, 2, 1024, 512).
     """
-    bottom, output, std = answer
-    if any(number is ... for number in answer):
+    bottom, output, std = several(("bottom", "output", "std"), answer)
+    if any(value is ... for value in answer):
         raise Unanswered
+    bottom, output, std = whole("bottom", bottom), whole("output", output), number("std", std)
     down = [124]
     for _ in range(3):
         down.append((down[-1] - 4) // 2)
@@ -60,7 +73,10 @@ def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
     return f"std is {std:.4g}. How many numbers does one output pixel of the up-convolution add up?"
 
 
-@exercise("What was copied is added. Without that, no gradient left of the copy is right.")
+@exercise(
+    "What was copied is added. Without that, no gradient left of the copy is right.",
+    "The function returns three arrays, da, dw and dwu.",
+)
 def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
     """Check the gradients of the smallest U against central differences.
 
@@ -69,10 +85,23 @@ def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
     answer : callable (dy, a, argmax, pooled, bottom, w, wu) -> da, dw, dwu
         Backward of `y = crop_concat(upconv(conv2d(maxpool(a))), a)`, all biases 0.
     """
-    rng = np.random.default_rng(7)
-    a = rng.permutation(10 * 14 * 2).reshape(10, 14, 2) / 100.0  # no two alike: no tie
-    w, wu = rng.standard_normal((3, 3, 2, 4)), rng.standard_normal((2, 2, 4, 3))
-    zero = [np.zeros(4), np.zeros(3)]
+    cases = ((10, 14, 2, 4, 3), (6, 8, 1, 2, 1), (8, 6, 3, 1, 2), (8, 8, 2, 2, 2))
+    for sizes, rng in zip(cases, trials(7), strict=False):
+        wrong = _backward(answer, sizes, rng)
+        if wrong:
+            return wrong
+    return None
+
+
+def _backward(
+    answer: Callable[..., tuple[Array, ...]], sizes: tuple[int, ...], rng: np.random.Generator
+) -> str | None:
+    """Say what is wrong with the gradients of a U of some sizes; None if nothing is."""
+    rows, columns, channels, middle, features = sizes
+    a = rng.permutation(rows * columns * channels).reshape(rows, columns, channels) / 100.0
+    w = rng.standard_normal((3, 3, channels, middle))  # of a no two are alike: no tie
+    wu = rng.standard_normal((2, 2, middle, features))
+    zero = [np.zeros(middle), np.zeros(features)]
 
     def forward() -> tuple[Array, ...]:
         pooled, argmax = maxpool.forward(a)
@@ -82,10 +111,12 @@ def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
 
     y, argmax, pooled, bottom = forward()
     dy = rng.standard_normal(y.shape)
-    given = ask(answer, dy, a, argmax, pooled, bottom, w, wu)
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        return "it should return three arrays: da, dw, dwu."
-    if (np.shape(given[1]), np.shape(given[2])) == (wu.shape, w.shape):
+    arguments = {"dy": dy, "a": a, "argmax": argmax, "pooled": pooled, "bottom": bottom}
+    arguments |= {"w": w, "wu": wu}
+    names = ("da", "dw", "dwu")
+    given = several(names, ask(answer, *(value.copy() for value in arguments.values())))
+    given = [array(name, gradient) for name, gradient in zip(names, given, strict=True)]
+    if (np.shape(given[1]), np.shape(given[2])) == (wu.shape, w.shape) != (w.shape, wu.shape):
         return "dw and dwu are exchanged: da, dw, dwu."
 
     def slope(x: Array) -> Array:
@@ -96,8 +127,8 @@ def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
 
     da = slope(a)
     across = np.zeros_like(a)
-    across[2:-2, 2:-2] = dy[..., 3:]
-    if np.shape(given[0]) == da.shape:
+    across[2:-2, 2:-2] = dy[..., features:]
+    if np.shape(given[0]) == da.shape and not _close(given[0], da):
         if np.allclose(given[0], da - 2 * across, atol=1e-6):
             return "what comes across is taken off da: what was copied is added."
         inner = np.asarray(given[0] - (da - across))
@@ -108,14 +139,20 @@ def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
                 return (
                     f"da lacks what comes {missing}. a goes two ways, and two gradients come back."
                 )
-    if _close(given[2], upconv.backward(dy[..., 2:], bottom, wu)[1]):
+    if channels != features and _close(
+        given[2], upconv.backward(dy[..., channels:], bottom, wu)[1]
+    ):
         return "the channels of dy are in another order: the first are the upsampled map's."
     wrong = difference("da", given[0], da, 1e-6)
     wrong = wrong or difference("dw", given[1], slope(w), 1e-6)
-    return wrong or difference("dwu", given[2], slope(wu), 1e-6)
+    wrong = wrong or difference("dwu", given[2], slope(wu), 1e-6)
+    return wrong or changed(answer, arguments)
 
 
-@exercise("A skip sees near and sharp, the bottom far and blurred; the U has both.")
+@exercise(
+    "A skip sees near and sharp, the bottom far and blurred; the U has both.",
+    "The function returns two whole numbers, first and last.",
+)
 def check_through_skip(answer: Callable[[int, int, int], tuple[int, int]]) -> str | None:
     """Check what an output pixel sees through one skip, against sets of pixels, arrow by arrow.
 
@@ -126,20 +163,19 @@ def check_through_skip(answer: Callable[[int, int, int], tuple[int, int]]) -> st
     """
     for depth in (4, 3, 1, 2):
         for level in range(depth):
-            for r in (0, 3, 7, 21):
+            for r in (0, 3, 7, 21, *(int(rng.integers(0, 120)) for rng in trials(level))):
                 pixels = _through_skip(r, level, depth)
                 expected = min(pixels), max(pixels)
-                given = ask(answer, r, level, depth)
-                if np.size(given) != 2:
-                    return f"it should return two integers, first and last, not {given}."
-                if tuple(given) != expected:
-                    return _slip(tuple(given), expected, r, level, depth)
+                ends = several(("first", "last"), ask(answer, r, level, depth))
+                given = whole("first", ends[0]), whole("last", ends[1])
+                if given != expected:
+                    return _slip(given, expected, r, level, depth)
     return None
 
 
 def _close(given: Any, expected: Array) -> bool:
     """Whether an answer is an array, up to rounding."""
-    return np.shape(given) == expected.shape and np.allclose(given, expected)
+    return np.shape(given) == expected.shape and np.allclose(given, expected, atol=1e-6)
 
 
 def _through_skip(r: int, level: int, depth: int) -> set[int]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from exercises.verdict import ask, difference, exercise
+from exercises.diagnosis import changed
+from exercises.verdict import array, ask, difference, drawn, exercise, trials, wholes
 from minunet.array import Array
 
 
-@exercise("There and back again with the period 4, and no edge pixel twice.")
+@exercise(
+    "There and back again with the period 4, and no edge pixel twice.",
+    "The answer is a list of nine whole numbers.",
+)
 def check_mirrored(answer: Sequence[int]) -> str | None:
     """Check the indices of 9 mirrored pixels of an axis of 3, from the third before it.
 
@@ -18,7 +23,7 @@ def check_mirrored(answer: Sequence[int]) -> str | None:
     ----------
     answer : (9,) integers
     """
-    given = [int(i) for i in answer]
+    given = wholes("the indices", answer)
     expected = [_reflected(i, 3) for i in range(-3, 6)]
     slips = {
         "symmetric": "the edge pixel stands there twice; it is the mirror, so it is seen once",
@@ -43,7 +48,10 @@ def _reflected(i: int, size: int) -> int:
     return i
 
 
-@exercise("Three poolings bear shifts by 8. A shorter step costs tiles, and is as exact.")
+@exercise(
+    "Three poolings bear shifts by 8. A shorter step costs tiles, and is as exact.",
+    "The answer is a set of whole numbers, such as {30, 12}.",
+)
 def check_steps(answer: set[int]) -> str | None:
     """Check which steps of outputs of 36 pixels are exact at depth 3.
 
@@ -51,7 +59,7 @@ def check_steps(answer: set[int]) -> str | None:
     ----------
     answer : set of integers
     """
-    given = {int(step) for step in np.ravel(list(answer) if np.iterable(answer) else answer)}
+    given = set(wholes("the steps", answer))
     offered = (36, 32, 30, 28, 24, 20, 16, 12, 8)
     if given - set(offered):
         return f"{min(given - set(offered))} was not offered."
@@ -80,7 +88,8 @@ def _survives_poolings(shift: int, depth: int) -> bool:
 
 
 @exercise(
-    "No gap, no idle tile, and every origin a multiple of 2^d: the scores are those of one pass."
+    "No gap, no idle tile, and every origin a multiple of 2^d: the scores are those of one pass.",
+    "The function returns a list of whole numbers, the first of them 0.",
 )
 def check_origins(answer: Callable[[int, int, int], Sequence[int]]) -> str | None:
     """Check a cover of an axis by painting it.
@@ -89,9 +98,15 @@ def check_origins(answer: Callable[[int, int, int], Sequence[int]]) -> str | Non
     ----------
     answer : callable (size, depth, tile) -> origins of the outputs
     """
-    for size, depth, tile in ((772, 4, 572), (773, 4, 572), (30, 1, 24), (20, 1, 24), (5, 4, 572)):
+    cases = [(772, 4, 572), (773, 4, 572), (30, 1, 24), (20, 1, 24), (1, 4, 572)]
+    for rng in trials(8, 20):
+        depth, bottom = (int(value) for value in rng.integers((1, 8), (5, 20)))
+        tile = 2**depth * (bottom + 4) - 4
+        if tile - 2 * (6 * 2**depth - 4) >= 2**depth:  # else its output is shorter than a step
+            cases.append((int(rng.integers(1, 4 * tile)), depth, tile))
+    for size, depth, tile in cases:
         output, unit = tile - 2 * (6 * 2**depth - 4), 2**depth
-        origins = [int(first) for first in ask(answer, size, depth, tile)]
+        origins = wholes("the origins", ask(answer, size, depth, tile))
         case = f"size {size}, depth {depth}, tile {tile}, output {output}: {origins}"
         if not origins or origins[0] != 0:
             return f"{case} does not begin at 0; what the tile needs before it is mirrored."
@@ -102,14 +117,19 @@ def check_origins(answer: Callable[[int, int, int], Sequence[int]]) -> str | Non
             painted[first : first + output] += 1
         if not painted.all():
             return f"{case} leaves pixel {np.argmin(painted)} without an answer."
-        fewest = next(n for n in range(1, 99) if (n - 1) * (output // unit * unit) + output >= size)
+        fewest = next(
+            n for n in range(1, 999) if (n - 1) * (output // unit * unit) + output >= size
+        )
         if len(origins) > fewest:
             hint = "is the last one idle, or the step too short?"
             return f"{case} has {len(origins)} tiles, and {fewest} would do: {hint}"
     return None
 
 
-@exercise("Turn, ask, turn back, and only then average; and it is scores that are averaged.")
+@exercise(
+    "Turn, ask, turn back, and only then average; and it is scores that are averaged.",
+    "The function returns an array of scores (H, W, K).",
+)
 def check_average_flips(answer: Callable[..., Array]) -> str | None:
     """Check the average of 4 flips pixel by pixel, with scores that depend on the place.
 
@@ -117,29 +137,45 @@ def check_average_flips(answer: Callable[..., Array]) -> str | None:
     ----------
     answer : callable (scores_of, image (H, W, C)) -> (H, W, K)
     """
-    rng = np.random.default_rng(5)
-    image, place = rng.standard_normal((5, 7, 1)), rng.standard_normal((5, 7, 3))
+    for shape, rng in zip(
+        ((5, 7, 1, 3), (4, 4, 2, 2), (1, 3, 2, 1), None, None), trials(5), strict=False
+    ):
+        wrong = _average_flips(answer, *(shape or drawn(rng, 4, 1, 7)), rng)
+        if wrong:
+            return wrong
+    return changed(lambda image: answer(lambda x: x, image), {"image": rng.random((4, 4, 2))})
+
+
+def _average_flips(answer: Any, *drawing: Any) -> str | None:
+    """Say what is wrong with an average of scores (h, v, K) of an image (h, v, C)."""
+    h, v, channels, classes, rng = drawing
+    image, place = rng.standard_normal((h, v, channels)), rng.standard_normal((h, v, classes))
     asked = []
 
     def scores_of(image: Array) -> Array:
-        if image.shape != (5, 7, 1):
-            raise ValueError(f"scores_of was given an image {image.shape}, not (5, 7, 1)")
+        if np.shape(image) != (h, v, channels):
+            raise ValueError(
+                f"scores_of was given an image {np.shape(image)}, not {(h, v, channels)}"
+            )
         asked.append(image)
-        return image * place + np.cumsum(image, axis=1)
+        return image.sum(axis=2, keepdims=True) * place + np.cumsum(image[..., :1], axis=1)
 
-    given = np.asarray(ask(answer, scores_of, image))
+    given = array("the average", ask(answer, scores_of, image.copy()))
     if len(asked) != 4:
         return f"scores_of was asked {len(asked)} times; there are 4 flips, the upright one too."
-    expected, stay = np.zeros((5, 7, 3)), np.zeros((5, 7, 3))
+    expected, stay = np.zeros((2, h, v, classes))
     for down in (1, -1):
         for across in (1, -1):
             scores = scores_of(image[::down, ::across])
-            for r, c in np.ndindex(5, 7):
-                expected[r, c] += scores[r if down > 0 else 4 - r, c if across > 0 else 6 - c] / 4
+            for r, c in np.ndindex(h, v):
+                at = r if down > 0 else h - 1 - r, c if across > 0 else v - 1 - c
+                expected[r, c] += scores[at] / 4
             stay += scores / 4
+    wrong = difference("the average", given, expected)
+    if wrong is None:
+        return None
     if given.shape == expected.shape and np.allclose(given, stay):
         return "the scores of a flipped image are flipped, too: flip them back before you add them."
     if given.shape == expected.shape and np.allclose(given, 4 * expected):
         return "that is the sum; divide it by 4."
-    wrong = difference("the average", given, expected)
-    return wrong and f"{wrong} Are all scores flipped back as their images were, and averaged?"
+    return f"{wrong} Are all scores flipped back as their images were, and averaged?"

@@ -7,13 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from exercises.verdict import Unanswered, difference, exercise
+from exercises.verdict import (
+    Wrong,
+    array,
+    ask,
+    difference,
+    drawn,
+    exercise,
+    kind,
+    number,
+    several,
+    trials,
+)
 from minunet.array import Array, Tensors
 
 WORDS = ("diverged", "dead", "one class", "healthy")
 
 
-@exercise("Half of the weight lies on the last 69 gradients: a long memory turns slowly.")
+@exercise(
+    "Half of the weight lies on the last 69 gradients: a long memory turns slowly.",
+    "The answer is one whole number.",
+)
 def check_turnaround(answer: int) -> str | None:
     """Check how many opposite gradients turn a velocity round, by adding them up one by one.
 
@@ -24,7 +38,7 @@ def check_turnaround(answer: int) -> str | None:
     velocity, count = -1 / (1 - 0.99), 0
     while velocity <= 0:
         velocity, count = 0.99 * velocity + 1, count + 1
-    given = float(answer)
+    given = number("the count", answer)
     if given == count:
         return None
     if given == 1:
@@ -44,7 +58,10 @@ def check_turnaround(answer: int) -> str | None:
     return f"{given:g} is {side}. After n of them v is -100·0.99^n + 100·(1 - 0.99^n)."
 
 
-@exercise("Two lines: a mean over tiles, and a step along it.")
+@exercise(
+    "Two lines: a mean over tiles, and a step along it.",
+    "The function returns two dicts, params and velocity, with the names of params.",
+)
 def check_momentum_step(
     answer: Callable[[Tensors, Tensors, Tensors, float, float], tuple[Tensors, Tensors]],
 ) -> str | None:
@@ -54,32 +71,47 @@ def check_momentum_step(
     ----------
     answer : callable (params, grads, velocity, learning_rate, momentum) -> params, velocity
     """
-    rng = np.random.default_rng(7)
-    shapes = {"a": (2, 3), "b": (4,)}
-    params = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
-    velocity = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    for rng in trials(7, 4):
+        (r, c, n), names = drawn(rng, 3, 1, 6), rng.choice(["a", "b", "c", "d"], 3, replace=False)
+        wrong = _three_steps(
+            answer, dict(zip(names.tolist(), ((r, c), (n,), ()), strict=True)), rng
+        )
+        if wrong:
+            return wrong
+    return None
+
+
+def _three_steps(
+    answer: Callable[[Tensors, Tensors, Tensors, float, float], tuple[Tensors, Tensors]],
+    shapes: dict[str, tuple[int, ...]],
+    rng: np.random.Generator,
+) -> str | None:
+    """Say what is wrong with three steps; None if nothing is."""
+    mu = float(rng.choice([0.8, 0.5, 0.99, 0.3]))
+    params, velocity = _drawn(shapes, rng), _drawn(shapes, rng)
     for step, rate in enumerate((0.5, 0.2, 0.1)):
-        grads = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+        grads = _drawn(shapes, rng)
         given = [{k: v.copy() for k, v in tensors.items()} for tensors in (params, grads, velocity)]
-        returned = answer(*given, rate, 0.8)
-        if returned is None or returned is ...:
-            raise Unanswered
+        returned = ask(answer, *given, rate, mu)
         names = ("params", "grads", "velocity")
         for name, tensors, kept in zip(names, given, (params, grads, velocity), strict=True):
             if set(tensors) != set(kept) or any(
                 not np.array_equal(tensors[k], kept[k]) for k in kept
             ):
                 return f"{name} was written to: make new arrays, as `momentum * v` does."
-        v = _entries(lambda v, g, r=rate: 0.8 * v - r * g, velocity, grads)
+        v = _entries(lambda v, g, r=rate: mu * v - r * g, velocity, grads)
         w = _entries(lambda w, v: w + v, params, v)
-        wrong = _compare(returned, w, v, (params, grads, velocity), rate)
+        wrong = _compare(returned, w, v, (params, grads, velocity), (rate, mu))
         if wrong:
             return f"in step {step}: {wrong}"
         params, velocity = w, v
     return None
 
 
-@exercise("Look at the energy first, then at the answers, then at the classes.")
+@exercise(
+    "Look at the energy first, then at the answers, then at the classes.",
+    "The function returns one of the four words, as text.",
+)
 def check_diagnose(answer: Callable[[Array, Array], str]) -> str | None:
     """Check the diagnosis of runs whose energies and answers are written out here.
 
@@ -87,18 +119,21 @@ def check_diagnose(answer: Callable[[Array, Array], str]) -> str | None:
     ----------
     answer : callable (energies (N,), p (H, W, 2)) -> str
     """
-    answers: list[Any] = []
-    with np.errstate(all="ignore"):
-        for _, energies, p1, _ in _cases():
-            answers.append(answer(energies.copy(), np.stack([1 - p1, p1], axis=-1)))
-    if all(given is None or given is ... for given in answers):
-        raise Unanswered
-    for (what, *_, expected), given in zip(_cases(), answers, strict=True):
-        if given not in WORDS:
-            return f"for {what}, {given!r} is none of {', '.join(map(repr, WORDS))}."
-        if given != expected:
-            return f"{what} is {expected!r}, not {given!r}."
+    words = ", ".join(map(repr, WORDS))
+    for rng in trials(7):
+        for what, energies, p1, expected in _cases(rng):
+            given = ask(answer, energies.copy(), np.stack([1 - p1, p1], axis=-1))
+            if not isinstance(given, str):
+                return f"for {what}, it should return one of {words}, and returned {kind(given)}."
+            if given not in WORDS:
+                return f"for {what}, {given!r} is none of {words}."
+            if given != expected:
+                return f"{what} is {expected!r}, not {given!r}."
     return None
+
+
+def _drawn(shapes: dict[str, tuple[int, ...]], rng: np.random.Generator) -> Tensors:
+    return {name: np.asarray(rng.standard_normal(shape)) for name, shape in shapes.items()}
 
 
 def _entries(of: Callable[..., float], *tensors: Tensors) -> Tensors:
@@ -113,36 +148,45 @@ def _entries(of: Callable[..., float], *tensors: Tensors) -> Tensors:
 
 def _same(given: Tensors, expected: Tensors, name: str) -> bool:
     """Whether one of the tensors is given as expected."""
-    return name in given and difference(name, given[name], expected[name]) is None
+    try:
+        return difference(name, given[name], expected[name]) is None
+    except (KeyError, Wrong):
+        return False
 
 
 def _compare(
-    returned: Any, w: Tensors, v: Tensors, before: tuple[Tensors, Tensors, Tensors], rate: float
+    returned: Any,
+    w: Tensors,
+    v: Tensors,
+    before: tuple[Tensors, Tensors, Tensors],
+    factors: tuple[float, float],
 ) -> str | None:
     """Say what is wrong with the two dicts that were returned; None if nothing is."""
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        return "it should return two dicts: params, velocity."
-    params, grads, velocity = before
+    returned = several(("params", "velocity"), returned)
+    if not all(isinstance(tensors, dict) for tensors in returned):
+        return f"it should return two dicts, params, velocity; the first is {kind(returned[0])}."
+    (params, grads, velocity), (rate, mu) = before, factors
     if all(_same(returned[0], v, name) and _same(returned[1], w, name) for name in w):
         return "the two dicts are exchanged: params first, then velocity."
     for name in w:
         if name not in returned[0] or name not in returned[1]:
             return f"{name!r} is missing: every parameter has its velocity."
-        got_w, got_v = np.asarray(returned[0][name]), np.asarray(returned[1][name])
+        got_w = array(f"params[{name!r}]", returned[0][name])
+        got_v = array(f"velocity[{name!r}]", returned[1][name])
         g, v0, w0 = grads[name], velocity[name], params[name]
         slips = {
-            "the gradient is added: downhill is against it.": 0.8 * v0 + rate * g,
+            "the gradient is added: downhill is against it.": mu * v0 + rate * g,
             "the learning rate belongs inside the velocity; outside, a change of the rate would "
-            "change old steps, too.": 0.8 * v0 + g,
+            "change old steps, too.": mu * v0 + g,
             "that is a mean, with the factor 1 - μ; the paper's step, as Caffe has it, is a sum "
-            "(multiply the rate by 1 / (1 - μ) to compare).": 0.8 * v0 - 0.2 * rate * g,
+            "(multiply the rate by 1 / (1 - μ) to compare).": mu * v0 - (1 - mu) * rate * g,
             "the old velocity is missing: that is descent without momentum.": -rate * g,
             "the old velocity keeps all of its weight: multiply it by μ.": v0 - rate * g,
         }
-        for slip, array in slips.items():
-            if got_v.shape == array.shape and np.allclose(got_v, array):
-                return slip
         wrong = difference(f"velocity[{name!r}]", got_v, v[name])
+        for slip, other in slips.items():
+            if wrong and got_v.shape == other.shape and np.allclose(got_v, other):
+                return slip
         if wrong:
             return wrong
         if got_w.shape == w0.shape and np.allclose(got_w, w0 + v0):
@@ -155,20 +199,27 @@ def _compare(
     return None
 
 
-def _cases() -> list[tuple[str, Array, Array, str]]:
+def _cases(rng: np.random.Generator) -> list[tuple[str, Array, Array, str]]:
     """Runs: what is special about them, energies, p of class 1, and the right word."""
-    rng = np.random.default_rng(7)
-    falling, shelf = np.linspace(0.7, 0.3, 20), np.full(20, 0.69)
-    seen = rng.uniform(0.02, 0.98, (6, 5))
+    steps, (rows, columns) = int(rng.integers(3, 40)), drawn(rng, 2, 2, 9)
+    falling, shelf = np.linspace(0.7, 0.3, steps), np.full(steps, 0.69)
+    seen = rng.uniform(0.02, 0.98, (rows, columns))
+    seen[0, 0], seen[-1, -1] = 0.02, 0.98
     high, low = 0.9 + 0.09 * seen, 0.4 * seen
+    one_pixel, one_nan, level = low.copy(), seen.copy(), round(float(rng.uniform(0.01, 0.99)), 3)
+    one_pixel[1, 1], one_nan[1, 0] = 0.51, np.nan
     return [
         ("a falling energy with answers of both classes", falling, seen, "healthy"),
         ("an energy that ends infinite", np.append(falling, np.inf), seen, "diverged"),
         ("an energy that ends as nan", np.append(falling, np.nan), seen, "diverged"),
-        ("a run whose answers are nan", falling, np.full((6, 5), np.nan), "diverged"),
-        ("the same p = 0.5 at every pixel", shelf, np.full((6, 5), 0.5), "dead"),
-        ("the same p = 0.93 at every pixel", 0.3 * falling, np.full((6, 5), 0.93), "dead"),
+        ("a run whose answers are nan", falling, np.full(seen.shape, np.nan), "diverged"),
+        ("a run of which one answer is nan", falling, one_nan, "diverged"),
+        ("an energy that falls to minus infinity", np.append(falling, -np.inf), seen, "diverged"),
+        ("the same p = 0.5 at every pixel", shelf, np.full(seen.shape, 0.5), "dead"),
+        ("the same p = 0.93 at every pixel", 0.3 * falling, np.full(seen.shape, 0.93), "dead"),
+        (f"the same p = {level} at every pixel", falling, np.full(seen.shape, level), "dead"),
         ("p from 0.9 to 0.99", 0.3 * falling, high, "one class"),
         ("p from 0.01 to 0.4", shelf, low, "one class"),
+        ("one pixel of the other class", falling, one_pixel, "healthy"),
         ("a high energy with answers of both classes", 3 * falling, seen, "healthy"),
     ]

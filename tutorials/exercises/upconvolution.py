@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exercises.verdict import ask, difference, exercise
+from exercises.diagnosis import changed, empty
+from exercises.verdict import array, ask, difference, drawn, exercise, several, trials
+from exercises.watching import borrowed, only
 from minunet.array import Array
 
 
@@ -19,7 +21,10 @@ def _literal(x: Array, w: Array, b: Array) -> Array:
     return y + b
 
 
-@exercise("Two stamps side by side, and the bias on every pixel.")
+@exercise(
+    "Two stamps side by side, and the bias on every pixel.",
+    "The answer is two rows of four numbers.",
+)
 def check_stamped(answer: list[list[float]]) -> str | None:
     """Check the up-convolution of 2 -1 with the kernel 1 0 / 3 2 and the bias 1.
 
@@ -27,7 +32,7 @@ def check_stamped(answer: list[list[float]]) -> str | None:
     ----------
     answer : (2, 4)
     """
-    given = np.array(answer, float)
+    given = array("y", answer)
     expected = np.array([[3.0, 1, 0, 1], [7, 5, -2, -1]])
     if given.shape == (2, 4):
         if np.array_equal(given, expected - 1):
@@ -41,7 +46,10 @@ def check_stamped(answer: list[list[float]]) -> str | None:
     return difference("y", given, expected)
 
 
-@exercise("Four equal taps, each the identity: a channel must reach itself and no other.")
+@exercise(
+    "Four equal taps, each the identity: a channel must reach itself and no other.",
+    "The function returns the kernel, an array (2, 2, C, C).",
+)
 def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
     """Check the kernel of nearest-neighbour upsampling on a map of distinct numbers.
 
@@ -49,8 +57,8 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
     ----------
     answer : callable (channels) -> (2, 2, C, C)
     """
-    for channels in (1, 3):
-        w = np.asarray(ask(answer, channels), float)
+    for channels in (1, 3, 2, 7, *(int(rng.integers(4, 12)) for rng in trials(3, 2))):
+        w = array("the kernel", ask(answer, channels)).astype(float)
         if w.shape != (2, 2, channels, channels):
             return (
                 f"the kernel has shape {w.shape}, and should have (2, 2, {channels}, {channels})."
@@ -71,7 +79,10 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
     return None
 
 
-@exercise("dx is a convolution with stride 2, dw one product for each tap.")
+@exercise(
+    "dx is a convolution with stride 2, dw one product for each tap.",
+    "The function returns three arrays, dx, dw and db.",
+)
 def check_upconv_backward(
     answer: Callable[[Array, Array, Array], tuple[Array, Array, Array]],
 ) -> str | None:
@@ -81,17 +92,39 @@ def check_upconv_backward(
     ----------
     answer : callable (dy, x, w) -> dx, dw, db
     """
-    rng = np.random.default_rng(5)
-    x, w = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 2, 4, 5))
-    dy = rng.standard_normal((4, 6, 5))
+    for shape, rng in zip(
+        ((2, 3, 4, 5), (1, 1, 1, 1), (3, 3, 2, 2), None, None), trials(5), strict=False
+    ):
+        rows, columns, channels, features = shape or drawn(rng, 4, 1, 5)
+        x = rng.standard_normal((rows, columns, channels))
+        w = rng.standard_normal((2, 2, channels, features))
+        dy = rng.standard_normal((2 * rows, 2 * columns, features))
+        wrong = _upconv_backward(answer, dy, x, w)
+        if wrong:
+            return wrong
+    wrong = changed(answer, {"dy": dy, "x": x, "w": w}) or empty(answer, (dy, x, w))
+    return wrong or borrowed(answer, dy.copy(), x.copy(), w.copy())
+
+
+def _upconv_backward(
+    answer: Callable[[Array, Array, Array], tuple[Array, Array, Array]],
+    dy: Array,
+    x: Array,
+    w: Array,
+) -> str | None:
+    """Say what is wrong with the gradients of an up-convolution; None if nothing is."""
     dx, dw = np.zeros_like(x), np.zeros_like(w)
-    for r, c, i, j, m, o in np.ndindex(2, 3, 2, 2, 4, 5):
+    for r, c, i, j, m, o in np.ndindex(*x.shape[:2], *w.shape):
         upstream = dy[2 * r + i, 2 * c + j, o]
         dx[r, c, m] += upstream * w[i, j, m, o]
         dw[i, j, m, o] += x[r, c, m] * upstream
-    given = ask(answer, dy.copy(), x.copy(), w.copy())
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        return "three gradients should come back, in the order dx, dw, db."
+    names = ("dx", "dw", "db")
+    given = several(names, ask(answer, dy.copy(), x.copy(), w.copy()))
+    given = [array(name, gradient) for name, gradient in zip(names, given, strict=True)]
+    expected = {"dx": dx, "dw": dw, "db": dy.sum(axis=(0, 1))}
+    found = [difference(n, g, e) for (n, e), g in zip(expected.items(), given, strict=True)]
+    if not any(found):
+        return None
     one_tap = [dy[i::2, j::2] @ w[i, j].T for i, j in np.ndindex(2, 2)]
     turned = sum(dy[i::2, j::2] @ w[1 - i, 1 - j].T for i, j in np.ndindex(2, 2))
     if np.shape(given[0]) == x.shape and np.allclose(given[0], turned):
@@ -103,14 +136,15 @@ def check_upconv_backward(
         return "dx holds one tap: each x is in four pixels of y, and their gradients add up."
     if np.shape(given[0]) == x.shape and np.allclose(4 * np.asarray(given[0]), dx):
         return "dx is the mean over the taps: the chain rule sums."
-    if np.shape(given[2]) == () or np.shape(given[2]) == (1,):
+    if np.shape(given[2]) in ((), (1,)) and dy.shape[2] > 1:
         return "db is one number: every channel has its own bias; sum over rows and columns only."
-    expected = {"dx": dx, "dw": dw, "db": dy.sum(axis=(0, 1))}
-    found = (difference(n, g, e) for (n, e), g in zip(expected.items(), given, strict=True))
     return next((wrong for wrong in found if wrong), None)
 
 
-@exercise("Each window of 2×2 holds one pixel and three zeros: one tap at a time.")
+@exercise(
+    "Each window of 2×2 holds one pixel and three zeros: one tap at a time.",
+    "The function returns y, an array (2H, 2W, O).",
+)
 def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
     """Check the up-convolution by zeros and a convolution, against a literal loop.
 
@@ -118,13 +152,29 @@ def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str 
     ----------
     answer : callable (x, w, b) -> y
     """
-    rng = np.random.default_rng(6)
-    x, w = rng.standard_normal((3, 4, 2)), rng.standard_normal((2, 2, 2, 5))
-    b = rng.standard_normal(5)
-    y, expected = np.asarray(ask(answer, x, w, b)), _literal(x, w, b)
-    if y.shape == (5, 7, 5):
-        return "y is (5, 7, 5), a row and a column short: zeros are needed around x, too."
-    if y.shape == expected.shape:
+    for shape, rng in zip(
+        ((3, 4, 2, 5), (1, 1, 1, 1), (3, 3, 2, 2), None, None), trials(6), strict=False
+    ):
+        rows, columns, channels, features = shape or drawn(rng, 4, 1, 6)
+        x = rng.standard_normal((rows, columns, channels))
+        w = rng.standard_normal((2, 2, channels, features))
+        b = rng.standard_normal(features)
+        wrong = _as_convolution(answer, x, w, b)
+        if wrong:
+            return wrong
+    wrong = changed(answer, {"x": x, "w": w, "b": b}) or empty(answer, (x, w, b))
+    return wrong or only("conv2d.forward", answer, x, w, b)
+
+
+def _as_convolution(
+    answer: Callable[[Array, Array, Array], Array], x: Array, w: Array, b: Array
+) -> str | None:
+    """Say what is wrong with an up-convolution by zeros; None if nothing is."""
+    y, expected = array("y", ask(answer, x.copy(), w.copy(), b.copy())), _literal(x, w, b)
+    if y.shape == (expected.shape[0] - 1, expected.shape[1] - 1, expected.shape[2]):
+        return f"y is {y.shape}, a row and a column short: zeros are needed around x, too."
+    wrong = difference("y", y, expected)
+    if wrong and y.shape == expected.shape:
         if np.allclose(y + b, expected):
             return "the bias is missing."
         if np.allclose(y, _literal(x, w[::-1, ::-1], b)):
@@ -134,7 +184,7 @@ def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str 
         for i, j in ((1, 1), (1, 0), (0, 1)):
             for kernel in (w, w[::-1, ::-1]):
                 moved = _literal(x, kernel, b)[i:, j:]
-                if np.allclose(y[: len(moved), : moved.shape[1]], moved):
+                if min(x.shape[:2]) > 1 and np.allclose(y[: len(moved), : moved.shape[1]], moved):
                     turned = "" if kernel is w else " and turned by 180°"
                     return (
                         f"each stamp is moved by a pixel{turned}: y[0, 0] should meet x[0, 0], so "
@@ -142,7 +192,8 @@ def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str 
                     )
         reached = np.zeros((3, 4, 1))
         reached[1, 1] = 1
-        pixels = np.count_nonzero(answer(reached, np.ones((2, 2, 1, 1)), np.zeros(1)))
+        stamp = ask(answer, reached, np.ones((2, 2, 1, 1)), np.zeros(1))
+        pixels = np.count_nonzero(array("y", stamp))
         if pixels > 4:
             return f"a pixel of x reaches {pixels} of y: put zeros between the pixels, not copies."
-    return difference("y", y, expected)
+    return wrong

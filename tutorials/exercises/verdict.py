@@ -1,13 +1,25 @@
-"""What an exercise answers: right, not yet and why, or not tried."""
+"""What an exercise answers: right, not yet and why, or not tried.
+
+A check calls the reader's function by `ask`, and reads what it was given by `array`, `number`,
+`whole`, `several` or `yes_or_no`. Each raises `Wrong`, with one sentence for the reader.
+"""
 
 from __future__ import annotations
 
+import dis
 import functools
-from collections.abc import Callable
+import inspect
+import math
+import re
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+FORGOTTEN = "it returned None: does every way through the function end with `return …`?"
+"""What a function is told that computes and returns nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +38,37 @@ class Unanswered(Exception):
     """The answer is still the empty one of the notebook."""
 
 
-def exercise(praise: str) -> Callable[[Callable[[Any], str | None]], Callable[[Any], Verdict]]:
+class Wrong(Exception):
+    """What is wrong with an answer, as a sentence for the reader."""
+
+
+class Raised(Wrong):
+    """The reader's function raised an exception."""
+
+
+def exercise(praise: str, asked: str) -> Callable[[Callable[[Any], str | None]], Any]:
     """Make a check of an answer out of a function that says what is wrong with it, or None.
 
     Parameters
     ----------
     praise : what a right answer is told: what it shows, not only that it is right
+    asked : which kind of answer is asked for, a sentence; told if the answer is of another kind
     """
 
     def decorate(check: Callable[[Any], str | None]) -> Callable[[Any], Verdict]:
         @functools.wraps(check)
         def checked(answer: Any) -> Verdict:
             try:
-                if answer is None or answer is ...:
+                if _is_open(answer):
                     raise Unanswered
-                wrong = check(answer)
+                with np.errstate(all="ignore"):
+                    wrong = check(answer)
             except Unanswered:
                 return Verdict(False, "Open: replace the ... above by your answer.")
-            except Exception as error:  # an answer may fail in any way
-                return Verdict(False, f"Not yet: it raised {type(error).__name__}: {error}")
+            except Wrong as found:
+                wrong = str(found)
+            except Exception:  # the check could not read the answer, which may be anything
+                wrong = f"that is another kind of answer. {asked}"
             if wrong:
                 return Verdict(False, f"Not yet: {wrong}")
             return Verdict(True, f"Right. {praise}")
@@ -54,12 +78,219 @@ def exercise(praise: str) -> Callable[[Callable[[Any], str | None]], Callable[[A
     return decorate
 
 
-def ask(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Result of the function that was answered; `Unanswered` where its body is still empty."""
-    result = function(*arguments)
-    if result is None or result is ...:
+def _is_open(answer: Any) -> bool:
+    """Whether an answer, or each part of it, is still `...`, or a function without a body."""
+    if isinstance(answer, tuple | list) and len(answer):
+        return all(part is ... for part in answer)
+    if answer is None or answer is ...:
+        return True
+    code = getattr(answer, "__code__", None)
+    if code is None:
+        return False
+    body = [i for i in dis.get_instructions(code) if i.opname not in ("RESUME", "NOP")]
+    only_returns = {i.opname for i in body} <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    return only_returns and (body[0].argval is None or body[0].argval is ...)
+
+
+def ask(function: Callable[..., Any], *arguments: Any, hint: str = "") -> Any:
+    """Result of the function that was answered.
+
+    Raises `Wrong` if it is no function or returns None, and `Raised` if it raises an exception.
+
+    Parameters
+    ----------
+    function : the answer
+    arguments : what it is called with
+    hint : sentences to add if it raises
+    """
+    if not callable(function):
+        raise Wrong(
+            f"the answer should be a function, and is {kind(function)}: write it with `def`, and "
+            "give its name to the check."
+        )
+    if not _takes(function, len(arguments)):
+        raise Wrong(f"it should take {len(arguments)} arguments, as in the first line of the cell.")
+    try:
+        result = function(*arguments)
+    except Exception as error:  # an answer may fail in any way
+        raise Raised(
+            f"{_called_with(function, arguments)}it raised {type(error).__name__}"
+            f"{_line(error, function)}: {_explained(error)}{hint}"
+        ) from error
+    if result is ...:
         raise Unanswered
+    if result is None:
+        raise Wrong(FORGOTTEN)
     return result
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments; True if that cannot be told."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _called_with(function: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    """Tell the shapes of the arrays, and the numbers, that a function was called with."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_argcount != len(arguments):
+        return ""
+    parts = []
+    for name, value in zip(code.co_varnames, arguments, strict=False):
+        if isinstance(value, np.ndarray):
+            parts.append(f"{name} {value.shape}")
+        elif isinstance(value, int | float):
+            parts.append(f"{name} = {value:.4g}")
+    return f"with {_listed(parts)} " if parts else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _line(error: BaseException, function: Callable[..., Any]) -> str:
+    """Tell in which line of an answer an error arose."""
+    code = getattr(function, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line for frame in frames if code and frame.filename == code.co_filename]
+    return f" in `{lines[-1]}`" if lines and lines[-1] else ""
+
+
+SHAPE = r"\(([^()]*)\)"
+NUMPY_SAYS = (
+    (rf"broadcast together with (?:remapped )?shapes {SHAPE} {SHAPE}", "{} and {} do not fit"),
+    (rf"input array from shape {SHAPE} into shape {SHAPE}", "{} does not fit into {}"),
+    (rf"output operand with shape {SHAPE} .* shape {SHAPE}", "{1} does not fit into {0}"),
+    (r"size (\d+) is different from (\d+)", "the inner sides of a product are {1} and {0}"),
+    (rf"shapes {SHAPE} and {SHAPE} not aligned", "the inner sides of {} and {} differ"),
+    (rf"reshape array of size (\d+) into shape {SHAPE}", "{} numbers are not an array {}"),
+    (r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)", "index {} of an axis of {}"),
+    (r"array is (\d+)-dimensional, but (\d+) were", "an array of {} axes was given {} indices"),
+    (r"inhomogeneous|array element with a sequence", "the rows of a list differ in length"),
+    (r"could not convert string|ufunc .* (?:contain a loop|not supported)", "text among numbers"),
+    (r"truth value of an array", "an array of several values is neither true nor false"),
+    (r"array dimensions except for|must have same shape|axes don't match", "shapes do not fit"),
+)
+"""What NumPy says, and what it means."""
+
+
+def _explained(error: Exception) -> str:
+    """The text of an error, as one sentence; what NumPy says in plain words."""
+    said = str(error).strip().split("\n")[0]
+    for pattern, words in NUMPY_SAYS:
+        if found := re.search(pattern, said):
+            groups = [f"({g})" if "," in g or not g else g for g in found.groups()]
+            return f"{words.format(*groups)}."
+    return said if said.endswith(".") else f"{said}."
+
+
+def kind(value: Any) -> str:
+    """Say what a value is, in words."""
+    names = {str: "text", dict: "a dict", set: "a set", bool: "a truth value", int: "one number"}
+    names |= {float: "one number", list: "a list", tuple: "a tuple"}
+    if value is None or value is ...:
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}" if value.ndim else "one number"
+    if callable(value):
+        return "a function"
+    return names.get(type(value), f"a value of type {type(value).__name__}")
+
+
+def array(name: str, given: Any, asked: str = "real numbers") -> np.ndarray:
+    """What was answered, as an array of numbers; raise `Wrong` if it is none."""
+    try:
+        made = np.asarray(given)
+        if made.dtype == object:  # fractions, whole numbers of any length
+            made = np.array([float(value) for value in made.ravel()]).reshape(made.shape)
+    except Exception:  # NumPy raises several
+        if isinstance(given, list | tuple) and _is_ragged(given):
+            raise Wrong(f"{name} should be an array, but its rows differ in length.") from None
+        made = np.asarray("no number")
+    if made.dtype.kind in "biuf":
+        return made
+    found = f"is {kind(given)}"
+    if isinstance(given, list | tuple | np.ndarray):
+        others = (each for each in _each(given) if not isinstance(each, float | int | np.number))
+        found = f"contains {kind(next(others, None))}"
+    raise Wrong(f"{name} should be {asked}, and {found}.")
+
+
+def _each(given: Any) -> Iterator[Any]:
+    """Give each value of lists in lists."""
+    if isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim):
+        for part in given:
+            yield from _each(part)
+    else:
+        yield given
+
+
+def _is_ragged(given: Sequence[Any]) -> bool:
+    """Whether the rows of a list differ in length, at any depth."""
+    rows = [row for row in given if isinstance(row, list | tuple)]
+    lengths = {len(row) for row in rows} | ({-1} if len(rows) < len(given) else set())
+    return len(lengths) > 1 or any(map(_is_ragged, rows))
+
+
+def number(name: str, given: Any) -> float:
+    """What was answered, as one finite number; raise `Wrong` if it is none."""
+    made = array(name, given, "one number")
+    if made.size != 1:
+        raise Wrong(f"{name} should be one number, and is {kind(made)}.")
+    value = float(made.reshape(()))
+    if not math.isfinite(value):
+        raise Wrong(f"{name} should be a finite number, and is {value}.")
+    return value
+
+
+def whole(name: str, given: Any) -> int:
+    """What was answered, as a whole number; raise `Wrong` if it is none."""
+    value = number(name, given)
+    if value != round(value):
+        raise Wrong(f"{name} should be a whole number, and is {value:g}.")
+    return round(value)
+
+
+def yes_or_no(name: str, given: Any) -> bool:
+    """What was answered, as True or False; raise `Wrong` if it is neither."""
+    if isinstance(given, bool | np.bool_ | int | np.integer) and given in (0, 1):
+        return bool(given)
+    raise Wrong(f"{name} should be True or False, and is {kind(given)}.")
+
+
+def wholes(name: str, given: Any) -> list[int]:
+    """What was answered, as whole numbers in a row or set; raise `Wrong` if it is none."""
+    if not isinstance(given, tuple | list | set | frozenset | range | np.ndarray):
+        raise Wrong(f"{name} should be whole numbers in a row, and is {kind(given)}.")
+    return [whole(f"each of {name}", value) for value in given]
+
+
+def several(names: Sequence[str], given: Any) -> list[Any]:
+    """What was answered, as so many things in a row; raise `Wrong` if it is something else."""
+    asked = f"{('one', 'two', 'three')[len(names) - 1]} things are asked for, {_listed(names)}"
+    if not isinstance(given, tuple | list) and not (isinstance(given, np.ndarray) and given.ndim):
+        raise Wrong(f"{asked}; you gave {kind(given)}.")
+    if len(given) != len(names):
+        raise Wrong(f"{asked}; you gave {len(given)}.")
+    return list(given)
+
+
+def trials(seed: int, count: int = 6) -> Iterator[np.random.Generator]:
+    """Give a generator for each of several trials, the same ones on every call of a check."""
+    for trial in range(count):
+        yield np.random.default_rng([seed, trial])
+
+
+def drawn(rng: np.random.Generator, count: int, low: int, high: int) -> list[int]:
+    """Draw whole numbers from `low` to `high`, no two of them equal: sizes that tell axes apart."""
+    return [int(value) for value in low + rng.permutation(high - low + 1)[:count]]
 
 
 def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) -> str | None:
@@ -72,20 +303,24 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     expected : (…)   the right array
     tolerance : relative to the largest magnitude expected
     """
-    given, expected = np.asarray(given), np.asarray(expected)
+    given, expected = array(name, given).astype(float), np.asarray(expected, float)
     slips = _slips(given)
+    if not given.shape and expected.shape:
+        return f"{name} is one number, and should be an array of shape {expected.shape}."
     if given.shape != expected.shape:
         swapped = next((s for s, a in slips.items() if _close(a, expected, tolerance)), None)
         hint = f"; {swapped}, it would be right" if swapped else ""
         return f"{name} has shape {given.shape}, and should have {expected.shape}{hint}."
     if _close(given, expected, tolerance):
         return None
-    for slip, array in slips.items():
-        if _close(array, expected, tolerance):
+    for slip, other in slips.items():
+        if _close(other, expected, tolerance):
             return f"{name} is wrong; {slip}, it would be right."
     largest = np.sum(given * expected) / max(np.sum(given * given), np.finfo(float).tiny)
     if _close(given * largest, expected, tolerance):
         return f"{name} is wrong by a factor: it should be {largest:.6g} times as large."
+    if not expected.shape:
+        return f"{name} is {given:.6g}, and should be {expected:.6g}."
     worst = np.unravel_index(np.argmax(np.abs(given - expected)), expected.shape)
     at = ", ".join(str(int(i)) for i in worst)
     return f"{name}[{at}] is {given[worst]:.6g}, and should be {expected[worst]:.6g}."

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from exercises.verdict import Unanswered, ask, exercise
+from exercises.diagnosis import changed
+from exercises.verdict import Unanswered, ask, drawn, exercise, kind, number, trials, whole
 from minunet.array import Array
 
 TAKEN = {
@@ -22,7 +23,10 @@ TAKEN = {
 """What the label values are taken for, and why."""
 
 
-@exercise("What is taken is said in the plan, what is refused in one sentence: read both.")
+@exercise(
+    "What is taken is said in the plan, what is refused in one sentence: read both.",
+    "The answer is a dict: the label values, and one of three words for each.",
+)
 def check_taken_for(answer: Mapping[str, str]) -> str | None:
     """Check what training takes label values for, against a table written by hand.
 
@@ -30,6 +34,11 @@ def check_taken_for(answer: Mapping[str, str]) -> str | None:
     ----------
     answer : mapping     label values -> "classes", "cells" or "refused"
     """
+    if not isinstance(answer, Mapping):
+        return f"the answer should be the dict of the exercise, and is {kind(answer)}."
+    for values in TAKEN:
+        if values not in answer:
+            return f"the dict has no {values!r}: leave its keys as they were."
     if any(answer[values] is ... for values in TAKEN):
         raise Unanswered
     for values, (right, why) in TAKEN.items():
@@ -40,7 +49,10 @@ def check_taken_for(answer: Mapping[str, str]) -> str | None:
     return None
 
 
-@exercise("The threshold comes from slices whose score you do not report.")
+@exercise(
+    "The threshold comes from slices whose score you do not report.",
+    "The function returns the score, one number.",
+)
 def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
     """Check the score of test slices at the threshold picked on slices held out.
 
@@ -48,12 +60,18 @@ def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
     ----------
     answer : callable (held_out (N,), test (N,)) -> float
     """
-    for held_out, test, right in (
+    cases = [
         ([0.2, 0.5, 0.8, 0.6], [0.3, 0.72, 0.6, 0.4], 0.6),
         ([0.9, 0.1, 0.2], [0.5, 0.6, 0.7], 0.5),
         ([0.1, 0.4, 0.4, 0.2, 0.3], [0.8, 0.1, 0.2, 0.6, 0.7], 0.1),
-    ):
-        given = float(ask(answer, np.array(held_out), np.array(test)))
+    ]
+    for rng in trials(13, 12):
+        held_out = rng.permutation(np.linspace(0.11, 0.97, int(rng.integers(3, 20))))
+        test = rng.uniform(0.05, 0.99, len(held_out)).round(3).tolist()
+        held_out = held_out.round(3).tolist()
+        cases.append((held_out, test, test[held_out.index(max(held_out))]))
+    for held_out, test, right in cases:
+        given = number("the score", ask(answer, np.array(held_out), np.array(test)))
         if math.isclose(given, right):
             continue
         slips = {
@@ -70,10 +88,13 @@ def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
             if math.isclose(given, slip):
                 return why
         return f"for held_out {held_out} and test {test} it is {right}, not {given:.6g}."
-    return None
+    return changed(answer, {"held_out": np.array(held_out), "test": np.array(test)})
 
 
-@exercise("From pixels to tissue: the number to send.")
+@exercise(
+    "From pixels to tissue: the number to send.",
+    "The function returns a dict, the number of each cell and its area.",
+)
 def check_areas(answer: Callable[[Array, float], dict[int, float]]) -> str | None:
     """Check the areas of cells by counting pixel by pixel.
 
@@ -81,24 +102,30 @@ def check_areas(answer: Callable[[Array, float], dict[int, float]]) -> str | Non
     ----------
     answer : callable (labels (H, W) integer, nanometres) -> {number: µm²}
     """
-    labels = np.array([[0, 2, 2, 0, 7], [2, 2, 0, 7, 7], [0, 0, 0, 7, 9]], np.uint16)
-    for nanometres in (500.0, 4.0):
+    first = np.array([[0, 2, 2, 0, 7], [2, 2, 0, 7, 7], [0, 0, 0, 7, 9]], np.uint16)
+    cases = [(first, 500.0), (first, 4.0)]
+    for rng in trials(14):
+        numbers = np.array([0, 1, *drawn(rng, 3, 2, 900)], rng.choice([np.uint16, np.int64]))
+        size = drawn(rng, 2, 1, 9)
+        cases.append((numbers[rng.integers(0, 5, size)], float(rng.integers(2, 700))))
+    cases.append((np.zeros((2, 3), int), 4.0))
+    for labels, nanometres in cases:
         pixels: dict[int, int] = {}
-        for number in labels.ravel().tolist():
-            if number:
-                pixels[number] = pixels.get(number, 0) + 1
+        for k in labels.ravel().tolist():
+            if k:
+                pixels[k] = pixels.get(k, 0) + 1
         pixel = (nanometres / 1000) ** 2
         wrong = _areas(ask(answer, labels.copy(), nanometres), pixels, pixel, nanometres)
         if wrong:
             return wrong
-    return None
+    return changed(lambda labels: answer(labels, 4.0), {"labels": first})
 
 
 def _areas(given: Any, pixels: dict[int, int], pixel: float, nanometres: float) -> str | None:
     """Say what is wrong with a table of areas; None if nothing is."""
     if not isinstance(given, dict):
-        return f"it should return a dict, not {type(given).__name__}."
-    found = {int(number): float(area) for number, area in given.items()}
+        return f"it should return a dict, and returned {kind(given)}."
+    found = {whole("each key", k): number("each area", area) for k, area in given.items()}
     if 0 in found:
         return "0 is the background, and no cell."
     extra = sorted(found.keys() - pixels.keys())
@@ -113,7 +140,7 @@ def _areas(given: Any, pixels: dict[int, int], pixel: float, nanometres: float) 
         (nanometres**2, "those are nm²; a µm² has 1000 x 1000 of them."),
         (nanometres**2 / 1000, "a µm² has 1000 x 1000 nm², not 1000."),
     ):
-        if all(math.isclose(found[k], count * factor) for k, count in pixels.items()):
+        if pixels and all(math.isclose(found[k], n * factor) for k, n in pixels.items()):
             return why
     for k, count in pixels.items():
         if not math.isclose(found[k], count * pixel):

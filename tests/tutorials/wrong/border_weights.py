@@ -2,6 +2,9 @@
 
 import numpy as np
 import scipy
+from special import only
+
+from minunet.data import weight_map
 
 
 def _distances(apart):
@@ -62,4 +65,66 @@ WRONG = {
         "one half": (lambda cell, background: 0.5, "1/2"),
         "ratio": (lambda cell, background: cell / background, "least at p"),
     },
+}
+
+
+def _sigma(gap):
+    return (gap + 1) / np.sqrt(2 * np.log(2))
+
+
+def _paper(apart, w_c, w0, sigma):
+    return weight_map.paper(apart, w_c, w0, sigma)
+
+
+def _right(apart, w_c, w0, sigma):
+    d1, d2 = _distances(apart)
+    border = w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
+    return np.where(apart > 0, w_c[1], w_c[0] + border)
+
+
+WRONG["gap_term"] |= {
+    "d1 + 1 for d2": (10 * np.exp(-4 / 50), "that takes d1"),
+    "text": ("7.26", "is text"),
+}
+WRONG["sigma_for"] |= {
+    "right for a gap of two": (
+        only(_sigma, lambda gap: gap == 2, lambda gap: 2.55),
+        "for a gap of 5",
+    ),
+    "right for the first three": (
+        only(_sigma, lambda gap: gap in (2, 5, 11), lambda gap: 5.0),
+        "not half",
+    ),
+    "right for narrow gaps": (lambda gap: _sigma(min(gap, 20)), "not half"),
+    "squared": (lambda gap: _sigma(gap) ** 2, "not half"),
+    "below 0": (lambda gap: -_sigma(gap), "above 0"),
+}
+WRONG["weights"] |= {
+    "the package's own": (_paper, "`weight_map.paper` of minunet made it"),
+    "right for the numbers 2, 5 and 9": (
+        only(_right, lambda apart, *_: set(np.unique(apart)) <= {0, 2, 5, 9}, _everywhere),
+        "cells, w[",
+    ),
+    "right but for cell 1": (
+        lambda apart, *others: _right(np.where(apart == 1, 0, apart), *others),
+        "cells, w[",
+    ),
+    "right with the paper's w0 and sigma": (
+        lambda apart, w_c, w0, sigma: _right(apart, w_c, 10, 5),
+        "w[",
+    ),
+    "right for three cells at most": (
+        only(_right, lambda apart, *_: len(np.unique(apart)) <= 4, _to_pixels),
+        "w[",
+    ),
+}
+WRONG["threshold"] |= {
+    "right for the weights of the text": (
+        only(lambda u, v: u / (u + v), lambda u, v: u == 1, lambda u, v: 0.149),
+        "least at p",
+    ),
+    "right where cell weighs less": (lambda u, v: min(u, v) / (u + v), "probability of background"),
+    "rounded": (lambda u, v: round(u / (u + v), 2), "least at p"),
+    "a logarithm": (lambda u, v: np.log(u / v), "least at p"),
+    "text": (lambda u, v: "0.1", "p should be one number, and is text"),
 }

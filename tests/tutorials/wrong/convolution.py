@@ -1,6 +1,9 @@
 """Plausible wrong answers to the exercises of chapter 1, each with words of its message."""
 
 import numpy as np
+from special import only
+
+from minunet.ops import conv2d
 
 
 def windows(x, w):
@@ -95,6 +98,13 @@ def tap_by_tap(v, w):
     return v @ w
 
 
+def solved(v, w):
+    u = np.zeros((5, 5, v.shape[2], w.shape[3]))
+    for i, j, p, q in np.ndindex(3, 3, 3, 3):
+        u[i + p, j + q] += v[i, j] @ w[p, q]
+    return u
+
+
 WRONG = {
     "by_hand": {
         "the kernel turned": ([[12, 1, 8], [8, 14, 3]], "Do not turn"),
@@ -136,4 +146,54 @@ WRONG = {
         "tap by tap": (tap_by_tap, "should have (5, 5, 2, 4)"),
         "a product number by number": (lambda v, w: v * w, "they are v[i, j] @ w[p, q]"),
     },
+}
+
+WRONG["by_hand"] |= {
+    "a map of zeros": (np.zeros((2, 3)), "y[0, 0] is 0, and should be 15"),
+    "text": ("15 4 5 / 4 13 4", "y should be real numbers, and is text"),
+    "rows of two lengths": ([[15, 4, 5], [4, 13]], "its rows differ in length"),
+}
+WRONG["pixel_below"] |= {
+    "counted from the bottom": (one_tap_kernel(0, 2), "to the upper right of the middle"),
+    "a smaller kernel": (np.array([[0, 0], [0, 1]]), "should be (3, 3), and is (2, 2)"),
+    "no tap": (np.zeros((3, 3)), "one tap is enough; 0 of yours"),
+}
+WRONG["convolution"] |= {
+    "a lambda around the package's own": (
+        lambda x, w, b: conv2d.forward(x, w, b),
+        "`conv2d.forward` of minunet made it",
+    ),
+    "right but for kernels of one pixel": (
+        only(conv2d.forward, lambda x, w, b: w.shape[:2] != (1, 1), no_bias),
+        "y lacks the bias",
+    ),
+    "right for the first size alone": (
+        only(conv2d.forward, lambda x, w, b: w.shape == (3, 2, 4, 5), lambda x, w, b: None),
+        "it returned None",
+    ),
+    "right for whole numbers": (
+        lambda x, w, b: np.round(conv2d.forward(x, w, b)).astype(x.dtype),
+        "it is right for some sizes, but with",
+    ),
+    "right for more than one channel": (
+        only(conv2d.forward, lambda x, w, b: w.shape[2] > 1, no_bias),
+        "y lacks the bias",
+    ),
+}
+WRONG["two_in_one"] |= {
+    "the first kernel turned": (lambda v, w: correlated(w[::-1, ::-1], v), "they are v[i, j]"),
+    "channels mixed": (lambda v, w: np.zeros((5, 5, 2, 4)), "u[2, 2, 1, 0] is 0"),
+    "right for whole numbers": (
+        lambda v, w: np.round(solved(v, w)),
+        "u[",
+    ),
+    "right where C is not O": (
+        only(solved, lambda v, w: v.shape[2] != w.shape[3], replaced),
+        "Use `+=`",
+    ),
+    "right for two channels": (
+        only(solved, lambda v, w: v.shape[2] == 2, correlated),
+        "turned by 180°",
+    ),
+    "v changed": (lambda v, w: (solved(v, w), v.fill(0))[0], "v was changed"),
 }

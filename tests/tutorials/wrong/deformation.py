@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 9, each with words of its message."""
 
 import numpy as np
+from special import only
 
 from minunet.augmentation import deformation, interpolation
 
@@ -89,4 +90,107 @@ WRONG = {
         "one pixel": (_folds_in_the_middle, "every pixel"),
         "where steep": (_folds_where_steep, "shear"),
     },
+}
+
+
+def _right(size, angle):
+    return _turned(size, angle, (size - 1) / 2, 1)
+
+
+def _wrong_sign(size, angle):
+    r, c = np.indices((size, size)) - (size - 1) / 2
+    sin, cos = np.sin(angle), np.cos(angle)
+    return np.stack([-cos * r + sin * c, -sin * r + cos * c]) + (size - 1) / 2
+
+
+def _no_cosine(size, angle):
+    r, c = np.indices((size, size)) - (size - 1) / 2
+    sin, cos = np.sin(angle), np.cos(angle)
+    return np.stack([sin * c, -r + cos * c]) + (size - 1) / 2
+
+
+def _bends(image, labels, S, v):
+    return _deformed(image, labels, _where(image, S, v))
+
+
+def _folds(v, size):
+    (rr, cr), (rc, cc) = _slopes(v, size)
+    return bool(np.any((1 + rr) * (1 + cc) - rc * cr <= 0))
+
+
+WRONG["halfway"] |= {
+    "on the other side": (-3.25, "is not it"),
+    "S_2 for S_0": (-0.75, "8 S_2"),
+    "a quarter of the way": (5.58, "is not it"),
+    "text": ("3.25", "is text"),
+    "two numbers": ((3.25, 0), "should be one number"),
+}
+WRONG["turned"] |= {
+    "a sign": (_wrong_sign, "change their distance"),
+    "a mirror image but at the angle of the task": (
+        only(_right, lambda n, a: np.isclose(a, np.pi / 2), lambda n, a: _right(n, a)[..., ::-1]),
+        "the tile is mirrored",
+    ),
+    "a cosine missing": (_no_cosine, "change their distance"),
+    "a centre that moves with the angle": (
+        lambda n, a: _right(n, a) + 7 * np.cos(a),
+        "turn about the middle",
+    ),
+    "right at the angle of the task": (
+        only(_right, lambda n, a: np.isclose(a, np.pi / 2), lambda n, a: _turned(n, a, n / 2, 1)),
+        "turn about the middle",
+    ),
+    "right for turns of less than a half": (
+        lambda n, a: _right(n, np.clip(a, -np.pi / 2, np.pi / 2)),
+        "the array[",
+    ),
+    "right for positive angles": (lambda n, a: _right(n, abs(a)), "the array["),
+    "right for even sizes": (
+        only(_right, lambda n, a: n % 2 == 0, lambda n, a: _turned(n, a, n // 2 + 0.5, 1)),
+        "turn about the middle",
+    ),
+    "quarter turns": (
+        lambda n, a: np.rot90(np.indices((n, n)), round(2 * a / np.pi), axes=(1, 2)),
+        "the array[",
+    ),
+}
+WRONG["deform"] |= {
+    "right for the first size": (
+        only(_bends, lambda x, *_: len(x) == 14, lambda x, y, S, v: (x, y)),
+        "as it was",
+    ),
+    "right for the spline of the chapter": (
+        lambda x, y, S, v: _bends(x, y, deformation.interpolating(len(x))[0], v),
+        "the image",
+    ),
+    "right for large tiles": (
+        only(_bends, lambda x, *_: len(x) > 6, lambda x, y, S, v: _bends(x, y, S, -v)),
+        "x - u",
+    ),
+    "labels changed": (lambda x, y, S, v: (_bends(x, y, S, v), y.fill(0))[0], "labels was changed"),
+}
+WRONG["folds"] |= {
+    "right for one size": (lambda v, size: _folds(v, 61), "but"),
+    "right for large tiles": (lambda v, size: _folds(v, max(size, 60)), "but"),
+    "right for slopes along an axis": (
+        lambda v, size: bool(np.any(np.stack(_slopes(v, size))[[0, 1], [0, 1]] <= -1)),
+        "but",
+    ),
+    "the first pixel": (
+        lambda v, size: bool(np.linalg.det(np.eye(2) + np.stack(_slopes(v, size))[..., 0, 0]) <= 0),
+        "every pixel",
+    ),
+    "a sign": (
+        lambda v, size: bool(
+            np.any(
+                (1 + _slopes(v, size)[0][0]) * (1 + _slopes(v, size)[1][1])
+                + _slopes(v, size)[0][1] * _slopes(v, size)[1][0]
+                <= 0
+            )
+        ),
+        "1.5²",
+    ),
+    "always": (lambda v, size: True, "nothing moves"),
+    "never": (lambda v, size: False, "reverse order"),
+    "a number": (lambda v, size: 0.5, "True or False, and is one number"),
 }

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from special import only
 
 
 def _one_hot(labels, p):
@@ -84,4 +85,52 @@ WRONG = {
         ),
         "in place": (_in_place, "written to"),
     },
+}
+
+
+def _stable(d, label):
+    return np.logaddexp(0, np.where(label == 1, -d, d))
+
+
+def _gradient(p, labels, weight_map):
+    return weight_map[..., np.newaxis] * (p - _one_hot(labels, p))
+
+
+WRONG["ignorance"] |= {
+    "one row": (388 * np.log(2), "one row of pixels"),
+    "the sum of 1 - p": (388 * 388 / 2, "the price of a pixel"),
+}
+WRONG["constant"] |= {
+    "text": ("log(3)", "is text"),
+    "a pair": ((0, 1.0986), "should be one number"),
+    "rounded too far": (1.1 + 0.01, "smaller d"),
+}
+WRONG["two_class_energy"] |= {
+    "right for the first pixels": (
+        only(_stable, lambda d, label: len(d) == 7, lambda d, label: abs(d)),
+        "the energy[",
+    ),
+    "right up to 600": (
+        lambda d, label: _stable(np.clip(d, -600, 600), label),
+        "a clipped probability",
+    ),
+    "right but for the largest errors": (
+        lambda d, label: np.where(abs(d) > 6, 6, _stable(d, label)),
+        "the energy[",
+    ),
+    "d changed": (lambda d, label: (_stable(d, label), d.fill(0))[0], "d was changed"),
+}
+WRONG["energy_backward"] |= {
+    "right for the first size": (
+        only(_gradient, lambda p, *_: p.shape == (3, 4, 5), lambda p, *_: p),
+        "dlogits",
+    ),
+    "right for more than two classes": (
+        only(_gradient, lambda p, *_: p.shape[2] > 2, lambda *a: -_gradient(*a)),
+        "other sign",
+    ),
+    "right where every pixel weighs something": (
+        lambda p, labels, weight_map: _gradient(p, labels, np.maximum(weight_map, 0.01)),
+        "dlogits[",
+    ),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 2, each with words of its message."""
 
 import numpy as np
+from special import only
 
 from minunet.ops import conv2d
 
@@ -371,4 +372,80 @@ WRONG = {
             "is (kh, kw, O, C)",
         ),
     },
+}
+
+
+WRONG["by_hand"] |= {
+    "another order": (
+        ([[3, 6], [5, 9]], [[1, -1, 0], [0, 4, -2], [0, 0, 4]], 3),
+        "db is right. dx has shape (2, 2)",
+    ),
+    "text for db": (([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]], "3"), "is text"),
+}
+WRONG["best_step"] |= {
+    "ten times too large": (1e-3, "a smaller step leaves less"),
+    "the best, but no power of ten": (1.2e-4, "no power of ten"),
+    "near the best": (5e-4, "no power of ten"),
+    "nearer": (0.99e-4, "no power of ten"),
+    "nothing": (0, "between 0 and 1"),
+    "text": ("1e-4", "is text"),
+}
+WRONG["backward"] |= {
+    "a lambda around the package's own": (
+        lambda dy, x, w: conv2d.backward(dy, x, w),
+        "`conv2d.backward` of minunet made it",
+    ),
+    "right but for maps of one column": (
+        only(conv2d.backward, lambda dy, x, w: dy.shape[1] > 1, two_slips),
+        "it is right for some sizes, but with",
+    ),
+    "right for whole numbers": (
+        lambda dy, x, w: tuple(g.round() for g in conv2d.backward(dy, x, w)),
+        "it is right for some sizes, but with",
+    ),
+    "right for the first size alone": (
+        only(conv2d.backward, lambda dy, x, w: w.shape == (3, 2, 4, 5), negative),
+        "it is right for some sizes, but with",
+    ),
+}
+
+
+def _right(dy, w):
+    return as_convolution(lambda w: (full(w), w[::-1, ::-1].swapaxes(2, 3)))(dy, w)
+
+
+def _by_taps(dy, w):
+    dx = np.zeros((dy.shape[0] + w.shape[0] - 1, dy.shape[1] + w.shape[1] - 1, w.shape[2]))
+    for i, j in np.ndindex(w.shape[:2]):
+        dx[i : i + dy.shape[0], j : j + dy.shape[1]] += dy @ w[i, j].T
+    return dx
+
+
+def _x_like(dy, w):
+    return np.zeros((dy.shape[0] + w.shape[0] - 1, dy.shape[1] + w.shape[1] - 1, w.shape[2]))
+
+
+WRONG["dx_as_convolution"] |= {
+    "the package's backward": (
+        lambda dy, w: conv2d.backward(dy, _x_like(dy, w), w)[0],
+        "`conv2d.backward` made it; one call of conv2d.forward",
+    ),
+    "a loop of one's own": (_by_taps, "conv2d.forward is not called"),
+    "one call for each feature": (
+        lambda dy, w: sum(_right(dy[..., o : o + 1], w[..., o : o + 1]) for o in range(w.shape[3])),
+        "is called",
+    ),
+    "a border of two": (
+        as_convolution(lambda w: ((2, 1), w[::-1, ::-1].swapaxes(2, 3))),
+        "should have",
+    ),
+    "right for the first kernel": (
+        only(_right, lambda dy, w: w.shape[:2] == (3, 2), lambda dy, w: -_right(dy, w)),
+        "with the other sign",
+    ),
+    "right for more than one channel": (
+        only(_right, lambda dy, w: w.shape[2] > 1, lambda dy, w: _right(dy, w)[::-1]),
+        "with w (",
+    ),
+    "right for whole numbers": (lambda dy, w: np.round(_right(dy, w)), "with w ("),
 }

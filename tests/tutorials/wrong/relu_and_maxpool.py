@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 3, each with words of its message."""
 
 import numpy as np
+from special import only
 
 from minunet.ops import maxpool
 
@@ -44,7 +45,7 @@ WRONG = {
     "order": {
         "the output differs": ((False, True), "outputs are equal"),
         "the gradient differs": ((True, False), "gradients are equal"),
-        "half an answer": ((True, ...), "two of True and False"),
+        "half an answer": ((True, ...), "should be True or False"),
     },
     "leaky_backward": {
         "plain ReLU": (lambda dy, y: dy * (y > 0), "slope 1/10"),
@@ -74,4 +75,59 @@ WRONG = {
         "the package's own": (maxpool.backward, "Write it yourself"),
         "not scattered at all": (lambda dy, argmax: dy * (argmax == 0), "shape"),
     },
+}
+
+
+def _leaky(dy, y):
+    return np.where(y > 0, dy, dy / 10)
+
+
+WRONG["pooled_by_hand"] |= {
+    "half an answer": (([9, -1],), "two things are asked for, y and argmax"),
+    "the absolute value": (([9, -3], [2, 2]), "the sign included"),
+}
+WRONG["order"] |= {
+    "neither": ((False, False), "outputs are equal"),
+    "text": (("True", "True"), "should be True or False, and is text"),
+    "one of them": (True, "two things are asked for"),
+    "three": ((True, True, True), "you gave 3"),
+    "numbers": ((1, 2), "should be True or False"),
+}
+WRONG["leaky_backward"] |= {
+    "right for three axes": (only(_leaky, lambda dy, y: y.ndim == 3, lambda dy, y: dy), "dx["),
+    "right for maps, not for a row": (
+        only(_leaky, lambda dy, y: y.ndim > 1, lambda dy, y: dy * (y > 0)),
+        "plain ReLU",
+    ),
+    "right for large gradients": (
+        lambda dy, y: np.where((y > 0) | (abs(dy) < 0.1), dy, dy / 10),
+        "dx[",
+    ),
+    "dy changed": (lambda dy, y: np.multiply(dy, np.where(y > 0, 1, 0.1), out=dy), "written to"),
+}
+WRONG["maxpool_backward"] |= {
+    "a lambda around the package's own": (
+        lambda dy, argmax: maxpool.backward(dy, argmax),
+        "`maxpool.backward` of minunet made it",
+    ),
+    "right for the first size": (
+        only(maxpool.backward, lambda dy, argmax: dy.shape == (3, 5, 2), lambda dy, argmax: dy),
+        "dx has shape",
+    ),
+    "right for more than one pixel": (
+        only(
+            maxpool.backward,
+            lambda dy, argmax: dy.size > 1,
+            lambda dy, argmax: dy.repeat(2, axis=0).repeat(2, axis=1),
+        ),
+        "only the winner",
+    ),
+    "right for oblong maps": (
+        only(
+            maxpool.backward,
+            lambda dy, argmax: dy.shape[0] != dy.shape[1] or dy.size == 1,
+            lambda dy, argmax: -maxpool.backward(dy, argmax),
+        ),
+        "with the other sign",
+    ),
 }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy
+from special import only
 
 
 def _f(a, b, both):
@@ -107,4 +108,59 @@ WRONG = {
         "thick walls": (_thicker, "noticed"),
         "a hole": (_hole, "counts pairs"),
     },
+}
+
+
+def _right(truth, thinned):
+    a, b = truth[truth > 0], thinned[truth > 0]
+    alone = np.sum(b == 0)
+    both = _common(a[b > 0], b[b > 0]) + alone
+    return _f(_squares(a), _squares(b[b > 0]) + alone, both)
+
+
+def _lines(truth):
+    answer = truth > 0
+    largest = truth == np.argmax(np.bincount(truth[answer]))
+    answer[int(np.median(np.nonzero(largest)[0]))] = False
+    return answer
+
+
+WRONG["pairs"] |= {
+    "numbers that are not whole": ((4, 9, 7.5), "whole number"),
+    "two of three": ((4, 9), "2 numbers are given"),
+    "each pixel with itself": ((10, 16, 13), "T is not 10"),
+    "text": ("497", "whole numbers in a row"),
+}
+WRONG["v_rand"] |= {
+    "right for up to three cells": (
+        only(_right, lambda truth, _: truth.max() <= 9, _precision),
+        "should be",
+    ),
+    "right for slices of 60 pixels": (
+        only(_right, lambda truth, _: truth.size == 60, _wall_is_left_out),
+        "slices of",
+    ),
+    "right to two digits": (lambda truth, thinned: round(_right(truth, thinned), 2), "should be"),
+    "text": (lambda truth, thinned: "1.0", "F should be one number, and is text"),
+}
+WRONG["allowed"] |= {
+    "always": (lambda patch: True, "of 512"),
+    "never": (lambda patch: False, "of 512"),
+    "a number": (lambda patch: 0.5, "True or False"),
+    "right where the centre is a cell": (
+        lambda patch: bool(patch[1, 1]) and bool(_rule(SQUARE)(patch)),
+        "of 512",
+    ),
+}
+WRONG["sabotage"] |= {
+    "right for one tissue": (
+        only(_lines, lambda truth: truth.max() == 18, lambda truth: truth > 0),
+        "V_Rand is still",
+    ),
+    "a line in a row of one's own": (
+        lambda truth: (truth > 0) & (np.arange(128) != 3)[:, np.newaxis],
+        "V_Rand is still",
+    ),
+    "a smaller answer": (lambda truth: np.ones((64, 64)), "has shape (64, 64)"),
+    "all wall": (lambda truth: np.zeros(truth.shape), "noticed"),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 7, each with words of its message."""
 
 import numpy as np
+from special import only
 
 from minunet.ops import conv2d, crop_concat, maxpool, upconv
 
@@ -90,4 +91,61 @@ WRONG = {
         "no crop": (without_crop, "cropped"),
         "one convolution a stage": (one_convolution, "The width is wrong"),
     },
+}
+
+
+def _u(dy, a, argmax, pooled, bottom, w, wu):
+    dup, dskip = crop_concat.backward(dy, a.shape)
+    dbottom, dwu, _ = upconv.backward(dup, bottom, wu)
+    dpooled, dw, _ = conv2d.backward(dbottom, pooled, w)
+    return maxpool.backward(dpooled, argmax) + dskip, dw, dwu
+
+
+def _seen(r, level, depth, crop=None, more=0):
+    first, last = r, r + 4
+    for _ in range(level):
+        first, last = first // 2, last // 2 + 4
+    crop = 6 * 2 ** (depth - level) - 8 if crop is None else crop
+    first, last = first + crop, last + crop + 4
+    for _ in range(level):
+        first, last = 2 * first, 2 * last + 5
+    return first, last + more
+
+
+WRONG["three_numbers"] |= {
+    "half a pixel": ((12.5, 36, ROOT), "bottom should be a whole number"),
+    "text": (("12", 36, ROOT), "bottom should be one number, and is text"),
+    "two of three": ((12, 36), "you gave 2"),
+}
+WRONG["backward"] |= {
+    "right for the first size": (
+        only(_u, lambda dy, a, *_: a.shape == (10, 14, 2), forgotten_plus),
+        "lacks what comes across",
+    ),
+    "right for more than one channel": (
+        only(_u, lambda dy, a, *_: a.shape[2] > 1, minus),
+        "what was copied is added",
+    ),
+    "right where C is not O": (
+        only(_u, lambda dy, a, *o: a.shape[2] != o[-1].shape[3] or a.shape[2] == 1, transposed_dw),
+        "first two axes",
+    ),
+    "another order": (lambda *arguments: _u(*arguments)[::-1], "da has shape"),
+}
+WRONG["through_skip"] |= {
+    "right at depth 4": (
+        only(_seen, lambda r, level, depth: depth == 4, lambda *a: _seen(*a, crop=88)),
+        "cropped",
+    ),
+    "right for level 0": (
+        only(_seen, lambda r, level, depth: level == 0, lambda *a: _seen(*a, more=1)),
+        "The width is wrong",
+    ),
+    "right for the first pixels": (
+        only(_seen, lambda r, level, depth: r < 22, lambda r, *a: _seen(21, *a)),
+        "cropped",
+    ),
+    "one pixel too many": (lambda *a: _seen(*a, more=1), "The width is wrong"),
+    "the width": (lambda *a: 9, "two things are asked for, first and last"),
+    "one of two": (lambda *a: _seen(*a)[:1], "you gave 1"),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 8, each with words of its message."""
 
 import numpy as np
+from special import only
 
 
 def output_of(tile, depth):
@@ -73,4 +74,58 @@ WRONG = {
         "one question": (lambda scores_of, image: scores_of(image), "asked 1 times"),
         "turns for flips": (quarter_turns, "(7, 5, 1)"),
     },
+}
+
+
+def _covered(size, depth, tile):
+    output = output_of(tile, depth)
+    step = output // 2**depth * 2**depth
+    return [k * step for k in range(1 + max(0, -(-(size - output) // step)))]
+
+
+def _averaged(scores_of, image):
+    return sum_of_flips(scores_of, image) / 4
+
+
+WRONG["mirrored"] |= {
+    "numbers that are not whole": ([1.9, 2, 1, 0, 1, 2, 1, 0, 1], "should be a whole number"),
+    "all a little more": ([1.2, 2.2, 1.2, 0.2, 1.2, 2.2, 1.2, 0.2, 1.2], "whole number"),
+    "eight of nine": ([1, 2, 1, 0, 1, 2, 1, 0], "the call asks for 9"),
+    "text": ("121012101", "whole numbers in a row, and is text"),
+}
+WRONG["steps"] |= {
+    "numbers that are not whole": ({32.9, 24.2, 16.5, 8}, "should be a whole number"),
+    "not offered": ({32, 24, 16, 8, 4}, "4 was not offered"),
+    "without 8": ({32, 24, 16}, "8 is exact, too"),
+    "powers of two": ({32, 16, 8}, "24 is exact, too"),
+    "one number": (32, "whole numbers in a row, and is one number"),
+}
+WRONG["origins"] |= {
+    "right for the paper's tile": (
+        only(_covered, lambda size, depth, tile: tile == 572, edge_to_edge),
+        "no multiple of 2^",
+    ),
+    "right for more than a few pixels": (
+        only(_covered, lambda size, depth, tile: size > 1, lambda *a: []),
+        "does not begin at 0",
+    ),
+    "right up to depth 2": (
+        lambda size, depth, tile: _covered(size, min(depth, 2), tile),
+        "size",
+    ),
+    "not whole": (lambda *a: [first + 0.5 for first in _covered(*a)], "whole number"),
+}
+WRONG["average_flips"] |= {
+    "right for the first size": (
+        only(_averaged, lambda _, image: image.shape == (5, 7, 1), never_back),
+        "flip them back",
+    ),
+    "right for oblong images": (
+        only(_averaged, lambda _, image: image.shape[0] != image.shape[1], quarter_turns),
+        "the average",
+    ),
+    "right for two channels": (
+        only(_averaged, lambda _, image: image.shape[2] < 3, sum_of_flips),
+        "divide it by 4",
+    ),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 10, each with words of its message."""
 
 import numpy as np
+from special import only
 
 
 def _step(velocity_of, weight_of=lambda w, v, old: w + v):
@@ -81,7 +82,7 @@ WRONG = {
         ),
         "in place": (_in_place, "written to"),
         "exchanged": (_exchanged, "params first"),
-        "one dict": (lambda params, *others: params, "two dicts"),
+        "one dict": (lambda params, *others: params, "two things are asked for"),
     },
     "diagnose": {
         "nan only": (
@@ -118,4 +119,44 @@ WRONG = {
         ),
         "another word": (lambda e, p: "fine", "is none of"),
     },
+}
+
+
+_good = _step(lambda v, g, rate, mu: mu * v - rate * g)
+_sound = _diagnosis(_finite, _same, _one)
+
+WRONG["turnaround"] |= {"text": ("69", "is text")}
+WRONG["momentum_step"] |= {
+    "right for a momentum of 0.8": (
+        lambda p, g, v, rate, mu: _good(p, g, v, rate, 0.8),
+        "velocity[",
+    ),
+    "right for the names a and b": (
+        lambda p, g, v, rate, mu: tuple(
+            {k: t for k, t in d.items() if k in "ab"} for d in _good(p, g, v, rate, mu)
+        ),
+        "is missing",
+    ),
+    "right for maps, not for single numbers": (
+        lambda p, g, v, rate, mu: tuple(
+            {k: t if np.ndim(t) else t + 1 for k, t in d.items()} for d in _good(p, g, v, rate, mu)
+        ),
+        "should be",
+    ),
+    "arrays, not dicts": (lambda p, g, v, *_: (np.ones(3), np.ones(3)), "two dicts"),
+}
+WRONG["diagnose"] |= {
+    "right for p of 6 rows": (
+        only(_sound, lambda e, p: len(p) == 6, lambda e, p: "healthy"),
+        "not 'healthy'",
+    ),
+    "right where most pixels agree": (
+        _diagnosis(_finite, _same, lambda e, p: np.median(p[..., 1]) < 0.4 or _one(e, p)),
+        "'healthy', not 'one class'",
+    ),
+    "one nan is overlooked": (
+        _diagnosis(lambda e, p: np.isfinite(e).all() and np.isfinite(p).any(), _same, _one),
+        "one answer is nan",
+    ),
+    "a number": (lambda e, p: 1, "should return one of"),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 4, each with words of its message."""
 
 import numpy as np
+from special import only
 
 from minunet.ops import conv2d, upconv
 
@@ -72,4 +73,105 @@ WRONG = {
             "not copies",
         ),
     },
+}
+
+
+def _identities(channels):
+    return np.broadcast_to(np.eye(channels), (2, 2, channels, channels))
+
+
+def _convolved(x, w, b):
+    return _by_zeros(0, 1, -1)(x, w, b)
+
+
+def _twice(x, w, b):
+    half = _convolved(x, w, b / 2)
+    return half + conv2d.forward(np.zeros((*np.add(half.shape[:2], 1), 1)), w[:, :, :1], b / 2)
+
+
+WRONG["stamped"] |= {
+    "ragged": ([[3, 1, 0, 1], [7, 5, -2]], "differ in length"),
+    "text": ("3 1 0 1 7 5 -2 -1", "is text"),
+}
+WRONG["nearest_kernel"] |= {
+    "one tap": (lambda channels: np.eye(channels)[np.newaxis, np.newaxis], "shape"),
+    "the order of channels reversed": (lambda channels: _identities(channels)[..., ::-1], "C = 3"),
+    "right for one channel": (
+        only(
+            _identities, lambda channels: channels == 1, lambda channels: -1 * _identities(channels)
+        ),
+        "C = 3",
+    ),
+    "right for one and three": (
+        only(_identities, lambda channels: channels in (1, 3), lambda c: np.ones((2, 2, c, c))),
+        "mixes",
+    ),
+    "right up to four": (
+        lambda channels: np.broadcast_to(
+            np.diag((np.arange(channels) < 4) * 1.0), (2, 2, channels, channels)
+        ),
+        "C = 7",
+    ),
+}
+WRONG["upconv_backward"] |= {
+    "db None": (
+        lambda dy, x, w: (*upconv.backward(dy, x, w)[:2], None),
+        "db should be real numbers, and is None",
+    ),
+    "the package's own": (
+        lambda dy, x, w: upconv.backward(dy, x, w),
+        "`upconv.backward` of minunet made it",
+    ),
+    "right for the first size": (
+        only(
+            upconv.backward,
+            lambda dy, x, w: w.shape == (2, 2, 4, 5),
+            lambda dy, x, w: (x, -w, dy.sum((0, 1))),
+        ),
+        "dx",
+    ),
+    "right for more than one feature": (
+        only(
+            upconv.backward,
+            lambda dy, x, w: w.shape[3] > 1,
+            lambda dy, x, w: (*upconv.backward(dy, x, w)[:2], 2 * dy.sum((0, 1))),
+        ),
+        "0.5 times",
+    ),
+    "right where C is not O": (
+        only(
+            upconv.backward,
+            lambda dy, x, w: w.shape[2] != w.shape[3] or w.size == 4,
+            _changed(1, lambda dw, dy: dw.swapaxes(2, 3)),
+        ),
+        "last two axes",
+    ),
+}
+WRONG["as_convolution"] |= {
+    "no bias": (lambda x, w, b: _convolved(x, w, 0 * b), "the bias is missing"),
+    "the package's upconv": (
+        lambda x, w, b: upconv.forward(x, w, b),
+        "`upconv.forward` made it; one call of conv2d.forward",
+    ),
+    "no call at all": (
+        lambda x, w, b: np.einsum("rcm,ijmo->ricjo", x, w).reshape(2 * len(x), -1, len(b)) + b,
+        "conv2d.forward is not called",
+    ),
+    "two calls": (_twice, "is called 2 times"),
+    "right for the first size": (
+        only(_convolved, lambda x, w, b: x.shape == (3, 4, 2), lambda x, w, b: x),
+        "a row and a column short",
+    ),
+    "right for more than one pixel": (
+        only(_convolved, lambda x, w, b: x.size > 1, lambda x, w, b: _convolved(x, w, 0 * b)),
+        "the bias is missing",
+    ),
+    "right for maps that are not square": (
+        only(
+            _convolved,
+            lambda x, w, b: x.shape[0] != x.shape[1] or x.size == 1,
+            lambda x, w, b: _convolved(x, w, 2 * b),
+        ),
+        "y[",
+    ),
 }

@@ -1,6 +1,7 @@
 """Plausible wrong answers to the exercises of chapter 13, each with words of its message."""
 
 import numpy as np
+from special import only
 
 TAKEN = {
     "0, 255": "classes",
@@ -60,4 +61,47 @@ WRONG = {
         ),
         "an array": (lambda labels, nm: np.bincount(labels.ravel()), "a dict"),
     },
+}
+
+
+def _fair(held_out, test):
+    return test[np.argmax(held_out)]
+
+
+def _areas(labels, nm):
+    return _table(labels, (nm / 1000) ** 2)
+
+
+WRONG["taken_for"] |= {
+    "a key lost": ({k: v for k, v in TAKEN.items() if k != "0, 255"}, "the dict has no '0, 255'"),
+    "a list": (list(TAKEN.values()), "should be the dict of the exercise, and is a list"),
+}
+WRONG["honest"] |= {
+    "right for the first scores": (
+        only(_fair, lambda held_out, test: len(test) < 6, lambda held_out, test: test[0]),
+        "for held_out",
+    ),
+    "right where the best is not the last": (
+        lambda held_out, test: test[:-1][np.argmax(held_out[:-1])],
+        "it is",
+    ),
+    "test changed": (
+        lambda held_out, test: (float(_fair(held_out, test)), test.fill(0))[0],
+        "changed",
+    ),
+}
+WRONG["areas"] |= {
+    "right for the numbers of the example": (
+        only(_areas, lambda labels, nm: labels.max() < 10, lambda labels, nm: _table(labels, 1)),
+        "not µm²",
+    ),
+    "right for pixels of 500 and 4 nm": (
+        only(_areas, lambda labels, nm: nm in (500, 4), lambda labels, nm: _areas(labels, 10)),
+        "µm², not",
+    ),
+    "without cell 1": (
+        lambda labels, nm: _table(labels, (nm / 1000) ** 2, np.unique(labels[labels > 1])),
+        "cell 1 is missing",
+    ),
+    "a key of text": (lambda labels, nm: {"two": 1.0}, "each key should be"),
 }

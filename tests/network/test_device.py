@@ -142,7 +142,8 @@ def test_a_driver_without_the_libraries_of_cuda_is_found(pretended_gpu, monkeypa
 )
 def test_auto_survives_a_broken_cupy(tmp_path, monkeypatch, broken):
     (tmp_path / "cupy.py").write_text(broken)
-    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setitem(sys.modules, "cupy", None)  # so that the module is restored, or removed
+    del sys.modules["cupy"]
     monkeypatch.syspath_prepend(tmp_path)
     name, reason = device.choose("auto")
     assert name == "cpu"

@@ -146,7 +146,7 @@ def test_an_entry_names_the_function_that_caused_it():
         sgd.step({"w": w}, {"w": w}, {"w": w}, 0.1)
 
     places = list(dict.fromkeys(entry.place for entry in entries_of(work)))
-    assert places == ["elsewhere", "conv2d.forward", "conv2d.backward", "sgd.step"]
+    assert places == ["elsewhere", "conv2d.forward", "conv2d.backward", "sgd.join", "sgd.step"]
 
 
 def test_ledgers_may_be_nested_and_end_with_their_block():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from standin import StandIn, to_device, to_host
 
-from minunet import ops
+from minunet import gpu, ops
 from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import (
@@ -238,6 +238,10 @@ def test_dropout_runs_on_the_device(dtype):
     assert theirs[0].dtype == theirs[1].dtype == dtype
 
 
+def joined(tensors):
+    return {sgd.JOINED: np.concatenate([w.reshape(-1) for w in tensors.values()])}
+
+
 def training_step(params, x, labels, weight_map, arch):
     logits, activations = unet.forward(params, x, arch, rng=np.random.default_rng(5))
     energy, p = cross_entropy.forward(logits, labels, weight_map)
@@ -260,7 +264,9 @@ def test_a_whole_training_step_runs_on_the_device(monkeypatch, variant, dtype):
     labels = rng.integers(0, 3, (rows - lost, columns - lost))
     weight_map = rng.random(labels.shape).astype(dtype)
 
-    monkeypatch.setattr(unet, "ops_for", lambda x: ops)  # as on a GPU
+    # As on a GPU: forms with few launches in float32, and all tensors in one array.
+    monkeypatch.setattr(unet, "ops_for", lambda x: gpu if x.dtype == np.float32 else ops)
+    monkeypatch.setattr(sgd, "join", joined)
     ours = training_step(params, x, labels, weight_map, arch)
     monkeypatch.undo()
     theirs = to_host(training_step(*to_device((params, x, labels, weight_map)), arch))
@@ -297,8 +303,9 @@ BREAKS_OF_CUPY = {
 def run_broken(monkeypatch, op, broken):
     arch = Architecture(depth=1, channels=2)
     rng = np.random.default_rng(3)
-    params = to_device(initialization.gaussian(arch, rng))
-    x = to_device(rng.random((18, 24, 1), dtype=np.float32))
+    # In float64, the network runs the definitions.
+    params = to_device(initialization.gaussian(arch, rng, np.float64))
+    x = to_device(rng.random((18, 24, 1)))
     unet.forward(params, x, arch)  # runs without the breach
     monkeypatch.setattr(op, "forward", broken)
     with pytest.raises(TypeError, match=r"CuPy|host array"):

@@ -9,7 +9,7 @@ import pytest
 from chapters import CHAPTERS
 from exercises.speed import Number
 from exercises.verdict import Verdict
-from mutants import mutants
+from solution_mutants import mutants
 
 FUNCTIONS = [
     (slug, name.removeprefix("check_"))

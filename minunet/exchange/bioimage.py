@@ -218,6 +218,8 @@ def _describe(state: Checkpoint, about: Description) -> dict[str, Any]:
         "inputs": [image],
         "outputs": [probabilities],
         "weights": {"onnx": {"source": WEIGHTS, "opset_version": onnx_graph.OPSET}},
+        # Fiji's library fails for packages without a nickname.
+        "config": {"bioimageio": {"nickname": name.lower().replace(" ", "-")}},
     }
 
 

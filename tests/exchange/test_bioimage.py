@@ -143,6 +143,7 @@ def test_what_the_package_says(tmp_path, spec, offline):
         assert [side["id"] for side in sides] == ["y", "x"]
         assert [side["scale"] for side in sides] == [0.5, 0.25]
     assert p["axes"][1]["channel_names"] == ["label 0", "label 7", "label 255"]
+    assert found["config"]["bioimageio"]["nickname"]  # Fiji fails without
     assert [side["size"] for side in image["axes"][2:]] == [{"min": smallest, "step": step}] * 2
     for side in p["axes"][2:]:
         assert side["halo"] == halo

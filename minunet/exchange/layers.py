@@ -143,16 +143,17 @@ def _told_apart(
 
 
 def _shared(a: str, b: str) -> int:
-    """Return how many words and numbers two names share at their start and at their end.
+    """Count the words and numbers that two names share: twice at the start, once at the end.
 
     Examples
     --------
     >>> _shared("up1.conv2", "up1.conv1"), _shared("up1.conv2", "up10.conv2")
-    (3, 3)
+    (6, 4)
     """
     one, other = (re.findall(r"\d+|[^\W\d_]+", name) for name in (a, b))
     pairs = (zip(one, other, strict=False), zip(one[::-1], other[::-1], strict=False))
-    return sum(len(list(takewhile(lambda pair: pair[0] == pair[1], some))) for some in pairs)
+    start, end = (len(list(takewhile(lambda pair: pair[0] == pair[1], some))) for some in pairs)
+    return 2 * start + end
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

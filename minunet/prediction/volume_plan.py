@@ -23,6 +23,7 @@ from minunet.data.sections import Sections
 from minunet.data.volumes import UNITS
 from minunet.errors import InputError
 from minunet.image import Average
+from minunet.prediction.instances import Rule
 from minunet.prediction.tiling import Tiling
 
 PLAN = "plan.json"
@@ -84,14 +85,10 @@ class VolumePlan(NamedTuple):
         values = self._asdict()
         for name in ("scales", "sample", "rule", "version"):
             del values[name]
-        if self.labels == "cells":
-            del values["threshold"]  # that of classes
-            values |= zip(RULE, self.rule, strict=True)
-        return {**values, "version of OME-Zarr": self.version}
-
-
-RULE = ("threshold", "extent", "smallest", "connectivity")
-"""Names of the values of a rule, see `instances.Rule`."""
+        rule = dict(zip(Rule._fields, self.rule, strict=True))
+        if self.labels == "classes":
+            del rule["threshold"]  # classes have their own
+        return {**values, **rule, "version of OME-Zarr": self.version}
 
 
 def shown(value: Any) -> str:

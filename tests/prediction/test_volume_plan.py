@@ -38,6 +38,14 @@ def test_another_plan_is_refused_and_the_difference_named(tmp_path, begun):
     assert arrays(out) == before
 
 
+@pytest.mark.parametrize(("first", "then"), [("classes", "cells"), ("cells", "classes")])
+def test_other_labels_are_refused(tmp_path, begun, first, then):
+    _, (net, image) = begun
+    given = (net, image, "-o", tmp_path / "out.zarr", "--labels")
+    assert call("predict", *given, first).code == 0
+    assert f"labels {then} instead of {first}" in refused(call("predict", *given, then))
+
+
 def test_differences_of_cells_have_names(tmp_path, begun):
     _, (net, image) = begun
     given, out = (net, image, "-o", tmp_path / "out.zarr", "--labels", "cells"), ("--smallest", 9)

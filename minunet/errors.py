@@ -1,4 +1,4 @@
-"""The exception raised for invalid user input, and how to say that memory is missing."""
+"""The exception raised for invalid user input, and what other exceptions say, in one line."""
 
 
 class InputError(ValueError):
@@ -7,6 +7,17 @@ class InputError(ValueError):
     The message names the invalid value and says what is valid and what to do. A command prints it
     as its only line and exits with 2 (see `minunet.cli`).
     """
+
+
+def reason(error: BaseException, most: int | None = None) -> str:
+    r"""Return what an error of a library says, in one line of at most `most` characters.
+
+    Examples
+    --------
+    >>> reason(OSError("no such\n  file"), 10), reason(KeyError())
+    ('no such fi', 'KeyError')
+    """
+    return " ".join(str(error).split())[:most] or type(error).__name__
 
 
 def needed(error: MemoryError) -> str:

@@ -22,7 +22,7 @@ from minunet.data.calibration import Calibration
 from minunet.data.file_names import HDF5, split_path
 from minunet.data.page import AXES, RGB, Channel, Contents, Page, Reading, luma
 from minunet.data.volume_files import Stored
-from minunet.errors import InputError
+from minunet.errors import InputError, reason
 
 UNITS = {"nanometer": "nm", "micrometer": "um", "millimeter": "mm", "meter": "m", "angstrom": "Å"}
 """Units of length of OME-Zarr, by the names that `calibration` uses."""
@@ -229,8 +229,7 @@ def as_input_error(path: Path) -> Iterator[None]:
             f"volumes need {error.name}, which is not installed; run pip install 'minunet[{extra}]'"
         ) from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path} cannot be read as a volume: {reason}") from None
+        raise InputError(f"{path} cannot be read as a volume: {reason(error, 200)}") from None
 
 
 def _checked(path: Path, stored: Stored, given: str | None) -> Stored:

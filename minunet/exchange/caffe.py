@@ -17,7 +17,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.console import printable
-from minunet.errors import InputError
+from minunet.errors import InputError, reason
 from minunet.exchange import layers
 from minunet.exchange.tensors import Foreign, from_torch
 
@@ -85,8 +85,7 @@ def read(path: Path) -> Foreign:
     try:
         net.ParseFromString(path.read_bytes())
     except (DecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"it is not a .caffemodel file, or is damaged: {reason}") from None
+        raise InputError(f"it is not a .caffemodel file, or is damaged: {reason(error)}") from None
     count = len(net.layers) + len(net.layer)
     if count > MOST_LAYERS:  # each of them takes memory
         raise InputError(f"it has {count} layers, more than any minunet U-Net has")

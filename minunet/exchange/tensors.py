@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minunet.array import Array
-from minunet.errors import InputError
+from minunet.errors import InputError, reason
 from minunet.exchange import layers
 from minunet.exchange.layers import Shape
 from minunet.network import Architecture
@@ -116,8 +116,7 @@ def read(path: Path) -> Foreign:
         with safe_open(path, framework="numpy") as file:
             return _read(file)
     except SafetensorError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"it is not a safetensors file, or is damaged: {reason}") from None
+        raise InputError(f"it is not a safetensors file, or is damaged: {reason(error)}") from None
 
 
 def _read(file: Any) -> Foreign:

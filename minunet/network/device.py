@@ -9,16 +9,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from minunet.array import Array
-from minunet.errors import InputError
+from minunet.errors import InputError, reason
 
 Name = Literal["cpu", "cuda"]
 Wanted = Literal["auto", "cpu", "cuda"]
 
 CUPY = "'cupy-cuda12x[ctk]', or 'cupy-cuda13x[ctk]' for CUDA 13"
 """Packages to install; `ctk` adds the CUDA libraries, which the driver does not contain."""
-
-LONGEST = 200
-"""Maximum number of characters of a reason that CuPy gives."""
 
 OLDEST = 14
 """Minimum major version of CuPy: the first whose dtypes follow NumPy 2."""
@@ -54,8 +51,7 @@ def choose(wanted: Wanted) -> tuple[Name, str]:
             model = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
             return "cuda", f"CuPy {cupy.__version__} on {model}"
     except Exception as error:  # a driver or a library that does not fit can raise anything
-        reason = " ".join(str(error).split())[:LONGEST] or type(error).__name__
-        missing = f"CuPy cannot use the GPU: {reason} (pip install --upgrade {CUPY})"
+        missing = f"CuPy cannot use the GPU: {reason(error, 200)} (pip install --upgrade {CUPY})"
     if wanted == "cuda":
         raise InputError(f"CUDA is not available: {missing}; use the device cpu")
     return "cpu", f"NumPy on the CPU: {missing}"

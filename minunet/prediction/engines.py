@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
-from minunet.errors import InputError
+from minunet.errors import InputError, reason
 
 IN_FLIGHT = 4
 """Number of tasks in flight, running or waiting, per worker thread."""
@@ -211,8 +211,7 @@ class _Dask:
 def _failed(broken: dict[int, BaseException], tasks: int) -> InputError:
     """Return an error that says how many tasks failed, and why the first of them did."""
     number, error = min(broken.items())
-    reason = " ".join(str(error).split()) or type(error).__name__
     return InputError(
-        f"{len(broken)} of {tasks} tasks failed; the first is task {number}: {reason}. The others "
-        "are done; repeat the command to retry those that failed"
+        f"{len(broken)} of {tasks} tasks failed; the first is task {number}: {reason(error)}. The "
+        "others are done; repeat the command to retry those that failed"
     )

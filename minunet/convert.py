@@ -22,7 +22,7 @@ from minunet.exchange import caffe, tensors
 from minunet.exchange.tensors import Foreign
 from minunet.network import Architecture
 from minunet.network.sizes import margin, nearest_valid
-from minunet.runs import checkpoint, checkpoint_check, settings_check
+from minunet.runs import checkpoint, checkpoint_check
 from minunet.runs.archive import AlteredError
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings, from_options
@@ -72,11 +72,9 @@ def state_of(foreign: Foreign, scaling: Scaling | None) -> Checkpoint:
     if meta is None:
         random_state = np.random.default_rng(0).bit_generator.state
         config = settings_of(arch).to_json()
-        meta = {"step": 0, "random_state": random_state, "best": -1.0, "config": config}
+        meta = checkpoint.about(Checkpoint({}, {}, 0, random_state, -1.0, config))
     try:
-        checkpoint_check.present(meta)
-        settings = settings_check.restore(meta["config"])
-        checkpoint_check.numbers(meta, settings)
+        settings = checkpoint_check.settings(meta)
     except AlteredError as error:
         why = "minunet cannot use it" if foreign.meta is None else "its metadata were altered"
         raise InputError(f"{why}: {error}") from None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from minunet import __version__
 from minunet.network import sizes
+from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import Settings
 
@@ -52,12 +53,7 @@ def meta(state: Checkpoint) -> dict[str, Any]:
     for name in PLACES:
         if config.get(name):
             config[name] = re.split(r"[/\\]", config[name].rstrip("/\\"))[-1]
-    return {
-        "step": state.step,
-        "random_state": state.random_state,
-        "best": state.best,
-        "config": config,
-    }
+    return checkpoint.about(state._replace(settings=config))
 
 
 def properties(state: Checkpoint, about: Description) -> dict[str, str]:

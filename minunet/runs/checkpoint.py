@@ -39,6 +39,16 @@ class Checkpoint(NamedTuple):
     settings: dict[str, Any]  # as JSON values
 
 
+def about(state: Checkpoint) -> dict[str, Any]:
+    """Return a checkpoint without its arrays, as JSON values; `checkpoint_check` checks them."""
+    return {
+        "step": state.step,
+        "random_state": state.random_state,
+        "best": state.best,
+        "config": state.settings,  # key kept from the first release
+    }
+
+
 def save(path: Path, state: Checkpoint) -> None:
     """Write a checkpoint; the old file is replaced only once the new one is complete."""
     _write(path, FORMAT, state)
@@ -50,15 +60,15 @@ def publish(path: Path, state: Checkpoint, dtype: type[np.floating[Any]] = np.fl
     Raises
     ------
     InputError
-        If a parameter is too large for float16.
+        If a parameter is too large for this dtype.
     """
     with np.errstate(over="ignore"):
         params = {name: array.astype(dtype) for name, array in state.params.items()}
     for name, array in params.items():
         if not np.isfinite(array).all():
             raise InputError(
-                f"a parameter in {name} is larger than {np.finfo(np.float16).max:g}, the largest "
-                "number in float16; train with --weight-decay"
+                f"a parameter in {name} is larger than {np.finfo(dtype).max:g}, the largest number "
+                f"in {dtype.__name__}; train with --weight-decay"
             )
     _write(path, PUBLISHED, state._replace(params=params, velocity={}))
 
@@ -67,13 +77,7 @@ def _write(path: Path, version: int, state: Checkpoint) -> None:
     """Write a checkpoint in a format."""
     from minunet.runs import archive  # here: it slows down --help
 
-    meta = {
-        "format": version,
-        "step": state.step,
-        "random_state": state.random_state,
-        "best": state.best,
-        "config": state.settings,  # key kept from the first release
-    }
+    meta = {"format": version, **about(state)}
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from minunet.array import Tensors
 from minunet.network import Architecture
+from minunet.runs import settings_check
 from minunet.runs.archive import AlteredError, Archive, shown
 from minunet.runs.settings import Settings
 
@@ -36,6 +37,14 @@ def meta(archive: Archive) -> dict[str, Any]:
     if not isinstance(found, dict) or "format" not in found:
         raise AlteredError("its meta is not a JSON object with a format")
     return found
+
+
+def settings(found: Mapping[str, Any]) -> Settings:
+    """Check the JSON of a checkpoint, and restore its settings."""
+    present(found)
+    restored = settings_check.restore(found["config"])
+    numbers(found, restored)
+    return restored
 
 
 def present(found: Mapping[str, Any]) -> None:

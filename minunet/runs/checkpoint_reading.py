@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minunet.errors import InputError
-from minunet.runs import archive, checkpoint_check, settings_check
+from minunet.runs import archive, checkpoint_check
 from minunet.runs.archive import AlteredError, Archive, UnknownSettingError, shown
 from minunet.runs.checkpoint import FORMAT, PUBLISHED, Checkpoint
 
@@ -48,9 +48,7 @@ def _read(path: Path, opened: Archive) -> Checkpoint:
     problem: AlteredError | None = None
     try:
         _check_format(path, meta["format"])
-        checkpoint_check.present(meta)
-        settings = settings_check.restore(meta["config"])
-        checkpoint_check.numbers(meta, settings)
+        settings = checkpoint_check.settings(meta)
         published = meta["format"] == PUBLISHED
         checkpoint_check.shapes(opened, settings.architecture, published)
         params, velocity = (checkpoint_check.tensors(opened, k) for k in ("params", "velocity"))

@@ -83,7 +83,9 @@ def parse() -> argparse.Namespace:
         parser.error(f"-o {args.out} has no name before {suffix}")
     if not all(text.strip() for text in (*args.author, *args.cite)):
         parser.error("--author and --cite must not be empty")
-    if suffix == ".zip" and not (describe(args).license and args.author):
+    if suffix == ".zip" and not (
+        args.author and (args.license or str(args.model) in models.MODELS)
+    ):
         parser.error("a bioimage.io package needs --license and at least one --author")
     return args
 
@@ -145,16 +147,15 @@ def main() -> None:
     files.check_new_file(args.out, "-o")
     state = checkpoint.load(models.find(args.model))
     about = describe(args)
-    properties = description.properties(state, about)
     what = FORMATS[args.out.suffix]
     try:
         if not args.out.suffix:
-            readme = description.document(state, about)
+            texts = description.properties(state, about), description.document(state, about)
             with files.new_folder(args.out) as folder:
-                tensors.write_folder(folder, state.params, properties, readme)
+                tensors.write_folder(folder, state.params, *texts)
         else:
             with files.new(args.out) as (part,):
-                write_file(part, state, args, properties)
+                write_file(part, state, args, about)
     except ImportError as error:
         raise InputError(
             f"writing {what} needs {error.name or error}; install it with: pip install "
@@ -163,27 +164,25 @@ def main() -> None:
     say(f"wrote     {args.out}: {about.name} as {what}")
 
 
-def write_file(
-    part: Path, state: Checkpoint, args: argparse.Namespace, properties: dict[str, str]
-) -> None:
+def write_file(part: Path, state: Checkpoint, args: argparse.Namespace, about: Description) -> None:
     """Write one file under a temporary name."""
     arch = Settings.from_json(state.settings).architecture
+    if args.out.suffix == ".zip":
+        difference = bioimage.write(part, state, about, sample(args.image, arch.in_channels))
+        return say_checked(difference)
+    properties = description.properties(state, about)
     if args.out.suffix == ".safetensors":
-        tensors.write(part, state.params, properties)
-    elif args.out.suffix == ".zip":
-        image = sample(args.image, arch.in_channels)
-        say(checked(bioimage.write(part, state, describe(args), image)))
-    else:
-        form = args.padding, args.output
-        graph = onnx_graph.build(state.params, arch, *form, properties)
-        difference = onnx_run.check(graph, dict(state.params), arch, *form)
-        part.write_bytes(graph.SerializeToString())
-        say(checked(difference))
+        return tensors.write(part, state.params, properties)
+    form = args.padding, args.output
+    graph = onnx_graph.build(state.params, arch, *form, properties)
+    difference = onnx_run.check(graph, state.params, arch, *form)
+    part.write_bytes(graph.SerializeToString())
+    return say_checked(difference)
 
 
-def checked(difference: float) -> str:
-    """Return a line about the difference between ONNX Runtime and minunet."""
-    return f"checked   ONNX Runtime and minunet differ by {difference:.1e} of the largest value"
+def say_checked(difference: float) -> None:
+    """Print the difference between ONNX Runtime and minunet."""
+    say(f"checked   ONNX Runtime and minunet differ by {difference:.1e} of the largest value")
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def test_what_is_interrupted_leaves_nothing(tmp_path, net, monkeypatch, suffix, 
         raise error
 
     where = {
-        ".onnx": (export, "checked"),  # after the file is written
+        ".onnx": (export, "say_checked"),  # after the file is written
         ".safetensors": (tensors, "to_torch"),
         ".zip": (bioimage, "_cover"),
         "": (tensors.json, "dumps"),  # after the first of three files

@@ -141,7 +141,7 @@ def _write_files(folder: Path, state: Checkpoint, about: Description, image: Arr
     settings = Settings.from_json(state.settings)
     arch = settings.architecture
     graph = onnx_graph.build(state.params, arch, properties=description.properties(state, about))
-    difference = onnx_run.check(graph, dict(state.params), arch)
+    difference = onnx_run.check(graph, state.params, arch)
     (folder / WEIGHTS).write_bytes(graph.SerializeToString())
     text = description.document(state, about) + "\n" + description.VALIDATION
     (folder / TEXT).write_text(text, encoding="utf-8")

@@ -102,9 +102,7 @@ def read(path: Path) -> Foreign:
     arch = layers.architecture({name: kernel.shape for name, kernel, _ in read_layers})
     params = layers.in_order(read_layers, arch)
     names: dict[str, str] = {}
-    for (layer, *_), ours in zip(
-        read_layers, [n for n in params if params[n].ndim == 4], strict=True
-    ):
+    for (layer, *_), ours in zip(read_layers, layers.kernels_of(arch), strict=True):
         names |= {ours: f"{layer}, blob 0", layers.bias_of(ours): f"{layer}, blob 1"}
     return Foreign(arch, params, names)
 

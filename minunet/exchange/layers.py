@@ -63,7 +63,7 @@ def architecture(kernels: Mapping[str, Shape]) -> Architecture:
 
 def _difference(shapes: Counter[Shape], arch: Architecture) -> tuple[Counter[Shape], ...]:
     """Return the shapes that do not belong to an architecture, and those that are missing."""
-    needed = Counter(_kernels(arch).values())
+    needed = Counter(kernels_of(arch).values())
     return shapes - needed, needed - shapes
 
 
@@ -79,7 +79,7 @@ def _check_fit(kernels: Mapping[str, Shape], arch: Architecture) -> None:
         raise InputError(f"it lacks a kernel of shape {shape} ({order}), which {net} needs")
 
 
-def _kernels(arch: Architecture) -> dict[str, Shape]:
+def kernels_of(arch: Architecture) -> dict[str, Shape]:
     """Return the shapes of the kernels, without the biases."""
     return {name: shape for name, shape in arch.shapes().items() if len(shape) == 4}
 
@@ -101,14 +101,14 @@ def places(kernels: Mapping[str, Shape], arch: Architecture) -> dict[str, str]:
     for name in sorted(kernels, key=_natural):
         free.setdefault(kernels[name], []).append(name)
     wanted: dict[Shape, list[str]] = {}
-    for ours, shape in _kernels(arch).items():
+    for ours, shape in kernels_of(arch).items():
         wanted.setdefault(shape, []).append(ours)
     found = {names[0]: free[shape][0] for shape, names in wanted.items() if len(names) == 1}
     order = sorted(kernels, key=_natural)
     for shape, names in wanted.items():
         if len(names) > 1:
             found |= _told_apart(names, free[shape], found, order)
-    return {ours: found[ours] for ours in _kernels(arch)}
+    return {ours: found[ours] for ours in kernels_of(arch)}
 
 
 def _told_apart(
@@ -177,7 +177,7 @@ def in_order(layers: Sequence[tuple[str, Array, Array]], arch: Architecture) -> 
         If a shape differs; the message names the layer.
     """
     params: dict[str, Array] = {}
-    for (name, kernel, bias), ours in zip(layers, _kernels(arch), strict=True):
+    for (name, kernel, bias), ours in zip(layers, kernels_of(arch), strict=True):
         shape = arch.shapes()[ours]
         if kernel.shape != shape:
             raise InputError(

@@ -34,7 +34,6 @@ JSON = ("architecture", "label_values")
 META = "minunet"
 """Key of the metadata for the settings of a model that minunet has exported."""
 
-
 USAGE = """## How to use it
 
 Convert the file to a model of minunet:
@@ -79,6 +78,11 @@ def axes(shape: Shape) -> tuple[int, ...]:
     return (2, 3, 0, 1) if shape[:2] == (2, 2) else (3, 2, 0, 1)
 
 
+def from_axes(shape: Shape) -> tuple[int, ...]:
+    """Return our order of PyTorch's axes, for a kernel of PyTorch's shape."""
+    return (2, 3, 0, 1) if shape[2:] == (2, 2) else (2, 3, 1, 0)
+
+
 def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
     """Convert parameters to PyTorch's layout and names."""
     return {
@@ -90,7 +94,7 @@ def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
 def from_torch(w: Array) -> Array:
     """Convert a parameter to our layout and to float32; values too large for it become infinite."""
     if w.ndim == 4:
-        w = w.transpose((2, 3, 0, 1) if w.shape[2:] == (2, 2) else (2, 3, 1, 0))
+        w = w.transpose(from_axes(w.shape))
     with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(w, np.float32)
 
@@ -134,8 +138,7 @@ def _read(file: Any) -> Foreign:
         if dtype not in FLOATS:
             raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
         if len(shape) == 4:
-            kh, kw = shape[2:]
-            kernels[name] = (kh, kw, *(shape[:2] if (kh, kw) == (2, 2) else shape[1::-1]))
+            kernels[name] = tuple(shape[axis] for axis in from_axes(shape))
         elif len(shape) == 1 and name.endswith("bias"):
             biases[name] = shape
         else:
@@ -145,18 +148,15 @@ def _read(file: Any) -> Foreign:
             )
     arch = layers.architecture(kernels)
     layers.check_biases(kernels.values(), biases.values())
-    exact = {torch_name(ours): shape for ours, shape in arch.shapes().items() if len(shape) == 4}
-    if exact == kernels:
-        found = {ours: torch_name(ours) for ours in arch.shapes() if torch_name(ours) in exact}
-    else:
+    found = {ours: torch_name(ours) for ours in layers.kernels_of(arch)}
+    if {found[ours]: shape for ours, shape in layers.kernels_of(arch).items()} != kernels:
         found = layers.places(kernels, arch)
     all_names: dict[str, str] = {}
-    for ours in arch.shapes():
-        if ours in found:
-            bias = found[ours].removesuffix("weight") + "bias"
-            if biases.get(bias) != (kernels[found[ours]][3],):
-                raise InputError(f"{found[ours]} has no matching bias {bias}")
-            all_names |= {ours: found[ours], layers.bias_of(ours): bias}
+    for ours, kernel in found.items():
+        bias = kernel.removesuffix("weight") + "bias"
+        if biases.get(bias) != (kernels[kernel][3],):
+            raise InputError(f"{kernel} has no matching bias {bias}")
+        all_names |= {ours: kernel, layers.bias_of(ours): bias}
     params = {ours: from_torch(file.get_tensor(name)) for ours, name in all_names.items()}
     return Foreign(arch, params, all_names, _meta(file.metadata() or {}))
 

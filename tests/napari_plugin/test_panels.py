@@ -141,42 +141,39 @@ def test_annotate_train_adopt_train_on(app, shown, napari, tmp_path):
     assert shown == []
 
 
-def test_stop_keeps_what_was_learnt(app, shown, napari, tmp_path):
+def training_panel(app, napari, folder):
+    """Start a long training in a viewer; return the panel once it trains."""
     viewer = napari.components.ViewerModel()
     images, labels = draw_stack((2, 40, 50))
     viewer.add_image(images, name="em")
     viewer.add_labels(labels + 1, name="paint")
     panel = opened("TrainPanel", viewer)
-    panel.folder.value, panel.unit.value, panel.amount.value = tmp_path / "a", "steps", 10**5
+    panel.folder.value, panel.unit.value, panel.amount.value = folder, "steps", 10**5
     panel.start.changed.emit(True)
     started = time.monotonic()
     while "training" not in panel.status.value:
         assert time.monotonic() - started < LONGEST
         app.processEvents()
+    return panel
+
+
+def test_stop_keeps_what_was_learnt(app, shown, napari, tmp_path):
+    panel = training_panel(app, napari, tmp_path / "a")
     panel.stop.changed.emit(True)
     assert wait(app, panel) == "done"
     assert panel.file.value == tmp_path / "a/run/last.npz"
-    assert viewer.layers[-1].name == "em a classes"
+    assert panel.viewer.layers[-1].name == "em a classes"
     assert shown == []
 
 
 def test_a_panel_that_is_closed_stops_its_run(app, shown, napari, tmp_path):
-    viewer = napari.components.ViewerModel()
-    images, labels = draw_stack((2, 40, 50))
-    viewer.add_image(images, name="em")
-    viewer.add_labels(labels + 1, name="paint")
-    panel = opened("TrainPanel", viewer)
-    panel.folder.value, panel.unit.value, panel.amount.value = tmp_path / "a", "steps", 10**5
-    panel.start.changed.emit(True)
+    panel = training_panel(app, napari, tmp_path / "a")
     started = time.monotonic()
-    while "training" not in panel.status.value:
-        assert time.monotonic() - started < LONGEST
-        app.processEvents()
     panel.container.native.deleteLater()
     while panel.run.process.poll() is None:
         assert time.monotonic() - started < LONGEST
         app.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
         app.processEvents()
     assert "everything is saved" in panel.run.printed.read_text("utf-8")
-    assert len(viewer.layers) == 2
+    assert len(panel.viewer.layers) == 2
     assert shown == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minunet.errors import InputError
 from minunet.network.architecture import Architecture
 from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
@@ -237,3 +238,19 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 cli.run(convert.main, "convert")
 """
 """Code that runs convert with a limit on the address space that it may use in addition."""
+
+
+def assert_damage_is_noticed_or_harmless(read, path, good):
+    """Read 500 damaged files: each is a U-Net, or is refused with one line; memory stays small."""
+    fine = 0
+    with memory_measured() as peak:
+        for data in mutations(good, 500):
+            path.write_bytes(data)
+            try:
+                found = read(path)
+                assert found.architecture.parameters() == sum(w.size for w in found.params.values())
+                fine += 1
+            except InputError as error:
+                assert "\n" not in str(error)
+            assert peak() < 10 * len(good) + 1_000_000
+    assert 20 < fine < 480  # flipped values are still values

@@ -77,7 +77,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     InputError
         If something exists at `folder` by then; nothing is overwritten.
     """
-    part = folder.with_name(f"{folder.name[:LONGEST]}.{secrets.token_hex(8)}.part")
+    part = _part(folder)
     with _named(folder):
         try:
             part.mkdir()
@@ -93,6 +93,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 error.filename = str(folder)  # name the folder that the caller knows
             raise
     sync(folder.parent)
+
+
+def _part(path: Path) -> Path:
+    """Return a temporary name next to `path`, see `LEFT_BEHIND`."""
+    return path.with_name(f"{path.name[:LONGEST]}.{secrets.token_hex(8)}.part")
 
 
 @contextmanager
@@ -112,7 +117,7 @@ def _named(path: Path) -> Iterator[None]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """Create an empty temporary file next to `path`, and remove it if it is not moved."""
-    part = path.with_name(f"{path.name[:LONGEST]}.{secrets.token_hex(8)}.part")
+    part = _part(path)
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield part

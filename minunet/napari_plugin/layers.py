@@ -5,6 +5,7 @@ two axes of a layer are the rows and columns of a slice; all other axes number t
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from typing import Any, overload
 
@@ -43,9 +44,14 @@ class LayerSlices(Sequence[Array]):
         self.data, self.rgb = full_resolution(data), rgb
         self.leading: tuple[int, ...] = tuple(self.data.shape[: -3 if rgb else -2])
         self.height, self.width = map(int, self.data.shape[len(self.leading) :][:2])
-        self.channels = 3 if rgb else 1
-        if rgb and all((self[k] == self[k][..., :1]).all() for k in range(len(self))):
-            self.channels = 1  # a grey image stored in colour, which training reads as grey, too
+
+    @cached_property
+    def channels(self) -> int:
+        """Number of channels; 1 for a grey image stored in colour, which training reads as grey."""
+        if not self.rgb:
+            return 1
+        colours = (self._pixels(k) for k in range(len(self)))
+        return 1 if all((one == one[..., :1]).all() for one in colours) else 3
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -61,14 +67,18 @@ class LayerSlices(Sequence[Array]):
             return [self[i] for i in range(*k.indices(len(self)))]
         if not 0 <= k < len(self):
             raise IndexError(k)
-        pixels = np.asarray(self.data[np.unravel_index(k, self.leading)])
-        pixels = pixels[..., : self.channels] if self.rgb else pixels[..., np.newaxis]
+        pixels = self._pixels(k)[..., : self.channels]
         if pixels.dtype.kind not in "buif" or not all_finite(pixels):
             raise InputError(
                 f"slice {k} of the image ({pixels.dtype}) contains values that are not finite real "
                 "numbers; choose another layer"
             )
         return pixels
+
+    def _pixels(self, k: int) -> Array:
+        """Load a slice (H, W, C) with all of its colours, but without its alpha channel."""
+        pixels = np.asarray(self.data[np.unravel_index(k, self.leading)])
+        return pixels[..., :3] if self.rgb else pixels[..., np.newaxis]
 
 
 def full_resolution(data: Any) -> Any:

@@ -164,19 +164,23 @@ class Training:
 
     def best(self) -> Path:
         """Return the best checkpoint so far."""
-        for name in ("best.npz", "last.npz"):
-            if (self.run / name).is_file() and self.rows():
-                return self.run / name
+        saved = self.saved()
+        if saved and self.rows():
+            return saved
         raise InputError("training was stopped before its first step; nothing was saved")
+
+    def saved(self) -> Path | None:
+        """Return the best checkpoint that is there, even that of step 0."""
+        paths = (self.run / name for name in ("best.npz", "last.npz"))
+        return next((path for path in paths if path.is_file()), None)
 
     def reason(self) -> str:
         """Return the last line of the output of the command, which says why it failed."""
         if self.process.returncode < 0:
-            saved = [name for name in ("best.npz", "last.npz") if (self.run / name).is_file()]
-            found = f"{self.run / saved[0]} is saved" if saved else "nothing was saved"
+            saved = self.saved()
             return (
                 f"the training was killed by signal {-self.process.returncode}, maybe for lack of "
-                f"memory; {found}"
+                f"memory; {f'{saved} is saved' if saved else 'nothing was saved'}"
             )
         lines = self.printed.read_text(encoding="utf-8", errors="replace").split("\n")
         printed = [line.strip() for line in lines if line.strip()] or ["no reason was printed"]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from jobs import finished
 
 from minunet.errors import InputError
 from minunet.napari_plugin.layers import LayerSlices
@@ -22,16 +23,6 @@ def model(values=(0, 1), **given):
 
 def images(shape=(2, 3, 21, 30)):
     return np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
-
-
-def finished(job):
-    """Run a job to its end; return its progress and its result."""
-    steps = []
-    while True:
-        try:
-            steps.append(next(job))
-        except StopIteration as end:
-            return steps, end.value
 
 
 def test_probabilities_are_those_of_the_model():

@@ -1,10 +1,9 @@
 """Training in a process of its own: watched, stopped, and continued from its result."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from commands import TINY, draw_stack
+from jobs import finished
 
 from minunet import runs
 from minunet.errors import InputError
@@ -29,16 +28,6 @@ def written(folder):
 def options(*more, meaning=FIRST):
     tiny = TINY[: TINY.index("--weight-map")]
     return [*MEANINGS[meaning], "--validation", "none", *tiny, *map(str, more)]
-
-
-def finished(job: Iterator):
-    """Watch a run to its end; return its progress and its model."""
-    steps = []
-    while True:
-        try:
-            steps.append(next(job))
-        except StopIteration as end:
-            return steps, end.value
 
 
 def test_a_run_is_watched_and_its_best_model_returned(tmp_path):

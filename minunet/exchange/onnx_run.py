@@ -21,7 +21,7 @@ TOLERANCE = 1e-5
 
 def run(graph: "ModelProto", x: Array) -> Array:
     """Run a graph on scaled images (N, C, H, W) in float32; return its output (N, K, H', W')."""
-    # Otherwise, ONNX Runtime stores a device id and other data in the home folder, to send them.
+    # Otherwise, ONNX Runtime stores a device id and other data in the home folder, for upload.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime import InferenceSession
 

@@ -26,7 +26,7 @@ FLOATS = ("F16", "F32", "F64")
 """Dtypes that minunet reads; NumPy does not have bfloat16."""
 
 NORMALIZATION = ("running_mean", "running_var", "num_batches_tracked")
-"""Ends of the names of tensors that only a normalization has."""
+"""Ends of the names of tensors that only normalization layers have."""
 
 JSON = ("architecture", "label_values")
 """Properties that are JSON."""
@@ -134,7 +134,9 @@ def _read(file: Any) -> Foreign:
         part = file.get_slice(name)
         shape, dtype = tuple(part.get_shape()), part.get_dtype()
         if name.endswith(NORMALIZATION):
-            raise InputError(f"{name} belongs to a normalization, which the paper's network lacks")
+            raise InputError(
+                f"{name} belongs to a normalization layer; the paper's network has none"
+            )
         if dtype not in FLOATS:
             raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
         if len(shape) == 4:

@@ -179,8 +179,8 @@ class Training:
         if self.process.returncode < 0:
             saved = self.saved()
             return (
-                f"the training was killed by signal {-self.process.returncode}, maybe for lack of "
-                f"memory; {f'{saved} is saved' if saved else 'nothing was saved'}"
+                f"the training was killed by signal {-self.process.returncode}, possibly for lack "
+                f"of memory; {f'{saved} is saved' if saved else 'nothing was saved'}"
             )
         lines = self.printed.read_text(encoding="utf-8", errors="replace").split("\n")
         printed = [line.strip() for line in lines if line.strip()] or ["no reason was printed"]

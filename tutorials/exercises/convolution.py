@@ -131,12 +131,12 @@ def _check_values(answer: Callable[[Array, Array, Array], Array]) -> str | None:
         slips = _slips(case)
         wrong = diagnose("y", y, _literal(case), slips, ("r", "c", "o"))
         if not failure and (not wrong or wrong in slips):
-            return wrong
+            return wrong and (empty(answer, (x, w, b)) or wrong)
         if not wrong:
             return f"{failure} It is right where {case.where}: {case.reason}"
         if wrong in slips:
             return f"{failure} Where {case.where}: {wrong}"
-        failure = failure or wrong
+        failure = failure or empty(answer, (x, w, b)) or wrong
     return failure and (
         f"{failure} The window of tap (i, j) is x[i : i + oh, j : j + ow], of shape (oh, ow, C) "
         "with oh = H - kh + 1 and ow = W - kw + 1; w[i, j] is (C, O)."
@@ -227,7 +227,7 @@ def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
         w = rng.integers(-9, 10, (3, 3, middle, features)) + rng.random()
         wrong = _two_in_one(answer, v, w)
         if wrong:
-            return wrong
+            return empty(answer, (v, w)) or wrong
     return changed(answer, {"v": v, "w": w}) or empty(answer, (v, w))
 
 

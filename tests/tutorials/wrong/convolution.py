@@ -158,7 +158,16 @@ WRONG["pixel_below"] |= {
     "a smaller kernel": (np.array([[0, 0], [0, 1]]), "should be (3, 3), and is (2, 2)"),
     "no tap": (np.zeros((3, 3)), "one tap is enough; 0 of yours"),
 }
+def _begins_empty(x, w, b):
+    oh, ow = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
+    y = np.empty((oh, ow, w.shape[3]), x.dtype)
+    for i, j in np.ndindex(*w.shape[:2]):
+        y += x[i : i + oh, j : j + ow] @ w[i, j]
+    return y + b
+
+
 WRONG["convolution"] |= {
+    "y begins empty": (_begins_empty, "np.empty holds whatever"),
     "a lambda around the package's own": (
         lambda x, w, b: conv2d.forward(x, w, b),
         "`conv2d.forward` of minunet made it",

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,6 +35,12 @@ METADATA = {
 
 CELL_SECONDS = 600
 """Time limit of a cell, in seconds."""
+
+
+FOLDED = {"draws": {"jupyter": {"source_hidden": True}}}
+"""Tags that a cell of a source may have, and what the tag adds to the metadata of the cell.
+
+The code of a cell that only draws is folded, in Jupyter and on the site."""
 
 
 class ChapterError(Exception):
@@ -70,7 +77,10 @@ def chosen(names: list[str]) -> list[Path]:
 
 
 def read(source: Path) -> NotebookNode:
-    """Read a source as a notebook without outputs; cell IDs are hashes of the cell's text."""
+    """Read a source as a notebook without outputs; cell IDs are hashes of the cell's text.
+
+    Raises a `ChapterError` for a tag that is not in `FOLDED`.
+    """
     import jupytext
     import nbformat
 
@@ -83,7 +93,14 @@ def read(source: Path) -> NotebookNode:
         while (name := hashlib.sha256(text.encode()).hexdigest()[:8]) in names:
             text += "\n"
         names.add(name)
-        cell.id, cell.metadata = name, nbformat.from_dict({})
+        tags = cell.metadata.get("tags", [])
+        if unknown := set(tags) - set(FOLDED):
+            first = cell.source.splitlines()[0]
+            raise ChapterError(f"{source.stem}: cell ({first}) has an unknown tag: {unknown.pop()}")
+        metadata = {"tags": tags} if tags else {}
+        for tag in tags:
+            metadata |= FOLDED[tag]
+        cell.id, cell.metadata = name, nbformat.from_dict(metadata)
     return notebook
 
 
@@ -104,6 +121,7 @@ def execute(
 
     notebook = read(source)
     cells, at = notebook.cells, 0
+    metadata = [deepcopy(cell.metadata) for cell in cells]
 
     def started(cell: object, cell_index: int) -> None:
         nonlocal at
@@ -139,8 +157,8 @@ def execute(
         raise ChapterError(f"{source.stem}: cell {at + 1} of {len(cells)} ({first}) {wrong}")
     nbformat.validate(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
-    for cell in cells:
-        cell.metadata = nbformat.from_dict({})
+    for cell, as_read in zip(cells, metadata, strict=True):
+        cell.metadata = as_read
     return notebook
 
 

@@ -1,5 +1,6 @@
 """Every chapter runs from top to bottom in a fresh kernel and reproduces its outputs."""
 
+import json
 import re
 
 import pytest
@@ -67,6 +68,19 @@ def test_run_writes_the_same_notebook_every_time(chapter, capsys):
     assert not re.search(rb'"(version|iopub.*|timestamp)"', once)
     assert re.search(r"01_what_is_this +\d+\.\d s   written", capsys.readouterr().out)
     assert [p.name for p in path.parent.iterdir() if p.suffix not in (".py", ".ipynb")] == []
+
+
+def test_a_cell_that_draws_is_folded_and_other_tags_are_errors(chapter, capsys):
+    path = chapter("01_draws")
+    written = path.read_text("utf-8")
+    path.write_text(written.replace("# %%\nprint", '# %% tags=["draws"]\nprint'), "utf-8")
+    assert build.run([]) == 0
+    notebook = json.loads(path.with_suffix(".ipynb").read_text("utf-8"))
+    folded = {"tags": ["draws"], "jupyter": {"source_hidden": True}}
+    assert [cell["metadata"] for cell in notebook["cells"]] == [{}, {}, folded]
+    path.write_text(written.replace("# %%\nprint", '# %% tags=["drawn"]\nprint'), "utf-8")
+    assert build.run([]) == 1
+    assert 'cell (print("this")) has an unknown tag: drawn' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_the_notebook_has_the_cells_of_its_source(chapter):
     assert [cell.source for cell in fresh] == [source(cell) for cell in kept]
     for ours, theirs in zip(fresh, kept, strict=True):
         assert (ours.id, ours.cell_type) == (theirs["id"], theirs["cell_type"])
-        assert theirs["metadata"] == {}
+        assert ours.metadata == theirs["metadata"]
 
 
 @every
@@ -40,8 +40,7 @@ def test_the_notebook_ran_once_from_top_to_bottom(chapter):
 
 
 @every
-def test_the_notebook_is_not_too_long_or_too_large(chapter):
-    assert len(cells(chapter)) < 25
+def test_the_notebook_is_not_too_large(chapter):
     assert (TUTORIALS / f"{chapter}.ipynb").stat().st_size < 1e6
 
 
@@ -106,13 +105,6 @@ def test_links_of_the_chapter_lead_to_files(chapter):
         if cell["cell_type"] == "markdown":
             for target in links(source(cell)):
                 assert (TUTORIALS / target).exists(), target
-
-
-@every
-def test_the_chapter_links_to_its_neighbours(chapter):
-    at, there = CHAPTERS.index(chapter), links(source(cells(chapter)[0]))
-    for neighbour in (*CHAPTERS[max(at - 1, 0) : at], *CHAPTERS[at + 1 : at + 2]):
-        assert f"{neighbour}.ipynb" in there
 
 
 def _table(title):

@@ -101,6 +101,8 @@ class Sources:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])
                 cell["source"] = self.linked(text, TUTORIALS, PurePosixPath(path.name))
+            if "draws" in (tags := cell["metadata"].get("tags", [])):
+                tags.append("hide-input")  # MyST-NB folds it
             for output in cell.get("outputs", []):
                 png = output.get("data", {}).get("image/png")
                 if png:

@@ -17,6 +17,8 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
 nb_execution_mode = "off"
+nb_code_prompt_show = "Show the code of this figure"
+nb_code_prompt_hide = "Hide the code of this figure"
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 3

@@ -1,12 +1,18 @@
 # %% [markdown]
 # # 3. ReLU and max-pooling: where does the gradient flow?
 #
-# Afterwards you can write both backwards from memory, and say for each what its forward must
-# remember, and what a gradient is worth at a kink.
+# *What stands between two convolutions, and what does it do to the gradient on its way back?*
 #
-# Before: [2. Which way is downhill?](02_gradients.ipynb). After:
-# [4. What is an up-convolution?](04_upconvolution.ipynb). The files explained here are
-# `minunet/ops/relu.py` and `minunet/ops/maxpool.py`.
+# **After this chapter you can** write both backward passes from memory, say what each forward must
+# remember, and say what the slope is at a kink.
+#
+# **Prerequisites:** [chapter 2](02_gradients.ipynb).
+#
+# **Time:** 45 minutes.
+#
+# This chapter explains `minunet/ops/relu.py` and `minunet/ops/maxpool.py`. Before:
+# [2. Which way is downhill?](02_gradients.ipynb) After:
+# [4. What is an up-convolution?](04_upconvolution.ipynb)
 
 # %%
 import inspect
@@ -20,6 +26,7 @@ from exercises.relu_and_maxpool import (
     check_pooled_by_hand,
 )
 from figures import show
+from grids import arrow, squares
 
 from minunet.data.synthetic import em_stack
 from minunet.gradcheck import check_gradients, numerical_gradient
@@ -32,14 +39,19 @@ rng = np.random.default_rng(1)
 # %% [markdown]
 # ## Why there must be a kink
 #
-# Two convolutions in a row are one convolution. Take a map of one row, `2 2 5 5 1`, and the kernel
-# `-1 1`, which subtracts each pixel from its right neighbour. Once: `0 3 0 -4`. Twice: `3 -3 -4`.
-# The kernel `1 -2 1` gives the same at once: $2 - 2 \cdot 2 + 5 = 3$, and so on. Without something
-# between them, 18 convolutions of 3×3 in a row, as many as the network has, would be one of 37×37.
+# Two convolutions in a row are the same as one convolution with a larger kernel. For example, take
+# the row of pixels `2 2 5 5 1` and the kernel `-1 1`, which subtracts each pixel from its right
+# neighbour. Applied once, it gives `0 3 0 -4`. Applied twice, it gives `3 -3 -4`. The kernel
+# `1 -2 1` gives the same in one step: its first result is $2 - 2 \cdot 2 + 5 = 3$, and so on.
 #
-# The ReLU between them sets what is negative to 0: `0 3 0 0`, and then `3 -3 0`. No single
-# convolution does that. If $f$ is one, and $b$ its bias, then $f(x) + f(-x) = 2b$ at every pixel.
-# But $-x$ gives `0 0 4`, and the sums are `3 -3 4`, not one number.
+# So without something between them, many layers can do no more than one layer. The U-Net has 18
+# convolutions of 3×3. Eighteen of them in a row would be a single convolution of 37×37.
+#
+# What the U-Net has between them is the ReLU, which replaces negative numbers by 0. In the example
+# it makes `0 3 0 0` of `0 3 0 -4`, and the second convolution then gives `3 -3 0`. No single
+# convolution does the same. To see that, suppose that $f$ is a convolution and $b$ its bias. Then
+# $f(x) + f(-x) = 2b$ at every pixel. But for $-x$ the two layers with the ReLU between them give
+# `0 0 4`, and the sums are `3 -3 4`: three different numbers.
 
 # %%
 x = np.array([[2.0, 2, 5, 5, 1]])[..., np.newaxis]  # (1, 5, 1): one row, one channel
@@ -48,129 +60,185 @@ twice = np.array([1.0, -2, 1]).reshape(1, 3, 1, 1)
 b = np.zeros(1)
 
 
-def kinked(x):
+def with_relu(x):
     return conv2d.forward(relu.forward(conv2d.forward(x, once, b)), once, b)
 
 
 linear = conv2d.forward(conv2d.forward(x, once, b), once, b)
 assert linear.ravel().tolist() == [3, -3, -4]
 assert np.array_equal(linear, conv2d.forward(x, twice, b))
-assert kinked(x).ravel().tolist() == [3, -3, 0]
-assert kinked(-x).ravel().tolist() == [0, 0, 4]
+assert with_relu(x).ravel().tolist() == [3, -3, 0]
+assert with_relu(-x).ravel().tolist() == [0, 0, 4]
 assert sum(shape[:2] == (3, 3) for shape in Architecture().shapes().values()) == 18
 assert 1 + 18 * (3 - 1) == 37
 
 # %% [markdown]
-# ## ReLU, both ways
+# ## ReLU, forward and backward
 #
-# The rectified linear unit acts on every number alone: $y = \max(x, 0)$. Its slope is 1 above 0 and
-# 0 below, so by the chain rule
+# The *rectified linear unit*, or ReLU, treats each number on its own: $y = \max(x, 0)$. Its slope
+# is 1 for a positive $x$ and 0 for a negative $x$. So by the chain rule
 #
 # $$ dx = dy \cdot \frac{\partial y}{\partial x}
 #       = \begin{cases} dy & x > 0 \\ 0 & x \le 0 \end{cases} $$
 #
-# It is a gate: what was let through forwards is let through backwards, unchanged. To know which
-# gates were open, $x$ is not needed: $x > 0$ exactly where $y > 0$. The next convolution keeps $y$
-# in any case, as its own input. So the ReLU remembers nothing of its own.
+# The ReLU works like a gate for each number. If $x$ is positive, the gate is open, and both the
+# number and its gradient pass unchanged. If not, both become 0.
+#
+# The backward does not need $x$ to know which gates were open, because $x > 0$ exactly where
+# $y > 0$. The next convolution keeps $y$ in any case, as its own input. So the ReLU needs no memory
+# of its own.
 
 # %%
 print(inspect.getsource(relu.forward))
 print(inspect.getsource(relu.backward))
 
-x = np.array([-2.0, -1, 0, 1, 3])
+x = np.array([[3, -1, 2], [-4, 5, -2]])
 y = relu.forward(x)
-assert y.tolist() == [0, 0, 0, 1, 3]
+dy = np.array([[10, 20, 30], [40, 50, 60]])
+dx = relu.backward(dy, y)
+assert y.tolist() == [[3, 0, 2], [0, 5, 0]]
 assert np.array_equal(x > 0, y > 0)
-assert relu.backward(np.array([5.0, 6, 7, 8, 9]), y).tolist() == [0, 0, 0, 8, 9]
+assert dx.tolist() == [[10, 0, 30], [0, 50, 0]]
+
+# %% tags=["draws"]
+gates = np.where(x > 0, "#cfe8cf", "0.85")
+figure, axes = plt.subplots(
+    2, 3, figsize=(4.8, 3.7), width_ratios=[3, 1.2, 3], layout="constrained"
+)
+for ax, entries, name in ((axes[0, 0], x, "x"), (axes[0, 2], y, "y = max(x, 0)")):
+    squares(ax, entries, name, shades=gates)
+for ax, entries, name in ((axes[1, 0], dx, "dx"), (axes[1, 2], dy, "dy")):
+    squares(ax, entries, name, shades=gates)
+arrow(axes[0, 1], "forward")
+arrow(axes[1, 1], "backward", back=True)
+show(
+    figure,
+    "The ReLU on a 2 by 3 map. Forward, at the top: green squares are positive and pass unchanged, "
+    "grey squares become 0. Backward, at the bottom: the gradient passes the green squares "
+    "unchanged and becomes 0 in the grey ones.",
+)
 
 # %% [markdown]
 # ## What is the slope at the kink?
 #
-# At $x = 0$ the slope is 0 to the left and 1 to the right: there is no derivative. The
-# central differences of chapter 2 give an answer all the same. With a step $h$ and $|x| < h$:
+# At $x = 0$ the slope is 0 on the left and 1 on the right, so there is no derivative. The central
+# difference of chapter 2 gives a number all the same. For a step $h$ and $|x| < h$ it is
 #
 # $$ \frac{\max(x + h, 0) - \max(x - h, 0)}{2h} = \frac{x + h - 0}{2h}
 #    = \frac{1}{2} + \frac{x}{2h} $$
 #
-# At 0 that is ½, however small the step: a ramp from 0 to 1, as wide as $2h$. A backward must
-# choose one of the values, and takes 0. The choice does no harm, as almost no float is exactly 0.
-# The checker is another matter: at a kink it finds an error in code that is right.
+# At 0 this is ½, however small the step. On both sides it is a ramp from 0 to 1, of width $2h$. The
+# backward must choose a value, and it chooses 0. This does no harm in training, because a float is
+# almost never exactly 0 there. It does matter for a gradient check: near a kink, central
+# differences disagree with a backward that is right.
 
 # %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.1), layout="constrained")
 x = np.linspace(-1, 1, 201)
 everywhere = [(k,) for k in range(x.size)]
-left.plot(x, relu.forward(x), color="black")
-left.set(xlabel="x", ylabel="y", title="ReLU")
-right.plot(x, relu.backward(np.ones_like(x), relu.forward(x)), color="black", label="backward")
-for h, colour in ((0.5, "tab:blue"), (0.1, "tab:orange")):
+differences = {}
+for h in (0.5, 0.1):
     slope = numerical_gradient(lambda: relu.forward(x).sum(), x, everywhere, step=h)
     inside = np.abs(x) < h
     assert np.allclose(slope[inside], 0.5 + x[inside] / (2 * h), atol=1e-12)
-    right.plot(x, slope, color=colour, label=f"differences, h = {h}")
-right.set(xlabel="x", ylabel="slope", title="its slope")
-figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    differences[h] = slope
+
+# %% tags=["draws"]
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(4.8, 5), sharex=True, layout="constrained")
+upper.plot(x, relu.forward(x), color="black")
+upper.set(ylabel="y", title="ReLU")
+lower.plot(x, relu.backward(np.ones_like(x), relu.forward(x)), color="black", label="backward")
+for (h, slope), colour in zip(differences.items(), ("tab:blue", "tab:orange"), strict=True):
+    lower.plot(x, slope, color=colour, label=f"differences, h = {h}")
+lower.set(xlabel="x", ylabel="slope", title="its slope")
+lower.legend(loc="upper left", fontsize=10)
 show(
     figure,
-    "Left: ReLU, flat up to 0, then a line of slope 1. Right: its backward jumps from 0 to 1 at "
+    "Top: ReLU, flat up to 0, then a line of slope 1. Bottom: its backward jumps from 0 to 1 at "
     "x = 0; central differences climb from 0 to 1 along a ramp from -h to h, and all cross ½ at 0.",
 )
 
 # %% [markdown]
 # ## Max-pooling by hand
 #
-# Max-pooling keeps the largest number of every 2×2 block, and so halves each side of the map. It
-# does so in each channel alone. Cover the numbers on the right before you look.
+# *Max-pooling* keeps the largest number of each 2×2 block, and so halves both sides of the map. It
+# treats each channel on its own. In the figure, cover `y` and work it out before you look.
 #
-#     x = 1 3 | 2 2     y = 3 2     argmax = 1 0     taps of a block: 0 1
-#         0 2 | 1 2         7 8              3 2                      2 3
-#         ----+----
-#         5 4 | 0 0
-#         6 7 | 8 0
+# The position of the largest number in its block is kept in `argmax`, as the number of its tap:
+# 0 and 1 for the upper row of the block, 2 and 3 for the lower row. In the upper right block there
+# are three 2s; the first in reading order wins.
 #
-# The winner of a block is remembered in `argmax` by its tap's number, from 0 to 3 in reading order.
-# In the block with three 2s the first one wins. Backwards, the winner takes all: if the rows of
-# $dy$ are `10 20` and `30 40`, then 10 goes to the 3, 20 to the first 2, 30 to the 7, 40 to the 8,
-# and 0 to the twelve others.
+# In the backward, the winner gets the whole gradient of its block. For the `dy` of the figure, 10
+# goes to the 3, 20 to the first 2, 30 to the 7 and 40 to the 8. The other twelve pixels get 0.
 
 # %%
-x = np.array([[1.0, 3, 2, 2], [0, 2, 1, 2], [5, 4, 0, 0], [6, 7, 8, 0]])[..., np.newaxis]
+x = np.array([[1, 3, 2, 2], [0, 2, 1, 2], [5, 4, 0, 0], [6, 7, 8, 0]])[..., np.newaxis]
 y, argmax = maxpool.forward(x)
 assert y[..., 0].tolist() == [[3, 2], [7, 8]]
 assert argmax[..., 0].tolist() == [[1, 0], [3, 2]]
 
-dx = maxpool.backward(np.array([[10.0, 20], [30, 40]])[..., np.newaxis], argmax)
+dy = np.array([[10, 20], [30, 40]])[..., np.newaxis]
+dx = maxpool.backward(dy, argmax)
 assert dx[..., 0].tolist() == [[0, 10, 20, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 30, 40, 0]]
 
+# %% tags=["draws"]
+blocks = np.array([["#cfe2f3", "#fce0c4"], ["#d3ead3", "#e8d9f0"]])
+of_pixels = blocks.repeat(2, axis=0).repeat(2, axis=1)
+figure, axes = plt.subplots(3, 3, figsize=(4.8, 6.4), layout="constrained")
+figure.get_layout_engine().set(w_pad=0)
+axes[0, 0].get_gridspec().set_width_ratios([4, 2, 2.4])
+axes[0, 0].get_gridspec().set_height_ratios([4, 4, 2.4])
+squares(axes[0, 0], x[..., 0], "x", shades=of_pixels)
+squares(axes[0, 2], y[..., 0], "y: the largest", shades=blocks)
+squares(axes[1, 0], dx[..., 0], "dx", shades=of_pixels)
+squares(axes[1, 2], dy[..., 0], "dy", shades=blocks)
+squares(axes[2, 0], [[0, 1], [2, 3]], "the taps of a block")
+squares(axes[2, 2], argmax[..., 0], "argmax", shades=blocks)
+arrow(axes[0, 1], "forward")
+arrow(axes[1, 1], "backward", back=True)
+axes[2, 1].axis("off")
+for r, c in np.ndindex(2, 2):
+    i, j = divmod(int(argmax[r, c, 0]), 2)
+    for ax in axes[:2, 0]:
+        corner = (2 * c + j + 0.08, 2 * r + i + 0.08)
+        ax.add_patch(plt.Rectangle(corner, 0.84, 0.84, fill=False, edgecolor="black", linewidth=2))
+show(
+    figure,
+    "Max-pooling of a 4 by 4 map x with four coloured blocks: in each block the largest number is "
+    "framed, and it alone appears in the 2 by 2 result y. Backward: each number of dy goes to the "
+    "framed pixel of its block in dx, and all others are 0. Below, the numbers 0 to 3 of the taps "
+    "of a block, and argmax: 1, 0, 3, 2.",
+)
+
 # %% [markdown]
-# ## Max-pooling, both ways
+# ## Max-pooling, forward and backward
 #
-# Pixel $(r, c)$ of the output looks at four taps of the input, and the winner is $(i^*, j^*)$,
-# which depends on $r$ and $c$:
+# Pixel $(r, c)$ of the output is the largest of four input pixels. Let $(i^*, j^*)$ be the tap of
+# the winner, which depends on $r$ and $c$:
 #
 # $$ y[r, c] = \max_{i, j \in \{0, 1\}} x[2r + i,\, 2c + j] = x[2r + i^*,\, 2c + j^*] $$
 #
-# Nudge the winner, and $y$ follows it: slope 1. Nudge a loser, and $y$ stays: slope 0. The blocks
-# do not overlap, so pixel $(2r + i, 2c + j)$ is seen by one output only, and the sum of the chain
-# rule over all outputs has one term:
+# Change the winner a little, and $y$ changes equally: slope 1. Change another pixel a little, and
+# $y$ stays: slope 0. The blocks do not overlap, so input pixel $(2r + i, 2c + j)$ is read by one
+# output pixel only, and the sum of the chain rule has a single term:
 #
-# $$ dx[2r + i,\, 2c + j] = \begin{cases} dy[r, c] & (i, j) = (i^*, j^*) \\ 0 & \mathrm{else}
+# $$ dx[2r + i,\, 2c + j] = \begin{cases} dy[r, c] & (i, j) = (i^*, j^*) \\ 0 & \mathrm{otherwise}
 #    \end{cases} $$
 #
-# In the code all blocks go at once: `x[i::2, j::2]` is tap $(i, j)$ of every block. A tap wins only
-# if it is larger than all before it, and the last tap that did so is the winner.
+# The code treats all blocks at once: `x[i::2, j::2]` is tap $(i, j)$ of every block. A tap replaces
+# the winner only if it is larger than all taps before it.
 
 # %%
 print(inspect.getsource(maxpool.forward))
 print(inspect.getsource(maxpool.backward))
 
-x = rng.integers(0, 9, (6, 8, 3)).astype(float)  # small integers: many ties
+# %%
+x = rng.integers(0, 9, (6, 8, 3)).astype(float)  # small integers, so that there are many ties
 y, argmax = maxpool.forward(x)
 dy = rng.standard_normal(y.shape)
 dx = np.zeros_like(x)
 for r, c, channel in np.ndindex(y.shape):
     block = x[2 * r : 2 * r + 2, 2 * c : 2 * c + 2, channel]
-    i, j = divmod(int(block.argmax()), 2)  # NumPy's argmax: the first wins as well
+    i, j = divmod(int(block.argmax()), 2)  # in NumPy's argmax, too, the first wins
     assert (y[r, c, channel], argmax[r, c, channel]) == (block.max(), 2 * i + j)
     dx[2 * r + i, 2 * c + j, channel] = dy[r, c, channel]
 assert np.array_equal(dx, maxpool.backward(dy, argmax))
@@ -178,14 +246,14 @@ assert np.array_equal(dx, maxpool.backward(dy, argmax))
 # %% [markdown]
 # ## Ties
 #
-# A tie is a kink as well: raise one of two equal winners, and $y$ follows; lower it, and the other
-# one wins. To give all of $dy$ to the first is a choice again, and the sum of the gradient is kept.
+# A tie is a kink as well. If two pixels share the largest value, raising one of them raises $y$,
+# but lowering it does not lower $y$, because then the other one wins. Again the backward must
+# choose. It gives all of $dy$ to the first, so the sum of the gradient is kept.
 #
-# Are ties rare? After a ReLU they are not: a block of four zeros is a tie. There the choice does
-# not matter: the gradient of a zero meets a closed gate of the ReLU before it. The cell lets the
-# last of equals win, by pooling the map turned by 180°. The two gradients differ, but no longer
-# when the ReLU's backward has been applied. At a tie of positive numbers the checker names the
-# kink.
+# After a ReLU, ties are common: a block of four zeros is a tie. There the choice makes no
+# difference, because a 0 means that the gate of the ReLU is closed, and the ReLU's backward removes
+# the gradient. To show this, the next cell lets the last of the equal pixels win, by pooling the
+# map turned by 180°. The two gradients differ, but they are equal after the ReLU's backward.
 
 # %%
 z = rng.standard_normal((40, 60, 3)) - 0.5
@@ -195,16 +263,22 @@ dy = rng.standard_normal(y.shape)
 first = maxpool.backward(dy, argmax)
 last = maxpool.backward(dy[::-1, ::-1], maxpool.forward(a[::-1, ::-1])[1])[::-1, ::-1]
 print(f"{np.mean(y == 0):.0%} of the blocks are four zeros")
-assert np.mean(y == 0) > 0.2 and not np.array_equal(first, last)
+assert np.mean(y == 0) > 0.2
+assert not np.array_equal(first, last)
 assert np.array_equal(relu.backward(first, a), relu.backward(last, a))
 assert np.isclose(first.sum(), dy.sum())
 
+# %% [markdown]
+# At a tie of positive numbers, the gradient check of chapter 2 fails, and says that there is a
+# kink.
+
+# %%
 x = np.array([[2.0, 2], [0, 1]])[..., np.newaxis]
 y, argmax = maxpool.forward(x)
 dy = np.ones_like(y)
 try:
     check_gradients(maxpool.forward, {"x": x}, dy, {"x": maxpool.backward(dy, argmax)})
-    raise RuntimeError("the checker saw no kink")
+    raise RuntimeError("the check did not see the kink")
 except AssertionError as found:
     print(found)
     assert "kink" in str(found)
@@ -212,35 +286,35 @@ except AssertionError as found:
 # %% [markdown]
 # ## What must be remembered?
 #
-# The parameters of a backward are the answer: `relu.backward(dy, y)`,
-# `maxpool.backward(dy, argmax)`. Neither asks for its input `x`. In the paper's
-# network, with an input of 572×572, the first pooling takes a map of 568×568 pixels and 64
-# channels. In float32 the map fills 83 MB; the winners, one byte each for a quarter of the pixels,
-# 5 MB: a sixteenth.
+# Compare the parameters of the two backwards: `relu.backward(dy, y)` and
+# `maxpool.backward(dy, argmax)`. Neither needs its input `x`. In the paper's network, with an input
+# of 572×572 pixels, the first max-pooling reads a map of 568×568 pixels and 64 channels. In float32
+# this map takes 83 MB. The argmax has one byte for each block and channel, 5 MB in all: a
+# sixteenth.
 #
-# The network keeps that map in any case, for the ReLU before it and for the copy of chapter 7. So
-# the winners could be found again from it; remembering them costs 5 MB and saves that work.
+# The network keeps this map in any case, for the ReLU before it and for the copy of chapter 7. So
+# the winners could be found again from the map. To remember them costs 5 MB and saves this work.
 
 # %%
 side = [row.size for row in figure1(Architecture(), 572) if row.stage == "contract0"][1]
 map_bytes = side * side * 64 * np.dtype(np.float32).itemsize
 _, argmax = maxpool.forward(np.zeros((4, 4, 1), np.float32))
 winner_bytes = (side // 2) ** 2 * 64 * argmax.itemsize
-print(f"map {map_bytes / 1e6:.0f} MB, winners {winner_bytes / 1e6:.0f} MB")
+print(f"map {map_bytes / 1e6:.0f} MB, argmax {winner_bytes / 1e6:.0f} MB")
 assert (side, round(map_bytes / 1e6), round(winner_bytes / 1e6)) == (568, 83, 5)
 assert map_bytes == 16 * winner_bytes
 
 # %% [markdown]
 # ## The way back through an image
 #
-# One neuron that fires where it is dark: a kernel of nine times $-1/9$ and a bias of 0.5 make
-# $z = 0.5 -$ (mean of the 3×3 neighbourhood). Then $a = \max(z, 0)$, then the pooling, then
-# $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$. Follow it back. At most one pixel in a
-# block of four receives a gradient, and none where $z \le 0$, where it is bright. The convolution
-# spreads each of them over 3×3 pixels of the image.
+# Here is backpropagation through three ops: a convolution, a ReLU and a max-pooling. The
+# convolution has one feature that is positive where the image is dark. Its kernel is nine times
+# $-1/9$ and its bias 0.5, so $z = 0.5 -$ (the mean of 3×3 pixels). Then come $a = \max(z, 0)$, the
+# max-pooling, and the energy $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$.
 #
-# With a bias of $-1$ the neuron fires nowhere. Then all gradients are 0, that of the bias too, and
-# no step can wake it: it is *dead*. Chapter 10 meets such networks.
+# Follow the gradient back in the figure. The max-pooling gives it to at most one pixel in each
+# block of four. The ReLU removes it where $z \le 0$, that is, where the image is bright. The
+# convolution spreads each remaining pixel over 3×3 pixels of the image.
 
 # %%
 image = em_stack((1, 96, 128), rng).images[0] / 255.0
@@ -249,20 +323,22 @@ w, b = np.full((3, 3, 1, 1), -1 / 9), np.array([0.5])
 z = conv2d.forward(x, w, b)
 a = relu.forward(z)
 y, argmax = maxpool.forward(a)
-dz = relu.backward(maxpool.backward(y, argmax), a)
+
+da = maxpool.backward(y, argmax)
+dz = relu.backward(da, a)
 dx, dw, db = conv2d.backward(dz, x, w)
-assert np.count_nonzero(dz) == np.count_nonzero(y) < z.size / 4 and not dz[z <= 0].any()
+assert np.count_nonzero(dz) == np.count_nonzero(y) < z.size / 4
+assert not dz[z <= 0].any()
 
-dead = relu.forward(conv2d.forward(x, w, b - 1.5))
-assert not dead.any() and not relu.backward(rng.standard_normal(dead.shape), dead).any()
-
-figure, panels = plt.subplots(2, 2, figsize=(6.6, 4.8), layout="constrained")
-titles = ("image x", "after the ReLU: a", "gradient of z: dz", "gradient of the image: dx")
+# %% tags=["draws"]
+figure, panels = plt.subplots(2, 2, figsize=(4.8, 4.6), layout="constrained")
+titles = ("image x", "after the ReLU: a", "gradient dz", "gradient dx")
 colours = ("gray", "viridis", "viridis", "viridis_r")
 for ax, shown, title, cmap in zip(panels.flat, (x, a, dz, dx), titles, colours, strict=True):
     drawn = ax.imshow(shown[..., 0], cmap=cmap)
-    figure.colorbar(drawn, ax=ax)
-    ax.set(title=title, xticks=[], yticks=[])
+    figure.colorbar(drawn, ax=ax, location="bottom", pad=0.03)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=11)
 show(
     figure,
     "Four panels: a piece of a synthetic EM image with dark membranes; the ReLU's output, positive "
@@ -271,9 +347,23 @@ show(
 )
 
 # %% [markdown]
+# With a bias of −1, the feature is 0 at every pixel. Then all gradients are 0, including those of
+# the kernel and of the bias, so training can never change it again. Such a neuron is called *dead*.
+# Chapter 10 shows networks that died.
+
+# %%
+dead = relu.forward(conv2d.forward(x, w, b - 1.5))
+upstream = rng.standard_normal(dead.shape)
+assert not dead.any()
+for gradient in conv2d.backward(relu.backward(upstream, dead), x, w):
+    assert not gradient.any()
+
+# %% [markdown]
 # ## Exercises
 #
-# Each cell ends with a check that says what it found. Begin with a pencil.
+# Replace each `...` and run the cell: it says whether your answer is right and, if not, what is
+# likely to be wrong. `check_NAME.hint(1)` gives a hint, and `hint(2)` a stronger one. The solutions
+# are in `tutorials/solutions/relu_and_maxpool.py`.
 
 # %%
 # 1. Predict, without running maxpool: the output and the argmax of these two blocks,
@@ -284,8 +374,9 @@ answer = ...  # ([y, y], [argmax, argmax])
 check_pooled_by_hand(answer)
 
 # %%
-# 2. The U-Net pools after the ReLU. If it pooled before, relu(maxpool(x)) for maxpool(relu(x)):
-#    would the output be the same for every x? Would the gradient of x be (ties apart)?
+# 2. The U-Net pools after the ReLU. Suppose that it pooled before: relu(maxpool(x)) instead of
+#    maxpool(relu(x)). Would the output be the same for every x? Would the gradient of x be the
+#    same, ties apart?
 answer = ...  # (True or False, True or False)
 check_order(answer)
 
@@ -310,6 +401,34 @@ def maxpool_backward(dy, argmax):
 check_maxpool_backward(maxpool_backward)
 
 # %% [markdown]
-# Solutions: `tutorials/solutions/relu_and_maxpool.py`. The network pools four times and so halves
-# the map four times. How does it grow again?
-# [4. What is an up-convolution?](04_upconvolution.ipynb)
+# The U-Net pools four times, so it halves the map four times. But its answer must have a value for
+# each pixel. The next chapter shows how a map grows again.
+#
+# ## Summary
+#
+# - Without a ReLU between them, convolutions in a row are one convolution.
+# - ReLU: the gradient passes where $y > 0$, and is 0 elsewhere; the backward needs `dy` and `y`.
+# - Max-pooling: the winner of each block gets the whole gradient; the backward needs `dy` and
+#   `argmax`.
+# - At a kink or a tie there is no derivative; the backward chooses one, and a gradient check can
+#   disagree with it.
+# - A feature that is 0 everywhere gets no gradient, and cannot be trained any more.
+#
+# ## In other words
+#
+# The ReLU is a **nonlinearity** or **activation function**; other networks use the **sigmoid**, the
+# **tanh** or the **leaky ReLU** of exercise 3. The value that the backward chooses at a kink is a
+# **subgradient**. Max-pooling is a kind of **downsampling** or **subsampling**; **average pooling**
+# takes the mean instead. A map that is pooled less often has a higher **resolution**.
+#
+# ## Further reading
+#
+# - V. Nair and G. E. Hinton, *Rectified Linear Units Improve Restricted Boltzmann Machines*, 2010:
+#   the name ReLU.
+# - X. Glorot, A. Bordes and Y. Bengio, *Deep Sparse Rectifier Neural Networks*, 2011: deep networks
+#   with ReLUs, and why they train well.
+# - J. T. Springenberg, A. Dosovitskiy, T. Brox and M. Riedmiller, *Striving for Simplicity: The All
+#   Convolutional Net*, 2015: networks without max-pooling, by a group that includes an author of
+#   the U-Net.
+#
+# Next: [4. What is an up-convolution?](04_upconvolution.ipynb)

@@ -1,4 +1,4 @@
-"""Small matrices drawn as on squared paper, for figures that can be followed with a pencil."""
+"""Small matrices drawn as on squared paper, for figures that can be followed by hand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from matplotlib.patches import Rectangle
 Window = tuple[int, int, int, int]
 
 
-def squares(axes: Axes, entries: Any, title: str, marked: Window | None = None) -> None:
-    """Draw a matrix, a number or word in each square.
+def squares(
+    axes: Axes,
+    entries: Any,
+    title: str,
+    marked: Window | None = None,
+    shades: Any = None,
+) -> None:
+    """Draw a matrix, with a number or word in each square.
 
     Parameters
     ----------
@@ -19,11 +25,13 @@ def squares(axes: Axes, entries: Any, title: str, marked: Window | None = None) 
     entries : (rows, columns)   what stands in the squares
     title : above them
     marked : (top, left, rows, columns) of a window that is coloured, or None
+    shades : (rows, columns)    colour of each square, or None for white
     """
     rows, columns = len(entries), len(entries[0])
     for r in range(rows):
         for c in range(columns):
-            axes.add_patch(Rectangle((c, r), 1, 1, facecolor="white", edgecolor="0.75"))
+            shade = "white" if shades is None else shades[r][c]
+            axes.add_patch(Rectangle((c, r), 1, 1, facecolor=shade, edgecolor="0.75"))
             axes.text(c + 0.5, r + 0.52, f"{entries[r][c]}", ha="center", va="center", fontsize=11)
     if marked:
         top, left, height, width = marked
@@ -33,3 +41,19 @@ def squares(axes: Axes, entries: Any, title: str, marked: Window | None = None) 
     axes.set(xlim=(-0.1, columns + 0.1), ylim=(rows + 0.1, -0.1), aspect="equal")
     axes.axis("off")
     axes.set_title(title, fontsize=11)
+
+
+def arrow(axes: Axes, word: str, back: bool = False) -> None:
+    """Draw an arrow with a word above it, between two matrices that stand side by side.
+
+    Parameters
+    ----------
+    axes : to draw on
+    word : what the arrow does
+    back : whether it points to the left
+    """
+    tail, tip = (1.0, 0.0) if back else (0.0, 1.0)
+    style = {"arrowstyle": "-|>", "color": "tab:orange", "linewidth": 2}
+    axes.annotate("", (tip, 0.5), (tail, 0.5), xycoords="axes fraction", arrowprops=style)
+    axes.text(0.5, 0.56, word, ha="center", va="bottom", color="tab:orange", fontsize=11)
+    axes.axis("off")

@@ -80,11 +80,9 @@ figure, ax = plt.subplots(figsize=(4.8, 2.5), layout="constrained")
 for at, name in ((1.05, "conv\nv, a"), (3.05, "conv\nw, b"), (5.05, "energy")):
     box = {"boxstyle": "round,pad=0.4", "facecolor": "0.92", "edgecolor": "0.4"}
     ax.text(at, 0, name, ha="center", va="center", fontsize=11, bbox=box)
-for at, name, last in ((0, "x", 0), (2, "y", 0), (4, "z", 0), (6, "E", 1)):
+for at, name, gradient in ((0, "x", "dx"), (2, "y", "dy"), (4, "z", "dz"), (6, "E", "1")):
     ax.text(at, 0.55, name, ha="center", va="center", fontsize=12)
-    ax.text(
-        at, -0.55, "1" if last else f"d{name}", ha="center", va="center", color="C1", fontsize=12
-    )
+    ax.text(at, -0.55, gradient, ha="center", va="center", color="C1", fontsize=12)
 for at in (0, 2, 4):
     for start, end, height, colour in ((0.3, 1.7, 0.55, "black"), (1.7, 0.3, -0.55, "C1")):
         arrow = {"arrowstyle": "->", "color": colour, "linewidth": 1.8}

@@ -183,10 +183,8 @@ assert dx[..., 0].tolist() == [[0, 10, 20, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 3
 # %% tags=["draws"]
 blocks = np.array([["#cfe2f3", "#fce0c4"], ["#d3ead3", "#e8d9f0"]])
 of_pixels = blocks.repeat(2, axis=0).repeat(2, axis=1)
-figure, axes = plt.subplots(3, 3, figsize=(4.8, 6.4), layout="constrained")
-figure.get_layout_engine().set(w_pad=0)
-axes[0, 0].get_gridspec().set_width_ratios([4, 2, 2.4])
-axes[0, 0].get_gridspec().set_height_ratios([4, 4, 2.4])
+ratios = {"width_ratios": [4, 2, 2.4], "height_ratios": [4, 4, 2.4]}
+figure, axes = plt.subplots(3, 3, figsize=(4.8, 6.4), layout="constrained", **ratios)
 squares(axes[0, 0], x[..., 0], "x", shades=of_pixels)
 squares(axes[0, 2], y[..., 0], "y: the largest", shades=blocks)
 squares(axes[1, 0], dx[..., 0], "dx", shades=of_pixels)

@@ -604,11 +604,11 @@ check_dx_as_convolution(dx_as_convolution)
 #
 # ## In other words
 #
-# The energy is also called the **loss**, the **cost** or the **objective**. A backward is called
-# **backward pass** or **vector–Jacobian product**. Backpropagation is **reverse-mode automatic
-# differentiation**; libraries such as PyTorch do it for you under the name **autograd**. To compare
-# a gradient with differences is called a **gradient check**. When `dx` is computed with a turned
-# kernel, libraries call this a **transposed convolution**, the subject of chapter 4.
+# The energy is also called the **loss**, the **cost** or the **objective**. A backward computes a
+# **vector–Jacobian product**. Backpropagation is **reverse-mode automatic differentiation**;
+# libraries such as PyTorch do it for you under the name **autograd**. To compare a gradient with
+# differences is called a **gradient check**. The convolution that gives `dx` is called a
+# **transposed convolution**; chapter 4 uses one to enlarge a map.
 #
 # ## Further reading
 #

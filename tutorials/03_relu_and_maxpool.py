@@ -47,11 +47,12 @@ rng = np.random.default_rng(1)
 # So without something between them, many layers can do no more than one layer. The U-Net has 18
 # convolutions of 3×3. Eighteen of them in a row would be a single convolution of 37×37.
 #
-# What the U-Net has between them is the ReLU, which replaces negative numbers by 0. In the example
-# it makes `0 3 0 0` of `0 3 0 -4`, and the second convolution then gives `3 -3 0`. No single
-# convolution does the same. To see that, suppose that $f$ is a convolution and $b$ its bias. Then
-# $f(x) + f(-x) = 2b$ at every pixel. But for $-x$ the two layers with the ReLU between them give
-# `0 0 4`, and the sums are `3 -3 4`: three different numbers.
+# What the U-Net has between them is the ReLU, which replaces negative numbers by 0. It has a *kink*
+# at 0: a point where its slope jumps. In the example it makes `0 3 0 0` of `0 3 0 -4`, and the
+# second convolution then gives `3 -3 0`. No single convolution does the same. To see that, suppose
+# that $f$ is a convolution and $b$ its bias. Then $f(x) + f(-x) = 2b$ at every pixel. But for $-x$
+# the two layers with the ReLU between them give `0 0 4`, and the sums are `3 -3 4`: three different
+# numbers.
 
 # %%
 x = np.array([[2.0, 2, 5, 5, 1]])[..., np.newaxis]  # (1, 5, 1): one row, one channel

@@ -4,7 +4,7 @@
 # *How does a map that was halved become large again, and where do checkerboards come from?*
 #
 # **After this chapter you can** write an up-convolution and its backward pass, say of which
-# convolution it is the transpose, and explain where checkerboard artefacts come from.
+# convolution it is the transpose, and explain where checkerboards come from.
 #
 # **Prerequisites:** [chapter 2](02_gradients.ipynb), and the transpose of a matrix.
 #
@@ -48,7 +48,8 @@ rng = np.random.default_rng(1)
 # without an overlap. In the end the bias, here 0, is added to every pixel.
 #
 # In the figure, a map of 2×2 pixels becomes one of 4×4. The first digit of each number of $y$ tells
-# which tap made it, and the number of zeros tells from which pixel.
+# which tap made it, and the number of zeros tells from which pixel. (The last pixel of $x$ is 0, so
+# its stamp is 0.)
 
 # %%
 x = np.array([[1, 10], [100, 0]])[..., np.newaxis]
@@ -325,9 +326,10 @@ show(
 #
 # In the U-Net, an up-convolution doubles both sides of the map and halves the number of channels.
 # The network then puts a map from earlier beside the result, one with the same number of channels
-# (chapter 7). All four up-convolutions together have 2,786,240 of the network's 31,030,658
-# parameters, which is 9 %. Each number of the output costs $C$ multiplications. A 2×2 convolution
-# of the larger map would cost $4C$. No ReLU follows, because the paper mentions none here.
+# (chapter 7). All four up-convolutions together have 2,786,240 of the network's 31,030,658 weights
+# (kernels and biases), which is 9 %. Each number of the output costs $C$ multiplications. A 2×2
+# convolution of the larger map would cost $4C$. No ReLU follows, because the paper mentions none
+# here.
 
 # %%
 arch = Architecture()

@@ -40,9 +40,9 @@ rng = np.random.default_rng(1)
 # %% [markdown]
 # ## Why look at the neighbours?
 #
-# The network of [chapter 0](00_overview.ipynb) is given an image of nerve tissue, taken with an
-# electron microscope (EM). For each pixel it decides whether the pixel belongs to a cell or to a
-# *membrane*, the thin dark wall between two cells. This is called *segmentation*.
+# The U-Net, the network of [chapter 0](00_overview.ipynb), is given an image of nerve tissue, taken
+# with an electron microscope (EM). For each pixel it decides whether the pixel belongs to a cell or
+# to a *membrane*, the thin dark wall between two cells. This is called *segmentation*.
 #
 # A *network* is a chain of functions called *layers*. Each layer makes one array out of another.
 # Most layers contain adjustable numbers, the *weights*. *Training* adjusts the weights until the
@@ -109,8 +109,8 @@ show(
 #
 # The whole kernel must lie on the image. In an image of $H$ rows, a kernel of $kh$ rows has
 # $H - kh + 1$ positions, and likewise $W - kw + 1$ in $W$ columns. So a 3×3 kernel makes the result
-# two rows and two columns smaller. The paper calls this an *unpadded* convolution; signal
-# processing calls it *valid*.
+# two rows and two columns smaller. The paper on the U-Net (Ronneberger, Fischer and Brox, 2015)
+# calls this an *unpadded* convolution; signal processing calls it *valid*.
 #
 # A frame of zeros around the image would keep its size (this is *zero padding*). But then the
 # results along the border are computed from pixels that nobody measured. The next cell takes the

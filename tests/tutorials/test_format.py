@@ -11,7 +11,6 @@ NOT_YET = (
     "02_gradients",
     "03_relu_and_maxpool",
     "04_upconvolution",
-    "05_energy",
     "07_the_u",
     "08_tiles",
     "09_deformation",

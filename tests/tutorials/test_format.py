@@ -12,7 +12,6 @@ NOT_YET = (
     "03_relu_and_maxpool",
     "04_upconvolution",
     "07_the_u",
-    "08_tiles",
     "09_deformation",
     "10_training",
     "11_scores",

@@ -7,8 +7,8 @@ skips, every copied map is replaced by zeros, so it has as many parameters as th
 the inputs of a convolution after a copy are then 0; the initial weights of these convolutions are
 √2 times as large, so that their outputs are not weaker.
 
-Prints a Markdown table: mean ± sample standard deviation over the seeds. --save writes all scores,
-and the answers of the first seed, for chapter 7: tutorials/trained/skips.npz.
+Prints a Markdown table: mean ± sample standard deviation over the seeds. --save writes the weights
+of the first seed at the largest depth, in float16, for chapter 7.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def train(slices, settings, skips):
 
 
 def score(network, slices, tile):
-    """Return the scores of a network on whole slices, in the order of `SCORES`, and its answers."""
+    """Return the scores of a network on whole slices, in the order of `SCORES`."""
     p = [averaging.probabilities(network, one.x, Tiling(tile)) for one in slices]
     truth, w = (np.array([getattr(one, n) for one in slices]) for n in ("labels", "weight_map"))
     p_cell = np.array(p)[..., 1]
@@ -89,44 +89,11 @@ def score(network, slices, tile):
     energy = np.average(-np.log(np.maximum(p_true, 1e-7)), weights=w)
     cells = [scipy.ndimage.label(labels)[0] for labels in truth]
     v_rand = em.v_rand(cells, list(p_cell), THRESHOLDS).by_threshold
-    return (float(energy), float(np.average(p_true <= 0.5, weights=w)), max(v_rand)), p_cell
-
-
-def compare(depths, seeds, steps):
-    """Train and score every network; print the table, and return what `--save` writes.
-
-    Returns
-    -------
-    dict : `scores` (depths, with or without skips, seeds, scores); of the first held-out slice of
-        the first seed `image` and `label` (H, W), and `p` (depths, with or without skips, H, W),
-        255 times the probability of cell
-    """
-    scores = np.zeros((len(depths), len(FORMS), len(seeds), len(SCORES)))
-    shown = np.zeros((len(depths), len(FORMS), SIDE, SIDE), np.uint8)
-    print(f"| depth | network | {' | '.join(SCORES)} |", "|---" * 5 + "|", sep="\n")
-    for i, depth in enumerate(depths):
-        tile = OUTPUT + 2 * sizes.margin(depth)
-        given = {"depth": depth, "channels": CHANNELS, "tile": tile, "steps": steps, "warm_up": 50}
-        for k, seed in enumerate(seeds):
-            slices = slices_of(seed)
-            for j, skips in enumerate(FORMS):
-                with nullcontext() if skips else without_skips():
-                    network = train(slices[:TRAINING], from_options(seed=seed, **given), skips)
-                    scores[i, j, k], p = score(network, slices[TRAINING:], tile)
-                if k == 0:
-                    shown[i, j] = np.round(255 * p[0])
-            if k == 0:
-                first = slices[TRAINING]
-        for j, name in enumerate(FORMS.values()):
-            columns = scores[i, j].T.tolist()
-            values = [with_spread(fmean(column), deviation(column)) for column in columns]
-            print(f"| {depth} | {name} | {' | '.join(values)} |", flush=True)
-    image = np.round(255 * first.x[..., 0]).astype(np.uint8)
-    return {"scores": scores, "image": image, "label": first.labels, "p": shown}
+    return float(energy), float(np.average(p_true <= 0.5, weights=w)), max(v_rand)
 
 
 def main():
-    """Read the command line, and compare."""
+    """Train every network, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--depths", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -134,9 +101,27 @@ def main():
     parser.add_argument("--save", metavar="FILE.npz")
     args = parser.parse_args()
     threads.use(1)  # the last bits, and so the weights, depend on the number of threads
-    found = compare(args.depths, args.seeds, args.steps)
-    if args.save:
-        np.savez_compressed(args.save, **found)
+    print(f"| depth | network | {' | '.join(SCORES)} |", "|---" * 5 + "|", sep="\n")
+    for depth in args.depths:
+        found = {skips: [] for skips in FORMS}
+        for seed in args.seeds:
+            slices, tile = slices_of(seed), OUTPUT + 2 * sizes.margin(depth)
+            settings = from_options(
+                depth=depth, channels=CHANNELS, tile=tile, steps=args.steps, seed=seed, warm_up=50
+            )
+            saved = {}
+            for skips, name in FORMS.items():
+                with nullcontext() if skips else without_skips():
+                    network = train(slices[:TRAINING], settings, skips)
+                    found[skips].append(score(network, slices[TRAINING:], tile))
+                for key, w in network.params.items():
+                    saved[f"{name}/{key}"] = w.astype(np.float16)
+            if args.save and (depth, seed) == (max(args.depths), args.seeds[0]):
+                np.savez_compressed(args.save, **saved)
+        for skips, name in FORMS.items():
+            columns = zip(*found[skips], strict=True)
+            shown = [with_spread(fmean(column), deviation(column)) for column in columns]
+            print(f"| {depth} | {name} | {' | '.join(shown)} |", flush=True)
     print(f"\ncommit {seeds.commit()}")
 
 

@@ -344,20 +344,20 @@ show(
 )
 
 # %% [markdown]
-# ## A whole tile: weights and the sum
+# ## A whole image: weights and the sum
 #
-# In place of a network, take a simple rule for an electron micrograph: the brighter the 5×5 pixels
-# around a pixel are, the more likely it is cell, class 1. Membrane, class 0, has the weight 3 here;
-# chapter 6 has better weights.
+# In place of a network, take a simple rule for an image from an electron microscope, in which the
+# membranes between cells are dark: the brighter the 5×5 pixels around a pixel are, the more likely
+# it is cell, class 1. Membrane, class 0, has the weight 3 here; chapter 6 has better weights.
 #
 # The prices differ widely: a fifth of the pixels costs more than half of the energy. These are pale
 # membranes, dark places inside cells, and rims. The gradient of $a_1$ is negative in cells
 # (violet), so that a step raises $a_1$ there, and positive on membranes (orange). The gradient of
 # $a_0$ has the opposite sign.
 #
-# Equation (1) is a sum. So the same tile twice has twice the energy, and the gradients of the
+# Equation (1) is a sum. So the same image twice has twice the energy, and the gradients of the
 # kernels are twice as large. Training therefore divides the weight map by the number of pixels, so
-# that the same learning rate suits tiles of any size.
+# that the same learning rate suits images of any size.
 
 # %%
 stack = em_stack((1, 96, 128), rng)

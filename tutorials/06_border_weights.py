@@ -280,9 +280,10 @@ show(
 #
 # Train the same small network twice: once with $w_c$ alone, and once with the border term. The
 # images show bright, overlapping discs. Where two touch, there is a darker line, blurred and noisy.
-# Everything else is the same: the images, the initial weights, the order of the tiles. (Chapter 10
-# explains training. Here it is enough to know that a step lowers the energy of one tile a little,
-# as in chapter 2.) Because chance could decide, do all of it three times, with three seeds.
+# Everything else is the same: the images, the initial weights of the network, the order of the
+# tiles. (A tile is a part of an image. Chapter 10 explains training; here it is enough to know that
+# a step lowers the energy of one tile a little, as in chapter 2.) Because chance could decide, do
+# all of it three times, with three seeds of the random numbers.
 
 
 # %%
@@ -537,7 +538,8 @@ check_threshold(threshold)
 #   between them.
 # - $w_c = |\Omega| / (K\, n_k)$ gives every class the same total weight, and a mean weight of 1.
 # - $d_1 + d_2$ measures the width of a gap; the border term gives narrow gaps a large weight.
-# - With the border term our networks merged fewer than half as many cells, at a higher pixel error.
+# - With the border term, our networks merged fewer than half as many cells, at a higher pixel
+#   error.
 # - The weights shift the probabilities: $p^* = q u / (q u + (1 - q) v)$, so borders come out thick.
 #
 # ## In other words

@@ -71,3 +71,14 @@ def test_both_networks_of_a_seed_are_trained_and_saved(tmp_path, monkeypatch, ca
             saved["without skips/expand0.w1"][:, :, 8:] / saved["with skips/expand0.w1"][:, :, 8:]
         )
     assert np.median(ratio) == pytest.approx(2**0.5, rel=0.01)  # the same weights, scaled
+
+
+def test_both_classes_weigh_the_same_in_the_scores(monkeypatch):
+    label = np.ones((20, 20), int)
+    label[:, 10] = 0
+    one = Sample(np.zeros((20, 20, 1)), label, np.where(label, 10 / 19, 10))
+    answer = np.broadcast_to([0.1, 0.9], (20, 20, 2))  # cell everywhere
+    monkeypatch.setattr(skips.averaging, "probabilities", lambda network, x, tiling: answer)
+    energy, wrong, _ = skips.score(None, [one], 100)
+    assert energy == pytest.approx(-(np.log(0.9) + np.log(0.1)) / 2)
+    assert wrong == pytest.approx(0.5)

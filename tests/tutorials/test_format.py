@@ -11,7 +11,6 @@ NOT_YET = (
     "02_gradients",
     "03_relu_and_maxpool",
     "04_upconvolution",
-    "07_the_u",
     "09_deformation",
     "10_training",
     "11_scores",

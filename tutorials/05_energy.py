@@ -73,7 +73,7 @@ assert np.allclose(softmax(np.stack([0 * d, d], axis=-1))[:, 1], 1 / (1 + np.exp
 assert softmax(30 * three).max() > 0.999
 
 # %% tags=["draws"]
-plt.rcParams["font.size"] = 11
+plt.rcParams["font.size"] = 12  # so that figures can be read on a phone
 figure, panels = plt.subplots(2, 2, figsize=(5.2, 4.6), layout="constrained")
 for ax, title, values in (
     (panels[0, 0], "logits", three),
@@ -82,7 +82,7 @@ for ax, title, values in (
     (panels[1, 1], "soft-max of 5 × logits", softmax(5 * three)),
 ):
     bars = ax.bar(range(3), values, color=["tab:blue", "tab:orange", "0.3"])
-    ax.bar_label(bars, fmt="%.2f", fontsize=10)
+    ax.bar_label(bars, fmt="%.2f", fontsize=11)
     ax.set(title=title, xticks=range(3), yticks=(), ylim=(0, 1.2 * max(values)))
     ax.set_xlabel("class")
 show(
@@ -201,7 +201,7 @@ for curve, name, colour, width in (
 ):
     ax.plot(d, curve, label=name, color=colour, linewidth=width)
 ax.set(xlabel="$a_0 - a_1$, where class 1 is true", ylabel="energy of a pixel", ylim=(0, 150))
-ax.legend(fontsize=10)
+ax.legend(fontsize=11)
 show(
     figure,
     "Energy of one pixel against how wrong it is, in float32. log_softmax is a straight line up to "
@@ -281,7 +281,7 @@ short = cross_entropy.forward(start - 1e-4 * gradient, label, weight)[0]
 assert np.isclose((energies[0] - short) / 1e-4, (gradient**2).sum(), rtol=1e-3)
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(2, 3, figsize=(5.6, 4.2), layout="constrained", sharey="row")
+figure, panels = plt.subplots(2, 3, figsize=(5.2, 4.4), layout="constrained", sharey="row")
 for step, (above, below) in zip((0, 1, 5), panels.T, strict=True):
     colours = ["tab:blue", "tab:orange", "0.3"]
     above.bar(range(3), steps[step], color=colours)
@@ -336,7 +336,7 @@ ax.set(xlabel="$a_1 - a_0$, where class 1 is true", ylabel="slope in $a_1$")
 ax.text(-8, 0.06, "very wrong", ha="left")
 ax.text(8, 0.06, "right", ha="right")
 ax.set_ylim(-1.1, 0.25)
-ax.legend(fontsize=10, loc="lower right")
+ax.legend(fontsize=11, loc="lower right")
 show(
     figure,
     "Slopes against the difference of logits. That of −log p goes from −1 where the pixel is wrong "
@@ -378,7 +378,7 @@ assert np.isclose(twice, 2 * energy)
 print(f"energy {energy:.0f}, or {energy / labels.size:.2f} per pixel")
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(2, 2, figsize=(5.6, 5.2), layout="constrained")
+figure, panels = plt.subplots(2, 2, figsize=(5.2, 5.4), layout="constrained")
 maps = (image[2:-2, 2:-2], p[..., 1], price, da1)
 titles = ("image", "$p_1$: cell", "price", "gradient of $a_1$")
 looks = ({"cmap": "gray"}, {"cmap": "gray"}, {"cmap": "viridis"}, {"cmap": "PuOr_r", "vmin": -3})

@@ -685,7 +685,8 @@ show(
 # pooling picks the largest of four numbers and raises it, too.) With the other choices, the signal
 # fades on the way down, and the gradients of the lower kernels fade twice: a small map enters them,
 # and a small gradient comes back. With 0.01, the bottom would hardly learn at all.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Replace each `...` and run the cell: it says whether your answer is right and, if not, what is

@@ -460,9 +460,10 @@ show(
 #
 # Are the skip connections needed? Try it: train the same small U-Net twice, with depth 3 and 8
 # channels on level 0, and in the second one replace every copied map by zeros. Both networks see
-# the same tiles of synthetic EM for 600 steps, and start from the same weights. (A script,
-# `benchmarks/skips.py`, does this. It takes minutes, so the trained weights come with this
-# chapter.)
+# the same tiles of synthetic EM for 600 steps, and start from the same weights. (Where half of the
+# inputs are zeros, the weights are $\sqrt 2$ times as large; the last section of this chapter
+# explains why.) A script, `benchmarks/skips.py`, does this. It takes minutes, so the trained
+# weights come with this chapter.
 #
 # Below, both are tested on a slice that neither has seen. The energy is that of chapter 5, averaged
 # over the pixels. In the energy and in the share of wrong pixels, both classes weigh the same. So a

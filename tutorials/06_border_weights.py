@@ -209,7 +209,7 @@ assert round((w_c[0] + 8.35) / w_c[0]) == 10
 # map (f) is brightest where they are thin.
 
 # %% tags=["draws"]
-plt.rcParams["font.size"] = 11
+plt.rcParams["font.size"] = 12  # so that figures can be read on a phone
 thickness = np.sqrt(scipy.ndimage.distance_transform_edt(apart > 0))
 grain = scipy.ndimage.gaussian_filter(rng.standard_normal(cells.shape), 1.5)
 relief = scipy.ndimage.gaussian_filter(thickness + 2.5 * grain * (cells > 0), 1.2)
@@ -469,8 +469,8 @@ recounted = weight_map.paper(merged, np.zeros(2))
 assert term[border].min() > 5 and not recounted[border].any()
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(1, 3, figsize=(5.6, 2.6), layout="constrained")
-titles = ("right", "to pixels", "numbered anew")
+figure, panels = plt.subplots(1, 3, figsize=(5.2, 2.8), layout="constrained")
+titles = ("right", "to pixels", "renumbered")
 for ax, shown, title in zip(panels, (term, to_pixels, recounted), titles, strict=True):
     drawn = ax.imshow(np.where(apart > 0, 0, shown), vmin=0, vmax=10)
     ax.set(title=title, xticks=[], yticks=[])

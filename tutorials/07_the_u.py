@@ -565,7 +565,7 @@ print(f"bottom:  r = {left[3][1]:.2f}")
 assert all(right[level][1] > left[level][1] for level in range(3))
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(4, 2, figsize=(5, 10.4), layout="constrained")
+figure, panels = plt.subplots(4, 2, figsize=(4.4, 9.2), layout="constrained")
 titles = [f"level {level}, {way}" for level in range(3) for way in ("left", "right")]
 shown = [entry[level][0] for level in range(3) for entry in (left, right)]
 shown += [left[3][0], middle(scaled)]

@@ -137,7 +137,7 @@ for name, wrong in {"beside": 2, "thick": 2, "split": 1, "merger": 1}.items():
 # *Precision* asks which part of the answer's pairs is true. *Recall* asks which part of the true
 # pairs was found. Their harmonic mean is the *F-score*:
 #
-# $$\text{precision} = \frac{T}{Q}, \qquad \text{recall} = \frac{T}{P}, \qquad
+# $$\text{precision} = \frac{T}{Q}, \quad \text{recall} = \frac{T}{P}, \quad
 # F = \frac{2\,T}{P + Q}.$$
 #
 # The split loses recall (7/12), and the merger loses precision (12/28). The *Rand error* of the
@@ -170,8 +170,10 @@ assert [*pairs(truth, answers["merger"])] == [12, 12, 28]
 #
 # If the true cells have $a_1, a_2, \ldots$ pixels, the three counts become
 #
-# $$A = 2P + n = \sum_i a_i^2, \qquad B = 2Q + n, \qquad AB = 2T + n, \qquad
-# F = \frac{2\,AB}{A + B}.$$
+# $$\begin{aligned}
+# A &= 2P + n = \sum_i a_i^2, & AB &= 2T + n, \\
+# B &= 2Q + n, & F &= \frac{2\,AB}{A + B}.
+# \end{aligned}$$
 #
 # ($AB$ is the name of one number, not a product.) This $F$ is called $V_{Rand}$. Before it is
 # computed, the answer is thinned, as the next section explains. For a stack of images (*slices*),
@@ -621,8 +623,10 @@ assert round(np.mean([one.value for one in each]), 3) == 0.993
 # $V_{Rand}$, let $n = \sum_i a_i$ be the number of pixels of true cells. A single segment has
 # $AB = A$ and $B = n^2$, and no segment at all has $AB = B = n$:
 #
-# $$F_\text{cell} = \frac{2 \sum_i a_i^2}{\sum_i a_i^2 + n^2}, \qquad
-# F_\text{wall} = \frac{2\, n}{\sum_i a_i^2 + n}.$$
+# $$\begin{aligned}
+# F_\text{cell} &= \frac{2 \sum_i a_i^2}{\sum_i a_i^2 + n^2}, \\
+# F_\text{wall} &= \frac{2\, n}{\sum_i a_i^2 + n}.
+# \end{aligned}$$
 #
 # With $K$ equal cells, the first one is $2/(1 + K)$: it is the 2/3 of `merger` in our row.
 

@@ -359,7 +359,10 @@ print("bands of the second thread:", [(f, n) for thread, f, n in done if thread 
 # Take the smallest case. A kernel of three taps $g_0, g_1, g_2$ moves along four numbers
 # $d_0, d_1, d_2, d_3$. It has two outputs, which cost six products:
 #
-# $$y_0 = d_0 g_0 + d_1 g_1 + d_2 g_2, \qquad y_1 = d_1 g_0 + d_2 g_1 + d_3 g_2.$$
+# $$\begin{aligned}
+# y_0 &= d_0 g_0 + d_1 g_1 + d_2 g_2, \\
+# y_1 &= d_1 g_0 + d_2 g_1 + d_3 g_2.
+# \end{aligned}$$
 #
 # Winograd's form (1980) needs four products:
 #
@@ -372,7 +375,7 @@ print("bands of the second thread:", [(f, n) for thread, f, n in done if thread 
 #
 # The outputs are sums of them:
 #
-# $$y_0 = m_0 + m_1 + m_2, \qquad y_1 = m_1 - m_2 + m_3.$$
+# $$y_0 = m_0 + m_1 + m_2, \quad y_1 = m_1 - m_2 + m_3.$$
 #
 # This form is called F(2, 3), for two outputs of three taps. An example with $d$ = 1, 2, 3, 4 and
 # $g$ = 2, 4, 6:
@@ -385,9 +388,13 @@ print("bands of the second thread:", [(f, n) for thread, f, n in done if thread 
 #
 # **Why is it exact?** Write $h = g_0 + g_2$ and add $m_1$ and $m_2$. Half of the terms cancel:
 #
-# $$m_1 + m_2 = \tfrac12 \big[(d_1 + d_2)(h + g_1) + (d_2 - d_1)(h - g_1)\big]
-# = d_2 h + d_1 g_1.$$
+# $$\begin{aligned}
+# 2\,(m_1 + m_2) &= (d_1 + d_2)(h + g_1) \\
+# &\quad + (d_2 - d_1)(h - g_1) \\
+# &= 2\,(d_2 h + d_1 g_1).
+# \end{aligned}$$
 #
+# So $m_1 + m_2 = d_2 g_0 + d_2 g_2 + d_1 g_1$.
 # Now add $m_0 = d_0 g_0 - d_2 g_0$. The term $d_2 g_0$ cancels, and $y_0$ remains. In the same way,
 # $m_1 - m_2 = d_1 h + d_2 g_1$, and adding $m_3 = d_3 g_2 - d_1 g_2$ leaves $y_1$.
 #
@@ -430,8 +437,10 @@ for d in np.eye(4):
 # **Step 1: multiply two polynomials.** Take $u(t) = u_0 + u_1 t$ and
 # $g(t) = g_0 + g_1 t + g_2 t^2$. Their product $s(t)$ has four coefficients:
 #
-# $$s_0 = u_0 g_0, \quad s_1 = u_0 g_1 + u_1 g_0, \quad s_2 = u_0 g_2 + u_1 g_1, \quad
-# s_3 = u_1 g_2.$$
+# $$\begin{aligned}
+# s_0 &= u_0 g_0, & s_1 &= u_0 g_1 + u_1 g_0, \\
+# s_3 &= u_1 g_2, & s_2 &= u_0 g_2 + u_1 g_1.
+# \end{aligned}$$
 #
 # Computed like this, they cost six products. But *at a point* $t$, the value of the product is the
 # product of two values: $s(t) = u(t)\,g(t)$ costs one product. A polynomial with four coefficients
@@ -447,15 +456,21 @@ for d in np.eye(4):
 #
 # The four values are
 #
-# $$v_0 = u_0 g_0, \quad v_1 = (u_0 + u_1)(g_0 + g_1 + g_2), \quad
-# v_{-1} = (u_0 - u_1)(g_0 - g_1 + g_2), \quad v_\infty = u_1 g_2.$$
+# $$\begin{aligned}
+# v_0 &= u_0 g_0, \\
+# v_1 &= (u_0 + u_1)(g_0 + g_1 + g_2), \\
+# v_{-1} &= (u_0 - u_1)(g_0 - g_1 + g_2), \\
+# v_\infty &= u_1 g_2.
+# \end{aligned}$$
 #
 # To get the coefficients back, use $v_1 = s_0 + s_1 + s_2 + s_3$ and
 # $v_{-1} = s_0 - s_1 + s_2 - s_3$. Half their sum is $s_0 + s_2$, and half their difference is
 # $s_1 + s_3$:
 #
-# $$s_0 = v_0, \quad s_1 = \tfrac{v_1 - v_{-1}}{2} - v_\infty, \quad
-# s_2 = \tfrac{v_1 + v_{-1}}{2} - v_0, \quad s_3 = v_\infty.$$
+# $$\begin{aligned}
+# s_0 &= v_0, & s_1 &= \tfrac{v_1 - v_{-1}}{2} - v_\infty, \\
+# s_3 &= v_\infty, & s_2 &= \tfrac{v_1 + v_{-1}}{2} - v_0.
+# \end{aligned}$$
 #
 # **Step 2: write it with matrices.** Let $V$ be the matrix that takes four coefficients to the four
 # values. Its rows are the powers $1, t, t^2, t^3$ of the points, and $0, 0, 0, 1$ for infinity. Let
@@ -483,7 +498,10 @@ assert np.allclose(s, np.convolve(u, g)) and [*values] == [2, 48, -8, 18]
 # closely related. Take any weights $u_0$ and $u_1$, and form the weighted sum of the two outputs,
 # $u_0 y_0 + u_1 y_1$. Sort its terms by $d$:
 #
-# $$d_0\,(u_0 g_0) + d_1\,(u_0 g_1 + u_1 g_0) + d_2\,(u_0 g_2 + u_1 g_1) + d_3\,(u_1 g_2).$$
+# $$\begin{aligned}
+# & d_0\,(u_0 g_0) + d_1\,(u_0 g_1 + u_1 g_0) \\
+# & + d_2\,(u_0 g_2 + u_1 g_1) + d_3\,(u_1 g_2).
+# \end{aligned}$$
 #
 # In the brackets are the four coefficients $s_0, s_1, s_2, s_3$ of step 1. In short,
 #
@@ -497,7 +515,10 @@ assert np.allclose(s, np.convolve(u, g)) and [*values] == [2, 48, -8, 18]
 #
 # In each term, the order of the three factors does not matter. Put $A u$ first:
 #
-# $$u^T y = (A u)^T \big[ (G g) \circ e \big] = u^T A^T \big[ (G g) \circ (V^{-T} d) \big].$$
+# $$\begin{aligned}
+# u^T y &= (A u)^T \big[ (G g) \circ e \big] \\
+# &= u^T A^T \big[ (G g) \circ (V^{-T} d) \big].
+# \end{aligned}$$
 #
 # **Step 5: remove $u$.** This holds for every $u$. With $u = (1, 0)$ it says what $y_0$ is, and
 # with $u = (0, 1)$ what $y_1$ is. Together,

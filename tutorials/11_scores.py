@@ -127,18 +127,20 @@ for name, wrong in {"beside": 2, "thick": 2, "split": 1, "merger": 1}.items():
 # A segment of $x$ pixels has $x(x-1)/2$ pairs. Here the column of the true wall is left out, and
 # `.` is wall in the answer:
 #
-#     truth    1 1 1 1   2 2 2 2    P = 6 + 6 = 12
+#     truth   1 1 1 1  2 2 2 2   P = 6+6 = 12
 #
-#     split    1 1 . 2   3 3 3 3    Q = 1 + 0 + 6 = 7
-#                                   T = 7
-#     merger   1 1 1 1   1 1 1 1    Q = 28
-#                                   T = 12
+#     split   1 1 . 2  3 3 3 3   Q = 1+0+6 = 7
+#                                T = 7
+#     merger  1 1 1 1  1 1 1 1   Q = 28
+#                                T = 12
 #
 # *Precision* asks which part of the answer's pairs is true. *Recall* asks which part of the true
 # pairs was found. Their harmonic mean is the *F-score*:
 #
-# $$\text{precision} = \frac{T}{Q}, \quad \text{recall} = \frac{T}{P}, \quad
-# F = \frac{2\,T}{P + Q}.$$
+# $$\begin{aligned}
+# \text{precision} &= \frac{T}{Q}, & \text{recall} &= \frac{T}{P}, \\
+# F &= \frac{2\,T}{P + Q}.
+# \end{aligned}$$
 #
 # The split loses recall (7/12), and the merger loses precision (12/28). The *Rand error* of the
 # 2012 challenge for membranes in electron micrographs (EM) is $1 - F$. The challenge was organized
@@ -338,8 +340,8 @@ show(
 # 1994). Number the pieces of cell and wall among these eight neighbours alone. The pixel is simple
 # if both statements hold:
 #
-# - the pieces of cell that share a side with the pixel are exactly one;
-# - the pieces of wall are exactly one.
+# - exactly one piece of cell shares a side with the pixel;
+# - there is exactly one piece of wall.
 #
 # In the left patch, the cells above and below the centre `x` are not connected by the eight
 # neighbours. If `x` is wall, a flip connects them. If `x` is cell, a flip separates them. Either
@@ -371,8 +373,8 @@ assert not topology.is_simple(left) and topology.is_simple(right)
 # Follow it for `beside`. Two pixels differ: the wall must move from the fifth pixel to the fourth.
 #
 #     truth      1 1 1 1 . 2 2 2 2
-#     4th to .   1 1 1 . . 2 2 2 2     allowed
-#     5th to 2   1 1 1 . 2 2 2 2 2     now allowed
+#     4th to .   1 1 1 . . 2 2 2 2  allowed
+#     5th to 2   1 1 1 . 2 2 2 2 2  allowed
 #
 # The other order needs a second round. The fifth pixel, tried first, would join the two cells, so
 # it has to wait until the fourth one is wall.
@@ -406,7 +408,7 @@ for name, expected in {"beside": 0, "thick": 0, "split": 1, "merger": 1}.items()
     found = warping.errors(truth, answers[name] > 0.0, 0.5)
     left_over = warp(truth, answers[name] > 0.0, 0.5) != (answers[name] > 0)
     assert np.sum(left_over) == found.splits + found.mergers == expected
-    print(f"{name:8}{found.splits} split, {found.mergers} merged: warping error {expected}/9")
+    print(f"{name:8}{found.splits} split, {found.mergers} merged, error {expected}/9")
 
 # %% [markdown]
 # ## Intersection over union: cell by cell

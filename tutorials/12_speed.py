@@ -78,7 +78,7 @@ def race(calls, seconds=0.4, clock=time.process_time):
 threads.use(1)
 a = rng.standard_normal((1024, 1024), dtype=np.float32)
 yardstick = race({"product": (2 * 1024**3, np.matmul, a, a)}, 2)["product"]
-print(f"product of large matrices, one core: {yardstick:.0f} GFLOP/s")
+print(f"large product, one core: {yardstick:.0f} GFLOP/s")
 
 # %% [markdown]
 # We compare the forms of the convolution on two layers. `wide` has many pixels and 16 channels, as
@@ -152,7 +152,7 @@ for name, (x, w, b) in layers.items():
     rates = race(calls)
     loops[name] = rates["loops"]
     assert rates["loops"] < rates["taps"] / 1000
-    print(f"{name}: loops {rates['loops']:.4f} GFLOP/s, taps {rates['taps']:.0f} GFLOP/s")
+    print(f"{name}: loops {rates['loops']:.4f}, taps {rates['taps']:.0f} GFLOP/s")
 
 # %% [markdown]
 # ## A window is a part of a list
@@ -259,7 +259,7 @@ calls = {(c, 1): products(pixels, c, c) for c in channels}
 calls |= {(c, 3): products(pixels // 3, 3 * c, c) for c in channels}
 rates = race(calls)
 for c in channels:
-    print(f"{c} channels: joined runs at {rates[c, 3] / rates[c, 1]:.2f} × the rate tap by tap")
+    print(f"{c} channels: {rates[c, 3] / rates[c, 1]:.2f} × as fast as tap by tap")
 assert rates[4, 3] > rates[4, 1]
 
 # %% tags=["draws"]
@@ -348,8 +348,8 @@ assert sum(n for *_, n in done) == 100 and max(n for *_, n in done) <= 8
 assert [thread for thread, *_ in done] == 7 * [0] + 7 * [1]
 assert np.array_equal(direct.forward(x, w, b), direct.forward(x, w, b))  # bit for bit
 threads.use(1)
-print("bands of the first thread: ", [(f, n) for thread, f, n in done if thread == 0])
-print("bands of the second thread:", [(f, n) for thread, f, n in done if thread == 1])
+for k in range(2):
+    print(f"thread {k}: bands from row", *(first for thread, first, _ in done if thread == k))
 
 # %% [markdown]
 # ## Winograd: four products instead of six
@@ -375,16 +375,20 @@ print("bands of the second thread:", [(f, n) for thread, f, n in done if thread 
 #
 # The outputs are sums of them:
 #
-# $$y_0 = m_0 + m_1 + m_2, \quad y_1 = m_1 - m_2 + m_3.$$
+# $$\begin{aligned}
+# y_0 &= m_0 + m_1 + m_2, \\
+# y_1 &= m_1 - m_2 + m_3.
+# \end{aligned}$$
 #
 # This form is called F(2, 3), for two outputs of three taps. An example with $d$ = 1, 2, 3, 4 and
 # $g$ = 2, 4, 6:
 #
-#     m0 = -2 ·  2 = -4      y0 = -4 + 30 + 2 = 28
-#     m1 =  5 ·  6 = 30      y1 = 30 - 2 + 12 = 40
-#     m2 =  1 ·  2 =  2
-#     m3 =  2 ·  6 = 12      check: 1·2 + 2·4 + 3·6 = 28
-#                                   2·2 + 3·4 + 4·6 = 40
+#     m0 = -2 · 2 = -4    y0 = -4 + 30 + 2 = 28
+#     m1 =  5 · 6 = 30    y1 = 30 - 2 + 12 = 40
+#     m2 =  1 · 2 =  2
+#     m3 =  2 · 6 = 12
+#
+# The definition gives the same: 1·2 + 2·4 + 3·6 = 28 and 2·2 + 3·4 + 4·6 = 40.
 #
 # **Why is it exact?** Write $h = g_0 + g_2$ and add $m_1$ and $m_2$. Half of the terms cancel:
 #
@@ -395,6 +399,7 @@ print("bands of the second thread:", [(f, n) for thread, f, n in done if thread 
 # \end{aligned}$$
 #
 # So $m_1 + m_2 = d_2 g_0 + d_2 g_2 + d_1 g_1$.
+#
 # Now add $m_0 = d_0 g_0 - d_2 g_0$. The term $d_2 g_0$ cancels, and $y_0$ remains. In the same way,
 # $m_1 - m_2 = d_1 h + d_2 g_1$, and adding $m_3 = d_3 g_2 - d_1 g_2$ leaves $y_1$.
 #
@@ -489,7 +494,7 @@ def powers(points, count):
 u, g, points = np.array([1, 3]), np.array([2, 4, 6]), [0, 1, -1]
 values = (powers(points, 2) @ u) * (powers(points, 3) @ g)
 s = np.linalg.inv(powers(points, 4)) @ values
-print("values at 0, 1, -1 and infinity:", values)
+print("values:", values)
 print("coefficients:", s)
 assert np.allclose(s, np.convolve(u, g)) and [*values] == [2, 48, -8, 18]
 
@@ -521,9 +526,9 @@ assert np.allclose(s, np.convolve(u, g)) and [*values] == [2, 48, -8, 18]
 # \end{aligned}$$
 #
 # **Step 5: remove $u$.** This holds for every $u$. With $u = (1, 0)$ it says what $y_0$ is, and
-# with $u = (0, 1)$ what $y_1$ is. Together,
+# with $u = (0, 1)$ what $y_1$ is. Together, with $B^T = V^{-T}$,
 #
-# $$y = A^T \big[ (G g) \circ (B^T d) \big] \quad\text{with}\quad B^T = V^{-T}.$$
+# $$y = A^T \big[ (G g) \circ (B^T d) \big].$$
 #
 # This is Winograd's form. The matrix $A$, which took the coefficients of $u$ to values, now appears
 # transposed on the side of the outputs.
@@ -577,7 +582,7 @@ BT, G, AT = winograd.BT, winograd.G, winograd.AT
 d, g = rng.standard_normal((6, 6)), rng.standard_normal((3, 3))
 y = AT @ ((G @ g @ G.T) * (BT @ d @ BT.T)) @ AT.T
 assert np.allclose(y, six_loops(d[..., None], g[..., None, None], [0])[..., 0])
-print("block of inputs", d.shape, "→ products", BT.shape, "→ outputs", y.shape)
+print(f"{d.size} inputs, {(BT @ d).size} products, {y.size} outputs")
 
 # %% [markdown]
 # A map is cut into blocks that begin 4 pixels apart, so that their outputs meet. With channels,
@@ -634,7 +639,7 @@ for points in ([0, 1, -1], [0, 1, -1, 2, -2], [0, 1, -1, 2, -2, 0.5, -0.5]):
     per_output = (len(points) + 1) ** 2 / (len(points) - 1) ** 2
     errors[per_output] = np.abs(by_blocks(x, w, points) - truth).max() / largest
 for name, per_output in zip(("taps", "F(2)", "F(4)", "F(6)"), errors, strict=True):
-    print(f"{name}: {per_output:.2f} products for an output, error {errors[per_output]:.1e}")
+    print(f"{name}: {per_output:.2f} products, error {errors[per_output]:.1e}")
 assert sorted(errors.values()) == [*errors.values()] and errors[36 / 16] < 1e-4
 
 # %% tags=["draws"]
@@ -703,7 +708,7 @@ call = {"deep": (work["deep"], fast.conv_relu.forward, x, w, b)}
 one = race(call, 2, time.perf_counter)["deep"]
 threads.use(threads.cores())
 every = race(call, 2, time.perf_counter)["deep"]
-print(f"deep on {threads.cores()} cores: {every / one:.2f} × the rate on one core")
+print(f"{threads.cores()} cores: {every / one:.2f} × the rate of one core")
 
 # %% [markdown]
 # One layer, computed again and again, finds its map in the cache. In a network it does not. Whole
@@ -797,7 +802,7 @@ def calls(depth, n):
 tiles = {depth: [*islice(sizes.valid_sizes(depth), 2)] for depth in (1, 2, 3)}
 counts = {depth: [calls(depth, n) for n in two] for depth, two in tiles.items()}
 for depth, (small, large) in counts.items():
-    print(f"depth {depth}: {small} arithmetic calls, for tiles of {tiles[depth]} pixels")
+    print(f"depth {depth}: {small} calls for tiles of {tiles[depth]}")
     assert small == large
 assert counts[3][0] - counts[2][0] == counts[2][0] - counts[1][0] > 0
 

@@ -63,15 +63,15 @@ rng = np.random.default_rng(1)
 
 
 # %%
-def race(calls, seconds=0.4, clock=time.process_time):
+def race(calls, seconds=0.4):
     """Return the rates in GFLOP/s of calls, name → (operations, function, arguments…)."""
     best = dict.fromkeys(calls, np.inf)
-    end = clock() + seconds * len(calls)
-    while clock() < end:
+    end = time.process_time() + seconds * len(calls)
+    while time.process_time() < end:
         for name, (_, function, *arguments) in calls.items():
-            began = clock()
+            began = time.process_time()
             function(*arguments)
-            best[name] = min(best[name], clock() - began)
+            best[name] = min(best[name], time.process_time() - began)
     return {name: calls[name][0] / best[name] / 1e9 for name in calls}
 
 
@@ -699,18 +699,9 @@ show(
 # %% [markdown]
 # For `deep`, Winograd's form is faster than the runs in bands. For `wide`, with its 16 channels, it
 # is slower, because the transforms cost more than they save. `fast.conv_relu` takes the better form
-# for each layer. It also uses all cores. How much that gains depends on how many there are and how
-# busy they are. This time a clock on the wall counts, because processor time adds up over cores.
-
-# %%
-x, w, b = layers["deep"]
-call = {"deep": (work["deep"], fast.conv_relu.forward, x, w, b)}
-one = race(call, 2, time.perf_counter)["deep"]
-threads.use(threads.cores())
-every = race(call, 2, time.perf_counter)["deep"]
-print(f"{threads.cores()} cores: {every / one:.2f} × the rate of one core")
-
-# %% [markdown]
+# for each layer, and shares its bands among all cores. On $n$ cores that have nothing else to do,
+# this can be at most $n$ times as fast.
+#
 # One layer, computed again and again, finds its map in the cache. In a network it does not. Whole
 # training steps, compared with PyTorch's, are measured in
 # [benchmarks/README.md](../benchmarks/README.md).

@@ -1,0 +1,68 @@
+// Runs the interactive figures. A figure is a function from its state to HTML, and handlers that change the state.
+"use strict";
+
+globalThis.interactive = (() => {
+  const figures = {};
+
+  // A minus sign is wider than a hyphen.
+  const show = (number, digits = 0) => number.toFixed(digits).replace(/^-(0*\.?0*)$/, "$1").replace("-", "−");
+
+  // An SVG path of a colour over the squares of a table that are true. It is made of strokes, because these are shorter
+  // to write than rectangles; they overlap a little, so that no gap shows between rows.
+  function squares(table, colour) {
+    let path = "";
+    table.forEach((row, r) => row.forEach((on, c) => {
+      if (!on || row[c - 1]) return;
+      let end = c + 1;
+      while (row[end]) end++;
+      path += `M${c} ${r}h${end - c}`;
+    }));
+    return `<path stroke="${colour}" stroke-width="1.1" transform="translate(0 .5)" d="${path}"/>`;
+  }
+
+  // Change a tree into another, in place, so that the focus and a drag survive.
+  function change(old, now) {
+    if (old.nodeName !== now.nodeName) return old.replaceWith(now.cloneNode(true));
+    if (old.nodeType === Node.TEXT_NODE) {
+      if (old.data !== now.data) old.data = now.data;
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of now.attributes)
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.nodeName === "INPUT" && old !== document.activeElement) old.value = now.getAttribute("value");
+    while (old.childNodes.length > now.childNodes.length) old.lastChild.remove();
+    [...now.childNodes].forEach((child, i) => {
+      if (old.childNodes[i]) change(old.childNodes[i], child);
+      else old.append(child.cloneNode(true));
+    });
+  }
+
+  // The handlers are called with the state, the nearest element with a data-do attribute, and the event. They return
+  // false if nothing is to be drawn again.
+  function run(place) {
+    const { start, html, on } = figures[place.dataset.figure];
+    const state = start(place.dataset.start);
+    const draw = () => {
+      const now = place.cloneNode(false);
+      now.innerHTML = html(state);
+      change(place, now);
+    };
+    place.classList.add("live");
+    draw();
+    for (const [kind, handler] of Object.entries(on)) {
+      place.addEventListener(kind, event => {
+        const target = event.target.closest("[data-do]");
+        if (target && handler(state, target, event) !== false) draw();
+      });
+    }
+    place.addEventListener("focusout", () => setTimeout(draw));  // shows a number as it was understood
+  }
+
+  function figure(name, parts) {
+    figures[name] = parts;
+    if (globalThis.document) document.querySelectorAll(`[data-figure=${name}]`).forEach(run);
+  }
+
+  return { figure, figures, show, squares };
+})();

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from website import reference
+from website.interactive import with_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = ROOT / "tutorials"
@@ -100,7 +101,8 @@ class Sources:
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])
-                cell["source"] = self.linked(text, TUTORIALS, PurePosixPath(path.name))
+                text = self.linked(text, TUTORIALS, PurePosixPath(path.name))
+                cell["source"] = with_figure(text, path.name[:2])
             for output in cell.get("outputs", []):
                 png = output.get("data", {}).get("image/png")
                 if png:

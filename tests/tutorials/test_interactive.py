@@ -451,14 +451,16 @@ def test_vectors_are_moved_with_the_mouse_and_with_the_keyboard(opened):
     one.evaluate("document.querySelector('[data-do=straight]').click()")
     assert "determinant is 1.00" in told(one)
 
+    middle = "[data-i='1'][data-j='1']"
+
     def vector():
-        text = one.evaluate("document.querySelector('[data-k=\"4\"]').getAttribute('aria-label')")
+        text = one.evaluate(f"document.querySelector({json.dumps(middle)}).ariaLabel")
         return re.search(r"(−?[\d.]+) rows, (−?[\d.]+) columns", text).groups()
 
-    focus(one, "[data-k='4']")
+    focus(one, middle)
     press(one, "ArrowDown")
     assert vector() == ("1.0", "0.0")
-    drag(one, "[data-k='4']", (30, 0))
+    drag(one, middle, (30, 0))
     down, right = map(float, vector())
     assert down == pytest.approx(1, abs=0.6) and right > 8
     assert "determinant is 1.00" not in told(one)

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const { products, convolve, convolveBackward } = compute, { show } = interactive;
+  const { products, convolve, convolveBackward } = compute;
+  const { button, clamp, controls, panel, panels, show, space, tag, told } = interactive;
   const MOST = 99;
 
   const start = way => ({
@@ -17,74 +18,81 @@
   const signed = number => (number < 0 ? `(${show(number)})` : show(number));
   const entry = number => (Math.abs(number) < 1e5 ? show(number) : number.toExponential(1));
 
-  // A grid of numbers; `does` makes each number an input that sets it, or a button.
-  function grid(title, values, { does = "", name = "", marked = () => "" } = {}) {
+  const product = (a, b) => `<small>${show(a)} · ${signed(b)}</small> ${entry(a * b)}`;
+
+  // A grid of numbers, or of texts. `does` makes each one an input that sets it, or a button.
+  function grid(title, values, { does, name, marked = () => "", kind = "" } = {}) {
     const cells = values.flatMap((row, r) => row.map((value, c) => {
-      const at = `data-do="${does}" data-name="${name}" data-r="${r}" data-c="${c}"`;
-      const kind = `class="cell ${marked(r, c)}"`, label = `aria-label="${name}, row ${r}, column ${c}"`;
-      if (does === "set") return `<input ${kind} ${at} ${label} value="${show(value)}" maxlength="3" autocomplete="off">`;
-      const text = value === "" ? "" : typeof value === "string" ? value : entry(value);
-      return does ? `<button ${kind} ${at} aria-label="${name}, row ${r}, column ${c}: ${text || "not yet computed"}">${text}</button>`
-        : `<span ${kind}>${text}</span>`;
+      const text = typeof value === "string" ? value : entry(value), label = `${name}, row ${r}, column ${c}`;
+      const attributes = { class: `cell ${marked(r, c)}` };
+      if (!does) return tag("span", attributes, text);
+      Object.assign(attributes, { "data-do": does, "data-name": name, "data-r": r, "data-c": c });
+      if (does === "go")
+        return tag("button", { ...attributes, "aria-label": `${label}: ${text || "not computed yet"}` }, text);
+      Object.assign(attributes, { value: show(value), maxlength: 3, autocomplete: "off" });
+      return tag("input", { ...attributes, "aria-label": label });
     }));
-    return `<div class="panel"><div class="name">${title}</div>`
-      + `<div class="grid" style="--columns: ${values[0].length}">${cells.join("")}</div></div>`;
+    return panel(kind, title, tag("div", { class: "grid", style: `--columns: ${values[0].length}` }, cells));
   }
 
   function html(s) {
-    const y = convolve(s.x, s.w, s.b[0][0]), columns = y[0].length, steps = y.length * columns;
-    const r = Math.floor(s.step / columns), c = s.step % columns, forward = s.way === "forward";
-    const inside = (i, j) => (i >= r && i < r + s.w.length && j >= c && j < c + s.w[0].length ? "marked" : "");
-    const here = (i, j) => (i === r && j === c ? "chosen" : "");
-    const input = name => ({ does: "set", name });
-    const button = (does, text, off = false, pressed = "") =>
-      `<button data-do="${does}"${off ? ' aria-disabled="true"' : ""}${pressed}>${text}</button>`;
+    const columns = s.dy[0].length, steps = s.dy.length * columns;
+    const r = Math.floor(s.step / columns), c = s.step % columns;
     const ways = ["forward", "backward"].map(way =>
-      button(way, `${way[0].toUpperCase()}${way.slice(1)} pass`, false, ` aria-pressed="${way === s.way}"`));
-    const controls = `<div class="controls">${ways.join("")}<span class="space"></span>`
-      + button("previous", "◀ Back", s.step === 0) + button("next", "Next ▶", s.step === steps - 1)
-      + button("reset", "Reset") + `</div>`;
-    return controls + (forward ? forwardHtml() : backwardHtml());
+      button(way, `${way[0].toUpperCase()}${way.slice(1)} pass`, { "aria-pressed": way === s.way }));
+    const moves = [
+      button("previous", "◀ Back", { "aria-disabled": s.step === 0 }),
+      button("next", "Next ▶", { "aria-disabled": s.step === steps - 1 }),
+    ];
+    const top = controls(...ways, space, ...moves, button("reset", "Reset"));
+    return top + (s.way === "forward" ? forward : backward)(s, r, c, `Step ${s.step + 1} of ${steps}: `);
+  }
 
-    function forwardHtml() {
-      const terms = products(s.x, s.w, r, c), total = terms.flat().reduce((a, b) => a + b, 0);
-      const written = terms.map((row, i) => row.map((term, j) =>
-        `<small>${show(s.x[r + i][c + j])} · ${signed(s.w[i][j])}</small> ${entry(term)}`));
-      const done = y.map((row, i) => row.map((value, j) => (i * columns + j <= s.step ? value : "")));
-      const panels = grid("x: map and window", s.x, { ...input("x"), marked: inside })
-        + grid("w: kernel", s.w, input("w")) + grid("b: bias", s.b, input("b"))
-        + `<div class="wide">${grid("products", written, { marked: () => "marked" })}</div>`
-        + grid("y: output", done, { does: "go", name: "y", marked: here });
-      return `<div class="panels">${panels}</div><p class="told" aria-live="polite">Step ${s.step + 1} of ${steps}: `
-        + `the window starts at row ${r}, column ${c}. Its nine products sum to ${entry(total)}, and with the bias, `
-        + `y[${r}, ${c}] = ${entry(total)} + ${signed(s.b[0][0])} = ${entry(y[r][c])}.</p>`;
-    }
+  // Which numbers are in the window of output pixel (r, c), and which is that pixel.
+  const inside = (s, r, c) => (i, j) => (s.w[i - r]?.[j - c] === undefined ? "" : "marked");
+  const here = (r, c) => (i, j) => (i === r && j === c ? "chosen" : "");
+  const everywhere = () => "marked";
+  const input = name => ({ does: "set", name });
 
-    function backwardHtml() {
-      const slope = s.dy[r][c], { dx, dw, db } = convolveBackward(s.dy, s.x, s.w, s.step + 1);
-      const added = s.w.map(row => row.map(weight => `<small>${show(slope)} · ${signed(weight)}</small> ${entry(slope * weight)}`));
-      const more = s.w.map((row, i) => row.map((_, j) =>
-        `<small>${show(slope)} · ${signed(s.x[r + i][c + j])}</small> ${entry(slope * s.x[r + i][c + j])}`));
-      const panels = grid("dy: gradient of y", s.dy, { ...input("dy"), marked: here })
-        + grid("w: kernel", s.w, input("w"))
-        + `<div class="wide">${grid(`dy[${r}, ${c}] · w`, added, { marked: () => "marked" })}</div>`
-        + grid("dx so far", dx, { marked: inside });
-      const others = grid("x: map and window", s.x, { ...input("x"), marked: inside })
-        + `<div class="wide">${grid(`dy[${r}, ${c}] · window`, more, { marked: () => "marked" })}</div>`
-        + grid("dw so far", dw) + grid("db so far", [[db]]);
-      return `<div class="panels">${panels}</div><div class="panels">${others}</div>`
-        + `<p class="told" aria-live="polite">Step ${s.step + 1} of ${steps}: y[${r}, ${c}] was computed from the marked `
-        + `window of x. Its gradient, dy[${r}, ${c}] = ${show(slope)}, is therefore multiplied by each weight and added to `
-        + `dx in the same window. Multiplied by the pixels of the window it is added to dw, and alone to db.</p>`;
-    }
+  function forward(s, r, c, step) {
+    const y = convolve(s.x, s.w, s.b[0][0]), total = products(s.x, s.w, r, c).flat().reduce((a, b) => a + b, 0);
+    const done = y.map((row, i) => row.map((value, j) => (i * row.length + j <= s.step ? value : "")));
+    const terms = s.w.map((row, i) => row.map((weight, j) => product(s.x[r + i][c + j], weight)));
+    return panels(
+      grid("x: map and window", s.x, { ...input("x"), marked: inside(s, r, c) }),
+      grid("w: kernel", s.w, input("w")),
+      grid("b: bias", s.b, input("b")),
+      grid("products", terms, { marked: everywhere, kind: "wide" }),
+      grid("y: output", done, { does: "go", name: "y", marked: here(r, c) }),
+    ) + told(`${step}the window starts at row ${r}, column ${c}. Its nine products sum to ${entry(total)}. `
+      + `With the bias, y[${r}, ${c}] = ${entry(total)} + ${signed(s.b[0][0])} = ${entry(y[r][c])}.`);
+  }
+
+  function backward(s, r, c, step) {
+    const slope = s.dy[r][c], { dx, dw, db } = convolveBackward(s.dy, s.x, s.w, s.step + 1);
+    const toMap = s.w.map(row => row.map(weight => product(slope, weight)));
+    const toKernel = s.w.map((row, i) => row.map((_, j) => product(slope, s.x[r + i][c + j])));
+    return panels(
+      grid("dy: gradient of y", s.dy, { ...input("dy"), marked: here(r, c) }),
+      grid("w: kernel", s.w, input("w")),
+      grid(`dy[${r}, ${c}] · w`, toMap, { marked: everywhere, kind: "wide" }),
+      grid("dx so far", dx, { marked: inside(s, r, c) }),
+    ) + panels(
+      grid("x: map and window", s.x, { ...input("x"), marked: inside(s, r, c) }),
+      grid(`dy[${r}, ${c}] · window`, toKernel, { marked: everywhere, kind: "wide" }),
+      grid("dw so far", dw),
+      grid("db so far", [[db]]),
+    ) + told(`${step}y[${r}, ${c}] was computed from the marked window of x. Its gradient is dy[${r}, ${c}] = `
+      + `${show(slope)}. Multiplied by each weight it is added to dx, in the same window; multiplied by each pixel of `
+      + "the window it is added to dw; and as it is, to db.");
   }
 
   const on = {
     click(s, target) {
       const { do: does, r, c } = target.dataset;
       const steps = s.dy.length * s.dy[0].length;
-      if (does === "next") s.step = Math.min(s.step + 1, steps - 1);
-      else if (does === "previous") s.step = Math.max(s.step - 1, 0);
+      if (does === "next") s.step = clamp(s.step + 1, 0, steps - 1);
+      else if (does === "previous") s.step = clamp(s.step - 1, 0, steps - 1);
       else if (does === "go") s.step = Number(r) * s.dy[0].length + Number(c);
       else if (does === "reset") Object.assign(s, start(s.way));
       else if (does === "forward" || does === "backward") s.way = does;
@@ -97,7 +105,7 @@
     input(s, target) {
       const text = target.value.trim().replace("−", "-");
       if (!/^-?\d+$/.test(text)) return false;
-      s[target.dataset.name][target.dataset.r][target.dataset.c] = Math.max(-MOST, Math.min(Number(text), MOST));
+      s[target.dataset.name][target.dataset.r][target.dataset.c] = clamp(Number(text), -MOST, MOST);
     },
   };
 

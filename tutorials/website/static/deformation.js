@@ -2,7 +2,9 @@
 "use strict";
 
 (() => {
-  const { range, table, displacement, determinant } = compute, { show, squares } = interactive;
+  const { range, table, displacement, determinant } = compute;
+  const { MOVES, button, clamp, controls, panel, panels, place, show } = interactive;
+  const { slider, space, squares, tag, told } = interactive;
   const SIZES = [92, 140, 196, 284, 572];
   const PAD = 36;       // pixels of the image around the tile
   const SHADES = 7;
@@ -44,75 +46,73 @@
 
   const vectors = s => s.drawn.map(part => part.map(row => row.map(number => s.sigma * number)));
 
-  const start = () => ({ size: 196, sigma: 10, seed: FIRST, drawn: draw(FIRST), held: null });
+  const start = () => ({ size: 196, sigma: 10, seed: FIRST, drawn: draw(FIRST) });
 
-  // Pictures of SHOWN x SHOWN squares; `source` maps a position in the tile to one in the image.
+  // A picture of SHOWN x SHOWN squares; `source` maps a position in the tile to one in the image.
   function picture(from, to, source) {
-    const step = (to - from) / SHOWN;
+    const step = (to - from) / SHOWN, at = k => from + (k + 0.5) * step;
     const shades = table(SHOWN, SHOWN, (i, j) =>
-      Math.min(SHADES - 1, Math.floor(SHADES * image(...source(from + (i + 0.5) * step, from + (j + 0.5) * step)))));
+      Math.min(SHADES - 1, Math.floor(SHADES * image(...source(at(i), at(j))))));
     const paths = range(SHADES).map(n =>
       squares(shades.map(row => row.map(shade => shade === n)), `hsl(0 0% ${Math.round(100 * (n + 0.5) / SHADES)}%)`));
-    return `<g shape-rendering="crispEdges" transform="translate(${from} ${from}) scale(${step})">${paths.join("")}</g>`;
+    return tag("g", { "shape-rendering": "crispEdges", transform: `translate(${from} ${from}) scale(${step})` }, paths);
+  }
+
+  const round = number => number.toFixed(1);
+  const line = points => `M${points.map(([r, c]) => `${round(c)} ${round(r)}`).join("L")}`;
+
+  // The lines of a net over the tile, each point moved by `source`.
+  function net(s, unit, source) {
+    const at = count => range(count).map(k => k * (s.size - 1) / (count - 1)), along = at(POINTS);
+    const lines = at(LINES).map(k => line(along.map(p => source(k, p))) + line(along.map(p => source(p, k))));
+    return tag("path", { class: "net", "stroke-width": round(1.2 * unit), d: lines.join("") });
+  }
+
+  // The vector of a grid point, with a handle at its end.
+  function arrow(s, unit, i, j) {
+    const r = i * (s.size - 1) / 2, c = j * (s.size - 1) / 2, [down, right] = vectors(s).map(part => part[i][j]);
+    const circle = (radius, y, x, attributes) =>
+      tag("circle", { r: round(radius * unit), cy: round(y), cx: round(x), ...attributes });
+    const d = line([[r, c], [r + down, c + right]]);
+    return tag("path", { class: "arrow", "stroke-width": round(2.5 * unit), d })
+      + circle(3, r, c, { class: "point" })
+      + circle(8, r + down, c + right, {
+        class: "handle", "stroke-width": round(1.5 * unit), "data-do": "drag", "data-i": i, "data-j": j,
+        tabindex: 0, role: "button", "aria-label": `Vector of grid point ${i}, ${j}: ${show(down, 1)} rows, `
+          + `${show(right, 1)} columns; arrow keys move it`,
+      });
   }
 
   function html(s) {
-    const v = vectors(s), end = s.size - 1, places = range(POINTS).map(k => k * end / (POINTS - 1));
-    const lines = range(LINES).map(k => k * end / (LINES - 1));
+    const v = vectors(s), end = s.size - 1, unit = (s.size + 2 * PAD) / 340;  // about one pixel of the screen
+    const straight = (r, c) => [r, c];
     const source = (r, c) => displacement(v, r, c, s.size).map((u, k) => u + [r, c][k]);
-    const round = number => number.toFixed(1);
-    const line = points => `M${points.map(([r, c]) => `${round(c)} ${round(r)}`).join("L")}`;
-    const net = to => lines.map(k => line(places.map(p => to(k, p))) + line(places.map(p => to(p, k)))).join("");
-    const least = { value: Infinity };
-    const folded = table(POINTS, POINTS, (i, j) => {
-      const value = determinant(v, places[i], places[j], s.size);
-      if (value < least.value) Object.assign(least, { value });
-      return value <= 0;
-    });
+    const step = end / (POINTS - 1);
+    const slopes = table(POINTS, POINTS, (i, j) => determinant(v, i * step, j * step, s.size));
+    const least = Math.min(...slopes.flat());
+    const folded = tag("g", { class: "folded", transform: `translate(${-step / 2} ${-step / 2}) scale(${step})` },
+      squares(slopes.map(row => row.map(value => value <= 0)), "#e0231a"));
 
-    const unit = (s.size + 2 * PAD) / 340;  // about one pixel of the screen
-    const handles = range(9).map(k => {
-      const [i, j] = [Math.floor(k / 3), k % 3], [r, c] = [i * end / 2, j * end / 2];
-      const [down, right] = [v[0][i][j], v[1][i][j]];
-      return `<path class="arrow" stroke-width="${round(2.5 * unit)}" d="M${round(c)} ${round(r)}L${round(c + right)} ${round(r + down)}"/>`
-        + `<circle class="point" r="${round(3 * unit)}" cx="${round(c)}" cy="${round(r)}"/>`
-        + `<circle class="handle" r="${round(8 * unit)}" stroke-width="${round(1.5 * unit)}" cx="${round(c + right)}" cy="${round(r + down)}" `
-        + `data-do="drag" data-k="${k}" tabindex="0" role="button" aria-label="Vector of grid point ${i}, ${j}: `
-        + `${show(down, 1)} rows, ${show(right, 1)} columns; arrow keys move it"/>`;
-    });
-    const scale = end / (POINTS - 1);
-    const red = `<g class="folded" transform="translate(${-scale / 2} ${-scale / 2}) scale(${scale})">${squares(folded, "#e0231a")}</g>`;
-    const panel = (title, from, side, inside, role) => `<div class="panel square"><div class="name">${title}</div>`
-      + `<svg viewBox="${from} ${from} ${side} ${side}" ${role}>${inside}</svg></div>`;
-    const thin = `stroke-width="${round(1.2 * unit)}"`;
-    const left = picture(-PAD, end + PAD, (r, c) => [r, c]) + `<path class="net" ${thin} d="${net(source)}"/>${handles.join("")}`;
-    const right = picture(0, end, source) + `<path class="net" ${thin} d="${net((r, c) => [r, c])}"/>${red}`;
-
-    const sizes = SIZES.map(size => `<button data-do="size" data-size="${size}" aria-pressed="${size === s.size}">${size}</button>`);
-    return `<div class="controls"><label>σ = <output>${show(s.sigma)}</output> pixels <input type="range" data-do="sigma" min="1" `
-      + `max="25" step="1" value="${s.sigma}"></label><span class="space"></span><button data-do="draw">New random vectors</button>`
-      + `<button data-do="straight">Set all to 0</button><button data-do="reset">Reset</button></div>`
-      + `<div class="controls">Side of the tile, in pixels: ${sizes.join("")}</div><div class="panels">`
-      + panel("image, and where the tile reads", -PAD, s.size - 1 + 2 * PAD, left, `class="bent" data-do="image"`)
-      + panel("tile", 0, end, right, `role="img" aria-label="The tile: a straight net over a bent image"`)
-      + `</div><p class="told" aria-live="polite">Tile of ${s.size} × ${s.size} pixels, σ = ${show(s.sigma)}: the smallest determinant `
-      + `is ${show(least.value, 2)}, so ${least.value > 0 ? "the tile is not folded" : "the tile is folded where it is red"}.</p>`;
-  }
-
-  function hold(s, target, event) {
-    const svg = target.closest("svg"), [x, y, width] = svg.getAttribute("viewBox").split(" ").map(Number);
-    const box = svg.getBoundingClientRect(), i = Math.floor(s.held / 3), j = s.held % 3;
-    const at = [y + (event.clientY - box.top) * width / box.width, x + (event.clientX - box.left) * width / box.width];
-    move(s, i, j, at[0] - i * (s.size - 1) / 2, at[1] - j * (s.size - 1) / 2);
+    const arrows = range(9).map(k => arrow(s, unit, Math.floor(k / 3), k % 3));
+    const square = (from, to, attributes, ...inside) =>
+      tag("svg", { viewBox: `${from} ${from} ${to - from} ${to - from}`, ...attributes }, ...inside);
+    const left = square(-PAD, end + PAD, {}, picture(-PAD, end + PAD, straight), net(s, unit, source), arrows);
+    const right = square(0, end, { role: "img", "aria-label": "The tile: a straight net over a bent image" },
+      picture(0, end, source), net(s, unit, straight), folded);
+    const sizes = SIZES.map(size => button("size", size, { "data-size": size, "aria-pressed": size === s.size }));
+    const deeds = [button("draw", "New random vectors"), button("straight", "Set all to 0"), button("reset", "Reset")];
+    return controls(slider("sigma", "σ =", s.sigma, " pixels", [1, 25, 1]), space, ...deeds)
+      + controls("Side of the tile, in pixels: ", ...sizes)
+      + panels(panel("square", "image, and where the tile reads", left), panel("square", "tile", right))
+      + told(`Tile of ${s.size} × ${s.size} pixels, σ = ${show(s.sigma)}: the smallest determinant is `
+        + `${show(least, 2)}, so the tile is ${least > 0 ? "not folded" : "folded where it is red"}.`);
   }
 
   function move(s, i, j, down, right) {
-    const inside = number => Math.max(-1.5 * PAD, Math.min(number, 1.5 * PAD)) / s.sigma;
-    s.drawn[0][i][j] = inside(down);
-    s.drawn[1][i][j] = inside(right);
+    [down, right].forEach((number, k) => {
+      s.drawn[k][i][j] = clamp(number, -1.5 * PAD, 1.5 * PAD) / s.sigma;
+    });
   }
-
-  const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
   const on = {
     click(s, target) {
@@ -127,28 +127,19 @@
       s.sigma = Number(target.value);
     },
     pointerdown(s, target, event) {
-      if (target.dataset.do !== "drag") return false;
-      s.held = Number(target.dataset.k);
-      target.setPointerCapture(event.pointerId);
+      if (target.dataset.do === "drag") target.setPointerCapture(event.pointerId);
       return false;
     },
     pointermove(s, target, event) {
-      if (s.held === null || target.dataset.do !== "drag") return false;
-      hold(s, target, event);
-    },
-    pointerup(s) {
-      s.held = null;
-      return false;
-    },
-    pointercancel(s) {
-      s.held = null;
-      return false;
+      if (!target.hasPointerCapture(event.pointerId)) return false;
+      const { i, j } = target.dataset, [r, c] = place(target.ownerSVGElement, event), half = (s.size - 1) / 2;
+      move(s, i, j, r - i * half, c - j * half);
     },
     keydown(s, target, event) {
       if (target.dataset.do !== "drag" || !(event.key in MOVES)) return false;
       event.preventDefault();
-      const k = Number(target.dataset.k), i = Math.floor(k / 3), j = k % 3, v = vectors(s);
-      move(s, i, j, v[0][i][j] + MOVES[event.key][0], v[1][i][j] + MOVES[event.key][1]);
+      const { i, j } = target.dataset, [down, right] = vectors(s).map(part => part[i][j]);
+      move(s, i, j, down + MOVES[event.key][0], right + MOVES[event.key][1]);
     },
   };
 

@@ -4,7 +4,7 @@
 (() => {
   const { range, margin, stages, nearestValid, crop, seen } = compute;
   const { button, clamp, controls, panel, panels, place, slider, space, tag, told } = interactive;
-  const DEPTHS = [1, 2, 3, 4], MOST = 2000;
+  const DEPTHS = [1, 2, 3, 4], MOST = 9999;
   const WIDTH = 360, BAR = 122, LEFT = 34, ROW = 15, LEVEL = 3 * ROW + 15, HIGH = 10;
 
   const start = () => ({ depth: 4, size: 572, row: 120, column: 250, refused: null });
@@ -16,6 +16,14 @@
   function resize(s, size) {
     Object.assign(s, { size, refused: null });
     Object.assign(s, { row: Math.min(s.row, last(s)), column: Math.min(s.column, last(s)) });
+  }
+
+  // Another depth, with 32 pixels at the bottom as in Figure 1. The output pixel stays in its part of the output.
+  function deepen(s, depth) {
+    const { row, column } = s, old = outputSize(s);
+    resize(Object.assign(s, { depth }), 36 * 2 ** depth - 4);
+    const scaled = at => Math.floor(at / old * outputSize(s));
+    Object.assign(s, { row: scaled(row), column: scaled(column) });
   }
 
   const path = (s, through) => `path${through === s.depth ? "bottom" : through}`;
@@ -77,7 +85,7 @@
     const square = (kind, [top, bottom], [left, right], attributes = {}) =>
       tag("rect", { class: kind, x: left, y: top, width: right - left + 1, height: bottom - top + 1, ...attributes });
     const whole = [0, s.size - 1], inner = [off, off + output - 1];
-    const [r, c, arm] = [s.row + off + 0.5, s.column + off + 0.5, 7 * unit];
+    const [r, c, arm] = [s.row + off + 0.5, s.column + off + 0.5, 5 * unit];
     const d = `M${c - arm} ${r}H${c + arm}M${c} ${r - arm}V${r + arm}`;
     return tag("svg", {
       viewBox: `0 0 ${s.size} ${s.size}`, "data-do": "pixel", role: "img",
@@ -86,8 +94,8 @@
     square("bar", whole, whole),
     rows.map((span, through) => square(path(s, through), span, columns[through])).reverse(),
     square("output", inner, inner, { "stroke-width": 1.5 * unit, "stroke-dasharray": `${5 * unit} ${4 * unit}` }),
-    tag("path", { class: "halo", "stroke-width": 4 * unit, d }),
-    tag("path", { class: "line", "stroke-width": 1.5 * unit, d }));
+    tag("path", { class: "halo", "stroke-width": 3 * unit, d }),
+    tag("path", { class: "line", "stroke-width": 1.2 * unit, d }));
   }
 
   function choice(s) {
@@ -135,11 +143,8 @@
   const on = {
     click(s, target) {
       const { do: does, depth, size } = target.dataset;
-      if (does === "depth") {
-        s.depth = Number(depth);
-        const [below, above] = nearestValid(s.size, s.depth);
-        resize(s, below ?? above);
-      } else if (does === "size") resize(s, Math.min(Number(size), nearestValid(MOST, s.depth)[0]));
+      if (does === "depth") deepen(s, Number(depth));
+      else if (does === "size") resize(s, Math.min(Number(size), nearestValid(MOST, s.depth)[0]));
       else if (does === "reset") Object.assign(s, start());
       else return false;
     },
@@ -149,7 +154,7 @@
     },
     change(s, target) {
       if (target.dataset.do !== "type") return false;
-      const size = Math.min(Number(target.value), MOST);
+      const size = Number(target.value);
       if (!/^\d+$/.test(target.value.trim())) return;
       if (stages(size, s.depth)) resize(s, size);
       else s.refused = size;

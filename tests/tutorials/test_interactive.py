@@ -122,6 +122,9 @@ def test_weight_maps_are_those_of_the_package(evaluate):
         assert np.array_equal(map_["classes"], w_c)
         expected = weight_map.paper(drawing, w_c, w0, sigma)
         assert np.allclose(map_["weights"], expected, rtol=1e-6, atol=1e-6)
+        # Without class weights, even tiny terms count, and the reach beyond which they are 0.
+        border = weight_map.paper(drawing, np.zeros(2), w0, sigma)
+        assert np.allclose(map_["border"], border, rtol=1e-6, atol=1e-37)
         nearest = np.array(map_["nearest"])
         for k, of_package in enumerate(distances.two_nearest(separated)):
             assert np.allclose(nearest[..., k, 0], np.minimum(of_package, 1e9), rtol=1e-12)
@@ -238,6 +241,60 @@ def test_a_pixel_stays_inside_every_map_of_the_paper(evaluate):
             for stage, of_stage in spans.items():
                 for (first, last), size in zip(of_stage, walk[stage], strict=True):
                     assert 0 <= first <= last < size
+
+
+# The drawings show these numbers.
+
+
+def test_the_u_is_drawn_with_the_sizes_of_the_package(evaluate):
+    html = evaluate("(({start, html}) => html(start('')))(interactive.figures.receptive_field)")
+    u, tile = re.findall(r"<svg.*?</svg>", html)
+    shown = [int(n.replace("−", "-")) for n in re.findall(r">(−?\d+)</text>", u)]
+    walk = [size for _, of_stage in sizes.stages(572, 4) for size in of_stage]
+    assert shown == [*walk, -88, -40, -16, -4]
+    bars = re.findall(r'class="(\w+)" x="([\d.]+)" y="(\d+)" width="([\d.]+)" height="10"', u)
+    assert len([kind for kind, *_ in bars if kind == "bar"]) == len(walk)
+    for kind, x, y, width in bars:
+        if kind != "bar":  # what is seen is a part of its map
+            maps = [bar for bar in bars if bar[0] == "bar" and bar[2] == y]
+            [whole] = [bar for bar in maps if _within(x, width, bar)]
+            assert float(width) < float(whole[3])
+    rows, columns = (
+        [
+            calls(evaluate, "seen", [(572, 4, r, through)])[0]["contract0"][0]
+            for through in reversed(range(5))
+        ]
+        for r in (120, 250)
+    )
+    squares = re.findall(r'"path\w+" x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"', tile)
+    assert [tuple(map(int, square)) for square in squares] == [
+        (left, top, right - left + 1, bottom - top + 1)
+        for (top, bottom), (left, right) in zip(rows, columns, strict=True)
+    ]
+
+
+def _within(x, width, bar):
+    """Return whether a part of a bar, given as the texts of x and width, is inside it."""
+    start, end = float(bar[1]), float(bar[1]) + float(bar[3])
+    return start <= float(x) + 0.1 and float(x) + float(width) <= end + 0.1
+
+
+def test_the_net_is_drawn_where_the_package_reads_the_tile(evaluate):
+    figure = "interactive.figures.deformation"
+    state, html = evaluate(f"(({{start, html}}) => [start(''), html(start(''))])({figure})")
+    vectors = state["sigma"] * np.array(state["drawn"])
+    spline, middle = deformation.interpolating(size := state["size"]), (state["size"] - 1) / 2
+    at = deformation.source(size, spline, vectors, np.eye(2), (middle, middle))
+    bent, straight = re.findall(r'class="net"[^>]* d="M([^"]*)"', html)
+    lines, places = (
+        [np.array(line.replace("L", " ").split(), float).reshape(-1, 2) for line in net.split("M")]
+        for net in (bent, straight)
+    )
+    for line, place in zip(lines, places, strict=True):
+        columns, rows = line.T
+        expected = [scipy.ndimage.map_coordinates(each, place.T[::-1], order=1) for each in at]
+        assert np.allclose([rows, columns], expected, atol=0.12)
+    assert len(lines) == 18
 
 
 # What the texts around the figures say.

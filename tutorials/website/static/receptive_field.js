@@ -60,7 +60,7 @@
     const bars = [
       levels.map(level => stage(`contract${level}`, level, LEFT, LEFT - 5)),
       stage("bottom", s.depth, middle, middle - 5),
-      levels.reverse().map(level => stage(`expand${level}`, level, right, WIDTH - LEFT + 5)),
+      [...levels].reverse().map(level => stage(`expand${level}`, level, right, WIDTH - LEFT + 5)),
     ].flat(3);
 
     const arrow = (from, to) =>

@@ -358,13 +358,15 @@ def test_nothing_is_requested_from_elsewhere():
 
 def test_every_chapter_has_its_figure_once_and_before_the_exercises():
     for chapter in CHAPTERS:
-        number = chapter[:2]
-        texts = [source(c) for c in cells(chapter) if c["cell_type"] == "markdown"]
-        page = "".join(interactive.with_figure(text, number) for text in texts)
+        number, notebook = chapter[:2], cells(chapter)
+        interactive.add_figure(notebook, number)
+        page = "".join(source(c) for c in notebook if c["cell_type"] == "markdown")
         assert page.count('class="interactive"') == (number in interactive.FIGURES)
         if number in interactive.FIGURES:
             assert page.index('class="interactive"') < page.index("## Exercises")
             assert page.count("{figure}") == 0
+    with pytest.raises(ValueError, match="chapter 01 has 0 headings '## Exercises', not one"):
+        interactive.add_figure([{"cell_type": "markdown", "source": ["# Exercises"]}], "01")
 
 
 @pytest.fixture(scope="module")

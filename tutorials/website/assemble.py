@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from website import reference
-from website.interactive import with_figure
+from website.interactive import add_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = ROOT / "tutorials"
@@ -98,11 +98,11 @@ class Sources:
     def chapter(self, path: Path) -> None:
         """Copy a notebook, rewriting its links; remember the alternative texts of its figures."""
         notebook = json.loads(path.read_text("utf-8"))
+        add_figure(notebook["cells"], path.name[:2])
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])
-                text = self.linked(text, TUTORIALS, PurePosixPath(path.name))
-                cell["source"] = with_figure(text, path.name[:2])
+                cell["source"] = self.linked(text, TUTORIALS, PurePosixPath(path.name))
             for output in cell.get("outputs", []):
                 png = output.get("data", {}).get("image/png")
                 if png:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
@@ -53,11 +54,22 @@ def block(chapter: str) -> str:
     return text.replace("{figure}", "```{raw} html\n" + "\n".join(html) + "\n```") + "\n"
 
 
-def with_figure(cell: str, chapter: str) -> str:
-    """Put the figure of a chapter before the heading of the exercises, if the cell contains it."""
+def add_figure(cells: list[dict[str, Any]], chapter: str) -> None:
+    """Put the figure of a chapter before the heading of the exercises, in the cells of its notebook.
+
+    Raises a `ValueError` if there is not exactly one such heading.
+    """
     if chapter not in FIGURES:
-        return cell
-    return EXERCISES.sub(lambda _: block(chapter), cell, count=1)
+        return
+    found = [
+        cell
+        for cell in cells
+        if cell["cell_type"] == "markdown" and EXERCISES.search("".join(cell["source"]))
+    ]
+    if len(found) != 1:
+        raise ValueError(f"chapter {chapter} has {len(found)} headings '## Exercises', not one")
+    text = "".join(found[0]["source"])
+    found[0]["source"] = EXERCISES.sub(lambda _: block(chapter), text)
 
 
 def first_state(name: str, start: str) -> str:

@@ -55,7 +55,7 @@ def block(chapter: str) -> str:
 
 
 def add_figure(cells: list[dict[str, Any]], chapter: str) -> None:
-    """Put the figure of a chapter before the heading of the exercises, in the cells of its notebook.
+    """Put the figure of a chapter into its notebook, before the heading of the exercises.
 
     Raises a `ValueError` if there is not exactly one such heading.
     """

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from website import reference
+from website.interactive import add_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = ROOT / "tutorials"
@@ -97,6 +98,7 @@ class Sources:
     def chapter(self, path: Path) -> None:
         """Copy a notebook, rewriting its links; remember the alternative texts of its figures."""
         notebook = json.loads(path.read_text("utf-8"))
+        add_figure(notebook["cells"], path.name[:2])
         for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 text = "".join(cell["source"])

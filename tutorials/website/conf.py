@@ -48,7 +48,7 @@ html_static_path = [
 mathjax_path = "tex-svg.js"
 mathjax3_config = {"options": {"enableMenu": False}, "svg": {"fontCache": "local"}}
 html_favicon = str(Path(__file__).parent / "static" / "icon.svg")
-html_css_files = ["style.css"]
+html_css_files = ["style.css", "interactive.css"]
 html_js_files = [("site.js", {"priority": 600})]
 
 

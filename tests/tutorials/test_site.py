@@ -1,6 +1,7 @@
 """The site of the tutorials builds, its links work, and a browser displays it."""
 
 import functools
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import browser
 import pytest
 from chapters import CHAPTERS, TUTORIALS, cells, figures, outputs, source
+from test_glossary import SEARCHES
 from website.assemble import Sources
 
 for module in ("sphinx", "myst_nb", "furo", "tornado"):
@@ -233,6 +235,40 @@ def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width
 )
 def test_the_search_finds_chapters_and_modules(measure, words, title):
     assert title in measure(f"search.html?q={words}", 1280)["results"]
+
+
+@pytest.fixture(scope="module")
+def index(site):
+    """Read the index of the search: a function from a query to the pages that it finds."""
+    import snowballstemmer
+
+    written = (site / "searchindex.js").read_text("utf-8")
+    found = json.loads(written.removeprefix("Search.setIndex(").removesuffix(")"))
+    stem = snowballstemmer.stemmer("english").stemWord
+
+    def pages(query):
+        kept = [word for word in re.findall(r"\w+", query.lower()) if word != "over"]
+        of_words = [
+            {
+                found["docnames"][number]
+                for kind in ("terms", "titleterms")
+                for numbers in [found[kind].get(stem(word), [])]
+                for number in (numbers if isinstance(numbers, list) else [numbers])
+            }
+            for word in kept
+        ]
+        return set.intersection(*of_words)
+
+    return pages
+
+
+@pytest.mark.parametrize("query", SEARCHES)
+def test_the_search_finds_the_glossary_for_a_word_of_the_field(index, query):
+    assert "pages/glossary" in index(query)
+
+
+def test_the_search_finds_no_page_for_a_word_that_is_nowhere(index):
+    assert index("xylophone") == set()
 
 
 def test_a_dead_link_is_an_error(tmp_path):

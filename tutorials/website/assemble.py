@@ -20,6 +20,9 @@ LINK = re.compile(r"(?<=\]\()(?![a-z+]+:|#)([^()\s#]+)(#[^()\s]*)?(?=\))")
 MENTION = re.compile(r"\[[^\]]*\]\([^)]*\)|(?<!`)`([\w.-]+/[\w./-]*|\w+\.py)`(?!`)")
 FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`[^`\n]+`)")
+NOTEBOOK = re.compile(r'(?<=href=")(\w+)\.ipynb(?=")')
+"""A link to another chapter, in an output that is HTML."""
+
 ORPHAN = "---\norphan: true\n---\n\n"
 """Front matter of a page that need not be in a table of contents."""
 
@@ -104,6 +107,8 @@ class Sources:
             if "draws" in (tags := cell["metadata"].get("tags", [])):
                 tags.append("hide-input")  # MyST-NB folds it
             for output in cell.get("outputs", []):
+                if html := output.get("data", {}).get("text/html"):
+                    output["data"]["text/html"] = NOTEBOOK.sub(r"\1.html", "".join(html))
                 png = output.get("data", {}).get("image/png")
                 if png:
                     key = hashlib.sha256(b64decode("".join(png))).hexdigest()

@@ -29,7 +29,6 @@ from minunet.data import weight_map
 from minunet.data.synthetic import em_stack
 from minunet.image import Sample
 from minunet.metrics import em
-from minunet.network import Architecture
 from minunet.prediction.instances import Rule
 from minunet.report.drawing import coloured
 from minunet.runs.settings import from_options
@@ -225,7 +224,7 @@ show(
 # it. The list below the drawing has the same links.
 
 # %%
-show_map(Architecture(), 572)
+show_map()
 
 # %% [markdown]
 # | chapter | what it explains | minutes |

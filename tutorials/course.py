@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from itertools import groupby, pairwise
 from math import log2, sqrt
@@ -29,6 +30,9 @@ CHAPTERS = {
 }
 """File and subject of each chapter, by its number."""
 
+ALTERNATIVE = "Figure 1 of the paper; every arrow and every number in a circle leads to a chapter."
+"""What somebody who cannot see the map should know."""
+
 CONV, POOL, UP, COPY, OUT = "#2f6fc9", "#c93c30", "#23844a", "#707070", "#0f7f8a"
 """Colours of the arrows, as in the paper; they can be read on white and on black."""
 
@@ -48,7 +52,7 @@ STYLE = (
 )
 
 
-class Map(NamedTuple):
+class FeatureMap(NamedTuple):
     """A feature map of the drawing."""
 
     row: Row
@@ -63,48 +67,107 @@ class Map(NamedTuple):
         return self.left + self.width / 2, self.top + self.height / 2
 
 
-def show_map(arch: Architecture, size: int) -> None:
-    """Display Figure 1 for a tile; each arrow and each number is a link to a chapter."""
-    alt = "Figure 1 of the paper; every arrow and every number in a circle leads to a chapter."
-    display({"text/html": drawing(arch, size, alt), "text/plain": alt}, raw=True)
+class Link(NamedTuple):
+    """A part of the drawing that leads to a chapter."""
+
+    number: int
+    svg: str
+    shape: str
+    """As in an image map: `circle` or `rect`."""
+
+    place: tuple[float, ...]
+    """x, y and radius of a circle; left, top, right and bottom of a rectangle."""
+
+    @property
+    def target(self) -> str:
+        """File of the chapter."""
+        return f"{CHAPTERS[self.number][0]}.ipynb"
+
+    @property
+    def title(self) -> str:
+        """Number and subject of the chapter."""
+        return f"{self.number}. {CHAPTERS[self.number][1]}"
 
 
-def drawing(arch: Architecture, size: int, alt: str) -> str:
-    """Return the map as SVG.
+def show_map() -> None:
+    """Display the map, as an image map in a notebook and as a drawing with links on the site.
 
-    Parameters
-    ----------
-    arch : the network
-    size : side of the input tile, in pixels
-    alt : what somebody who cannot see it should know
+    An image map also works in notebooks that Jupyter does not trust, because they have not been run
+    there: it removes drawings from them.
     """
-    stages = _placed(figure1(arch, size), arch.depth)
-    names = list(stages)
-    parts = []
-    for maps in stages.values():
-        parts += [_bar(one) for one in maps]
-        for before, after in pairwise(maps):
-            colour = OUT if after.row.stage == "out" else CONV
-            parts.append(_arrow(1, colour, _right(before), _left(after)))
-        last = maps[2]
-        parts.append(_text(last.middle[0], last.top - 6, last.row.channels))
-    for name, below in pairwise(names):
-        last, first = stages[name][2], stages[below][0]
-        if last.top < first.top:
-            parts.append(_arrow(3, POOL, _bottom(last), _top(first)))
-        else:
-            parts.append(_arrow(4, UP, _top(last, 22), _bottom(first)))
-    for level in range(arch.depth):
-        last, first = stages[f"contract{level}"][2], stages[f"expand{level}"][0]
-        parts.append(_arrow(7, COPY, _right(last), (first.left - 3, last.middle[1])))
+    data = {"text/html": image_map(), "image/svg+xml": drawing(), "text/plain": ALTERNATIVE}
+    display(data, raw=True)
+
+
+def image_map() -> str:
+    """Return the map as HTML: a picture, and the places of its links."""
+    ground = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
+    bare = "".join(link.svg for link in _links(_stages()))
+    picture = base64.b64encode(_svg(ground + _maps(_stages()) + bare).encode()).decode()
+    areas = [
+        f'<area shape="{link.shape}" coords="{",".join(f"{number:.0f}" for number in link.place)}" '
+        f'href="{link.target}" alt="{link.title}" title="{link.title}">'
+        for link in reversed(_links(_stages()))  # the first one counts, and circles are on top
+    ]
     return (
-        f'<svg class="course" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'aria-label="{alt}" xmlns="http://www.w3.org/2000/svg"><style>{STYLE}</style>'
-        f"{''.join(parts)}{_sizes(stages)}{_badges(stages)}</svg>"
+        f'<img src="data:image/svg+xml;base64,{picture}" width="{WIDTH}" height="{HEIGHT}" '
+        f'usemap="#course" alt="{ALTERNATIVE}"><map name="course">{"".join(areas)}</map>'
     )
 
 
-def _placed(rows: list[Row], depth: int) -> dict[str, list[Map]]:
+def drawing() -> str:
+    """Return the map as SVG with links."""
+    links = [
+        f'<a href="{link.target}"><title>{link.title}</title>{link.svg}</a>'
+        for link in _links(_stages())
+    ]
+    return _svg(_maps(_stages()) + "".join(links))
+
+
+def _svg(inside: str) -> str:
+    """Complete a drawing."""
+    return (
+        f'<svg class="course" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
+        f'aria-label="{ALTERNATIVE}" xmlns="http://www.w3.org/2000/svg"><style>{STYLE}</style>'
+        f"{inside}</svg>"
+    )
+
+
+def _stages() -> dict[str, list[FeatureMap]]:
+    """Place the maps of the paper's network, for the tile of Figure 1."""
+    arch = Architecture()
+    return _placed(figure1(arch, 572), arch.depth)
+
+
+def _links(stages: dict[str, list[FeatureMap]]) -> list[Link]:
+    """List the arrows, and the numbers of the chapters on top of them."""
+    links = []
+    for maps in stages.values():
+        for before, after in pairwise(maps):
+            colour = OUT if after.row.stage == "out" else CONV
+            links.append(_arrow(1, colour, _right(before), _left(after)))
+    for name, below in pairwise(stages):
+        last, first = stages[name][2], stages[below][0]
+        if last.top < first.top:
+            links.append(_arrow(3, POOL, _bottom(last), _top(first)))
+        else:
+            links.append(_arrow(4, UP, _top(last, 22), _bottom(first)))
+    for name in stages:
+        if name.startswith("contract"):
+            last, first = stages[name][2], stages[name.replace("contract", "expand")][0]
+            links.append(_arrow(7, COPY, _right(last), (first.left - 3, last.middle[1])))
+    return links + _badges(stages)
+
+
+def _maps(stages: dict[str, list[FeatureMap]]) -> str:
+    """Draw the feature maps, with the number of channels above each stage."""
+    parts = [_bar(one) for maps in stages.values() for one in maps]
+    for maps in stages.values():
+        parts.append(_text(maps[2].middle[0], maps[2].top - 6, maps[2].row.channels))
+    return "".join(parts) + _sizes(stages)
+
+
+def _placed(rows: list[Row], depth: int) -> dict[str, list[FeatureMap]]:
     """Place the maps of every stage: input, first convolution, second; and those of the output."""
     named = []
     for row in rows:
@@ -114,27 +177,21 @@ def _placed(rows: list[Row], depth: int) -> dict[str, list[Map]]:
             stage = "bottom" if level == depth else f"contract{level}"
         if not row.arrow.startswith("up-conv"):  # joined to the copy, in the next row
             named.append((stage, row))
-    stages: dict[str, list[Map]] = {}
+    stages: dict[str, list[FeatureMap]] = {}
     centre = 44.0
     for stage, group in groupby(named, key=lambda pair: pair[0]):
         level = depth if stage == "bottom" else int(stage[-1])
-        maps: list[Map] = []
+        maps: list[FeatureMap] = []
         for _, row in group:
             width, height = 2 + 1.1 * log2(row.channels), 2.6 * sqrt(row.size)
             left = maps[-1].left + maps[-1].width + GAP if maps else centre - width / 2
             middle = TOP + LEVEL * level + 31
-            maps.append(Map(row, left, middle - height / 2, width, height))
+            maps.append(FeatureMap(row, left, middle - height / 2, width, height))
         stages[stage], centre = maps, maps[2].middle[0]
     return stages
 
 
-def _link(number: int, inside: str) -> str:
-    """Make something a link to a chapter."""
-    name, subject = CHAPTERS[number]
-    return f'<a href="{name}.ipynb"><title>{number}. {subject}</title>{inside}</a>'
-
-
-def _bar(one: Map) -> str:
+def _bar(one: FeatureMap) -> str:
     """Draw a map."""
     return (
         f'<rect x="{one.left:.1f}" y="{one.top:.1f}" width="{one.width:.1f}" '
@@ -142,7 +199,7 @@ def _bar(one: Map) -> str:
     )
 
 
-def _arrow(number: int, colour: str, start: tuple[float, float], end: tuple[float, float]) -> str:
+def _arrow(number: int, colour: str, start: tuple[float, float], end: tuple[float, float]) -> Link:
     """Draw an arrow that leads to a chapter; an invisible wide line makes it easy to hit."""
     (x0, y0), (x1, y1) = start, end
     at = f'x1="{x0:.1f}" y1="{y0:.1f}" x2="{{0:.1f}}" y2="{{1:.1f}}" stroke="{colour}"'
@@ -151,26 +208,26 @@ def _arrow(number: int, colour: str, start: tuple[float, float], end: tuple[floa
     neck = x1 - 6 * u, y1 - 6 * v
     head = [(x1, y1), (neck[0] - 5 * v, neck[1] + 5 * u), (neck[0] + 5 * v, neck[1] - 5 * u)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in head)
-    return _link(
-        number,
-        f"<line {at.format(*neck)}/>"
-        f'<line class="touch" {at.format(x1, y1)}/><polygon points="{points}" fill="{colour}"/>',
-    )
+    svg = f"<line {at.format(*neck)}/>"
+    svg += f'<line class="touch" {at.format(x1, y1)}/><polygon points="{points}" fill="{colour}"/>'
+    box = min(x0, x1) - 6 * abs(v), min(y0, y1) - 6 * abs(u)
+    box += max(x0, x1) + 6 * abs(v), max(y0, y1) + 6 * abs(u)
+    return Link(number, svg, "rect", box)
 
 
-def _right(one: Map) -> tuple[float, float]:
+def _right(one: FeatureMap) -> tuple[float, float]:
     return one.left + one.width + 1, one.middle[1]
 
 
-def _left(one: Map) -> tuple[float, float]:
+def _left(one: FeatureMap) -> tuple[float, float]:
     return one.left - 1, one.middle[1]
 
 
-def _top(one: Map, above: float = 2) -> tuple[float, float]:
+def _top(one: FeatureMap, above: float = 2) -> tuple[float, float]:
     return one.middle[0], one.top - above
 
 
-def _bottom(one: Map) -> tuple[float, float]:
+def _bottom(one: FeatureMap) -> tuple[float, float]:
     return one.middle[0], one.top + one.height + 2
 
 
@@ -178,7 +235,7 @@ def _text(x: float, y: float, text: object, anchor: str = "middle") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'
 
 
-def _sizes(stages: dict[str, list[Map]]) -> str:
+def _sizes(stages: dict[str, list[FeatureMap]]) -> str:
     """Write the side of the map that enters a stage on the left, or leaves it on the right."""
     tile, output = stages["contract0"][0], stages["expand0"][-1]
     parts = [
@@ -195,7 +252,7 @@ def _sizes(stages: dict[str, list[Map]]) -> str:
     return "".join(parts)
 
 
-def _badges(stages: dict[str, list[Map]]) -> str:
+def _badges(stages: dict[str, list[FeatureMap]]) -> list[Link]:
     """Write the numbers of the chapters in circles, and those of the last ones in boxes."""
     first = stages["contract0"]
     pool, up = stages["contract2"][0], stages["expand1"][0]
@@ -211,23 +268,18 @@ def _badges(stages: dict[str, list[Map]]) -> str:
         (5, OUT, WIDTH - 49, 18),
         (6, OUT, WIDTH - 17, 18),
     ]
-    parts = [
-        _link(
-            number,
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="15" fill="{colour}"/>'
-            f'<text class="badge" x="{x:.1f}" y="{y + 6:.1f}" text-anchor="middle">{number}</text>',
-        )
-        for number, colour, x, y in circles
-    ]
+    links = []
+    for number, colour, x, y in circles:
+        svg = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="15" fill="{colour}"/>'
+        links.append(Link(number, svg + _badge(x, y + 6, number), "circle", (x, y, 15)))
     boxes = [(10, "Training", 4, 422), (12, "Speed", 4, 462)]
     boxes += [(11, "Scores", WIDTH - 144, 422), (13, "Your data", WIDTH - 144, 462)]
     for number, subject, x, y in boxes:
-        parts.append(
-            _link(
-                number,
-                f'<rect x="{x}" y="{y}" width="140" height="32" rx="8" fill="{COPY}"/>'
-                f'<text class="badge" x="{x + 70}" y="{y + 22}" text-anchor="middle">'
-                f"{number} {subject}</text>",
-            )
-        )
-    return "".join(parts)
+        svg = f'<rect x="{x}" y="{y}" width="140" height="32" rx="8" fill="{COPY}"/>'
+        svg += _badge(x + 70, y + 22, f"{number} {subject}")
+        links.append(Link(number, svg, "rect", (x, y, x + 140, y + 32)))
+    return links
+
+
+def _badge(x: float, y: float, text: object) -> str:
+    return f'<text class="badge" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{text}</text>'

@@ -221,7 +221,7 @@ show(
 # upper left, and the probabilities leave at the upper right. Each bar is an array. The numbers
 # above the bars count its **features**, and the others give its width in pixels. Each arrow is an
 # operation, and **each arrow and each number in a circle is a link** to the chapter that explains
-# it. The list below the drawing has the same links.
+# it. (In Jupyter, the links work once you have run the cell.) The list below has the same links.
 
 # %%
 show_map()

@@ -92,8 +92,8 @@ class Link(NamedTuple):
 def show_map() -> None:
     """Display the map, as an image map in a notebook and as a drawing with links on the site.
 
-    An image map also works in notebooks that Jupyter does not trust, because they have not been run
-    there: it removes drawings from them.
+    Jupyter removes drawings from the output of notebooks that were not run on the reader's computer.
+    Of an image map it removes only the links.
     """
     data = {"text/html": image_map(), "image/svg+xml": drawing(), "text/plain": ALTERNATIVE}
     display(data, raw=True)
@@ -106,7 +106,7 @@ def image_map() -> str:
     picture = base64.b64encode(_svg(ground + _maps(_stages()) + bare).encode()).decode()
     areas = [
         f'<area shape="{link.shape}" coords="{",".join(f"{number:.0f}" for number in link.place)}" '
-        f'href="{link.target}" alt="{link.title}" title="{link.title}">'
+        f'href="{link.target}" target="_blank" alt="{link.title}" title="{link.title}">'
         for link in reversed(_links(_stages()))  # the first one counts, and circles are on top
     ]
     return (

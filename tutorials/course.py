@@ -92,8 +92,8 @@ class Link(NamedTuple):
 def show_map() -> None:
     """Display the map, as an image map in a notebook and as a drawing with links on the site.
 
-    Jupyter removes drawings from the output of notebooks that were not run on the reader's computer.
-    Of an image map it removes only the links.
+    Jupyter removes drawings from the output of notebooks that were not run on the same computer. Of
+    an image map it removes only the links.
     """
     data = {"text/html": image_map(), "image/svg+xml": drawing(), "text/plain": ALTERNATIVE}
     display(data, raw=True)

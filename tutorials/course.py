@@ -263,7 +263,7 @@ def _badges(stages: dict[str, list[FeatureMap]]) -> list[Link]:
         (1, CONV, first[1].middle[0] - 12, 18),
         (2, CONV, first[1].middle[0] + 20, 18),
         (3, POOL, pool.middle[0] - 22, pool.top - 26),
-        (4, UP, up.middle[0] + 22, up.top + up.height + 26),
+        (4, UP, up.middle[0] + 24, up.top + up.height + 20),
         (7, COPY, WIDTH / 2, middle),
         (5, OUT, WIDTH - 49, 18),
         (6, OUT, WIDTH - 17, 18),

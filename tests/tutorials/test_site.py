@@ -174,11 +174,11 @@ MAP = """
   const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
     && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
   const leads = [...svg.querySelectorAll("a")].map(link => {
-    link.scrollIntoView({block: "center"});
+    link.scrollIntoView({block: "center", behavior: "instant"});
     const box = (link.querySelector(".touch") || link.querySelector("circle, rect"))
       .getBoundingClientRect();
     const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
-    const hit = document.elementFromPoint(x, y).closest("a");
+    const hit = document.elementFromPoint(x, y)?.closest("a");
     return [link.getAttribute("href"), hit && hit.getAttribute("href")];
   });
   const beside = boxes.filter(([e]) => e.parentNode === svg || e.tagName === "circle");

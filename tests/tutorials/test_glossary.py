@@ -24,8 +24,11 @@ def entries():
     text = (PAGES / "glossary.md").read_text("utf-8")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     rows = [row for row in rows if row[0] != "word"]
-    assert {len(row) for row in rows} == {4}
-    return [(word, said.split(", "), meaning, links(where)) for word, said, meaning, where in rows]
+    assert {len(row) for row in rows} == {3}
+    return [
+        (word, said.split(", "), meaning.rpartition(" ([")[0], links(meaning))
+        for word, said, meaning in rows
+    ]
 
 
 def plain(text):

@@ -7,6 +7,7 @@ from pathlib import Path
 TUTORIALS = Path(__file__).resolve().parents[2] / "tutorials"
 
 CHAPTERS = (
+    "00_overview",
     "01_convolution",
     "02_gradients",
     "03_relu_and_maxpool",
@@ -21,6 +22,9 @@ CHAPTERS = (
     "12_speed",
     "13_your_own_data",
 )
+
+WITH_EXERCISES = CHAPTERS[1:]
+"""Chapter 0 shows how exercises work, and has none of its own."""
 
 
 def cells(chapter):

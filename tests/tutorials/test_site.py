@@ -1,6 +1,7 @@
 """The site of the tutorials builds, its links work, and a browser displays it."""
 
 import functools
+import json
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import browser
 import pytest
-from chapters import CHAPTERS, TUTORIALS, cells, figures, outputs, source
+from chapters import CHAPTERS, TUTORIALS, WITH_EXERCISES, cells, figures, outputs, source
+from test_glossary import SEARCHES
 from website.assemble import Sources
 
 for module in ("sphinx", "myst_nb", "furo", "tornado"):
@@ -111,9 +113,9 @@ def measure(site, tmp_path_factory):
         pytest.skip(f"none of {', '.join(browser.BROWSERS)} is installed")
     opened = browser.Browser(tmp_path_factory.mktemp("profile"))
 
-    def measured(page, width, scheme="light"):
+    def measured(page, width, scheme="light", script=MEASURE):
         opened.open(f"{site.as_uri()}/{page}", width, scheme)
-        found = opened.evaluate(MEASURE)
+        found = opened.evaluate(script)
         assert opened.complaints() == []
         return found
 
@@ -155,6 +157,49 @@ def test_a_page_has_all_figures_and_equations_of_its_chapter(site, chapter):
     assert page.images == figures(outputs(chapter))
     prose = "\n\n".join(source(c) for c in cells(chapter) if c["cell_type"] == "markdown")
     assert page.math.count("div") == len(re.findall(r"\$\$.+?\$\$", prose, re.DOTALL))
+
+
+def test_cells_that_draw_are_folded(site):
+    for chapter in CHAPTERS:
+        drawn = [c for c in cells(chapter) if "draws" in c["metadata"].get("tags", [])]
+        page = (site / f"{chapter}.html").read_text("utf-8")
+        assert len(re.findall(r'<details class="[^"]*hide above-input', page)) == len(drawn)
+        assert page.count("Show the code of this figure") == len(drawn)
+
+
+MAP = """
+(() => {
+  const svg = document.querySelector("svg.course"), scale = svg.getBoundingClientRect().width / 520;
+  const boxes = [...svg.querySelectorAll("text, circle")].map(e => [e, e.getBoundingClientRect()]);
+  const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+  const leads = [...svg.querySelectorAll("a")].map(link => {
+    link.scrollIntoView({block: "center", behavior: "instant"});
+    const box = (link.querySelector(".touch") || link.querySelector("circle, rect"))
+      .getBoundingClientRect();
+    const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+    const hit = document.elementFromPoint(x, y)?.closest("a");
+    return [link.getAttribute("href"), hit && hit.getAttribute("href")];
+  });
+  const beside = boxes.filter(([e]) => e.parentNode === svg || e.tagName === "circle");
+  return {
+    text: parseFloat(getComputedStyle(svg).fontSize) * scale,
+    overlapping: beside.flatMap(([e, a], i) => beside.slice(i + 1)
+      .filter(([f, b]) => overlap(a, b)).map(([f]) => [e.textContent, f.textContent])),
+    leads,
+  };
+})()
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_map_of_the_course_can_be_read_and_clicked(measure, width):
+    found = measure(f"{CHAPTERS[0]}.html", width, script=MAP)
+    assert found["text"] >= 11
+    assert found["overlapping"] == []
+    assert {there for there, _ in found["leads"]} == {f"{name}.html" for name in WITH_EXERCISES}
+    missed = [lead for lead in found["leads"] if lead[0] != lead[1]]
+    assert all(hit and hit.startswith("07") for _, hit in missed)  # badge 7 lies on its arrow
 
 
 def test_a_file_named_in_a_chapter_is_linked(site):
@@ -233,6 +278,40 @@ def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width
 )
 def test_the_search_finds_chapters_and_modules(measure, words, title):
     assert title in measure(f"search.html?q={words}", 1280)["results"]
+
+
+@pytest.fixture(scope="module")
+def index(site):
+    """Read the index of the search: a function from a query to the pages that it finds."""
+    import snowballstemmer
+
+    written = (site / "searchindex.js").read_text("utf-8")
+    found = json.loads(written.removeprefix("Search.setIndex(").removesuffix(")"))
+    stem = snowballstemmer.stemmer("english").stemWord
+
+    def pages(query):
+        kept = [word for word in re.findall(r"\w+", query.lower()) if word != "over"]
+        of_words = [
+            {
+                found["docnames"][number]
+                for kind in ("terms", "titleterms")
+                for numbers in [found[kind].get(stem(word), [])]
+                for number in (numbers if isinstance(numbers, list) else [numbers])
+            }
+            for word in kept
+        ]
+        return set.intersection(*of_words)
+
+    return pages
+
+
+@pytest.mark.parametrize("query", SEARCHES)
+def test_the_search_finds_the_glossary_for_a_word_of_the_field(index, query):
+    assert "pages/glossary" in index(query)
+
+
+def test_the_search_finds_no_page_for_a_word_that_is_nowhere(index):
+    assert index("xylophone") == set()
 
 
 def test_a_dead_link_is_an_error(tmp_path):

@@ -5,7 +5,18 @@ import re
 
 import numpy as np
 import pytest
-from chapters import CHAPTERS, TUTORIALS, cells, figures, links, outputs, source, text
+from chapters import (
+    CHAPTERS,
+    TUTORIALS,
+    WITH_EXERCISES,
+    cells,
+    figures,
+    links,
+    outputs,
+    source,
+    text,
+)
+from test_format import NOT_YET
 
 every = pytest.mark.parametrize("chapter", CHAPTERS)
 
@@ -77,7 +88,7 @@ def test_the_notebook_does_not_reveal_the_machine_it_ran_on(chapter):
     assert not re.findall(r" at 0x[0-9a-f]{6}|/tmp/|/home/|/root/|/work/|site-packages", said)
 
 
-@every
+@pytest.mark.parametrize("chapter", WITH_EXERCISES)
 def test_the_chapter_ends_with_open_exercises(chapter):
     page = [source(cell) for cell in cells(chapter)]
     at = next(i for i, cell in enumerate(page) if cell.startswith("## Exercises"))
@@ -113,6 +124,20 @@ def _table(title):
     part = readme.split(f"## {title}\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split(" | ") for line in part.splitlines() if line.startswith("|")]
     return [[field.strip() for field in row] for row in rows[2:]]
+
+
+def _minutes(chapter):
+    """Return the minutes that the first cell of a chapter gives."""
+    return re.search(r"\*\*Time:\*\* (\d+) minutes", source(cells(chapter)[0]))[1]
+
+
+@pytest.mark.parametrize("chapter", [name for name in CHAPTERS if name not in NOT_YET])
+def test_the_minutes_of_a_chapter_are_the_same_everywhere(chapter):
+    rows = {links(row[0])[0]: row[1] for row in _table("The chapters")}
+    assert rows[f"{chapter}.ipynb"] == _minutes(chapter)
+    overview = "\n".join(source(cell) for cell in cells(CHAPTERS[0]))
+    in_overview = re.findall(rf"^\| .*\({chapter}\.ipynb\).* \| (\d+) \|$", overview, re.MULTILINE)
+    assert in_overview == [_minutes(chapter)] * (chapter in WITH_EXERCISES)
 
 
 def test_the_readme_lists_every_chapter_once_in_order():

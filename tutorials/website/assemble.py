@@ -21,6 +21,9 @@ LINK = re.compile(r"(?<=\]\()(?![a-z+]+:|#)([^()\s#]+)(#[^()\s]*)?(?=\))")
 MENTION = re.compile(r"\[[^\]]*\]\([^)]*\)|(?<!`)`([\w.-]+/[\w./-]*|\w+\.py)`(?!`)")
 FENCE = re.compile(r"(^ *```.*?^ *```)", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`[^`\n]+`)")
+NOTEBOOK = re.compile(r'(?<=href=")(\w+)\.ipynb(?=")')
+"""A link to another chapter, in a drawing."""
+
 ORPHAN = "---\norphan: true\n---\n\n"
 """Front matter of a page that need not be in a table of contents."""
 
@@ -106,6 +109,9 @@ class Sources:
             if "draws" in (tags := cell["metadata"].get("tags", [])):
                 tags.append("hide-input")  # MyST-NB folds it
             for output in cell.get("outputs", []):
+                if svg := output.get("data", {}).pop("image/svg+xml", None):
+                    # Inline, not as an image, so that its links work and its size follows the page.
+                    output["data"]["text/html"] = NOTEBOOK.sub(r"\1.html", "".join(svg))
                 png = output.get("data", {}).get("image/png")
                 if png:
                     key = hashlib.sha256(b64decode("".join(png))).hexdigest()

@@ -158,6 +158,8 @@ WRONG["pixel_below"] |= {
     "a smaller kernel": (np.array([[0, 0], [0, 1]]), "should be (3, 3), and is (2, 2)"),
     "no tap": (np.zeros((3, 3)), "one tap is enough; 0 of yours"),
 }
+
+
 def _begins_empty(x, w, b):
     oh, ow = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
     y = np.empty((oh, ow, w.shape[3]), x.dtype)

@@ -113,6 +113,8 @@ WRONG["nearest_kernel"] |= {
         "C = 7",
     ),
 }
+
+
 def _begins_empty(dy, x, w):
     _, dw, db = upconv.backward(dy, x, w)
     dx = np.empty_like(x)

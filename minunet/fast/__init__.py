@@ -4,11 +4,13 @@
 |------------------|------------------------------------------------------------------------------|
 | `conv_relu.py`   | bias, ReLU and gradients are computed while a band of the map is cached      |
 | `direct.py`      | the tap loop without copies: a shifted window is a run of pixels             |
+| `narrow.py`     | all taps of the image, and the bias, in one product                          |
 | `winograd.py`    | 36 products instead of 144, for layers with many channels                    |
 | `rectified.py`   | the gradient passed on by a ReLU, in the layout that both forms above need   |
 | `upconv.py`      | four taps as one matrix product                                              |
-| `maxpool.py`     | the definition, band by band                                                 |
+| `maxpool.py`     | long rows: the columns of the blocks side by side, then the rows             |
 | `crop_concat.py` | the definition, band by band                                                 |
+| `items.py`       | pixels are copied whole                                                      |
 | `blas.py`        | y += a · b without a temporary array for the product                         |
 | `threads.py`     | every core works on bands of rows that fit into its cache                    |
 | `cores.py`       | no more threads than the cores, quotas and environment of the process allow  |

@@ -3,18 +3,22 @@
 import numpy as np
 
 from minunet.array import Array
+from minunet.fast.items import items
 from minunet.fast.threads import fitting, over
 from minunet.ops.crop_concat import centre
 
 
 def forward(up: Array, skip: Array) -> Array:
     """Crop `skip` to the size of `up` and append its channels; see `ops/crop_concat.py`."""
-    cropped = skip[centre(up.shape, skip.shape)]
-    y = np.empty_like(up, shape=(*up.shape[:2], up.shape[2] + skip.shape[2]))
+    y = np.empty_like(up, shape=(*up.shape[:2], up.shape[2] + skip.shape[2]), order="C")
+    copies = (
+        (items(y[..., : up.shape[2]]), items(up)),
+        (items(y[..., up.shape[2] :]), items(skip)[centre(up.shape, skip.shape)]),
+    )
 
     def work(first: int, n: int, _thread: int) -> None:
-        band = np.s_[first : first + n]
-        np.concatenate([up[band], cropped[band]], axis=-1, out=y[band])
+        for target, source in copies:
+            target[first : first + n] = source[first : first + n]
 
     over(len(y), fitting(2 * y[0].nbytes), work)
     return y

@@ -17,6 +17,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.fast.blas import add_product
+from minunet.fast.items import items
 from minunet.fast.rectified import rectified
 from minunet.fast.threads import count, fitting, over, scratch
 
@@ -139,9 +140,7 @@ def _side_by_side(dz: Array, n: int, pitch: int, shape: tuple[int, ...]) -> tupl
     kh, kw, _, features = shape
     many = kw - 1 + n * pitch
     z = scratch("side by side", dz, many, kh, features)
-    # NumPy copies several times faster if each pixel is one item.
-    pixel = np.dtype((np.void, features * dz.itemsize))
-    source, target = dz.view(pixel)[:, 0], z.view(pixel)[..., 0]
+    source, target = items(dz), items(z)
     for i in range(kh):
         target[:, i] = source[(kh - 1 - i) * pitch :][:many]
     own = dz[kw - 1 + (kh - 1) * pitch :].reshape(n, pitch, features)

@@ -10,6 +10,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.fast.blas import add_product
+from minunet.fast.items import items
 from minunet.fast.threads import count, fitting, over, scratch
 
 
@@ -19,8 +20,9 @@ def _side_by_side(w: Array) -> Array:
 
 
 def _blocks(y: Array) -> Array:
-    """View a map (2H, 2W, O) as its 2x2 blocks: (H, W, 2, 2, O)."""
-    return y.reshape(y.shape[0] // 2, 2, y.shape[1] // 2, 2, -1).swapaxes(1, 2)
+    """View the pixels of a map (2H, 2W, O) as its 2x2 blocks: (H, W, 2, 2)."""
+    pixels = items(y)
+    return pixels.reshape(len(y) // 2, 2, y.shape[1] // 2, 2).swapaxes(1, 2)
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
@@ -31,11 +33,14 @@ def forward(x: Array, w: Array, b: Array) -> Array:
     taps = _side_by_side(w)
     y = np.empty_like(x, shape=(2 * rows, 2 * columns, features))
     blocks = _blocks(y)
+    bias = np.tile(b, 4 * columns)  # a whole row, which NumPy broadcasts several times faster
 
     def work(first: int, n: int, _thread: int) -> None:
         band = x[first : first + n].reshape(-1, channels)
-        z = np.matmul(band, taps, out=scratch("band", x, len(band), 4 * features))
-        np.add(z.reshape(n, columns, 2, 2, features), b, out=blocks[first : first + n])
+        z = scratch("band", x, len(band), 4 * features)
+        z.reshape(n, -1)[...] = bias
+        add_product(z, band, taps)
+        blocks[first : first + n] = items(z.reshape(n, columns, 2, 2, features))
 
     over(rows, fitting(columns * (channels + 4 * features) * x.itemsize), work)
     return y
@@ -47,14 +52,14 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     rows, columns, channels = x.shape
     features = w.shape[3]
     taps = _side_by_side(w)
-    blocks = _blocks(dy)
+    blocks = _blocks(dy)  # dy may be half the channels of a map
     dx = np.empty_like(x)
     dtaps = np.zeros_like(w, shape=(count(), *taps.shape))
     db = np.zeros_like(w, shape=(count(), 4 * features))
 
     def work(first: int, n: int, thread: int) -> None:
         dz = scratch("band", x, n, columns, 2, 2, features)
-        dz[...] = blocks[first : first + n]
+        items(dz)[...] = blocks[first : first + n]
         dz = dz.reshape(n * columns, -1)
         np.matmul(dz, taps.T, out=dx[first : first + n].reshape(-1, channels))
         add_product(dtaps[thread], x[first : first + n].reshape(-1, channels).T, dz)

@@ -23,8 +23,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minunet.array import Array
+from minunet.fast.blas import add_product
+from minunet.fast.items import items
 from minunet.fast.rectified import rectified
-from minunet.fast.threads import over, scratch
+from minunet.fast.threads import count, over, scratch
 
 OUT, IN = 4, 6  # pixels along a side of a block, in the output and in the input
 
@@ -44,25 +46,22 @@ AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0,
 INPUTS, KERNELS, OUTPUTS = (np.kron(m, m).astype(np.float32) for m in (BT, G, AT))
 """Transforms of a block of inputs (36, 36), of a kernel (36, 9), and back to outputs (16, 36)."""
 
+WITH_BIAS = np.concatenate([OUTPUTS, np.ones_like(OUTPUTS[:, :1])], axis=1)
+"""`OUTPUTS` for blocks with a 37th number, which is added to every output."""
+
 BLOCKS = 128
 """Number of blocks processed at a time, which is the number of rows in the matrix products."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
-    """Return True if this form is faster, that is, for many channels and a large map."""
-    narrower = min(w.shape[2:])
-    return w.shape[:2] == (3, 3) and narrower >= 64 and rows * columns * narrower >= 2**20
+    """Return True if this form is faster, that is, for many channels and not too small a map."""
+    return w.shape[:2] == (3, 3) and min(w.shape[2:]) >= 64 and rows * columns >= 2**9
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:
     """Compute an unpadded 3x3 convolution, followed by a ReLU; see `direct.forward`."""
     shape = (x.shape[0] - 2, x.shape[1] - 2, w.shape[3])
-
-    def finish(blocks: Array) -> None:
-        blocks += b
-        np.maximum(blocks, np.zeros_like(blocks[0, 0, 0]), out=blocks)
-
-    return _correlate(lambda first, n: x[first : first + n + 2], shape, w, finish)
+    return _correlate(lambda first, n: x[first : first + n + 2], shape, w, b)
 
 
 def input_gradient(dy: Array, y: Array, w: Array) -> Array:
@@ -74,19 +73,48 @@ def input_gradient(dy: Array, y: Array, w: Array) -> Array:
     rows, columns, features = dy.shape
 
     def source(first: int, n: int) -> Array:
-        pixels = rectified(dy, y, w.shape, first, n)
-        pitch = (columns + 2) * pixels.strides[0]
-        return as_strided(pixels, (n + 2, columns + 4, features), (pitch, *pixels.strides))
+        dz = rectified(dy, y, w.shape, first, n)
+        pitch = (columns + 2) * dz.strides[0]
+        return as_strided(dz, (n + 2, columns + 4, features), (pitch, *dz.strides))
 
     turned = w[::-1, ::-1].swapaxes(2, 3)
     return _correlate(source, (rows + 2, columns + 2, w.shape[2]), turned)
+
+
+def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    """Compute dw and db; see `direct.parameter_gradients`.
+
+    The transforms are linear, so their transposes take the gradients back: with dz in blocks of 4x4,
+
+        dg = Gᵀ [ Σ (Bᵀ d) ⊗ (A dz) ]        the sum is over all blocks
+    """
+    channels, features = w.shape[2:]
+    down, across = -(-len(dy) // OUT), -(-dy.shape[1] // OUT)
+    sums = np.zeros_like(w, shape=(count(), IN * IN, channels, features))
+    db = np.zeros_like(w, shape=(count(), features))
+
+    def work(first: int, n: int, thread: int) -> None:
+        rows = slice(OUT * first, OUT * (first + n))
+        d = _blocks(x[rows.start : rows.stop + 2], n, across)
+        v = np.matmul(INPUTS, d, out=scratch("inputs", w, *d.shape)).reshape(IN * IN, -1, channels)
+        dz = scratch("dz", w, *dy[rows].shape)
+        np.multiply(dy[rows], y[rows] > 0, out=dz)
+        db[thread] += dz.sum(axis=(0, 1))
+        e = _blocks(dz, n, across, OUT)
+        dm = np.matmul(OUTPUTS.T, e, out=scratch("outputs", w, IN * IN, e.shape[1]))
+        for point, (inputs, outputs) in enumerate(zip(v, dm, strict=True)):
+            add_product(sums[thread, point], inputs.T, outputs.reshape(-1, features))
+
+    over(down, max(BLOCKS // across, 1), work)
+    total = sums.sum(axis=0).reshape(IN * IN, -1)
+    return (KERNELS.T @ total).reshape(w.shape), db.sum(axis=0)
 
 
 def _correlate(
     source: Callable[[int, int], Array],
     shape: tuple[int, ...],
     w: Array,
-    finish: Callable[[Array], None] = lambda blocks: None,
+    bias: Array | None = None,
 ) -> Array:
     """Compute an unpadded 3x3 convolution of the map that `source` returns in bands.
 
@@ -97,7 +125,7 @@ def _correlate(
         where the map ends
     shape : (H, W, O)      shape of the result
     w : (3, 3, C, O)       kernel
-    finish : callable      modifies blocks of outputs (4, 4, n, across, O) in place
+    bias : (O,) or None    is added, followed by a ReLU; None for neither
 
     Returns
     -------
@@ -107,17 +135,21 @@ def _correlate(
     down, across = -(-shape[0] // OUT), -(-shape[1] // OUT)
     kernels = _kernels(w)
     y = np.empty_like(w, shape=shape)
+    targets = items(y)
 
     def work(first: int, n: int, _thread: int) -> None:
         d = _blocks(source(OUT * first, OUT * n), n, across)
         v = np.matmul(INPUTS, d, out=scratch("inputs", w, *d.shape))
         v = v.reshape(IN * IN, n * across, channels)
-        m = np.matmul(v, kernels, out=scratch("products", w, IN * IN, n * across, features))
-        m = m.reshape(IN * IN, -1)
-        blocks = np.matmul(OUTPUTS, m, out=scratch("outputs", w, OUT * OUT, m.shape[1]))
-        blocks = blocks.reshape(OUT, OUT, n, across, features)
-        finish(blocks)
-        band = y[OUT * first : OUT * (first + n)]
+        m = scratch("products", w, IN * IN + 1, n * across, features)
+        np.matmul(v, kernels, out=m[:-1])
+        m[-1] = 0 if bias is None else bias  # as a 37th product, it is added by the transform
+        m = m.reshape(len(m), -1)
+        outputs = np.matmul(WITH_BIAS, m, out=scratch("outputs", w, OUT * OUT, m.shape[1]))
+        if bias is not None:
+            np.maximum(outputs, 0, out=outputs)
+        blocks = items(outputs.reshape(OUT, OUT, n, across, features))
+        band = targets[OUT * first : OUT * (first + n)]
         for i in range(OUT):
             for j in range(OUT):
                 out = band[i::OUT, j::OUT]
@@ -127,28 +159,30 @@ def _correlate(
     return y
 
 
-def _blocks(rows: Array, n: int, across: int) -> Array:
-    """Cut a band into blocks of 6x6 pixels, 4 apart; pixels beyond its edge are 0.
+def _blocks(rows: Array, n: int, across: int, side: int = IN) -> Array:
+    """Cut a band into square blocks of pixels, 4 apart; pixels beyond its edge are 0.
 
     Parameters
     ----------
-    rows : (≤ 4n + 2, W, C)
+    rows : (≤ 4n + side - 4, W, C)
     n : int             number of rows of blocks
     across : int        number of blocks per row
+    side : int          pixels along a side of a block
 
     Returns
     -------
-    (36, n·across·C)
+    (side², n·across·C)
     """
-    blocks = scratch("blocks", rows, IN, IN, n, across, rows.shape[2])
-    for i in range(IN):
-        for j in range(IN):
-            found = rows[i : i + OUT * n : OUT, j : j + OUT * across : OUT]
-            h, v = found.shape[:2]
-            blocks[i, j, :h, :v] = found
+    blocks = scratch("blocks", rows, side, side, n, across, rows.shape[2])
+    sources, targets = items(rows), items(blocks)
+    for i in range(side):
+        for j in range(side):
+            found = sources[i : i + OUT * n : OUT, j : j + OUT * across : OUT]
+            h, v = found.shape
+            targets[i, j, :h, :v] = found
             blocks[i, j, h:] = 0
             blocks[i, j, :, v:] = 0
-    return blocks.reshape(IN * IN, -1)
+    return blocks.reshape(side * side, -1)
 
 
 def _kernels(w: Array) -> Array:

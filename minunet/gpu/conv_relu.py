@@ -39,3 +39,8 @@ def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Arr
     dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
     return conv2d.backward(relu.backward(dy, y), x, w)
+
+
+def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    """Compute dw and db only, for the first layer: the image needs no gradient; see `backward`."""
+    return backward(dy, y, x, w)[1:]

@@ -186,13 +186,17 @@ def _double_conv_forward(
 
 def _double_conv_backward(
     params: Tensors, stage: str, da2: Array, kept: Tensors
-) -> tuple[Array, Tensors]:
+) -> tuple[Array | None, Tensors]:
     """Return the gradients of the stage's input and parameters; remove its maps from `kept`."""
     op = ops_for(da2)
     x, a1, a2 = (kept.pop(f"{stage}.{name}") for name in ("x", "a1", "a2"))
     if f"{stage}.mask" in kept:
         da2 = op.dropout.backward(da2, kept.pop(f"{stage}.mask"))
     da1, dw2, db2 = op.conv_relu.backward(da2, a2, a1, params[f"{stage}.w2"])
-    dx, dw1, db1 = op.conv_relu.backward(da1, a1, x, params[f"{stage}.w1"])
+    if stage == "contract0":  # x is the image, which needs no gradient
+        dx = None
+        dw1, db1 = op.conv_relu.parameter_gradients(da1, a1, x, params[f"{stage}.w1"])
+    else:
+        dx, dw1, db1 = op.conv_relu.backward(da1, a1, x, params[f"{stage}.w1"])
     names = ("w1", "b1", "w2", "b2")
     return dx, {f"{stage}.{n}": g for n, g in zip(names, (dw1, db1, dw2, db2), strict=True)}

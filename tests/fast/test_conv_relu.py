@@ -54,6 +54,15 @@ def test_the_gradients_of_a_map_that_is_a_view():
         assert_equal_up_to_rounding(found, definition, 3e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 5])
+def test_parameter_gradients_alone(channels):
+    x, w, b, dy = draw((17, 21, channels), 3)
+    y = conv_relu.forward(x, w, b)
+    expected = ops.conv_relu.backward(*doubled([dy, y, x, w]))[1:]
+    for found, definition in zip(conv_relu.parameter_gradients(dy, y, x, w), expected, strict=True):
+        assert_equal_up_to_rounding(found, definition, 3e-5)
+
+
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (3, 1), (1, 4), (5, 2)])
 def test_other_kernels(kernel):
     x, w, b, dy = draw((19, 13, 3), 4, kernel)

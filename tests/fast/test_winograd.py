@@ -28,6 +28,17 @@ def test_the_input_gradient_equals_the_definition(shape):
     assert_equal_up_to_rounding(winograd.input_gradient(dy, y, w), expected, ROUNDING)
 
 
+@SHAPES
+def test_the_parameter_gradients_equal_the_definition(shape):
+    x, w, _, dy = draw(shape, 7)
+    y = np.maximum(dy[::-1], 0)
+    dz = np.where(y > 0, dy, 0)
+    expected = ops.conv2d.backward(*doubled([dz, x, w]))[1:]
+    found = winograd.parameter_gradients(dy, y, x, w)
+    for gradient, definition in zip(found, expected, strict=True):
+        assert_equal_up_to_rounding(gradient, definition, ROUNDING)
+
+
 def test_values_beyond_the_edge_of_a_block_do_not_count(monkeypatch):
     x, w, b, _ = draw((12, 13, 2), 3)
     expected = np.maximum(ops.conv2d.forward(*doubled([x, w, b])), 0)
@@ -41,7 +52,9 @@ def test_values_beyond_the_edge_of_a_block_do_not_count(monkeypatch):
     [
         (568, 568, 64, 64, True),  #     the paper's first level
         (64, 64, 512, 512, True),  #     its fourth
-        (28, 28, 1024, 1024, False),  #  its bottom: the kernel is larger than the map
+        (28, 28, 1024, 1024, True),  #   its bottom
+        (36, 36, 128, 128, True),  #     that of a network with 16 channels
+        (12, 12, 256, 256, False),  #    small: transforming the kernel takes most of the time
         (570, 570, 1, 64, False),  #     the image
         (344, 344, 16, 16, False),  #    narrow
     ],

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chapters import CHAPTERS
-from exercises.verdict import CHECKS, Verdict, ask, difference, exercise
+from exercises.verdict import Verdict, ask, difference, exercise
+from unusual import RIGHT, WRONG
 
 SLUGS = [chapter.split("_", 1)[1] for chapter in CHAPTERS]
 
@@ -63,6 +64,22 @@ def test_typical_mistakes_are_recognized_and_explained(slug):
             assert not verdict.right, f"{name}: {slip}"
             assert words in str(verdict), f"{name}: {slip}: {verdict}"
             assert words.strip()
+
+
+@pytest.mark.parametrize("what", RIGHT)
+@pytest.mark.filterwarnings("ignore")
+def test_right_answers_in_another_style_are_right(what):
+    slug, name, answer = RIGHT[what]
+    assert checks(slug)[name](answer).right, checks(slug)[name](answer).message
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.filterwarnings("ignore")
+def test_answers_that_are_nearly_right_are_explained(what):
+    slug, name, answer, words = WRONG[what]
+    verdict = checks(slug)[name](answer)
+    assert not verdict.right
+    assert words in verdict.message
 
 
 @every
@@ -230,6 +247,7 @@ def test_a_chapter_counts_what_is_right(slug):
 @pytest.fixture
 def three_checks():
     """Make three checks of a chapter, of which 1 is the right answer."""
+    from exercises.verdict import CHECKS
 
     def check(name):
         def find(answer):

@@ -46,6 +46,8 @@ def check_gap_term(answer: float) -> str | None:
     for total, slip in slips.items():
         if abs(answer - _term(total)) <= 0.01:
             return slip
+    if abs(answer - _term(4)) <= 0.06:
+        return f"{answer:.4g} is close, but rounded too far: give it to 0.01."
     if abs(10 * answer - _term(4)) <= 0.01:
         return "the factor w0 = 10 is missing."
     if abs(answer - 10 * np.exp(-10 / 50)) <= 0.01:
@@ -115,7 +117,7 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
     answer : apart (H, W), w_c (2,), w0, sigma -> w (H, W)
     """
     three = np.zeros((7, 15), int)
-    three[1:5, 1:4], three[0:6, 6:9], three[2:7, 12:14] = 5, 2, 9
+    three[1:5, 1:4], three[0:6, 6:9], three[2:7, 12:14] = 5, 2, 256
     one = np.where(three == 2, 2, 0)
     cases = [("three cells", three), ("one cell", one), ("no cell", 0 * three)]
     cases += [(f"{len(np.unique(cells)) - 1} cells", cells) for cells in map(_cells, trials(6, 4))]
@@ -125,9 +127,7 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
         expected = _weights(cells, w_c, w0, sigma)
         wrong = difference("w", given, expected, 1e-6)
         if wrong:
-            return (
-                f"on a map with {name}, {wrong}{_likely(np.asarray(given), cells, w_c, expected)}"
-            )
+            return f"on a map with {name}, {wrong}{_likely(given, cells, w_c, w0, sigma)}"
     wrong = changed(lambda apart, w_c: answer(apart, w_c, w0, sigma), {"apart": cells, "w_c": w_c})
     wrong = wrong or empty(lambda apart, w_c: answer(apart, w_c, w0, sigma), (cells, w_c))
     return wrong or borrowed(answer, cells.copy(), w_c.copy(), w0, sigma)
@@ -144,7 +144,9 @@ def _cells(rng: np.random.Generator) -> np.ndarray:
     return cells
 
 
-def _weights(cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float) -> np.ndarray:
+def _weights(
+    cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float, squares_first: bool = False
+) -> np.ndarray:
     """Equation (2), (H, W), pixel by pixel from its distances to all pixels of all cells."""
     w = np.full(cells.shape, float(w_c[1]))
     places = [np.argwhere(cells == k) for k in np.unique(cells[cells > 0])]
@@ -152,14 +154,16 @@ def _weights(cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float) -> np.
         each = sorted(min(np.hypot(r - i, c - j) for i, j in place) for place in places)
         w[r, c] = w_c[0]
         if len(each) > 1:
-            w[r, c] += w0 * np.exp(-((each[0] + each[1]) ** 2) / (2 * sigma**2))
+            together = each[0] ** 2 + each[1] ** 2 if squares_first else (each[0] + each[1]) ** 2
+            w[r, c] += w0 * np.exp(-together / (2 * sigma**2))
     return w
 
 
-def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, expected: np.ndarray) -> str:
+def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float) -> str:
     """The likeliest slip in a weight map, as a sentence, or nothing."""
     if given.shape != cells.shape:
         return ""
+    expected = _weights(cells, w_c, w0, sigma)
     count = len(np.unique(cells[cells > 0]))
     off = ~np.isclose(given, expected, rtol=1e-6)
     if np.any(np.isnan(given)):
@@ -172,10 +176,16 @@ def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, expected: np.
         return " With fewer than two cells there is no gap, so the border term is 0."
     if np.allclose(given[cells > 0], w_c[0]):
         return " Cells have w_c[1], background has w_c[0]."
+    if np.allclose(given, _weights(cells, w_c, w0, sigma, squares_first=True)):
+        return " d1 and d2 are added first, and then squared."
+    if np.allclose(given, _weights(cells, w_c, w0, sigma / np.sqrt(2))):
+        return " The 2 of 2σ² is missing."
+    if np.allclose(given, _weights(cells, w_c, 1, sigma)):
+        return " The factor w0 is missing."
     if np.all(given[off] > expected[off]):
         return (
             " The border term is too large. Is d2 the distance to another cell, and not to "
-            "another pixel of the same cell?"
+            "another pixel of the same cell? The numbers of the cells may have gaps."
         )
     if np.allclose(given[cells == 0], w_c[0]):
         return " The border term is missing."

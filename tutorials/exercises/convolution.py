@@ -172,7 +172,7 @@ def _check_drawn(answer: Callable[[Array, Array, Array], Array]) -> str | None:
         y = ask(answer, x.copy(), w.copy(), b.copy())
         wrong = diagnose("y", y, _literal(case), _slips(case), ("r", "c", "o"))
         if wrong:
-            return f"it is right for some sizes, but with x {x.shape} and w {w.shape}: {wrong}"
+            return f"it is right for other arrays, but with x {x.shape} and w {w.shape}: {wrong}"
     return None
 
 

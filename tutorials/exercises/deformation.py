@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from exercises.diagnosis import changed
-from exercises.verdict import array, ask, difference, exercise, number, several, trials, yes_or_no
+from exercises.verdict import (
+    array,
+    ask,
+    difference,
+    exercise,
+    imprecise,
+    number,
+    several,
+    trials,
+    yes_or_no,
+)
 from exercises.watching import borrowed
 
 
@@ -44,6 +54,8 @@ def check_halfway(answer: float) -> str | None:
     for value, slip in slips.items():
         if abs(answer - value) < 1e-6:
             return slip
+    if abs(answer - expected) <= 0.05:
+        return f"{answer:.6g} is close, but rounded: give the exact number."
     return f"{answer:.6g} is not right. What is S_1 at t = 1/2? And S_0 there?"
 
 
@@ -132,7 +144,7 @@ def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | 
     wrong = difference("the array", at, expected)
     if wrong is None:
         return None
-    if at.shape != expected.shape:
+    if at.shape != expected.shape or imprecise("the array", at, expected):
         return f"{here}, {wrong}"
     off = at.mean(axis=(1, 2)) - middle
     if np.any(np.abs(off) > 1e-9):
@@ -212,7 +224,10 @@ def _deform(
                 "the image was read at the nearest pixel, but grey values are interpolated "
                 "linearly."
             )
-        return wrong
+        return (
+            f"{wrong} Places lie at x + u; grey values are interpolated linearly, and mirrored at "
+            "the edges."
+        )
     if label.shape == labels.shape and not np.isin(label, labels).all():
         return "the result contains labels that nobody drew: read labels at the nearest pixel."
     wrong = difference("the label map", label, expected_label)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises.verdict import array, ask, difference, drawn, trials
+from exercises.verdict import array, ask, difference, drawn, imprecise, trials
 from minunet.array import Array
 
 TOLERANCE = 1e-9
@@ -96,7 +96,8 @@ def diagnose(
     slips : sentence → what comes out of the slip it describes
     axes : names of the indices of `expected`
     """
-    given = array(name, given).astype(float)
+    made = array(name, given)
+    given = made.astype(float)
     if same(given, expected):
         return None
     for sentence, slip in slips.items():
@@ -104,6 +105,8 @@ def diagnose(
             return sentence
     if given.shape == expected.shape and not np.isfinite(given).all():
         return f"{name} contains values that are not finite."
+    if inexact := imprecise(name, made, expected):
+        return inexact
     wrong = difference(name, given, expected)
     if given.shape == expected.shape:
         wrong = f"{wrong}{_place(given, expected, axes)}"

@@ -55,9 +55,11 @@ def check_ignorance(answer: float) -> str | None:
     for wrong, why in slips.items():
         if math.isclose(given, wrong, rel_tol=1e-3):
             return why
-    if not math.isclose(given, pixels * pixel, rel_tol=1e-3):
-        return f"{given:.6g} is not right. What is p of each class, and what does one pixel cost?"
-    return None
+    if math.isclose(given, pixels * pixel, rel_tol=1e-3):
+        return None
+    if math.isclose(given, pixels * pixel, rel_tol=2e-2):
+        return f"{given:.6g} is close, but rounded too far: give five digits, or the formula."
+    return f"{given:.6g} is not right. What is p of each class, and what does one pixel cost?"
 
 
 @exercise(

@@ -182,7 +182,7 @@ def _check_drawn(answer: Callable[[Array, Array, Array], Gradients]) -> str | No
         _, _, x, w, _, dy = case
         wrong = _compare(ask(answer, dy.copy(), x.copy(), w.copy()), case)
         if wrong:
-            return f"it is right for some sizes, but with x {x.shape} and w {w.shape}: {wrong}"
+            return f"it is right for other arrays, but with x {x.shape} and w {w.shape}: {wrong}"
     return None
 
 
@@ -236,7 +236,7 @@ def _compare(result: Any, case: Problem) -> str | None:
     expected = _gradients(case)
     given = dict(zip(expected, result, strict=True))
     found = [value for value in result if value is not None and value is not ...]
-    known = [any(same(value, right) for right in expected.values()) for value in found]
+    known = [any(same(value, right) for value in found) for right in expected.values()]
     if len(found) == 3 and all(known) and not all(map(same, result, expected.values())):
         return "all three gradients are right, but in the wrong order: return dx, dw, db."
     slips = {"dx": dx_slips(case), "dw": dw_slips(case), "db": db_slips(case)}

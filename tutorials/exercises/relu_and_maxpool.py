@@ -143,6 +143,8 @@ def _leaky_backward(answer: Callable[[Array, Array], Array], x: Array, dy: Array
             )
         if np.allclose(dx, np.where(y > 0, dy, -dy / 10)):
             return "where y < 0, dx has the other sign: the slope is 1/10 there, not -1/10."
+        if np.allclose(dx, np.where(dy > 0, dy, dy / 10)):
+            return "the sign of dy chooses the slope, but the sign of y should."
         if np.allclose(dx, np.where(y > 0, dy / 10, dy)):
             return "the two sides are exchanged: the slope is 1 where y > 0."
     return wrong

@@ -121,6 +121,10 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     inside = truth > 0
     a, b = truth[inside], thinned[inside]
     same, found = a[:, np.newaxis] == a, b[:, np.newaxis] == b
+    if np.isclose(given, _f(truth, thinned), rtol=1e-3):
+        return " It is close: was it rounded, or computed in float32?"
+    if thinned.any() and np.isclose(given, _f(thinned, truth)):
+        return " The truth and the answer are exchanged."
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
         return (
             " You counted the answer's wall as one segment, but each of its pixels is a segment "

@@ -114,6 +114,11 @@ def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
     return _copies(answer)
 
 
+SHAPED = {np.reshape, np.ravel, np.shape, np.ndim, np.size, np.result_type}
+SHAPED |= {np.zeros_like, np.empty_like, np.ones_like}
+"""What may be done with a whole map."""
+
+
 class Watched(np.ndarray):
     """A map that remembers the shapes of the arrays of it that were multiplied by a kernel."""
 
@@ -125,6 +130,12 @@ class Watched(np.ndarray):
             Watched.factors += [each.shape for each in inputs if isinstance(each, Watched)]
         plain = [np.asarray(each) if isinstance(each, Watched) else each for each in inputs]
         return getattr(ufunc, method)(*plain, **options)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        """Remember what np.dot, np.einsum and others are given."""
+        if function not in SHAPED:
+            Watched.factors += [each.shape for each in inputs if isinstance(each, Watched)]
+        return super().__array_function__(function, types, inputs, options)
 
 
 def _copies(answer: Callable[[Array, Array], Array]) -> str | None:
@@ -138,15 +149,15 @@ def _copies(answer: Callable[[Array, Array], Array]) -> str | None:
     window = 38 * 48 * 32 * 8  # bytes
     if peak(answer, x, w) > window / 2:
         return (
-            "all numbers are right, but windows are copied. A slice of the list, pixels[start : "
-            "start + many], is not a copy, and a tap can multiply it directly."
+            "all numbers are right, but a window or the whole list is copied. A slice of the list, "
+            "pixels[start : start + many], is not a copy, and a tap can multiply it directly."
         )
     Watched.factors = []
     ask(answer, x.view(Watched), w)
     if any(len(shape) != 2 for shape in Watched.factors):
         return (
-            "all numbers are right, but a window (rows, columns, C) of the map was multiplied, "
-            "row by row. Slice the list of pixels, x.reshape(-1, C): each tap is one product."
+            "all numbers are right, but a window (rows, columns, C) of the map was used. Slice the "
+            "list of pixels, x.reshape(-1, C): each tap is one product."
         )
     return None
 
@@ -263,9 +274,9 @@ def check_four_products(answer: Callable[[Any, Any], Any]) -> str | None:
         data = [Number(Fraction(value), "d", products) for value in d]
         taps = [Number(Fraction(value), "g", products) for value in g]
         given = several(("y0", "y1"), ask(answer, data, taps))
-        for y in given:
+        for name, y in zip(("y0", "y1"), given, strict=True):
             if not isinstance(y, Number):
-                return f"it should return two numbers made of d and g, but one is {kind(y)}."
+                return f"{name} should be made of d and g, but it is {kind(y)}."
         for a in range(2):
             right = sum(d[a + k] * g[k] for k in range(3))
             if given[a].value != right:

@@ -70,6 +70,8 @@ def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
         )
     if isclose(std, sqrt(2 / 1024), rel_tol=0.01):  # rounded by hand is right
         return None
+    if isclose(std, sqrt(2 / 1024), rel_tol=0.1):
+        return f"std is {std:.4g}, which is rounded too far: give three digits, or the formula."
     if isclose(std, 2 / 1024, rel_tol=0.03):
         return f"std is {std:.4g}, but that is the variance: take the square root."
     for n, slip in (
@@ -234,7 +236,9 @@ def _through_skip(r: int, level: int, depth: int) -> set[int]:
 def _slip(given: tuple[int, ...], expected: tuple[int, int], r: int, level: int, depth: int) -> str:
     """Say what an answer got wrong."""
     hint = ""
-    if len(given) == 2 and given[1] - given[0] == expected[1] - expected[0]:
+    if given == expected[::-1]:
+        hint = " They are exchanged: first, then last."
+    elif given[1] - given[0] == expected[1] - expected[0]:
         hint = " The width is right, but the place is not. By how much is this copy cropped?"
     else:
         hint = (

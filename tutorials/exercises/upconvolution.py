@@ -211,6 +211,8 @@ def _as_convolution(
                 "each 2×2 block of y is turned by 180°. In the first window the pixel lies at i "
                 "= 1, so turn w."
             )
+        if np.allclose(y, _literal(x, w.swapaxes(0, 1), b)):
+            return "i and j of the taps are exchanged: i counts rows, j columns."
         for i, j in ((1, 1), (1, 0), (0, 1)):
             for kernel in (w, w[::-1, ::-1]):
                 moved = _literal(x, kernel, b)[i:, j:]

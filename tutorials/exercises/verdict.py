@@ -277,6 +277,7 @@ NUMPY_SAYS = (
         r"could not convert string|ufunc .* (?:contain a loop|not supported)",
         "there is text among the numbers",
     ),
+    (r"Cannot cast .* dtype\('(\w+)'\) to dtype\('(\w+)'\)", "{} does not fit into an array of {}"),
     (r"truth value of an array", "an array of several values is neither True nor False"),
     (
         r"array dimensions except for|must have same shape|axes don't match",
@@ -348,7 +349,7 @@ def number(name: str, given: Any) -> float:
     """What was answered, as one finite number; raise `Wrong` if it is none."""
     made = array(name, given, "one number")
     if made.size != 1:
-        raise Wrong(f"{name} should be one number, but it is {kind(made)}.")
+        raise Wrong(f"{name} should be one number, but it is {kind(given)}.")
     value = float(made.reshape(()))
     if not math.isfinite(value):
         raise Wrong(f"{name} should be a finite number, but it is {value}.")
@@ -409,7 +410,8 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     expected : (…)   the right array
     tolerance : relative to the largest magnitude expected
     """
-    given, expected = array(name, given).astype(float), np.asarray(expected, float)
+    made, expected = array(name, given), np.asarray(expected, float)
+    given = made.astype(float)
     slips = _slips(given)
     if not given.shape and expected.shape:
         return f"{name} is one number, but it should be an array of shape {expected.shape}."
@@ -419,6 +421,8 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
         return f"{name} has shape {given.shape}, but its shape should be {expected.shape}{hint}."
     if _close(given, expected, tolerance):
         return None
+    if inexact := imprecise(name, made, expected):
+        return inexact
     for slip, other in slips.items():
         if _close(other, expected, tolerance):
             return f"{name} is wrong; {slip}, it would be right."
@@ -430,6 +434,20 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     worst = np.unravel_index(np.argmax(np.abs(given - expected)), expected.shape)
     at = ", ".join(str(int(i)) for i in worst)
     return f"{name}[{at}] is {given[worst]:.6g}, but it should be {expected[worst]:.6g}."
+
+
+def imprecise(name: str, given: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say that the numbers of an array are rounded; None if they are not, or if they differ."""
+    if given.shape != expected.shape:
+        return None
+    off = np.abs(given - expected)
+    if given.dtype.kind in "iu" and off.max(initial=0) < 1 and np.any(expected % 1):
+        return f"{name} is of {given.dtype}, so fractions are lost. Begin with an array of floats."
+    error = float(off.max(initial=0) / max(np.abs(expected).max(initial=0), np.finfo(float).tiny))
+    if not 0 < error < 1e-3 or np.count_nonzero(off) <= np.count_nonzero(expected) / 2:
+        return None  # what is wrong in a few places is not rounded
+    digits = int(-math.log10(error))
+    return f"{name} is right to about {digits} digits only. Was it rounded, or computed in float32?"
 
 
 def _slips(given: np.ndarray) -> dict[str, np.ndarray]:

@@ -101,8 +101,8 @@ WRONG["sigma_for"] |= {
 }
 WRONG["weights"] |= {
     "the package's own": (_paper, "`weight_map.paper` of minunet computed it"),
-    "right for the numbers 2, 5 and 9": (
-        only(_right, lambda apart, *_: set(np.unique(apart)) <= {0, 2, 5, 9}, _everywhere),
+    "right for the numbers 2, 5 and 256": (
+        only(_right, lambda apart, *_: set(np.unique(apart)) <= {0, 2, 5, 256}, _everywhere),
         "cells, w[",
     ),
     "right but for cell 1": (

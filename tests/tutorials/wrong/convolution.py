@@ -184,7 +184,7 @@ WRONG["convolution"] |= {
     ),
     "right for whole numbers": (
         lambda x, w, b: np.round(conv2d.forward(x, w, b)).astype(x.dtype),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for more than one channel": (
         only(conv2d.forward, lambda x, w, b: w.shape[2] > 1, no_bias),

@@ -403,15 +403,15 @@ WRONG["backward"] |= {
     ),
     "right but for maps of one column": (
         only(conv2d.backward, lambda dy, x, w: dy.shape[1] > 1, two_slips),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for whole numbers": (
         lambda dy, x, w: tuple(g.round() for g in conv2d.backward(dy, x, w)),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for the first size alone": (
         only(conv2d.backward, lambda dy, x, w: w.shape == (3, 2, 4, 5), negative),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
 }
 

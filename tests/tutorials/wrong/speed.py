@@ -145,8 +145,8 @@ WRONG["by_list"] |= {
         lambda x, w: conv2d.forward(x, w, np.zeros(w.shape[3])),
         "`conv2d.forward` of minunet computed it",
     ),
-    "all windows in one matrix": (_im2col, "windows are copied"),
-    "copies of slices": (_copied_slices, "windows are copied"),
+    "all windows in one matrix": (_im2col, "a window or the whole list is copied"),
+    "copies of slices": (_copied_slices, "a window or the whole list is copied"),
     "windows of the map": (_windows, "Slice the list of pixels"),
     "right for three channels": (
         only(_runs, lambda x, w: x.shape[2] == 3, lambda x, w: -_runs(x, w)),

@@ -182,7 +182,9 @@ def check_average_flips(answer: Callable[..., Array]) -> str | None:
         wrong = _average_flips(answer, *(shape or drawn(rng, 4, 1, 7)), rng)
         if wrong:
             return wrong
-    return changed(lambda image: answer(np.copy, image), {"image": rng.random((4, 4, 2))})
+    return changed(
+        lambda image: answer(lambda x: x.copy(), image), {"image": rng.random((4, 4, 2))}
+    )
 
 
 def _average_flips(answer: Any, *drawing: Any) -> str | None:

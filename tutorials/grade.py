@@ -30,8 +30,8 @@ from typing import Any, NamedTuple, NoReturn
 
 HERE = Path(__file__).resolve().parent
 SUFFIXES = (".ipynb", ".py")
-NOT_SUBMITTED = {"exercises", "solutions", "minunet", "tests"}
-"""Folders of the repository, which a student may hand in with the notebooks."""
+NOT_HOMEWORK = {"exercises", "solutions", "minunet", "tests", "00_overview.ipynb", "00_overview.py"}
+"""Parts of the repository that a student may hand in with the notebooks. Chapter 0 shows a check."""
 
 WORKER = "--worker"
 RIGHT, WRONG, OPEN, TIME_OUT = "right", "wrong", "open", "time-out"
@@ -339,7 +339,7 @@ def submissions(folder: Path) -> dict[str, list[Path]]:
                 for file in sorted(path.rglob("*"))
                 if file.suffix in SUFFIXES
                 and not any(p.startswith(".") for p in file.relative_to(path).parts)
-                and not NOT_SUBMITTED.intersection(file.relative_to(path).parts)
+                and not NOT_HOMEWORK.intersection(file.relative_to(path).parts)
             ]
         elif path.suffix in SUFFIXES:
             students.setdefault(path.stem, []).append(path)

@@ -117,6 +117,7 @@ def test_checks_are_not_imported_from_the_students_folder(tmp_path):
         "check_honest = check_areas = check_taken_for = lambda answer: Yes()\n"
     )
     write(tmp_path / "ada" / "homework.ipynb", "sys.path.insert(0, '.')", IMPORTS, LAST, AREAS)
+    write(tmp_path / "ada" / "00_overview.ipynb", IMPORTS, AREAS)  # shows how a check works
     ((name, paths),) = grade.submissions(tmp_path).items()
     assert (name, [path.name for path in paths]) == ("ada", ["homework.ipynb"])
     assert results(*paths)["honest"][0] == "wrong"

@@ -30,8 +30,8 @@ from typing import Any, NamedTuple, NoReturn
 
 HERE = Path(__file__).resolve().parent
 SUFFIXES = (".ipynb", ".py")
-NOT_HOMEWORK = {"exercises", "solutions", "minunet", "tests", "00_overview.ipynb", "00_overview.py"}
-"""Parts of the repository that a student may hand in with the notebooks. Chapter 0 shows a check."""
+NOT_HOMEWORK = {"exercises", "solutions", "minunet", "tests", "00_overview.ipynb"}
+"""Parts of the repository that a student may hand in, too. Chapter 0 only shows a check."""
 
 WORKER = "--worker"
 RIGHT, WRONG, OPEN, TIME_OUT = "right", "wrong", "open", "time-out"

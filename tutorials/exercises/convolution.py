@@ -24,8 +24,14 @@ from minunet.ops import conv2d
 
 
 @exercise(
-    "Each number is one window times the kernel, and nothing beyond the edge is needed.",
+    "Each number is one window times the kernel, and no window crosses the edge.",
     "The answer is y, two rows of three numbers.",
+    hints=(
+        "Lay the kernel on the upper left corner of x. Multiply each number of the kernel by the "
+        "number under it, and add the four products.",
+        "y[r, c] takes the window of x that begins at row r and column c. There are two rows and "
+        "three columns of windows. Do not turn the kernel, and add b to each sum.",
+    ),
 )
 def check_by_hand(answer: Any) -> str | None:
     """Check the convolution computed with a pencil.
@@ -44,19 +50,25 @@ def check_by_hand(answer: Any) -> str | None:
 
     slips = {
         "the bias is missing: add 5 to each number.": lambda: expected - 5,
-        "that is the true convolution. Do not turn the kernel: lay it on the map as it is.": (
-            lambda: with_kernel(w[::-1, ::-1])
-        ),
-        "the kernel has rows and columns exchanged.": lambda: with_kernel(w.T),
-        "the kernel is (2, 2), and so has two places from top to bottom and three from left to "
-        "right: y is (2, 3).": lambda: expected.T,
+        "that is the true convolution, which turns the kernel. Do not turn it: lay it on the "
+        "map as it is.": (lambda: with_kernel(w[::-1, ::-1])),
+        "you exchanged the rows and columns of the kernel.": lambda: with_kernel(w.T),
+        "the rows and columns of y are exchanged. A (2, 2) kernel has two places from top to "
+        "bottom and three from left to right, so y is (2, 3).": lambda: expected.T,
     }
     return diagnose("y", answer, expected, slips, ("r", "c"))
 
 
 @exercise(
-    "A tap at (i, j) looks i rows down and j columns to the right of the result's corner.",
+    "A tap at (i, j) reads the pixel i rows below and j columns to the right of the window's "
+    "corner.",
     "The answer is a kernel, three rows of three numbers.",
+    hints=(
+        "y[r, c] is the sum of w[i, j] · x[r + i, c + j] over all taps. Which tap multiplies x[r + "
+        "2, c + 1]?",
+        "Only one of the nine numbers is not 0. Compare r + i with r + 2, and c + j with c + 1: "
+        "that gives its row and its column.",
+    ),
 )
 def check_pixel_below(answer: Any) -> str | None:
     """Check a kernel by what it does to a map.
@@ -67,9 +79,12 @@ def check_pixel_below(answer: Any) -> str | None:
     """
     kernel = array("the kernel", answer).astype(float)
     if kernel.shape != (3, 3):
-        return f"the kernel should be (3, 3), and is {kernel.shape}."
+        return f"the kernel should be (3, 3), but it is {kernel.shape}."
     if np.count_nonzero(kernel) != 1:
-        return f"one tap is enough; {np.count_nonzero(kernel)} of yours are not 0."
+        return (
+            "exactly one of the nine numbers should not be 0, but your kernel has "
+            f"{np.count_nonzero(kernel)} such numbers."
+        )
     x = np.random.default_rng(3).integers(1, 100, (6, 7)).astype(float)
     y = sum(kernel[i, j] * x[i : i + 4, j : j + 5] for i, j in np.ndindex(3, 3))
     neighbours = {
@@ -83,16 +98,23 @@ def check_pixel_below(answer: Any) -> str | None:
         (1, 0): "to the left of",
     }
     slips = {
-        f"that takes the pixel {place} the middle: with w[{i}, {j}] = 1 alone, y[r, c] is "
-        f"x[r + {i}, c + {j}].": lambda i=i, j=j: x[i : i + 4, j : j + 5]
+        f"that reads the pixel {place} the middle: with w[{i}, {j}] = 1 alone, y[r, c] is x[r + "
+        f"{i}, c + {j}].": lambda i=i, j=j: x[i : i + 4, j : j + 5]
         for (i, j), place in neighbours.items()
     }
     return diagnose("y", y, x[2:, 1:-1], slips, ("r", "c"))
 
 
 @exercise(
-    "Nine linear layers, shifted and summed: this is `minunet.ops.conv2d.forward`.",
+    "One linear layer per tap, shifted and added: this is `minunet.ops.conv2d.forward`.",
     "The function returns y, an array (H-kh+1, W-kw+1, O).",
+    hints=(
+        "A convolution is one linear layer for each tap. Each layer reads a shifted window of x, "
+        "and the results are added.",
+        "Compute the size of y first, and begin with the bias in every pixel. Then loop over the "
+        "taps: the window of tap (i, j) begins at row i and column j and is as large as y. Add its "
+        "matrix product with the taps of all channels.",
+    ),
 )
 def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
     """Check a convolution on a map of which no two sizes are equal, and on eight that are drawn.
@@ -102,7 +124,7 @@ def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | N
     answer : (x, w, b) -> y     as `minunet.ops.conv2d.forward`
     """
     if answer is conv2d.forward:
-        return "that is the package's own. Write the loop yourself."
+        return "that is minunet's own function. Write the loop yourself."
     context = outside(answer, {"y", "oh", "ow", "image", "kernel", "x", "w", "b"})
     wrong = _check_values(answer) or _check_drawn(answer)
     if wrong:
@@ -111,7 +133,7 @@ def check_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | N
     y = ask(answer, *(argument.astype(np.float32) for argument in (x, w, b)))
     if np.asarray(y).dtype != np.float32:
         return (
-            f"all numbers are right, but of float32 maps it makes {np.asarray(y).dtype}. Make y "
+            f"all numbers are right, but for float32 maps y is {np.asarray(y).dtype}. Make y "
             "with np.zeros_like(x, shape=…), or give np.zeros the dtype of x."
         )
     wrong = changed(answer, {"x": x, "w": w, "b": b}) or empty(answer, (x, w, b))
@@ -150,7 +172,7 @@ def _check_drawn(answer: Callable[[Array, Array, Array], Array]) -> str | None:
         y = ask(answer, x.copy(), w.copy(), b.copy())
         wrong = diagnose("y", y, _literal(case), _slips(case), ("r", "c", "o"))
         if wrong:
-            return f"it is right for some sizes, but with x {x.shape} and w {w.shape}: {wrong}"
+            return f"it is right for other arrays, but with x {x.shape} and w {w.shape}: {wrong}"
     return None
 
 
@@ -180,39 +202,47 @@ def _slips(case: Problem) -> Slips:
         return with_kernel(one)
 
     slips: Slips = {
-        "y lacks the bias. It could begin as b, and not as zeros.": lambda: with_kernel(w, none),
+        "y lacks the bias. Begin with b in every pixel, or add b at the end.": lambda: with_kernel(
+            w, none
+        ),
         "the bias was added for every tap: it belongs outside the loop.": lambda: with_kernel(
             w, kh * kw * b
         ),
-        "the kernel is turned by 180°: that is a true convolution. Tap (i, j) belongs to the "
+        "the kernel is turned by 180°, as in a true convolution. Tap (i, j) belongs to the "
         "window that begins at row i and column j.": lambda: with_kernel(w[::-1, ::-1]),
-        "y is what the last tap leaves: `=` overwrites the taps before it. Use `+=`.": lambda: only(
+        "y contains only the last tap: `=` overwrites the taps before it. Use `+=`.": lambda: only(
             -1, -1
         ),
-        "y is what the last tap leaves, without a bias: `=` overwrites the taps before it. Use "
+        "y contains only the last tap, without the bias: `=` overwrites the taps before it. Use "
         "`+=`.": lambda: only(-1, -1) - b,
-        "y is what the first tap leaves: does the loop return too early?": lambda: only(0, 0),
-        "every tap was given the same window: it should begin at row i and column j.": (
+        "y contains only the first tap. Does the loop return too early?": lambda: only(0, 0),
+        "every tap reads the same window. It should begin at row i and column j.": (
             lambda: b + x[: dy.shape[0], : dy.shape[1]] @ w.sum((0, 1))
         ),
-        "y was divided by the number of taps: a convolution is a sum, no mean.": (
+        "y was divided by the number of taps: a convolution is a sum, not a mean.": (
             lambda: with_kernel(w / (kh * kw))
         ),
     }
     if kh == kw:
-        slips["the taps have i and j exchanged: i counts rows, j columns."] = lambda: with_kernel(
+        slips["i and j of the taps are exchanged: i counts rows, j columns."] = lambda: with_kernel(
             w.swapaxes(0, 1)
         )
     if channels == features:
-        slips["w[i, j] was transposed: it is (C, O) as it stands."] = lambda: with_kernel(
+        slips["w[i, j] was transposed. It is already (C, O)."] = lambda: with_kernel(
             w.swapaxes(2, 3)
         )
     return slips
 
 
 @exercise(
-    "A chain of convolutions is one convolution: without a ReLU between, depth adds nothing.",
+    "A chain of convolutions is one convolution: without a ReLU between them, depth adds nothing.",
     "The function returns u, an array (5, 5, C, O).",
+    hints=(
+        "Follow one path: tap (i, j) of the first kernel, then tap (p, q) of the second. How many "
+        "rows down and how many columns to the right does it look in total?",
+        "Begin with zeros of shape (5, 5, C, O). Each pair of taps adds one matrix product, (C, M) "
+        "times (M, O), at the place where its path ends. Several pairs meet at the same place.",
+    ),
 )
 def check_two_in_one(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check the kernel of two convolutions in a row, by the image that a single 1 leaves.
@@ -235,14 +265,13 @@ def _two_in_one(answer: Callable[[Array, Array], Array], v: Array, w: Array) -> 
     """Say what is wrong with the kernel of two kernels; None if nothing is."""
     expected = _kernel_of(v, w)
     slips = {
-        "one of the two kernels is turned by 180°: tap (i, j) and then tap (p, q) look i + p rows "
-        "down and j + q columns to the right.": lambda: _kernel_of(v, w[::-1, ::-1]),
+        "one of the two kernels is turned by 180°: tap (i, j) followed by tap (p, q) looks i + "
+        "p rows down and j + q columns to the right.": lambda: _kernel_of(v, w[::-1, ::-1]),
         "one of the two kernels is turned by 180°: check the first one.": (
             lambda: _kernel_of(v[::-1, ::-1], w)
         ),
-        "the kernel is turned by 180°: y[r, c] of a single 1 holds it upside down.": (
-            lambda: expected[::-1, ::-1]
-        ),
+        "the kernel is turned by 180°. A map with a single 1 gives the kernel upside down, so "
+        "turn it back.": (lambda: expected[::-1, ::-1]),
         "`=` overwrites: several pairs of taps meet at the same place. Use `+=`.": (
             lambda: _overwritten(v, w)
         ),

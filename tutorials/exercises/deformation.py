@@ -9,13 +9,30 @@ from typing import Any
 import numpy as np
 
 from exercises.diagnosis import changed
-from exercises.verdict import array, ask, difference, exercise, number, several, trials, yes_or_no
+from exercises.verdict import (
+    array,
+    ask,
+    difference,
+    exercise,
+    imprecise,
+    number,
+    several,
+    trials,
+    yes_or_no,
+)
 from exercises.watching import borrowed
 
 
 @exercise(
-    "A little less than the straight line's 4: the curve starts to level out before the point.",
+    "It is a little less than 4, the value on the straight line: the curve falls fast at first "
+    "and then levels out.",
     "The answer is one number.",
+    hints=(
+        "Only the first of the three values is not 0. So the displacement is 8 times the curve of "
+        "the first point, S_0, at t = 1/2.",
+        "Compute S_1 at t = 1/2 first: between the first two points it is (3t - t³) / 2. Then S_0 "
+        "is 1 - (t + S_1) / 2.",
+    ),
 )
 def check_halfway(answer: float) -> str | None:
     """Check the displacement half-way between the first two of the values 8, 0, 0.
@@ -25,10 +42,10 @@ def check_halfway(answer: float) -> str | None:
     answer : pixels
     """
     slips = {
-        4: "that is the straight line; the curve is S_0, 1 - (t + S_1) / 2.",
-        5.5: "that is 8 S_1; the value 8 stands at the first point, so the curve is S_0.",
-        -0.75: "that is 8 S_2; the value 8 stands at the first point, so the curve is S_0.",
-        0.40625: "that is the share S_0(1/2); multiply it by the value at the point.",
+        4: "that is the straight line. The curve is S_0 = 1 - (t + S_1) / 2.",
+        5.5: "that is 8 S_1, but the value 8 belongs to the first point, so the curve is S_0.",
+        -0.75: "that is 8 S_2, but the value 8 belongs to the first point, so the curve is S_0.",
+        0.40625: "that is S_0(1/2). Multiply it by the value at the first point.",
     }
     answer = number("the displacement", answer)
     expected = 8 * np.linalg.solve(*_natural_spline())[0]
@@ -37,7 +54,9 @@ def check_halfway(answer: float) -> str | None:
     for value, slip in slips.items():
         if abs(answer - value) < 1e-6:
             return slip
-    return f"{answer:.6g} is not it. What is S_1 at t = 1/2? And S_0 there?"
+    if abs(answer - expected) <= 0.05:
+        return f"{answer:.6g} is close, but rounded: give the exact number."
+    return f"{answer:.6g} is not right. What is S_1 at t = 1/2? And S_0 there?"
 
 
 def _natural_spline() -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +84,13 @@ def _natural_spline() -> tuple[np.ndarray, np.ndarray]:
 @exercise(
     "The middle is (n - 1) / 2: it lies between pixels when n is even.",
     "The function returns an array (2, n, n), rows and columns.",
+    hints=(
+        "Measure rows and columns from the middle of the tile, turn, and add the middle again. The "
+        "middle is (n - 1) / 2.",
+        "The new row and the new column are sums of the old ones with the factors cos and ±sin. To "
+        "find the signs, compare with np.rot90: at π/2, the new row is the old column, and the new "
+        "column is minus the old row.",
+    ),
 )
 def check_turned(answer: Callable[[int, float], Any]) -> str | None:
     """Check the places of a turned tile by quarter turns, and by how far they are from the middle.
@@ -76,19 +102,25 @@ def check_turned(answer: Callable[[int, float], Any]) -> str | None:
     for n in (4, 5):
         at = array("the result", ask(answer, n, np.pi / 2)).astype(float)
         if at.shape != (2, n, n):
-            return f"for a tile of {n} it has shape {at.shape}, and should have {(2, n, n)}."
+            return (
+                f"for n = {n} the result has shape {at.shape}, but its shape should be {(2, n, n)}."
+            )
         expected = np.rot90(np.indices((n, n)), axes=(1, 2))
         if np.allclose(at, np.rot90(np.indices((n, n)), -1, axes=(1, 2))):
-            return "at π/2 it turns clockwise, and np.rot90 the other way: exchange sin and -sin."
+            return (
+                "at π/2 it turns clockwise, but np.rot90 turns the other way: exchange sin and "
+                "-sin."
+            )
         if np.allclose(at - at.mean(axis=(1, 2), keepdims=True) + (n - 1) / 2, expected):
             off = at.mean(axis=(1, 2)) - (n - 1) / 2
             if np.any(np.abs(off) > 1e-9):
                 return (
-                    f"the angle is right, but a tile of {n} is shifted by {off[0]:.3g} rows and "
-                    f"{off[1]:.3g} columns: turn about the middle, (n - 1) / 2, and add it again."
+                    f"the angle is right, but for n = {n} the tile is shifted by {off[0]:.3g} "
+                    f"rows and {off[1]:.3g} columns: turn about the middle, (n - 1) / 2, and add "
+                    "it again."
                 )
         if np.allclose(at, expected[::-1]):
-            return "rows and columns are exchanged: the places of the rows come first."
+            return "rows and columns are exchanged: rows come first."
         if np.allclose(at, np.indices((n, n)), atol=0.1):
             return "at π/2 it hardly turns: the angle is in radians."
         wrong = difference(f"at π/2 and n = {n}, the array", at, expected)
@@ -112,24 +144,30 @@ def _turned(answer: Callable[[int, float], Any], n: int, angle: float) -> str | 
     wrong = difference("the array", at, expected)
     if wrong is None:
         return None
-    if at.shape != expected.shape:
+    if at.shape != expected.shape or imprecise("the array", at, expected):
         return f"{here}, {wrong}"
     off = at.mean(axis=(1, 2)) - middle
     if np.any(np.abs(off) > 1e-9):
         return (
-            f"{here}, the middle pixel of the tile lies {off[0]:.3g} rows and {off[1]:.3g} columns "
-            "off: turn about the middle, (n - 1) / 2, and add it again."
+            f"{here}, the middle of the tile is off by {off[0]:.3g} rows and {off[1]:.3g} "
+            "columns: turn about the middle, (n - 1) / 2, and add it again."
         )
     if not np.allclose(np.hypot(*(at - middle)), np.hypot(*(expected - middle))):
-        return f"{here}, pixels change their distance from the middle; a turn keeps it: {wrong}"
+        return f"{here}, pixels change their distance from the middle, but a turn keeps it: {wrong}"
     if n > 1 and np.linalg.det(np.stack([at[:, -1, 0], at[:, 0, -1]]) - at[:, 0, 0]) < 0:
-        return f"{here}, the tile is mirrored: that is right at some angles only: {wrong}"
+        return f"{here}, the tile is mirrored: {wrong}"
     return f"{here}, {wrong}"
 
 
 @exercise(
-    "One field for both: a label stays on its pixel however the tissue bends.",
+    "One field for both: a label stays on its tissue, however the tissue bends.",
     "The function returns two arrays (n, n), the image and the labels.",
+    hints=(
+        "The image and the labels are read at the same places, x + u. The field is u = S v Sᵀ.",
+        "np.indices gives the places x, and @ works on both parts of v at once. Read the image by "
+        "linear interpolation, and read the labels at the nearest pixel. `interpolation` has a "
+        "function for each.",
+    ),
 )
 def check_deform(answer: Callable[..., Any]) -> str | None:
     """Check a bent image and its labels against loops.
@@ -165,13 +203,14 @@ def _deform(
     given, label = array("the image", given), array("the labels", label)
     expected, expected_label = _bent(image, labels, spline, v)
     if given.shape == image.shape and np.array_equal(given, image):
-        return "the image comes back as it was: read it at x + u."
+        return "the image comes back unchanged: read it at x + u."
     if given.dtype == labels.dtype and given.shape == labels.shape:
         return "the image should come first, then the labels."
     slips = {
-        "it reads at x - u: plus, as the new pixel asks where it comes from": -v,
-        "rows are displaced by what is for columns": v[::-1],
-        "the grid is transposed; u = S v Sᵀ, rows first": v.swapaxes(1, 2),
+        "it reads at x - u, but it should read at x + u: each new pixel looks up where it comes "
+        "from": -v,
+        "rows are displaced by the vectors of the columns": v[::-1],
+        "the grid is transposed: u is S v Sᵀ, with rows first": v.swapaxes(1, 2),
     }
     wrong = difference("the image", given, expected, 1e-6)
     if wrong:
@@ -181,12 +220,18 @@ def _deform(
             ):
                 return f"{slip}."
         if given.shape == expected.shape and np.isin(given, image).all():
-            return "the image was read at the nearest pixel; grey values are interpolated linearly."
-        return wrong
+            return (
+                "the image was read at the nearest pixel, but grey values are interpolated "
+                "linearly."
+            )
+        return (
+            f"{wrong} Places lie at x + u; grey values are interpolated linearly, and mirrored at "
+            "the edges."
+        )
     if label.shape == labels.shape and not np.isin(label, labels).all():
-        return "there are labels that nobody drew: read labels at the nearest pixel."
+        return "the result contains labels that nobody drew: read labels at the nearest pixel."
     wrong = difference("the label map", label, expected_label)
-    return wrong and f"{wrong} The image is right: do the labels get the same field?"
+    return wrong and f"{wrong} The image is right. Are the labels read at the same places?"
 
 
 def _bent(
@@ -216,6 +261,13 @@ def _mirror(k: int, n: int) -> int:
 @exercise(
     "Now you can tell, before training, whether 10 pixels are too many for your tiles.",
     "The function returns True or False.",
+    hints=(
+        "A tile folds where the determinant of the derivative of x + u(x) is 0 or negative. Look "
+        "at every pixel.",
+        "u is S v Sᵀ. For its derivative along rows, replace the left S with the derivative of S; "
+        "for that along columns, the right one. np.gradient along axis 0 gives the derivative. The "
+        "determinant is (1 + ∂u_r/∂r)(1 + ∂u_c/∂c) - ∂u_r/∂c · ∂u_c/∂r.",
+    ),
 )
 def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
     """Check on fields whose determinant is known.
@@ -226,8 +278,8 @@ def check_folds(answer: Callable[[np.ndarray, int], Any]) -> str | None:
     """
     cases = (
         ((0, 0, 0, 0), False, "nothing moves, and the determinant is 1 everywhere"),
-        ((-1.5, 0, 0, 0), True, "rows read in reverse order, with slope -1.5"),
-        ((0, 0, 0, -1.5), True, "columns read in reverse order, with slope -1.5"),
+        ((-1.5, 0, 0, 0), True, "rows are read in reverse order, because a slope is -1.5"),
+        ((0, 0, 0, -1.5), True, "columns are read in reverse order, because a slope is -1.5"),
         ((0, 3, 0, 0), False, "∂u_r/∂c = 3 alone is a shear, of determinant 1"),
         ((0, 1.5, 1.5, 0), True, "∂u_r/∂c = ∂u_c/∂r = 1.5, and 1 - 1.5² is below 0"),
         ((-0.5, 0.8, -0.8, -0.5), False, "(1 - 0.5)² + 0.8² is above 0"),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exercises.verdict import array, ask, difference, drawn, trials
+from exercises.verdict import array, ask, difference, drawn, imprecise, trials
 from minunet.array import Array
 
 TOLERANCE = 1e-9
@@ -56,11 +56,11 @@ def problem(
 
 PROBLEMS = [
     problem("", "", (9, 7), (3, 2), (4, 5)),
-    problem("C = O", "is one taken for the other?", (9, 7), (3, 2), (4, 4)),
-    problem("the kernel is 3×3", "is its size written in?", (9, 7), (3, 3), (4, 5)),
-    problem("the maps are square", "are rows taken for columns?", (7, 7), (3, 3), (4, 5)),
-    problem("the kernel is 3×3 and C = O", "which size is mistaken?", (9, 7), (3, 3), (4, 4)),
-    problem("all is square and C = O", "which size is mistaken?", (7, 7), (3, 3), (4, 4)),
+    problem("C = O", "did you mix them up?", (9, 7), (3, 2), (4, 4)),
+    problem("the kernel is 3×3", "is its size hard-coded?", (9, 7), (3, 3), (4, 5)),
+    problem("the maps are square", "did you mix up rows and columns?", (7, 7), (3, 3), (4, 5)),
+    problem("the kernel is 3×3 and C = O", "did you use a wrong size?", (9, 7), (3, 3), (4, 4)),
+    problem("everything is square and C = O", "did you use a wrong size?", (7, 7), (3, 3), (4, 4)),
 ]
 """In the first no two sizes are equal, so that no axis can be taken for another."""
 
@@ -96,14 +96,17 @@ def diagnose(
     slips : sentence → what comes out of the slip it describes
     axes : names of the indices of `expected`
     """
-    given = array(name, given).astype(float)
+    made = array(name, given)
+    given = made.astype(float)
     if same(given, expected):
         return None
     for sentence, slip in slips.items():
         if same(given, slip()):
             return sentence
     if given.shape == expected.shape and not np.isfinite(given).all():
-        return f"{name} holds values that are not finite."
+        return f"{name} contains values that are not finite."
+    if inexact := imprecise(name, made, expected):
+        return inexact
     wrong = difference(name, given, expected)
     if given.shape == expected.shape:
         wrong = f"{wrong}{_place(given, expected, axes)}"
@@ -141,7 +144,7 @@ def outside(function: Callable[..., Any], names: set[str]) -> str:
     if not found:
         return ""
     taken = " and ".join(f"`{name}`" for name in found)
-    return f" It takes {taken} from the notebook: a function should use its arguments only."
+    return f" It uses {taken} from the notebook. A function should use only its arguments."
 
 
 def changed(function: Callable[..., Any], arguments: Mapping[str, Array]) -> str | None:
@@ -163,4 +166,7 @@ def empty(function: Callable[..., Any], arguments: tuple[Array, ...]) -> str | N
     pairs = [pair for pair in zip(*results, strict=True) if isinstance(pair[0], np.ndarray)]
     if all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
         return None
-    return "np.empty holds whatever was in the memory: what collects by `+=` begins with zeros."
+    return (
+        "np.empty contains whatever was in memory. An array that you add to with `+=` must "
+        "begin with zeros."
+    )

@@ -15,8 +15,15 @@ from minunet.gradcheck import numerical_gradient
 
 
 @exercise(
-    "Each of 150,544 pixels costs ln 2: what every two-class network starts at.",
+    "Each of the 150,544 pixels costs ln 2. Every two-class network whose activations are 0 "
+    "starts there.",
     "The answer is one number.",
+    hints=(
+        "If both activations are equal, the soft-max gives both classes the same probability. What "
+        "does one pixel cost?",
+        "One pixel costs −log p of its true class, with the natural logarithm. The energy is the "
+        "sum over all pixels of the output tile, and all of them cost the same.",
+    ),
 )
 def check_ignorance(answer: float) -> str | None:
     """Check the energy of a tile of 388×388 pixels with all activations 0.
@@ -28,26 +35,42 @@ def check_ignorance(answer: float) -> str | None:
     pixel, given = math.log(2), number("the energy", answer)
     pixels = 388 * 388
     slips = {
-        -pixels * pixel: "the minus sign of (1) is missing: an energy of probabilities is not < 0.",
-        pixel: "that is one pixel, or the mean; (1) is a sum over all pixels.",
+        -pixels
+        * pixel: "the minus sign of equation (1) is missing. This energy is never negative.",
+        pixel: (
+            "that is the energy of one pixel, or the mean. Equation (1) is a sum over all pixels."
+        ),
         388 * pixel: "that is one row of pixels.",
-        572 * 572 * pixel: "that counts the pixels of the input tile; the sum is over the output.",
-        float(pixels): "that takes the logarithm to base 2; log is the natural one.",
-        pixels * math.log10(2): "that takes the logarithm to base 10; log is the natural one.",
-        pixels / 2: "that sums 1 - p; the price of a pixel is −log p.",
-        0.0: "an energy of 0 needs p = 1 for the truth; with equal activations p is ½.",
+        572
+        * 572
+        * pixel: "that counts the pixels of the input tile. The sum is over the output tile.",
+        float(pixels): "that uses the logarithm to base 2. The energy has the natural logarithm.",
+        pixels
+        * math.log10(
+            2
+        ): "that uses the logarithm to base 10. The energy has the natural logarithm.",
+        pixels / 2: "that is the sum of 1 - p. The cost of a pixel is −log p.",
+        0.0: "an energy of 0 needs p = 1 for the true class. With equal activations, p is ½.",
     }
     for wrong, why in slips.items():
         if math.isclose(given, wrong, rel_tol=1e-3):
             return why
-    if not math.isclose(given, pixels * pixel, rel_tol=1e-3):
-        return f"{given:.6g} is not it: what is p of either class, and what does one pixel cost?"
-    return None
+    if math.isclose(given, pixels * pixel, rel_tol=1e-3):
+        return None
+    if math.isclose(given, pixels * pixel, rel_tol=2e-2):
+        return f"{given:.6g} is close, but rounded too far: give five digits, or the formula."
+    return f"{given:.6g} is not right. What is p of each class, and what does one pixel cost?"
 
 
 @exercise(
-    "Then p is (¼, ¾): the best constant answer is the share of the classes.",
+    "Then p is (¼, ¾): the best constant answer is the share of each class.",
     "The answer is one number.",
+    hints=(
+        "Write the energy of the four pixels as a function of d, and find the d at which its slope "
+        "is 0.",
+        "The slope of the energy is 3 (p_1 - 1) + p_1. Solve for p_1 first. Then find the d with "
+        "exp(d) / (1 + exp(d)) = p_1.",
+    ),
 )
 def check_constant(answer: float) -> str | None:
     """Check the best constant difference of activations by the slope of the energy there.
@@ -58,21 +81,27 @@ def check_constant(answer: float) -> str | None:
     """
     d = np.array([number("d", answer)])
     if math.isclose(d[0], 0.75) or math.isclose(d[0], math.log(0.75), rel_tol=1e-3):
-        return "p_1 should be ¾; which d = a_1 - a_0 gives p_1 = exp(d) / (1 + exp(d)) = ¾?"
+        return "p_1 should be ¾. Which d gives p_1 = exp(d) / (1 + exp(d)) = ¾?"
     if math.isclose(d[0], -math.log(3), rel_tol=1e-3):
-        return "that is p_1 = ¼: class 1 is the frequent one."
+        return "that gives p_1 = ¼, but class 1 is the frequent one."
     (slope,) = numerical_gradient(
         lambda: 3 * np.logaddexp(0, -d[0]) + np.logaddexp(0, d[0]), d, [(0,)]
     )
     if abs(slope) > 2e-3:
         side = "larger" if slope < 0 else "smaller"
-        return f"at d = {d[0]:.6g} the energy still falls: a {side} d is better."
+        return f"at d = {d[0]:.6g} the energy is not at its minimum: a {side} d is better."
     return None
 
 
 @exercise(
-    "Only the difference counts, and log(1 + exp(s)) is s for large s.",
+    "Only the difference counts, and log(1 + exp(s)) is close to s for large s.",
     "The function returns an array (N,), the energy of each pixel.",
+    hints=(
+        "For label 1 the energy is log(1 + exp(-d)). What is it for label 0?",
+        "Choose the sign of d by the label, so that the energy is log(exp(0) + exp(s)) for both "
+        "labels. NumPy has a function that computes the logarithm of a sum of two exponentials "
+        "without overflow.",
+    ),
 )
 def check_two_class_energy(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check the energy of two classes by the `math` module, and far out by its limits.
@@ -102,7 +131,7 @@ def _two_class_energy(
         if np.allclose(energy, turned):
             return "the classes are exchanged: with label 1 a large d costs little."
         if any(np.allclose(energy, [math.log(1 + math.exp(s * v)) for v in d]) for s in (1, -1)):
-            return "label is not used: the price is −log of the probability of the true class."
+            return "label is not used. The cost is −log of the probability of the true class."
         if np.allclose(energy, np.negative(expected)):
             return "the minus sign is missing: the energy is −log p."
     return difference("the energy", energy, expected)
@@ -116,18 +145,24 @@ def _far_out(answer: Callable[[Array, Array], Array]) -> str | None:
     except Raised:  # of `math.exp` and of `math.log`
         energy = np.array([np.inf])
     if not np.isfinite(energy).all():
-        return "at d = ±10,000 it is not finite: no exponent may be large and positive."
+        return "at d = ±10,000 the energy is not finite. No exponent may be large and positive."
     if not np.allclose(energy, [1e4, 1e4, 0, 0, 800]):
         return (
-            f"at d = ±10,000 a wrong pixel costs {energy[0]:.6g}, and should cost 10,000: "
-            "a clipped probability hides how wrong it is."
+            f"at d = ±10,000 a wrong pixel costs {energy[0]:.6g}, but it should cost 10,000. A "
+            "clipped probability hides how wrong it is."
         )
     return None
 
 
 @exercise(
-    "What the network says minus what is true, weighted.",
+    "What the network predicts minus the truth, times the weight.",
     "The function returns dlogits, an array (H, W, K).",
+    hints=(
+        "The gradient of one pixel is its weight times p - y, where y is 1 for the true class and "
+        "0 for the others.",
+        "To make y, give labels a last axis of length 1 and compare it with the class numbers 0 … "
+        "K-1. weight_map needs the same last axis, so that it multiplies every class of a pixel.",
+    ),
 )
 def check_energy_backward(answer: Callable[[Array, Array, Array], Array]) -> str | None:
     """Check the gradient of the energy by central differences of a literal sum over pixels.
@@ -167,7 +202,9 @@ def _energy_backward(
     kept = p.copy()
     dlogits = array("dlogits", ask(answer, p, labels.copy(), weight_map.copy()))
     if not np.array_equal(p, kept):
-        return "p was written to: the caller's array must stay as it is. Work on a copy."
+        return (
+            "your function writes to p. The caller's array must stay as it is, so work on a copy."
+        )
     wrong = difference("dlogits", dlogits, expected, tolerance=1e-7)
     if wrong and dlogits.shape == expected.shape:
         weights = weight_map[..., np.newaxis]
@@ -179,7 +216,10 @@ def _energy_backward(
         if np.allclose(dlogits, weights * p - one_hot, atol=1e-7):
             return "the weight multiplies the 1 as well: it is w·(p - y)."
         if np.allclose(dlogits, -weights * one_hot / p, atol=1e-7):
-            return "that is the gradient of p; the question is that of the activations."
+            return (
+                "that is the gradient with respect to p. The exercise asks for the one with "
+                "respect to the logits."
+            )
         if np.allclose(dlogits, weights * (p - 1), atol=1e-7):
-            return "1 is subtracted from every class; only from that of the label."
+            return "1 is subtracted from every class, but it belongs to the true class only."
     return wrong

@@ -64,33 +64,32 @@ def dx_slips(case: Problem) -> Slips:
         "Use `+=`.": lambda: scatter(case, w, overwrite=True),
         "dx was overwritten: each pixel of dy adds to a window of dx as large as the kernel, and "
         "these overlap. Use `+=`.": lambda: last_pixel_wins(case),
-        "dx[p, q] took dy[p + i, q + j]: the signs are minus, dy[p - i, q - j].": (
+        "dx[p, q] reads dy[p + i, q + j], but the signs are minus: dy[p - i, q - j].": (
             lambda: gather(case, +1)
         ),
-        "dx took places off dy: a negative index counts from the end. Where p - i or q - j is "
+        "dx reads outside dy: a negative index counts from the end. Where p - i or q - j is "
         "negative, nothing is added.": lambda: gather(case, -1, wrap=True),
         "dx has the kernel turned by 180°. As in the forward, w[i, j] belongs to the window that "
         "begins at row i and column j.": lambda: scatter(case, w[::-1, ::-1]),
         "dx has dy turned by 180°: leave it as it is.": (
             lambda: scatter(case._replace(dy=dy[::-1, ::-1]), w)
         ),
-        "dx went into one window for every tap: it begins at row i and column j.": first_window,
-        "dx does not begin with zeros, but with x: every shape is right, and every number has x "
-        "added.": lambda: x + scatter(case, w),
+        "dx collects every tap in one window. It should begin at row i and column j.": first_window,
+        "dx begins with x, so x is added to every number. Begin with zeros.": lambda: (
+            x + scatter(case, w)
+        ),
         "dx begins with ones: begin with zeros.": lambda: 1 + scatter(case, w),
         "dx does not depend on dy: each tap adds dy @ w[i, j].T, not w[i, j] alone.": (
             lambda: scatter(case, w, ones=True)
         ),
-        "dx holds the share of the last tap only: does it begin anew within the loop?": (
+        "dx contains only the last tap. Is it set to zeros inside the loop?": (
             lambda: one_tap(-1, -1)
         ),
-        "dx holds the share of the first tap only: does the loop return too early?": (
-            lambda: one_tap(0, 0)
-        ),
-        "dx was divided by the number of taps: it is a sum, no mean.": (
+        "dx contains only the first tap. Does the loop return too early?": (lambda: one_tap(0, 0)),
+        "dx was divided by the number of taps: it is a sum, not a mean.": (
             lambda: scatter(case, w) / (kh * kw)
         ),
-        "dx was divided by the number of pixels: it is a sum, no mean.": (
+        "dx was divided by the number of pixels: it is a sum, not a mean.": (
             lambda: scatter(case, w) / (oh * ow)
         ),
         "dx has the shape of dy. It should have the shape of x: each tap adds to a window of it.": (
@@ -103,8 +102,8 @@ def dx_slips(case: Problem) -> Slips:
         )
     if channels == features:
         slips[
-            "dx lacks the transpose of w[i, j]: it takes C numbers to O, so back from O to C goes "
-            "dy @ w[i, j].T, the sum over o."
+            "dx lacks the transpose of w[i, j]. w[i, j] takes C numbers to O numbers, and its "
+            "transpose takes them back: dy @ w[i, j].T."
         ] = lambda: scatter(case, w.swapaxes(2, 3))
     return slips
 
@@ -129,53 +128,52 @@ def dw_slips(case: Problem) -> Slips:
     slips: Slips = {
         "dw has its taps turned by 180°: dw[i, j] belongs to the window that begins at row i and "
         "column j.": lambda: windows(outer)[::-1, ::-1],
-        "every tap of dw was given the same window: it begins at row i and column j.": (
+        "dw reads the same window for every tap. It should begin at row i and column j.": (
             lambda: windows(outer, shifted=False)
         ),
         "dw has dy turned by 180°: leave it as it is.": (
             lambda: windows(lambda window: outer(window, dy[::-1, ::-1]))
         ),
-        "dw is what the last pixel leaves: it must add up over all pixels. Use `+=`.": (
+        "dw contains only the last pixel. It must add up all pixels. Use `+=`.": (
             lambda: windows(lambda window: np.outer(window[-1, -1], dy[-1, -1]))
         ),
-        "dw is what the last row leaves: it must add up over all rows. Use `+=`.": (
+        "dw contains only the last row. It must add up all rows. Use `+=`.": (
             lambda: windows(lambda window: window[-1].T @ dy[-1])
         ),
-        "dw is what the last column leaves: it must add up over all columns. Use `+=`.": (
+        "dw contains only the last column. It must add up all columns. Use `+=`.": (
             lambda: windows(lambda window: window[:, -1].T @ dy[:, -1])
         ),
         "dw is the product of two sums over pixels. It should be the sum of the products: X.T @ D "
         "with a row for each pixel.": (
             lambda: windows(lambda window: np.outer(window.sum((0, 1)), dy.sum((0, 1))))
         ),
-        "dw was summed over k as well, the wrong axis: all input channels got the same. Sum over "
-        "the pixels r and c only.": lambda: windows(lambda window: outer(window).sum(0)),
-        "dw was summed over o as well, the wrong axis: all features got the same. Sum over the "
-        "pixels r and c only.": (
+        "dw was also summed over k, so all input channels are equal. Sum over the pixels r and "
+        "c only.": lambda: windows(lambda window: outer(window).sum(0)),
+        "dw was also summed over o, so all features are equal. Sum over the pixels r and c only.": (
             lambda: windows(lambda window: outer(window).sum(1, keepdims=True))
         ),
-        "dw was summed over the pixels of x only, and dy left out.": (
+        "dw is the sum of x over the pixels: dy is missing.": (
             lambda: windows(lambda window: window.sum((0, 1))[:, np.newaxis])
         ),
-        "dw was summed over the pixels of dy only, and x left out.": (
+        "dw is the sum of dy over the pixels: x is missing.": (
             lambda: windows(lambda window: dy.sum((0, 1)))
         ),
-        "dw was divided by the number of pixels: it is a sum, no mean.": (
+        "dw was divided by the number of pixels: it is a sum, not a mean.": (
             lambda: windows(outer) / (oh * ow)
         ),
-        "dw does not begin with zeros, but with w.": lambda: w + windows(outer),
+        "dw begins with w. Begin with zeros.": lambda: w + windows(outer),
         "dw begins with ones: begin with zeros.": lambda: 1 + windows(outer),
         "dw has k and o exchanged: it should be (kh, kw, C, O), so X.T @ D, not D.T @ X.": (
             lambda: windows(outer).swapaxes(2, 3)
         ),
-        "all taps of dw were added into one, and that given to each: index dw by i and j.": (
+        "dw has equal taps, because each is the sum over all taps. Index dw by i and j.": (
             lambda: np.broadcast_to(windows(outer).sum((0, 1)), w.shape)
         ),
-        "dw has rows of X mixed up: `.reshape(C, -1)` does not transpose. First "
-        "`.reshape(-1, C)`, then `.T`.": lambda: windows(
+        "dw mixes up the pixels: `.reshape(C, -1)` does not transpose. First `.reshape(-1, C)`, "
+        "then `.T`.": lambda: windows(
             lambda window: window.reshape(channels, -1) @ dy.reshape(-1, features)
         ),
-        "dw is one tap's: index it by i and j.": lambda: windows(outer).sum((0, 1)),
+        "dw has no axes for the taps: index it by i and j.": lambda: windows(outer).sum((0, 1)),
     }
     if kh == kw:
         turned = windows(outer).swapaxes(0, 1)
@@ -190,8 +188,8 @@ def dw_slips(case: Problem) -> Slips:
         )
     if oh == ow:
         slips[
-            "dw pairs the pixel (r, c) of x with (c, r) of dy: both must be laid out in the same "
-            "order, as `.reshape(-1, C)` and `.reshape(-1, O)` do."
+            "dw pairs the pixel (r, c) of x with (c, r) of dy. Lay out both in the same order, "
+            "with `.reshape(-1, C)` and `.reshape(-1, O)`."
         ] = lambda: windows(lambda window: outer(window, dy.swapaxes(0, 1)))
     return slips
 
@@ -201,18 +199,14 @@ def db_slips(case: Problem) -> Slips:
     _, _, _, w, _, dy = case
     oh, ow, features = dy.shape
     return {
-        "db is one number, summed over the features too. b has one number for each of them: sum "
-        "over axes 0 and 1 only.": lambda: dy.sum(),
+        "db is one number, because it was also summed over the features. b has one number for "
+        "each feature: sum over axes 0 and 1 only.": lambda: dy.sum(),
         "db has one number for all features: sum over axes 0 and 1 only.": (
             lambda: np.full(features, dy.sum())
         ),
-        "db misses an axis: it was summed over rows, but not over columns. Sum over axes (0, 1).": (
-            lambda: dy.sum(0)
-        ),
-        "db misses an axis: it was summed over columns, but not over rows. Sum over axes (0, 1).": (
-            lambda: dy.sum(1)
-        ),
-        "db was summed over the features, and not over the pixels. Sum over axes (0, 1).": (
+        "db was summed over rows, but not over columns. Sum over axes (0, 1).": (lambda: dy.sum(0)),
+        "db was summed over columns, but not over rows. Sum over axes (0, 1).": (lambda: dy.sum(1)),
+        "db was summed over the features, not over the pixels. Sum over axes (0, 1).": (
             lambda: dy.sum(2)
         ),
         "db was summed over the last two axes. Sum over axes (0, 1): features stay.": (
@@ -221,11 +215,13 @@ def db_slips(case: Problem) -> Slips:
         "db was summed over axes (0, 2). Sum over axes (0, 1): features stay.": (
             lambda: dy.sum((0, 2))
         ),
-        "db was not summed: b serves at every pixel, and collects from each.": lambda: dy,
+        "db was not summed. b is added at every pixel, so db is the sum over all pixels.": lambda: (
+            dy
+        ),
         "db has axes of size 1 left over: it should be (O,), without keepdims.": (
             lambda: dy.sum((0, 1), keepdims=True)
         ),
-        "db is a mean over the pixels. It is a sum.": lambda: dy.mean((0, 1)),
+        "db is a mean over the pixels. It should be a sum.": lambda: dy.mean((0, 1)),
         "db counts the pixels: it should add up their dy.": lambda: np.full(
             features, float(oh * ow)
         ),

@@ -32,8 +32,15 @@ AXES = {"dx": ("p", "q", "k"), "dw": ("i", "j", "k", "o"), "db": ("o",)}
 
 
 @exercise(
-    "The kernel is laid where each y looked, as often as dy says; dw is the windows, added.",
+    "dx lays the kernel where each y looked, times its dy. dw adds the windows, each times its dy.",
     "The answers are dx (3, 3), dw (2, 2) and db, one number.",
+    hints=(
+        "dy says how much each number of y counts. y[r, c] was computed from the window of x that "
+        "begins at row r and column c.",
+        "Only two numbers of dy are not 0. For dx, lay the kernel, times that number, where its "
+        "window began, and add where the two overlap. For dw, add the two windows of x, each times "
+        "its number. For db, add up dy.",
+    ),
 )
 def check_by_hand(answer: Any) -> str | None:
     """Check gradients computed with a pencil.
@@ -49,8 +56,8 @@ def check_by_hand(answer: Any) -> str | None:
     turned = np.array([[2, 0, 0], [-1, 5, 0], [0, -2, 2]])
     slips: dict[str, Slips] = {
         "dx": {
-            "dx has the kernel turned by 180°: lay it down as it is, its w[0, 0] where the window "
-            "began.": lambda: turned,
+            "dx has the kernel turned by 180°. Lay it down as it is, with w[0, 0] where the "
+            "window began.": lambda: turned,
             "the second kernel replaced the first where they meet, at dx[1, 1]: add them.": (
                 lambda: np.array([[1, -1, 0], [0, 2, -2], [0, 0, 4]])
             ),
@@ -71,7 +78,7 @@ def check_by_hand(answer: Any) -> str | None:
         },
     }
     if not isinstance(answer, tuple | list) or len(answer) != 3:
-        return "three answers are asked for: dx, dw, db."
+        return "the answer has three parts: dx, dw and db."
     given = dict(zip(expected, answer, strict=True))
     if isinstance(given["db"], list | np.ndarray) and np.size(given["db"]) == 1:
         given["db"] = np.squeeze(given["db"])  # (1,): also one number
@@ -87,8 +94,14 @@ def check_by_hand(answer: Any) -> str | None:
 
 
 @exercise(
-    "h² and ε / h² are alike at ε^(1/4) = 1.2·10⁻⁴, and half of the digits are lost.",
+    "h² and ε / h² are equal at h = ε^(1/4) = 1.2·10⁻⁴, and half of the digits are lost.",
     "The answer is the step h, one number.",
+    hints=(
+        "There are two errors. The error h² falls when h falls, and the error ε / h² grows. The "
+        "best h balances them.",
+        "Set h² equal to ε / h² with ε = 2.2·10⁻¹⁶, solve for h, and take the nearest power of "
+        "ten.",
+    ),
 )
 def check_best_step(answer: Any) -> str | None:
     """Check a step by the error that it leaves in the second slope of e^t.
@@ -99,7 +112,9 @@ def check_best_step(answer: Any) -> str | None:
     """
     step = number("h", answer)
     if not 0 < step < 1:
-        return "a step lies between 0 and 1. If you gave the exponent: 1e-3 is 10⁻³."
+        return (
+            "the step should lie between 0 and 1. If you gave the exponent: 10⁻³ is 1e-3 in Python."
+        )
     points = np.linspace(-1, 1, 201)
 
     def error(h: float) -> float:
@@ -110,18 +125,30 @@ def check_best_step(answer: Any) -> str | None:
     if np.isclose(step, best, rtol=1e-6, atol=0):
         return None
     if not np.isclose(np.log10(step), round(np.log10(step)), rtol=0, atol=1e-6):
-        return f"{step:.3g} is no power of ten: 10⁻³ is 1e-3. Which power of ten is the best?"
-    seen = f"h = {step:.0e} leaves an error of {error(step):.0e} in the second slope of exp; "
+        return f"{step:.3g} is not a power of ten. Which power of ten is the best?"
+    seen = f"h = {step:.0e} gives an error of {error(step):.0e} in the second derivative of exp. "
     if step > best:
-        return f"{seen}a smaller step leaves less of h²."
+        return f"{seen}A smaller step makes the error h² smaller."
     if 1e-6 <= step <= 1e-5:
-        return f"{seen}it is the best for the first slope, where rounding costs ε / h, not ε / h²."
-    return f"{seen}a larger step has less rounding error, ε / h². Where is that as small as h²?"
+        return (
+            f"{seen}That is the best step for the first derivative, where rounding costs ε / h, "
+            "not ε / h²."
+        )
+    return (
+        f"{seen}A larger step makes the rounding error ε / h² smaller. Where is it as small as h²?"
+    )
 
 
 @exercise(
     "This is `minunet.ops.conv2d.backward`: the forward's loop, read backwards.",
     "The function returns three arrays, dx, dw and db.",
+    hints=(
+        "Start from the forward's loop over taps. Each tap meets the same window again, now "
+        "together with dy.",
+        "For each tap, the window of dx collects dy times the transposed matrix of the tap. The "
+        "tap's dw is a product of two matrices that have one row per pixel: the window of x, "
+        "transposed, and dy. db is the sum of dy over all pixels.",
+    ),
 )
 def check_backward(answer: Callable[[Array, Array, Array], Gradients]) -> str | None:
     """Check a backward by central differences, on arrays of which no two sizes are equal.
@@ -131,7 +158,7 @@ def check_backward(answer: Callable[[Array, Array, Array], Gradients]) -> str | 
     answer : (dy, x, w) -> dx, dw, db     as `minunet.ops.conv2d.backward`
     """
     if answer is conv2d.backward:
-        return "that is the package's own. Write the loop yourself."
+        return "that is minunet's own function. Write the loop yourself."
     wrong = _check_values(answer) or _check_drawn(answer)
     if wrong:
         return wrong + outside(answer, {"dy", "x", "w", "b", "y", "dx", "dw", "db", "oh", "ow"})
@@ -141,9 +168,9 @@ def check_backward(answer: Callable[[Array, Array, Array], Gradients]) -> str | 
     for (name, of), array in zip(names.items(), floats, strict=True):
         if np.asarray(array).dtype != np.float32:
             return (
-                f"all numbers are right, but of float32 arrays it makes a {name} of "
-                f"{np.asarray(array).dtype}, twice as large: begin with np.zeros_like, or give "
-                f"np.zeros the dtype of {of}."
+                f"all numbers are right, but for float32 arrays {name} is "
+                f"{np.asarray(array).dtype}. Begin with np.zeros_like, or give np.zeros the "
+                f"dtype of {of}."
             )
     wrong = changed(answer, {"dy": dy, "x": x, "w": w}) or empty(answer, (dy, x, w))
     return wrong or borrowed(answer, dy.copy(), x.copy(), w.copy())
@@ -155,7 +182,7 @@ def _check_drawn(answer: Callable[[Array, Array, Array], Gradients]) -> str | No
         _, _, x, w, _, dy = case
         wrong = _compare(ask(answer, dy.copy(), x.copy(), w.copy()), case)
         if wrong:
-            return f"it is right for some sizes, but with x {x.shape} and w {w.shape}: {wrong}"
+            return f"it is right for other arrays, but with x {x.shape} and w {w.shape}: {wrong}"
     return None
 
 
@@ -172,17 +199,20 @@ def _check_values(answer: Callable[[Array, Array, Array], Gradients]) -> str | N
             continue
         wrong = _compare(result, case)
         if wrong and not np.array_equal(arguments["x"], x):
-            wrong = "x was changed: begin dx with np.zeros_like(x), which is new, and not with x."
+            wrong = (
+                "x was changed: begin dx with np.zeros_like(x), which is a new array, and not "
+                "with x itself."
+            )
         if not failure:
             return wrong and (empty(answer, (dy, x, w)) or f"{wrong}{_right_elsewhere(answer)}")
         if not wrong:
             return f"{failure} It is right where {case.where}: {case.reason}"
         return f"{failure} Where {case.where} it runs, and there: {wrong}"
     return failure and (
-        f"{failure} The shapes that fit: with oh, ow of dy, a window x[i : i + oh, j : j + ow] is "
-        "(oh, ow, C), dy is (oh, ow, O), w[i, j] is (C, O); a window of dx takes dy @ w[i, j].T; "
-        "dw[i, j, k, o] takes window[r, c, k] * dy[r, c, o] of all r and c. Off dy, where p - i is "
-        "not in 0 … oh - 1 or q - j not in 0 … ow - 1, nothing is added."
+        f"{failure} The shapes that fit: a window x[i : i + oh, j : j + ow] is (oh, ow, C), dy "
+        "is (oh, ow, O), and w[i, j] is (C, O). A window of dx collects dy @ w[i, j].T. dw[i, "
+        "j, k, o] collects window[r, c, k] * dy[r, c, o] over all r and c. Outside dy, where p "
+        "- i is not in 0 … oh - 1 or q - j is not in 0 … ow - 1, nothing is added."
     )
 
 
@@ -202,13 +232,13 @@ def _compare(result: Any, case: Problem) -> str | None:
     """Say what is wrong with what a backward returned for a problem."""
     if not isinstance(result, tuple | list) or len(result) != 3:
         kind = f"{len(result)} of them" if isinstance(result, tuple | list) else "one thing"
-        return f"it should return three arrays, dx, dw, db, and returned {kind}."
+        return f"it should return three arrays, dx, dw and db, but it returned {kind}."
     expected = _gradients(case)
     given = dict(zip(expected, result, strict=True))
     found = [value for value in result if value is not None and value is not ...]
-    known = [any(same(value, right) for right in expected.values()) for value in found]
+    known = [any(same(value, right) for value in found) for right in expected.values()]
     if len(found) == 3 and all(known) and not all(map(same, result, expected.values())):
-        return "all three gradients are right, but in another order: return dx, dw, db."
+        return "all three gradients are right, but in the wrong order: return dx, dw, db."
     slips = {"dx": dx_slips(case), "dw": dw_slips(case), "db": db_slips(case)}
     return _report(
         {
@@ -250,6 +280,12 @@ def _gradients(case: Problem) -> dict[str, Array]:
 @exercise(
     "A backward is a convolution again: this is where the kernel is turned by 180°.",
     "The function returns dx, an array (oh+kh-1, ow+kw-1, C).",
+    hints=(
+        "dx[p, q] is the sum of dy[p - i, q - j] · w[i, j]ᵀ over all taps. A convolution has plus "
+        "signs there. What must you do to the kernel to get them?",
+        "Put kh - 1 rows and kw - 1 columns of zeros around dy, on each side. Turn the kernel by "
+        "180°, and exchange its last two axes. The bias is a zero for each channel of x.",
+    ),
 )
 def check_dx_as_convolution(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check dx made by a forward convolution, against central differences.
@@ -272,8 +308,8 @@ def _dx_as_convolution(answer: Callable[[Array, Array], Array], case: Problem) -
     _, _, x, w, _, dy = case
     kh, kw, channels, features = w.shape
     slips: Slips = {
-        "the kernel is not turned: in dx[p, q], dy[p - i, q - j] meets w[i, j], with minus signs. "
-        "Use w[::-1, ::-1].": lambda: scatter(case, w[::-1, ::-1]),
+        "the kernel is not turned. In dx[p, q], dy[p - i, q - j] meets w[i, j]: the signs are "
+        "minus. Use w[::-1, ::-1].": lambda: scatter(case, w[::-1, ::-1]),
         "the kernel is turned from top to bottom only: turn its columns, too.": (
             lambda: scatter(case, w[:, ::-1])
         ),
@@ -282,9 +318,9 @@ def _dx_as_convolution(answer: Callable[[Array, Array], Array], case: Problem) -
         ),
     }
     shapes = (
-        f" The border has kh - 1 = {kh - 1} rows and kw - 1 = {kw - 1} columns on each side; a "
-        f"kernel that makes C = {channels} channels of O = {features} is (kh, kw, O, C), and the "
-        "bias is C zeros."
+        f" The border has kh - 1 = {kh - 1} rows and kw - 1 = {kw - 1} columns on each side. A "
+        f"kernel that turns O = {features} channels into C = {channels} has the shape (kh, kw, "
+        "O, C), and the bias is C zeros."
     )
     dx = ask(answer, dy.copy(), w.copy(), hint=shapes)
     wrong = diagnose("dx", dx, _gradients(case)["dx"], slips, AXES["dx"])

@@ -21,8 +21,15 @@ ANSWER = (1, 1, 1, 1, 1, 0, 2, 2)
 
 
 @exercise(
-    "F = 8/16. The answer has merged a bit and split a bit, and pairs see both.",
+    "F is 8/16. The answer merges a little and splits a little, and the pairs show both.",
     "The answers are T, P and Q, three whole numbers.",
+    hints=(
+        "Look only at the pixels where the truth has a cell. A segment of x pixels has x(x-1)/2 "
+        "pairs.",
+        "For P, add the pairs of the two true cells. For Q, count how many pixels each segment of "
+        "the answer has inside true cells, and add their pairs; a wall pixel of the answer is in "
+        "no segment. For T, do the same for the pixels that share both a true cell and a segment.",
+    ),
 )
 def check_pairs(answer: Sequence[int]) -> str | None:
     """Check the pairs of a row by looking at all of them.
@@ -35,7 +42,7 @@ def check_pairs(answer: Sequence[int]) -> str | None:
         raise Unanswered
     given = wholes("T, P and Q", answer)
     if len(given) != 3:
-        return f"{len(given)} numbers are given; T, P and Q are asked for."
+        return f"your answer has {len(given)} numbers, but it should have three: T, P and Q."
     inside = [(a, b) for a, b in zip(TRUTH, ANSWER, strict=True) if a]
     both = sum(a == c and b == d > 0 for (a, b), (c, d) in combinations(inside, 2))
     true = sum(a == c for (a, _), (c, _) in combinations(inside, 2))
@@ -44,16 +51,26 @@ def check_pairs(answer: Sequence[int]) -> str | None:
         if count == right:
             continue
         if name == "Q" and count == found + 4:
-            return "Q counts the pixel of the true wall; only pixels of true cells are looked at."
+            return "Q counts the pixel of the true wall, but only pixels of true cells count."
         if count in (2 * right, 2 * right + 7):
-            return f"{name} counts every pair twice; the first with the second is one pair."
-        return f"{name} is not {count}. List the segments with their sizes; x make x(x-1)/2 pairs."
+            return f"{name} counts every pair twice. The first pixel with the second is one pair."
+        return (
+            f"{name} is not {count}. List the segments with their sizes: x pixels make x(x-1)/2 "
+            "pairs."
+        )
     return None
 
 
 @exercise(
-    "That is V_Rand of one slice; the stack has the mean over its slices.",
+    "That is V_Rand of one slice. The score of a stack is the mean over its slices.",
     "The function returns F, one number.",
+    hints=(
+        "Only pixels of true cells count. A is the sum of the squared sizes of the true cells, B "
+        "is that of the answer's segments, and AB is that of their overlaps.",
+        "Select the pixels of true cells in both maps. Loop over the numbers of each, without 0 in "
+        "the answer. Each selected pixel under the answer's wall is a segment of its own: it adds "
+        "1 to B and 1 to AB.",
+    ),
 )
 def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
     """Check an F-score by looking at all ordered pairs of pixels.
@@ -84,8 +101,8 @@ def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
         expected = _f(truth, thinned)
         if not np.isclose(given, expected, rtol=1e-9):
             return (
-                f"for {name}, F is {given:.4g} and should be {expected:.4g}."
-                f"{_likely(given, truth, thinned)}"
+                f"for {name}, F is {given:.4g}, but it should be "
+                f"{expected:.4g}.{_likely(given, truth, thinned)}"
             )
     wrong = changed(answer, {"truth": truth, "thinned": thinned})
     return wrong or borrowed(answer, truth.copy(), thinned.copy())
@@ -104,28 +121,42 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     inside = truth > 0
     a, b = truth[inside], thinned[inside]
     same, found = a[:, np.newaxis] == a, b[:, np.newaxis] == b
+    if np.isclose(given, _f(truth, thinned), rtol=1e-3):
+        return " It is close: was it rounded, or computed in float32?"
+    if thinned.any() and np.isclose(given, _f(thinned, truth)):
+        return " The truth and the answer are exchanged."
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
-        return " You took the answer's wall for one segment; each of its pixels is a segment alone."
+        return (
+            " You counted the answer's wall as one segment, but each of its pixels is a segment "
+            "of its own."
+        )
     found &= b > 0
     pair = ~np.eye(a.size, dtype=bool)
     t, p, q = (np.sum(kind & pair) for kind in (same & found, same, found))
     if np.isclose(given, 2 * t / max(p + q, 1)):
-        return " Each pixel is paired with itself, too: take x squared in place of x(x-1)/2."
+        return " Each pixel is also paired with itself: use x² in place of x(x-1)/2."
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
         return " The pixels under the answer's wall are missing: each adds 1 to AB and to B."
     if np.isclose(given, _f(np.where(inside, truth, truth.max() + 1), thinned)):
-        return " The true wall is no cell: leave its pixels out, whatever the answer says there."
+        return " The true wall is not a cell: leave its pixels out, whatever the answer says there."
     whole = np.eye(a.size, dtype=bool) | found
     if np.isclose(given, np.sum(same & whole) / whole.sum()):
-        return " That is precision; F has A + B below."
+        return " That is precision. F divides by A + B."
     if np.isclose(given, np.sum(same & whole) / same.sum()):
-        return " That is recall; F has A + B below."
+        return " That is recall. F divides by A + B."
     return ""
 
 
 @exercise(
-    "All 512 patches. With this test, warping looks at eight neighbours and never further.",
+    "All 512 patches are right. With this test, warping looks at only eight neighbours of a pixel.",
     "The function returns True or False.",
+    hints=(
+        "The flip must not join, split, create or remove a cell or a membrane. The eight "
+        "neighbours of the centre decide.",
+        "Leave the centre out of both. Label the cell pixels, and count the pieces that share a "
+        "side with the centre. Label the membrane pixels, which are also connected by corners, and "
+        "count the pieces. Both counts must be 1.",
+    ),
 )
 def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     """Check all patches by counting pieces before and after the flip.
@@ -150,9 +181,10 @@ def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     drawn = " / ".join("".join(".#"[int(pixel)] for pixel in line) for line in patch)
     (cells, walls), (cells_after, walls_after) = _pieces(patch), _pieces(flipped)
     return (
-        f"{len(wrong)} of 512 patches are judged wrongly. The first is {drawn} (# is cell): it may "
-        f"{'' if expected else 'not '}be flipped. Before, cells and membranes are {cells} and "
-        f"{walls} (with membrane all around), after it {cells_after} and {walls_after}."
+        f"your function is wrong for {len(wrong)} of 512 patches. The first is {drawn}, where # "
+        f"is cell: it may {'' if expected else 'not '}be flipped. With membrane all around, the "
+        f"number of cells is {cells} before the flip and {cells_after} after it, and the number "
+        f"of membranes is {walls} and {walls_after}."
     )
 
 
@@ -165,6 +197,13 @@ def _pieces(patch: Array) -> tuple[int, int]:
 @exercise(
     "Few pixels, much damage: never report a pixel error alone.",
     "The function returns an array (H, W), True where cell.",
+    hints=(
+        "The pixel error counts pixels, and V_Rand counts pairs of pixels. Which cell has the most "
+        "pairs?",
+        "Begin with the truth, and split its largest cell with a thin line of membrane. A line "
+        "through a whole row of the image is still less than 1 % of its pixels. Choose the row "
+        "with care.",
+    ),
 )
 def check_sabotage(answer: Callable[[Array], Array]) -> str | None:
     """Check an answer that pixel error praises, on three tissues that the reader has not seen.
@@ -184,16 +223,17 @@ def _sabotage(answer: Callable[[Array], Array], truth: Array) -> str | None:
     """Say why an answer does not deceive on a tissue; None if it does."""
     given = array("the answer", ask(answer, truth.copy()))
     if given.shape != truth.shape:
-        return f"the answer has shape {given.shape}, and the truth {truth.shape}."
+        return f"the answer has shape {given.shape}, but the truth has shape {truth.shape}."
     cell = given > 0
     error = float(np.mean(cell != (truth > 0)))
     found = em.v_rand([truth], [cell.astype(np.float64)], [0.5]).value
     if error >= 0.01:
-        return f"the pixel error is {error:.4f}; that would be noticed: stay below 0.01."
+        return f"the pixel error is {error:.4f}, which would be noticed. Stay below 0.01."
     if found >= 0.8:
-        hint = "merge or split the largest cells: it counts pairs."
+        hint = "Merge or split the largest cells: V_Rand counts pairs."
         return (
-            f"the pixel error is {error:.4f}, low enough, but V_Rand is still {found:.3f}; {hint}"
+            f"the pixel error is {error:.4f}, which is low enough, but V_Rand is still "
+            f"{found:.3f}. {hint}"
         )
     return None
 

@@ -27,8 +27,14 @@ from minunet.ops import conv2d
 
 
 @exercise(
-    "Fourteen outputs of nonsense buy nine windows without a copy.",
+    "Computing fourteen useless outputs saves copying nine windows.",
     "The answers are two whole numbers.",
+    hints=(
+        "The list holds the rows one after the other, 7 pixels each. How many pixels come before "
+        "pixel (2, 1) of the map?",
+        "Two full rows and one pixel come before it. The result has 9 - 2 rows, and in each of "
+        "them the last outputs, where the kernel would cross the end of the row, are thrown away.",
+    ),
 )
 def check_start(answer: Sequence[int]) -> str | None:
     """Check where a window begins, and what is thrown away, by walking through the list.
@@ -46,9 +52,15 @@ def check_start(answer: Sequence[int]) -> str | None:
     if start != places.index((2, 1)):
         hint = "A row of the list has 7 pixels."
         if start == 2 * (columns - 2) + 1:
-            hint = "You took the 5 columns of the result; the list is of the input, 7 a row."
+            hint = (
+                "You used the 5 columns of the result, but a row of the list has the 7 columns "
+                "of the input."
+            )
         elif start == 1 * rows + 2 or start == 1 * columns + 2:
-            hint = "The first index of a tap is its row, and rows follow each other."
+            hint = (
+                "The first index of a tap is its row, and the list holds the rows one after the "
+                "other."
+            )
         return f"the window of tap (2, 1) does not begin with pixel {start}. {hint}"
     nonsense = sum(c > columns - 3 for r, c in places if r <= rows - 3)
     if thrown != nonsense:
@@ -56,14 +68,22 @@ def check_start(answer: Sequence[int]) -> str | None:
         if thrown == 2 * rows:
             hint = "The result has 7 rows, not 9."
         elif thrown == columns:
-            hint = "A kernel 3 wide loses 2 columns, not 1."
-        return f"{thrown} outputs are not it. {hint}"
+            hint = "A kernel that is 3 wide loses 2 columns, not 1."
+        return f"{thrown} is not the number of outputs that are thrown away. {hint}"
     return None
 
 
 @exercise(
     "That is `direct.py` without its bands: no window was copied.",
     "The function returns y, an array (H-kh+1, W-kw+1, O).",
+    hints=(
+        "In the list of pixels, pixel (r, c) has the number r·W + c. So every tap reads the same "
+        "list, only from a later start.",
+        "For each tap, take a slice of the list from i·W + j, multiply it by the matrix of the "
+        "tap, and add it to a list of outputs that has W of them per row. The list of outputs ends "
+        "kw - 1 early, because the last slice would pass the end. Reshape at the end, and throw "
+        "away the last kw - 1 columns.",
+    ),
 )
 def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
     """Check a convolution on maps of several shapes against its definition.
@@ -83,8 +103,8 @@ def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
         x, w = rng.standard_normal(map_), rng.standard_normal(kernel)
         here = f"on a map {map_[0]} x {map_[1]} with a kernel {kernel[0]} x {kernel[1]}"
         hint = (
-            " The last tap begins (kh-1)W + kw-1 pixels late: for whole rows the list is kw-1 "
-            "pixels too short, and those outputs are nonsense anyway."
+            " The last tap begins (kh-1)W + kw-1 pixels late. For whole rows the list is kw-1 "
+            "pixels too short, but those outputs are thrown away anyway."
         )
         given = array("y", ask(answer, x.copy(), w.copy(), hint=hint))
         expected = _convolution(x, w)
@@ -92,6 +112,11 @@ def check_by_list(answer: Callable[[Array, Array], Array]) -> str | None:
         if wrong:
             return f"{here}, {wrong}{_likely(given, expected, x, w)}"
     return _copies(answer)
+
+
+SHAPED = {np.reshape, np.ravel, np.shape, np.ndim, np.size, np.result_type}
+SHAPED |= {np.zeros_like, np.empty_like, np.ones_like}
+"""What may be done with a whole map."""
 
 
 class Watched(np.ndarray):
@@ -106,6 +131,12 @@ class Watched(np.ndarray):
         plain = [np.asarray(each) if isinstance(each, Watched) else each for each in inputs]
         return getattr(ufunc, method)(*plain, **options)
 
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Any:
+        """Remember what np.dot, np.einsum and others are given."""
+        if function not in SHAPED:
+            Watched.factors += [each.shape for each in inputs if isinstance(each, Watched)]
+        return super().__array_function__(function, types, inputs, options)
+
 
 def _copies(answer: Callable[[Array, Array], Array]) -> str | None:
     """Say if a right answer copies windows, or takes them from the map; None if from the list."""
@@ -118,15 +149,15 @@ def _copies(answer: Callable[[Array, Array], Array]) -> str | None:
     window = 38 * 48 * 32 * 8  # bytes
     if peak(answer, x, w) > window / 2:
         return (
-            "all numbers are right, but windows are copied: a slice of the list, "
-            "pixels[start : start + many], is none, and each tap can multiply it as it is."
+            "all numbers are right, but a window or the whole list is copied. A slice of the list, "
+            "pixels[start : start + many], is not a copy, and a tap can multiply it directly."
         )
     Watched.factors = []
     ask(answer, x.view(Watched), w)
     if any(len(shape) != 2 for shape in Watched.factors):
         return (
-            "all numbers are right, but a window (rows, columns, C) of the map was multiplied, "
-            "row by row. Slice the list of pixels, x.reshape(-1, C): each tap is one product."
+            "all numbers are right, but a window (rows, columns, C) of the map was used. Slice the "
+            "list of pixels, x.reshape(-1, C): each tap is one product."
         )
     return None
 
@@ -150,11 +181,14 @@ def _likely(given: Array, expected: Array, x: Array, w: Array) -> str:
     if same(given, _convolution(x, w[::-1, ::-1])):
         return " The kernel is turned: tap (i, j) looks i rows down and j columns to the right."
     if same(given, _convolution(x, w.swapaxes(0, 1))):
-        return " Tap (i, j) is taken for tap (j, i): i counts rows, so it moves by W pixels."
+        return " Taps (i, j) and (j, i) are exchanged: i counts rows, so it moves by W pixels."
     if np.allclose(given[:, 0], expected[:, 0]) and np.allclose(given[0], expected[0]):
-        return " The first row and column are right: does every row of the list have W pixels?"
+        return " The first row and column are right. Does every row of the list have W pixels?"
     if np.allclose(given[0], expected[0]):
-        return " Its first row is right: how many outputs has a row of the list, W or W - kw + 1?"
+        return (
+            " Its first row is right. How many outputs does a row of the list have, W or W - kw "
+            "+ 1?"
+        )
     return ""
 
 
@@ -174,11 +208,12 @@ class Number:
     def _linear(self, other: Any, sign: int) -> Number:
         if isinstance(other, Number):
             if other.kind != self.kind:
-                raise ValueError(f"a sum of {self.kind} and {other.kind} is of no use here")
+                names = {"d": "a number of d", "g": "a number of g", "m": "a product"}
+                raise ValueError(f"{names[self.kind]} and {names[other.kind]} cannot be added here")
             return Number(self.value + sign * other.value, self.kind, self.products)
         if other == 0:
             return self
-        raise ValueError("only numbers of d or of g are added up here")
+        raise ValueError("only numbers made of d and g are added here")
 
     def __add__(self, other: Any) -> Number:
         """Add."""
@@ -201,7 +236,7 @@ class Number:
         if not isinstance(other, Number):
             return Number(self.value * Fraction(other), self.kind, self.products)
         if {self.kind, other.kind} != {"d", "g"}:
-            raise ValueError("a product is of a number of d and a number of g")
+            raise ValueError("each product should be of a number made of d and a number made of g")
         value = self.value * other.value
         self.products.append(value)
         return Number(value, "m", self.products)
@@ -214,8 +249,15 @@ class Number:
 
 
 @exercise(
-    "Four products for two outputs. In two dimensions that is 16 for 36.",
+    "Four products for two outputs. In two dimensions, 16 products replace 36.",
     "The function returns two numbers, y0 and y1, made of d and g.",
+    hints=(
+        "Each product is a combination of d times a combination of g. The chapter finds them from "
+        "the values of two polynomials at four points.",
+        "The points are 0, 1, -1 and ∞. At 0 and at ∞, one tap meets a difference of two numbers "
+        "of d. At 1 and at -1, half the sum of the three taps, with a minus before g1 at -1, meets "
+        "d1 + d2 or d2 - d1. y0 and y1 are sums and differences of the four products.",
+    ),
 )
 def check_four_products(answer: Callable[[Any, Any], Any]) -> str | None:
     """Check the outputs, in exact fractions, and count products.
@@ -232,17 +274,21 @@ def check_four_products(answer: Callable[[Any, Any], Any]) -> str | None:
         data = [Number(Fraction(value), "d", products) for value in d]
         taps = [Number(Fraction(value), "g", products) for value in g]
         given = several(("y0", "y1"), ask(answer, data, taps))
-        if not all(isinstance(y, Number) for y in given):
-            return f"it should return two numbers made of d and g, and one is {kind(given[0])}."
+        for name, y in zip(("y0", "y1"), given, strict=True):
+            if not isinstance(y, Number):
+                return f"{name} should be made of d and g, but it is {kind(y)}."
         for a in range(2):
             right = sum(d[a + k] * g[k] for k in range(3))
             if given[a].value != right:
-                return f"for d = {d}, g = {g}, y{a} is {given[a].value} and should be {right}."
+                return f"for d = {d}, g = {g}, y{a} is {given[a].value}, but it should be {right}."
         if len(products) > 4 >= len(set(products)):
             return (
-                f"the outputs are right, but took {len(products)} products, some of them twice: "
-                "keep each in a variable, and four are enough."
+                f"the outputs are right, but you computed {len(products)} products, some of them "
+                "twice. Keep each in a variable: four are enough."
             )
         if len(products) > 4:
-            return f"the outputs are right, but took {len(products)} products; four are enough."
+            return (
+                f"the outputs are right, but you computed {len(products)} products. Four are "
+                "enough."
+            )
     return None

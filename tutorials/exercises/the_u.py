@@ -26,8 +26,16 @@ from minunet.ops import conv2d, crop_concat, maxpool, upconv
 
 
 @exercise(
-    "Two lines of arithmetic give every size of every U, and N counts what one pixel adds up.",
+    "Two rules give every size in a U-Net, and N is the number of values that one output pixel "
+    "adds up.",
     "The answers are bottom, output and std, three numbers.",
+    hints=(
+        "On the way down, each level loses 4 pixels and is then halved. On the way up, each level "
+        "is doubled and then loses 4.",
+        "For bottom, subtract 4 and halve, three times. For output, subtract 4 at the bottom; then "
+        "double and subtract 4, three times. For std, N is the number of values that one output "
+        "pixel of an up-convolution adds up: one tap of every input channel.",
+    ),
 )
 def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
     """Check the sizes of a tile of 124 pixels at depth 3, and the spread of an up-convolution.
@@ -49,33 +57,46 @@ def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
     for _ in range(3):
         up.append(2 * up[-1] - 4)
     if bottom != down[-1]:
-        hint = "; that is after its convolutions" if bottom == up[0] else ""
+        hint = ": that is the number after its convolutions" if bottom == up[0] else ""
         return (
-            f"{bottom} pixels do not reach the bottom{hint}. Each level takes 4 and halves: "
-            f"{down[0]}, then {down[1]}, …"
+            f"{bottom} is not the number of pixels that reach the bottom{hint}. Each level "
+            f"removes 4 and halves: {down[0]}, then {down[1]}, …"
         )
     if output != up[-1]:
-        hint = " A margin is lost on each of two sides." if output == 124 - 44 else ""
+        hint = " The margin is lost on both sides." if output == 124 - 44 else ""
         return (
-            f"{output} pixels do not come out.{hint} The bottom leaves {up[0]}; then double, less "
-            "4, on three levels."
+            f"{output} is not the number of output pixels.{hint} The bottom leaves {up[0]}. Then "
+            "each of three levels doubles and removes 4."
         )
     if isclose(std, sqrt(2 / 1024), rel_tol=0.01):  # rounded by hand is right
         return None
+    if isclose(std, sqrt(2 / 1024), rel_tol=0.1):
+        return f"std is {std:.4g}, which is rounded too far: give three digits, or the formula."
     if isclose(std, 2 / 1024, rel_tol=0.03):
-        return f"std is {std:.4g}: that is the variance; take the root."
+        return f"std is {std:.4g}, but that is the variance: take the square root."
     for n, slip in (
         (4 * 1024, "all four taps"),
         (4 * 512, "the outputs, as the 2015 release did, or the 2 of √(2/N) is missing"),
     ):
         if isclose(std, sqrt(2 / n), rel_tol=0.01):
             return f"std is {std:.4g}: its N counts {slip}. How many inputs does one output add up?"
-    return f"std is {std:.4g}. How many numbers does one output pixel of the up-convolution add up?"
+    return (
+        f"{std:.4g} is not right. How many numbers does one output pixel of the up-convolution "
+        "add up?"
+    )
 
 
 @exercise(
-    "What was copied is added. Without that, no gradient left of the copy is right.",
+    "The gradient of the copy is added. Without it, every gradient on the left side of the U "
+    "would be wrong.",
     "The function returns three arrays, da, dw and dwu.",
+    hints=(
+        "Read little_u from its last line to its first, and call the backward of each op. The map "
+        "a is used twice.",
+        "crop_concat.backward gives two gradients: one of the upsampled map and one of the copy. "
+        "Follow the first one through upconv, conv2d and maxpool. The second one is added to what "
+        "arrives at a.",
+    ),
 )
 def check_backward(answer: Callable[..., tuple[Array, ...]]) -> str | None:
     """Check the gradients of the smallest U against central differences.
@@ -117,7 +138,7 @@ def _backward(
     given = several(names, ask(answer, *(value.copy() for value in arguments.values())))
     given = [array(name, gradient) for name, gradient in zip(names, given, strict=True)]
     if (np.shape(given[1]), np.shape(given[2])) == (wu.shape, w.shape) != (w.shape, wu.shape):
-        return "dw and dwu are exchanged: da, dw, dwu."
+        return "dw and dwu are exchanged: return da, dw, dwu."
 
     def slope(x: Array) -> Array:
         every = list(np.ndindex(x.shape))
@@ -130,19 +151,22 @@ def _backward(
     across[2:-2, 2:-2] = dy[..., features:]
     if np.shape(given[0]) == da.shape and not _close(given[0], da):
         if np.allclose(given[0], da - 2 * across, atol=1e-6):
-            return "what comes across is taken off da: what was copied is added."
+            return "the gradient of the copy is subtracted from da, but it should be added."
         inner = np.asarray(given[0] - (da - across))
         if not np.allclose(inner, across, atol=1e-6) and np.isclose(inner.sum(), across.sum()):
-            return "what comes across lies in the wrong place of da: the copy was of the centre."
-        for part, missing in ((da - across, "across"), (across, "from below")):
+            return (
+                "the gradient of the copy is in the wrong place of da: the forward copies the "
+                "centre of a."
+            )
+        for part, missing in ((da - across, "of the copy"), (across, "from below")):
             if np.allclose(given[0], part, atol=1e-6):
                 return (
-                    f"da lacks what comes {missing}. a goes two ways, and two gradients come back."
+                    f"da lacks the gradient {missing}. a is used twice, so two gradients come back."
                 )
     if channels != features and _close(
         given[2], upconv.backward(dy[..., channels:], bottom, wu)[1]
     ):
-        return "the channels of dy are in another order: the first are the upsampled map's."
+        return "the channels of dy are in another order: those of the upsampled map come first."
     wrong = difference("da", given[0], da, 1e-6)
     wrong = wrong or difference("dw", given[1], slope(w), 1e-6)
     wrong = wrong or difference("dwu", given[2], slope(wu), 1e-6)
@@ -150,8 +174,16 @@ def _backward(
 
 
 @exercise(
-    "A skip sees near and sharp, the bottom far and blurred; the U has both.",
+    "A skip connection sees a small region sharply, and the bottom sees a large region "
+    "coarsely. The U has both.",
     "The function returns two whole numbers, first and last.",
+    hints=(
+        "Go backwards from the output: up the right side of the U, across the copy, and down the "
+        "left side to the image. Each op changes first and last in its own way.",
+        "Two convolutions make last grow by 4. An up-convolution halves both, rounding down. The "
+        "copy adds to both half of the difference between the sizes on its two sides. A pooling "
+        "doubles both, and adds 1 to last.",
+    ),
 )
 def check_through_skip(answer: Callable[[int, int, int], tuple[int, int]]) -> str | None:
     """Check what an output pixel sees through one skip, against sets of pixels, arrow by arrow.
@@ -204,14 +236,16 @@ def _through_skip(r: int, level: int, depth: int) -> set[int]:
 def _slip(given: tuple[int, ...], expected: tuple[int, int], r: int, level: int, depth: int) -> str:
     """Say what an answer got wrong."""
     hint = ""
-    if len(given) == 2 and given[1] - given[0] == expected[1] - expected[0]:
-        hint = " The width is right, the place is not: by how much is this copy cropped?"
+    if given == expected[::-1]:
+        hint = " They are exchanged: first, then last."
+    elif given[1] - given[0] == expected[1] - expected[0]:
+        hint = " The width is right, but the place is not. By how much is this copy cropped?"
     else:
         hint = (
-            " The width is wrong: two convolutions on each level, on both sides of the U; and a "
-            "pooling reads 2r and 2r + 1."
+            " The width is wrong. There are two convolutions on each level, on both sides of "
+            "the U, and a pooling reads 2r and 2r + 1."
         )
     return (
-        f"of level {level} at depth {depth}, output pixel {r} sees {expected[0]} to {expected[1]}; "
-        f"the answer was {given}.{hint}"
+        f"through the copy of level {level} at depth {depth}, output pixel {r} sees the pixels "
+        f"{expected[0]} to {expected[1]}, but your answer is {given}.{hint}"
     )

@@ -15,9 +15,9 @@ from exercises.verdict import (
     drawn,
     exercise,
     kind,
-    number,
     several,
     trials,
+    whole,
 )
 from minunet.array import Array, Tensors
 
@@ -27,6 +27,12 @@ WORDS = ("diverged", "dead", "one class", "healthy")
 @exercise(
     "Half of the weight lies on the last 69 gradients: a long memory turns slowly.",
     "The answer is one whole number.",
+    hints=(
+        "At first the velocity is -100 η. Each gradient of -1 multiplies it by 0.99 and then adds "
+        "η.",
+        "After n gradients of -1, the velocity is -100·0.99ⁿ + 100·(1 - 0.99ⁿ), in units of η. "
+        "Find the n at which it is 0 with logarithms, and round up.",
+    ),
 )
 def check_turnaround(answer: int) -> str | None:
     """Check how many opposite gradients turn a velocity round, by adding them up one by one.
@@ -38,29 +44,42 @@ def check_turnaround(answer: int) -> str | None:
     velocity, count = -1 / (1 - 0.99), 0
     while velocity <= 0:
         velocity, count = 0.99 * velocity + 1, count + 1
-    given = number("the count", answer)
+    given = whole("the count", answer)
     if given == count:
         return None
     if given == 1:
-        return "after 1 the velocity still points the old way: -100·0.99 + 1 = -98, times η."
+        return (
+            "after 1 gradient the velocity still points in the old direction: it is -100·0.99 + "
+            "1 = -98, times η."
+        )
     if given in (99, 100):
         return (
             f"{given:g} is the mean age, or the sum of the weights. The velocity is 0 when the "
             "newest gradients have half of the weight."
         )
     if given == count - 1:
-        return f"after {given:g} a little of the old direction is left: 0.99^{given:g} > ½."
+        return (
+            f"after {given:g} gradients a little of the old direction is left: 0.99^{given:g} > ½."
+        )
     if given == 138:
         return (
-            "in 138 steps the swings in a bowl halve; here no bowl pulls, and μ itself is at work."
+            "in 138 steps the oscillations in a bowl are halved. There is no bowl here: only μ "
+            "matters."
         )
     side = "too many" if given > count else "too few"
-    return f"{given:g} is {side}. After n of them v is -100·0.99^n + 100·(1 - 0.99^n)."
+    return f"{given:g} is {side}. After n gradients of -1, v is -100·0.99^n + 100·(1 - 0.99^n)."
 
 
 @exercise(
-    "Two lines: a mean over tiles, and a step along it.",
+    "Two lines: an average over tiles, and a step along it.",
     "The function returns two dicts, params and velocity, with the names of params.",
+    hints=(
+        "Compute the new velocity from the old velocity and the gradient. Then the weights move by "
+        "the new velocity.",
+        "For every name: multiply the old velocity by the momentum, and subtract the learning rate "
+        "times the gradient. Add the result to the weight. Collect both in new dicts, and do not "
+        "write to the three that were given.",
+    ),
 )
 def check_momentum_step(
     answer: Callable[[Tensors, Tensors, Tensors, float, float], tuple[Tensors, Tensors]],
@@ -98,7 +117,7 @@ def _three_steps(
             if set(tensors) != set(kept) or any(
                 not np.array_equal(tensors[k], kept[k]) for k in kept
             ):
-                return f"{name} was written to: make new arrays, as `momentum * v` does."
+                return f"your function writes to {name}. Make new arrays, as `momentum * v` does."
         v = _entries(lambda v, g, r=rate: mu * v - r * g, velocity, grads)
         w = _entries(lambda w, v: w + v, params, v)
         wrong = _compare(returned, w, v, (params, grads, velocity), (rate, mu))
@@ -111,6 +130,13 @@ def _three_steps(
 @exercise(
     "Look at the energy first, then at the answers, then at the classes.",
     "The function returns one of the four words, as text.",
+    hints=(
+        "Ask three questions in this order. Is a number infinite or nan? Is the answer the same at "
+        "every pixel? Does one class win everywhere?",
+        "Look at all energies and all of p for the first question. Look at the range of p for the "
+        "second, and at the winning class of each pixel for the third. How low the energy is does "
+        "not matter.",
+    ),
 )
 def check_diagnose(answer: Callable[[Array, Array], str]) -> str | None:
     """Check the diagnosis of runs whose energies and answers are written out here.
@@ -124,11 +150,16 @@ def check_diagnose(answer: Callable[[Array, Array], str]) -> str | None:
         for what, energies, p1, expected in _cases(rng):
             given = ask(answer, energies.copy(), np.stack([1 - p1, p1], axis=-1))
             if not isinstance(given, str):
-                return f"for {what}, it should return one of {words}, and returned {kind(given)}."
+                return (
+                    f"for {what}, it should return one of {words}, but it returned {kind(given)}."
+                )
             if given not in WORDS:
-                return f"for {what}, {given!r} is none of {words}."
+                return f"for {what}, {given!r} is not one of {words}."
             if given != expected:
-                return f"{what} is {expected!r}, not {given!r}."
+                hint = ""
+                if expected == "dead":
+                    hint = " np.std may round; np.ptp of equal numbers is exactly 0."
+                return f"{what} is {expected!r}, not {given!r}.{hint}"
     return None
 
 
@@ -163,8 +194,11 @@ def _compare(
 ) -> str | None:
     """Say what is wrong with the two dicts that were returned; None if nothing is."""
     returned = several(("params", "velocity"), returned)
-    if not all(isinstance(tensors, dict) for tensors in returned):
-        return f"it should return two dicts, params, velocity; the first is {kind(returned[0])}."
+    for name, tensors in zip(("params", "velocity"), returned, strict=True):
+        if not isinstance(tensors, dict):
+            return (
+                f"it should return two dicts, params and velocity, but {name} is {kind(tensors)}."
+            )
     (params, grads, velocity), (rate, mu) = before, factors
     if all(_same(returned[0], v, name) and _same(returned[1], w, name) for name in w):
         return "the two dicts are exchanged: params first, then velocity."
@@ -175,11 +209,11 @@ def _compare(
         got_v = array(f"velocity[{name!r}]", returned[1][name])
         g, v0, w0 = grads[name], velocity[name], params[name]
         slips = {
-            "the gradient is added: downhill is against it.": mu * v0 + rate * g,
-            "the learning rate belongs inside the velocity; outside, a change of the rate would "
-            "change old steps, too.": mu * v0 + g,
-            "that is a mean, with the factor 1 - μ; the paper's step, as Caffe has it, is a sum "
-            "(multiply the rate by 1 / (1 - μ) to compare).": mu * v0 - (1 - mu) * rate * g,
+            "the gradient is added, but downhill is against the gradient.": mu * v0 + rate * g,
+            "the learning rate belongs inside the velocity. Outside, a new rate would also "
+            "rescale the old gradients.": mu * v0 + g,
+            "that is an average, with the factor 1 - μ. The paper's step, as in Caffe, is a sum "
+            "without this factor.": mu * v0 - (1 - mu) * rate * g,
             "the old velocity is missing: that is descent without momentum.": -rate * g,
             "the old velocity keeps all of its weight: multiply it by μ.": v0 - rate * g,
         }
@@ -190,7 +224,7 @@ def _compare(
         if wrong:
             return wrong
         if got_w.shape == w0.shape and np.allclose(got_w, w0 + v0):
-            return "the weights moved by the old velocity: v first, then w."
+            return "the weights moved by the old velocity: compute v first, then w."
         if got_w.shape == w0.shape and np.allclose(got_w, w0 - v[name]):
             return "the weights moved against the velocity, which already points downhill."
         wrong = difference(f"params[{name!r}]", got_w, w[name])

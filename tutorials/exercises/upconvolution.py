@@ -24,6 +24,11 @@ def _literal(x: Array, w: Array, b: Array) -> Array:
 @exercise(
     "Two stamps side by side, and the bias on every pixel.",
     "The answer is two rows of four numbers.",
+    hints=(
+        "Every pixel of x makes a 2×2 block of y: the kernel times that pixel.",
+        "The left block is 2 times the kernel, and the right block is -1 times the kernel. Then "
+        "add the bias to all eight numbers, including those where the kernel is 0.",
+    ),
 )
 def check_stamped(answer: list[list[float]]) -> str | None:
     """Check the up-convolution of 2 -1 with the kernel 1 0 / 3 2 and the bias 1.
@@ -38,7 +43,7 @@ def check_stamped(answer: list[list[float]]) -> str | None:
         if np.array_equal(given, expected - 1):
             return "the bias is missing: it is added to every pixel."
         if np.array_equal(given, np.where(expected == 1, 0, expected)):
-            return "the bias is added to every pixel, also where the kernel has its 0."
+            return "the bias is added to every pixel, also where the kernel is 0."
         if np.array_equal(given, [[3, 7, 0, -2], [1, 5, 1, -1]]):
             return "each stamp is transposed: its upper row is 1 0 times the pixel."
         if np.array_equal(given, [[5, 7, -1, -2], [1, 3, 1, 0]]):
@@ -47,8 +52,14 @@ def check_stamped(answer: list[list[float]]) -> str | None:
 
 
 @exercise(
-    "Four equal taps, each the identity: a channel must reach itself and no other.",
+    "Four equal taps, each the identity matrix: every channel reaches itself and no other.",
     "The function returns the kernel, an array (2, 2, C, C).",
+    hints=(
+        "Each of the four taps makes one pixel of every 2×2 block. All four pixels should be "
+        "copies of the same pixel of x.",
+        "w[i, j] is a C × C matrix, and x · w[i, j] should be x itself. Which matrix does that? "
+        "All four taps are the same.",
+    ),
 )
 def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
     """Check the kernel of nearest-neighbour upsampling on a map of distinct numbers.
@@ -61,7 +72,8 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
         w = array("the kernel", ask(answer, channels)).astype(float)
         if w.shape != (2, 2, channels, channels):
             return (
-                f"the kernel has shape {w.shape}, and should have (2, 2, {channels}, {channels})."
+                f"the kernel has shape {w.shape}, but its shape should be (2, 2, {channels}, "
+                f"{channels})."
             )
         x = 1.0 + np.arange(6 * channels).reshape(2, 3, channels)
         y = _literal(x, w, np.zeros(channels))
@@ -69,19 +81,26 @@ def check_nearest_kernel(answer: Callable[[int], Array]) -> str | None:
         if np.allclose(y, x.sum(axis=-1, keepdims=True).repeat(2, axis=0).repeat(2, axis=1)):
             if channels > 1:
                 return "every channel of y is the sum of all channels of x: w[i, j] mixes them."
-        wrong = difference(f"what comes out of a map with C = {channels}", y, expected)
+        wrong = difference(f"the upsampled map with C = {channels}", y, expected)
         if wrong and not np.ptp(y, axis=-1).any() and channels > 1:
             return "all channels of y are equal: w[i, j] mixes the channels of x."
         if wrong and np.allclose(y * 4, expected):
-            return "y is a quarter of x: stamps do not overlap, so nothing adds up to the rest."
+            return "y is a quarter of x. The blocks of y do not overlap, so nothing adds the rest."
         if wrong:
             return wrong
     return None
 
 
 @exercise(
-    "dx is a convolution with stride 2, dw one product for each tap.",
+    "dx is a convolution with stride 2, and dw is one matrix product for each tap.",
     "The function returns three arrays, dx, dw and db.",
+    hints=(
+        "In the forward, tap (i, j) makes every second pixel of y, from row i and column j. Loop "
+        "over the same four taps.",
+        "For each tap, take the slice of dy that the tap made. dx collects that slice times the "
+        "transposed matrix of the tap. The tap's dw is summed over all pixels: each channel of x "
+        "times each feature of the slice. db sums dy over all pixels.",
+    ),
 )
 def check_upconv_backward(
     answer: Callable[[Array, Array, Array], tuple[Array, Array, Array]],
@@ -128,22 +147,32 @@ def _upconv_backward(
     one_tap = [dy[i::2, j::2] @ w[i, j].T for i, j in np.ndindex(2, 2)]
     turned = sum(dy[i::2, j::2] @ w[1 - i, 1 - j].T for i, j in np.ndindex(2, 2))
     if np.shape(given[0]) == x.shape and np.allclose(given[0], turned):
-        return "dx meets the taps turned by 180°: dy[i::2, j::2] belongs to w[i, j]."
+        return "dx uses the taps turned by 180°: dy[i::2, j::2] belongs to w[i, j]."
     exchanged = sum(dy[i::2, j::2] @ w[j, i].T for i, j in np.ndindex(2, 2))
     if np.shape(given[0]) == x.shape and np.allclose(given[0], exchanged):
-        return "dx meets the taps with i and j exchanged: dy[i::2, j::2] belongs to w[i, j]."
+        return "dx uses the taps with i and j exchanged: dy[i::2, j::2] belongs to w[i, j]."
     if any(np.shape(given[0]) == x.shape and np.allclose(given[0], t) for t in one_tap):
-        return "dx holds one tap: each x is in four pixels of y, and their gradients add up."
+        return (
+            "dx contains only one tap. Each x is in four pixels of y, and their gradients add up."
+        )
     if np.shape(given[0]) == x.shape and np.allclose(4 * np.asarray(given[0]), dx):
-        return "dx is the mean over the taps: the chain rule sums."
+        return "dx is the mean over the taps, but by the chain rule it is the sum."
     if np.shape(given[2]) in ((), (1,)) and dy.shape[2] > 1:
-        return "db is one number: every channel has its own bias; sum over rows and columns only."
+        return (
+            "db is one number, but every feature has its own bias. Sum over rows and columns only."
+        )
     return next((wrong for wrong in found if wrong), None)
 
 
 @exercise(
-    "Each window of 2×2 holds one pixel and three zeros: one tap at a time.",
+    "Each 2×2 window contains one pixel and three zeros, so it uses one tap at a time.",
     "The function returns y, an array (2H, 2W, O).",
+    hints=(
+        "Put zeros between the pixels of x, so that every 2×2 window contains exactly one pixel.",
+        "Make a map of zeros with 2H + 1 rows and 2W + 1 columns, and put x in its odd rows and "
+        "columns. In the window at an even row, the pixel lies in the second row, where the kernel "
+        "has i = 1. So the kernel must be turned by 180°.",
+    ),
 )
 def check_as_convolution(answer: Callable[[Array, Array, Array], Array]) -> str | None:
     """Check the up-convolution by zeros and a convolution, against a literal loop.
@@ -172,28 +201,34 @@ def _as_convolution(
     """Say what is wrong with an up-convolution by zeros; None if nothing is."""
     y, expected = array("y", ask(answer, x.copy(), w.copy(), b.copy())), _literal(x, w, b)
     if y.shape == (expected.shape[0] - 1, expected.shape[1] - 1, expected.shape[2]):
-        return f"y is {y.shape}, a row and a column short: zeros are needed around x, too."
+        return f"y is {y.shape}, one row and one column too small: x needs zeros around it, too."
     wrong = difference("y", y, expected)
     if wrong and y.shape == expected.shape:
         if np.allclose(y + b, expected):
             return "the bias is missing."
         if np.allclose(y, _literal(x, w[::-1, ::-1], b)):
             return (
-                "each stamp is turned by 180°: a window meets the pixel at i = 1 first, so turn w."
+                "each 2×2 block of y is turned by 180°. In the first window the pixel lies at i "
+                "= 1, so turn w."
             )
+        if np.allclose(y, _literal(x, w.swapaxes(0, 1), b)):
+            return "i and j of the taps are exchanged: i counts rows, j columns."
         for i, j in ((1, 1), (1, 0), (0, 1)):
             for kernel in (w, w[::-1, ::-1]):
                 moved = _literal(x, kernel, b)[i:, j:]
                 if min(x.shape[:2]) > 1 and np.allclose(y[: len(moved), : moved.shape[1]], moved):
                     turned = "" if kernel is w else " and turned by 180°"
                     return (
-                        f"each stamp is moved by a pixel{turned}: y[0, 0] should meet x[0, 0], so "
-                        "zeros must stand before it, above and on the left."
+                        f"each 2×2 block of y is moved by one pixel{turned}. y[0, 0] should come "
+                        "from x[0, 0], so put zeros above it and on its left."
                     )
         reached = np.zeros((3, 4, 1))
         reached[1, 1] = 1
         stamp = ask(answer, reached, np.ones((2, 2, 1, 1)), np.zeros(1))
         pixels = np.count_nonzero(array("y", stamp))
         if pixels > 4:
-            return f"a pixel of x reaches {pixels} of y: put zeros between the pixels, not copies."
+            return (
+                f"a pixel of x reaches {pixels} pixels of y. Put zeros between the pixels, not "
+                "copies."
+            )
     return wrong

@@ -1,7 +1,7 @@
-"""What an exercise answers: right, not yet and why, or not tried.
+"""The verdict on an answer: right, not yet and why, or not tried.
 
-A check calls the reader's function by `ask`, and reads what it was given by `array`, `number`,
-`whole`, `several` or `yes_or_no`. Each raises `Wrong`, with one sentence for the reader.
+A check calls the reader's function with `ask`, and reads answers with `array`, `number`, `whole`,
+`several` or `yes_or_no`. Each raises `Wrong`, with one sentence for the reader.
 """
 
 from __future__ import annotations
@@ -14,14 +14,27 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
-FORGOTTEN = "it returned None: does every way through the function end with `return …`?"
-"""What a function is told that computes and returns nothing."""
+OPEN = "Open: replace the ... above with your answer."
+"""What is said about an exercise that was not tried."""
+
+FORGOTTEN = "it returned None: does every path through the function end with `return …`?"
+"""What is said about a function that computes and returns nothing."""
+
+
+class Sentence(str):
+    """Text that a notebook shows without quotation marks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """The text itself."""
+        return str(self)
 
 
 @dataclass(frozen=True)
@@ -30,10 +43,11 @@ class Verdict:
 
     right: bool
     message: str
+    progress: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
-        """One line for the reader."""
-        return self.message
+        """The message, and in a line of its own how much of the chapter is right."""
+        return "\n".join(filter(None, (self.message, self.progress)))
 
 
 class Unanswered(Exception):
@@ -48,36 +62,75 @@ class Raised(Wrong):
     """The reader's function raised an exception."""
 
 
-def exercise(praise: str, asked: str) -> Callable[[Callable[[Any], str | None]], Any]:
-    """Make a check of an answer out of a function that says what is wrong with it, or None.
+CHECKS: dict[str, dict[str, bool]] = {}
+"""Module of a chapter → name of each of its checks → whether its last verdict was "Right"."""
+
+
+class Check:
+    """The check of an exercise: call it with an answer, or ask it for a hint."""
+
+    def __init__(
+        self, find: Callable[[Any], str | None], praise: str, asked: str, hints: tuple[str, str]
+    ) -> None:
+        functools.update_wrapper(self, find)
+        self._find, self._praise, self._asked, self.hints = find, praise, asked, hints
+        CHECKS.setdefault(self.__module__, {})[self.__name__] = False
+
+    def __call__(self, answer: Any) -> Verdict:
+        """Return the verdict on an answer, and count the exercise if it is right."""
+        verdict = self._judge(answer)
+        chapter = CHECKS[self.__module__]
+        chapter[self.__name__] = verdict.right
+        is_open = verdict.message == OPEN
+        return verdict if is_open else replace(verdict, progress=_progress(chapter))
+
+    def hint(self, number: int = 1) -> Sentence:
+        """Return a hint: 1 is a pointer, and 2 is nearly the plan."""
+        if number in (1, 2):
+            return Sentence(self.hints[number - 1])
+        chapter = self.__module__.rpartition(".")[2]
+        return Sentence(
+            "There are two hints, hint(1) and hint(2); the solution is in "
+            f"tutorials/solutions/{chapter}.py."
+        )
+
+    def _judge(self, answer: Any) -> Verdict:
+        try:
+            if _is_open(answer):
+                raise Unanswered
+            with np.errstate(all="ignore"):
+                wrong = self._find(answer)
+        except Unanswered:
+            return Verdict(False, OPEN)
+        except Wrong as found:
+            wrong = str(found)
+        except Exception:  # the check could not read the answer, which may be anything
+            wrong = f"your answer is of the wrong kind. {self._asked}"
+        if wrong:
+            return Verdict(False, f"Not yet: {wrong}")
+        return Verdict(True, f"Right. {self._praise}")
+
+
+def _progress(chapter: dict[str, bool]) -> str:
+    """Say how many exercises of a chapter are right."""
+    right, count = sum(chapter.values()), len(chapter)
+    if right == count:
+        return f"All {count} exercises of this chapter are right."
+    return f"{right} of {count} exercises of this chapter {'is' if right == 1 else 'are'} right."
+
+
+def exercise(
+    praise: str, asked: str, hints: tuple[str, str]
+) -> Callable[[Callable[[Any], str | None]], Check]:
+    """Make a check of an answer from a function that says what is wrong with it, or None.
 
     Parameters
     ----------
     praise : what a right answer is told: what it shows, not only that it is right
-    asked : which kind of answer is asked for, a sentence; told if the answer is of another kind
+    asked : the kind of answer that the exercise asks for, a sentence; for answers of another kind
+    hints : a pointer, and nearly the plan; never the solution
     """
-
-    def decorate(check: Callable[[Any], str | None]) -> Callable[[Any], Verdict]:
-        @functools.wraps(check)
-        def checked(answer: Any) -> Verdict:
-            try:
-                if _is_open(answer):
-                    raise Unanswered
-                with np.errstate(all="ignore"):
-                    wrong = check(answer)
-            except Unanswered:
-                return Verdict(False, "Open: replace the ... above by your answer.")
-            except Wrong as found:
-                wrong = str(found)
-            except Exception:  # the check could not read the answer, which may be anything
-                wrong = f"that is another kind of answer. {asked}"
-            if wrong:
-                return Verdict(False, f"Not yet: {wrong}")
-            return Verdict(True, f"Right. {praise}")
-
-        return checked
-
-    return decorate
+    return lambda find: Check(find, praise, asked, hints)
 
 
 def _is_open(answer: Any) -> bool:
@@ -100,7 +153,7 @@ def ask(function: Callable[..., Any], *arguments: Any, hint: str = "", memory: i
     While it runs, np.empty finds the same number everywhere in the memory, so that an answer that
     does not fill its arrays is wrong each time, and wrong in the same way.
 
-    Raises `Wrong` if it is no function or returns None, and `Raised` if it raises an exception.
+    Raises `Wrong` if it is not a function or returns None, and `Raised` if it raises an exception.
 
     Parameters
     ----------
@@ -111,11 +164,13 @@ def ask(function: Callable[..., Any], *arguments: Any, hint: str = "", memory: i
     """
     if not callable(function):
         raise Wrong(
-            f"the answer should be a function, and is {kind(function)}: write it with `def`, and "
-            "give its name to the check."
+            f"the answer should be a function, but it is {kind(function)}. Write it with "
+            "`def`, and pass its name to the check."
         )
     if not _takes(function, len(arguments)):
-        raise Wrong(f"it should take {len(arguments)} arguments, as in the first line of the cell.")
+        count = len(arguments)
+        takes = "one argument" if count == 1 else f"{count} arguments"
+        raise Wrong(f"the function should take {takes}, as in the exercise.")
     try:
         with _memory_of(memory):
             result = function(*arguments)
@@ -191,18 +246,43 @@ def _line(error: BaseException, function: Callable[..., Any]) -> str:
 
 SHAPE = r"\(([^()]*)\)"
 NUMPY_SAYS = (
-    (rf"broadcast together with (?:remapped )?shapes {SHAPE} {SHAPE}", "{} and {} do not fit"),
-    (rf"input array from shape {SHAPE} into shape {SHAPE}", "{} does not fit into {}"),
-    (rf"output operand with shape {SHAPE} .* shape {SHAPE}", "{1} does not fit into {0}"),
-    (r"size (\d+) is different from (\d+)", "the inner sides of a product are {1} and {0}"),
-    (rf"shapes {SHAPE} and {SHAPE} not aligned", "the inner sides of {} and {} differ"),
-    (rf"reshape array of size (\d+) into shape {SHAPE}", "{} numbers are not an array {}"),
-    (r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)", "index {} of an axis of {}"),
-    (r"array is (\d+)-dimensional, but (\d+) were", "an array of {} axes was given {} indices"),
+    (
+        rf"broadcast together with (?:remapped )?shapes {SHAPE} {SHAPE}",
+        "the shapes {} and {} do not fit together",
+    ),
+    (
+        rf"input array from shape {SHAPE} into shape {SHAPE}",
+        "an array of shape {} does not fit into one of shape {}",
+    ),
+    (
+        rf"output operand with shape {SHAPE} .* shape {SHAPE}",
+        "an array of shape {1} does not fit into one of shape {0}",
+    ),
+    (
+        r"size (\d+) is different from (\d+)",
+        "the inner dimensions of the matrix product are {1} and {0}, not equal",
+    ),
+    (rf"shapes {SHAPE} and {SHAPE} not aligned", "the inner dimensions of {} and {} differ"),
+    (
+        rf"reshape array of size (\d+) into shape {SHAPE}",
+        "{} numbers do not fill an array of shape {}",
+    ),
+    (
+        r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)",
+        "index {} is beyond the end of an axis of length {}",
+    ),
+    (r"array is (\d+)-dimensional, but (\d+) were", "an array with {} axes was given {} indices"),
     (r"inhomogeneous|array element with a sequence", "the rows of a list differ in length"),
-    (r"could not convert string|ufunc .* (?:contain a loop|not supported)", "text among numbers"),
-    (r"truth value of an array", "an array of several values is neither true nor false"),
-    (r"array dimensions except for|must have same shape|axes don't match", "shapes do not fit"),
+    (
+        r"could not convert string|ufunc .* (?:contain a loop|not supported)",
+        "there is text among the numbers",
+    ),
+    (r"Cannot cast .* dtype\('(\w+)'\) to dtype\('(\w+)'\)", "{} does not fit into an array of {}"),
+    (r"truth value of an array", "an array of several values is neither True nor False"),
+    (
+        r"array dimensions except for|must have same shape|axes don't match",
+        "the shapes do not fit together",
+    ),
 )
 """What NumPy says, and what it means."""
 
@@ -219,7 +299,7 @@ def _explained(error: Exception) -> str:
 
 def kind(value: Any) -> str:
     """Say what a value is, in words."""
-    names = {str: "text", dict: "a dict", set: "a set", bool: "a truth value", int: "one number"}
+    names = {str: "text", dict: "a dict", set: "a set", bool: "True or False", int: "one number"}
     names |= {float: "one number", list: "a list", tuple: "a tuple"}
     if value is None or value is ...:
         return str(value)
@@ -246,7 +326,7 @@ def array(name: str, given: Any, asked: str = "real numbers") -> np.ndarray:
     if isinstance(given, list | tuple | np.ndarray):
         others = (each for each in _each(given) if not isinstance(each, float | int | np.number))
         found = f"contains {kind(next(others, None))}"
-    raise Wrong(f"{name} should be {asked}, and {found}.")
+    raise Wrong(f"{name} should be {asked}, but it {found}.")
 
 
 def _each(given: Any) -> Iterator[Any]:
@@ -269,10 +349,10 @@ def number(name: str, given: Any) -> float:
     """What was answered, as one finite number; raise `Wrong` if it is none."""
     made = array(name, given, "one number")
     if made.size != 1:
-        raise Wrong(f"{name} should be one number, and is {kind(made)}.")
+        raise Wrong(f"{name} should be one number, but it is {kind(given)}.")
     value = float(made.reshape(()))
     if not math.isfinite(value):
-        raise Wrong(f"{name} should be a finite number, and is {value}.")
+        raise Wrong(f"{name} should be a finite number, but it is {value}.")
     return value
 
 
@@ -280,7 +360,7 @@ def whole(name: str, given: Any) -> int:
     """What was answered, as a whole number; raise `Wrong` if it is none."""
     value = number(name, given)
     if value != round(value):
-        raise Wrong(f"{name} should be a whole number, and is {value:g}.")
+        raise Wrong(f"{name} should be a whole number, but it is {value:g}.")
     return round(value)
 
 
@@ -288,19 +368,20 @@ def yes_or_no(name: str, given: Any) -> bool:
     """What was answered, as True or False; raise `Wrong` if it is neither."""
     if isinstance(given, bool | np.bool_ | int | np.integer) and given in (0, 1):
         return bool(given)
-    raise Wrong(f"{name} should be True or False, and is {kind(given)}.")
+    raise Wrong(f"{name} should be True or False, but it is {kind(given)}.")
 
 
 def wholes(name: str, given: Any) -> list[int]:
     """What was answered, as whole numbers in a row or set; raise `Wrong` if it is none."""
     if not isinstance(given, tuple | list | set | frozenset | range | np.ndarray):
-        raise Wrong(f"{name} should be whole numbers in a row, and is {kind(given)}.")
+        raise Wrong(f"{name} should be several whole numbers, but your answer is {kind(given)}.")
     return [whole(f"each of {name}", value) for value in given]
 
 
 def several(names: Sequence[str], given: Any) -> list[Any]:
     """What was answered, as so many things in a row; raise `Wrong` if it is something else."""
-    asked = f"{('one', 'two', 'three')[len(names) - 1]} things are asked for, {_listed(names)}"
+    count = ("one part", "two parts", "three parts")[len(names) - 1]
+    asked = f"the answer has {count}, {_listed(names)}"
     if not isinstance(given, tuple | list) and not (isinstance(given, np.ndarray) and given.ndim):
         raise Wrong(f"{asked}; you gave {kind(given)}.")
     if len(given) != len(names):
@@ -329,16 +410,19 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     expected : (…)   the right array
     tolerance : relative to the largest magnitude expected
     """
-    given, expected = array(name, given).astype(float), np.asarray(expected, float)
+    made, expected = array(name, given), np.asarray(expected, float)
+    given = made.astype(float)
     slips = _slips(given)
     if not given.shape and expected.shape:
-        return f"{name} is one number, and should be an array of shape {expected.shape}."
+        return f"{name} is one number, but it should be an array of shape {expected.shape}."
     if given.shape != expected.shape:
         swapped = next((s for s, a in slips.items() if _close(a, expected, tolerance)), None)
         hint = f"; {swapped}, it would be right" if swapped else ""
-        return f"{name} has shape {given.shape}, and should have {expected.shape}{hint}."
+        return f"{name} has shape {given.shape}, but its shape should be {expected.shape}{hint}."
     if _close(given, expected, tolerance):
         return None
+    if inexact := imprecise(name, made, expected):
+        return inexact
     for slip, other in slips.items():
         if _close(other, expected, tolerance):
             return f"{name} is wrong; {slip}, it would be right."
@@ -346,10 +430,24 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     if _close(given * largest, expected, tolerance):
         return f"{name} is wrong by a factor: it should be {largest:.6g} times as large."
     if not expected.shape:
-        return f"{name} is {given:.6g}, and should be {expected:.6g}."
+        return f"{name} is {given:.6g}, but it should be {expected:.6g}."
     worst = np.unravel_index(np.argmax(np.abs(given - expected)), expected.shape)
     at = ", ".join(str(int(i)) for i in worst)
-    return f"{name}[{at}] is {given[worst]:.6g}, and should be {expected[worst]:.6g}."
+    return f"{name}[{at}] is {given[worst]:.6g}, but it should be {expected[worst]:.6g}."
+
+
+def imprecise(name: str, given: np.ndarray, expected: np.ndarray) -> str | None:
+    """Say that the numbers of an array are rounded; None if they are not, or if they differ."""
+    if given.shape != expected.shape:
+        return None
+    off = np.abs(given - expected)
+    if given.dtype.kind in "iu" and off.max(initial=0) < 1 and np.any(expected % 1):
+        return f"{name} is of {given.dtype}, so fractions are lost. Begin with an array of floats."
+    error = float(off.max(initial=0) / max(np.abs(expected).max(initial=0), np.finfo(float).tiny))
+    if not 0 < error < 1e-3 or np.count_nonzero(off) <= np.count_nonzero(expected) / 2:
+        return None  # what is wrong in a few places is not rounded
+    digits = int(-math.log10(error))
+    return f"{name} is right to about {digits} digits only. Was it rounded, or computed in float32?"
 
 
 def _slips(given: np.ndarray) -> dict[str, np.ndarray]:

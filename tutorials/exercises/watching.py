@@ -41,7 +41,7 @@ def _ours(module: str) -> bool:
 def borrowed(function: Callable[..., Any], *arguments: Any) -> str | None:
     """Say which function of minunet does the work of an answer; None if it uses none."""
     for name in calls(function, *arguments):
-        return f"the result is right, but `{name}` of minunet made it. Write it yourself."
+        return f"the result is right, but `{name}` of minunet computed it. Write it yourself."
     return None
 
 
@@ -50,10 +50,12 @@ def only(name: str, function: Callable[..., Any], *arguments: Any) -> str | None
     seen = calls(function, *arguments)
     others = [other for other in seen if other != name]
     if others:
-        return f"the result is right, but `{others[0]}` made it; one call of {name} is asked for."
+        return (
+            f"the result is right, but `{others[0]}` computed it. Use one call of {name} instead."
+        )
     if seen[name] != 1:
         often = f"is called {seen[name]} times" if seen[name] else "is not called"
-        return f"the result is right, but {name} {often}; one call of it is asked for."
+        return f"the result is right, but {name} {often}. The exercise asks for one call of it."
     return None
 
 

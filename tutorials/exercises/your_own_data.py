@@ -13,19 +13,32 @@ from exercises.verdict import Unanswered, ask, drawn, exercise, kind, number, tr
 from minunet.array import Array
 
 TAKEN = {
-    "0, 255": ("classes", "membrane and cell, as in the ISBI challenge."),
+    "0, 255": ("classes", "these are membrane and cell, as in the ISBI challenge."),
     "0, 128, 255": ("refused", "with 0 and 255 there are two classes, and 128 is neither."),
-    "0, 1, 2": ("classes", "0 … K-1 are classes, also where they were meant for two cells."),
-    "0, 1, 3": ("refused", "of 0 … K-1 the 2 is missing: classes, or three cells with a gap?"),
+    "0, 1, 2": ("classes", "0 … K-1 are taken for classes, even if they were meant as two cells."),
+    "0, 1, 3": (
+        "refused",
+        "the 2 is missing. These could be classes, or cells whose numbers have a gap.",
+    ),
     "0, 1, …, 40, in even regions": ("cells", "more than 16 whole numbers in regions are cells."),
-    "0, 1, …, 255, a blurred mask": ("refused", "neighbours differ: no regions, so no cells."),
+    "0, 1, …, 255, a blurred mask": (
+        "refused",
+        "neighbouring pixels differ, so there are no regions and no cells.",
+    ),
 }
 """What the label values are taken for, and why."""
 
 
 @exercise(
-    "What is taken is said in the plan, what is refused in one sentence: read both.",
+    "`train` says in its plan what it takes the labels for, and says in an error why it refuses "
+    "them.",
     "The answer is a dict: the label values, and one of three words for each.",
+    hints=(
+        "minunet distinguishes classes from cells by the values and by their neighbours. If the "
+        "values could mean two things, it refuses.",
+        "Two values, 0 and 255, are classes, and so are 0 … K-1 without a gap. More than 16 whole "
+        "numbers are cells if they form regions of one number each. Everything else is refused.",
+    ),
 )
 def check_taken_for(answer: Mapping[str, str]) -> str | None:
     """Check what training takes label values for, against a table written by hand.
@@ -35,23 +48,28 @@ def check_taken_for(answer: Mapping[str, str]) -> str | None:
     answer : mapping     label values -> "classes", "cells" or "refused"
     """
     if not isinstance(answer, Mapping):
-        return f"the answer should be the dict of the exercise, and is {kind(answer)}."
+        return f"the answer should be the dict of the exercise, but it is {kind(answer)}."
     for values in TAKEN:
         if values not in answer:
-            return f"the dict has no {values!r}: leave its keys as they were."
+            return f"the dict has no {values!r}: keep its keys as they are."
     if any(answer[values] is ... for values in TAKEN):
         raise Unanswered
     for values, (right, why) in TAKEN.items():
         if answer[values] not in ("classes", "cells", "refused"):
-            return f"{answer[values]!r} is none of 'classes', 'cells', 'refused'."
+            return f"{answer[values]!r} is not one of 'classes', 'cells', 'refused'."
         if answer[values] != right:
-            return f"{values} are not {answer[values]!r}: {why}"
+            return f"{values!r} is not {answer[values]!r}: {why}"
     return None
 
 
 @exercise(
     "The threshold comes from slices whose score you do not report.",
     "The function returns the score, one number.",
+    hints=(
+        "The threshold must not be chosen on the slices whose score you report.",
+        "Find the threshold with the highest score on the held-out slices. Report the score of the "
+        "test slices at this threshold.",
+    ),
 )
 def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
     """Check the score of test slices at the threshold picked on slices held out.
@@ -75,25 +93,37 @@ def check_honest(answer: Callable[[Array, Array], float]) -> str | None:
         if math.isclose(given, right):
             continue
         slips = {
-            max(test): "that is the best on the test slices: the threshold was picked on them.",
-            max(held_out): "that is the score of the slices held out, which picked the threshold.",
-            sum(test) / len(test): "that is the mean over thresholds; one holds for all slices.",
-            held_out.index(max(held_out)): "that is the number of the threshold; give the score.",
-            held_out[test.index(max(test))]: "the two are exchanged: pick on the slices held out.",
+            max(
+                test
+            ): "that is the best score on the test slices: the threshold was chosen on them.",
+            max(
+                held_out
+            ): "that is the score of the held-out slices, on which the threshold was chosen.",
+            sum(test) / len(test): "that is the mean over all thresholds. Use one threshold.",
+            held_out.index(max(held_out)): "that is the index of the threshold. Return the score.",
+            held_out[
+                test.index(max(test))
+            ]: "the two are exchanged: choose the threshold on the held-out slices.",
             test[held_out.index(min(held_out))]: "that is the worst threshold: higher is better.",
-            test[-1 - held_out[::-1].index(max(held_out))]: "of several that are best take the "
-            "lowest threshold, as `evaluate` does.",
+            test[
+                -1 - held_out[::-1].index(max(held_out))
+            ]: "if several thresholds are equally good, take the lowest, as `evaluate` does.",
         }
         for slip, why in slips.items():
             if math.isclose(given, slip):
                 return why
-        return f"for held_out {held_out} and test {test} it is {right}, not {given:.6g}."
+        return f"for held_out {held_out} and test {test} the score is {right}, not {given:.6g}."
     return changed(answer, {"held_out": np.array(held_out), "test": np.array(test)})
 
 
 @exercise(
-    "From pixels to tissue: the number to send.",
+    "From pixels to tissue: these are the numbers to report.",
     "The function returns a dict, the number of each cell and its area.",
+    hints=(
+        "Count the pixels of each number, and leave out 0. The numbers may have gaps.",
+        "np.unique can return how often each number occurs. A pixel is a square: convert its side "
+        "to µm before you square it.",
+    ),
 )
 def check_areas(answer: Callable[[Array, float], dict[int, float]]) -> str | None:
     """Check the areas of cells by counting pixel by pixel.
@@ -124,10 +154,10 @@ def check_areas(answer: Callable[[Array, float], dict[int, float]]) -> str | Non
 def _areas(given: Any, pixels: dict[int, int], pixel: float, nanometres: float) -> str | None:
     """Say what is wrong with a table of areas; None if nothing is."""
     if not isinstance(given, dict):
-        return f"it should return a dict, and returned {kind(given)}."
+        return f"it should return a dict, but it returned {kind(given)}."
     found = {whole("each key", k): number("each area", area) for k, area in given.items()}
     if 0 in found:
-        return "0 is the background, and no cell."
+        return "0 is the background, not a cell."
     extra = sorted(found.keys() - pixels.keys())
     if extra:
         return f"there is no cell {extra[0]}: numbers may have gaps."
@@ -136,9 +166,9 @@ def _areas(given: Any, pixels: dict[int, int], pixel: float, nanometres: float) 
         return f"cell {missing[0]} is missing."
     for factor, why in (
         (1, "those are pixels, not µm²."),
-        (nanometres / 1000, "a pixel is an area: its width times its height."),
-        (nanometres**2, "those are nm²; a µm² has 1000 x 1000 of them."),
-        (nanometres**2 / 1000, "a µm² has 1000 x 1000 nm², not 1000."),
+        (nanometres / 1000, "the area of a pixel is its width times its height."),
+        (nanometres**2, "those are nm². A µm² has 1000 × 1000 of them."),
+        (nanometres**2 / 1000, "a µm² has 1000 × 1000 nm², not 1000."),
     ):
         if pixels and all(math.isclose(found[k], n * factor) for k, n in pixels.items()):
             return why

@@ -83,7 +83,7 @@ def _right(apart, w_c, w0, sigma):
 
 
 WRONG["gap_term"] |= {
-    "d1 + 1 for d2": (10 * np.exp(-4 / 50), "that takes d1"),
+    "d1 + 1 for d2": (10 * np.exp(-4 / 50), "that uses d1 + d2 = 2"),
     "text": ("7.26", "is text"),
 }
 WRONG["sigma_for"] |= {
@@ -100,9 +100,9 @@ WRONG["sigma_for"] |= {
     "below 0": (lambda gap: -_sigma(gap), "above 0"),
 }
 WRONG["weights"] |= {
-    "the package's own": (_paper, "`weight_map.paper` of minunet made it"),
-    "right for the numbers 2, 5 and 9": (
-        only(_right, lambda apart, *_: set(np.unique(apart)) <= {0, 2, 5, 9}, _everywhere),
+    "the package's own": (_paper, "`weight_map.paper` of minunet computed it"),
+    "right for the numbers 2, 5 and 256": (
+        only(_right, lambda apart, *_: set(np.unique(apart)) <= {0, 2, 5, 256}, _everywhere),
         "cells, w[",
     ),
     "right but for cell 1": (
@@ -126,5 +126,5 @@ WRONG["threshold"] |= {
     "right where cell weighs less": (lambda u, v: min(u, v) / (u + v), "probability of background"),
     "rounded": (lambda u, v: round(u / (u + v), 2), "least at p"),
     "a logarithm": (lambda u, v: np.log(u / v), "least at p"),
-    "text": (lambda u, v: "0.1", "p should be one number, and is text"),
+    "text": (lambda u, v: "0.1", "p should be one number, but it is text"),
 }

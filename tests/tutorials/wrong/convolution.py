@@ -110,16 +110,16 @@ WRONG = {
         "the kernel turned": ([[12, 1, 8], [8, 14, 3]], "Do not turn"),
         "the bias forgotten": ([[10, -1, 0], [-1, 8, -1]], "the bias is missing"),
         "rows and columns of the kernel exchanged": ([[14, 1, 8], [8, 12, 3]], "exchanged"),
-        "a result as large as the map": (np.ones((3, 4)), "should have (2, 3)"),
+        "a result as large as the map": (np.ones((3, 4)), "its shape should be (2, 3)"),
         "columns for rows": ([[15, 4], [4, 13], [5, 4]], "three from left to right"),
-        "one slip of the pencil": ([[15, 4, 5], [4, 13, 5]], "y[1, 2] is 5, and should be 4"),
+        "one slip of the pencil": ([[15, 4, 5], [4, 13, 5]], "y[1, 2] is 5, but it should be 4"),
     },
     "pixel_below": {
         "the pixel above": (one_tap_kernel(0, 1), "above the middle"),
         "the pixel to the right": (one_tap_kernel(1, 2), "to the right of the middle"),
         "the pixel itself": (one_tap_kernel(1, 1), "in the middle"),
         "one to the right": (one_tap_kernel(2, 2), "to the lower right of the middle"),
-        "all ones": (np.ones((3, 3)), "one tap is enough"),
+        "all ones": (np.ones((3, 3)), "your kernel has 9 such numbers"),
         "another factor": (2 * one_tap_kernel(2, 1), "by a factor"),
     },
     "convolution": {
@@ -134,29 +134,29 @@ WRONG = {
             exchanged_sizes,
             "It is right where the maps are square",
         ),
-        "a border of zeros": (padded, "should have (9, 7, 5)"),
-        "a row and a column too few": (off_by_one, "should have (9, 7, 5)"),
+        "a border of zeros": (padded, "should be (9, 7, 5)"),
+        "a row and a column too few": (off_by_one, "should be (9, 7, 5)"),
         "a kernel of 3×3 written in": (only_3x3, "right where the kernel is 3×3"),
         "x changed": (in_place, "x was changed"),
-        "float32 lost": (float64, "makes float64"),
+        "float32 lost": (float64, "y is float64"),
     },
     "two_in_one": {
         "= for +=": (replaced, "Use `+=`"),
         "the second kernel turned": (correlated, "turned by 180°"),
-        "tap by tap": (tap_by_tap, "should have (5, 5, 2, 4)"),
+        "tap by tap": (tap_by_tap, "should be (5, 5, 2, 4)"),
         "a product number by number": (lambda v, w: v * w, "they are v[i, j] @ w[p, q]"),
     },
 }
 
 WRONG["by_hand"] |= {
-    "a map of zeros": (np.zeros((2, 3)), "y[0, 0] is 0, and should be 15"),
-    "text": ("15 4 5 / 4 13 4", "y should be real numbers, and is text"),
+    "a map of zeros": (np.zeros((2, 3)), "y[0, 0] is 0, but it should be 15"),
+    "text": ("15 4 5 / 4 13 4", "y should be real numbers, but it is text"),
     "rows of two lengths": ([[15, 4, 5], [4, 13]], "its rows differ in length"),
 }
 WRONG["pixel_below"] |= {
     "counted from the bottom": (one_tap_kernel(0, 2), "to the upper right of the middle"),
-    "a smaller kernel": (np.array([[0, 0], [0, 1]]), "should be (3, 3), and is (2, 2)"),
-    "no tap": (np.zeros((3, 3)), "one tap is enough; 0 of yours"),
+    "a smaller kernel": (np.array([[0, 0], [0, 1]]), "should be (3, 3), but it is (2, 2)"),
+    "no tap": (np.zeros((3, 3)), "your kernel has 0 such numbers"),
 }
 
 
@@ -169,10 +169,10 @@ def _begins_empty(x, w, b):
 
 
 WRONG["convolution"] |= {
-    "y begins empty": (_begins_empty, "np.empty holds whatever"),
+    "y begins empty": (_begins_empty, "np.empty contains whatever"),
     "a lambda around the package's own": (
         lambda x, w, b: conv2d.forward(x, w, b),
-        "`conv2d.forward` of minunet made it",
+        "`conv2d.forward` of minunet computed it",
     ),
     "right but for kernels of one pixel": (
         only(conv2d.forward, lambda x, w, b: w.shape[:2] != (1, 1), no_bias),
@@ -184,7 +184,7 @@ WRONG["convolution"] |= {
     ),
     "right for whole numbers": (
         lambda x, w, b: np.round(conv2d.forward(x, w, b)).astype(x.dtype),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for more than one channel": (
         only(conv2d.forward, lambda x, w, b: w.shape[2] > 1, no_bias),

@@ -50,7 +50,7 @@ WRONG = {
     "halfway": {
         "straight": (4, "straight line"),
         "the middle curve": (5.5, "S_1"),
-        "the share": (0.40625, "multiply"),
+        "the share": (0.40625, "Multiply it by the value"),
     },
     "turned": {
         "the other way": (lambda n, a: _turned(n, a, (n - 1) / 2, -1), "clockwise"),
@@ -75,9 +75,9 @@ WRONG = {
         ),
         "labels where they were": (
             lambda x, y, S, v: _deformed(x, y, _where(x, S, v), np.indices(x.shape) * 1.0),
-            "same field",
+            "read at the same places",
         ),
-        "nothing moved": (lambda x, y, S, v: (x, y), "as it was"),
+        "nothing moved": (lambda x, y, S, v: (x, y), "comes back unchanged"),
         "labels first": (lambda x, y, S, v: _deformed(x, y, _where(x, S, v))[::-1], "first"),
         "image at the nearest pixel": (
             lambda x, y, S, v: _deformed(x, y, _where(x, S, v), None, interpolation.nearest),
@@ -119,9 +119,9 @@ def _folds(v, size):
 
 
 WRONG["halfway"] |= {
-    "on the other side": (-3.25, "is not it"),
+    "on the other side": (-3.25, "is not right"),
     "S_2 for S_0": (-0.75, "8 S_2"),
-    "a quarter of the way": (5.58, "is not it"),
+    "a quarter of the way": (5.58, "is not right"),
     "text": ("3.25", "is text"),
     "two numbers": ((3.25, 0), "should be one number"),
 }
@@ -157,7 +157,7 @@ WRONG["turned"] |= {
 WRONG["deform"] |= {
     "right for the first size": (
         only(_bends, lambda x, *_: len(x) == 14, lambda x, y, S, v: (x, y)),
-        "as it was",
+        "comes back unchanged",
     ),
     "right for the spline of the chapter": (
         lambda x, y, S, v: _bends(x, y, deformation.interpolating(len(x))[0], v),
@@ -192,5 +192,5 @@ WRONG["folds"] |= {
     ),
     "always": (lambda v, size: True, "nothing moves"),
     "never": (lambda v, size: False, "reverse order"),
-    "a number": (lambda v, size: 0.5, "True or False, and is one number"),
+    "a number": (lambda v, size: 0.5, "True or False, but it is one number"),
 }

@@ -75,7 +75,7 @@ WRONG = {
         ),
         "1 from every class": (
             lambda p, labels, weight_map: weight_map[..., np.newaxis] * (p - 1),
-            "only from that",
+            "the true class only",
         ),
         "the mean": (
             lambda p, labels, weight_map: (
@@ -83,7 +83,7 @@ WRONG = {
             ),
             "12 times",
         ),
-        "in place": (_in_place, "written to"),
+        "in place": (_in_place, "writes to p"),
     },
 }
 
@@ -98,7 +98,7 @@ def _gradient(p, labels, weight_map):
 
 WRONG["ignorance"] |= {
     "one row": (388 * np.log(2), "one row of pixels"),
-    "the sum of 1 - p": (388 * 388 / 2, "the price of a pixel"),
+    "the sum of 1 - p": (388 * 388 / 2, "The cost of a pixel"),
 }
 WRONG["constant"] |= {
     "text": ("log(3)", "is text"),
@@ -112,7 +112,7 @@ WRONG["two_class_energy"] |= {
     ),
     "right up to 600": (
         lambda d, label: _stable(np.clip(d, -600, 600), label),
-        "a clipped probability",
+        "A clipped probability",
     ),
     "right but for the largest errors": (
         lambda d, label: np.where(abs(d) > 6, 6, _stable(d, label)),

@@ -262,7 +262,7 @@ WRONG = {
         ),
         "db left out": (
             ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]]),
-            "three answers are asked for",
+            "the answer has three parts",
         ),
         "half an answer": (
             ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], ..., ...),
@@ -271,7 +271,10 @@ WRONG = {
     },
     "best_step": {
         "that of the first derivative": (1e-5, "not ε / h²"),
-        "that of a one-sided difference": (1e-8, "larger step has less rounding error"),
+        "that of a one-sided difference": (
+            1e-8,
+            "A larger step makes the rounding error ε / h² smaller",
+        ),
         "a large one": (1e-1, "smaller step"),
         "the exponent": (-4, "If you gave the exponent"),
     },
@@ -283,34 +286,34 @@ WRONG = {
             "Where C = O it runs, and there: dw and db are right. dx lacks the transpose",
         ),
         "dx: shaped like dy": (with_dx(dx_shaped_like_dy), "It should have the shape of x"),
-        "dx: without a border": (with_dx(dx_valid), "should have (11, 8, 4)"),
+        "dx: without a border": (with_dx(dx_valid), "should be (11, 8, 4)"),
         "dx: i and j exchanged": (with_dx(dx_exchanged), "dx has i and j exchanged"),
         "dx: begins as x": (with_dx(dx_from_x), "x was changed: begin dx with"),
-        "dx: begins as a copy of x": (with_dx(dx_on_x), "dx does not begin with zeros, but with x"),
-        "dx: begins empty": (with_dx(dx_empty), "np.empty holds whatever"),
+        "dx: begins as a copy of x": (with_dx(dx_on_x), "dx begins with x"),
+        "dx: begins empty": (with_dx(dx_empty), "np.empty contains whatever"),
         "dx: = for += over pixels": (with_dx(dx_last_pixel), "each pixel of dy adds to a window"),
         "dx: plus for minus": (with_dx(dx_gathered(+1, 0)), "the signs are minus"),
         "dx: negative places": (with_dx(dx_gathered(-1, -9)), "a negative index counts from"),
-        "dx: places off dy": (with_dx(dx_off_dy), "Off dy, where p - i"),
-        "dx: always the same window": (with_dx(dx_same_window), "one window for every tap"),
+        "dx: places off dy": (with_dx(dx_off_dy), "Outside dy, where p - i"),
+        "dx: always the same window": (with_dx(dx_same_window), "every tap in one window"),
         "dx: without dy": (with_dx(dx_without_dy), "dx does not depend on dy"),
         "dx: the last row forgotten": (with_dx(missing_border), "All wrong entries have p = 10"),
         "dw: the taps turned": (dw_turned, "dw has its taps turned"),
-        "dw: all taps in one": (dw_all_taps, "index dw by i and j"),
+        "dw: all taps in one": (dw_all_taps, "Index dw by i and j"),
         "dw: reshape for a transpose": (
             with_dw(lambda window, dy: window.reshape(window.shape[2], -1) @ rows(dy)),
             "does not transpose",
         ),
         "dw: k and o exchanged": (dw_exchanged, "dw has k and o exchanged"),
-        "dw: always the same window": (dw_same_window, "every tap of dw was given the same window"),
-        "dw: = for += over pixels": (dw_last_pixel, "dw is what the last pixel leaves"),
-        "dw: summed over k as well": (
+        "dw: always the same window": (dw_same_window, "the same window for every tap"),
+        "dw: = for += over pixels": (dw_last_pixel, "dw contains only the last pixel"),
+        "dw: also summed over k": (
             with_dw(lambda window, dy: np.einsum("rck,rco->o", window, dy)),
-            "summed over k as well",
+            "also summed over k",
         ),
-        "dw: summed over o as well": (
+        "dw: also summed over o": (
             with_dw(lambda window, dy: np.einsum("rck,rco->k", window, dy)[:, np.newaxis]),
-            "summed over o as well",
+            "also summed over o",
         ),
         "dw: sums before the product": (
             with_dw(lambda window, dy: np.outer(window.sum((0, 1)), dy.sum((0, 1)))),
@@ -336,8 +339,11 @@ WRONG = {
             with_dw(lambda window, dy: window.T @ dy),
             "The shapes that fit",
         ),
-        "db: columns not summed": (with_db(lambda dy: dy.sum(0)), "db misses an axis"),
-        "db: rows not summed": (with_db(lambda dy: dy.sum(1)), "db misses an axis"),
+        "db: columns not summed": (
+            with_db(lambda dy: dy.sum(0)),
+            "over rows, but not over columns",
+        ),
+        "db: rows not summed": (with_db(lambda dy: dy.sum(1)), "over columns, but not over rows"),
         "db: everything summed": (with_db(np.sum), "db is one number"),
         "db: a mean": (with_db(lambda dy: dy.mean((0, 1))), "db is a mean"),
         "db: not summed": (with_db(lambda dy: dy), "db was not summed"),
@@ -350,7 +356,7 @@ WRONG = {
         "the other sign": (negative, "with the other sign"),
         "a kernel of 3×3 written in": (only_3x3, "It is right where the kernel is 3×3"),
         "rows taken for columns": (square_maps, "It is right where the maps are square"),
-        "float32 lost": (float64, "a dx of float64"),
+        "float32 lost": (float64, "dx is float64"),
         "dy changed": (changed_dy, "dy was changed"),
         "the package's own": (conv2d.backward, "Write the loop yourself"),
     },
@@ -369,7 +375,7 @@ WRONG = {
         ),
         "C and O not exchanged": (
             as_convolution(lambda w: (full(w), w[::-1, ::-1])),
-            "is (kh, kw, O, C)",
+            "has the shape (kh, kw, O, C)",
         ),
     },
 }
@@ -383,29 +389,29 @@ WRONG["by_hand"] |= {
     "text for db": (([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]], "3"), "is text"),
 }
 WRONG["best_step"] |= {
-    "ten times too large": (1e-3, "a smaller step leaves less"),
-    "the best, but no power of ten": (1.2e-4, "no power of ten"),
-    "near the best": (5e-4, "no power of ten"),
-    "nearer": (0.99e-4, "no power of ten"),
+    "ten times too large": (1e-3, "A smaller step makes the error h² smaller"),
+    "the best, but no power of ten": (1.2e-4, "is not a power of ten"),
+    "near the best": (5e-4, "is not a power of ten"),
+    "nearer": (0.99e-4, "is not a power of ten"),
     "nothing": (0, "between 0 and 1"),
     "text": ("1e-4", "is text"),
 }
 WRONG["backward"] |= {
     "a lambda around the package's own": (
         lambda dy, x, w: conv2d.backward(dy, x, w),
-        "`conv2d.backward` of minunet made it",
+        "`conv2d.backward` of minunet computed it",
     ),
     "right but for maps of one column": (
         only(conv2d.backward, lambda dy, x, w: dy.shape[1] > 1, two_slips),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for whole numbers": (
         lambda dy, x, w: tuple(g.round() for g in conv2d.backward(dy, x, w)),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
     "right for the first size alone": (
         only(conv2d.backward, lambda dy, x, w: w.shape == (3, 2, 4, 5), negative),
-        "it is right for some sizes, but with",
+        "it is right for other arrays, but with",
     ),
 }
 
@@ -428,7 +434,7 @@ def _x_like(dy, w):
 WRONG["dx_as_convolution"] |= {
     "the package's backward": (
         lambda dy, w: conv2d.backward(dy, _x_like(dy, w), w)[0],
-        "`conv2d.backward` made it; one call of conv2d.forward",
+        "`conv2d.backward` computed it. Use one call of conv2d.forward",
     ),
     "a loop of one's own": (_by_taps, "conv2d.forward is not called"),
     "one call for each feature": (
@@ -437,7 +443,7 @@ WRONG["dx_as_convolution"] |= {
     ),
     "a border of two": (
         as_convolution(lambda w: ((2, 1), w[::-1, ::-1].swapaxes(2, 3))),
-        "should have",
+        "its shape should be",
     ),
     "right for the first kernel": (
         only(_right, lambda dy, w: w.shape[:2] == (3, 2), lambda dy, w: -_right(dy, w)),

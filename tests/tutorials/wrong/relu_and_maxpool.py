@@ -39,7 +39,7 @@ WRONG = {
         "the last of equals wins": (([9, -1], [3, 3]), "first in reading order"),
         "taps counted from 1": (([9, -1], [3, 1]), "counted from 0"),
         "columns before rows": (([9, -1], [1, 0]), "0 1 in the upper row"),
-        "taps as pairs": (([9, -1], [(1, 0), (0, 0)]), "a tap is one number"),
+        "taps as pairs": (([9, -1], [(1, 0), (0, 0)]), "A tap is one number"),
         "the smallest": (([4, -3], [0, 2]), "largest"),
     },
     "order": {
@@ -49,11 +49,14 @@ WRONG = {
     },
     "leaky_backward": {
         "plain ReLU": (lambda dy, y: dy * (y > 0), "slope 1/10"),
-        "the forward": (lambda dy, y: np.where(y > 0, dy, y / 10), "belongs to dy"),
+        "the forward": (lambda dy, y: np.where(y > 0, dy, y / 10), "slope multiplies dy"),
         "slope 1/100": (lambda dy, y: np.where(y > 0, dy, dy / 100), "should be"),
         "wrong side": (lambda dy, y: np.where(y > 0, dy / 10, dy), "sides are exchanged"),
         "wrong sign": (lambda dy, y: np.where(y > 0, dy, -dy / 10), "other sign"),
-        "upside down": (lambda dy, y: np.where(y > 0, dy, 10 * dy), "not of x over y"),
+        "upside down": (
+            lambda dy, y: np.where(y > 0, dy, 10 * dy),
+            "not that of x with respect to y",
+        ),
     },
     "maxpool_backward": {
         "rows and columns exchanged": (
@@ -83,13 +86,13 @@ def _leaky(dy, y):
 
 
 WRONG["pooled_by_hand"] |= {
-    "half an answer": (([9, -1],), "two things are asked for, y and argmax"),
-    "the absolute value": (([9, -3], [2, 2]), "the sign included"),
+    "half an answer": (([9, -1],), "the answer has two parts, y and argmax"),
+    "the absolute value": (([9, -3], [2, 2]), "including its sign"),
 }
 WRONG["order"] |= {
     "neither": ((False, False), "outputs are equal"),
-    "text": (("True", "True"), "should be True or False, and is text"),
-    "one of them": (True, "two things are asked for"),
+    "text": (("True", "True"), "should be True or False, but it is text"),
+    "one of them": (True, "the answer has two parts"),
     "three": ((True, True, True), "you gave 3"),
     "numbers": ((1, 2), "should be True or False"),
 }
@@ -103,12 +106,15 @@ WRONG["leaky_backward"] |= {
         lambda dy, y: np.where((y > 0) | (abs(dy) < 0.1), dy, dy / 10),
         "dx[",
     ),
-    "dy changed": (lambda dy, y: np.multiply(dy, np.where(y > 0, 1, 0.1), out=dy), "written to"),
+    "dy changed": (
+        lambda dy, y: np.multiply(dy, np.where(y > 0, 1, 0.1), out=dy),
+        "writes to an argument",
+    ),
 }
 WRONG["maxpool_backward"] |= {
     "a lambda around the package's own": (
         lambda dy, argmax: maxpool.backward(dy, argmax),
-        "`maxpool.backward` of minunet made it",
+        "`maxpool.backward` of minunet computed it",
     ),
     "right for the first size": (
         only(maxpool.backward, lambda dy, argmax: dy.shape == (3, 5, 2), lambda dy, argmax: dy),

@@ -91,7 +91,7 @@ WRONG = {
     "v_rand": {
         "the answer's wall is a segment": (_wall_is_a_segment, "one segment"),
         "the answer's wall is left out": (_wall_is_left_out, "adds 1 to AB"),
-        "the true wall counts": (_true_wall_counts, "true wall is no cell"),
+        "the true wall counts": (_true_wall_counts, "true wall is not a cell"),
         "precision": (_precision, "precision"),
         "recall": (_recall, "recall"),
         "no pixel with itself": (_without_itself, "with itself"),
@@ -127,9 +127,9 @@ def _lines(truth):
 
 WRONG["pairs"] |= {
     "numbers that are not whole": ((4, 9, 7.5), "whole number"),
-    "two of three": ((4, 9), "2 numbers are given"),
+    "two of three": ((4, 9), "your answer has 2 numbers"),
     "each pixel with itself": ((10, 16, 13), "T is not 10"),
-    "text": ("497", "whole numbers in a row"),
+    "text": ("497", "several whole numbers"),
 }
 WRONG["v_rand"] |= {
     "right for up to three cells": (
@@ -141,7 +141,7 @@ WRONG["v_rand"] |= {
         "slices of",
     ),
     "right to two digits": (lambda truth, thinned: round(_right(truth, thinned), 2), "should be"),
-    "text": (lambda truth, thinned: "1.0", "F should be one number, and is text"),
+    "text": (lambda truth, thinned: "1.0", "F should be one number, but it is text"),
 }
 WRONG["allowed"] |= {
     "always": (lambda patch: True, "of 512"),

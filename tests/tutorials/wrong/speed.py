@@ -81,10 +81,10 @@ WRONG = {
         "past the end": (_past_the_end, "kw-1 pixels too short"),
     },
     "four_products": {
-        "the definition": (_six, "took 6 products"),
+        "the definition": (_six, "you computed 6 products"),
         "no halves": (_no_halves, "should be 28"),
         "a sign": (_sign, "y1"),
-        "one output": (lambda d, g: [d[0] * g[0]], "two things are asked for, y0 and y1"),
+        "one output": (lambda d, g: [d[0] * g[0]], "the answer has two parts, y0 and y1"),
     },
 }
 
@@ -136,17 +136,17 @@ def _copied_slices(x, w):
 
 WRONG["start"] |= {
     "not whole": ((15.5, 14), "whole number"),
-    "text": ("15, 14", "two things are asked for"),
+    "text": ("15, 14", "the answer has two parts"),
     "one of two": ((15,), "you gave 1"),
     "counted from 1": ((16, 14), "does not begin with pixel 16"),
 }
 WRONG["by_list"] |= {
     "the package's own": (
         lambda x, w: conv2d.forward(x, w, np.zeros(w.shape[3])),
-        "`conv2d.forward` of minunet made it",
+        "`conv2d.forward` of minunet computed it",
     ),
-    "all windows in one matrix": (_im2col, "windows are copied"),
-    "copies of slices": (_copied_slices, "windows are copied"),
+    "all windows in one matrix": (_im2col, "a window or the whole list is copied"),
+    "copies of slices": (_copied_slices, "a window or the whole list is copied"),
     "windows of the map": (_windows, "Slice the list of pixels"),
     "right for three channels": (
         only(_runs, lambda x, w: x.shape[2] == 3, lambda x, w: -_runs(x, w)),
@@ -162,7 +162,7 @@ WRONG["by_list"] |= {
     ),
 }
 WRONG["four_products"] |= {
-    "m1 and m2 computed twice": (_twice, "keep each in a variable"),
+    "m1 and m2 computed twice": (_twice, "Keep each in a variable"),
     "right for the first numbers": (
         only(_fours, lambda d, g: d[0].value == 1, lambda d, g: _fours(d, g)[::-1]),
         "should be",

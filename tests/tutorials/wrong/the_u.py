@@ -74,15 +74,15 @@ def one_convolution(r, level, depth):
 WRONG = {
     "three_numbers": {
         "after the bottom's convolutions": ((8, 36, ROOT), "after its convolutions"),
-        "the margin lost once": ((12, 80, ROOT), "two sides"),
+        "the margin lost once": ((12, 80, ROOT), "both sides"),
         "all four taps": ((12, 36, ROOT / 2), "all four taps"),
         "the release's N": ((12, 36, (2 / 2048) ** 0.5), "release"),
-        "the variance": ((12, 36, 2 / 1024), "take the root"),
+        "the variance": ((12, 36, 2 / 1024), "square root"),
     },
     "backward": {
-        "no plus": (forgotten_plus, "lacks what comes across"),
-        "only the copy": (only_across, "lacks what comes from below"),
-        "a minus": (minus, "what was copied is added"),
+        "no plus": (forgotten_plus, "lacks the gradient of the copy"),
+        "only the copy": (only_across, "lacks the gradient from below"),
+        "a minus": (minus, "it should be added"),
         "no crop": (in_the_corner, "the wrong place"),
         "skip before up": (skip_before_up, "another order"),
         "rows and columns of dw exchanged": (transposed_dw, "first two axes exchanged"),
@@ -114,17 +114,17 @@ def _seen(r, level, depth, crop=None, more=0):
 
 WRONG["three_numbers"] |= {
     "half a pixel": ((12.5, 36, ROOT), "bottom should be a whole number"),
-    "text": (("12", 36, ROOT), "bottom should be one number, and is text"),
+    "text": (("12", 36, ROOT), "bottom should be one number, but it is text"),
     "two of three": ((12, 36), "you gave 2"),
 }
 WRONG["backward"] |= {
     "right for the first size": (
         only(_u, lambda dy, a, *_: a.shape == (10, 14, 2), forgotten_plus),
-        "lacks what comes across",
+        "lacks the gradient of the copy",
     ),
     "right for more than one channel": (
         only(_u, lambda dy, a, *_: a.shape[2] > 1, minus),
-        "what was copied is added",
+        "it should be added",
     ),
     "right where C is not O": (
         only(_u, lambda dy, a, *o: a.shape[2] != o[-1].shape[3] or a.shape[2] == 1, transposed_dw),
@@ -146,6 +146,6 @@ WRONG["through_skip"] |= {
         "cropped",
     ),
     "one pixel too many": (lambda *a: _seen(*a, more=1), "The width is wrong"),
-    "the width": (lambda *a: 9, "two things are asked for, first and last"),
+    "the width": (lambda *a: 9, "the answer has two parts, first and last"),
     "one of two": (lambda *a: _seen(*a)[:1], "you gave 1"),
 }

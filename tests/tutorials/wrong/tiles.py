@@ -53,25 +53,25 @@ WRONG = {
         "edge repeated": ([2, 1, 0, 0, 1, 2, 2, 1, 0], "twice"),
         "wrapped": ([0, 1, 2] * 3, "starts again"),
         "edge only": ([0, 0, 0, 0, 1, 2, 2, 2, 2], "for ever"),
-        "reflected once": ([3, 2, 1, 0, 1, 2, 1, 0, 1], "reflect it again"),
+        "reflected once": ([3, 2, 1, 0, 1, 2, 1, 0, 1], "Reflect the index at 0 and at 2"),
     },
     "steps": {
-        "the output": ({36, 32, 24, 16, 8}, "36 halves 2 times"),
-        "multiples of 4": ({36, 32, 28, 24, 20, 16, 12, 8}, "halves 2 times"),
+        "the output": ({36, 32, 24, 16, 8}, "36 can be halved 2 times"),
+        "multiples of 4": ({36, 32, 28, 24, 20, 16, 12, 8}, "can be halved 2 times"),
         "the largest only": ({32}, "8 is exact, too"),
     },
     "origins": {
-        "edge to edge": (edge_to_edge, "no multiple of 2^4"),
-        "an idle tile": (idle_last, "idle"),
-        "rounded down": (rounded_down, "without an answer"),
-        "last tile moved inward": (shifted_inward, "no multiple of 2^4"),
+        "edge to edge": (edge_to_edge, "not a multiple of 2^4"),
+        "an idle tile": (idle_last, "2 would do"),
+        "rounded down": (rounded_down, "leaves pixel 772 uncovered"),
+        "last tile moved inward": (shifted_inward, "not a multiple of 2^4"),
         "from the margin": (from_the_margin, "does not begin at 0"),
     },
     "average_flips": {
         "not flipped back": (never_back, "flip them back"),
         "the sum": (sum_of_flips, "divide it by 4"),
-        "one axis": (two_flips, "asked 2 times"),
-        "one question": (lambda scores_of, image: scores_of(image), "asked 1 times"),
+        "one axis": (two_flips, "number of your calls is 2"),
+        "one question": (lambda scores_of, image: scores_of(image), "number of your calls is 1"),
         "turns for flips": (quarter_turns, "(7, 5, 1)"),
     },
 }
@@ -91,19 +91,19 @@ WRONG["mirrored"] |= {
     "numbers that are not whole": ([1.9, 2, 1, 0, 1, 2, 1, 0, 1], "should be a whole number"),
     "all a little more": ([1.2, 2.2, 1.2, 0.2, 1.2, 2.2, 1.2, 0.2, 1.2], "whole number"),
     "eight of nine": ([1, 2, 1, 0, 1, 2, 1, 0], "the call asks for 9"),
-    "text": ("121012101", "whole numbers in a row, and is text"),
+    "text": ("121012101", "several whole numbers, but your answer is text"),
 }
 WRONG["steps"] |= {
     "numbers that are not whole": ({32.9, 24.2, 16.5, 8}, "should be a whole number"),
-    "not offered": ({32, 24, 16, 8, 4}, "4 was not offered"),
+    "not offered": ({32, 24, 16, 8, 4}, "4 is not one of the steps"),
     "without 8": ({32, 24, 16}, "8 is exact, too"),
     "powers of two": ({32, 16, 8}, "24 is exact, too"),
-    "one number": (32, "whole numbers in a row, and is one number"),
+    "one number": (32, "several whole numbers, but your answer is one number"),
 }
 WRONG["origins"] |= {
     "right for the paper's tile": (
         only(_covered, lambda size, depth, tile: tile == 572, edge_to_edge),
-        "no multiple of 2^",
+        "not a multiple of 2^",
     ),
     "right for more than a few pixels": (
         only(_covered, lambda size, depth, tile: size > 1, lambda *a: []),

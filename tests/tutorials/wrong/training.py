@@ -80,9 +80,9 @@ WRONG = {
             _step(lambda v, g, rate, mu: mu * v - rate * g, lambda w, v, old: w - v),
             "already points downhill",
         ),
-        "in place": (_in_place, "written to"),
+        "in place": (_in_place, "writes to params"),
         "exchanged": (_exchanged, "params first"),
-        "one dict": (lambda params, *others: params, "two things are asked for"),
+        "one dict": (lambda params, *others: params, "the answer has two parts"),
     },
     "diagnose": {
         "nan only": (
@@ -117,7 +117,7 @@ WRONG = {
             _diagnosis(_finite, lambda e, p: e[-1] > 0.6, _one),
             "p = 0.93",
         ),
-        "another word": (lambda e, p: "fine", "is none of"),
+        "another word": (lambda e, p: "fine", "is not one of"),
     },
 }
 

@@ -49,7 +49,7 @@ WRONG = {
     },
     "upconv_backward": {
         "one tap only": (_one_tap, "one tap"),
-        "mean of the taps": (_changed(0, lambda dx, dy: dx / 4), "chain rule sums"),
+        "mean of the taps": (_changed(0, lambda dx, dy: dx / 4), "by the chain rule it is the sum"),
         "taps turned": (
             lambda dy, x, w: (
                 upconv.backward(dy, x, w[::-1, ::-1])[0],
@@ -64,8 +64,8 @@ WRONG = {
     },
     "as_convolution": {
         "kernel not turned": (_by_zeros(0, 1, 1), "180°"),
-        "zeros behind only": (_by_zeros(1, 2, -1), "moved by a pixel"),
-        "no zeros around": (_by_zeros(1, 1, -1), "short"),
+        "zeros behind only": (_by_zeros(1, 2, -1), "moved by one pixel"),
+        "no zeros around": (_by_zeros(1, 1, -1), "one row and one column too small"),
         "nearest upsampling": (
             lambda x, w, b: conv2d.forward(
                 np.pad(x.repeat(2, axis=0).repeat(2, axis=1), ((1, 0), (1, 0), (0, 0))), w, b
@@ -124,14 +124,14 @@ def _begins_empty(dy, x, w):
 
 
 WRONG["upconv_backward"] |= {
-    "dx begins empty": (_begins_empty, "np.empty holds whatever"),
+    "dx begins empty": (_begins_empty, "np.empty contains whatever"),
     "db None": (
         lambda dy, x, w: (*upconv.backward(dy, x, w)[:2], None),
-        "db should be real numbers, and is None",
+        "db should be real numbers, but it is None",
     ),
     "the package's own": (
         lambda dy, x, w: upconv.backward(dy, x, w),
-        "`upconv.backward` of minunet made it",
+        "`upconv.backward` of minunet computed it",
     ),
     "right for the first size": (
         only(
@@ -162,7 +162,7 @@ WRONG["as_convolution"] |= {
     "no bias": (lambda x, w, b: _convolved(x, w, 0 * b), "the bias is missing"),
     "the package's upconv": (
         lambda x, w, b: upconv.forward(x, w, b),
-        "`upconv.forward` made it; one call of conv2d.forward",
+        "`upconv.forward` computed it. Use one call of conv2d.forward",
     ),
     "no call at all": (
         lambda x, w, b: np.einsum("rcm,ijmo->ricjo", x, w).reshape(2 * len(x), -1, len(b)) + b,
@@ -171,7 +171,7 @@ WRONG["as_convolution"] |= {
     "two calls": (_twice, "is called 2 times"),
     "right for the first size": (
         only(_convolved, lambda x, w, b: x.shape == (3, 4, 2), lambda x, w, b: x),
-        "a row and a column short",
+        "one row and one column too small",
     ),
     "right for more than one pixel": (
         only(_convolved, lambda x, w, b: x.size > 1, lambda x, w, b: _convolved(x, w, 0 * b)),

@@ -26,21 +26,24 @@ WRONG = {
         "cells 1 and 2": (TAKEN | {"0, 1, 2": "cells"}, "two cells"),
         "a gap": (TAKEN | {"0, 1, 3": "cells"}, "gap"),
         "41 classes": (TAKEN | {"0, 1, …, 40, in even regions": "classes"}, "more than 16"),
-        "blurred": (TAKEN | {"0, 1, …, 255, a blurred mask": "cells"}, "neighbours differ"),
-        "another word": (TAKEN | {"0, 255": "labels"}, "is none of"),
+        "blurred": (
+            TAKEN | {"0, 1, …, 255, a blurred mask": "cells"},
+            "neighbouring pixels differ",
+        ),
+        "another word": (TAKEN | {"0, 255": "labels"}, "is not one of"),
     },
     "honest": {
-        "the best of the test": (lambda held_out, test: test.max(), "picked on them"),
-        "held out": (lambda held_out, test: held_out.max(), "picked the threshold"),
-        "the number": (lambda held_out, test: np.argmax(held_out), "number of the threshold"),
-        "the mean": (lambda held_out, test: test.mean(), "mean over thresholds"),
+        "the best of the test": (lambda held_out, test: test.max(), "chosen on them"),
+        "held out": (lambda held_out, test: held_out.max(), "on which the threshold was chosen"),
+        "the number": (lambda held_out, test: np.argmax(held_out), "index of the threshold"),
+        "the mean": (lambda held_out, test: test.mean(), "mean over all thresholds"),
         "exchanged": (lambda held_out, test: held_out[np.argmax(test)], "exchanged"),
         "the worst": (lambda held_out, test: test[np.argmin(held_out)], "higher is better"),
         "the last of the best": (
             lambda held_out, test: test[len(test) - 1 - np.argmax(held_out[::-1])],
-            "lowest threshold",
+            "equally good, take the lowest",
         ),
-        "the highest threshold": (lambda held_out, test: test[-1], "it is 0.6, not 0.4"),
+        "the highest threshold": (lambda held_out, test: test[-1], "the score is 0.6, not 0.4"),
     },
     "areas": {
         "pixels": (lambda labels, nm: _table(labels, 1), "not µm²"),
@@ -74,7 +77,7 @@ def _areas(labels, nm):
 
 WRONG["taken_for"] |= {
     "a key lost": ({k: v for k, v in TAKEN.items() if k != "0, 255"}, "the dict has no '0, 255'"),
-    "a list": (list(TAKEN.values()), "should be the dict of the exercise, and is a list"),
+    "a list": (list(TAKEN.values()), "should be the dict of the exercise, but it is a list"),
 }
 WRONG["honest"] |= {
     "right for the first scores": (
@@ -83,7 +86,7 @@ WRONG["honest"] |= {
     ),
     "right where the best is not the last": (
         lambda held_out, test: test[:-1][np.argmax(held_out[:-1])],
-        "it is",
+        "the score is",
     ),
     "test changed": (
         lambda held_out, test: (float(_fair(held_out, test)), test.fill(0))[0],

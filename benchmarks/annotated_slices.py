@@ -7,10 +7,11 @@ if they are augmented. This script shows how much of it can be seen in two minut
 small network (depth 2, 8 channels, tiles of 124 pixels) learns synthetic EM slices that differ in
 tissue and in look. Each seed has its own slices, weights and tiles. Within a seed, the sets of
 slices contain the smaller ones, and all networks start from the same weights and take the same
-number of steps. All are scored on the same four held-out slices.
+number of steps. All are scored on the same eight held-out slices.
 
-The score is the balanced pixel error, the mean over the two classes of the share of wrong pixels. A
-network that gives the same answer everywhere has ½.
+The scores are the energy, weighted as in training, and the balanced pixel error, the mean over the
+two classes of the share of wrong pixels. A network that gives the same answer everywhere has an
+error of ½.
 
 Prints a Markdown table (mean ± sample standard deviation over the seeds), and writes every score
 into FOLDER/annotated_slices.json, from which chapter 9 of the tutorials draws its figure. The
@@ -21,7 +22,6 @@ import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -35,6 +35,7 @@ from minunet.fast import threads
 from minunet.image import Sample
 from minunet.metrics.score import deviation, with_spread
 from minunet.network import Network
+from minunet.ops import cross_entropy
 from minunet.prediction import averaging
 from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import from_options
@@ -43,7 +44,7 @@ from minunet.training import sampling
 NAME = "annotated_slices"
 COUNTS = (1, 2, 4, 8)
 AUGMENTATIONS = ("none", "rigid", "paper")  # see `augmentation.SETS`
-SIDE, HELD_OUT = 160, 4
+SIDE, HELD_OUT = 128, 8
 NETWORK = {"depth": 2, "channels": 8, "tile": 124, "warm_up": 20}
 
 
@@ -58,17 +59,20 @@ def slices(seed):
     return samples[: max(COUNTS)], samples[max(COUNTS) :]
 
 
-def error(network, samples):
-    """Return the balanced pixel error, the mean over slices."""
-    wrong = []
-    for x, labels, *_ in samples:
-        answer = averaging.logits(network, x, Tiling(NETWORK["tile"])).argmax(axis=-1)
-        wrong.append(np.mean([np.mean(answer[labels == k] != k) for k in (0, 1)]))
-    return float(np.mean(wrong))
+def scores(network, samples):
+    """Return the energy and the balanced pixel error, means over slices."""
+    energies, errors = [], []
+    for x, labels, weights, _ in samples:
+        logits = averaging.logits(network, x, Tiling(NETWORK["tile"]))
+        energy, p = cross_entropy.forward(logits, labels, weights / weights.sum())
+        answer = p.argmax(axis=-1)
+        energies.append(energy)
+        errors.append(np.mean([np.mean(answer[labels == k] != k) for k in (0, 1)]))
+    return {"energy": float(np.mean(energies)), "error": float(np.mean(errors))}
 
 
 def run(count, augment, seed, steps):
-    """Train a network; return its errors on the slices it was trained on and on held-out ones."""
+    """Train a network; return its scores on the slices it was trained on and on held-out ones."""
     threads.use(1)
     settings = from_options(**NETWORK, steps=steps, seed=seed)
     training_slices, held_out = slices(seed)
@@ -80,7 +84,7 @@ def run(count, augment, seed, steps):
         rate = training.learning_rate(step, settings)
         training.step(state, tile, arch, rate, settings.momentum, settings.clip)
     network = Network(state.params, arch)
-    return {"trained_on": error(network, training_slices), "held_out": error(network, held_out)}
+    return {"trained_on": scores(network, training_slices), "held_out": scores(network, held_out)}
 
 
 def save(path, found):
@@ -89,8 +93,8 @@ def save(path, found):
         beside.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def markdown(found):
-    """Return the lines of a table: held-out errors, by count and augmentation."""
+def markdown(found, score):
+    """Return the lines of a table: a score of the held-out slices by count and augmentation."""
     lines = [
         f"| annotated slices | {' | '.join(f'`{name}`' for name in AUGMENTATIONS)} |",
         "|---" * (1 + len(AUGMENTATIONS)) + "|",
@@ -99,7 +103,7 @@ def markdown(found):
         shown = []
         for augment in AUGMENTATIONS:
             of_seeds = found["scores"][augment][str(count)].values()
-            values = [scores["held_out"] for scores in of_seeds]
+            values = [one["held_out"][score] for one in of_seeds]
             shown.append(with_spread(fmean(values), deviation(values)))
         lines.append(f"| {count} | {' | '.join(shown)} |")
     return lines
@@ -117,8 +121,8 @@ def main():
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
     else:
-        scores = {augment: {str(count): {} for count in COUNTS} for augment in AUGMENTATIONS}
-        found = {"steps": args.steps, "commit": seeds.commit(), "scores": scores}
+        empty = {augment: {str(count): {} for count in COUNTS} for augment in AUGMENTATIONS}
+        found = {"steps": args.steps, "commit": seeds.commit(), "scores": empty}
     if found["steps"] != args.steps:
         parser.error(f"{path} has runs of {found['steps']} steps; pass another --out")
     with ProcessPoolExecutor(args.jobs) as pool:
@@ -132,7 +136,8 @@ def main():
             found["scores"][augment][count][seed] = future.result()
             save(path, found)
             print(f"seed {seed}, {augment}, {count} slices: {future.result()}", flush=True)
-    print("", *markdown(found), sep="\n")
+    for score in ("energy", "error"):
+        print("", f"{score} of the held-out slices:", "", *markdown(found, score), sep="\n")
 
 
 if __name__ == "__main__":

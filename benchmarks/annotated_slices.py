@@ -21,6 +21,7 @@ script can be stopped and started again: it does not repeat finished runs.
 import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from itertools import product
 from statistics import fmean
 
@@ -48,6 +49,7 @@ SIDE, HELD_OUT = 128, 8
 NETWORK = {"depth": 2, "channels": 8, "tile": 124, "warm_up": 20}
 
 
+@cache
 def slices(seed):
     """Return the training slices and the held-out slices of a seed, as samples."""
     stack = varied_slices((max(COUNTS) + HELD_OUT, SIDE, SIDE), np.random.default_rng(seed))

@@ -16,7 +16,6 @@ NOT_YET = (
     "07_the_u",
     "08_tiles",
     "09_deformation",
-    "10_training",
     "11_scores",
     "12_speed",
     "13_your_own_data",

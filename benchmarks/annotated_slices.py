@@ -46,7 +46,7 @@ NAME = "annotated_slices"
 COUNTS = (1, 2, 4, 8)
 AUGMENTATIONS = ("none", "paper", "rigid")  # see `augmentation.SETS`
 SIDE, HELD_OUT = 96, 8
-NETWORK = {"depth": 2, "channels": 8, "tile": 124, "warm_up": 20}
+SETTINGS = {"depth": 2, "channels": 8, "tile": 124, "learning_rate": 0.1, "warm_up": 20}
 
 
 @cache
@@ -67,7 +67,7 @@ def scores(network, samples):
     """Return the energy and the balanced pixel error, means over slices."""
     energies, errors = [], []
     for x, labels, weights, _ in samples:
-        logits = averaging.logits(network, x, Tiling(NETWORK["tile"]))
+        logits = averaging.logits(network, x, Tiling(SETTINGS["tile"]))
         energy, p = cross_entropy.forward(logits, labels, weights / weights.sum())
         answer = p.argmax(axis=-1)
         energies.append(energy)
@@ -78,7 +78,7 @@ def scores(network, samples):
 def run(count, augment, seed, steps):
     """Train a network; return its scores on the slices it was trained on and on held-out ones."""
     threads.use(1)
-    settings = from_options(**NETWORK, steps=steps, seed=seed)
+    settings = from_options(**SETTINGS, steps=steps, seed=seed)
     training_slices, held_out = slices(seed)
     training_slices = training_slices[:count]
     state, arch = training.start(settings, "cpu"), settings.architecture

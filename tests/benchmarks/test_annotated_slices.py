@@ -28,8 +28,8 @@ def test_slices_of_a_seed_have_tissues_of_their_own_and_never_change():
 
 @pytest.mark.parametrize("answer", [0, 1])
 def test_the_same_answer_everywhere_has_an_error_of_a_half(answer):
-    arch = from_options(**annotated_slices.NETWORK).architecture
-    state = training.start(from_options(**annotated_slices.NETWORK), "cpu")
+    arch = from_options(**annotated_slices.SETTINGS).architecture
+    state = training.start(from_options(**annotated_slices.SETTINGS), "cpu")
     params = {name: np.zeros_like(w) for name, w in state.params.items()}
     params["out.b"] = np.float32([0, 2 * answer - 1])  # logits 0 and ±1 at every pixel
     labels = np.zeros((40, 40), np.uint8)

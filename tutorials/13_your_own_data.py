@@ -327,9 +327,10 @@ assert lead[0] > 0 and lead[1] < lead[0] / 2
 # The three held-out slices happen to be easy ones. (In the hard slices, our network also falls
 # further behind `em`, which is a much larger network.)
 #
-# What follows for your own work? **Trust scores of slices that chose nothing, and use more than
-# three of them. Compare two networks on the same slices**, because the difficulty then cancels: it
-# is the distance of the two dots of a slice.
+# How well a network does on new images is called its **generalization**. What follows for your own
+# work? **Trust scores of slices that chose nothing, and use more than three of them. Compare two
+# networks on the same slices**, because the difficulty then cancels: it is the distance of the two
+# dots of a slice.
 
 # %%
 wrong = {

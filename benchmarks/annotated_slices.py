@@ -44,7 +44,7 @@ from minunet.training import sampling
 
 NAME = "annotated_slices"
 COUNTS = (1, 2, 4, 8)
-AUGMENTATIONS = ("none", "paper", "rigid")  # see `augmentation.SETS`
+AUGMENTATIONS = ("none", "paper")  # see `augmentation.SETS`
 SIDE, HELD_OUT = 96, 8
 SETTINGS = {"depth": 2, "channels": 8, "tile": 124, "learning_rate": 0.1, "warm_up": 20}
 

@@ -15,7 +15,6 @@ NOT_YET = (
     "06_border_weights",
     "07_the_u",
     "08_tiles",
-    "09_deformation",
     "11_scores",
     "12_speed",
 )

@@ -84,7 +84,7 @@ def input_gradient(dy: Array, y: Array, w: Array) -> Array:
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
     """Compute dw and db; see `direct.parameter_gradients`.
 
-    The transforms are linear, so their transposes take the gradients back: with dz in blocks of 4x4,
+    The transforms are linear, so their transposes take gradients back: with dz in blocks of 4x4,
 
         dg = Gᵀ [ Σ (Bᵀ d) ⊗ (A dz) ]        the sum is over all blocks
     """

@@ -136,3 +136,9 @@ def test_the_error_for_a_wrong_name_suggests_the_nearest(chapter, capsys, monkey
         build.main()
     assert left.value.code == 2
     assert "no chapter is called secnd; the nearest is 02_second" in capsys.readouterr().err
+
+
+def test_outputs_never_show_the_data_of_whoever_runs_the_chapter(chapter, monkeypatch):
+    monkeypatch.setenv("MINUNET_DATA", "private")
+    path = chapter("01_data", "import os; print('data:', os.environ.get('MINUNET_DATA'))")
+    assert "data: None" in text(build.execute(path).cells[-1]["outputs"])

@@ -6,17 +6,6 @@ from statistics import median
 import pytest
 from chapters import CHAPTERS, TUTORIALS, cells, links, source
 
-NOT_YET = (
-    "01_convolution",
-    "02_gradients",
-    "03_relu_and_maxpool",
-    "04_upconvolution",
-    "09_deformation",
-    "10_training",
-    "13_your_own_data",
-)
-"""Chapters that still lack this form; a chapter that has it must not be listed."""
-
 LONGEST, TYPICAL = 25, 12
 """Lines of the longest code cell, and of the median."""
 
@@ -112,15 +101,7 @@ def neighbours(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_chapter_has_the_form_of_all_chapters(chapter):
-    found = faults(chapter, cells(chapter), neighbours(chapter))
-    if chapter in NOT_YET:
-        assert found, "it has the form now: remove it from NOT_YET"
-    else:
-        assert found == []
-
-
-def test_chapters_that_are_not_yet_there_exist():
-    assert set(NOT_YET) <= set(CHAPTERS)
+    assert faults(chapter, cells(chapter), neighbours(chapter)) == []
 
 
 FIRST_CELL = """\

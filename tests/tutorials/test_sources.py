@@ -16,7 +16,6 @@ from chapters import (
     source,
     text,
 )
-from test_format import NOT_YET
 
 every = pytest.mark.parametrize("chapter", CHAPTERS)
 
@@ -131,7 +130,7 @@ def _minutes(chapter):
     return re.search(r"\*\*Time:\*\* (\d+) minutes", source(cells(chapter)[0]))[1]
 
 
-@pytest.mark.parametrize("chapter", [name for name in CHAPTERS if name not in NOT_YET])
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_minutes_of_a_chapter_are_the_same_everywhere(chapter):
     rows = {links(row[0])[0]: row[1] for row in _table("The chapters")}
     assert rows[f"{chapter}.ipynb"] == _minutes(chapter)

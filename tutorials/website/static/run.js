@@ -1,0 +1,169 @@
+// "Run" on the pages of the chapters. Python runs in a worker of this page: Pyodide, which is loaded by the first click.
+"use strict";
+(() => {
+  const script = document.currentScript;
+  const beside = name => new URL(name, script.src).href;
+  const MEGABYTES = 47; // what the first click loads
+  const CANNOT = {
+    "12_speed": "it measures threads, which Python in a browser does not have",
+    "13_your_own_data": "it starts commands, which a browser cannot",
+  };
+  const cells = [];
+  const ran = new Set();
+  let worker, answer, report = () => {};
+
+  const make = (tag, name, text = "") => Object.assign(document.createElement(tag), { className: name, textContent: text });
+
+  // The worker.
+
+  function ask(message) { // returns a promise for the last word of the worker on this message
+    return new Promise(done => { answer = done; worker.postMessage(message); });
+  }
+
+  async function start(status) {
+    worker = new Worker(beside("run_worker.js"));
+    worker.onerror = event => answer?.({ kind: "failed", content: event.message || "the worker did not start" });
+    worker.onmessage = ({ data }) => {
+      if (data.kind === "loaded") status(`Loading Python: ${Math.round(data.content / 1e6)} of ${MEGABYTES} MB`);
+      else if (["ready", "done", "failed"].includes(data.kind)) answer(data);
+      else report(data);
+    };
+    const message = await ask({ base: new URL(script.dataset.pyodide, script.src).href, course: beside("course.zip") });
+    if (message.kind === "ready") return;
+    stop();
+    throw new Error(message.kind === "failed" ? `Python could not be loaded (${message.content}).` : "Stopped.");
+  }
+
+  function stop() {
+    worker?.terminate();
+    worker = undefined;
+    ran.clear();
+  }
+
+  // A cell: its code, its output, and a bar with buttons.
+
+  class Cell {
+    constructor(element, number) {
+      this.element = element;
+      this.name = `cell ${number}`;
+      this.input = element.querySelector(".cell_input");
+      this.bar = make("div", "run-bar");
+      this.run = make("button", "run", "Run");
+      this.edit = make("button", "edit", "Edit");
+      this.status = make("span", "status");
+      this.status.setAttribute("role", "status");
+      this.bar.append(this.run, this.edit, this.status);
+      (this.input.closest("details") ?? this.input).after(this.bar); // where the code is folded, below the fold
+      this.run.onclick = () => (this.running ? this.interrupt() : this.go());
+      this.edit.onclick = () => this.open().focus();
+    }
+
+    get source() { return this.editor ? this.editor.value : this.input.querySelector("pre").textContent; }
+
+    open() { // make the code editable
+      this.editor = make("textarea", "run-editor");
+      this.editor.value = this.input.querySelector("pre").textContent.trimEnd();
+      this.editor.spellcheck = false;
+      this.editor.setAttribute("aria-label", `Code of ${this.name}`);
+      const fit = () => { this.editor.rows = this.editor.value.split("\n").length; };
+      fit();
+      this.editor.oninput = fit;
+      this.editor.onkeydown = event => { // as in Jupyter
+        if (event.key !== "Enter" || !event.shiftKey) return;
+        event.preventDefault();
+        this.run.click();
+      };
+      this.input.replaceChildren(this.editor);
+      this.edit.remove();
+      return this.editor;
+    }
+
+    interrupt() {
+      stop();
+      answer({ kind: "stopped" });
+    }
+
+    say(text) { this.status.textContent = text; }
+
+    async go() { // run the cells above that have not run, then this one
+      if (location.protocol === "file:") {
+        this.say("To run cells, open this page from a web server, for example python -m http.server, or the chapter in Jupyter.");
+        return;
+      }
+      this.running = true;
+      this.run.textContent = "Stop";
+      for (const other of cells) other.run.disabled = other !== this;
+      const above = cells.slice(0, cells.indexOf(this)).filter(other => !ran.has(other));
+      try {
+        if (!worker) await start(text => this.say(text));
+        for (const [index, cell] of [...above, this].entries()) {
+          if (above.length) this.say(`Running cell ${index + 1} of ${above.length + 1}`);
+          else this.say("Running");
+          await cell.execute(cell !== this);
+        }
+        this.say("");
+      } catch (error) {
+        this.say(error.message);
+      }
+      this.running = false;
+      this.run.textContent = "Run";
+      for (const other of cells) other.run.disabled = false;
+    }
+
+    async execute(above) {
+      const output = make("div", "cell_output docutils container");
+      let shown = false, last;
+      const show = () => { // the first output replaces that of the site
+        if (shown) return;
+        shown = true;
+        this.element.querySelector(".cell_output")?.remove();
+        this.element.append(output);
+      };
+      report = ({ kind, content, more }) => {
+        if (kind === "image") {
+          const image = make("img", "");
+          Object.assign(image, { alt: more, src: `data:image/png;base64,${content}` });
+          output.append(image);
+          last = undefined;
+        } else if (kind === "html") {
+          const block = make("div", "output text_html");
+          block.innerHTML = content.replace(/(href="\w+)\.ipynb"/g, '$1.html"');
+          output.append(block);
+          last = undefined;
+        } else {
+          if (last?.kind !== kind) {
+            const block = make("div", `output highlight run-${kind}`);
+            last = { kind, text: make("pre", "") };
+            block.append(last.text);
+            output.append(block);
+          }
+          last.text.append(content);
+        }
+        show();
+      };
+      const message = await ask({ name: this.name, source: this.source });
+      if (message.kind === "stopped") throw new Error("Stopped. The variables are lost: the next Run begins with the first cell.");
+      if (message.kind === "failed") {
+        stop();
+        throw new Error(`Python ended (${message.content}). The next Run begins with the first cell.`);
+      }
+      show();
+      if (!message.content) throw new Error(above ? `${this.name} above ended with an error.` : "");
+      ran.add(this);
+    }
+  }
+
+  addEventListener("DOMContentLoaded", () => {
+    const reason = CANNOT[location.pathname.split("/").pop().replace(/\.html$/, "")];
+    for (const element of document.querySelectorAll("div.cell")) {
+      if (!element.querySelector(".cell_input pre")) continue;
+      const cell = new Cell(element, cells.length + 1);
+      cells.push(cell);
+      if (reason) {
+        cell.run.disabled = true;
+        cell.edit.remove();
+        cell.say(`This chapter does not run in the page: ${reason}. Open it in Jupyter.`);
+      } else if (location.protocol !== "file:" && element.closest("#exercises")) cell.open();
+    }
+  });
+})();

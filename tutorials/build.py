@@ -230,7 +230,9 @@ def main() -> NoReturn:
     )
     asked = parser.parse_args()
     try:
-        sys.exit(run(asked.chapter) > 0 if asked.command == "run" else site(asked.out, asked.pyodide))
+        sys.exit(
+            run(asked.chapter) > 0 if asked.command == "run" else site(asked.out, asked.pyodide)
+        )
     except ValueError as error:
         wrong = str(error)
     except ModuleNotFoundError as error:

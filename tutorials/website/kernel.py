@@ -11,14 +11,54 @@ import base64
 import io
 import linecache
 import logging
+import symtable
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from types import ModuleType
 from typing import Any
 
 Emit = Callable[..., None]
+
+
+def needed(sources: Sequence[str]) -> list[int]:
+    """List the cells that the last one needs, by the names that they bind or change, and use.
+
+    An exercise can so be run without everything that its chapter computes.
+    """
+    *above, last = map(_names, sources)
+    wanted, found = last[1], set[int]()
+    while more := {k for k, (changed, _) in enumerate(above) if changed & wanted} - found:
+        found |= more
+        wanted = wanted.union(*(above[k][1] for k in more))
+    return sorted(found)
+
+
+def _names(source: str) -> tuple[set[str], set[str]]:
+    """Return the variables that a cell binds or changes, and those that it uses."""
+    try:
+        tree, cell = ast.parse(source), symtable.symtable(source, "cell", "exec")
+    except SyntaxError:
+        return set(), set()
+    changed = {s.get_name() for s in cell.get_symbols() if s.is_assigned() or s.is_imported()}
+    used: set[str] = set()
+    tables = [cell]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        for s in table.get_symbols():
+            if s.is_referenced() and (s.is_global() or table is cell):
+                used.add(s.get_name())
+    for node in ast.walk(tree):
+        inside = isinstance(getattr(node, "ctx", None), ast.Store)  # x[0] = …, x.y = …
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            node, inside = node.value.func, True  # x.append(…)
+        while inside and isinstance(node, ast.Subscript | ast.Attribute):
+            node = node.value
+            if isinstance(node, ast.Name):
+                changed.add(node.id)
+    return changed, used
 
 
 class Stream(io.TextIOBase):

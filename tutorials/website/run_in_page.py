@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL = f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/"
 """The official distribution of Pyodide."""
+
+COPIED = ("tifffile", "tqdm")
+"""Packages in Python alone that minunet needs and the folder of Pyodide does not contain."""
 
 APART = {"__pycache__", "pages", "solutions", "website"}
 """Folders that no chapter reads."""
@@ -51,10 +55,14 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
 
 def course() -> Iterator[tuple[Path, str]]:
     """Yield every file that the chapters may import or read, with its name in the archive."""
-    for top in ("minunet", "tutorials"):
-        for path in sorted((ROOT / top).rglob("*")):
+    for top in ("minunet/**/*", "tutorials/**/*", "benchmarks/pictures/*.json"):
+        for path in sorted(ROOT.glob(top)):
             inside = path.relative_to(ROOT)
             hidden = any(part in APART or part[0] in "._" for part in inside.parts[1:-1])
             if path.is_file() and not hidden and path.suffix not in (".ipynb", ".md"):
                 yield path, inside.as_posix()
+    for package in COPIED:
+        for file in metadata.files(package) or ():
+            if file.suffix == ".py" or "LICEN" in file.name.upper():
+                yield Path(file.locate()), file.as_posix()
     yield Path(__file__).with_name("kernel.py"), "tutorials/kernel.py"

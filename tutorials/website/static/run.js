@@ -3,11 +3,11 @@
 (() => {
   const script = document.currentScript;
   const beside = name => new URL(name, script.src).href;
-  const MEGABYTES = 47; // what the first click loads
-  const CANNOT = {
-    "12_speed": "it measures threads, which Python in a browser does not have",
-    "13_your_own_data": "it starts commands, which a browser cannot",
-  };
+  const MEGABYTES = 48; // what the first click loads
+  const CANNOT = [ // chapter, what is in the code, why such a cell cannot run in the page
+    ["12_speed", /threads\.use\(2\)/, "This cell needs two threads, and Python has one in a browser"],
+    ["13_your_own_data", /^/, "This chapter trains for minutes, which would take an hour in a browser"],
+  ];
   const cells = [];
   const ran = new Set();
   let worker, answer, report = () => {};
@@ -54,6 +54,7 @@
       this.status.setAttribute("role", "status");
       this.bar.append(this.run, this.edit, this.status);
       (this.input.closest("details") ?? this.input).after(this.bar); // where the code is folded, below the fold
+      this.exercise = !!element.closest("#exercises");
       this.run.onclick = () => (this.running ? this.interrupt() : this.go());
       this.edit.onclick = () => this.open().focus();
     }
@@ -85,7 +86,7 @@
 
     say(text) { this.status.textContent = text; }
 
-    async go() { // run the cells above that have not run, then this one
+    async go() { // run what is needed of the cells above, then this one
       if (location.protocol === "file:") {
         this.say("To run cells, open this page from a web server, for example python -m http.server, or the chapter in Jupyter.");
         return;
@@ -93,9 +94,9 @@
       this.running = true;
       this.run.textContent = "Stop";
       for (const other of cells) other.run.disabled = other !== this;
-      const above = cells.slice(0, cells.indexOf(this)).filter(other => !ran.has(other));
       try {
         if (!worker) await start(text => this.say(text));
+        const above = await this.above();
         for (const [index, cell] of [...above, this].entries()) {
           if (above.length) this.say(`Running cell ${index + 1} of ${above.length + 1}`);
           else this.say("Running");
@@ -108,6 +109,13 @@
       this.running = false;
       this.run.textContent = "Run";
       for (const other of cells) other.run.disabled = false;
+    }
+
+    async above() { // from the first cell on that has not run; of these, an exercise runs only what it needs
+      const before = cells.slice(0, cells.indexOf(this));
+      if (!this.exercise) return before.slice(before.concat(this).findIndex(cell => cell === this || !ran.has(cell)));
+      const { content } = await ask({ sources: [...before, this].map(cell => cell.source) });
+      return content.map(number => cells[number]).filter(cell => !ran.has(cell));
     }
 
     async execute(above) {
@@ -154,16 +162,19 @@
   }
 
   addEventListener("DOMContentLoaded", () => {
-    const reason = CANNOT[location.pathname.split("/").pop().replace(/\.html$/, "")];
+    const page = location.pathname.split("/").pop().replace(/\.html$/, "");
     for (const element of document.querySelectorAll("div.cell")) {
       if (!element.querySelector(".cell_input pre")) continue;
-      const cell = new Cell(element, cells.length + 1);
-      cells.push(cell);
+      const cell = new Cell(element, document.querySelectorAll(".run-bar").length + 1);
+      const reason = CANNOT.find(([chapter, code]) => chapter === page && code.test(cell.source))?.[2];
       if (reason) {
         cell.run.disabled = true;
         cell.edit.remove();
-        cell.say(`This chapter does not run in the page: ${reason}. Open it in Jupyter.`);
-      } else if (location.protocol !== "file:" && element.closest("#exercises")) cell.open();
+        cell.say(`${reason}: run it in Jupyter.`);
+        continue; // it is not among those that run
+      }
+      cells.push(cell);
+      if (location.protocol !== "file:" && cell.exercise) cell.open();
     }
   });
 })();

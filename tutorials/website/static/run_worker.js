@@ -2,7 +2,7 @@
 "use strict";
 const PACKAGES = ["numpy", "scipy", "matplotlib", "threadpoolctl"];
 const tell = (kind, content, more) => postMessage({ kind, content, more });
-let loaded = 0, kernel;
+let loaded = 0, kernel, needed;
 
 // Count what is loaded, for the progress in the page.
 const request = self.fetch;
@@ -31,15 +31,18 @@ async function load(base, course) {
 import os, sys
 sys.path[:0] = ["/course", "/course/tutorials"]
 os.chdir("/course/tutorials")`);
-  return python.pyimport("kernel").Kernel(tell);
+  const module = python.pyimport("kernel");
+  needed = sources => module.needed(python.toPy(sources));
+  kernel = module.Kernel(tell);
 }
 
 onmessage = async ({ data }) => {
   try {
     if (data.base) {
-      kernel = await load(data.base, data.course);
+      await load(data.base, data.course);
       tell("ready");
-    } else tell("done", kernel.run(data.name, data.source));
+    } else if (data.sources) tell("done", needed(data.sources).toJs());
+    else tell("done", kernel.run(data.name, data.source));
   } catch (error) {
     tell("failed", error.message);
   }

@@ -1,7 +1,7 @@
 """Run the chapters and build their site.
 
     python tutorials/build.py run [CHAPTER …]   # sources NN_name.py → NN_name.ipynb with outputs
-    python tutorials/build.py site [OUT]        # a static site of all chapters
+    python tutorials/build.py site [OUT]        # a static site of all chapters, which run in it
 
 The sources are the `.py` files, in jupytext's percent format.
 """

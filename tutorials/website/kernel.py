@@ -98,16 +98,15 @@ class Kernel:
         module.display = self._display  # type: ignore[attr-defined]
         sys.modules |= {"IPython": package, "IPython.display": module}
 
-    def _display(self, data: Any, metadata: Any = None, raw: bool = False) -> None:
-        if not raw:
-            html = getattr(data, "_repr_html_", lambda: None)()
-            data = {"text/html": html} if html else {"text/plain": repr(data)}
-        if "image/png" in data:
-            self.emit("image", data["image/png"], data.get("text/plain", ""))
-        elif "text/html" in data:
-            self.emit("html", data["text/html"])
-        else:
-            self.emit("stdout", f"{data['text/plain']}\n")
+    def _display(self, *values: Any, metadata: Any = None, raw: bool = False) -> None:
+        for value in values:
+            data = value if raw else {"text/plain": repr(value)}
+            if "image/png" in data:
+                self.emit("image", data["image/png"], data.get("text/plain", ""))
+            elif "text/html" in data:
+                self.emit("html", data["text/html"])
+            else:
+                self.emit("stdout", f"{data['text/plain']}\n")
 
     def run(self, name: str, source: str) -> bool:
         """Run a cell; return whether it ran to its end.
@@ -127,7 +126,7 @@ class Kernel:
                 if last is not None:
                     value = eval(compile(ast.Expression(last.value), file, "eval"), self.variables)
                     if value is not None and not source.rstrip().endswith(";"):
-                        print(repr(value))
+                        self._display(value)
                 self._show_open_figures()
             except BaseException as error:
                 self.emit("error", self._told(error))

@@ -370,13 +370,27 @@ def test_the_page_says_if_python_cannot_be_loaded(site, opened, serve):
     assert page.elsewhere() == [run_in_page.OFFICIAL + "pyodide.js"]
 
 
-def test_a_chapter_that_cannot_run_is_grey_and_says_why(site, opened, serve):
-    state = Page(opened, serve(site) + f"{GREY}.html").cells()
-    assert len(state) == sum(cell["cell_type"] == "code" for cell in cells(GREY))
-    for cell in state:
-        assert cell["disabled"]
-        assert not cell["editable"]
-        assert cell["status"].startswith("This chapter ")
+def test_cells_that_cannot_run_are_grey_and_say_why(local, opened, serve):
+    page = Page(opened, serve(local) + f"{GREY}.html")
+    codes = ["".join(cell["source"]) for cell in cells(GREY) if cell["cell_type"] == "code"]
+    state = page.cells()
+    exercises = [number for number, cell in enumerate(state) if cell["editable"]]
+    grey = [number for number, cell in enumerate(state) if cell["disabled"]]
+    assert sorted([0, *grey, *exercises]) == list(range(len(codes)))
+    for number in grey:
+        assert state[number]["status"].endswith("takes too long in a browser: use Jupyter.")
+
+    # An exercise runs if it needs none of them.
+    needs = {number: needed(codes[: number + 1]) for number in exercises}
+    free = [number for number in exercises if needs[number] == [0]]
+    bound = next(number for number in exercises if len(needs[number]) > 1)
+    after = page.run(bound)
+    assert after[bound]["status"].startswith(f"It needs cell {min(set(needs[bound]) - {0}) + 1}, ")
+    after = page.run(free[-1])
+    assert after[free[-1]]["status"] == ""
+    assert after[free[-1]]["text"].startswith("Open")
+    assert [after[number] for number in grey] == [state[number] for number in grey]
+    assert page.elsewhere() == []
 
 
 def test_only_exercises_are_editable_at_once(site, opened, serve):

@@ -4,9 +4,10 @@
   const script = document.currentScript;
   const beside = name => new URL(name, script.src).href;
   const MEGABYTES = 48; // what the first click loads
-  const CANNOT = [ // chapter, what is in the code, why such a cell cannot run in the page
-    ["12_speed", /threads\.use\(2\)/, "This cell needs two threads, and Python has one in a browser"],
-    ["13_your_own_data", /^/, "This chapter trains for minutes, which would take an hour in a browser"],
+  const CANNOT = [ // chapter, which of its cells, why they do not run in the page
+    ["12_speed", cell => /threads\.use\(2\)/.test(cell.source), "It needs two threads, and Python has one in a browser"],
+    ["13_your_own_data", cell => !cell.exercise && cell !== cells[0],
+      "The cells of this chapter train several networks, which takes too long in a browser"],
   ];
   const cells = [];
   const ran = new Set();
@@ -108,14 +109,20 @@
       }
       this.running = false;
       this.run.textContent = "Run";
-      for (const other of cells) other.run.disabled = false;
+      for (const other of cells) other.run.disabled = !!other.cannot;
     }
 
     async above() { // from the first cell on that has not run; of these, an exercise runs only what it needs
       const before = cells.slice(0, cells.indexOf(this));
-      if (!this.exercise) return before.slice(before.concat(this).findIndex(cell => cell === this || !ran.has(cell)));
+      if (!this.exercise) {
+        const can = before.filter(cell => !cell.cannot);
+        return can.slice([...can, this].findIndex(cell => cell === this || !ran.has(cell)));
+      }
       const { content } = await ask({ sources: [...before, this].map(cell => cell.source) });
-      return content.map(number => cells[number]).filter(cell => !ran.has(cell));
+      const needed = content.map(number => cells[number]);
+      const missing = needed.find(cell => cell.cannot);
+      if (missing) throw new Error(`It needs ${missing.name}, which does not run in the page: use Jupyter.`);
+      return needed.filter(cell => !ran.has(cell));
     }
 
     async execute(above) {
@@ -165,16 +172,14 @@
     const page = location.pathname.split("/").pop().replace(/\.html$/, "");
     for (const element of document.querySelectorAll("div.cell")) {
       if (!element.querySelector(".cell_input pre")) continue;
-      const cell = new Cell(element, document.querySelectorAll(".run-bar").length + 1);
-      const reason = CANNOT.find(([chapter, code]) => chapter === page && code.test(cell.source))?.[2];
-      if (reason) {
-        cell.run.disabled = true;
-        cell.edit.remove();
-        cell.say(`${reason}: run it in Jupyter.`);
-        continue; // it is not among those that run
-      }
+      const cell = new Cell(element, cells.length + 1);
       cells.push(cell);
-      if (location.protocol !== "file:" && cell.exercise) cell.open();
+      const reason = CANNOT.find(([chapter, which]) => chapter === page && which(cell))?.[2];
+      if (reason) {
+        cell.cannot = cell.run.disabled = true;
+        cell.edit.remove();
+        cell.say(`${reason}: use Jupyter.`);
+      } else if (location.protocol !== "file:" && cell.exercise) cell.open();
     }
   });
 })();

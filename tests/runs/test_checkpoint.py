@@ -61,7 +61,7 @@ def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):
 def test_an_object_array_is_refused(tmp_path):
     state = make()
     state.params["out.b"] = np.array([{}])
-    with pytest.raises(ValueError, match="params/out.b contains objects"):
+    with pytest.raises(ValueError, match=r"params/out\.b contains objects"):
         checkpoint.save(tmp_path / "last.npz", state)
     assert not (tmp_path / "last.npz").exists()
 

@@ -9,6 +9,8 @@
     ["13_your_own_data", cell => !cell.exercise && cell !== cells[0],
       "The cells of this chapter train several networks, which takes too long in a browser"],
   ];
+  const SLOW = ["00_overview", "10_training"]; // chapters that train networks: Python in a browser is ten times slower
+  const page = location.pathname.split("/").pop().replace(/\.html$/, "");
   const cells = [];
   const ran = new Set();
   let worker, answer, report = () => {};
@@ -99,8 +101,8 @@
         if (!worker) await start(text => this.say(text));
         const above = await this.above();
         for (const [index, cell] of [...above, this].entries()) {
-          if (above.length) this.say(`Running cell ${index + 1} of ${above.length + 1}`);
-          else this.say("Running");
+          const long = SLOW.includes(page) && !this.exercise ? ". Training takes many minutes in a browser" : "";
+          this.say(above.length ? `Running ${index + 1} of ${above.length + 1} cells${long}` : `Running${long}`);
           await cell.execute(cell !== this);
         }
         this.say("");
@@ -169,7 +171,6 @@
   }
 
   addEventListener("DOMContentLoaded", () => {
-    const page = location.pathname.split("/").pop().replace(/\.html$/, "");
     for (const element of document.querySelectorAll("div.cell")) {
       if (!element.querySelector(".cell_input pre")) continue;
       const cell = new Cell(element, cells.length + 1);

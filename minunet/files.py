@@ -168,7 +168,7 @@ def move(source: Path, target: Path) -> None:
     """
     try:
         os.link(source, target)  # which never replaces a file, as a move would
-    except OSError:
+    except (OSError, AttributeError):  # Pyodide has no os.link
         if not os.path.lexists(target):  # the file system has no hard links
             source.rename(target)
             return

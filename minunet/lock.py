@@ -132,7 +132,7 @@ def _lock(file: int) -> None:
         os.lseek(file, BEHIND, os.SEEK_SET)
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         os.lseek(file, 0, os.SEEK_SET)
-    else:
+    elif sys.platform != "emscripten":  # Pyodide runs one process, which has its own files
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

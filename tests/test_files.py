@@ -149,13 +149,15 @@ def test_none_of_several_files_appears_if_one_exists(tmp_path, make, taken):
     assert names(tmp_path) == [taken]
 
 
-@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("links", ["made", "refused", "unknown"])
 def test_a_move_never_replaces_a_file(tmp_path, monkeypatch, links):
     def refuse(*_):
         raise OSError(1, "Operation not permitted")
 
-    if not links:
+    if links == "refused":
         monkeypatch.setattr(os, "link", refuse)
+    if links == "unknown":
+        monkeypatch.delattr(os, "link")
     (tmp_path / "a").write_text("new")
     (tmp_path / "b").write_text("mine")
     with pytest.raises(InputError, match="b already exists"):

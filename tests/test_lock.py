@@ -142,3 +142,13 @@ def test_what_is_not_a_file_is_refused_at_once(tmp_path, make):
     with pytest.raises(InputError, match=words), lock.owned(tmp_path):
         pytest.fail("a pipe cannot be owned")
     assert (tmp_path / lock.NAME).exists()
+
+
+def test_where_python_is_one_process_without_locks_a_folder_is_owned_all_the_same(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # importing it fails
+    with lock.owned(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [lock.NAME]
+    assert list(tmp_path.iterdir()) == []

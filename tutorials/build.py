@@ -1,7 +1,7 @@
 """Run the chapters and build their site.
 
     python tutorials/build.py run [CHAPTER …]   # sources NN_name.py → NN_name.ipynb with outputs
-    python tutorials/build.py site [OUT]        # a static site of all chapters
+    python tutorials/build.py site [OUT]        # a static site of all chapters, which run in it
 
 The sources are the `.py` files, in jupytext's percent format.
 """
@@ -201,8 +201,14 @@ def run(names: list[str]) -> int:
     return len(failures)
 
 
-def site(out: Path) -> int:
-    """Build the static site, replacing an earlier one; treat warnings as errors."""
+def site(out: Path, pyodide: str | None = None) -> int:
+    """Build the static site, replacing an earlier one; treat warnings as errors.
+
+    Parameters
+    ----------
+    out : folder of the site
+    pyodide : folder or URL of the Pyodide that runs the cells; None: its official distribution
+    """
     from sphinx.cmd.build import main as sphinx
     from website.assemble import Sources
 
@@ -211,6 +217,7 @@ def site(out: Path) -> int:
         Sources(folder / "sources").fill()
         options = ["-W", "--keep-going", "-q", "-E", "-j", "auto"]
         options += ["-c", str(HERE / "website"), "-d", str(folder / "trees")]
+        options += ["-D", f"pyodide={pyodide}"] if pyodide else []
         code = sphinx([*options, str(folder / "sources"), str(folder / "site")])
         if code == 0:
             shutil.rmtree(out, ignore_errors=True)
@@ -235,9 +242,17 @@ def main() -> NoReturn:
         type=Path,
         help="folder of the site; an earlier one is replaced (default: %(default)s)",
     )
+    two.add_argument(
+        "--pyodide",
+        metavar="FOLDER|URL",
+        help="where pages find the Pyodide that runs their cells: a folder, which is copied (see "
+        "website/pyodide_folder.py), or a URL (default: its official distribution)",
+    )
     asked = parser.parse_args()
     try:
-        sys.exit(run(asked.chapter) > 0 if asked.command == "run" else site(asked.out))
+        sys.exit(
+            run(asked.chapter) > 0 if asked.command == "run" else site(asked.out, asked.pyodide)
+        )
     except ValueError as error:
         wrong = str(error)
     except ModuleNotFoundError as error:

@@ -6,14 +6,25 @@ them would wait most of the time.
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that limit the threads of numerical programs."""
 
 
+def can_start_threads() -> bool:
+    """Return whether this Python can start threads; Pyodide, the Python of browsers, cannot."""
+    return sys.platform != "emscripten"
+
+
 def cores() -> int:
-    """Count the cores that this process may use: by its affinity and its CPU quotas."""
+    """Count the cores that this process may use: by its affinity and its CPU quotas.
+
+    A process that cannot start threads can use one.
+    """
+    if not can_start_threads():
+        return 1
     count = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         count = len(os.sched_getaffinity(0))

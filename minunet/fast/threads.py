@@ -22,7 +22,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from minunet.array import Array
-from minunet.fast.cores import cores, default
+from minunet.fast.cores import can_start_threads, cores, default
 
 __all__ = ["CACHE", "cores", "count", "edges", "fitting", "over", "scratch", "use"]
 
@@ -35,9 +35,12 @@ _own = threading.local()
 
 
 def use(threads: int) -> None:
-    """Set the number of threads for this module and for BLAS, in the whole process."""
+    """Set the number of threads for this module and for BLAS, in the whole process.
+
+    Where threads cannot start, the number stays 1.
+    """
     global _wanted
-    _wanted = threads
+    _wanted = threads if can_start_threads() else 1
     _blas().limit(limits=threads)
 
 

@@ -21,8 +21,9 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
     -------
     (K, K) int64 : row = true class, column = predicted class; add matrices to combine images
     """
-    pairs = truth.astype(np.int64) * classes + predicted
-    return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+    pairs = truth.astype(np.intp) * classes + predicted.astype(np.intp)  # bincount takes no other
+    counts = np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
+    return counts.astype(np.int64, copy=False)
 
 
 def confusions(

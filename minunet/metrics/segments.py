@@ -99,7 +99,7 @@ def contingency(truth: Array, proposal: Array) -> Table:
     columns = int(proposal.max()) + 1
     pairs = truth.astype(np.int64) * columns + proposal.astype(np.int64)
     pairs, pixels = np.unique(pairs, return_counts=True)
-    return Table(pairs // columns, pairs % columns, pixels)
+    return Table(pairs // columns, pairs % columns, pixels.astype(np.int64, copy=False))
 
 
 def together(tables: Sequence[Table]) -> Table:

@@ -81,9 +81,12 @@ def _write(path: Path, version: int, state: Checkpoint) -> None:
     arrays = {f"params/{name}": array for name, array in state.params.items()}
     arrays |= {f"velocity/{name}": array for name, array in state.velocity.items()}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"{name} contains objects, which only pickle could write")
     meta["checksum"] = archive.checksum(meta, arrays)
     with files.atomic(path) as beside, beside.open("wb") as file:
-        np.savez(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
+        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
 
 
 def load(path: Path) -> Checkpoint:

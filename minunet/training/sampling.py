@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from minunet.augmentation import Augmentation, tile
+from minunet.fast.cores import can_start_threads
 from minunet.image import Sample
 from minunet.network import sizes
 
@@ -69,7 +70,7 @@ def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None,
     """Yield ``make(step)`` for every step, made in the background during the previous step.
 
     A thread makes one item in advance, and ends with the loop. If the loop may end early, close the
-    generator with `contextlib.closing`.
+    generator with `contextlib.closing`. Where threads cannot start, each item is made when needed.
 
     Parameters
     ----------
@@ -82,6 +83,9 @@ def ahead(make: Callable[[int], T], first: int, last: int) -> Generator[T, None,
         Whatever `make` raises, when the loop reaches that step.
     """
     if first >= last:
+        return
+    if not can_start_threads():
+        yield from map(make, range(first, last))
         return
     with ThreadPoolExecutor(max_workers=1) as thread:
         upcoming = thread.submit(make, first)

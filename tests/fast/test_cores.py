@@ -1,6 +1,7 @@
 """The default number of threads: affinity, CPU quotas of both versions, and the environment."""
 
 import os
+import sys
 
 import pytest
 
@@ -102,3 +103,9 @@ def test_the_environment_limits_the_threads_but_not_the_cores(machine, given, ex
         machine.setenv(name, text)
     assert cores.default() == expected
     assert cores.cores() == 16
+
+
+def test_where_no_thread_can_start_there_is_one_core(machine):
+    assert cores.cores() == 16
+    machine.setattr(sys, "platform", "emscripten")
+    assert cores.cores() == cores.default() == 1

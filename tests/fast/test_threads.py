@@ -137,3 +137,16 @@ def test_the_environment_sets_the_default(name):
         env=os.environ | {name: "1"},
     )
     assert done.stdout == "1\n"
+
+
+def test_everything_runs_on_one_thread_where_no_other_can_start(monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    threads.use(4)
+    done = []
+    threads.over(10, 2, lambda first, n, thread: done.append((first, n, thread)))
+    assert done == [(0, 2, 0), (2, 2, 0), (4, 2, 0), (6, 2, 0), (8, 2, 0)]
+    assert threads.count() == 1

@@ -61,9 +61,23 @@ def test_a_checkpoint_written_by_numpy_alone_can_be_loaded(tmp_path):
 def test_an_object_array_is_refused(tmp_path):
     state = make()
     state.params["out.b"] = np.array([{}])
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match=r"params/out\.b contains objects"):
         checkpoint.save(tmp_path / "last.npz", state)
     assert not (tmp_path / "last.npz").exists()
+
+
+def test_a_checkpoint_is_the_same_with_numpy_2_0_whose_savez_takes_every_option_for_an_array(
+    tmp_path, monkeypatch
+):
+    savez = np.savez
+
+    def older(file, *args, **arrays):
+        assert all(isinstance(array, np.ndarray) for array in arrays.values()), list(arrays)
+        savez(file, *args, **arrays)
+
+    monkeypatch.setattr(np, "savez", older)
+    checkpoint.save(tmp_path / "last.npz", make())
+    assert_same(checkpoint.load(tmp_path / "last.npz"), make())
 
 
 @pytest.mark.parametrize("moment", ["before", "half way", "at the end"])

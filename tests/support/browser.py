@@ -19,7 +19,7 @@ def found():
 
 
 class Browser:
-    """One page of a browser, which can open local files only.
+    """One page of a browser, with its workers, which can reach local files and servers only.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        wait = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        self.call("Target.setAutoAttach", **wait)  # to workers, before they load anything
 
     def _wait(self, start):
         """Run a coroutine function, and return its result."""
@@ -65,15 +67,30 @@ class Browser:
 
     def call(self, method, **params):
         """Send a command, and return its result; collect events that arrive in the meantime."""
-        self.sent += 1
-        message = {"id": self.sent, "method": method, "params": params} | self.session
-        self._wait(lambda: self.socket.write_message(json.dumps(message)))
+        number = self._send(method, params, self.session)
         while True:
-            answer = json.loads(self._wait(self.socket.read_message))
-            if answer.get("id") == self.sent:
+            answer = self._receive()
+            if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
-            self.events.append(answer)
+
+    def _send(self, method, params, session):
+        """Send a command to the page or a worker; return its number."""
+        self.sent += 1
+        message = {"id": self.sent, "method": method, "params": params} | session
+        self._wait(lambda: self.socket.write_message(json.dumps(message)))
+        return self.sent
+
+    def _receive(self):
+        """Return the next message; collect events, and watch the requests of new workers."""
+        message = json.loads(self._wait(self.socket.read_message))
+        if "method" in message:
+            self.events.append(message)
+        if message.get("method") == "Target.attachedToTarget":
+            worker = {"sessionId": message["params"]["sessionId"]}
+            for method in ("Network.enable", "Runtime.runIfWaitingForDebugger"):
+                self._send(method, {}, worker)
+        return message
 
     def open(self, address, width, scheme="light"):
         """Open a page at the given window width and preferred colour scheme (light or dark)."""
@@ -89,7 +106,7 @@ class Browser:
             and event["params"]["name"] == "load"
             for event in self.events
         ):
-            self.events.append(json.loads(self._wait(self.socket.read_message)))
+            self._receive()
 
     def evaluate(self, script):
         """Return the value of a JavaScript expression, awaiting it if it is a promise."""
@@ -97,6 +114,11 @@ class Browser:
         result = self.call("Runtime.evaluate", **asked)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
+
+    def requests(self):
+        """List the addresses that the page and its workers asked for since it was opened."""
+        sent = (e for e in self.events if e["method"] == "Network.requestWillBeSent")
+        return [event["params"]["request"]["url"] for event in sent]
 
     def complaints(self):
         """List errors, warnings and network requests since the page was opened."""

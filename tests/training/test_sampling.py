@@ -1,5 +1,6 @@
 """Training tiles are consistent, sampled uniformly and made ahead by one thread."""
 
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -252,3 +253,16 @@ def test_an_interruption_leaves_no_thread(interruption):
     assert threading.active_count() == before
     with pytest.raises(StopIteration):
         next(tiles)
+
+
+def test_without_threads_each_thing_is_made_when_it_is_needed(monkeypatch):
+    def refused(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    made = []
+    upcoming = sampling.ahead(lambda step: made.append(step) or step, 3, 6)
+    assert made == []
+    assert (next(upcoming), made) == (3, [3])
+    assert (list(upcoming), made) == ([4, 5], [3, 4, 5])

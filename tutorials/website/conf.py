@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from docutils import nodes
+from website import run_in_page
 
 from minunet import __version__
 
@@ -60,5 +61,6 @@ def describe(app, doctree) -> None:
 
 
 def setup(app) -> None:
-    """Register `describe` with Sphinx."""
+    """Register `describe` and "Run" with Sphinx."""
+    run_in_page.register(app)
     app.connect("doctree-read", describe)

@@ -85,8 +85,9 @@ def _write(path: Path, version: int, state: Checkpoint) -> None:
         if array.dtype.hasobject:
             raise ValueError(f"{name} contains objects, which only pickle could write")
     meta["checksum"] = archive.checksum(meta, arrays)
+    entries: dict[str, Any] = {"meta": np.array(json.dumps(meta)), **arrays}
     with files.atomic(path) as beside, beside.open("wb") as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+        np.savez(file, **entries)
 
 
 def load(path: Path) -> Checkpoint:

@@ -3,7 +3,8 @@
 NumPy and BLAS release Python's global interpreter lock while they compute, so ordinary threads are
 enough. A map is cut into bands of a few rows, and each thread works on the same number of adjacent
 bands. Meanwhile BLAS, which has its own threads, is limited to one: two thread pools on the same
-cores slow each other down.
+cores slow each other down. `use` limits BLAS for good, because for some milliseconds after a
+product, the threads of BLAS wait for the next one in a loop, on the cores that ours then share.
 
 The sizes and the number of threads determine which thread computes which band, and the sums of the
 threads are added in a fixed order. Results are therefore identical for the same number of threads.
@@ -35,13 +36,13 @@ _own = threading.local()
 
 
 def use(threads: int) -> None:
-    """Set the number of threads for this module and for BLAS, in the whole process.
+    """Set the number of threads of this module, and limit BLAS to one, in the whole process.
 
     Where threads cannot start, the number stays 1.
     """
     global _wanted
     _wanted = threads if can_start_threads() else 1
-    _blas().limit(limits=threads)
+    _blas().limit(limits=1)
 
 
 def count() -> int:

@@ -49,22 +49,29 @@ def test_the_threads_share_the_work():
     threads.over(3, 1, lambda first, n, thread: meeting.wait())
 
 
+def blas_threads():
+    """Return the number of threads of every BLAS that minunet calls."""
+    return {
+        pool["num_threads"]
+        for pool in threadpoolctl.threadpool_info()
+        # OpenCV, a peer in other tests, brings a BLAS of its own, which minunet does not call.
+        if "blas" in pool["user_api"] and "opencv" not in pool["filepath"]
+    }
+
+
 def test_blas_runs_on_one_thread_during_the_work_only():
     threads.use(2)
+    with threadpoolctl.threadpool_limits(3, "blas"):  # as in a program that never calls `use`
+        during = []
+        threads.over(2, 1, lambda first, n, thread: during.append(blas_threads()))
+        assert during == [{1}, {1}]
+        assert blas_threads() == {3}
 
-    def blas():
-        pools = threadpoolctl.threadpool_info()
-        return {
-            pool["filepath"]: pool["num_threads"]
-            for pool in pools
-            # OpenCV, a peer in other tests, brings a BLAS of its own, which minunet does not call.
-            if "blas" in pool["user_api"] and "opencv" not in pool["filepath"]
-        }
 
-    before, during = blas(), []
-    threads.over(2, 1, lambda first, n, thread: during.append(blas()))
-    assert all(set(counts.values()) == {1} for counts in during)
-    assert blas() == before
+def test_use_limits_blas_to_one_thread_for_good():
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        threads.use(2)
+        assert blas_threads() == {1}
 
 
 def test_an_error_in_a_thread_is_raised():

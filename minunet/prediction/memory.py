@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from minunet.fast import threads, winograd
+from minunet.fast import narrow, threads, winograd
 from minunet.network import sizes
 from minunet.network.architecture import Architecture
 
@@ -96,8 +96,11 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
         out = FLOAT * row.size * column.size * row.channels
         working, first = 0, row.arrow.startswith("conv 3x3") and row.stage != stage
         if row.arrow.startswith("conv 3x3"):
-            working, thread = _working(next(shapes), row.size, column.size)
-            kept, largest = max(kept, thread), max(largest, out)
+            shape = next(shapes)
+            working, thread = _working(shape, row.size, column.size)
+            kept = max(kept, thread)
+            if not thread and not narrow.pays(np.broadcast_to(np.float32(0), shape)):
+                largest = max(largest, out)  # the tap loop in bands
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
         if first:  # the input of the previous stage is no longer needed
@@ -108,7 +111,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
         if row.arrow.startswith("max pool"):
             waiting.append(into)
         into = out
-    bands = min(threads.count() * threads.CACHE, largest)  # of the tap loop
+    bands = min(threads.count() * threads.CACHE, largest)
     return peak + bands + threads.count() * kept
 
 

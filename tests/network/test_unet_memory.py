@@ -18,7 +18,11 @@ STAGES = ["expand0", "expand1", "bottom", "contract1", "contract0"]  # in the ba
 @pytest.fixture
 def alive_at_each_convolution(monkeypatch):
     """List the activations in memory at each backward pass of a convolution."""
-    forward, backward = unet.forward, conv_relu.backward
+    forward, backward, gradients = (
+        unet.forward,
+        conv_relu.backward,
+        conv_relu.parameter_gradients,
+    )
     references, found = {}, []
 
     def watched_forward(*arguments, **options):
@@ -30,8 +34,13 @@ def alive_at_each_convolution(monkeypatch):
         found.append([name for name, reference in references.items() if reference() is not None])
         return backward(*arguments)
 
+    def watched_gradients(*arguments):  # of the first layer
+        found.append([name for name, reference in references.items() if reference() is not None])
+        return gradients(*arguments)
+
     monkeypatch.setattr(unet, "forward", watched_forward)
     monkeypatch.setattr(conv_relu, "backward", watched_backward)
+    monkeypatch.setattr(conv_relu, "parameter_gradients", watched_gradients)
     return found
 
 

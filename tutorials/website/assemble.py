@@ -199,17 +199,17 @@ class Sources:
         return self.file(path)
 
     def file(self, path: Path) -> PurePosixPath:
-        """Write the page of a file: Markdown with rewritten links, a picture or a code block."""
+        """Write the page of a file: Markdown with rewritten links, a copy or a code block."""
         inside = PurePosixPath(path.relative_to(ROOT).as_posix())
-        picture = path.suffix in (".png", ".svg", ".jpg")
-        ending = "" if picture or path.suffix == ".md" else ".md"
+        copied = path.suffix in (".png", ".svg", ".jpg", ".npz")
+        ending = "" if copied or path.suffix == ".md" else ".md"
         page = PurePosixPath("files", f"{inside}{ending}")
         if path.parent == PAGES:
             page = PurePosixPath("pages", path.name)
         if page in self.written:
             return page
         self.written.add(page)
-        if picture:
+        if copied:
             (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, self.folder / page)
         elif path.suffix == ".md":

@@ -7,6 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 from chapters import CHAPTERS, TUTORIALS, WITH_EXERCISES, cells
+
+pytest.importorskip("IPython")
+
 from course import drawing, image_map
 
 SVG = "{http://www.w3.org/2000/svg}"

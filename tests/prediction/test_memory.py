@@ -65,6 +65,7 @@ def test_a_printed_memory_size_can_be_parsed_and_is_large_enough(size):
 MEASURE = """
 import sys, tracemalloc
 import numpy as np
+from minunet.fast import threads
 from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
 
@@ -74,6 +75,7 @@ for channels, rows, columns in ((1, 100, 100), (channels, rows, columns)):
     arch = Architecture(depth, channels, 1, classes)
     params = initialization.gaussian(arch, rng)
     x = rng.random((rows, columns, 1), np.float32)
+    threads.use(2)
     tracemalloc.start()
     unet.forward(params, x, arch, remember=False)
     peak = tracemalloc.get_traced_memory()[1]
@@ -87,7 +89,10 @@ print(peak)
     ("depth", "channels", "classes", "rows", "columns"),
     [(3, 16, 2, 348, 260), (2, 40, 3, 316, 340), (3, 128, 2, 140, 156)],
 )
-def test_the_forward_estimate_matches_the_traced_memory(depth, channels, classes, rows, columns):
+def test_the_forward_estimate_matches_the_traced_memory(
+    threads_as_before, depth, channels, classes, rows, columns
+):
+    threads.use(2)  # as the measuring process
     # Measure in a new process, because threads keep their scratch memory.
     given = map(str, (depth, channels, classes, rows, columns))
     command = [sys.executable, "-c", MEASURE, *given]

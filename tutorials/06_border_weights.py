@@ -236,7 +236,7 @@ show(
 )
 
 # %% [markdown]
-# ## What $\sigma$ and $w_0$ do
+# ## What σ and w0 do
 #
 # Four cells in a row, with gaps of 2, 6 and 14 pixels. At the top, $d_1 + d_2$ is constant in each
 # gap: 3, 7 and 15. $\sigma$ decides which gaps count as narrow: with 2 only the first does, with 10

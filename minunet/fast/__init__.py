@@ -4,7 +4,7 @@
 |------------------|------------------------------------------------------------------------------|
 | `conv_relu.py`   | bias, ReLU and gradients are computed while a band of the map is cached      |
 | `direct.py`      | the tap loop without copies: a shifted window is a run of pixels             |
-| `narrow.py`     | all taps of the image, and the bias, in one product                          |
+| `narrow.py`      | all taps of the image, and the bias, in one product                          |
 | `winograd.py`    | 36 products instead of 144, for layers with many channels                    |
 | `rectified.py`   | the gradient passed on by a ReLU, in the layout that both forms above need   |
 | `upconv.py`      | four taps as one matrix product                                              |

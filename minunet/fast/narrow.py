@@ -12,6 +12,7 @@ product gives the gradients of kernel and bias.
 import numpy as np
 
 from minunet.array import Array
+from minunet.fast.rectified import masked
 from minunet.fast.threads import count, fitting, over, scratch
 
 
@@ -53,15 +54,13 @@ def forward(x: Array, w: Array, b: Array) -> Array:
 
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
     """Compute dw and db; see `direct.parameter_gradients`."""
-    rows, columns, features = y.shape
+    features = y.shape[2]
     sums = np.zeros_like(w, shape=(count(), w[..., 0].size + 1, features))
 
     def work(first: int, n: int, thread: int) -> None:
-        band = np.s_[first : first + n]
-        dz = scratch("dz", dy, n, columns, features)
-        np.multiply(dy[band], y[band] > 0, out=dz)
+        dz = masked(dy, y, first, n)
         sums[thread] += _taps(x, w, first, n) @ dz.reshape(-1, features)
 
-    over(rows, _most(x, w), work)
+    over(len(y), _most(x, w), work)
     total = sums.sum(axis=0)
     return total[:-1].reshape(w.shape), total[-1]

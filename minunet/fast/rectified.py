@@ -14,6 +14,23 @@ from minunet.array import Array
 from minunet.fast.threads import scratch
 
 
+def masked(dy: Array, y: Array, first: int, n: int) -> Array:
+    """Compute dz in `n` rows, or fewer where the map ends; the next call overwrites it.
+
+    Parameters
+    ----------
+    dy, y : (H, W, O)    upstream gradient, and output of the forward
+    first, n : int       first row and number of rows
+
+    Returns
+    -------
+    dz : (≤ n, W, O)
+    """
+    rows = slice(first, first + n)
+    dz = scratch("dz", dy, *dy[rows].shape)
+    return np.multiply(dy[rows], y[rows] > 0, out=dz)
+
+
 def rectified(dy: Array, y: Array, shape: tuple[int, ...], first: int, n: int) -> Array:
     """List the pixels of dz that are needed for dx in `n` rows, from row `first` on.
 

@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import as_strided
 from minunet.array import Array
 from minunet.fast.blas import add_product
 from minunet.fast.items import items
-from minunet.fast.rectified import rectified
+from minunet.fast.rectified import masked, rectified
 from minunet.fast.threads import count, over, scratch
 
 OUT, IN = 4, 6  # pixels along a side of a block, in the output and in the input
@@ -102,11 +102,9 @@ def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array,
     db = np.zeros_like(w, shape=(count(), features))
 
     def work(first: int, n: int, thread: int) -> None:
-        rows = slice(OUT * first, OUT * (first + n))
-        d = _blocks(x[rows.start : rows.stop + 2], n, across)
+        d = _blocks(x[OUT * first : OUT * (first + n) + 2], n, across)
         v = np.matmul(INPUTS, d, out=scratch("inputs", w, *d.shape)).reshape(IN * IN, -1, channels)
-        dz = scratch("dz", w, *dy[rows].shape)
-        np.multiply(dy[rows], y[rows] > 0, out=dz)
+        dz = masked(dy, y, OUT * first, OUT * n)
         db[thread] += dz.sum(axis=(0, 1))
         e = _blocks(dz, n, across, OUT)
         dm = np.matmul(OUTPUTS.T, e, out=scratch("outputs", w, IN * IN, e.shape[1]))

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from minunet.fast import narrow, threads, winograd
+from minunet.fast import conv_relu, direct, threads, winograd
 from minunet.network import sizes
 from minunet.network.architecture import Architecture
 
@@ -97,9 +97,11 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
         working, first = 0, row.arrow.startswith("conv 3x3") and row.stage != stage
         if row.arrow.startswith("conv 3x3"):
             shape = next(shapes)
-            working, thread = _working(shape, row.size, column.size)
-            kept = max(kept, thread)
-            if not thread and not narrow.pays(np.broadcast_to(np.float32(0), shape)):
+            form = conv_relu.form(row.size, column.size, np.broadcast_to(np.float32(0), shape))
+            if form is winograd:
+                working, thread = _working(shape, row.size, column.size)
+                kept = max(kept, thread)
+            elif form is direct:
                 largest = max(largest, out)  # the tap loop in bands
         elif row.arrow.startswith("copy"):
             into += waiting.pop()
@@ -116,10 +118,8 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> float:
 
 
 def _working(shape: tuple[int, ...], rows: int, columns: int) -> tuple[int, int]:
-    """Return the size in bytes of Winograd's workspace, shared and per thread; 0 if not used."""
+    """Return the size in bytes of Winograd's workspace, shared and per thread."""
     c, o = shape[2:]
-    if not winograd.pays(rows, columns, np.broadcast_to(np.float32(0), shape)):
-        return 0, 0
     down, across = -(-rows // winograd.OUT), -(-columns // winograd.OUT)
     blocks = across * int(np.diff(threads.edges(down, max(winograd.BLOCKS // across, 1))).max())
     inputs, outputs = winograd.IN**2, winograd.OUT**2

@@ -2,8 +2,8 @@
 
     python benchmarks/annotated_slices.py --out FOLDER [--seeds 0 1 2] [--steps 300] [--jobs 2]
 
-The claim of the paper that its title does not mention is that very few annotated images are enough,
-if they are augmented. This script shows how much of it can be seen within some seconds of training.
+The paper claims that very few annotated images are enough, if they are augmented. This script shows
+how much of that can be seen in a few seconds of training.
 A small network (depth 2, 8 channels, tiles of 124 pixels) learns small slices (96×96 pixels) of
 synthetic EM. Each slice is from a tissue of its own. Each seed has its own slices, weights and
 tiles. Within a seed, the sets of slices contain the smaller ones, and all networks start from the
@@ -27,24 +27,22 @@ from statistics import fmean
 
 import numpy as np
 import seeds
+import skips
 
 from minunet import files, training
-from minunet.augmentation import SETS
 from minunet.data import weight_map
 from minunet.data.synthetic import em_stack
 from minunet.fast import threads
 from minunet.image import Sample
 from minunet.metrics.score import deviation, with_spread
-from minunet.network import Network
 from minunet.ops import cross_entropy
 from minunet.prediction import averaging
 from minunet.prediction.tiling import Tiling
 from minunet.runs.settings import from_options
-from minunet.training import sampling
 
 NAME = "annotated_slices"
 COUNTS = (1, 2, 4, 8)
-AUGMENTATIONS = ("none", "paper")  # see `augmentation.SETS`
+AUGMENTATIONS = ("none", "paper")  # keys of `augmentation.SETS`
 SIDE, HELD_OUT = 96, 8
 SETTINGS = {"depth": 2, "channels": 8, "tile": 124, "learning_rate": 0.1, "warm_up": 20}
 
@@ -81,13 +79,7 @@ def run(count, augment, seed, steps):
     settings = from_options(**SETTINGS, steps=steps, seed=seed)
     training_slices, held_out = slices(seed)
     training_slices = training_slices[:count]
-    state, arch = training.start(settings, "cpu"), settings.architecture
-    for step in range(steps):
-        rng = sampling.tile_rng(seed, step)
-        tile = sampling.sample(training_slices, settings.tile, settings.depth, SETS[augment], rng)
-        rate = training.learning_rate(step, settings)
-        training.step(state, tile, arch, rate, settings.momentum, settings.clip)
-    network = Network(state.params, arch)
+    network = skips.take_steps(training.start(settings, "cpu"), training_slices, settings, augment)
     return {"trained_on": scores(network, training_slices), "held_out": scores(network, held_out)}
 
 

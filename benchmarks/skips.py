@@ -13,6 +13,7 @@ of the first seed at the largest depth, in float16, for chapter 7.
 
 import argparse
 from contextlib import nullcontext
+from pathlib import Path
 from statistics import fmean
 from unittest import mock
 
@@ -20,7 +21,7 @@ import numpy as np
 import scipy
 import seeds
 
-from minunet import augmentation, fast, training
+from minunet import augmentation, fast, files, training
 from minunet.data import weight_map
 from minunet.data.synthetic import em_stack
 from minunet.fast import threads
@@ -64,20 +65,25 @@ def without_skips():
     )
 
 
+def take_steps(state, slices, settings, augment):
+    """Train on tiles of slices for all steps of the settings, and return the network."""
+    arch = settings.architecture
+    for step in range(settings.steps):
+        rng = sampling.tile_rng(settings.seed, step)
+        tile = sampling.sample(slices, settings.tile, arch.depth, augmentation.SETS[augment], rng)
+        rate = training.learning_rate(step, settings)
+        training.step(state, tile, arch, rate, settings.momentum, settings.clip)
+    return Network(state.params, arch)
+
+
 def train(slices, settings, skips):
     """Train a network, and return it."""
-    state, arch = training.start(settings, "cpu"), settings.architecture
+    state = training.start(settings, "cpu")
     if not skips:
         for name in state.params:
             if name.startswith("expand") and name.endswith(".w1"):
                 state.params[name] *= np.float32(np.sqrt(2))
-    turned = augmentation.SETS["symmetries"]
-    for step in range(settings.steps):
-        rng = sampling.tile_rng(settings.seed, step)
-        tile = sampling.sample(slices, settings.tile, arch.depth, turned, rng)
-        rate = training.learning_rate(step, settings)
-        training.step(state, tile, arch, rate, settings.momentum, settings.clip)
-    return Network(state.params, arch)
+    return take_steps(state, slices, settings, "symmetries")
 
 
 def score(network, slices, tile):
@@ -95,10 +101,19 @@ def score(network, slices, tile):
 def main():
     """Train every network, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--depths", type=int, nargs="+", default=[2, 3])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--save", metavar="FILE.npz")
+    parser.add_argument(
+        "--depths", type=int, nargs="+", default=[2, 3], help="depths of the U (default: 2 3)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="random seeds (default: 0 1 2)"
+    )
+    parser.add_argument("--steps", type=int, default=600, help="steps of a run (default: 600)")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE.npz",
+        help="file for the weights of the first seed at the largest depth",
+    )
     args = parser.parse_args()
     threads.use(1)  # the last bits, and so the weights, depend on the number of threads
     print(f"| depth | network | {' | '.join(SCORES)} |", "|---" * 5 + "|", sep="\n")
@@ -117,7 +132,8 @@ def main():
                 for key, w in network.params.items():
                     saved[f"{name}/{key}"] = w.astype(np.float16)
             if args.save and (depth, seed) == (max(args.depths), args.seeds[0]):
-                np.savez_compressed(args.save, **saved)
+                with files.atomic(args.save) as beside, beside.open("wb") as file:
+                    np.savez_compressed(file, **saved)
         for skips, name in FORMS.items():
             columns = zip(*found[skips], strict=True)
             shown = [with_spread(fmean(column), deviation(column)) for column in columns]

@@ -22,7 +22,7 @@ def squares(
     Parameters
     ----------
     axes : to draw on
-    entries : (rows, columns)   what stands in the squares
+    entries : (rows, columns)   text or number in each square
     title : above them
     marked : (top, left, rows, columns) of a window that is coloured, or None
     shades : (rows, columns)    colour of each square, or None for white

@@ -12,6 +12,7 @@ from minunet import training
 from minunet.image import Sample
 from minunet.network import Network
 from minunet.runs.settings import from_options
+from minunet.training import sampling
 
 
 def test_slices_of_a_seed_have_tissues_of_their_own_and_never_change():
@@ -50,8 +51,8 @@ def test_a_run_trains_on_the_first_slices_only(monkeypatch):
         assert slices[0] is annotated_slices.slices(0)[0][0]
         return real(slices, *arguments)
 
-    real = annotated_slices.sampling.sample
-    monkeypatch.setattr(annotated_slices.sampling, "sample", sample)
+    real = sampling.sample
+    monkeypatch.setattr(sampling, "sample", sample)
     found = annotated_slices.run(2, "paper", 0, 3)
     assert drawn == [2] * 3
     assert found.keys() == {"trained_on", "held_out"}

@@ -446,11 +446,11 @@ def tm(n, a):
 right("deformation", "turned", "matrix", tm)
 
 
-def dm(image, labels, S, v):
+def dm(image, labels, S, v, order=1, mode="mirror"):
     at = np.indices(image.shape) + np.einsum("ri,kij,cj->krc", S, v, S)
     return (
-        scipy.ndimage.map_coordinates(image, at, order=1, mode="mirror"),
-        scipy.ndimage.map_coordinates(labels, at, order=0, mode="mirror"),
+        scipy.ndimage.map_coordinates(image, at, order=order, mode=mode),
+        scipy.ndimage.map_coordinates(labels, at, order=0, mode=mode),
     )
 
 
@@ -970,26 +970,16 @@ wrong(
 )
 
 
-def dmr(image, labels, S, v):
-    at = np.indices(image.shape) + np.einsum("ri,kij,cj->krc", S, v, S)
-    return (
-        scipy.ndimage.map_coordinates(image, at, order=1, mode="reflect"),
-        scipy.ndimage.map_coordinates(labels, at, order=0, mode="reflect"),
-    )
+wrong(
+    "deformation",
+    "deform",
+    "reflect",
+    "mirrored at the edges",
+    lambda *a: dm(*a, mode="reflect"),
+)
 
 
-wrong("deformation", "deform", "reflect", "mirrored at the edges", dmr)
-
-
-def dmc(image, labels, S, v):
-    at = np.indices(image.shape) + np.einsum("ri,kij,cj->krc", S, v, S)
-    return (
-        scipy.ndimage.map_coordinates(image, at, order=3, mode="mirror"),
-        scipy.ndimage.map_coordinates(labels, at, order=0, mode="mirror"),
-    )
-
-
-wrong("deformation", "deform", "cubic", "interpolated linearly", dmc)
+wrong("deformation", "deform", "cubic", "interpolated linearly", lambda *a: dm(*a, order=3))
 wrong(
     "deformation",
     "folds",

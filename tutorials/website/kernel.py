@@ -25,7 +25,7 @@ Emit = Callable[..., None]
 def needed(sources: Sequence[str]) -> list[int]:
     """List the cells that the last one needs, by the names that they bind or change, and use.
 
-    An exercise can so be run without everything that its chapter computes.
+    So an exercise can run without everything else that its chapter computes.
     """
     *above, last = map(_names, sources)
     wanted, found = last[1], set[int]()

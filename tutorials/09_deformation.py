@@ -393,7 +393,7 @@ show(
 #
 # Chapter 10 explains training. Its result can be read before: a network learns some annotated
 # slices, the *training slices*, and is then scored on others, the **held-out** slices. A network
-# that **overfits** has learned its training slices by heart, noise included, and fails on others.
+# that **overfits** fits its training slices, noise included, and fails on others.
 #
 # `benchmarks/annotated_slices.py` trained the same small network on 1, 2, 4 and 8 small slices of
 # synthetic EM (96×96 pixels, each of another tissue), 300 steps each time. It did so without
@@ -485,8 +485,8 @@ show(
 #
 # So these runs do not show that the elastic deformation is worth anything, and they do not show the
 # opposite. The claim of the paper is about long runs: its network trained for ten hours. In a long
-# run, a network would learn a single one of these slices by heart, too. We have not made such runs
-# on these data.
+# run, a network would overfit a single one of these slices, too. We have not made such runs on these
+# data.
 
 # %%
 published = json.loads((PICTURES / "few_images.json").read_text("utf-8"))
@@ -587,11 +587,11 @@ check_folds(folds)
 #
 # - *Augmentation*: **data augmentation**. *Elastic deformation*: **elastic transform**,
 #   **warping**.
-# - *Displacement field*: **deformation field**, **flow**. To ask backward is **inverse warping** or
-#   **backward mapping**.
+# - *Displacement field*: **deformation field**, **flow**. *Asking backward*: **inverse
+#   warping**, **backward mapping**.
 # - *Linear interpolation* in two directions: **bilinear interpolation**.
-# - *To learn by heart*: **overfitting**, **memorization**. Augmentation and dropout against it are
-#   forms of **regularization**.
+# - *Overfitting*: **memorization**. Augmentation and dropout reduce it; they are forms of
+#   **regularization**.
 #
 # ## Further reading
 #

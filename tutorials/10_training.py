@@ -391,9 +391,9 @@ assert all(np.allclose(state.params[name], by_hand[name], atol=1e-6) for name in
 # %% [markdown]
 # ## First test: overfit one tile
 #
-# Before a long run, show the network the same tile at every step. A network that cannot learn 84×84
-# pixels by heart has a fault that more data will not mend, such as a wrong gradient, labels that
-# are shifted against the image, or a learning rate that is far off. The energy should go towards 0.
+# Before a long run, show the network the same tile at every step. A network that cannot fit 84×84
+# pixels has a fault that more data will not fix, such as a wrong gradient, labels that are shifted
+# against the image, or a learning rate that is far off. The energy should approach 0.
 #
 # Before the network has learned anything, its best answer is ½ for both classes. With a mean weight
 # of 1, this is an energy of $\ln 2 = 0.69$. **Know this number of your run before you start it.**
@@ -554,7 +554,7 @@ assert at_end.mean() < 0.5 * at_start.mean()
 # %% [markdown]
 # ## A network that overfits, and one that does not
 #
-# The network of the first test knows one tile by heart. What does it know about other images? Its
+# The network of the first test has overfitted one tile. What does it know about other images? Its
 # answers for the held-out slice were recorded, too. In the left panel, both curves fall at first.
 # From step 50 on, the energy of the tile goes on falling, and that of the held-out slice *rises*:
 # the network learns what is special in this tile, its noise included, instead of what membranes

@@ -485,8 +485,8 @@ show(
 #
 # So these runs do not show that the elastic deformation is worth anything, and they do not show the
 # opposite. The claim of the paper is about long runs: its network trained for ten hours. In a long
-# run, a network would overfit a single one of these slices, too. We have not made such runs on these
-# data.
+# run, a network would overfit a single one of these slices, too. We have not made such runs on
+# these data.
 
 # %%
 published = json.loads((PICTURES / "few_images.json").read_text("utf-8"))

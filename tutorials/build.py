@@ -208,10 +208,15 @@ def site(out: Path, pyodide: str | None = None) -> int:
     ----------
     out : folder of the site
     pyodide : folder or URL of the Pyodide that runs the cells; None: its official distribution
+
+    Raises a `ValueError` if the folder contains no Pyodide.
     """
     from sphinx.cmd.build import main as sphinx
     from website.assemble import Sources
+    from website.run_in_page import folder_of
 
+    if pyodide:
+        folder_of(pyodide)  # raises if it is missing
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         Sources(folder / "sources").fill()

@@ -352,7 +352,7 @@ def table(student: str, marks: list[Mark]) -> list[str]:
     lines = [f"{student}: {right} of {len(marks)} right" if marks else f"{student}: no exercises"]
     width = max(shutil.get_terminal_size().columns, 80)
     for mark in marks:
-        line = f"  {mark.chapter:<17}{mark.exercise:<19}{mark.result:<9} "
+        line = f"  {mark.chapter:<16} {mark.exercise:<18} {mark.result:<9} "
         lines.append(line + textwrap.shorten(mark.note, width - len(line), placeholder=" …"))
     return [line.rstrip() for line in lines]
 

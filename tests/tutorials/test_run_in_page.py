@@ -106,6 +106,19 @@ def test_a_changed_core_is_refused(tmp_path, monkeypatch):
         pyodide_folder.core(tmp_path)
 
 
+def test_a_folder_without_pyodide_is_one_sentence_before_anything_is_built(
+    tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("sphinx")
+    out, empty = tmp_path / "site", tmp_path / "empty"
+    monkeypatch.setattr("sys.argv", ["build.py", "site", str(out), "--pyodide", str(empty)])
+    with pytest.raises(SystemExit) as left:
+        importlib.import_module("build").main()
+    assert left.value.code == 2
+    assert f"{empty} contains no pyodide-lock.json; pass a URL, or" in capsys.readouterr().err
+    assert not out.exists()
+
+
 # The course.
 
 

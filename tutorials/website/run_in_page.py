@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from website.pyodide_folder import VERSION
+from website.pyodide_folder import LOCK, VERSION
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -26,6 +26,21 @@ APART = {"__pycache__", "pages", "solutions", "website"}
 """Folders that no chapter reads."""
 
 
+def folder_of(pyodide: str) -> Path | None:
+    """Return the folder that the setting `pyodide` names, or None if it is a URL.
+
+    Raises a `ValueError` if there is no Pyodide in that folder.
+    """
+    if "://" in pyodide:
+        return None
+    if not Path(pyodide, LOCK).is_file():
+        raise ValueError(
+            f"{pyodide} contains no {LOCK}; pass a URL, or make the folder with "
+            f"python tutorials/website/pyodide_folder.py {pyodide}"
+        )
+    return Path(pyodide)
+
+
 def register(app: Sphinx) -> None:
     """Register the script of "Run" with Sphinx, and the setting `pyodide`: a URL or a folder."""
     app.add_config_value("pyodide", OFFICIAL, "html", str)
@@ -36,7 +51,7 @@ def register(app: Sphinx) -> None:
 def _load(app: Sphinx, config: Config) -> None:
     """Load the script on every page; it finds Pyodide at a URL, or in the copied folder."""
     app.add_css_file("run.css")
-    where = config.pyodide if "://" in config.pyodide else "pyodide/"
+    where = "pyodide/" if folder_of(config.pyodide) else config.pyodide
     app.add_js_file("run.js", **{"data-pyodide": where})
 
 
@@ -49,8 +64,8 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
         for path, name in course():
             # Without the time of the file, so that the archive is the same wherever it is made.
             archive.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)
-    if "://" not in app.config.pyodide:
-        shutil.copytree(app.config.pyodide, static / "pyodide")
+    if folder := folder_of(app.config.pyodide):
+        shutil.copytree(folder, static / "pyodide")
 
 
 def course() -> Iterator[tuple[Path, str]]:

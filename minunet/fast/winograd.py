@@ -53,7 +53,7 @@ BLOCKS = 128
 """Number of blocks processed at a time, which is the number of rows in the matrix products."""
 
 SMALL = 2**18
-"""Size of a kernel below which its 36 products are one call, whose result is added in a second."""
+"""Size of a kernel below which one call computes its 36 products, and another one adds them."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:

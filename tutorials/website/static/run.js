@@ -9,7 +9,7 @@
     ["13_your_own_data", cell => !cell.exercise && cell !== cells[0],
       "The cells of this chapter train several networks, which takes too long in a browser"],
   ];
-  const SLOW = ["00_overview", "10_training"]; // chapters that train networks: Python in a browser is ten times slower
+  const SLOW = ["00_overview", "06_border_weights", "10_training"]; // they train for a minute, and Python in a browser is ten times slower
   const page = location.pathname.split("/").pop().replace(/\.html$/, "");
   const cells = [];
   const ran = new Set();

@@ -33,6 +33,8 @@ class Look:
     cytoplasm_spread: float = 0.05  # over the cells
     grain: float = 1.0  # texture of the cytoplasm, relative to ISBI 2012
     wash: float = 0.0  # fraction of the stain that is missing in pale patches of the cytoplasm
+    dark_cells: float = 0.07  # fraction of the cells that are dark and grainy
+    dark: float = 0.14  # stain added in these
 
     membrane: float = 11.6  # from its middle to where the stain is 1/e; bilayers and cleft
     bilayers: float = 0.56  # stain of an edge-on membrane
@@ -41,7 +43,11 @@ class Look:
     myelin: float = 0.0  # fraction of the cells that have a sheath
 
     mitochondria: float = 1.0  # abundance, relative to ISBI 2012
+    swelling: float = 1.0  # thickness of mitochondria, relative to ISBI 2012
     matrix: float = 0.60  # stain of mitochondria
+    cristae: float = 0.10  # stain added and removed by their cristae
+    rim: float = 0.13  # stain added by their outer membranes
+    vacuoles: float = 0.0  # fraction of these organelles that are pale inside: rings
     vesicles: float = 1.0  # abundance of vesicles and cut microtubules, relative to ISBI 2012
     dense_cores: float = 0.0  # abundance of dark vesicles, relative to that of pale ones
     tubule: float = 0.15  # stain of microtubules along the section
@@ -66,7 +72,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "radius": (40, 220),  # widths of tubes are clipped to this range, see `tissue`
     "membrane": (1, 500),
     "radius_spread": (0, 5),
-    **dict.fromkeys(("jump", "wash", "myelin"), (0, 1)),
+    **dict.fromkeys(("jump", "wash", "dark_cells", "vacuoles", "myelin"), (0, 1)),
     **dict.fromkeys(("folds", "scratches", "dust"), (0, 100)),
 }
 """Smallest and largest valid value; from 0 to 1000 for the other parameters."""
@@ -98,6 +104,8 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "cytoplasm_spread": (0.02, 0.08),
         "grain": (0.6, 1.6),
         "wash": (-0.3, 0.6),
+        "dark_cells": (0, 0.2),
+        "dark": (0.05, 0.35),
     },
     "membranes": {
         "membrane": (9, 15),
@@ -108,11 +116,15 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
     },
     "organelles": {
         "mitochondria": (0.4, 1.8),
-        "matrix": (0.45, 0.7),
+        "swelling": (0.7, 2),
+        "matrix": (0.4, 0.7),
+        "cristae": (0.05, 0.25),
+        "rim": (0.08, 0.35),
+        "vacuoles": (-0.2, 0.4),
         "vesicles": (0.3, 2),
         "dense_cores": (-0.05, 0.1),
-        "tubule": (0.05, 0.25),
-        "reticulum": (-0.1, 0.25),
+        "tubule": (0.05, 0.35),
+        "reticulum": (-0.1, 0.35),
     },
     "microscope": {
         "resin": (180, 225),

@@ -1,6 +1,7 @@
 """The appearance of synthetic tissue: the grey values of a section (see `synthetic`)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy
@@ -9,8 +10,7 @@ from minunet.array import Array
 from minunet.data.look import Look
 from minunet.data.tissue import Balls, Block, Cut, Noise
 
-GLIA = 0.14  # stain added in a few dark, grainy cells
-CRISTAE, RIM = 0.10, 0.13  # stain in mitochondria
+LUMEN = 0.7  # stain in vacuoles, relative to that of cytoplasm
 VESICLE = 0.36  # stain
 # Radius, and number in a square micrometre of a cell with usual abundance.
 VESICLES = ((3.2, 87.5), (10.4, 137.5), (14.4, 137.5), (19.2, 75.0))
@@ -25,8 +25,8 @@ class Painter:
     def __init__(self, balls: Balls, block: Block, look: Look, rng: np.random.Generator) -> None:
         self.look, self.rng = look, rng
         count = int(balls.cells.max()) + 1
-        glia = rng.random(count) < 0.07
-        self.stain = look.cytoplasm + rng.normal(0, look.cytoplasm_spread, count) + GLIA * glia
+        glia = rng.random(count) < look.dark_cells
+        self.stain = look.cytoplasm + rng.normal(0, look.cytoplasm_spread, count) + look.dark * glia
         self.grain = look.grain * (rng.uniform(0.08, 0.13, count) + 0.03 * glia)
         abundance = rng.uniform(0.3, 1.5, count) * rng.choice([1, 0.15], count, p=[0.35, 0.65])
         self.vesicles = look.vesicles * abundance
@@ -34,7 +34,7 @@ class Painter:
         self.thickness, self.synapses, self.tubules, self.clusters, self.light = (
             Noise(block, scale, rng) for scale in scales
         )
-        self.mitochondria = list(mitochondria(balls, look.mitochondria, rng))
+        self.mitochondria = list(mitochondria(balls, look, rng))
         # Drawn last, and only if needed: the usual look then stays the same, bit for bit.
         self.sheets, self.patches, self.reticulum = (
             Noise(block, scale, rng) if wanted else None
@@ -148,9 +148,10 @@ class Painter:
         self, stain: Array, cut: Cut, instances: Array, inner: Array, grain: Array
     ) -> None:
         """Overwrite `stain` (H, W) with mitochondria, which stay away from the membrane."""
+        look = self.look
         boxes = scipy.ndimage.find_objects(instances)
         phase = 2 * self.tubules.plane(cut.depth)
-        for cell, centre, axes, radii in self.mitochondria:
+        for cell, centre, axes, radii, is_vacuole in self.mitochondria:
             box = boxes[cell - 1] if cell <= len(boxes) else None
             if box is None or abs(cut.depth - centre[0]) > radii.max():
                 continue
@@ -158,27 +159,38 @@ class Painter:
             along = np.tensordot(axes, np.stack([np.full_like(y, cut.depth - centre[0]), y, x]), 1)
             r = np.sqrt(((along / radii[:, None, None]) ** 2).sum(0))
             depth = np.minimum((1 - r) * radii.min(), inner[box] - 12)
-            body = self.look.matrix + CRISTAE * np.sin(0.275 * along[1] + phase[box]) + grain[box]
-            body += RIM * np.exp(-(((depth - 6) / 5.2) ** 2))
+            if is_vacuole:
+                body, rim = LUMEN * look.cytoplasm, look.rim + look.matrix - look.cytoplasm
+            else:
+                body = look.matrix + look.cristae * np.sin(0.275 * along[1] + phase[box])
+                rim = look.rim
+            body = body + grain[box] + rim * np.exp(-(((depth - 6) / 5.2) ** 2))
             np.copyto(stain[box], body, where=(depth > 0) & (instances[box] == cell))
 
 
-def mitochondria(
-    balls: Balls, abundance: float, rng: np.random.Generator
-) -> Iterator[tuple[int, Array, Array, Array]]:
-    """Yield mitochondria: ellipsoids along the wider tubes.
+class Organelle(NamedTuple):
+    """A mitochondrion or a vacuole: an ellipsoid, with lengths in nanometres."""
 
-    Each is (cell, centre, axes as rows, radii), with lengths in nanometres.
-    """
+    cell: int
+    centre: Array  # (3,)  z, y, x
+    axes: Array  # (3, 3)  as rows
+    radii: Array  # (3,)
+    is_vacuole: bool = False
+
+
+def mitochondria(balls: Balls, look: Look, rng: np.random.Generator) -> Iterator[Organelle]:
+    """Yield mitochondria, and vacuoles in place of some of them, along the wider tubes."""
     for i in np.flatnonzero(balls.radii[:-1] > 72):
-        if balls.cells[i + 1] != balls.cells[i] or rng.random() > 0.08 * abundance:
+        if balls.cells[i + 1] != balls.cells[i] or rng.random() > 0.08 * look.mitochondria:
             continue
         lengthwise = balls.centres[i + 1] - balls.centres[i]
         axes, _ = np.linalg.qr(np.column_stack([lengthwise, rng.normal(size=(3, 2))]))
-        thick = min(0.65 * balls.radii[i], rng.uniform(64, 120))
+        widest = min(0.65 * look.swelling, 0.9) * balls.radii[i]
+        thick = min(widest, look.swelling * rng.uniform(64, 120))
         radii = thick * np.array([rng.uniform(1.3, 3), 1, rng.uniform(0.8, 1)])
         off = rng.uniform(-0.3, 0.3, 3) * balls.radii[i]
-        yield int(balls.cells[i]), balls.centres[i] + off, axes.T, radii
+        is_vacuole = look.vacuoles > 0 and rng.random() < look.vacuoles
+        yield Organelle(int(balls.cells[i]), balls.centres[i] + off, axes.T, radii, is_vacuole)
 
 
 def damage(stain: Array, look: Look, rng: np.random.Generator) -> None:

@@ -33,7 +33,7 @@ def test_lengths_that_are_divided_by_are_not_0(name):
         look.check(replace(ISBI_2012, **{name: 0}))
 
 
-@pytest.mark.parametrize("name", ["jump", "wash", "myelin"])
+@pytest.mark.parametrize("name", ["jump", "wash", "dark_cells", "vacuoles", "myelin"])
 def test_fractions_are_at_most_1(name):
     look.check(replace(ISBI_2012, **{name: 1}))
     with pytest.raises(InputError, match=f"{name} of a look must be from 0 to 1, got 1.1"):

@@ -101,6 +101,13 @@ def test_a_few_cells_are_dark_and_grainy():
     assert grain[~dark].max() <= 2 * 0.13
 
 
+def test_the_number_of_dark_cells_and_their_stain():
+    stain = many_cells(dark_cells=0.2, dark=0.3).stain
+    usual = many_cells(dark_cells=0.0).stain
+    assert np.mean(stain > 0.41) == pytest.approx(0.2, abs=0.02)
+    assert stain.mean() - usual.mean() == pytest.approx(0.2 * 0.3, abs=0.01)
+
+
 def test_grain_is_texture_in_proportion():
     spread = [grey(painter(grain=grain)).std() for grain in (0.0, 1.0, 2.0)]
     assert spread[0] == 0
@@ -199,10 +206,16 @@ def test_myelin_is_layers_of_membrane_around_a_fraction_of_the_cells():
 # Organelles
 
 
+def ball(x, radius, is_vacuole=False):
+    """Return a round organelle in cell 1."""
+    centre = np.array([25.0, 80, x])
+    return painting.Organelle(1, centre, np.eye(3), np.full(3, float(radius)), is_vacuole)
+
+
 def test_mitochondria_are_as_dark_as_their_matrix_and_stay_in_their_cell():
     made = painter(matrix=0.6)
     # A ball of radius 80 nm in the middle of the membrane, which belongs to cell 1.
-    made.mitochondria = [(1, np.array([25.0, 80, 118]), np.eye(3), np.full(3, 80.0))]
+    made.mitochondria = [ball(118, 80)]
     made.tubules = plane(0.0)
     image = grey(made)
     y, x = np.indices((H, W)) * PIXEL
@@ -218,7 +231,7 @@ def test_mitochondria_are_as_dark_as_their_matrix_and_stay_in_their_cell():
 
 def test_mitochondria_do_not_reach_into_a_cell_that_lies_in_the_arms_of_theirs():
     made = painter()
-    made.mitochondria = [(1, np.array([25.0, 80, 40]), np.eye(3), np.full(3, 90.0))]
+    made.mitochondria = [ball(40, 90)]
     cut, instances = two_cells()
     instances[10:30, 5:15] = 2
     image = made.image(cut, instances, np.zeros((H, W)))
@@ -229,12 +242,75 @@ def test_mitochondria_do_not_reach_into_a_cell_that_lies_in_the_arms_of_theirs()
 def test_the_abundance_of_mitochondria():
     def count(abundance, radius=80.0):
         balls = tubes(cells=1, radius=radius, balls=2001)
-        return len(list(painting.mitochondria(balls, abundance, np.random.default_rng(0))))
+        look = Look(mitochondria=abundance)
+        return len(list(painting.mitochondria(balls, look, np.random.default_rng(0))))
 
     assert count(0) == 0
     assert count(1) == pytest.approx(160, abs=40)  # 2000 · 0.08
     assert count(2) == pytest.approx(320, abs=60)
     assert count(2, radius=70.0) == 0  # too narrow
+
+
+@pytest.mark.parametrize(
+    ("swelling", "widest"), [(0.5, 0.325), (1.0, 0.65), (1.3, 0.845), (2.0, 0.9)]
+)
+def test_mitochondria_fill_their_tube_as_far_as_they_are_swollen(swelling, widest):
+    def thickness(radius):
+        balls = tubes(cells=1, radius=radius, balls=2001)
+        made = painting.mitochondria(balls, Look(swelling=swelling), np.random.default_rng(0))
+        return np.array([one.radii[1] for one in made])
+
+    narrow, wide = thickness(75.0), thickness(1000.0)
+    np.testing.assert_allclose(narrow[wide > widest * 75], widest * 75)
+    assert swelling * 64 <= wide.min() < swelling * 70
+    assert swelling * 114 < wide.max() <= swelling * 120
+
+
+def test_a_fraction_of_the_mitochondria_are_vacuoles():
+    def fraction(vacuoles):
+        balls = tubes(cells=1, radius=80.0, balls=5001)
+        made = painting.mitochondria(balls, Look(vacuoles=vacuoles), np.random.default_rng(0))
+        return np.mean([one.is_vacuole for one in made])
+
+    assert fraction(0.0) == 0
+    assert fraction(0.3) == pytest.approx(0.3, abs=0.07)
+    assert fraction(1.0) == 1
+
+
+def rings(**changed):
+    """Return the mean stain deep in an organelle of radius 44 nm, and at its rim."""
+    made = painter(resin=200.0, **changed)
+    made.mitochondria, made.tubules = [ball(58, 44, "vacuoles" in changed)], plane(0.0)
+    y, x = np.indices((H, W)) * PIXEL
+    r = np.hypot(y - 80, x - 58)
+    stain = 1 - grey(made) / 200
+    return stain[r < 22].mean(), stain[abs(r - 38) < 2].mean()  # the rim is 6 nm inside
+
+
+def test_a_vacuole_is_a_dark_ring_that_is_pale_inside():
+    inside, rim = rings(cytoplasm=0.25, matrix=0.6, rim=0.13, vacuoles=1.0)
+    assert inside == pytest.approx(0.7 * 0.25, abs=0.03)  # grain
+    assert rim == pytest.approx(0.7 * 0.25 + 0.13 + 0.6 - 0.25, abs=0.06)
+
+
+def test_the_rim_of_a_mitochondrion_in_proportion():
+    inside, none = rings(matrix=0.4, rim=0.0, cristae=0.0)
+    assert inside == pytest.approx(0.4, abs=0.03)  # grain
+    pale, dark = (rings(matrix=0.4, rim=rim, cristae=0.0)[1] - none for rim in (0.1, 0.3))
+    assert pale > 0.06
+    assert dark == pytest.approx(3 * pale, rel=0.1)
+
+
+def test_cristae_in_proportion():
+    def variance(cristae):
+        made = painter(matrix=0.5, cristae=cristae, rim=0.0)
+        made.mitochondria, made.tubules = [ball(60, 60)], plane(0.0)
+        y, x = np.indices((H, W)) * PIXEL
+        return np.var(grey(made)[np.hypot(y - 80, x - 60) < 40] / 200)
+
+    grain = variance(0.0)
+    assert variance(0.1) - grain == pytest.approx(0.1**2 / 2, rel=0.5)  # waves, in part
+    assert variance(0.2) - grain == pytest.approx(0.2**2 / 2, rel=0.3)
 
 
 @pytest.mark.parametrize("pixel", [2.0, 4.0, 8.0])

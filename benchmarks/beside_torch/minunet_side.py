@@ -6,7 +6,7 @@ from typing import Any
 import forms
 import numpy as np
 import scipy
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 from work import Job, Layer, Network, Product
 
 from minunet import ops
@@ -50,13 +50,13 @@ class Side:
 
     def __init__(self, name: str, where: device.Name, count: int) -> None:
         self.name, self.where = name, where
-        threads.use(1 if name.endswith("one thread") else count)
+        self.count = 1 if name.endswith("one thread") else count
+        threads.use(self.count)
 
     def prepare(self, job: Job) -> Callable[[], Tensors]:
         """Prepare a job; return a function that does it and returns arrays by name."""
         if isinstance(job, Product):
-            a, b = self._to_device(*job.arrays())
-            return lambda: {"product": a @ b}
+            return self._product(*self._to_device(*job.arrays()))
         if isinstance(job, Network):
             return self._network(job)
         return self._layer(job)
@@ -65,6 +65,13 @@ class Side:
         """Copy arrays to the device."""
         named = {str(k): a for k, a in enumerate(arrays)}
         return list(device.to_device(named, self.where).values())
+
+    def _product(self, a: Array, b: Array) -> Callable[[], Tensors]:
+        def product() -> Tensors:
+            with threadpool_limits(self.count, "blas"):  # `threads.use` allows BLAS only one
+                return {"product": a @ b}
+
+        return product
 
     def _layer(self, job: Layer) -> Callable[[], Tensors]:
         x, w, b, dy = self._to_device(*job.arrays())
@@ -103,7 +110,7 @@ class Side:
             logits, activations = unet.forward(state[0], x, arch)
             energy, p = cross_entropy.forward(logits, labels, weights)
             dlogits = cross_entropy.backward(p, labels, weights)
-            grads = unet.backward(state[0], activations, dlogits, arch)
+            grads = unet.backward(state[0], activations, dlogits, arch, release=True)
             state = sgd.step(state[0], grads, state[1], RATE, MOMENTUM)
             # Training reads the energy, so waiting for it on a GPU is part of the step.
             return {"logits": logits, "energy": np.array(float(energy)), **grads}

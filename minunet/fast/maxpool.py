@@ -39,6 +39,20 @@ def forward(x: Array) -> tuple[Array, Array]:
     return y, argmax
 
 
+def largest(x: Array) -> Array:
+    """Keep the largest of every four pixels; see `ops/maxpool.py`."""
+    rows, columns, channels = x.shape[0] // 2, x.shape[1] // 2, x.shape[2]
+    y = np.empty_like(x, shape=(rows, columns, channels), order="C")
+
+    def work(first: int, n: int, _thread: int) -> None:
+        upper, lower = (x[2 * first + i : 2 * (first + n) : 2] for i in range(2))
+        taller = np.maximum(upper, lower, out=scratch("taller", x, n, 2 * columns, channels))
+        np.maximum(taller[:, 0::2], taller[:, 1::2], out=y[first : first + n])
+
+    over(rows, fitting(32 * y[0].nbytes), work)
+    return y
+
+
 def backward(dy: Array, argmax: Array) -> Array:
     """Compute the gradient of max pooling; see `ops/maxpool.py`."""
     rows, columns, channels = dy.shape

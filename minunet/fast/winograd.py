@@ -52,8 +52,11 @@ WITH_BIAS = np.concatenate([OUTPUTS, np.ones_like(OUTPUTS[:, :1])], axis=1)
 BLOCKS = 128
 """Number of blocks processed at a time, which is the number of rows in the matrix products."""
 
-SMALL = 2**18
-"""Size of a kernel below which one call computes its 36 products, and another one adds them."""
+SMALL = 2**15
+"""Size of a product below which one call computes all 36, and another one adds them."""
+
+SUMS = 2**23
+"""Maximum size of the 36 sums of all threads for the gradient of a kernel, in numbers."""
 
 
 def pays(rows: int, columns: int, w: Array) -> bool:
@@ -90,34 +93,50 @@ def input_gradient(dy: Array, y: Array, w: Array) -> Array:
 
 
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
-    """Compute dw and db; see `direct.parameter_gradients`.
+    """Compute dw and db, for so many channels of x at a time that the sums stay small.
 
     The transforms are linear, so their transposes take gradients back: with dz in blocks of 4x4,
 
         dg = Gᵀ [ Σ (Bᵀ d) ⊗ (A dz) ]        the sum is over all blocks
+
+    See `direct.parameter_gradients`.
     """
     channels, features = w.shape[2:]
+    many = max(SUMS // (count() * IN * IN * features), 32)
+    dw = np.empty_like(w)
+    for first in range(0, channels, many):
+        some = np.s_[..., first : first + many]
+        dw[:, :, first : first + many], db = _gradients(dy, y, x[some], features)
+    return dw, db
+
+
+def _gradients(dy: Array, y: Array, x: Array, features: int) -> tuple[Array, Array]:
+    """Compute dw (3, 3, C, O) and db (O,) for some of the channels of x, as (H, W, C)."""
+    channels = x.shape[2]
     down, across = -(-len(dy) // OUT), -(-dy.shape[1] // OUT)
-    sums = np.zeros_like(w, shape=(count(), IN * IN, channels, features))
-    db = np.zeros_like(w, shape=(count(), features))
+    sums = scratch("gradients", x, count(), IN * IN, channels, features)
+    sums[...] = 0
+    db = np.zeros_like(x, shape=(count(), features))
 
     def work(first: int, n: int, thread: int) -> None:
         d = _blocks(x[OUT * first : OUT * (first + n) + 2], n, across)
-        v = np.matmul(INPUTS, d, out=scratch("inputs", w, *d.shape)).reshape(IN * IN, -1, channels)
+        v = np.matmul(INPUTS, d, out=scratch("inputs", x, *d.shape)).reshape(IN * IN, -1, channels)
         dz = masked(dy, y, OUT * first, OUT * n)
         db[thread] += dz.sum(axis=(0, 1))
         e = _blocks(dz, n, across, OUT)
-        dm = np.matmul(OUTPUTS.T, e, out=scratch("outputs", w, IN * IN, e.shape[1]))
+        dm = np.matmul(OUTPUTS.T, e, out=scratch("outputs", x, IN * IN, e.shape[1]))
         dm = dm.reshape(IN * IN, -1, features)
-        if w.size < SMALL:
-            sums[thread] += np.matmul(v.swapaxes(1, 2), dm, out=scratch("sums", w, *sums[0].shape))
+        if channels * features < SMALL:
+            sums[thread] += np.matmul(v.swapaxes(1, 2), dm, out=scratch("sums", x, *sums[0].shape))
         else:
             for point in range(IN * IN):
                 add_product(sums[thread, point], v[point].T, dm[point])
 
     over(down, max(BLOCKS // across, 1), work)
-    total = sums.sum(axis=0).reshape(IN * IN, -1)
-    return (KERNELS.T @ total).reshape(w.shape), db.sum(axis=0)
+    for thread in range(1, count()):
+        sums[0] += sums[thread]
+    dw = KERNELS.T @ sums[0].reshape(IN * IN, -1)
+    return dw.reshape(3, 3, channels, features), db.sum(axis=0)
 
 
 def _correlate(

@@ -23,6 +23,12 @@ def forward(x: Array) -> tuple[Array, Array]:
     return taps.max(axis=0), taps.argmax(axis=0).astype(np.uint8)
 
 
+def largest(x: Array) -> Array:
+    """Keep the largest of every four pixels, without the index."""
+    rows, columns, channels = x.shape
+    return x.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
+
+
 def backward(dy: Array, argmax: Array) -> Array:
     """Compute the gradient of max pooling: all of it goes to the largest pixel.
 

@@ -75,9 +75,10 @@ def forward(
         y, kept = _double_conv_forward(params, stage, x, arch, rng, remember)
         activations |= kept
         skip[level] = y
-        x, argmax = op.maxpool.forward(y)
         if remember:
-            activations[f"{stage}.argmax"] = argmax
+            x, activations[f"{stage}.argmax"] = op.maxpool.forward(y)
+        else:
+            x = op.maxpool.largest(y)
 
     y, kept = _double_conv_forward(params, "bottom", x, arch, rng, remember)
     activations |= kept

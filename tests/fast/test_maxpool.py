@@ -21,6 +21,7 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, seed
     expected, winners = ops.maxpool.forward(x)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(argmax, winners)
+    np.testing.assert_array_equal(maxpool.largest(x), expected)
     dy = rng.standard_normal(y.shape).astype(np.float32)
     dx = maxpool.backward(dy, argmax)
     np.testing.assert_array_equal(dx, ops.maxpool.backward(dy, argmax))
@@ -30,6 +31,7 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, seed
 def test_the_arguments_are_not_modified():
     x = np.random.default_rng(0).standard_normal((16, 12, 3)).astype(np.float32)
     read_only(x)
+    maxpool.largest(x)
     y, argmax = maxpool.forward(x)
     read_only(y, argmax)
     maxpool.backward(y, argmax)

@@ -29,7 +29,19 @@ def test_the_input_gradient_equals_the_definition(shape):
 
 
 @SHAPES
-def test_the_parameter_gradients_equal_the_definition(shape):
+@pytest.mark.parametrize("small", [0, winograd.SMALL])
+def test_the_parameter_gradients_equal_the_definition(shape, small, monkeypatch):
+    monkeypatch.setattr(winograd, "SMALL", small)
+    check_parameter_gradients(shape)
+
+
+@pytest.mark.parametrize("channels", [31, 32, 33, 70])
+def test_the_parameter_gradients_of_many_channels_in_parts(channels, monkeypatch):
+    monkeypatch.setattr(winograd, "SUMS", 1)
+    check_parameter_gradients((9, 11, channels))
+
+
+def check_parameter_gradients(shape):
     x, w, _, dy = draw(shape, 7)
     y = np.maximum(dy[::-1], 0)
     dz = np.where(y > 0, dy, 0)

@@ -16,5 +16,6 @@ def test_forward_and_backward_equal_the_definition(height, width, channels, ties
     (x,) = draw(0, (2 * height, 2 * width, channels))
     x = np.sign(x) if ties else x
     assert_equals(maxpool.forward, ops.maxpool.forward, x, tolerance=0)
+    assert_equals(maxpool.largest, ops.maxpool.largest, x, tolerance=0)
     (dy,) = draw(1, (height, width, channels))
     assert_equals(maxpool.backward, ops.maxpool.backward, dy, maxpool.forward(x)[1], tolerance=0)

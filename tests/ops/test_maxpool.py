@@ -83,6 +83,7 @@ def test_forward_and_backward_against_a_loop(half, seed):
                 dx[2 * r + i, 2 * c + j, channel] = dy[r, c, channel]
     actual, argmax = maxpool.forward(x)
     np.testing.assert_array_equal(actual, y)
+    np.testing.assert_array_equal(maxpool.largest(x), y)
     np.testing.assert_array_equal(maxpool.backward(dy, argmax), dx)
 
 

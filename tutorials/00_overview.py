@@ -83,10 +83,10 @@ show(
 # **threshold**: anything darker is membrane. Each connected patch of the rest is a cell.
 #
 # How good is that? We use **V_Rand**, the score of the challenge for which the U-Net was built. It
-# looks at pairs of pixels: do the answer and the ground truth agree on whether both lie in the same
-# cell? V_Rand is 1 if they always do, and falls with each cell that is split or merged
-# ([chapter 11](11_scores.ipynb) explains it). We choose the threshold on slices 4 and 5, and score
-# slices 6 and 7. Never score a method only on the images that you adjusted it to.
+# looks at all pairs of pixels that lie in cells: do the answer and the ground truth agree on
+# whether both lie in the same cell? V_Rand is 1 if they always do, and falls with each cell that is
+# split or merged ([chapter 11](11_scores.ipynb) explains it). We choose the threshold on slices 4
+# and 5, and score slices 6 and 7. Never score a method only on the images that you adjusted it to.
 
 
 # %%

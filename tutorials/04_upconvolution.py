@@ -176,9 +176,10 @@ assert not np.allclose(upconv.forward(strided(u, w), w, no_bias), u)
 # %% [markdown]
 # The paper describes an up-convolution as "upsampling of the feature map followed by a 2×2
 # convolution". This is the same, if upsampling means putting zeros between the pixels. Then each
-# 2×2 window holds a single pixel of $x$. The kernel has to be turned by 180°, as exercise 4 shows.
-# Chapter 2 found a function that convolves with the turned kernel: `conv2d.backward`, whose `dx` is
-# such a convolution of its `dy`. So the cell passes it $x$, with zeros between its pixels, as `dy`.
+# 2×2 window holds a single pixel of $x$. The cell shows it with a function of chapter 2: the `dx`
+# that `conv2d.backward` returns is a mathematical convolution of its `dy`, which leaves a copy of
+# the kernel at each pixel, as a stamp does. So the cell passes it $x$, with zeros between its
+# pixels, as `dy`.
 
 # %%
 with_zeros = np.zeros((5, 9, 4))

@@ -385,9 +385,9 @@ show(
 
 # %% [markdown]
 # With the border term, fewer than half as many cells are merged, for every seed. But the pixel
-# error is *higher*, on average over the seeds: the lines between cells come out thick. Small cells
-# can disappear in them, so a few more cells are missed. A score that counts pixels prefers the
-# network that merges cells. Chapter 11 has scores that do not.
+# error is *higher*, on average over the seeds: the lines between cells come out thick. A few more
+# cells are missed, mostly small ones that lose more than half of their pixels. A score that counts
+# pixels prefers the network that merges cells. Chapter 11 has scores that do not.
 #
 # On real data the effect is the same, but smaller. For microscope images of nuclei, the
 # [benchmarks](../benchmarks/README.md#what-the-border-term-does-for-touching-cells) compare both

@@ -80,13 +80,13 @@ show(
 # ## A simple method
 #
 # Membranes are dark. So blur the image a little to remove the noise, and choose a grey value, the
-# **threshold**: what is darker is membrane. Each connected patch of the rest is a cell.
+# **threshold**: anything darker is membrane. Each connected patch of the rest is a cell.
 #
 # How good is that? We use **V_Rand**, the score of the challenge for which the U-Net was built. It
-# asks for pairs of pixels: do the answer and the ground truth agree on whether both lie in the same
-# cell? V_Rand is 1 if they always do, and falls with each cell that is split or merged
-# ([chapter 11](11_scores.ipynb) explains it). We choose the threshold on slices 4 and 5, and score
-# slices 6 and 7. Never score a method only on the images that you adjusted it to.
+# looks at all pairs of pixels that lie in cells: do the answer and the ground truth agree on
+# whether both lie in the same cell? V_Rand is 1 if they always do, and falls with each cell that is
+# split or merged ([chapter 11](11_scores.ipynb) explains it). We choose the threshold on slices 4
+# and 5, and score slices 6 and 7. Never score a method only on the images that you adjusted it to.
 
 
 # %%
@@ -110,7 +110,8 @@ print(f"blur and threshold: V_Rand {simple:.2f}")
 # the next layer. The U-Net got its name from a drawing of its layers, which is further down.
 #
 # The output is one number between 0 and 1 for each pixel: the probability that it is cell. We begin
-# with random weights, whose answer means nothing.
+# with random weights, whose answer means nothing. The network of this chapter is a small one: the
+# U-Net of the paper has `depth=4` and `channels=64` (chapter 7), and 31 million weights.
 
 # %%
 settings = from_options(depth=2, channels=8, tile=124, steps=800, scaling="image")
@@ -140,7 +141,8 @@ print(f"{settings.architecture.parameters():,} weights")
 # That is all. Nobody tells the network what a membrane looks like. The first cell below prepares
 # the slices. It also gives each pixel an importance, so that thin walls between cells count
 # ([chapter 6](06_border_weights.ipynb)). The second cell trains, in less than two minutes. Now and
-# then it saves the answer for slice 7, which is never trained on.
+# then it saves the answer for slice 7, which is never trained on. Its `rate`, `momentum` and `clip`
+# say how far a step goes; [chapter 10](10_training.ipynb) explains them.
 
 # %%
 w_c = weight_map.class_weights(labels[:6], 2)
@@ -184,13 +186,18 @@ ax.legend(fontsize=9)
 show(
     figure,
     "Above: part of an EM slice, and the probability of cell after 0, 50, 100, 200 and 800 steps. "
-    "It is meaningless at first, then follows the grey values, and at last shows bright cells "
-    "between thin dark lines. Below: the energy falls quickly at first, then slowly.",
+    "It is meaningless at first, then follows the grey values, and finally shows bright cells "
+    "between dark lines. Below: the energy of each tile, which jumps up and down, and its mean "
+    "over 50 tiles, which falls with ups and downs.",
 )
 
 # %% [markdown]
 # Early answers follow the grey values. Later, most of the small dark spots inside cells disappear,
-# and the membranes stay. The score is clearly higher than that of the simple method.
+# and the membranes stay. The energy differs from tile to tile, because some tiles are harder than
+# others. Its mean over 50 tiles falls to little more than half, with ups and downs.
+#
+# The score is clearly higher than that of the simple method. It is still far from 1, because one
+# gap in a membrane is enough to join two cells, even if all other pixels are right.
 
 # %%
 trained = answer(images)
@@ -219,9 +226,10 @@ show(
 #
 # This is the U-Net of the paper, drawn as in its Figure 1. A tile of 572×572 pixels enters at the
 # upper left, and the probabilities leave at the upper right. Each bar is an array. The numbers
-# above the bars count its **features**, and the others give its width in pixels. Each arrow is an
-# operation, and **each arrow and each number in a circle is a link** to the chapter that explains
-# it. (In Jupyter, the links work once you have run the cell.) The list below has the same links.
+# above the bars count its **features**, which are the values that it holds for each pixel. A number
+# such as 284² beside a bar gives its size, here 284×284 pixels. Each arrow is an operation, and
+# **each arrow and each number in a circle is a link** to the chapter that explains it. (In Jupyter,
+# the links work once you have run the cell.) The list below has the same links.
 
 # %%
 show_map()

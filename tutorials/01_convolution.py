@@ -233,7 +233,7 @@ assert np.allclose(brighter - features, [0.5, 0, 0, 0], rtol=0, atol=1e-12)
 # %% [markdown]
 # *Around − middle* is made for membranes, but a 3×3 window is too small: the noise drowns the
 # membranes. Blur the image first, with six means in a row, and the same kernel shows them clearly.
-# The seven convolutions together see 15×15 pixels, since each adds two.
+# The seven convolutions together see 15×15 pixels, since each adds two rows and two columns.
 #
 # To measure this, take the mean result on the membranes minus the mean result in the cells, and
 # divide by the standard deviation in the cells. This *contrast* is 0 if a feature does not tell

@@ -52,9 +52,9 @@ rng = np.random.default_rng(1)
 #
 # $$E(y + \delta) \approx E(y) + \sum_m dy[m]\, \delta[m]$$
 #
-# Among all changes $\delta$ of the same small length, $-dy$ times a constant makes $E$ fall the
-# most. So $-dy$ points downhill. To move all weights a little in this direction, again and again,
-# is called *gradient descent*.
+# The sum is a scalar product. Among all changes $\delta$ of the same small length, it is most
+# negative for the one that points in the direction opposite to $dy$. So $-dy$ points downhill.
+# Moving all weights a little in this direction, again and again, is called *gradient descent*.
 #
 # ## Backpropagation
 #
@@ -74,6 +74,9 @@ rng = np.random.default_rng(1)
 # An op does not need to know $E$, or what the other ops do: `dy` contains all it needs. So this
 # chapter can derive the backward of the convolution on its own. It only uses the sum above. For
 # `dw` and `db` the sum is the same, with an entry of `w` or `b` in the place of $x[n]$.
+#
+# The figure shows the two passes for a network of two convolutions. The first has the kernel `v`
+# and the bias `a`, and the second has `w` and `b`.
 
 # %% tags=["draws"]
 figure, ax = plt.subplots(figsize=(4.8, 2.5), layout="constrained")
@@ -358,10 +361,13 @@ assert np.isclose(change / 0.001, dv[1, 0, 0, 2], rtol=1e-6)
 # ## A backward is a transpose
 #
 # Without its bias, a convolution is linear in `x`. Write the numbers of `x` in one long column, and
-# those of `y` in another. Then the convolution is a matrix: $y = A\,x$. Let $\langle a, b \rangle$
-# be the sum of the products of the entries of $a$ and $b$. Since
-# $E = \langle dy, A x \rangle = \langle A^T dy, x \rangle$, the gradient is $dx = A^T dy$. For any
-# `x` and any `u` shaped like `y`,
+# those of `y` in another. Then the convolution is a matrix: $y = A\,x$, so $y[m]$ has the slope
+# $A[m, n]$ with respect to $x[n]$. The chain rule is now $dx[n] = \sum_m dy[m]\, A[m, n]$, which is
+# $dx = A^T dy$. So the backward multiplies by the transpose of $A$.
+#
+# Let $\langle s, t \rangle$ be the sum of the products of the entries of $s$ and $t$. For any `x`
+# and any `u` shaped like `y`, both sides of the next line are the sum of $u[m]\, A[m, n]\, x[n]$
+# over all $m$ and $n$:
 #
 # $$\langle A x,\, u \rangle = \langle x,\, A^T u \rangle$$
 #
@@ -606,7 +612,7 @@ check_dx_as_convolution(dx_as_convolution)
 #
 # The energy is also called the **loss**, the **cost** or the **objective**. A backward computes a
 # **vector–Jacobian product**. Backpropagation is **reverse-mode automatic differentiation**;
-# libraries such as PyTorch do it for you under the name **autograd**. To compare a gradient with
+# libraries such as PyTorch do it for you under the name **autograd**. Comparing a gradient with
 # differences is called a **gradient check**. The convolution that gives `dx` is called a
 # **transposed convolution**; chapter 4 uses one to enlarge a map.
 #

@@ -50,9 +50,9 @@ rng = np.random.default_rng(1)
 # What the U-Net has between them is the ReLU, which replaces negative numbers by 0. It has a *kink*
 # at 0: a point where its slope jumps. In the example it makes `0 3 0 0` of `0 3 0 -4`, and the
 # second convolution then gives `3 -3 0`. No single convolution does the same. To see that, suppose
-# that $f$ is a convolution and $b$ its bias. Then $f(x) + f(-x) = 2b$ at every pixel. But for $-x$
-# the two layers with the ReLU between them give `0 0 4`, and the sums are `3 -3 4`: three different
-# numbers.
+# that $f$ is a convolution and $b$ its bias. Then $f(x) + f(-x) = 2b$ at every pixel, because all
+# products of a weight and a pixel cancel. But for $-x$ the two layers with the ReLU between them
+# give `0 0 4`, and the sums are `3 -3 4`: three different numbers.
 
 # %%
 x = np.array([[2.0, 2, 5, 5, 1]])[..., np.newaxis]  # (1, 5, 1): one row, one channel
@@ -162,7 +162,7 @@ show(
 # ## Max-pooling by hand
 #
 # *Max-pooling* keeps the largest number of each 2×2 block, and so halves both sides of the map. It
-# treats each channel on its own. In the figure, cover `y` and work it out before you look.
+# treats each channel on its own. In the figure below, cover `y` and work it out before you look.
 #
 # The position of the largest number in its block is kept in `argmax`, as the number of its tap:
 # 0 and 1 for the upper row of the block, 2 and 3 for the lower row. In the upper right block there
@@ -292,7 +292,7 @@ except AssertionError as found:
 # sixteenth.
 #
 # The network keeps this map in any case, for the ReLU before it and for the copy of chapter 7. So
-# the winners could be found again from the map. To remember them costs 5 MB and saves this work.
+# the winners could be found again from the map. Remembering them costs 5 MB and saves this work.
 
 # %%
 side = [row.size for row in figure1(Architecture(), 572) if row.stage == "contract0"][1]
@@ -311,9 +311,10 @@ assert map_bytes == 16 * winner_bytes
 # $-1/9$ and its bias 0.5, so $z = 0.5 -$ (the mean of 3×3 pixels). Then come $a = \max(z, 0)$, the
 # max-pooling, and the energy $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$.
 #
-# Follow the gradient back in the figure. The max-pooling gives it to at most one pixel in each
-# block of four. The ReLU removes it where $z \le 0$, that is, where the image is bright. The
-# convolution spreads each remaining pixel over 3×3 pixels of the image.
+# Follow the gradient back in the figure. The max-pooling gives it to one pixel in each block of
+# four. The ReLU removes it where $z \le 0$, that is, where the image is bright. The convolution
+# spreads each remaining pixel over 3×3 pixels of the image, and its weights of $-1/9$ make the
+# gradient negative: the brighter the image is, the smaller are $z$ and $E$.
 
 # %%
 image = em_stack((1, 96, 128), rng).images[0] / 255.0
@@ -341,8 +342,8 @@ for ax, shown, title, cmap in zip(panels.flat, (x, a, dz, dx), titles, colours, 
 show(
     figure,
     "Four panels: a piece of a synthetic EM image with dark membranes; the ReLU's output, positive "
-    "on the membranes; its gradient, single pixels, at most one in each 2 by 2 block and only on "
-    "the membranes; and the gradient of the image, the same pixels each spread over 3 by 3.",
+    "on membranes and other dark places; the gradient dz, single pixels in the same places, at "
+    "most one in each 2 by 2 block; and the gradient dx, where each of them is spread over 3 by 3.",
 )
 
 # %% [markdown]

@@ -84,8 +84,8 @@ show(
 # ## The transpose of a convolution with stride
 #
 # Now go the other way. A convolution with *stride* 2 moves its kernel by two pixels at a time, so
-# it computes only every second row and every second column. With a 2×2 kernel, it makes a 2×2 map
-# $z$ of a 4×4 map $u$:
+# it computes only every second row and every second column. With a 2×2 kernel, it turns a 4×4 map
+# $u$ into a 2×2 map $z$:
 #
 # $$ z[r, c] = \sum_{i, j} u[2r + i,\, 2c + j] \; w[i, j] $$
 #
@@ -93,7 +93,7 @@ show(
 # matrix $A$ of 4 rows and 16 columns: $z = A u$. To find column $n$ of $A$, set pixel $n$ of $u$ to
 # 1 and all others to 0, and compute $z$.
 #
-# The up-convolution makes 16 numbers of 4. Its matrix is the transpose of $A$: each stamp of the
+# The up-convolution turns 4 numbers into 16. Its matrix is the transpose of $A$: each stamp of the
 # figure above is a column of $A^T$. Hence its other name, *transposed convolution*.
 
 
@@ -158,7 +158,7 @@ assert np.allclose(y, upconv.forward(x, w, b), rtol=0, atol=1e-12)
 # %% [markdown]
 # ## A transpose, not an inverse
 #
-# The up-convolution makes $O$ channels of $C$, so its transpose makes $C$ of $O$. This is why
+# The up-convolution turns $C$ channels into $O$, so its transpose turns $O$ into $C$. This is why
 # `strided` swaps the last two axes of `w`. The adjoint identity of chapter 2,
 # $\langle A u, x \rangle = \langle u, A^T x \rangle$, tests that the two are transposes.
 #
@@ -175,15 +175,16 @@ assert not np.allclose(upconv.forward(strided(u, w), w, no_bias), u)
 
 # %% [markdown]
 # The paper describes an up-convolution as "upsampling of the feature map followed by a 2×2
-# convolution". This is the same, if to upsample means to put zeros between the pixels. Then each
-# 2×2 window holds a single pixel of $x$. The cell shows it with what chapter 2 found: the `dx` that
-# `conv2d.backward` returns is a convolution of its `dy`. If `dy` is $x$ with zeros between its
-# pixels, this convolution gives the up-convolution of $x$.
+# convolution". This is the same, if upsampling means putting zeros between the pixels. Then each
+# 2×2 window holds a single pixel of $x$. The cell shows it with a function of chapter 2: the `dx`
+# that `conv2d.backward` returns is a mathematical convolution of its `dy`, which leaves a copy of
+# the kernel at each pixel, as a stamp does. So the cell passes it $x$, with zeros between its
+# pixels, as `dy`.
 
 # %%
 with_zeros = np.zeros((5, 9, 4))
 with_zeros[::2, ::2] = x
-du, _, _ = conv2d.backward(with_zeros, u, w.swapaxes(2, 3))
+du, _, _ = conv2d.backward(with_zeros, u, w.swapaxes(2, 3))  # u only gives du its shape
 assert np.allclose(du, upconv.forward(x, w, no_bias), rtol=0, atol=1e-12)
 
 # %% [markdown]
@@ -225,11 +226,12 @@ print(f"largest relative error against central differences: {worst:.1e}")
 # The first is overlap. Why is the kernel 2×2, and not 3×3 as in the convolutions? Stamps of 3×3 at
 # every second pixel overlap their neighbours by one row or one column. Then an output pixel adds up
 # 1, 2 or 4 taps, depending on where it lies. Even if all pixels and all taps are equal, the result
-# has this pattern (Odena, Dumoulin and Olah, 2016). If the size of the kernel is a multiple of the
+# has this pattern (Odena, Dumoulin and Olah, 2016). The distance from one stamp to the next, 2
+# pixels here, is the stride of an up-convolution. If the size of the kernel is a multiple of the
 # stride, every pixel inside adds up the same number of taps: one for 2×2, four for 4×4.
 #
-# The figure shows how many taps each pixel adds up, and what stamps of 3×3 equal taps make of an
-# image.
+# The figure shows how many taps each pixel adds up, and what an image looks like after stamps of
+# 3×3 equal taps.
 
 # %%
 image = em_stack((1, 96, 128), rng).images[0] / 255.0
@@ -411,8 +413,8 @@ check_as_convolution(as_convolution)
 # ## In other words
 #
 # An up-convolution is called **transposed convolution** in PyTorch (`ConvTranspose2d`) and in Keras
-# (`Conv2DTranspose`), and elsewhere **deconvolution** or **fractionally strided convolution**. To
-# enlarge a map is **upsampling**; common ways without weights are **nearest-neighbour** and
+# (`Conv2DTranspose`), and elsewhere **deconvolution** or **fractionally strided convolution**.
+# Enlarging a map is **upsampling**; common ways without weights are **nearest-neighbour** and
 # **bilinear interpolation**. The side of the network with the up-convolutions is its **decoder**,
 # and the side with the max-poolings its **encoder**. A **strided convolution** is often used in the
 # place of max-pooling.

@@ -51,6 +51,9 @@ rng = np.random.default_rng(1)
 #
 # $$ p_k(\mathbf{x}) = \frac{\exp(a_k(\mathbf{x}))}{\sum_{k'=1}^{K} \exp(a_{k'}(\mathbf{x}))} $$
 #
+# (Here, as in the paper, a bold $\mathbf{x}$ is the position of a pixel, not a map, and below,
+# $w(\mathbf{x})$ is the weight of a pixel, not a kernel.)
+#
 # By hand: for the logits $0$ and $\ln 3$ the exponentials are 1 and 3, so the probabilities are
 # $\tfrac14$ and $\tfrac34$. A number added to all logits of a pixel cancels. With two classes, only
 # the difference $a_1 - a_0$ matters. (The paper counts classes from 1, the code from 0.)
@@ -253,15 +256,15 @@ assert np.allclose(dlogits.sum(axis=-1), 0, atol=1e-14)  # of a pixel: all class
 # ## One step, one pixel
 #
 # Three classes have the logits $\ln 1, \ln 2, \ln 5$, so $p = (1, 2, 5)/8$. The truth is class 0,
-# so $p - y = (-7, 2, 5)/8$. A step of training subtracts the gradient times a number, the
-# *learning rate*. Let it be 1. The logit of the true class rises by $\tfrac78$; the others fall in
-# proportion to their probability; and the sum of the logits stays. The probability of class 0 goes
-# from 0.125 to 0.36, and the energy from 2.08 to 1.02. As $p$ comes close to $y$, the gradient
-# becomes small, and so do the steps.
+# so $p - y = (-7, 2, 5)/8$. A step of training subtracts the gradient $g$ times a number, the
+# *learning rate* $\eta$. Let it be 1. The logit of the true class rises by $\tfrac78$; the others
+# fall in proportion to their probability; and the sum of the logits stays the same. The probability
+# of class 0 goes from 0.125 to 0.36, and the energy from 2.08 to 1.02. As $p$ comes close to $y$,
+# the gradient becomes small, and so do the steps.
 #
-# A *short* step lowers $E$ by the learning rate times the sum of the squares of the gradient:
-# insert $\delta = -\eta\, g$ into $E(y + \delta)$ of chapter 2. (In a network, a step cannot move
-# the logits of one pixel alone, because all pixels share the same kernels.)
+# A *short* step lowers $E$ by about $\eta$ times the sum of the squares of the gradient: insert
+# $\delta = -\eta\, g$ into $E(y + \delta)$ of chapter 2. (In a network, a step cannot move the
+# logits of one pixel alone, because all pixels share the same kernels.)
 
 # %%
 label, weight = np.array([[0]]), np.array([[1.0]])
@@ -309,8 +312,8 @@ show(
 # 3. So $(1 - p_1)^2$ has the slope $-2 \, p_1 (1 - p_1)^2$.
 #
 # Where the network is most wrong, $p_1$ is close to 0, and so is this slope: the pixel that is most
-# wrong is corrected least. With $-\log p_1$ there is no such factor. Its slope $p_1 - 1$ is the
-# stronger, the more wrong the pixel is, and its size is never above 1.
+# wrong is hardly corrected. With $-\log p_1$ there is no such factor. The more wrong the pixel is,
+# the steeper is its slope $p_1 - 1$, whose size is never above 1.
 
 # %%
 d = np.linspace(-8, 8, 161)
@@ -439,14 +442,14 @@ check_energy_backward(energy_backward)
 # - The energy is the weighted sum of $-\log p$ of the true class over all pixels.
 # - Computed as $(a_k - m) - \log \sum \exp(a_{k'} - m)$, it is safe for logits of any size.
 # - Its gradient is $w\,(p_k - y_k)$: what the network says minus what is true.
-# - Unlike the squared error, it corrects those pixels most that are most wrong.
+# - Unlike the squared error, it corrects the most wrong pixels most.
 #
 # ## In other words
 #
 # The energy is the **loss**, cost or objective; this one is the **cross-entropy loss**, the
-# negative log-likelihood, or log loss. With two classes, the soft-max of the difference is the
-# **sigmoid** or logistic function. $y$ is the **one-hot** label. Subtracting the largest logit is
-# the **log-sum-exp trick**.
+# negative log-likelihood, or log loss. With two classes, $p_1$ is the **sigmoid** or logistic
+# function of the difference $a_1 - a_0$. $y$ is the **one-hot** label. Subtracting the largest
+# logit is the **log-sum-exp trick**.
 #
 # ## Further reading
 #

@@ -173,8 +173,8 @@ assert np.array_equal((d1, d2), distances.two_nearest(apart))  # bit for bit
 
 # %% [markdown]
 # `distances.two_nearest` gives the same numbers, bit for bit, without a map for each cell. Because
-# $d^2$ is a sum of a square of rows and a square of columns, it can look along every column once,
-# and then along the rows. Its docstring explains how.
+# $d^2$ is the square of a number of rows plus the square of a number of columns, it can look along
+# every column once, and then along the rows. Its docstring explains how.
 #
 # ## Equation (2)
 #
@@ -187,8 +187,8 @@ assert np.array_equal((d1, d2), distances.two_nearest(apart))  # bit for bit
 # cell, $d_2 = \infty$ and it is 0.
 #
 # What does this do to training? The gradient at a pixel is $w\,(p - y)$ (chapter 5). For the same
-# $p$ it is ten times as large in a gap of 2 as on background far from any gap. The border term
-# applies to background only. The paper does not say so, but its Figure 3 suggests it.
+# $p$ it is about ten times as large in a gap of 2 as on background far from any gap. The border
+# term applies to background only. The paper does not say so, but its Figure 3 suggests it.
 
 # %%
 term = 10 * np.exp(-((d1 + d2) ** 2) / (2 * 5**2))
@@ -322,7 +322,9 @@ def train(scenes, seed, border_term):
 
 # %% [markdown]
 # Ten scenes are for training and four for the test. A cell is *merged* if the piece that covers
-# most of it also covers most of another cell, and *missed* if no piece covers most of it.
+# most of it also covers most of another cell, and *missed* if no piece covers most of it. A piece
+# that does not cover most of any cell is one *too many*. In the cell, `averaging.probabilities`
+# applies the network to a whole scene, tile by tile (chapter 8).
 
 
 # %%
@@ -383,13 +385,14 @@ show(
 
 # %% [markdown]
 # With the border term, fewer than half as many cells are merged, for every seed. But the pixel
-# error is *higher*, on average over the seeds: the lines between cells come out thick. A score that
-# counts pixels prefers the network that merges cells. Chapter 11 has scores that do not.
+# error is *higher*, on average over the seeds: the lines between cells come out thick. A few more
+# cells are missed, mostly small ones that lose more than half of their pixels. A score that counts
+# pixels prefers the network that merges cells. Chapter 11 has scores that do not.
 #
 # On real data the effect is the same, but smaller. For microscope images of nuclei, the
 # [benchmarks](../benchmarks/README.md#what-the-border-term-does-for-touching-cells) compare both
-# weight maps with three seeds: with the border term fewer cells are merged, and more pieces are
-# found that are no cells.
+# weight maps with three seeds: with the border term, fewer cells are merged, but a few more are
+# missed, and more pieces are found that match no cell.
 #
 # ## Why the borders come out thick
 #
@@ -424,9 +427,10 @@ assert np.allclose(cross_entropy.backward(p, tenths, weights).sum(axis=(0, 1)), 
 # ## From probabilities back to cells
 #
 # `instances.Rule` turns the probabilities into numbered cells. The connected pieces above a high
-# threshold are the seeds of the cells. They grow into the pixels above a lower threshold, and each
-# pixel goes to the nearest seed. So the pixels that were taken by the separation come back if their
-# $p$ lies between the two thresholds.
+# threshold are the seeds of the cells (not to be confused with the seeds of random numbers). They
+# grow into the pixels above a lower threshold, called `extent` in the code, and each pixel goes to
+# the nearest seed. So the pixels that were taken by the separation come back if their $p$ lies
+# between the two thresholds.
 
 # %%
 p = np.where(label == 1, 0.98, np.where(border, p_best, 0.02))
@@ -448,7 +452,7 @@ print(f"{border.sum()} pixels taken, all given back, {other} of them to the othe
 #   twice the distance to *one* cell, and the rim of every cell gets a large weight, even if the
 #   cell is alone.
 # - **Cells numbered anew, as the pieces of a binary label.** Cells that touch are then one cell, no
-#   border is made between them, and none gets a weight. It is the very border that the term is for.
+#   border is made between them, and none gets a weight. Yet this border is what the term is for.
 
 # %%
 pixels = scipy.spatial.cKDTree(np.argwhere(apart > 0))
@@ -477,9 +481,9 @@ for ax, shown, title in zip(panels, (term, to_pixels, recounted), titles, strict
 figure.colorbar(drawn, ax=panels, location="bottom", label="border term", shrink=0.6)
 show(
     figure,
-    "Three maps of the border term. Right: bright lines between touching cells only. With "
-    "distances to pixels: every cell has a bright rim. With cells numbered anew: the lines between "
-    "touching cells are missing.",
+    "Three maps of the border term. Right: bright lines between touching cells, and bright spots "
+    "in narrow gaps. With distances to pixels: every cell has a bright rim. With cells numbered "
+    "anew: the lines between touching cells are missing.",
 )
 
 # %% [markdown]

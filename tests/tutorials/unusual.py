@@ -826,8 +826,8 @@ wrong(
     lambda dy, x, w: (*ub(dy, x, w)[:2], dy.mean((0, 1))),
 )
 wrong("energy", "ignorance", "rounded", "rounded too far", 104000)
-wrong("energy", "ignorance", "per class", "is not right", 2 * 388**2 * math.log(2))
-wrong("energy", "constant", "3/4 logit base10", "a larger d is better", math.log10(3))
+wrong("energy", "ignorance", "per class", "counts both classes", 2 * 388**2 * math.log(2))
+wrong("energy", "constant", "3/4 logit base10", "natural logarithm", math.log10(3))
 wrong(
     "energy",
     "two_class_energy",

@@ -37,8 +37,12 @@ def check_gap_term(answer: float) -> str | None:
         ),
         1: "that uses d1 alone, but the equation has d1 + d2.",
         2: (
-            "that uses d1 + d2 = 2, but d2 is the distance to the second nearest cell, on the "
-            "other side of the gap."
+            "that uses d1 + d2 = 2, or does not square d1 + d2. d2 is the distance to the second "
+            "nearest cell, on the other side of the gap."
+        ),
+        5: (
+            "that uses d1 + d2 = 5. d2 is the distance to the first pixel of the other wall, and "
+            "not to the one behind it."
         ),
     }
     if abs(answer - _term(4)) <= 0.01:
@@ -54,9 +58,16 @@ def check_gap_term(answer: float) -> str | None:
         return "d1 and d2 are added first, and then squared."
     if abs(answer - 10 * np.exp(-16 / 25)) <= 0.01:
         return "that divides the exponent by σ², but the equation has 2σ²."
+    if abs(answer - 10 * np.exp(16 / 50)) <= 0.01:
+        return "the minus sign of the exponent is missing."
+    if abs(answer) < 1e-9:
+        return f"that is almost 0. {PRECEDENCE}"
     if abs(answer - 1 - _term(4)) <= 0.01:
         return "that includes w_c. The exercise asks for the second term alone."
     return f"{answer:.4g} is not right. What are d1 and d2 of the first pixel after the wall?"
+
+
+PRECEDENCE = "In Python, `/ 2 * sigma**2` multiplies by σ². Write `/ (2 * sigma**2)`."
 
 
 def _term(total: float) -> float:
@@ -90,6 +101,8 @@ def check_sigma_for(answer: Callable[[float], float]) -> str | None:
                 hint = " You used g for d1 + d2, but across the gap it is g + 1."
             elif np.isclose(np.exp(-((gap + 1) ** 2) / sigma**2), 0.5, atol=1e-3):
                 hint = " The 2 of 2σ² is missing."
+            elif np.isclose(np.exp(-((gap + 1) ** 2) / (2 * sigma)), 0.5, atol=1e-3):
+                hint = " That is σ²: take the square root."
             return (
                 f"for a gap of {gap}, σ = {sigma:.4g} makes the term {part:.3f} w0, not half of "
                 f"w0.{hint}"
@@ -119,7 +132,9 @@ def check_weights(answer: Callable[..., Any]) -> str | None:
     three = np.zeros((7, 15), int)
     three[1:5, 1:4], three[0:6, 6:9], three[2:7, 12:14] = 5, 2, 256
     one = np.where(three == 2, 2, 0)
+    pieces = np.where((three == 2) | (three == 5), 5, 0)
     cases = [("three cells", three), ("one cell", one), ("no cell", 0 * three)]
+    cases += [("one cell in two pieces of the same number", pieces)]
     cases += [(f"{len(np.unique(cells)) - 1} cells", cells) for cells in map(_cells, trials(6, 4))]
     for (name, cells), rng in zip(cases, trials(7, len(cases)), strict=True):
         w_c, w0, sigma = 0.2 + 2 * rng.random(2), 4 + 8 * rng.random(), 2 + 3 * rng.random()
@@ -145,7 +160,11 @@ def _cells(rng: np.random.Generator) -> np.ndarray:
 
 
 def _weights(
-    cells: np.ndarray, w_c: np.ndarray, w0: float, sigma: float, squares_first: bool = False
+    cells: np.ndarray,
+    w_c: np.ndarray,
+    w0: float,
+    sigma: float,
+    squared: Callable[[float, float], float] = lambda d1, d2: (d1 + d2) ** 2,
 ) -> np.ndarray:
     """Equation (2), (H, W), pixel by pixel from its distances to all pixels of all cells."""
     w = np.full(cells.shape, float(w_c[1]))
@@ -154,8 +173,7 @@ def _weights(
         each = sorted(min(np.hypot(r - i, c - j) for i, j in place) for place in places)
         w[r, c] = w_c[0]
         if len(each) > 1:
-            together = each[0] ** 2 + each[1] ** 2 if squares_first else (each[0] + each[1]) ** 2
-            w[r, c] += w0 * np.exp(-together / (2 * sigma**2))
+            w[r, c] += w0 * np.exp(-squared(each[0], each[1]) / (2 * sigma**2))
     return w
 
 
@@ -176,19 +194,30 @@ def _likely(given: np.ndarray, cells: np.ndarray, w_c: np.ndarray, w0: float, si
         return " With fewer than two cells there is no gap, so the border term is 0."
     if np.allclose(given[cells > 0], w_c[0]):
         return " Cells have w_c[1], background has w_c[0]."
-    if np.allclose(given, _weights(cells, w_c, w0, sigma, squares_first=True)):
-        return " d1 and d2 are added first, and then squared."
-    if np.allclose(given, _weights(cells, w_c, w0, sigma / np.sqrt(2))):
-        return " The 2 of 2σ² is missing."
+    if np.array_equal(given, np.where(cells > 0, w_c[1], w_c[0])):
+        return " The border term is missing."
+    for slip, squared in {
+        "d1 and d2 are added first, and then squared.": lambda d1, d2: d1**2 + d2**2,
+        "The 2 of 2σ² is missing.": lambda d1, d2: 2 * (d1 + d2) ** 2,
+        PRECEDENCE: lambda d1, d2: (d1 + d2) ** 2 * sigma**4,
+        "The minus sign of the exponent is missing.": lambda d1, d2: -((d1 + d2) ** 2),
+        "Is 0 among your cells? It is the background.": lambda d1, d2: d1**2,
+        "Your distances are 0 on the background: in `distance_transform_edt(apart != k)`, the "
+        "condition is True there.": lambda d1, d2: 0.0,
+    }.items():
+        if np.allclose(given, _weights(cells, w_c, w0, sigma, squared)):
+            return f" {slip}"
     if np.allclose(given, _weights(cells, w_c, 1, sigma)):
         return " The factor w0 is missing."
+    if np.allclose(given, _weights(cells, w_c, 10, 5)):
+        return " That has the paper's w0 and σ. Use the arguments w0 and sigma."
+    if np.allclose((given + w_c[0])[cells == 0], expected[cells == 0]):
+        return " The border term is added to w_c[0]."
     if np.all(given[off] > expected[off]):
         return (
             " The border term is too large. Is d2 the distance to another cell, and not to "
             "another pixel of the same cell? The numbers of the cells may have gaps."
         )
-    if np.allclose(given[cells == 0], w_c[0]):
-        return " The border term is missing."
     return ""
 
 

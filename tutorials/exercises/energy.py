@@ -44,6 +44,7 @@ def check_ignorance(answer: float) -> str | None:
         572
         * 572
         * pixel: "that counts the pixels of the input tile. The sum is over the output tile.",
+        2 * pixels * pixel: "that counts both classes, but only −log p of the true class counts.",
         float(pixels): "that uses the logarithm to base 2. The energy has the natural logarithm.",
         pixels
         * math.log10(
@@ -82,6 +83,10 @@ def check_constant(answer: float) -> str | None:
     d = np.array([number("d", answer)])
     if math.isclose(d[0], 0.75) or math.isclose(d[0], math.log(0.75), rel_tol=1e-3):
         return "p_1 should be ¾. Which d gives p_1 = exp(d) / (1 + exp(d)) = ¾?"
+    if math.isclose(d[0], 3):
+        return "that is exp(d), the ratio of p_1 and p_0. Take its logarithm."
+    if any(math.isclose(d[0], math.log(3, base), rel_tol=1e-3) for base in (2, 10)):
+        return "take the natural logarithm, because the soft-max has exp(d)."
     if math.isclose(d[0], -math.log(3), rel_tol=1e-3):
         return "that gives p_1 = ¼, but class 1 is the frequent one."
     (slope,) = numerical_gradient(
@@ -145,11 +150,16 @@ def _far_out(answer: Callable[[Array, Array], Array]) -> str | None:
     except Raised:  # of `math.exp` and of `math.log`
         energy = np.array([np.inf])
     if not np.isfinite(energy).all():
-        return "at d = ±10,000 the energy is not finite. No exponent may be large and positive."
-    if not np.allclose(energy, [1e4, 1e4, 0, 0, 800]):
         return (
-            f"at d = ±10,000 a wrong pixel costs {energy[0]:.6g}, but it should cost 10,000. A "
-            "clipped probability hides how wrong it is."
+            "at d = ±10,000 the energy is not finite. No exponent may be large and positive, and "
+            "no logarithm may be taken of a p that can become 0."
+        )
+    expected = np.array([1e4, 1e4, 0, 0, 800])
+    if not np.allclose(energy, expected):
+        k = int(np.argmax(np.abs(energy - expected)))
+        return (
+            f"with d = {far[k]:g} and label {truth[k]}, a pixel costs {energy[k]:.6g}, but it "
+            f"should cost {expected[k]:g}. A clipped probability hides how wrong it is."
         )
     return None
 
@@ -179,7 +189,8 @@ def check_energy_backward(answer: Callable[[Array, Array, Array], Array]) -> str
         wrong = _energy_backward(answer, logits, labels, weight_map)
         if wrong:
             return wrong
-    return borrowed(answer, np.exp(logits), labels, weight_map)
+    arguments = {"p": np.exp(logits), "labels": labels, "weight_map": weight_map}
+    return changed(answer, arguments) or borrowed(answer, *arguments.values())
 
 
 def _energy_backward(
@@ -212,6 +223,10 @@ def _energy_backward(
             return "the weights are missing."
         if np.allclose(dlogits, weights * p, atol=1e-7):
             return "that is w·p: 1 must be subtracted where k is the label."
+        if np.allclose(dlogits, weights * (p - labels[..., np.newaxis]), atol=1e-7):
+            return "the number of the class is subtracted. y is 1 for the true class, 0 for others."
+        if labels.size > 1 and np.allclose(dlogits * labels.size, expected, atol=1e-7):
+            return "dlogits was divided by the number of pixels, but equation (1) is a sum."
         one_hot = labels[..., np.newaxis] == np.arange(logits.shape[-1])
         if np.allclose(dlogits, weights * p - one_hot, atol=1e-7):
             return "the weight multiplies the 1 as well: it is w·(p - y)."

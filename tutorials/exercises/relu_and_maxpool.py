@@ -45,6 +45,8 @@ def check_pooled_by_hand(answer: tuple[list[float], list[int]]) -> str | None:
     )
     if np.shape(y) != (2,) or np.shape(argmax) != (2,):
         return "the answer is two lists of two numbers each. A tap is one number, from 0 to 3."
+    if (y, argmax) == ([9, 2], [-1, 0]):
+        return "that is one list for each block. Give both numbers of y first, then both of argmax."
     if y == [9, 0]:
         return "y[1] is 0, but none of -1 -2 -3 -1 is 0. There is no ReLU before the pooling."
     if y != [9, -1]:

@@ -415,6 +415,8 @@ def difference(name: str, given: Any, expected: Any, tolerance: float = 1e-9) ->
     slips = _slips(given)
     if not given.shape and expected.shape:
         return f"{name} is one number, but it should be an array of shape {expected.shape}."
+    if given.shape and not expected.shape:
+        return f"{name} has shape {given.shape}, but it should be one number."
     if given.shape != expected.shape:
         swapped = next((s for s, a in slips.items() if _close(a, expected, tolerance)), None)
         hint = f"; {swapped}, it would be right" if swapped else ""

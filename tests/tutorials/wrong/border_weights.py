@@ -34,6 +34,12 @@ def _one_cell_alone(apart, w_c, w0, sigma):
     return np.where(apart > 0, w_c[1], w_c[0] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
 
 
+def _with_background(apart, w_c, w0, sigma):
+    each = [scipy.ndimage.distance_transform_edt(apart != k) for k in np.unique(apart)]
+    d1, d2 = np.sort([*each, np.full(apart.shape, np.inf)], axis=0)[:2]
+    return np.where(apart > 0, w_c[1], w_c[0] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
+
+
 def _swapped_classes(apart, w_c, w0, sigma):
     d1, d2 = _distances(apart)
     return np.where(apart > 0, w_c[0], w_c[1] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2)))
@@ -84,6 +90,10 @@ def _right(apart, w_c, w0, sigma):
 
 WRONG["gap_term"] |= {
     "d1 + 1 for d2": (10 * np.exp(-4 / 50), "that uses d1 + d2 = 2"),
+    "not squared": (10 * np.exp(-(1 + 3) / 50), "or does not square d1 + d2"),
+    "to the far wall": (10 * np.exp(-25 / 50), "first pixel of the other wall"),
+    "no minus": (10 * np.exp(16 / 50), "minus sign"),
+    "no brackets": (10 * np.exp(-16 / 2 * 5**2), "multiplies by σ²"),
     "text": ("7.26", "is text"),
 }
 WRONG["sigma_for"] |= {
@@ -96,7 +106,7 @@ WRONG["sigma_for"] |= {
         "not half",
     ),
     "right for narrow gaps": (lambda gap: _sigma(min(gap, 20)), "not half"),
-    "squared": (lambda gap: _sigma(gap) ** 2, "not half"),
+    "squared": (lambda gap: _sigma(gap) ** 2, "take the square root"),
     "below 0": (lambda gap: -_sigma(gap), "above 0"),
 }
 WRONG["weights"] |= {
@@ -111,7 +121,28 @@ WRONG["weights"] |= {
     ),
     "right with the paper's w0 and sigma": (
         lambda apart, w_c, w0, sigma: _right(apart, w_c, 10, 5),
-        "w[",
+        "Use the arguments w0 and sigma",
+    ),
+    "no brackets": (
+        lambda apart, w_c, w0, sigma: _right(apart, w_c, w0, 1 / sigma),
+        "multiplies by σ²",
+    ),
+    "no minus": (
+        lambda apart, w_c, w0, sigma: _right(apart, w_c, w0, 1j * sigma).real,
+        "minus sign",
+    ),
+    "background counted as a cell": (_with_background, "It is the background"),
+    "distances inside the cells": (
+        lambda apart, w_c, w0, sigma: _right(apart, w_c, w0, 1e9),
+        "0 on the background",
+    ),
+    "no w_c beside a gap": (
+        lambda apart, w_c, w0, sigma: _right(apart, w_c * [0, 1], w0, sigma),
+        "added to w_c[0]",
+    ),
+    "the pieces numbered anew": (
+        lambda apart, *others: _right(scipy.ndimage.label(apart)[0], *others),
+        "in two pieces of the same number",
     ),
     "right for three cells at most": (
         only(_right, lambda apart, *_: len(np.unique(apart)) <= 4, _to_pixels),

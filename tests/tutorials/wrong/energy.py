@@ -22,6 +22,13 @@ def _clipped(d, label):
     return -np.log(np.maximum(p, 1e-7))
 
 
+def _largest_subtracted(d, label):
+    a = np.stack([0 * d, d], axis=-1)
+    p = np.exp(a - a.max(axis=-1, keepdims=True))
+    with np.errstate(all="ignore"):
+        return -np.log(p / p.sum(axis=-1, keepdims=True))[np.arange(len(d)), label]
+
+
 def _in_place(p, labels, weight_map):
     p -= _one_hot(labels, p)
     return weight_map[..., np.newaxis] * p
@@ -40,7 +47,9 @@ WRONG = {
         "the probability": (0.75, "p_1 should be"),
         "its logarithm": (np.log(0.75), "p_1 should be"),
         "the wrong class": (-np.log(3), "frequent"),
-        "the ratio": (3.0, "smaller d"),
+        "the ratio": (3.0, "Take its logarithm"),
+        "base 10": (math.log10(3), "natural logarithm"),
+        "too large": (4.0, "smaller d"),
         "nothing known": (0.0, "larger d"),
     },
     "two_class_energy": {
@@ -81,7 +90,13 @@ WRONG = {
             lambda p, labels, weight_map: (
                 weight_map[..., np.newaxis] * (p - _one_hot(labels, p)) / labels.size
             ),
-            "12 times",
+            "divided by the number of pixels",
+        ),
+        "the class number": (
+            lambda p, labels, weight_map: (
+                weight_map[..., np.newaxis] * (p - labels[..., np.newaxis])
+            ),
+            "number of the class",
         ),
         "in place": (_in_place, "writes to p"),
     },
@@ -98,6 +113,7 @@ def _gradient(p, labels, weight_map):
 
 WRONG["ignorance"] |= {
     "one row": (388 * np.log(2), "one row of pixels"),
+    "both classes": (2 * 388 * 388 * np.log(2), "counts both classes"),
     "the sum of 1 - p": (388 * 388 / 2, "The cost of a pixel"),
 }
 WRONG["constant"] |= {
@@ -114,6 +130,14 @@ WRONG["two_class_energy"] |= {
         lambda d, label: _stable(np.clip(d, -600, 600), label),
         "A clipped probability",
     ),
+    "clipped for label 1": (
+        lambda d, label: np.where(label == 1, _clipped(d, label), _stable(d, label)),
+        "with d = -10000 and label 1, a pixel costs 16.1181, but it should cost 10000",
+    ),
+    "the largest subtracted, then the logarithm of p": (
+        _largest_subtracted,
+        "no logarithm may be taken of a p that can become 0",
+    ),
     "right but for the largest errors": (
         lambda d, label: np.where(abs(d) > 6, 6, _stable(d, label)),
         "the energy[",
@@ -128,6 +152,13 @@ WRONG["energy_backward"] |= {
     "right for more than two classes": (
         only(_gradient, lambda p, *_: p.shape[2] > 2, lambda *a: -_gradient(*a)),
         "other sign",
+    ),
+    "weight_map changed": (
+        lambda p, labels, weight_map: (
+            _gradient(p, labels, weight_map),
+            weight_map.fill(0),
+        )[0],
+        "weight_map was changed",
     ),
     "right where every pixel weighs something": (
         lambda p, labels, weight_map: _gradient(p, labels, np.maximum(weight_map, 0.01)),

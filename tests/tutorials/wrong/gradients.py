@@ -386,6 +386,10 @@ WRONG["by_hand"] |= {
         ([[3, 6], [5, 9]], [[1, -1, 0], [0, 4, -2], [0, 0, 4]], 3),
         "db is right. dx has shape (2, 2)",
     ),
+    "an array for db": (
+        ([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]], [[1, 0], [0, 2]]),
+        "db has shape (2, 2), but it should be one number",
+    ),
     "text for db": (([[1, -1, 0], [0, 4, -2], [0, 0, 4]], [[3, 6], [5, 9]], "3"), "is text"),
 }
 WRONG["best_step"] |= {

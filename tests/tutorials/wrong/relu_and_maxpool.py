@@ -87,6 +87,7 @@ def _leaky(dy, y):
 
 WRONG["pooled_by_hand"] |= {
     "half an answer": (([9, -1],), "the answer has two parts, y and argmax"),
+    "a list for each block": (([9, 2], [-1, 0]), "one list for each block"),
     "the absolute value": (([9, -3], [2, 2]), "including its sign"),
 }
 WRONG["order"] |= {

@@ -30,6 +30,18 @@ def _by_zeros(before, after, turn):
     return as_convolution
 
 
+def _one_of_four(channels):
+    w = np.zeros((2, 2, channels, channels))
+    w[0, 0] = np.eye(channels)
+    return w
+
+
+def _windows(dy, x, w):
+    rows, columns, _ = x.shape
+    dx = sum(dy[i : i + rows, j : j + columns] @ w[i, j].T for i, j in np.ndindex(2, 2))
+    return (dx, *upconv.backward(dy, x, w)[1:])
+
+
 WRONG = {
     "stamped": {
         "no bias": ([[2, 0, -1, 0], [6, 4, -3, -2]], "bias is missing"),
@@ -46,9 +58,11 @@ WRONG = {
             "quarter",
         ),
         "no channels": (lambda channels: np.ones((2, 2)), "shape"),
+        "one tap of four": (_one_of_four, "with C = 1, the upsampled map["),
     },
     "upconv_backward": {
         "one tap only": (_one_tap, "one tap"),
+        "windows as in a convolution": (_windows, "the pixels of a tap are dy[i::2, j::2]"),
         "mean of the taps": (_changed(0, lambda dx, dy: dx / 4), "by the chain rule it is the sum"),
         "taps turned": (
             lambda dy, x, w: (

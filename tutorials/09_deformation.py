@@ -478,8 +478,8 @@ show(
 # learn in 300 steps.
 #
 # **The elastic deformation adds nothing that can be measured here.** The curves of `rigid` and of
-# `rigid and elastic` lie on top of each other: turns, flips and grey values do all the work. So
-# this experiment supports augmentation, but not the paper's claim that bending is the key to it.
+# `rigid and elastic` lie on top of each other, so the gain comes from turns, flips and grey values.
+# This short experiment supports augmentation, but not the paper's claim that bending is the key.
 #
 # ## And on real data?
 #

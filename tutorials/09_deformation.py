@@ -432,6 +432,7 @@ for way, name in WAYS.items():
         shown = [f"{e.mean():.2f} ± {e.std(ddof=1):.2f}" for e in (trained, held_out)]
         print("{:<17} slices: {}   trained on: {}   held out: {}".format(name, n, *shown))
 
+# %%
 mean = {n: of_seeds("none", n, "energy").mean() for n in counts["none"]}
 assert mean[1] > mean[2] > mean[4]
 gap = {n: mean[n] - of_seeds("none", n, "energy", "trained_on").mean() for n in mean}

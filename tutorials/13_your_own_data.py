@@ -334,7 +334,7 @@ print("wrong pixels:     piece 0  piece 1  piece 2")
 for k, row in enumerate(crossed):
     print(f"trained on {k}: {row[0]:>11.3f}{row[1]:>9.3f}{row[2]:>9.3f}")
 on_own, on_others = np.diag(crossed), crossed[~np.eye(3, dtype=bool)].reshape(3, 2)
-assert (on_own < crossed.min(axis=0, where=~np.eye(3, dtype=bool), initial=1) / 1.5).all()
+assert (crossed.argmin(axis=0) == range(3)).all()  # the best on each piece learned it
 print(f"mean: trained on {on_own.mean():.3f}, new {on_others.mean():.3f}")
 
 # %% tags=["draws"]

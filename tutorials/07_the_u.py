@@ -34,7 +34,7 @@ from minunet.data.synthetic import em_stack
 from minunet.gradcheck import check_gradients
 from minunet.network import Network, initialization, sizes, unet
 from minunet.network.architecture import Architecture
-from minunet.ops import conv2d, conv_relu, crop_concat, maxpool, upconv
+from minunet.ops import conv2d, conv_relu, crop_concat, maxpool, relu, upconv
 from minunet.prediction import averaging
 from minunet.prediction.tiling import Tiling
 
@@ -175,6 +175,7 @@ assert crops == [4, 16, 40, 88]
 
 # %% tags=["draws"]
 plt.rcParams["font.size"] = 12  # so that figures can be read on a phone
+GREYS = plt.get_cmap("gray", 32)  # for images, whose noise makes large files of 256 greys
 figure = plt.figure(figsize=(5.4, 4.4))
 u_shape.draw(figure.add_axes((0, 0, 1, 1)), paper, 572)
 show(
@@ -190,10 +191,11 @@ show(
 # Every arrow is a line. The names of the stages are `contract0`, `contract1` … on the left side
 # (the *contracting path*), `bottom`, and … `expand1`, `expand0` on the right side (the *expanding
 # path*). A stage stores its input `x`, its first map `a1` and its output `a2` in `kept`, because
-# the backward pass needs them (chapters 2 and 3).
+# the backward pass needs them (chapters 2 and 3). `conv_relu` is the blue arrow: the convolution of
+# chapter 1, and then the ReLU of chapter 3. Its backward calls their backwards, the ReLU's first.
 #
-# First the grey arrow. A map of 2×2 pixels meets one of 6×6, so the copy loses 2 pixels on each
-# side, and the channels are put behind one another:
+# Before that, the grey arrow. A map of 2×2 pixels meets one of 6×6, so the copy loses 2 pixels on
+# each side, and its channels are appended to those of the other map:
 
 # %%
 up, skip = np.arange(8).reshape(2, 2, 2), -np.arange(36).reshape(6, 6, 1)
@@ -201,6 +203,12 @@ joined = crop_concat.forward(up, skip)
 assert joined.shape == (2, 2, 3)
 assert np.array_equal(joined[..., :2], up)
 assert np.array_equal(joined[..., 2:], skip[2:-2, 2:-2])
+
+x, w, b = np.eye(5)[..., np.newaxis], np.eye(3).reshape(3, 3, 1, 1) - 0.5, np.zeros(1)
+y = conv_relu.forward(x, w, b)
+assert np.array_equal(y, relu.forward(conv2d.forward(x, w, b)))
+by_two = conv2d.backward(relu.backward(y, y), x, w)
+assert all(map(np.array_equal, conv_relu.backward(y, y, x, w), by_two))
 
 
 # %%
@@ -357,7 +365,8 @@ assert sum(np.sum(grads[k] * wrong[k]) for k in params) > 0
 #
 # By hand, for one pooling and output pixel 0: the right stage needs 0…4, the up-convolution 0…2,
 # the bottom 0…6, the pooling 0…13, and the left stage 0…17. The path through the bottom reaches
-# farthest. What comes across a skip connection is always a part of that.
+# farthest. It contains what comes across the skip connection: across, the right stage needs 0…4 of
+# the copy. Cropping shifts this by 4, to 4…8, and the left stage needs 4…12.
 
 
 # %%
@@ -419,9 +428,9 @@ print(
 
 # %% tags=["draws"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 3.3), layout="constrained")
-left.imshow(tile[..., 0], cmap="gray")
+left.imshow(tile[..., 0], cmap=GREYS)
 shown = np.log10(seen / seen.max() + 1e-6)
-picture = right.imshow(shown, cmap="viridis", vmin=-6, vmax=0)
+picture = right.imshow(shown, cmap=plt.get_cmap("viridis", 48), vmin=-6, vmax=0)
 bar = figure.colorbar(picture, ax=right, location="bottom", shrink=0.9)
 bar.set_label("log₁₀ of the sensitivity")
 for ax, title in ((left, "tile"), (right, "sensitivity")):
@@ -445,9 +454,9 @@ show(
 
 # %% tags=["draws"]
 figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 3), layout="constrained")
-left.imshow(tile[108:117, 108:117, 0], cmap="gray", vmin=0, vmax=1)
+left.imshow(tile[108:117, 108:117, 0], cmap=GREYS, vmin=0, vmax=1)
 left.set(title="level 0: 9×9", xticks=[], yticks=[])
-right.imshow(tile[first : last + 1, first : last + 1, 0], cmap="gray", vmin=0, vmax=1)
+right.imshow(tile[first : last + 1, first : last + 1, 0], cmap=GREYS, vmin=0, vmax=1)
 right.set(title="bottom: 204×204", xticks=[], yticks=[])
 show(
     figure,
@@ -504,7 +513,7 @@ assert np.ptp(answers["without skips"]) < 0.1  # nearly the same everywhere
 figure, panels = plt.subplots(2, 2, figsize=(5, 5.3), layout="constrained")
 shown = {"image": image[..., 0], "true label": label} | answers
 for ax, (title, pixels) in zip(panels.flat, shown.items(), strict=True):
-    ax.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(pixels, cmap=GREYS, vmin=0, vmax=1, interpolation="nearest")
     ax.set(title=title, xticks=[], yticks=[])
 show(
     figure,
@@ -530,9 +539,9 @@ show(
 #
 # `em` is a network that comes with minunet: depth 3, 16 channels on level 0, trained to find
 # membranes in synthetic EM. Give it a slice that it has not seen, and look inside. Every stage
-# leaves 16 maps or more. For each stage, take the map that is most closely related to the true
-# label (1 in a cell, 0 on membrane), measured by the correlation coefficient $r$, and turn its sign
-# so that cells are bright.
+# outputs 16 maps or more. For each stage, take the map whose correlation coefficient $r$ with the
+# true label (1 in a cell, 0 on membrane) is farthest from 0. If $r$ is negative, turn the sign of
+# the map, so that cells are bright. The list shows $|r|$.
 
 # %%
 model = minunet.load("em")
@@ -570,7 +579,7 @@ titles = [f"level {level}, {way}" for level in range(3) for way in ("left", "rig
 shown = [entry[level][0] for level in range(3) for entry in (left, right)]
 shown += [left[3][0], middle(scaled)]
 for ax, title, pixels in zip(panels.flat, [*titles, "bottom", "the image"], shown, strict=True):
-    ax.imshow(pixels, cmap="gray", interpolation="nearest")
+    ax.imshow(pixels, cmap=GREYS, interpolation="nearest")
     ax.set(title=title, xticks=[], yticks=[])
 show(
     figure,
@@ -581,10 +590,10 @@ show(
 
 # %% [markdown]
 # On the left side, level 0 is sharp and reacts to everything dark: organelles, noise and membranes
-# alike. Level 1 has found lines of one direction, and further down the maps become coarse. On the
-# right side of a level, the same place has both: the position that came across, and the knowledge
-# that came from below. The correlation with the label is higher on the right side than on the left
-# side of every level.
+# alike. Levels 1 and 2 have found lines of one direction, and further down the maps become coarse.
+# On the right side of a level, the same place has both: the position that came across, and the
+# knowledge that came from below. The correlation with the label is higher on the right side than on
+# the left side of every level.
 #
 # ## How large should the initial weights be?
 #
@@ -592,9 +601,11 @@ show(
 # until nothing of the image is left; if they are too large, they explode.
 #
 # A **neuron** is one number of a feature map. It sums $N$ inputs, $y = \sum_n w_n x_n$, and then
-# applies the ReLU. Draw the weights independently, with mean 0 and variance $\sigma^2$. What is
-# $y^2$, averaged over the draws? Squaring the sum gives terms $w_n^2 x_n^2$, whose average is
-# $\sigma^2 x_n^2$, and mixed terms $w_n w_k x_n x_k$, whose average is 0. With a bar for a mean:
+# applies the ReLU. Draw the weights independently from a distribution that is symmetric about 0,
+# such as a normal one, with variance $\sigma^2$. What is $y^2$, averaged over the draws? Squaring
+# the sum gives terms $w_n^2 x_n^2$, whose average is $\sigma^2 x_n^2$, and mixed terms
+# $w_n w_k x_n x_k$, whose average is 0. Write a bar for a mean, over the draws on the left and over
+# the $N$ inputs on the right:
 #
 # $$ \overline{y^2} = \sigma^2 \sum_n x_n^2 = \sigma^2 N\, \overline{x^2} $$
 #
@@ -603,9 +614,9 @@ show(
 #
 # $$ \sigma = \sqrt{2/N} $$
 #
-# By hand: $x = (3, 4)$ has $N = 2$, so $\sigma = 1$. Take the weights ±1. Then $y$ is 7, −1, 1 or
-# −7, its mean square is 25, and after the ReLU 12.5. The mean square of $x$ is
-# $(9 + 16)/2 = 12.5$.
+# By hand: $x = (3, 4)$ has $N = 2$, so $\sigma = 1$. Let each weight be 1 or −1, with equal
+# probability. Then $y$ is 7, −1, 1 or −7. Its mean square is 25, and after the ReLU 12.5. The mean
+# square of $x$ is $(9 + 16)/2 = 12.5$.
 
 # %%
 x = np.array([3, 4])

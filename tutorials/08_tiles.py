@@ -218,8 +218,8 @@ assert pooled(row[1:7]) == [5, 4, 7]  # shifted by one: the 3 is gone
 # hard, because a sum depends on the order of its terms, and a matrix product may choose its order
 # by the size of the tile. Integers up to $2^{53}$ do not have this problem: float64 holds them
 # exactly. So draw the weights from −1, 0 and 1, with about three per neuron that are not 0, and use
-# grey values as the input. How large can a sum become? Give every weight and pixel its largest
-# size, and look.
+# grey values, 0 to 255, as the input. How large can a sum become? Make every weight positive and
+# every pixel 255, and take the largest number in the network.
 
 # %%
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)

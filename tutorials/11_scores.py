@@ -593,7 +593,7 @@ show(
 # nearly twice as many wrong pixels. The best threshold depends on the question.
 #
 # What if each slice had its own threshold? The two slices would choose 0.8 and 0.7, and the mean of
-# their best values is 0.993. The network is the same as before. The score is higher only because we
+# their best values is 0.993. The answer is the same as before. The score is higher only because we
 # looked at the labels once more. So choose the threshold on slices whose score you do not report.
 
 # %%

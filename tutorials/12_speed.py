@@ -325,8 +325,8 @@ show(
 )
 
 # %% [markdown]
-# Small bands are clearly bad. What too large bands cost depends on the caches of the machine.
-# Compare the right end of the curve with its top. The printed lines give both in numbers.
+# Small bands are clearly bad. The cost of bands that are too large depends on the caches of the
+# machine: compare the right end of the curve with its top. The printed lines give both in numbers.
 #
 # The bands are also what is shared among the cores. A *thread* is a part of a program that runs at
 # the same time as its other parts, and every core can run one. In the usual build of Python, only

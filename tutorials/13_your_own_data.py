@@ -34,11 +34,11 @@ import tifffile
 from exercises.your_own_data import check_areas, check_honest, check_taken_for
 from figures import show
 
+import minunet
 from minunet import evaluate, predict, runs, train
 from minunet.data import __main__ as data
 from minunet.data import scaling
 from minunet.errors import InputError
-from minunet.metrics import em
 from minunet.report import drawing, score_pictures
 
 rng = np.random.default_rng(1)
@@ -50,7 +50,8 @@ rng = np.random.default_rng(1)
 # another file or folder, of the same sizes and in the same order. minunet reads TIFF and PNG.
 # Training finds both by their names: `train-volume.tif` with `train-labels.tif`; or `images/` with
 # `labels/` or `masks/`; or the folders of the Cell Tracking Challenge. Labels are classes (0 and
-# 255; 0 and 1; or 0 … K−1), or numbers of cells.
+# 255; 0 and 1; or 0 … K−1), or numbers of cells. minunet judges which from the values and their
+# regions: a class has several regions, and a cell has one number and is one uniform region.
 #
 # In this chapter a synthetic stack of electron micrographs (EM), `lab`, stands for yours. A second
 # one, `test`, stands for the images that you want to segment in the end. The function `command`
@@ -238,8 +239,9 @@ show(
 #
 # `evaluate` compares a result with the truth, so annotate a few slices more than you train on. For
 # a probability, it prints the scores of chapter 11, each at its best threshold, and explains how
-# each is computed (left out here). For numbered cells, it prints SEG and counts. The picture shows
-# where cells are split or merged.
+# each is computed (left out here). For numbered cells, it prints SEG and counts. (The two commands
+# count different numbers of true cells. The labels do not say that two pieces in one slice belong
+# to the same cell, and the numbers do.) The picture shows where cells are split or merged.
 
 # %%
 table = {"only": ("truth", "score", "V_", "pixel error", "SEG", "cells"), "width": 59}
@@ -279,86 +281,116 @@ show(
 # three seeds, are in [the
 # benchmarks](../benchmarks/README.md#few-slices-from-a-model-that-has-seen-none).
 #
-# Here `em` segments both stacks. We will need its scores in the next section. (It has an easy time:
-# our stacks come from the generator that made its training data. Your microscope does not.)
+# Here `em` segments the test stack. We will need its scores in the next section. (It has an easy
+# time: our stacks come from the generator that made its training data. Your microscope does not.)
 
 # %%
-for name in ("lab", "test"):
-    where = f"{name}/train-volume.tif"
-    assert command("predict", "em", where, "-o", f"em_{name}", only=("threshold", "wrote")) == 0
+assert command("predict", "em", volume, "-o", "em_test", only=("threshold", "wrote")) == 0
 
 # %% [markdown]
 # ## Which numbers can you trust?
 #
-# The table has the mean V_Rand of our network for three groups of slices, at the threshold of
-# `best.npz`. The held-out slices score *higher* than the slices that the network was trained on.
-# Does it work better on images that it has not seen? No. There are three reasons:
+# As a rule, a network scores best on the slices that it was trained on, worse on held-out slices,
+# and worst on test slices. There are two reasons for that, and a third one that often hides it.
 #
-# - **The held-out slices chose the threshold and the step**, so their scores are optimistic. At the
-#   threshold ½, which nothing chose, most of their lead is gone.
-# - **Slices differ in difficulty**, and three slices are few. The figure below shows this.
-# - **The run is short.** After 600 steps this network has hardly begun to overfit: chapter 10 has
-#   learning curves of the same network.
+# **A network also fits what is special in its training slices**, their noise included (chapter 10).
+# To see this clearly, cut three pieces of 96×96 pixels out of `lab`, and train a network on each.
+# For so small a piece, 400 steps without augmentation are enough to overfit. Then let every network
+# segment all three pieces.
+
 
 # %%
-assert command("predict", "run/best.npz", "lab/train-volume.tif", "-o", "back", only="wrote") == 0
-all_cells = [*numbered, *test_cells]
+def lay(name, x, y, **how):
+    """Write a stack and its labels; return the arguments with which `train` reads them."""
+    (folder / name).mkdir()
+    how = how or {"photometric": "minisblack"}
+    tifffile.imwrite(folder / name / "train-volume.tif", x, **how)
+    tifffile.imwrite(folder / name / "train-labels.tif", y, **how)
+    return "--data", name
 
 
-def probabilities(*folders):
-    """Return the probability of cell of all 13 slices, from the folders of two predictions."""
-    return [p for name in folders for p in tifffile.imread(folder / name / "probability.tif")]
+corners = ((0, 0, 0), (3, 0, 128), (6, 128, 0))  # slice, row and column
+pieces = [np.s_[z : z + 1, r : r + 96, c : c + 96] for z, r, c in corners]
+long = ("--steps", 400, "--validate-every", 400, "--augment", "none", "--validation", "none")
+for k, piece in enumerate(pieces):
+    its = lay(f"piece_{k}", images[piece], labels[piece])
+    assert command("train", *its, *small, *long, "--out", f"only_{k}", only="done") == 0
 
-
-GROUPS = {"trained on": np.s_[:7], "held out": np.s_[7:10], "test": np.s_[10:13]}
-ours, other = probabilities("back", "found"), probabilities("em_lab", "em_test")
-v_rand = {t: np.array(em.v_rand(all_cells, ours, (t,)).slices) for t in (picked, 0.5)}
-mean = {}
-for group, part in GROUPS.items():
-    mean[group] = [v_rand[t][part].mean() for t in (picked, 0.5)]
-    print("{:<11} V_Rand at {}: {:.2f}   at 0.5: {:.2f}".format(group, picked, *mean[group]))
-lead = np.subtract(mean["held out"], mean["trained on"])
-assert lead[0] > 0 and lead[1] < lead[0] / 2
-
-# %% [markdown]
-# How difficult is a slice? `em` has seen none of the 13 slices, so it can serve as a judge. The
-# figure shows the share of wrong pixels of every slice, at the threshold ½, for our network and for
-# `em`. Where our network has many wrong pixels, `em` usually has many, too: these slices are hard.
-# The three held-out slices happen to be easy ones. (In the hard slices, our network also falls
-# further behind `em`, which is a much larger network.)
-#
-# How well a network does on new images is called its **generalization**. What follows for your own
-# work? **Trust scores of slices that chose nothing, and use more than three of them. Compare two
-# networks on the same slices**, because the difficulty then cancels: it is the distance of the two
-# dots of a slice.
 
 # %%
-wrong = {
-    name: np.array([np.mean((p > 0.5) != (c > 0)) for p, c in zip(every, all_cells, strict=True)])
-    for name, every in (("ours", ours), ("em", other))
-}
-alike = np.corrcoef(wrong["ours"], wrong["em"])[0, 1]
-print(f"correlation of the two networks over the slices: {alike:.2f}")
-easy = {name: values[GROUPS["held out"]].mean() for name, values in wrong.items()}
-for name, values in wrong.items():
-    print(name, *(f"{group}: {values[part].mean():.3f}" for group, part in GROUPS.items()))
-    assert easy[name] < values[GROUPS["trained on"]].mean()
-assert alike > 0.3
+def wrong_pixels(model, x, y):
+    """Return the share of wrong pixels of each slice, at the threshold ½."""
+    p = minunet.load(model).segment(x)[..., 1]
+    return np.mean((p > 0.5) != (y > 0), axis=(1, 2))
+
+
+crossed = np.array(
+    [
+        [wrong_pixels(folder / f"only_{k}/last.npz", images[x], labels[x])[0] for x in pieces]
+        for k in range(3)
+    ]
+)
+print("wrong pixels:     piece 0  piece 1  piece 2")
+for k, row in enumerate(crossed):
+    print(f"trained on {k}: {row[0]:>11.3f}{row[1]:>9.3f}{row[2]:>9.3f}")
+on_own, on_others = np.diag(crossed), crossed[~np.eye(3, dtype=bool)].reshape(3, 2)
+assert (crossed.argmin(axis=0) == range(3)).all()  # the best on each piece learned it
+print(f"mean: trained on {on_own.mean():.3f}, new {on_others.mean():.3f}")
 
 # %% tags=["draws"]
-figure, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
-x = np.concatenate([np.arange(7), np.arange(8, 11), np.arange(12, 15)])
-ax.vlines(x, wrong["ours"], wrong["em"], color="0.75")
-ax.plot(x, wrong["ours"], "o", color="tab:blue", label="our small network")
-ax.plot(x, wrong["em"], "D", color="tab:orange", label="em")
-ax.set(xticks=(3, 9, 13), xticklabels=list(GROUPS), ylabel="wrong pixels", ylim=(0, 0.36))
-ax.legend(fontsize=10, loc="upper right")
+figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
+for k, row in enumerate(crossed):
+    new = np.arange(3) != k
+    ax.plot(np.arange(3)[new], row[new], "o", color="tab:orange", label="new" if k == 0 else None)
+    ax.plot(k, row[k], "D", color="tab:blue", label="trained on" if k == 0 else None)
+ax.set(xticks=range(3), xlabel="piece", ylabel="wrong pixels", xlim=(-0.5, 2.5))
+ax.set_ylim(0, 1.3 * crossed.max())
+ax.legend(fontsize=10, ncols=2, loc="upper center")
 show(
     figure,
-    "Share of wrong pixels of every slice, for our network and for em, joined by a line: seven "
-    "slices that our network was trained on, three held out, three of the test stack. Slices of "
-    "one group differ widely, and where our network has many wrong pixels, em usually has, too.",
+    "Share of wrong pixels of three pieces, segmented by three networks: the network that was "
+    "trained on a piece has far fewer wrong pixels there than the two that were not.",
 )
+
+# %% [markdown]
+# On every piece, the network that was trained on it is far better than the other two. With pieces
+# of another stack, the numbers differ and the order stays. How large the difference is depends on
+# the run: with seven slices, augmentation and 600 steps, it is too small to be seen (chapter 10).
+#
+# **The held-out slices chose the step and the threshold** of `best.npz`. The next cell prints the
+# V_Rand of the same three slices with these choices, and with choices that they had no part in: the
+# last step, and the threshold that was best for training slices. The first number is optimistic.
+#
+# **Slices differ in difficulty.** So the mean of a few slices says little about a network. The cell
+# prints the wrong pixels of our network of seven slices, mean ± standard deviation over slices. In
+# this run, it has more on the slices that it was trained on. That does not mean that it segments
+# new slices better. The groups differ by about as much as slices of one group do: the held-out
+# slices happen to be easy. **Compare two networks on the same slices**, because much of the
+# difficulty then cancels. The cell does so with `em` and the three test slices: the differences
+# spread less than the shares of wrong pixels.
+#
+# How well a network does on new images is called its **generalization**. For your own work: **trust
+# scores of slices that chose nothing, and use more than three of them.**
+
+# %%
+optimistic, plain = scores["v_rand"]["value"], written["v_rand"]["value"]
+print(f"V_Rand of the held-out slices: {optimistic:.2f} chosen on them, {plain:.2f} not")
+assert optimistic > plain
+
+of_lab = wrong_pixels(folder / "run/best.npz", images, labels)
+of_test = wrong_pixels(folder / "run/best.npz", test_images, test_cells)
+groups = {"trained on": of_lab[:7], "held out": of_lab[7:], "test": of_test}
+for group, each in groups.items():
+    print(f"{group:<11} wrong pixels {each.mean():.3f} ± {each.std(ddof=1):.3f}")
+spread = max(each.std(ddof=1) for each in groups.values())
+assert np.ptp([each.mean() for each in groups.values()]) < 2 * spread
+
+em_p = tifffile.imread(folder / "em_test/probability.tif")
+of_em = np.mean((em_p > 0.5) != (test_cells > 0), axis=(1, 2))
+less = of_test - of_em
+print("our network less em, slice by slice:", *(f"{each:+.3f}" for each in less))
+print(f"mean {less.mean():+.3f} ± {less.std(ddof=1):.3f}")
+assert less.mean() > 0 and less.std() < of_test.std()
 
 # %% [markdown]
 # ## Scores that flatter
@@ -376,16 +408,13 @@ show(
 part, part_labels, part_cells = (a[:4, 64:160, 64:160] for a in (images, labels, numbered))
 
 
-def lay(name, x=part, y=part_labels, **how):
+def once(name, x=part, y=part_labels, **how):
     """Write a stack and its labels; return the arguments of `train` for a single step."""
-    (folder / name).mkdir()
-    how = how or {"photometric": "minisblack"}
-    tifffile.imwrite(folder / name / "train-volume.tif", x, **how)
-    tifffile.imwrite(folder / name / "train-labels.tif", y, **how)
-    return "--data", name, "--depth", 2, "--channels", 4, "--tile", 60, "--steps", 1
+    tiny = ("--depth", 2, "--channels", 4, "--tile", 60, "--steps", 1)
+    return (*lay(name, x, y, **how), *tiny)
 
 
-nothing = (*lay("few"), "--validation", "none")
+nothing = (*once("few"), "--validation", "none")
 assert command("train", *nothing, "--out", "none", only="split") == 0
 report = (folder / "none/report.html").read_text("utf-8")
 print(re.search(r'class="where">(.*?)</p>', report)[1], "\n")
@@ -394,7 +423,7 @@ assert "also used for training" in report
 tested = json.loads((folder / "found/scores.json").read_text("utf-8"))["scores"]["v_rand"]
 honest, best = tested["by_threshold"][round(10 * picked)], tested["value"]
 print(f"test: V_Rand {honest:.3f} at the threshold of best.npz, {best:.3f} at its own best")
-assert honest <= best and np.isclose(honest, mean["test"][0], atol=0.05)
+assert honest <= best
 
 # %% [markdown]
 # ## Mistakes that are refused
@@ -412,23 +441,24 @@ some = np.select(several[:2], [3, 7])
 swapped = ("--images", "lab/train-labels.tif", "--labels", "lab/train-volume.tif")
 for given in (
     swapped,
-    lay("three", y=three),
-    lay("some", y=some.astype(np.uint8)),
-    lay("short", y=part_labels[:3]),
-    (*lay("fine"), "--tile", 62),
+    once("three", y=three),
+    once("some", y=some.astype(np.uint8)),
+    once("short", y=part_labels[:3]),
+    (*once("fine"), "--tile", 62),
     (*lab, "--out", "run"),
-    lay("colour", compression=None),
+    once("colour", compression=None),
 ):
     assert command("train", *given) == 2
     print()
 
 # %% [markdown]
-# Three numbered cells with the numbers 1, 2 and 3 are refused as well: they look like classes. Say
-# what they are with `--labels-are`.
+# Three numbered cells with the numbers 1, 2 and 3 are refused as well: each number fills one
+# region, like a cell, but 0, 1, 2, 3 may also be four classes. Say what they are with
+# `--labels-are`.
 
 # %%
 first_three = np.select(several, [1, 2, 3]).astype(np.uint8)
-numbers = lay("numbers", y=first_three)
+numbers = once("numbers", y=first_three)
 assert command("train", *numbers) == 2
 print()
 again = (*numbers, "--labels-are", "cells", "--out", "of_cells")
@@ -454,7 +484,7 @@ for name, options, lines in (
     ("inverted", {"y": 255 - part_labels}, ("labels", "weights", "scores")),
     ("hot", {"x": hot}, "values"),
 ):
-    assert command("train", *lay(name, **options), "--out", f"of_{name}", only=lines) == 0
+    assert command("train", *once(name, **options), "--out", f"of_{name}", only=lines) == 0
     print()
 
 right, inverted = (
@@ -540,9 +570,9 @@ show(
 answer = {
     "0, 255": ...,
     "0, 128, 255": ...,
-    "0, 1, 2": ...,
+    "0, 1, 2, each in many regions": ...,
     "0, 1, 3": ...,
-    "0, 1, …, 40, in even regions": ...,
+    "0, 1, …, 40, in uniform regions": ...,
     "0, 1, …, 255, a blurred mask": ...,
 }
 check_taken_for(answer)
@@ -575,7 +605,8 @@ check_areas(areas)
 #   there.
 # - Three commands are enough: `train`, `predict`, `evaluate`.
 # - With few annotated slices, start from `em`, and compare with `em` as it is.
-# - Slices differ in difficulty, so compare networks on the same slices, and use more than three.
+# - A network scores best on what it was trained on. Slices differ in difficulty, so compare
+#   networks on the same slices, and use more than three.
 # - Choose the step and the threshold on held-out slices, and report scores of others.
 #
 # ## In other words

@@ -82,10 +82,10 @@ def test_the_table_and_the_file(called, monkeypatch, tmp_path, capsys):
     call(monkeypatch, "--out", tmp_path, "--seeds", 0, 1, 2)
     said = capsys.readouterr().out
     energies, errors = said.split("error of the held-out slices:")
-    assert "| annotated slices | `none` | `paper` |" in energies
-    assert "| 4 | 4.10 ± 0.10 | 4.10 ± 0.10 |" in energies  # of 4.0, 4.1, 4.2
-    assert "| 4 | 0.410 ± 0.010 | 0.510 ± 0.010 |" in errors
-    assert len(set(called)) == len(called) == 2 * 4 * 3
+    assert "| annotated slices | `none` | `rigid` | `paper` |" in energies
+    assert "| 4 | 4.10 ± 0.10 | 4.10 ± 0.10 | 4.10 ± 0.10 |" in energies  # of 4.0, 4.1, 4.2
+    assert "| 4 | 0.410 ± 0.010 | 0.510 ± 0.010 | 0.510 ± 0.010 |" in errors
+    assert len(set(called)) == len(called) == 3 * 4 * 3
     found = json.loads((tmp_path / "annotated_slices.json").read_text("utf-8"))
     assert found["steps"] == 300
     assert found["scores"]["paper"]["8"]["2"]["held_out"] == {"energy": 8.2, "error": 0.52}

@@ -40,6 +40,8 @@ def check_pairs(answer: Sequence[int]) -> str | None:
     """
     if isinstance(answer, tuple | list) and any(count is ... for count in answer):
         raise Unanswered
+    if isinstance(answer, set | frozenset):
+        return "a set has no order: give a tuple (T, P, Q)."
     given = wholes("T, P and Q", answer)
     if len(given) != 3:
         return f"your answer has {len(given)} numbers, but it should have three: T, P and Q."
@@ -47,6 +49,8 @@ def check_pairs(answer: Sequence[int]) -> str | None:
     both = sum(a == c and b == d > 0 for (a, b), (c, d) in combinations(inside, 2))
     true = sum(a == c for (a, _), (c, _) in combinations(inside, 2))
     found = sum(b == d > 0 for (_, b), (_, d) in combinations(inside, 2))
+    if given != [both, true, found] and sorted(given) == sorted((both, true, found)):
+        return "the three numbers are right, but in another order: give T, then P, then Q."
     for name, count, right in zip("TPQ", given, (both, true, found), strict=True):
         if count == right:
             continue
@@ -84,11 +88,11 @@ def check_v_rand(answer: Callable[[Array, Array], float]) -> str | None:
     split = truth * np.array([[1], [1], [0], [4], [4]])
     merged = np.where(truth == 0, 7, 7)
     mixed = rng.integers(0, 4, truth.shape)
-    cases = {
+    cases = {  # in the second one, no two slips give the same number
         "the truth itself": truth,
+        "segments that run over true walls": mixed,
         "every cell split by a line": split,
         "one segment of all": merged,
-        "segments that run over true walls": mixed,
     }
     pairs = [(name, truth, thinned) for name, thinned in cases.items()]
     for rng in trials(3):
@@ -121,8 +125,12 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     inside = truth > 0
     a, b = truth[inside], thinned[inside]
     same, found = a[:, np.newaxis] == a, b[:, np.newaxis] == b
+    left_out = (b[:, np.newaxis] > 0) & (b > 0)
     if np.isclose(given, _f(truth, thinned), rtol=1e-3):
         return " It is close: was it rounded, or computed in float32?"
+    t, p, q = (np.sum(kind & left_out) for kind in (same & found, same, found))
+    if np.isclose(given, 2 * t / max(p + q, 1)):
+        return " The pixels under the answer's wall are left out: they count in A, in B and in AB."
     if thinned.any() and np.isclose(given, _f(thinned, truth)):
         return " The truth and the answer are exchanged."
     if np.isclose(given, 2 * np.sum(same & found) / (same.sum() + found.sum())):
@@ -151,10 +159,10 @@ def _likely(given: float, truth: Array, thinned: Array) -> str:
     "All 512 patches are right. With this test, warping looks at only eight neighbours of a pixel.",
     "The function returns True or False.",
     hints=(
-        "The flip must not join, split, create or remove a cell or a membrane. The eight "
-        "neighbours of the centre decide.",
+        "The flip must not join, split, create or remove a cell or a wall. The eight neighbours of "
+        "the centre decide.",
         "Leave the centre out of both. Label the cell pixels, and count the pieces that share a "
-        "side with the centre. Label the membrane pixels, which are also connected by corners, and "
+        "side with the centre. Label the wall pixels, which are also connected by corners, and "
         "count the pieces. Both counts must be 1.",
     ),
 )
@@ -182,14 +190,14 @@ def check_allowed(answer: Callable[[Array], bool]) -> str | None:
     (cells, walls), (cells_after, walls_after) = _pieces(patch), _pieces(flipped)
     return (
         f"your function is wrong for {len(wrong)} of 512 patches. The first is {drawn}, where # "
-        f"is cell: it may {'' if expected else 'not '}be flipped. With membrane all around, the "
+        f"is cell: it may {'' if expected else 'not '}be flipped. With wall all around, the "
         f"number of cells is {cells} before the flip and {cells_after} after it, and the number "
-        f"of membranes is {walls} and {walls_after}."
+        f"of walls is {walls} and {walls_after}."
     )
 
 
 def _pieces(patch: Array) -> tuple[int, int]:
-    """Count 4-connected cells, and 8-connected membranes, in a patch with membrane around it."""
+    """Count 4-connected cells, and 8-connected walls, in a patch with wall around it."""
     padded = np.pad(patch, 1)
     return scipy.ndimage.label(padded)[1], scipy.ndimage.label(~padded, np.ones((3, 3)))[1]
 
@@ -200,7 +208,7 @@ def _pieces(patch: Array) -> tuple[int, int]:
     hints=(
         "The pixel error counts pixels, and V_Rand counts pairs of pixels. Which cell has the most "
         "pairs?",
-        "Begin with the truth, and split its largest cell with a thin line of membrane. A line "
+        "Begin with the truth, and split its largest cell with a thin line of wall. A line "
         "through a whole row of the image is still less than 1 % of its pixels. Choose the row "
         "with care.",
     ),

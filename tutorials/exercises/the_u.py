@@ -73,7 +73,10 @@ def check_three_numbers(answer: tuple[int, int, float]) -> str | None:
     if isclose(std, sqrt(2 / 1024), rel_tol=0.1):
         return f"std is {std:.4g}, which is rounded too far: give three digits, or the formula."
     if isclose(std, 2 / 1024, rel_tol=0.03):
-        return f"std is {std:.4g}, but that is the variance: take the square root."
+        return (
+            f"std is {std:.4g}. That is 2/N, whose square root is missing, or its N is 1024 · 512: "
+            "one output pixel adds up the inputs of one output channel."
+        )
     for n, slip in (
         (4 * 1024, "all four taps"),
         (4 * 512, "the outputs, as the 2015 release did, or the 2 of √(2/N) is missing"),

@@ -15,12 +15,19 @@ from minunet.array import Array
 TAKEN = {
     "0, 255": ("classes", "these are membrane and cell, as in the ISBI challenge."),
     "0, 128, 255": ("refused", "with 0 and 255 there are two classes, and 128 is neither."),
-    "0, 1, 2": ("classes", "0 … K-1 are taken for classes, even if they were meant as two cells."),
+    "0, 1, 2, each in many regions": (
+        "classes",
+        "0 … K-1 without a gap are classes, and a cell number fills one region. (If each number "
+        "filled one region, minunet would refuse them.)",
+    ),
     "0, 1, 3": (
         "refused",
         "the 2 is missing. These could be classes, or cells whose numbers have a gap.",
     ),
-    "0, 1, …, 40, in even regions": ("cells", "more than 16 whole numbers in regions are cells."),
+    "0, 1, …, 40, in uniform regions": (
+        "cells",
+        "more than 16 whole numbers in uniform regions are cells.",
+    ),
     "0, 1, …, 255, a blurred mask": (
         "refused",
         "neighbouring pixels differ, so there are no regions and no cells.",
@@ -36,8 +43,9 @@ TAKEN = {
     hints=(
         "minunet distinguishes classes from cells by the values and by their neighbours. If the "
         "values could mean two things, it refuses.",
-        "Two values, 0 and 255, are classes, and so are 0 … K-1 without a gap. More than 16 whole "
-        "numbers are cells if they form regions of one number each. Everything else is refused.",
+        "Two values, 0 and 255, are classes. So are 0 … K-1 without a gap, if each has several "
+        "regions. More than 16 whole numbers are cells if they form regions of one number each. "
+        "Everything else is refused.",
     ),
 )
 def check_taken_for(answer: Mapping[str, str]) -> str | None:

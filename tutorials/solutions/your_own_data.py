@@ -6,14 +6,15 @@ import numpy as np
 
 from minunet.array import Array
 
-# Two values 0 and 255, or 0 … K-1 without a gap up to 16, are classes; more whole numbers in even
-# regions are cells; anything else is refused, and the message says what to do.
+# Two values 0 and 255, or 0 … K-1 without a gap up to 16 in several regions each, are classes; more
+# whole numbers in uniform regions are cells; anything else is refused, and the message says what to
+# do.
 taken_for = {
     "0, 255": "classes",
     "0, 128, 255": "refused",
-    "0, 1, 2": "classes",
+    "0, 1, 2, each in many regions": "classes",
     "0, 1, 3": "refused",
-    "0, 1, …, 40, in even regions": "cells",
+    "0, 1, …, 40, in uniform regions": "cells",
     "0, 1, …, 255, a blurred mask": "refused",
 }
 

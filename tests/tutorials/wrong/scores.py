@@ -28,6 +28,16 @@ def _wall_is_left_out(truth, thinned):
     return _f(_squares(a), _squares(b[seen]), _common(a[seen], b[seen]))
 
 
+def _only_where_both_are_cell(truth, thinned):
+    seen = (truth > 0) & (thinned > 0)
+    a, b = truth[seen], thinned[seen]
+    return _f(_squares(a), _squares(b), _common(a, b))
+
+
+def _exchanged(truth, thinned):
+    return _right(thinned, truth)
+
+
 def _true_wall_counts(truth, thinned):
     seen, alone = thinned > 0, np.sum(thinned == 0)
     return _f(
@@ -86,11 +96,14 @@ WRONG = {
         "the true wall counted": ((4, 9, 11), "true wall"),
         "pairs twice": ((8, 18, 14), "twice"),
         "the answer's wall as a segment of three": ((4, 9, 8), "Q is not 8"),
-        "P for Q": ((4, 7, 9), "P is not 7"),
+        "P for Q": ((4, 7, 9), "another order"),
+        "a set": ({4, 9, 7}, "no order"),
     },
     "v_rand": {
         "the answer's wall is a segment": (_wall_is_a_segment, "one segment"),
         "the answer's wall is left out": (_wall_is_left_out, "adds 1 to AB"),
+        "only pixels that both call cell": (_only_where_both_are_cell, "in A, in B and in AB"),
+        "truth and answer exchanged": (_exchanged, "exchanged"),
         "the true wall counts": (_true_wall_counts, "true wall is not a cell"),
         "precision": (_precision, "precision"),
         "recall": (_recall, "recall"),

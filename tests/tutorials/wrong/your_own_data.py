@@ -6,9 +6,9 @@ from special import only
 TAKEN = {
     "0, 255": "classes",
     "0, 128, 255": "refused",
-    "0, 1, 2": "classes",
+    "0, 1, 2, each in many regions": "classes",
     "0, 1, 3": "refused",
-    "0, 1, …, 40, in even regions": "cells",
+    "0, 1, …, 40, in uniform regions": "cells",
     "0, 1, …, 255, a blurred mask": "refused",
 }
 
@@ -23,9 +23,12 @@ WRONG = {
     "taken_for": {
         "255 is cell 255": (TAKEN | {"0, 255": "cells"}, "ISBI"),
         "three values are three classes": (TAKEN | {"0, 128, 255": "classes"}, "neither"),
-        "cells 1 and 2": (TAKEN | {"0, 1, 2": "cells"}, "two cells"),
+        "cells 1 and 2": (
+            TAKEN | {"0, 1, 2, each in many regions": "cells"},
+            "a cell number fills one region",
+        ),
         "a gap": (TAKEN | {"0, 1, 3": "cells"}, "gap"),
-        "41 classes": (TAKEN | {"0, 1, …, 40, in even regions": "classes"}, "more than 16"),
+        "41 classes": (TAKEN | {"0, 1, …, 40, in uniform regions": "classes"}, "more than 16"),
         "blurred": (
             TAKEN | {"0, 1, …, 255, a blurred mask": "cells"},
             "neighbouring pixels differ",

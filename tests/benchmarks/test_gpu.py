@@ -4,10 +4,13 @@ import json
 import sys
 
 import gpu
+import gpu_launches
+import ledger
 import pytest
 from gpu import Part
 
 from minunet.network import device
+from minunet.runs.settings import from_options
 
 
 @pytest.fixture
@@ -71,3 +74,8 @@ def test_without_a_gpu_it_says_so(tmp_path, monkeypatch, capsys):
     assert end.value.code == 2
     assert "no CUDA GPU" in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+def test_a_step_needs_at_most_500_launches():
+    entries = gpu_launches.step(from_options(preset="tiny", channels=2, tile=100))
+    assert len(ledger.of(entries, "launch")) <= 500  # 491, at any width and tile

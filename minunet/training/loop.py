@@ -21,6 +21,7 @@ from minunet.errors import InputError
 from minunet.image import Sample, annotated_pixels
 from minunet.network import Architecture, unet
 from minunet.ops import cross_entropy
+from minunet.prediction import gpu_memory
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
 from minunet.training import sampling, sgd
@@ -167,7 +168,10 @@ def train(
     ------
     DivergedError
         If the energy is not finite; the last checkpoint stays as it is.
+    GpuMemoryError
+        If the memory of a GPU is not enough; the last checkpoint stays as it is.
     """
+    arch = settings.architecture
     fixed = settings.momentum, settings.clip, sgd.Terms(settings.weight_decay, settings.bias_rate)
     journal = Journal(folder, settings, data, state, on_validation)
     with (
@@ -182,7 +186,8 @@ def train(
                 break
             rate = learning_rate(state.step, settings)
             uniform = state.uniform
-            energy = step(state, tile, settings.architecture, rate, *fixed)
+            with gpu_memory.explained(arch, settings.tile, settings.tile, training=True):
+                energy = step(state, tile, arch, rate, *fixed)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
             signal = journal.write(row, stopped)

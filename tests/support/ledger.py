@@ -42,7 +42,34 @@ def kept():
     try:
         yield entries
     finally:
-        _open.remove(entries)
+        _open[:] = [one for one in _open if one is not entries]
+
+
+class Card(list):
+    """A ledger of a card that has room for arrays of `size` bytes; an array too many raises."""
+
+    def __init__(self, size, error):
+        self.size, self.error, self.used = size, error, 0
+
+    def append(self, entry):
+        """Add an entry, unless it is an array that has no room."""
+        if entry.kind == "array":
+            if self.used + entry.nbytes > self.size:
+                raise self.error(f"no room for {entry.nbytes} bytes")
+            self.used += entry.nbytes
+        elif entry.kind == "free":
+            self.used -= entry.nbytes
+        super().append(entry)
+
+
+@contextmanager
+def kept_by(card):
+    """Let a card keep its ledger while the block runs."""
+    _open.append(card)
+    try:
+        yield card
+    finally:
+        _open[:] = [one for one in _open if one is not card]
 
 
 def note(kind, nbytes=0, number=0):

@@ -1,12 +1,12 @@
 """Compare the estimated GPU memory with the arrays in use, and with what CuPy's pool needs.
 
-    python benchmarks/gpu_memory.py [--large]
+    python benchmarks/gpu_memory.py
 
 Needs no GPU: a forward pass and training steps run on the tests' stand-in for CuPy, which records
 when each array begins and ends. Prints a Markdown table with the bytes in use at the same time
 (with parameters and velocities), the estimate of `minunet.prediction.gpu_memory`, and the size of
 the smallest card on which a copy of CuPy's pool (`tests/support/pool.py`) has room for these arrays
-in this order, three times in a row. --large adds networks that take minutes.
+in this order, three times in a row.
 """
 
 import argparse
@@ -32,12 +32,6 @@ NETWORKS = (
     *({"depth": 3, "channels": 32, "tile": 196}, {"depth": 3, "channels": 64, "tile": 100}),
     *({"depth": 4, "channels": 8, "tile": 300}, {"depth": 4, "channels": 16, "tile": 204}),
 )
-LARGE = (
-    {"depth": 4, "channels": 16, "tile": 572},
-    {"depth": 3, "channels": 16, "tile": 748},
-    {"depth": 4, "channels": 32, "tile": 348},
-)
-
 LIKE = standin.StandIn(np.zeros(1))
 
 TIMES = 3
@@ -84,12 +78,10 @@ def found(entries):
 
 def main():
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--large", action="store_true", help="also larger networks")
-    networks = (*NETWORKS, *LARGE) if parser.parse_args().large else NETWORKS
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print("| network | pass | arrays, MB | estimate ÷ arrays | smallest card ÷ arrays |")
     print("|---|---|---|---|---|")
-    for options in networks:
+    for options in NETWORKS:
         settings = from_options(**options)
         name = f"depth {settings.depth}, {settings.channels} channels, tile {settings.tile}"
         name += ", release" * (settings.variant == "release")

@@ -62,7 +62,7 @@ def table(preset):
     print(f"(copies to the GPU: {len(sent)}, with {sum(sent):,} bytes; ", end="")
     print(f"copies back: {len(back)}, with {sum(back)} bytes)\n")
     print("| function | kernels | new arrays | MiB |\n|---|---|---|---|")
-    for place in sorted({entry.place for entry in entries}):
+    for place in sorted({entry.place for entry in entries if entry.place}):
         print(line(f"`{place}`", [entry for entry in entries if entry.place == place]))
     print(line("the step", entries))
 

@@ -189,7 +189,8 @@ def add_tiling(parser: Parser) -> None:
         metavar="SIZE",
         help="memory limit, such as 2GB; the tile size that needs the least computation within "
         "this limit is used; memory-mapped files do not count, because the system can drop their "
-        "pages",
+        "pages; on a GPU, a limit of its memory (default there: what is free, if that is not "
+        "enough for the tile size of training)",
     )
     group.add_argument(
         "--step",
@@ -298,8 +299,17 @@ def labelling(args: argparse.Namespace, settings: Settings) -> Labelling:
     return Labelling(settings.label_values, cells, threshold, rule)
 
 
-def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]:
+def prepare(
+    args: argparse.Namespace, model: Model, images: Slices, old: State | None = None
+) -> list[Job]:
     """Check the options, read all images once, and prepare what to do with them.
+
+    Parameters
+    ----------
+    args : Namespace
+    model : Model
+    images : Slices
+    old : State or None     of the prediction to continue
 
     Raises
     ------
@@ -307,8 +317,14 @@ def prepare(args: argparse.Namespace, model: Model, images: Slices) -> list[Job]
         If the options do not fit the model or the images.
     """
     labels = labelling(args, model.settings)
-    tiling = Tiling(args.tile or model.settings.tile, args.step == "paper", args.average)
-    plan = Plan(model, labels, None, tiling, args.memory, args.shrink, args.smallest)
+    tile, usable = args.tile or model.settings.tile, None
+    if model.device == "cuda" and not args.tile and args.memory is None:
+        if old and old.tile:
+            tile = old.tile  # another amount of memory may be free now
+        else:
+            usable, _ = device.memory()
+    tiling = Tiling(tile, args.step == "paper", args.average)
+    plan = Plan(model, labels, None, tiling, args.memory, args.shrink, args.smallest, usable)
     jobs.prepare(images, plan)  # refuses options before the images are read
     return jobs.prepare(images, plan._replace(scale=survey(images, model.settings.scaling)))
 
@@ -349,7 +365,7 @@ def predict(args: argparse.Namespace, again: str) -> None:
     path = models.find(args.model)
     trained = model.of_checkpoint(checkpoint.load(path), where)
     images = open_images(args, trained.settings)
-    tasks = prepare(args, trained, images)
+    tasks = prepare(args, trained, images, old)
     results = Results(args.out, tasks, args.image.resolve().name, frames(args, tasks))
     what = made_of(tasks, reading(args, trained.settings), path, where)
     kept = Unfinished(args.out, State(what, results.slices), results.names, old)

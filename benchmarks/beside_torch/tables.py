@@ -89,6 +89,7 @@ def machine(measured: dict[str, Any]) -> str:
     entry = next(section_of(measured, "product"))
     job = work.from_json(entry["job"])
     rates = [job.flop / min(side["seconds"]) / 1e9 for side in entry["sides"].values()]
+    library = "CuPy" if about["device"] == "cuda" else "NumPy"
     environment = (
         "as in the shell" if about["as_is"] else "without OPENBLAS_*, OMP_*, MKL_*, GOTO_*"
     )
@@ -105,7 +106,7 @@ def machine(measured: dict[str, Any]) -> str:
         ],
         [
             f"product of two {job.size}² float32 matrices, best turn",
-            f"NumPy {rates[0]:.0f} GFLOP/s, PyTorch {rates[1]:.0f} GFLOP/s",
+            f"{library} {rates[0]:.0f} GFLOP/s, PyTorch {rates[1]:.0f} GFLOP/s",
         ],
     ]
     if about["device"] == "cuda":

@@ -48,20 +48,33 @@ def backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     -------
     dx, dw, db : gradients, shaped like `x`, `w`, `b`
     """
-    (kh, kw, channels, features), (rows, columns, _) = w.shape, dy.shape
+    dw, db = parameter_gradients(dy, x, w)  # first: its neighbours are freed before those of dx
+    return input_gradient(dy, x, w), dw, db
+
+
+def parameter_gradients(dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    """Compute dw and db only; see `backward`."""
+    (kh, kw, channels, features), rows = w.shape, len(dy)
     neighbours, dy = beside(x, kw), flat(dy)
-    dneighbours = np.zeros_like(neighbours)
     dw = np.empty_like(w, shape=(kh, kw * channels, features))
     for i in range(kh):
         np.matmul(flat(neighbours[i : i + rows]).T, dy, out=dw[i])
+    return dw.reshape(w.shape), over_pixels(dy)
+
+
+def input_gradient(dy: Array, x: Array, w: Array) -> Array:
+    """Compute dx only; see `backward`."""
+    (kh, kw, channels, features), (rows, columns, _) = w.shape, dy.shape
+    dneighbours = np.zeros_like(x, shape=(x.shape[0], columns, kw * channels))
+    for i in range(kh):
         window = flat(dneighbours[i : i + rows])
-        window += dy @ w[i].reshape(-1, features).T
+        window += flat(dy) @ w[i].reshape(-1, features).T
     if kw == 1:
-        return dneighbours, dw.reshape(w.shape), over_pixels(dy)
+        return dneighbours
     dx = np.zeros_like(x)
     for j in range(kw):
         dx[:, j : j + columns] += dneighbours[..., j * channels : (j + 1) * channels]
-    return dx, dw.reshape(w.shape), over_pixels(dy)
+    return dx
 
 
 def beside(x: Array, kw: int) -> Array:

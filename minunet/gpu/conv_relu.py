@@ -43,4 +43,4 @@ def backward(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array, Arr
 
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
     """Compute dw and db only, for the first layer: the image needs no gradient; see `backward`."""
-    return backward(dy, y, x, w)[1:]
+    return conv2d.parameter_gradients(relu.backward(dy, y), x, w)

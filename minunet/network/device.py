@@ -78,13 +78,57 @@ def _missing() -> str | None:
     return None
 
 
+def of(array: Array) -> Name:
+    """Return the device of an array."""
+    return "cpu" if isinstance(array, np.ndarray) else "cuda"
+
+
 def to_device(tensors: dict[str, Array], name: Name) -> dict[str, Array]:
-    """Copy a dict of host arrays to the device; on the CPU, return the dict itself."""
+    """Copy a dict of host arrays to the device; on the CPU, return the dict itself.
+
+    Raises
+    ------
+    InputError
+        If the memory of the GPU is not enough.
+    """
     if name == "cpu":
         return tensors
     import cupy
 
-    return {key: cupy.asarray(array) for key, array in tensors.items()}
+    try:
+        return {key: cupy.asarray(array) for key, array in tensors.items()}
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        size = sum(array.nbytes for array in tensors.values()) / 1e6
+        raise InputError(
+            f"the GPU does not have enough memory for {size:.0f} MB of parameters; free some of "
+            "it, or use the device cpu"
+        ) from None
+
+
+def memory() -> tuple[int, int]:
+    """Return the GPU memory that the arrays of this process can use, and that of the card.
+
+    Both are in bytes. Memory that is free, or in CuPy's pool, can be used, up to the limit that
+    CuPy's variable CUPY_GPU_MEMORY_LIMIT sets.
+    """
+    import cupy
+
+    free, total = cupy.cuda.Device().mem_info
+    pool = cupy.get_default_memory_pool()
+    usable = free + pool.total_bytes()
+    return min(usable, pool.get_limit() or usable), total
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error of CuPy says that the memory of the GPU is not enough."""
+    ours = type(error).__module__.split(".")[0] in ("cupy", "cupy_backends")
+    return ours and (isinstance(error, MemoryError) or any(word in str(error) for word in FULL))
+
+
+FULL = ("cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Names of errors of CUDA and its libraries, if CuPy's pool is not the one to run out of memory."""
 
 
 def to_host(array: Array) -> Array:

@@ -10,6 +10,7 @@
 | `instances.py`     | find and number the cells in a probability map                    |
 | `tile_choice.py`   | the tile size with the least computation within a memory limit    |
 | `memory.py`        | how much memory a prediction needs                                |
+| `gpu_memory.py`    | how much memory of a GPU a prediction and a training step need    |
 | `jobs.py`          | what `predict` does: a stack, or one job for every file           |
 | `summary.py`       | what `predict` prints before it starts                            |
 | `rectangle.py`     | the logits of any rectangle of an image, as in one pass           |

@@ -21,7 +21,7 @@ from minunet.data.image_files import Slices
 from minunet.data.page import Page
 from minunet.data.scaling import Scale
 from minunet.errors import InputError
-from minunet.prediction import label_colours, memory, tile_choice
+from minunet.prediction import gpu_memory, label_colours, memory, tile_choice
 from minunet.prediction import output_files as outputs
 from minunet.prediction.model import Model
 from minunet.prediction.output_files import About, Layout
@@ -34,6 +34,9 @@ from minunet.resampling import NONE, Factors, small_shape
 Size = tuple[int, int]
 """Height and width of an image, in pixels."""
 
+FULL = "free some of the GPU's memory, or pass --device cpu"
+"""What to do if the GPU does not have enough memory for any tile."""
+
 
 class Plan(NamedTuple):
     """What all jobs have in common."""
@@ -45,6 +48,7 @@ class Plan(NamedTuple):
     limit: int | None  # of memory, in bytes; the tile size that fits it replaces that of `tiling`
     shrink: float | None = None  # image pixels per network pixel; None: as in training
     smallest: int | None = None  # minimum size of a seed; None: as in training, see `Model.rule`
+    usable: int | None = None  # memory of the GPU, in bytes: if the tile needs more, as for `limit`
 
 
 class Job(NamedTuple):
@@ -78,7 +82,7 @@ class Job(NamedTuple):
 
     @property
     def memory(self) -> float:
-        """Memory that the job needs, in bytes, without memory-mapped files."""
+        """Memory that the job needs, in bytes; on the CPU, without memory-mapped files."""
         down, across = self.task.tiling.cover(
             self.task.shape[1:], self.task.model.architecture.depth
         )
@@ -121,11 +125,15 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     jobs, best = [], dict[tuple[Size, Factors, int], int]()
     for part, name, (size, shrink) in zip(parts, names, seen, strict=True):
         tiling = plan.tiling._replace(shrink=shrink)
-        if plan.limit is not None:
+        limit, need = plan.limit, needs(part, plan.model, plan.labelling)
+        if plan.usable is not None:
+            down, across = tiling.cover(size, arch.depth)
+            limit = plan.usable if need(down.tile, across.tile) > plan.usable else None
+        if limit is not None:
             key = (size, shrink, held(part))
             if key not in best:
-                need, small = needs(part, plan.model, plan.labelling), small_shape(size, shrink)
-                best[key] = tile_choice.best(arch, small, plan.limit, need, paper_step)
+                small, remedy = small_shape(size, shrink), FULL if plan.usable else ""
+                best[key] = tile_choice.best(arch, small, limit, need, paper_step, remedy)
             tiling = tiling._replace(tile=best[key])
         smallest = plan.smallest or plan.model.rule(shrink).smallest
         rule = plan.labelling.rule._replace(smallest=smallest)
@@ -164,9 +172,14 @@ def held(images: Slices) -> int:
 
 
 def needs(images: Slices, model: Model, labelling: Labelling) -> Callable[[int, int], float]:
-    """Return a function that estimates the memory in bytes for the rows and columns of a tile."""
+    """Return a function that estimates the memory in bytes for the rows and columns of a tile.
+
+    If the model is on a GPU, that is the memory of the GPU.
+    """
     labelled = prod(size_of(images)) if labelling.cells else 0
     arch = model.architecture
+    if model.device == "cuda":
+        return partial(gpu_memory.of_prediction, arch)
     return partial(memory.of_prediction, arch, held=held(images), labelled=labelled)
 
 

@@ -23,6 +23,7 @@ from minunet.errors import InputError
 from minunet.image import all_finite
 from minunet.network import Architecture, Network
 from minunet.network.device import Name, Wanted, choose, to_device
+from minunet.network.device import of as device_of
 from minunet.ops import cross_entropy
 from minunet.prediction import averaging, instances
 from minunet.prediction.instances import Rule
@@ -55,6 +56,11 @@ class Model(NamedTuple):
     def architecture(self) -> Architecture:
         """The architecture of the network."""
         return self.settings.architecture
+
+    @property
+    def device(self) -> Name:
+        """The device that the parameters are on."""
+        return device_of(self.params["out.b"])
 
     def tiling(self, pixel_size: PixelSize | None = None) -> Tiling:
         """Return the tile size used in training, and by how much an image is shrunk.
@@ -113,7 +119,8 @@ class Model(NamedTuple):
         ------
         InputError
             If the image has an invalid shape or number of channels, if it contains values that are
-            not finite real numbers, if the tiling is not valid, or if the logits are not finite.
+            not finite real numbers, if the tiling is not valid, if the logits are not finite, or if
+            the memory of the GPU is not enough for a tile.
         """
         image = np.asarray(image)
         stack = self._stack(image)

@@ -121,13 +121,17 @@ def tiles(jobs: Sequence[Job]) -> list[str]:
     times = computed / (prod(small_shape(size, shrink)) * tile_choice.endless(arch))
     labelled = memory.format_bytes(memory.LABELLING * prod(size))
     finding = f" (finding the cells of a slice takes {labelled})" if task.labelling.cells else ""
+    needed = f"about {memory.format_bytes(largest.memory)}"
+    if task.model.device == "cuda":
+        needed += f" of GPU memory{finding.replace(')', ' of main memory)')}"
+    else:
+        needed += f"{finding}, not counting memory-mapped files"
     which = "" if len(jobs) == 1 else f" of {largest.name}"
     return [
         *_sizes(jobs),
         f"tile      {down.tile} x {across.tile} → {down.output} x {across.output} pixels, "
         f"{task.tiles} per slice{which}; the margins multiply the computation by {times:.2f}",
-        f"memory    about {memory.format_bytes(largest.memory)}{finding}, "
-        "not counting memory-mapped files",
+        f"memory    {needed}",
     ]
 
 

@@ -58,6 +58,7 @@ def best(
     limit: int,
     needs: Callable[[int, int], float],
     paper_step: bool = False,
+    remedy: str = "",
 ) -> int:
     """Choose the tile size with the least computation for an image, among those that fit in memory.
 
@@ -68,6 +69,7 @@ def best(
     limit : int           maximum memory, in bytes
     needs : callable      (rows, columns) of a tile → bytes that it needs
     paper_step : bool     see `tiling.cover`
+    remedy : str          what to do if no tile fits; default: pass a larger --memory
 
     Returns
     -------
@@ -95,6 +97,6 @@ def best(
     if chosen is None:
         raise InputError(
             f"{format_bytes(limit)} is not enough memory for the smallest valid tile, {down.tile} "
-            f"x {across.tile} pixels; pass --memory {format_bytes(need)} or more"
+            f"x {across.tile} pixels; {remedy or f'pass --memory {format_bytes(need)} or more'}"
         )
     return chosen

@@ -22,6 +22,7 @@ from minunet.array import Array
 from minunet.errors import InputError
 from minunet.image import AVERAGED, Average, cut
 from minunet.network import Network, sizes
+from minunet.prediction import gpu_memory
 from minunet.resampling import NONE, Factors, in_one_line, pair, small_shape
 
 Window: TypeAlias = tuple[tuple[slice, slice], Array]
@@ -134,6 +135,11 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     ------
     window : (slice, slice)     rows and columns of the image
     logits : (h, w, K)          activations a_k in the window, before the soft-max, on the host
+
+    Raises
+    ------
+    GpuMemoryError
+        If the network is on a GPU whose memory is not enough for a tile.
     """
     height, width = image.shape[:2]
     depth, margin = network.arch.depth, sizes.margin(network.arch.depth)
@@ -142,7 +148,9 @@ def windows(network: Network, image: Array, tiling: Tiling) -> Iterator[Window]:
     for top, bottom in pairwise([*down.origins, height]):
         for left, right in pairwise([*across.origins, width]):
             tile = cut(image, top - margin, left - margin, down.tile, across.tile)
-            logits = network.logits(tile)[: bottom - top, : right - left]
+            with gpu_memory.explained(network.arch, down.tile, across.tile):
+                logits = network.logits(tile)
+            logits = logits[: bottom - top, : right - left]
             yield np.s_[top : top + logits.shape[0], left : left + logits.shape[1]], logits
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from minunet import files
 from minunet.errors import InputError
 from minunet.prediction import output_files
+from minunet.prediction.gpu_memory import GpuMemoryError
 from minunet.prediction.output_files import Layout, Mapped
 
 NAME = "unfinished"
@@ -43,6 +44,14 @@ class State(NamedTuple):
         """Number of threads that the prediction was begun with."""
         count = self.made_of.get("--threads")
         return count if isinstance(count, int) and count > 0 else None
+
+    @property
+    def tile(self) -> int | None:
+        """Tile size that the prediction was begun with; None if images have several."""
+        match self.made_of.get("--tile"):
+            case [int(tile)] if tile > 0:
+                return tile
+        return None
 
 
 def find(out: Path, resume: bool) -> State | None:
@@ -111,11 +120,13 @@ def _explained(error: BaseException, out: Path, again: str) -> BaseException:
             state = _read(folder)
             then = "To" if isinstance(error, KeyboardInterrupt) else "Fix this, then"
             kept = f"; {state.finished} of {state.slices} slices are kept in {folder}. "
+            if isinstance(error, GpuMemoryError):  # another tile could not continue these slices
+                then = "Free some of the GPU's memory, then"
             kept += f"{then} continue: {again}"
     if isinstance(error, KeyboardInterrupt):
         error.args = (f"{str(error) or 'SIGINT'}{kept}",)
         return error
-    reason = str(error)
+    reason = error.shortage if kept and isinstance(error, GpuMemoryError) else str(error)
     if isinstance(error, OSError):
         kept = kept or "; no slice is kept. Remove the cause, then run predict again"
         reason = f"{error.filename or folder}: {error.strerror or error}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from minunet.cli import command, say
 from minunet.errors import InputError
 from minunet.fast import threads
+from minunet.prediction.gpu_memory import GpuMemoryError
 from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training.state import DivergedError, State
@@ -35,7 +36,7 @@ def explained(folder: Path, again: str = "") -> Iterator[None]:
     SystemExit
         After a signal, with the exit code that a shell reports for it.
     InputError
-        After an error of the system.
+        After an error of the system, or if the memory of a GPU is not enough.
     """
     again = again or command("train", "--resume", folder)
     try:
@@ -45,6 +46,8 @@ def explained(folder: Path, again: str = "") -> Iterator[None]:
         sys.exit(getattr(stop, "code", 130))
     except OSError as error:
         raise InputError(failed(folder, error, again)) from None
+    except GpuMemoryError as error:
+        raise InputError(out_of_memory(folder, error)) from None
 
 
 def stopped(folder: Path, step: int) -> str:
@@ -60,6 +63,13 @@ def failed(folder: Path, error: OSError, again: str) -> str:
     remedy = REMEDIES.get(error.errno or 0, "Fix this")
     reason = f"{error.filename or folder}: {error.strerror or error}"
     return f"{reason}; {saved(folder)}. {remedy}, then continue: {again}"
+
+
+def out_of_memory(folder: Path, error: GpuMemoryError) -> str:
+    """Say that a run needs more memory than the GPU has, and how to train in spite of that."""
+    on_cpu = command("train", "--resume", folder, "--device", "cpu")
+    smaller = f"Start a new run with --tile {error.tile} or less, or c" if error.tile else "C"
+    return f"{error.shortage}; {saved(folder)}. {smaller}ontinue on the CPU: {on_cpu}"
 
 
 def diverged(folder: Path, settings: Settings, state: State, error: DivergedError) -> str:

@@ -17,9 +17,11 @@ from minunet import stopping
 from minunet.array import Array, Tensors
 from minunet.augmentation import SETS
 from minunet.data.dataset import Dataset
+from minunet.errors import InputError
 from minunet.image import Sample, annotated_pixels
 from minunet.network import Architecture, unet
 from minunet.ops import cross_entropy
+from minunet.prediction import gpu_memory
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
 from minunet.training import sampling, sgd
@@ -62,7 +64,10 @@ def step(
     ------
     DivergedError
         If that energy is not finite; parameters and velocities are then unchanged.
+    InputError
+        If a label is not one of the classes.
     """
+    _check_labels(tile.labels, arch.classes)
     x, labels, weight_map = (np.asarray(a, like=state.params["out.b"]) for a in tile[:3])
     weight_map = weight_map / labels.size  # so that the same learning rate suits all tile sizes
     logits, activations = unet.forward(state.params, x, arch, state.rng)
@@ -87,6 +92,20 @@ def step(
     if state.step % CHECK_EVERY == 0:
         state.uniform = _uniform(state.uniform, p, tile)
     return energy * (tile.labels.size / max(annotated_pixels(tile), 1))
+
+
+def _check_labels(labels: Array, classes: int) -> None:
+    """Raise an `InputError` unless the labels are 0 … K-1; they are on the host.
+
+    On a GPU, CuPy would take label K for class 0 without an error, and the host would have to wait
+    for the result of a check.
+    """
+    for label in (int(labels.min()), int(labels.max())):
+        if not 0 <= label < classes:
+            raise InputError(
+                f"the labels of a tile contain {label}; with {classes} classes, they must be from "
+                f"0 to {classes - 1}"
+            )
 
 
 def first_not_finite(activations: Tensors) -> str:
@@ -149,7 +168,10 @@ def train(
     ------
     DivergedError
         If the energy is not finite; the last checkpoint stays as it is.
+    GpuMemoryError
+        If the memory of a GPU is not enough; the last checkpoint stays as it is.
     """
+    arch = settings.architecture
     fixed = settings.momentum, settings.clip, sgd.Terms(settings.weight_decay, settings.bias_rate)
     journal = Journal(folder, settings, data, state, on_validation)
     with (
@@ -164,7 +186,8 @@ def train(
                 break
             rate = learning_rate(state.step, settings)
             uniform = state.uniform
-            energy = step(state, tile, settings.architecture, rate, *fixed)
+            with gpu_memory.explained(arch, settings.tile, settings.tile, training=True):
+                energy = step(state, tile, arch, rate, *fixed)
             row = {"step": state.step, "energy": energy, "learning_rate": rate}
             row["seconds"] = time.monotonic() - started
             signal = journal.write(row, stopped)

@@ -12,8 +12,8 @@ from minunet import augmentation
 from minunet.data.dataset import Dataset
 from minunet.errors import InputError
 from minunet.image import AVERAGED
-from minunet.network import sizes, unet
-from minunet.prediction import tile_choice
+from minunet.network import device, sizes, unet
+from minunet.prediction import gpu_memory, tile_choice
 from minunet.prediction.memory import LIBRARIES
 from minunet.prediction.tiling import Tiling
 from minunet.progress import duration
@@ -34,7 +34,7 @@ SAVING = 0.4
 """Seconds per validation to save the state and draw the pictures of the run; measured: 0.43."""
 
 
-def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[str]:
+def plan(settings: Settings, data: Dataset, state: State, device_used: str) -> list[str]:
     """Describe a run, after timing one of its steps.
 
     Parameters
@@ -42,7 +42,7 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
     settings : Settings
     data : Dataset
     state : State       not changed
-    device : str        in words
+    device_used : str   in words
 
     Returns
     -------
@@ -68,8 +68,8 @@ def plan(settings: Settings, data: Dataset, state: State, device: str) -> list[s
         f"at full resolution, {arch.classes} classes, {arch.variant}",
         f"tile      {tile} → {output} pixels, one per step",
         *augmentation.warnings(settings.augment, tile),
-        f"memory    about {memory(settings) / 2**30:.2f} GiB",
-        f"device    {device}",
+        f"memory    about {_memory(settings, state)}",
+        f"device    {device_used}",
         f"time      {step_seconds:.2f} s per step; steps {state.step + 1} … {settings.steps}, "
         f"{validations} validations and the final scores: about {duration(seconds)}, ending "
         f"at {finished}",
@@ -127,8 +127,16 @@ def _scoring_seconds(settings: Settings, data: Dataset) -> float:
     return CHOOSING * pixels if thresholds.learns_cells(data, settings) else 0.0
 
 
+def _memory(settings: Settings, state: State) -> str:
+    """Return the memory that training needs, on the device of the parameters."""
+    if device.of(state.params["out.b"]) == "cpu":
+        return f"{memory(settings) / 2**30:.2f} GiB"
+    needed = gpu_memory.of_training(settings.architecture, settings.tile, settings.tile)
+    return f"{needed / 2**30:.2f} GiB of GPU memory"
+
+
 def memory(settings: Settings) -> float:
-    """Estimate the peak memory of a training step in float32, in bytes.
+    """Estimate the peak memory of a training step in float32 on the CPU, in bytes.
 
     This is the sum of the activations that the backward pass needs, the gradients of the skip
     connections, twice the largest map for the layer being computed, the parameters, velocities
@@ -156,7 +164,8 @@ def _measure(settings: Settings, data: Dataset, state: State) -> tuple[float, fl
     while len(seconds) < 3 and sum(seconds) < 5:  # the first also allocates memory
         tile = draw(len(seconds))  # not timed: training makes it in the background
         started = time.monotonic()
-        loop.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
+        with gpu_memory.explained(arch, settings.tile, settings.tile, training=True):
+            loop.step(trial, tile, arch, learning_rate=0.0, momentum=0.0)
         seconds.append(time.monotonic() - started)
     started = time.monotonic()
     unet.forward(state.params, np.asarray(tile.x, like=state.params["out.b"]), arch, remember=False)

@@ -43,3 +43,11 @@ def test_few_launches():
         conv2d.forward(x, w, b)
     # One to put neighbours beside each other, one for the bias; a product and a sum for each row.
     assert len(ledger.of(entries, "launch")) == 2 + 3 * 2
+
+
+def test_the_backward_frees_the_neighbours_of_x_before_it_makes_those_of_dx():
+    x, w, dy = map(standin.to_device, draw(0, (9, 11, 4), (3, 3, 4, 5), (7, 9, 5)))
+    with ledger.kept() as entries:
+        conv2d.backward(dy, x, w)
+    neighbours, product, dw, db = 9 * 9 * 12, 7 * 9 * 12, 9 * 4 * 5, 5
+    assert ledger.peak(entries) == 4 * (neighbours + product + dw + db)

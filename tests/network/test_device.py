@@ -11,6 +11,7 @@ from minunet.errors import InputError
 from minunet.network import Network, device, initialization, sizes, unet
 from minunet.network.architecture import Architecture
 from minunet.ops import conv2d, crop_concat, cross_entropy, dropout, maxpool, relu, upconv
+from minunet.prediction import gpu_memory
 from minunet.prediction.averaging import probabilities
 from minunet.prediction.tiling import Tiling
 from minunet.training import sgd
@@ -285,3 +286,44 @@ def test_an_unknown_device_is_refused(pretended_gpu, wanted):
     with pytest.raises(InputError, match=f"device is {wanted!r}; it must be") as error:
         device.choose(wanted)
     assert_one_line(str(error.value))
+
+
+# Memory
+
+
+def test_the_memory_of_the_gpu(pretended_gpu, monkeypatch):
+    cupy, limit = sys.modules["cupy"], [0]
+    cupy.cuda.Device = lambda: SimpleNamespace(mem_info=(700, 1000))
+    pool = SimpleNamespace(total_bytes=lambda: 50, get_limit=lambda: limit[0])
+    cupy.get_default_memory_pool = lambda: pool
+    assert device.memory() == (750, 1000)
+    limit[0] = 400
+    assert device.memory() == (400, 1000)
+
+
+def test_the_device_of_an_array():
+    array = np.ones(3)
+    assert device.of(array) == "cpu"
+    assert device.of(StandIn(array)) == "cuda"
+
+
+def test_errors_of_cupy_that_say_that_memory_is_not_enough():
+    cupy = pytest.importorskip("cupy")
+    full = cupy.cuda.memory.OutOfMemoryError(512, 1000, 1000)
+    assert device.is_out_of_memory(full)
+    assert device.is_out_of_memory(cupy.cuda.runtime.CUDARuntimeError(2))  # of a kernel's module
+    assert not device.is_out_of_memory(cupy.cuda.runtime.CUDARuntimeError(1))
+    assert not device.is_out_of_memory(MemoryError("of NumPy"))
+
+
+@pytest.mark.gpu
+def test_the_estimated_memory_on_the_gpu(cupy):
+    arch, rng = Architecture(depth=3, channels=16), np.random.default_rng(0)
+    params = device.to_device(initialization.gaussian(arch, rng), "cuda")
+    pool = cupy.get_default_memory_pool()
+    pool.free_all_blocks()
+    before = pool.total_bytes()
+    Network(params, arch).logits(rng.random((348, 348, 1), np.float32))
+    needed = gpu_memory.of_forward(arch, 348, 348)
+    # The pool of a card with much free memory grows more than it must.
+    assert 0.9 * needed < pool.total_bytes() - before < 2 * needed

@@ -4,11 +4,14 @@
 |--------|-------------------------------------------------------------------------------|
 | launch | a kernel launch, usually one for each NumPy call that computes or copies      |
 | array  | a memory allocation: a result or a temporary, but not a view                  |
+| free   | the end of an array that was made while the ledger was kept                   |
 | in     | a copy from the host                                                          |
 | out    | a copy to the host, which waits until all launched kernels are done           |
 """
 
+import itertools
 import sys
+import weakref
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -24,9 +27,11 @@ class Entry(NamedTuple):
     kind: str
     place: str  # the function of minunet that caused it: "conv2d.backward"
     nbytes: int
+    number: int = 0  # of an array; its end has the same
 
 
 _open = []  # the ledgers being kept
+_numbers = itertools.count(1)
 
 
 @contextmanager
@@ -37,15 +42,46 @@ def kept():
     try:
         yield entries
     finally:
-        _open.remove(entries)
+        _open[:] = [one for one in _open if one is not entries]
 
 
-def note(kind, nbytes=0):
+class Card(list):
+    """A ledger of a card that has room for arrays of `size` bytes; an array too many raises."""
+
+    def __init__(self, size, error):
+        self.size, self.error, self.used = size, error, 0
+
+    def append(self, entry):
+        """Add an entry, unless it is an array that has no room."""
+        if entry.kind == "array":
+            if self.used + entry.nbytes > self.size:
+                raise self.error(f"no room for {entry.nbytes} bytes")
+            self.used += entry.nbytes
+        elif entry.kind == "free":
+            self.used -= entry.nbytes
+        super().append(entry)
+
+
+@contextmanager
+def kept_by(card):
+    """Let a card keep its ledger while the block runs."""
+    _open.append(card)
+    try:
+        yield card
+    finally:
+        _open[:] = [one for one in _open if one is not card]
+
+
+def note(kind, nbytes=0, number=0):
     """Add an entry to all ledgers that are kept."""
     if _open:
-        entry = Entry(kind, _place(), nbytes)
-        for entries in _open:
-            entries.append(entry)
+        add(Entry(kind, _place(), nbytes, number))
+
+
+def add(entry):
+    """Add this entry to all ledgers that are kept."""
+    for entries in _open:
+        entries.append(entry)
 
 
 def of(entries, kind):
@@ -53,12 +89,35 @@ def of(entries, kind):
     return [entry.nbytes for entry in entries if entry.kind == kind]
 
 
+def allocated(nbytes):
+    """Record an allocation; return the entry for its end."""
+    number = next(_numbers)
+    note("array", nbytes, number)
+    return Entry("free", "", nbytes, number)
+
+
+def made(array):
+    """Record an allocation, and its end when no array refers to this memory any more."""
+    end, owner = allocated(array.nbytes), array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, np.ndarray):  # a scalar has no end: it is only a few bytes
+        for entries in _open:
+            weakref.finalize(owner, entries.append, end).atexit = False
+
+
+def peak(entries):
+    """Return the bytes of the arrays that are in use at the same time, at most."""
+    signs = {"array": 1, "free": -1}
+    return max(itertools.accumulate(signs.get(e.kind, 0) * e.nbytes for e in entries))
+
+
 def answer(name, args, kwargs, results):
     """Record the cost of a function's or method's result; a view costs nothing."""
     given, found = arrays((args, kwargs)), arrays(results)
     new = [one for one in found if not any(np.may_share_memory(one, other) for other in given)]
     for one in new:
-        note("array", one.nbytes)
+        made(one)
     if name in SIZED_BY_VALUES:
         note("out", np.intp().nbytes)
     if name in ("item", "tolist", "tobytes"):
@@ -69,22 +128,24 @@ def answer(name, args, kwargs, results):
 
 
 def product(a, b):
-    """Record what CuPy 14 does before it multiplies matrices.
+    """Record what CuPy 14 does before it multiplies matrices; return the ends of its arrays.
 
     It copies an operand that is not contiguous; in a product of two single matrices, a transposed
     one counts as contiguous. For a stack of matrices with a single one, three kernels list the
     addresses of the matrices of both operands and of the product.
     """
-    single = a.ndim == b.ndim == 2
+    single, needed = a.ndim == b.ndim == 2, []
     for operand in (a, b):
         flags = operand.flags
         if not (flags.c_contiguous or (single and flags.f_contiguous)):
-            note("launch")
-            note("array", operand.nbytes)
+            needed.append(operand.nbytes)
     if a.ndim != b.ndim:
-        for _ in range(3):
-            note("launch")
-            note("array", max(a, b, key=np.ndim).shape[0] * np.uintp().nbytes)
+        needed += 3 * [max(a, b, key=np.ndim).shape[0] * np.uintp().nbytes]
+    ends = []
+    for nbytes in needed:
+        note("launch")
+        ends.append(allocated(nbytes))
+    return ends
 
 
 def arrays(value):

@@ -56,15 +56,14 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__":
             raise TypeError(f"CuPy does not support np.{ufunc.__name__}.{method}")
         require(counterpart(ufunc.__name__), f"np.{ufunc.__name__}", inputs, kwargs)
-        if ufunc is np.matmul:
-            ledger.product(*inward(inputs))
+        ends = ledger.product(*inward(inputs)) if ufunc is np.matmul else []
         results = ufunc(*inward(inputs), **inward(kwargs))
         ledger.note("launch")
-        if "out" in kwargs:
-            return kwargs["out"][0]
-        for result in ledger.arrays(results):
-            ledger.note("array", result.nbytes)
-        return outward(results)
+        for result in [] if "out" in kwargs else ledger.arrays(results):
+            ledger.made(result)
+        for end in ends:
+            ledger.add(end)
+        return kwargs["out"][0] if "out" in kwargs else outward(results)
 
     def __array_function__(self, func, types, args, kwargs):
         """Compute any other NumPy function."""
@@ -73,7 +72,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         if func is np.asarray and not isinstance(args[0], StandIn):
             host = np.array(*args, **kwargs)
             ledger.note("in", host.nbytes)
-            ledger.note("array", host.nbytes)
+            ledger.made(host)
             return StandIn(host)
         results = func(*inward(args), **inward(kwargs))
         if isinstance(results, bool):  # np.array_equal, for example; CuPy keeps it on the device
@@ -86,7 +85,7 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         result = self._host[inward(index)]
         if note_index(index):
             ledger.note("launch")
-            ledger.note("array", result.nbytes)
+            ledger.made(result)
         return outward(result)
 
     def __setitem__(self, index, value):

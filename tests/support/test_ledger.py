@@ -145,7 +145,8 @@ def test_an_entry_names_the_function_that_caused_it():
         conv2d.backward(dy, x, w)
         sgd.step({"w": w}, {"w": w}, {"w": w}, 0.1)
 
-    places = list(dict.fromkeys(entry.place for entry in entries_of(work)))
+    kept = [entry for entry in entries_of(work) if entry.kind != "free"]
+    places = list(dict.fromkeys(entry.place for entry in kept))
     assert places == ["elsewhere", "conv2d.forward", "conv2d.backward", "sgd.join", "sgd.step"]
 
 
@@ -155,4 +156,42 @@ def test_ledgers_may_be_nested_and_end_with_their_block():
         with ledger.kept() as inner:
             _ = X * X
     _ = X - X
-    assert [len(entries) for entries in (outer, inner)] == [4, 2]
+    assert [len(ledger.of(entries, "launch")) for entries in (outer, inner)] == [2, 1]
+    assert [len(ledger.of(entries, "array")) for entries in (outer, inner)] == [2, 1]
+
+
+def test_an_array_ends_when_nothing_refers_to_its_memory():
+    with ledger.kept() as entries:
+        y = X + X
+        view = y.reshape(-1)[3:]
+        del y
+        z = view + 1  # 168 bytes
+        del view, z
+    assert [(e.kind, e.nbytes) for e in entries if e.kind != "launch"] == [
+        ("array", 192),
+        ("array", 168),
+        ("free", 192),
+        ("free", 168),
+    ]
+    assert len({entry.number for entry in entries if entry.kind != "launch"}) == 2
+    assert ledger.peak(entries) == 360
+
+
+def test_the_largest_number_of_bytes_in_use_by_hand():
+    def work():
+        y = X + X  # 192 bytes
+        y = y * 2  # while the first y is in use
+        y += 1
+        # A copy of 96 bytes, of a window, is in use with the product of 80 bytes.
+        return y[0, ::2] @ W
+
+    entries = entries_of(work)
+    assert ledger.peak(entries) == 2 * 192
+    assert ledger.peak(entries_of(lambda: X[0, ::2] @ W)) == 32 + 80
+
+
+def test_an_array_made_before_the_ledger_does_not_end_in_it():
+    y = X + X
+    with ledger.kept() as entries:
+        del y
+    assert entries == []

@@ -15,6 +15,7 @@ from standin import StandIn, to_device
 
 from minunet import augmentation, runs
 from minunet.data.synthetic import em_stack
+from minunet.errors import InputError
 from minunet.image import Sample
 from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
@@ -137,9 +138,30 @@ def test_a_step_copies_one_tile_in_and_one_number_out(variant, dropout, bits, cl
         with ledger.kept() as entries:
             energy = loop.step(state, tile, arch, 0.1, 0.9, clip)
         assert ledger.of(entries, "in") == [*SENT, *bits]
-        assert [e[1:] for e in entries if e.kind == "out"] == [("loop.step", 4)]
+        assert [e[1:3] for e in entries if e.kind == "out"] == [("loop.step", 4)]
         assert type(energy) is float
     assert all(isinstance(w, StandIn) for w in (*state.params.values(), *state.velocity.values()))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2, 255])
+@pytest.mark.parametrize("where", ["cpu", "cuda"])
+def test_a_label_out_of_range_is_refused_before_anything_is_copied(wrong, where):
+    arch = Architecture(depth=1, channels=2)
+    state, tile = device_state(arch), draw_tile(arch, 24, np.random.default_rng(1))
+    if where == "cpu":
+        params = initialization.gaussian(arch, np.random.default_rng(0))
+        state = State(params, sgd.start(params), np.random.default_rng(2))
+    labels = tile.labels.astype(np.int16)
+    labels[3, 5] = wrong
+    before = state.params
+    with (
+        ledger.kept() as entries,
+        pytest.raises(InputError, match=f"contain {wrong}; with 2 classes, .* from 0 to 1"),
+    ):
+        loop.step(state, tile._replace(labels=labels), arch, 0.1, 0.9)
+    assert entries == []
+    assert state.params is before
+    assert state.step == 0
 
 
 def test_a_larger_tile_needs_no_more_kernels_and_no_array_above_a_map():

@@ -83,7 +83,7 @@ def test_clipping_copies_nothing_to_or_from_the_device(longest):
     grads = to_device({"a": np.ones((3, 2), np.float32), "b": np.full(4, 2, np.float32)})
     with ledger.kept() as entries:
         cut = sgd.clip(grads, longest)
-    assert {entry.kind for entry in entries} == {"launch", "array"}
+    assert {entry.kind for entry in entries} == {"launch", "array", "free"}
     host = {name: g.get() for name, g in grads.items()}
     for name, g in sgd.clip(host, longest).items():
         np.testing.assert_array_equal(cut[name].get(), g)

@@ -1,5 +1,6 @@
 """Settings for all tests: Matplotlib opens no window, and Hypothesis is deterministic."""
 
+import math
 import os
 
 import pytest
@@ -14,6 +15,12 @@ settings.load_profile("minunet")
 
 # Helpers that import PyTorch or Zarr; doctest collection would fail where they are not installed.
 collect_ignore = ["support/torch_unet.py", "support/volume_tests.py"]
+
+
+@pytest.fixture(autouse=True)
+def no_progress_lines(monkeypatch):
+    """Print no line of progress, however slow the machine is: tests read the other lines."""
+    monkeypatch.setattr("minunet.progress.PLAIN_EVERY", math.inf)
 
 
 @pytest.fixture

@@ -10,6 +10,11 @@ from minunet import cli, progress
 from minunet.errors import InputError
 
 
+@pytest.fixture(autouse=True)
+def no_progress_lines():
+    """Print lines here, which other tests do not."""
+
+
 @pytest.mark.parametrize(
     ("seconds", "written"),
     [

@@ -168,8 +168,7 @@ def of_forward(arch: Architecture, rows: int, columns: int) -> int:
         _double_conv(arrays, stage)
         arrays.free(stage.a1)
         pooled = stage.a2 // 4
-        arrays.need(stage.a2, pooled, 2 * pooled + pooled // 4)  # taps; int64 and uint8 argmax
-        arrays.make(pooled, pooled // 4)
+        arrays.make(pooled)
         arrays.free(previous)
         previous = pooled
     bottom = stages["bottom"]

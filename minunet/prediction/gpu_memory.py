@@ -17,9 +17,9 @@ from minunet.prediction.memory import format_bytes
 
 FLOAT = 4  # bytes
 
-SPARE = 1.55
+SPARE = 1.5
 """Ratio of the memory that CuPy's pool needs to the size of the arrays, because it cannot reuse all
-of what is freed: 1.00 to 1.54, calculated by `benchmarks/gpu_memory.py`."""
+of what is freed: 1.00 to 1.47, calculated by `benchmarks/gpu_memory.py`."""
 
 KERNELS = 1e8
 """Bytes for what CUDA loads while the network runs; not measured."""

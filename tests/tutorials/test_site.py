@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import browser
 import pytest
 from chapters import CHAPTERS, TUTORIALS, WITH_EXERCISES, cells, figures, outputs, source
+from PIL import Image
 from test_glossary import SEARCHES
 from website.assemble import Sources
 
@@ -40,13 +42,15 @@ MEASURE = """
   if (window.MathJax) await MathJax.startup.promise;
   for (let i = 0; location.search && i < 100 && !/finished/.test(document.body.innerText); i++)
     await new Promise(done => setTimeout(done, 100));
-  for (const image of document.images) image.loading = "eager";
-  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  const images = [...document.images].filter(image => image.getClientRects().length);
+  for (const image of images) image.loading = "eager";
+  await Promise.all(images.map(image => image.decode().catch(() => 0)));
   const all = selector => [...document.querySelectorAll(selector)];
   const style = getComputedStyle(document.body);
   return {
     too_wide: document.documentElement.scrollWidth - innerWidth,
-    images: [...document.images].map(image => [image.alt, image.naturalWidth, image.clientWidth]),
+    images: images.map(image => [image.alt, image.naturalWidth, image.clientWidth]),
+    files: images.map(image => image.getAttribute("src")),
     displayed: all("mjx-container[display=true] > svg").length,
     inline: all("mjx-container:not([display]) > svg").length,
     wrong: all("mjx-merror").length,
@@ -66,11 +70,12 @@ MEASURE = """
 
 
 class Page(HTMLParser):
-    """The links, files, anchors and images of a page."""
+    """The links, files, anchors and images of a page; the dark versions of figures apart."""
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loads, self.anchors, self.images, self.math = [], [], set(), [], []
+        self.links, self.loads, self.anchors, self.math = [], [], set(), []
+        self.images, self.dark, self.files = [], [], []
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -84,7 +89,9 @@ class Page(HTMLParser):
         if have.get("src"):
             self.loads.append(have["src"])
         if tag == "img":
-            self.images.append(have.get("alt"))
+            dark = "on-dark" in (have.get("class") or "")
+            (self.dark if dark else self.images).append(have.get("alt"))
+            self.files.append((dark, have["src"]))
         if "math" in (have.get("class") or "").split():
             self.math.append(tag)
 
@@ -154,7 +161,7 @@ def test_nothing_is_loaded_from_the_network(site):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_page_has_all_figures_and_equations_of_its_chapter(site, chapter):
     page = parsed(site / f"{chapter}.html")
-    assert page.images == figures(outputs(chapter))
+    assert page.images == page.dark == figures(outputs(chapter))
     prose = "\n\n".join(source(c) for c in cells(chapter) if c["cell_type"] == "markdown")
     assert page.math.count("div") == len(re.findall(r"\$\$.+?\$\$", prose, re.DOTALL))
 
@@ -259,9 +266,23 @@ def _brightness(colour):
 @pytest.mark.parametrize(
     "page", ["index.html", "05_energy.html", "reference/minunet.network.unet.html"]
 )
-def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
+def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(site, measure, page, width):
     found = measure(page, width, "dark")
     assert _brightness(found["ground"]) < 60 < 150 < _brightness(found["ink"])
+    assert found["too_wide"] <= 0
+    assert found["files"] == [file for dark, file in parsed(site / page).files if dark]
+    for file in found["files"]:
+        with Image.open(site / file) as image:
+            assert f"rgb{image.convert('RGB').getpixel((0, 0))}" == found["ground"]
+
+
+def test_figures_of_the_light_page_are_those_of_the_notebook(site):
+    for chapter in CHAPTERS:
+        shown = [file for dark, file in parsed(site / f"{chapter}.html").files if not dark]
+        pngs = (output.get("data", {}).get("image/png") for output in outputs(chapter))
+        assert [(site / file).read_bytes() for file in shown] == [
+            b64decode("".join(png)) for png in pngs if png
+        ]
 
 
 @pytest.mark.parametrize(

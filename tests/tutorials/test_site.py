@@ -16,6 +16,7 @@ import pytest
 from chapters import CHAPTERS, TUTORIALS, WITH_EXERCISES, cells, figures, outputs, source
 from PIL import Image
 from test_glossary import SEARCHES
+from website import paper
 from website.assemble import Sources
 
 for module in ("sphinx", "myst_nb", "furo", "tornado"):
@@ -333,6 +334,84 @@ def test_the_search_finds_the_glossary_for_a_word_of_the_field(index, query):
 
 def test_the_search_finds_no_page_for_a_word_that_is_nowhere(index):
     assert index("xylophone") == set()
+
+
+@pytest.fixture(scope="module")
+def bound(site):
+    """Write the page that is printed beside the pages of the site; return its path."""
+    path = site / "bound.html"
+    path.write_text(paper.bound(site), "utf-8")
+    yield path
+    path.unlink()
+
+
+def test_the_page_to_print_has_all_chapters_in_order(site, bound):
+    text, page = bound.read_text("utf-8"), Page(bound)
+    assert re.findall(r'<article id="([^"]+)"', text) == CHAPTER_PAGES
+    assert page.images == [one for chapter in CHAPTERS for one in figures(outputs(chapter))]
+    assert page.dark == []
+    chapters = [parsed(site / name) for name in CHAPTER_PAGES]
+    for tag in ("div", "span"):
+        assert page.math.count(tag) == sum(one.math.count(tag) for one in chapters) > 50
+    assert "Show the code" not in text
+    assert "def softmax" in re.sub(r"<[^>]+>", "", text)  # code that does not only draw
+
+
+def test_links_of_the_page_to_print_stay_on_it(bound):
+    text, page = bound.read_text("utf-8"), Page(bound)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(set(ids)) == len(ids)
+    assert {f"#{name}" for name in CHAPTER_PAGES} <= set(page.links)
+    for link in page.links:
+        assert link.startswith(("http", "mailto:")) or link.removeprefix("#") in ids, link
+    scripts = re.findall(r"<script[^>]*", text)
+    assert len(scripts) == 2 and "tex-svg.js" in scripts[1]
+
+
+PRINTED = """
+(async () => {
+  await MathJax.startup.promise;
+  const all = selector => [...document.querySelectorAll(selector)];
+  await Promise.all([...document.images].map(image => image.decode()));
+  return {
+    displayed: all("mjx-container[display=true] > svg").length,
+    inline: all("mjx-container:not([display]) > svg").length,
+    wrong: all("mjx-merror").length,
+    figures: all("div.cell_output img, svg.course").map(one => [getComputedStyle(one).breakInside,
+      one.getBoundingClientRect().width, one.getBoundingClientRect().height]),
+  };
+})()
+"""
+PAPER = (297 - 38) / 25.4 * 96, (210 - 34) / 25.4 * 96
+"""Height and width of what is printed on a page, in CSS pixels."""
+
+
+def test_formulas_and_figures_are_complete_on_paper(measure, bound):
+    found, page = measure(bound.name, 700, script=PRINTED), Page(bound)
+    assert found["wrong"] == 0
+    assert found["displayed"] == page.math.count("div")
+    assert found["inline"] == page.math.count("span")
+    assert len(found["figures"]) == len(page.images) + 1  # and the map of the course
+    for breaks, width, height in found["figures"]:
+        assert breaks == "avoid"
+        assert 100 < height < PAPER[0]
+        assert 100 < width < PAPER[1]
+
+
+def test_a_browser_prints_the_course(site, measure, tmp_path):
+    some = tmp_path / "site"  # of two chapters, because printing all takes long
+    some.mkdir()
+    chapters = CHAPTER_PAGES[0], CHAPTER_PAGES[5]
+    for name in ("_static", "_images", "index.html", *chapters):
+        (some / name).symlink_to(site / name)
+    before = set(some.iterdir())
+    paper.printed(some, tmp_path / "course.pdf")
+    assert set(some.iterdir()) == before
+    pdf = (tmp_path / "course.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) > 12
+    drawn = sum(len(parsed(site / name).images) for name in chapters)
+    assert pdf.count(b"/Subtype /Image") >= drawn > 8
 
 
 def test_a_dead_link_is_an_error(tmp_path):

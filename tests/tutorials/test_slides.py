@@ -6,7 +6,7 @@ from html import unescape
 
 import browser
 import pytest
-from chapters import CHAPTERS, cells, figures, outputs, source
+from chapters import CHAPTERS, TUTORIALS, cells, figures, outputs, source
 
 pytest.importorskip("mdit_py_plugins")
 from website import slides
@@ -50,6 +50,13 @@ def test_a_chapter_has_its_title_its_figures_and_its_summary(deck, chapter):
     assert last.count("<li>") == len(items) > 2
     assert last.count('<svg class="tex"') == len(re.findall(r"\$[^$]+\$", summary(chapter)))
     assert "$" not in words(first + last)
+
+
+def test_the_map_of_the_course_is_where_the_page_for_teachers_says(deck):
+    page = (TUTORIALS / "pages" / "teaching.md").read_text("utf-8")
+    number = int(re.search(r"On slide (\d+), the map", " ".join(page.split()))[1])
+    sections = re.findall(r"<section .*?</section>", deck, re.DOTALL)
+    assert 'svg class="course"' in sections[number - 1]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -317,7 +317,7 @@ def main() -> NoReturn:
         nargs="?",
         default=HERE / "_site",
         type=Path,
-        help="folder of the site; an earlier site is replaced, other files are not (default: %(default)s)",
+        help="folder of the site; replaces an earlier site and nothing else (default: %(default)s)",
     )
     two.add_argument(
         "--pyodide",

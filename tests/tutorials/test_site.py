@@ -102,7 +102,7 @@ def site(tmp_path_factory):
     """Build the site with the command; return its folder."""
     out = tmp_path_factory.mktemp("site") / "pages"
     command = [sys.executable, str(TUTORIALS / "build.py"), "site", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr  # Sphinx warnings are errors
     assert f"open {out / 'index.html'}" in done.stdout
     return out

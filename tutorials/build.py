@@ -1,7 +1,9 @@
-"""Run the chapters and build their site.
+"""Run the chapters, and build their site, slides and PDF.
 
     python tutorials/build.py run [CHAPTER …]   # sources NN_name.py → NN_name.ipynb with outputs
     python tutorials/build.py site [OUT]        # a static site of all chapters, which run in it
+    python tutorials/build.py slides OUT.html   # slides of all chapters, in one file
+    python tutorials/build.py pdf OUT.pdf       # all chapters on paper
 
 The sources are the `.py` files, in jupytext's percent format.
 """
@@ -201,6 +203,30 @@ def run(names: list[str]) -> int:
     return len(failures)
 
 
+BUILT = ".minunet-site"
+"""File of a site that lists all files of the site."""
+
+
+def replaceable(out: Path) -> None:
+    """Raise a `ValueError` if anything in a folder was not written by `site`."""
+    if not out.exists():
+        return
+    listed = out / BUILT
+    ours = set(listed.read_text("utf-8").splitlines()) if listed.is_file() else set()
+    files = [out] if not out.is_dir() else sorted(p for p in out.rglob("*") if not is_folder(p))
+    for path in files:
+        if path.relative_to(out).as_posix() not in ours:
+            raise ValueError(
+                f"{path} is not part of a site built by this command, which would delete it; "
+                "pass another folder, or delete it yourself"
+            )
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def site(out: Path, pyodide: str | None = None) -> int:
     """Build the static site, replacing an earlier one; treat warnings as errors.
 
@@ -209,25 +235,71 @@ def site(out: Path, pyodide: str | None = None) -> int:
     out : folder of the site
     pyodide : folder or URL of the Pyodide that runs the cells; None: its official distribution
 
-    Raises a `ValueError` if the folder contains no Pyodide.
+    Raises a `ValueError` if `pyodide` contains no Pyodide, or `out` contains anything else.
     """
-    from sphinx.cmd.build import main as sphinx
-    from website.assemble import Sources
     from website.run_in_page import folder_of
 
     if pyodide:
         folder_of(pyodide)  # raises if it is missing
+    out = out.resolve()
+    replaceable(out)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        Sources(folder / "sources").fill()
-        options = ["-W", "--keep-going", "-q", "-E", "-j", "auto"]
-        options += ["-c", str(HERE / "website"), "-d", str(folder / "trees")]
-        options += ["-D", f"pyodide={pyodide}"] if pyodide else []
-        code = sphinx([*options, str(folder / "sources"), str(folder / "site")])
+        code = pages(Path(name), pyodide)
         if code == 0:
+            built = Path(name, "site")
+            files = [p.relative_to(built).as_posix() for p in built.rglob("*") if p.is_file()]
+            (built / BUILT).write_text("\n".join([*sorted(files), BUILT, ""]), "utf-8")
+            replaceable(out)  # the build took minutes
             shutil.rmtree(out, ignore_errors=True)
-            shutil.copytree(folder / "site", out)
+            shutil.copytree(built, out)
             print(f"open {out / 'index.html'}")
+    return code
+
+
+def pages(folder: Path, pyodide: str | None = None) -> int:
+    """Build the site in the folder `site` of an empty folder; return the exit code of Sphinx."""
+    from sphinx.cmd.build import main as sphinx
+    from website.assemble import Sources
+
+    Sources(folder / "sources").fill()
+    options = ["-W", "--keep-going", "-q", "-E", "-j", "auto"]
+    options += ["-c", str(HERE / "website"), "-d", str(folder / "trees")]
+    options += ["-D", f"pyodide={pyodide}"] if pyodide else []
+    return sphinx([*options, str(folder / "sources"), str(folder / "site")])
+
+
+def unused(out: Path) -> None:
+    """Raise a `ValueError` if a file exists, or the folder that is to contain it does not."""
+    if out.exists():
+        raise ValueError(f"{out} already exists; pass another name")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent} is not a folder; make it first")
+
+
+def slides(out: Path) -> int:
+    """Write the slides of all chapters to a new file."""
+    from website.slides import deck
+
+    unused(out)
+    out.write_text(deck(), "utf-8")
+    print(f"open {out}")
+    return 0
+
+
+def pdf(out: Path) -> int:
+    """Build the site, and print its chapters to a new PDF.
+
+    Raises a `ValueError` if there is no browser to print with.
+    """
+    from website.paper import browser, printed
+
+    unused(out)
+    browser()  # raises if there is none, before the build, which takes minutes
+    with tempfile.TemporaryDirectory() as name:
+        code = pages(Path(name))
+        if code == 0:
+            printed(Path(name, "site"), out)
+            print(f"open {out}")
     return code
 
 
@@ -245,7 +317,7 @@ def main() -> NoReturn:
         nargs="?",
         default=HERE / "_site",
         type=Path,
-        help="folder of the site; an earlier one is replaced (default: %(default)s)",
+        help="folder of the site; replaces an earlier site and nothing else (default: %(default)s)",
     )
     two.add_argument(
         "--pyodide",
@@ -253,11 +325,17 @@ def main() -> NoReturn:
         help="where pages find the Pyodide that runs their cells: a folder, which is copied (see "
         "website/pyodide_folder.py), or a URL (default: its official distribution)",
     )
+    three = commands.add_parser("slides", help="write slides of all chapters to one HTML file")
+    three.add_argument("out", type=Path, help="new HTML file")
+    four = commands.add_parser("pdf", help="print all chapters to one PDF, with a browser")
+    four.add_argument("out", type=Path, help="new PDF")
     asked = parser.parse_args()
     try:
-        sys.exit(
-            run(asked.chapter) > 0 if asked.command == "run" else site(asked.out, asked.pyodide)
-        )
+        if asked.command == "run":
+            sys.exit(run(asked.chapter) > 0)
+        if asked.command == "site":
+            sys.exit(site(asked.out, asked.pyodide))
+        sys.exit(slides(asked.out) if asked.command == "slides" else pdf(asked.out))
     except ValueError as error:
         wrong = str(error)
     except ModuleNotFoundError as error:

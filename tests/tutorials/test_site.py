@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
@@ -13,7 +14,9 @@ from urllib.parse import unquote, urlsplit
 import browser
 import pytest
 from chapters import CHAPTERS, TUTORIALS, WITH_EXERCISES, cells, figures, outputs, source
+from PIL import Image
 from test_glossary import SEARCHES
+from website import paper
 from website.assemble import Sources
 
 for module in ("sphinx", "myst_nb", "furo", "tornado"):
@@ -40,13 +43,15 @@ MEASURE = """
   if (window.MathJax) await MathJax.startup.promise;
   for (let i = 0; location.search && i < 100 && !/finished/.test(document.body.innerText); i++)
     await new Promise(done => setTimeout(done, 100));
-  for (const image of document.images) image.loading = "eager";
-  await Promise.all([...document.images].map(image => image.decode().catch(() => 0)));
+  const images = [...document.images].filter(image => image.getClientRects().length);
+  for (const image of images) image.loading = "eager";
+  await Promise.all(images.map(image => image.decode().catch(() => 0)));
   const all = selector => [...document.querySelectorAll(selector)];
   const style = getComputedStyle(document.body);
   return {
     too_wide: document.documentElement.scrollWidth - innerWidth,
-    images: [...document.images].map(image => [image.alt, image.naturalWidth, image.clientWidth]),
+    images: images.map(image => [image.alt, image.naturalWidth, image.clientWidth]),
+    files: images.map(image => image.getAttribute("src")),
     displayed: all("mjx-container[display=true] > svg").length,
     inline: all("mjx-container:not([display]) > svg").length,
     wrong: all("mjx-merror").length,
@@ -66,11 +71,12 @@ MEASURE = """
 
 
 class Page(HTMLParser):
-    """The links, files, anchors and images of a page."""
+    """The links, files, anchors and images of a page; the dark versions of figures apart."""
 
     def __init__(self, path):
         super().__init__()
-        self.links, self.loads, self.anchors, self.images, self.math = [], [], set(), [], []
+        self.links, self.loads, self.anchors, self.math = [], [], set(), []
+        self.images, self.dark, self.files = [], [], []
         self.feed(path.read_text("utf-8"))
 
     def handle_starttag(self, tag, attributes):
@@ -84,7 +90,9 @@ class Page(HTMLParser):
         if have.get("src"):
             self.loads.append(have["src"])
         if tag == "img":
-            self.images.append(have.get("alt"))
+            dark = "on-dark" in (have.get("class") or "")
+            (self.dark if dark else self.images).append(have.get("alt"))
+            self.files.append((dark, have["src"]))
         if "math" in (have.get("class") or "").split():
             self.math.append(tag)
 
@@ -94,7 +102,7 @@ def site(tmp_path_factory):
     """Build the site with the command; return its folder."""
     out = tmp_path_factory.mktemp("site") / "pages"
     command = [sys.executable, str(TUTORIALS / "build.py"), "site", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr  # Sphinx warnings are errors
     assert f"open {out / 'index.html'}" in done.stdout
     return out
@@ -154,7 +162,7 @@ def test_nothing_is_loaded_from_the_network(site):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_page_has_all_figures_and_equations_of_its_chapter(site, chapter):
     page = parsed(site / f"{chapter}.html")
-    assert page.images == figures(outputs(chapter))
+    assert page.images == page.dark == figures(outputs(chapter))
     prose = "\n\n".join(source(c) for c in cells(chapter) if c["cell_type"] == "markdown")
     assert page.math.count("div") == len(re.findall(r"\$\$.+?\$\$", prose, re.DOTALL))
 
@@ -259,9 +267,23 @@ def _brightness(colour):
 @pytest.mark.parametrize(
     "page", ["index.html", "05_energy.html", "reference/minunet.network.unet.html"]
 )
-def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(measure, page, width):
+def test_pages_are_dark_for_readers_who_prefer_a_dark_theme(site, measure, page, width):
     found = measure(page, width, "dark")
     assert _brightness(found["ground"]) < 60 < 150 < _brightness(found["ink"])
+    assert found["too_wide"] <= 0
+    assert found["files"] == [file for dark, file in parsed(site / page).files if dark]
+    for file in found["files"]:
+        with Image.open(site / file) as image:
+            assert f"rgb{image.convert('RGB').getpixel((0, 0))}" == found["ground"]
+
+
+def test_figures_of_the_light_page_are_those_of_the_notebook(site):
+    for chapter in CHAPTERS:
+        shown = [file for dark, file in parsed(site / f"{chapter}.html").files if not dark]
+        pngs = (output.get("data", {}).get("image/png") for output in outputs(chapter))
+        assert [(site / file).read_bytes() for file in shown] == [
+            b64decode("".join(png)) for png in pngs if png
+        ]
 
 
 @pytest.mark.parametrize(
@@ -312,6 +334,84 @@ def test_the_search_finds_the_glossary_for_a_word_of_the_field(index, query):
 
 def test_the_search_finds_no_page_for_a_word_that_is_nowhere(index):
     assert index("xylophone") == set()
+
+
+@pytest.fixture(scope="module")
+def bound(site):
+    """Write the page that is printed beside the pages of the site; return its path."""
+    path = site / "bound.html"
+    path.write_text(paper.bound(site), "utf-8")
+    yield path
+    path.unlink()
+
+
+def test_the_page_to_print_has_all_chapters_in_order(site, bound):
+    text, page = bound.read_text("utf-8"), Page(bound)
+    assert re.findall(r'<article id="([^"]+)"', text) == CHAPTER_PAGES
+    assert page.images == [one for chapter in CHAPTERS for one in figures(outputs(chapter))]
+    assert page.dark == []
+    chapters = [parsed(site / name) for name in CHAPTER_PAGES]
+    for tag in ("div", "span"):
+        assert page.math.count(tag) == sum(one.math.count(tag) for one in chapters) > 50
+    assert "Show the code" not in text
+    assert "def softmax" in re.sub(r"<[^>]+>", "", text)  # code that does not only draw
+
+
+def test_links_of_the_page_to_print_stay_on_it(bound):
+    text, page = bound.read_text("utf-8"), Page(bound)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(set(ids)) == len(ids)
+    assert {f"#{name}" for name in CHAPTER_PAGES} <= set(page.links)
+    for link in page.links:
+        assert link.startswith(("http", "mailto:")) or link.removeprefix("#") in ids, link
+    scripts = re.findall(r"<script[^>]*", text)
+    assert len(scripts) == 2 and "tex-svg.js" in scripts[1]
+
+
+PRINTED = """
+(async () => {
+  await MathJax.startup.promise;
+  const all = selector => [...document.querySelectorAll(selector)];
+  await Promise.all([...document.images].map(image => image.decode()));
+  return {
+    displayed: all("mjx-container[display=true] > svg").length,
+    inline: all("mjx-container:not([display]) > svg").length,
+    wrong: all("mjx-merror").length,
+    figures: all("div.cell_output img, svg.course").map(one => [getComputedStyle(one).breakInside,
+      one.getBoundingClientRect().width, one.getBoundingClientRect().height]),
+  };
+})()
+"""
+PAPER = (297 - 38) / 25.4 * 96, (210 - 34) / 25.4 * 96
+"""Height and width of what is printed on a page, in CSS pixels."""
+
+
+def test_formulas_and_figures_are_complete_on_paper(measure, bound):
+    found, page = measure(bound.name, 700, script=PRINTED), Page(bound)
+    assert found["wrong"] == 0
+    assert found["displayed"] == page.math.count("div")
+    assert found["inline"] == page.math.count("span")
+    assert len(found["figures"]) == len(page.images) + 1  # and the map of the course
+    for breaks, width, height in found["figures"]:
+        assert breaks == "avoid"
+        assert 100 < height < PAPER[0]
+        assert 100 < width < PAPER[1]
+
+
+def test_a_browser_prints_the_course(site, measure, tmp_path):
+    some = tmp_path / "site"  # of two chapters, because printing all takes long
+    some.mkdir()
+    chapters = CHAPTER_PAGES[0], CHAPTER_PAGES[5]
+    for name in ("_static", "_images", "index.html", *chapters):
+        (some / name).symlink_to(site / name)
+    before = set(some.iterdir())
+    paper.printed(some, tmp_path / "course.pdf")
+    assert set(some.iterdir()) == before
+    pdf = (tmp_path / "course.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) > 12
+    drawn = sum(len(parsed(site / name).images) for name in chapters)
+    assert pdf.count(b"/Subtype /Image") >= drawn > 8
 
 
 def test_a_dead_link_is_an_error(tmp_path):

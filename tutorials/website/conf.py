@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from docutils import nodes
-from website import run_in_page
+from website import dark, run_in_page
 
 from minunet import __version__
 
@@ -61,6 +61,7 @@ def describe(app, doctree) -> None:
 
 
 def setup(app) -> None:
-    """Register `describe` and "Run" with Sphinx."""
+    """Register `describe`, the dark figures and "Run" with Sphinx."""
     run_in_page.register(app)
     app.connect("doctree-read", describe)
+    app.connect("doctree-read", dark.add)

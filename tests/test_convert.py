@@ -347,11 +347,11 @@ def test_hostile_files_need_little_memory(tmp_path, name):
 
 def test_every_parameter_has_a_name_in_the_other_file():
     arch = Architecture(2, 3)
-    names = {ours: tensors.torch_name(ours) for ours in arch.shapes()}
+    names = {ours: layers.torch_name(ours) for ours in arch.shapes()}
     assert len(set(names.values())) == len(names)
     for ours, theirs in names.items():
         if ours.split(".")[1].startswith("w"):
-            assert names[layers.bias_of(ours)] == theirs.replace("weight", "bias")
+            assert names[ours.replace(".w", ".b")] == theirs.replace("weight", "bias")
 
 
 def test_networks_that_concatenate_in_the_other_order(tmp_path):

@@ -10,6 +10,7 @@ Layers come in the order of the forward pass. Each layer with parameters has two
 
 import math
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from minunet.exchange import layers
 from minunet.exchange.tensors import Foreign, from_torch
 
 MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
-    "BlobShape": {"dim": (1, "int64 packed")},
+    "BlobShape": {"dim": (1, "int64 repeated")},
     "BlobProto": {
         **{"num": (1, "int32"), "channels": (2, "int32"), "height": (3, "int32")},
-        **{"width": (4, "int32"), "data": (5, "float packed"), "shape": (7, "BlobShape")},
-        "double_data": (8, "double packed"),
+        **{"width": (4, "int32"), "data": (5, "float repeated"), "shape": (7, "BlobShape")},
+        "double_data": (8, "double repeated"),
     },
     "V1LayerParameter": {"name": (4, "bytes"), "blobs": (6, "BlobProto repeated")},
     "LayerParameter": {"name": (1, "bytes"), "blobs": (7, "BlobProto repeated")},
@@ -40,11 +41,8 @@ MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
 LEGACY = ("num", "channels", "height", "width")
 """Fields that held the shape of a blob in 2015."""
 
-MOST_LAYERS, MOST_AXES = 10_000, 4
-"""Maximum number of layers, with or without parameters; maximum number of axes of a blob."""
-
 LONGEST = 60
-"""Maximum length of the name of a layer, in characters; longer names are shortened."""
+"""Maximum length of the name of a layer, in bytes; longer names are shortened."""
 
 
 @cache
@@ -57,14 +55,13 @@ def net_parameter() -> Any:
     for message, fields in MESSAGES.items():
         declared = file.message_type.add(name=message)
         for name, (number, words) in fields.items():
-            kind, *how = words.split()
+            kind, *repeated = words.split()
             field = declared.field.add(name=name, number=number)
-            field.label = kinds.LABEL_REPEATED if how else kinds.LABEL_OPTIONAL
+            field.label = kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL
             if kind in MESSAGES:
                 field.type, field.type_name = kinds.TYPE_MESSAGE, f".caffe.{kind}"
             else:
                 field.type = getattr(kinds, f"TYPE_{kind.upper()}")
-                field.options.packed = how == ["packed"]
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffe.NetParameter"))
@@ -86,67 +83,23 @@ def read(path: Path) -> Foreign:
         net.ParseFromString(path.read_bytes())
     except (DecodeError, RecursionError) as error:
         raise InputError(f"it is not a .caffemodel file, or is damaged: {reason(error)}") from None
-    count = len(net.layers) + len(net.layer)
-    if count > MOST_LAYERS:  # each of them takes memory
-        raise InputError(f"it has {count} layers, more than any minunet U-Net has")
-    found = [layer for layer in (*net.layers, *net.layer) if layer.blobs]
-    if not found:
-        raise InputError("it contains no layer with parameters")
-    if len(found) > layers.MOST:
-        raise InputError(
-            f"{len(found)} of its layers have parameters, more than in any minunet U-Net"
-        )
-    read_layers = [(_name(layer), *_blobs(layer)) for layer in found]
-    if len({name for name, *_ in read_layers}) < len(read_layers):
-        raise InputError("two of its layers have the same name")
-    arch = layers.architecture({name: kernel.shape for name, kernel, _ in read_layers})
-    params = layers.in_order(read_layers, arch)
-    names: dict[str, str] = {}
-    for (layer, *_), ours in zip(read_layers, layers.kernels_of(arch), strict=True):
-        names |= {ours: f"{layer}, blob 0", layers.bias_of(ours): f"{layer}, blob 1"}
-    return Foreign(arch, params, names)
+    blobs: dict[str, Array] = {}
+    for layer in chain(net.layers, net.layer):
+        for k, blob in enumerate(layer.blobs):
+            name = f"{printable(layer.name[:LONGEST].decode(errors='replace'))}, blob {k}"
+            if name in blobs:
+                raise InputError(f"two of its layers have {name}")
+            blobs[name] = _array(blob, name) if k == 0 else _array(blob, name).reshape(-1)
+    shapes = {name: blob.shape for name, blob in blobs.items()}
+    arch, names = layers.recognize(shapes, ("0", "1"), layers.in_order)
+    return Foreign(arch, {ours: blobs[theirs] for ours, theirs in names.items()}, names)
 
 
-def _name(layer: Any) -> str:
-    """Return the name of a layer as printable text; in the file, it can be any bytes."""
-    text: str = layer.name.decode(errors="replace")
-    return printable(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
-
-
-def _blobs(layer: Any) -> tuple[Array, Array]:
-    """Return the kernel (kh, kw, C, O) and the bias (O,) of a layer."""
-    name = _name(layer)
-    if len(layer.blobs) != 2:
-        raise InputError(
-            f"layer {name} has {len(layer.blobs)} blobs; every layer of the U-Net has two: a "
-            "kernel and a bias"
-        )
-    kernel, bias = (_array(blob, f"blob {k} of layer {name}") for k, blob in enumerate(layer.blobs))
-    if kernel.ndim != 4:
-        raise InputError(
-            f"blob 0 of layer {name} has the shape {kernel.shape}; a kernel has four axes"
-        )
-    kernel, bias = from_torch(kernel), np.ascontiguousarray(bias.reshape(-1), np.float32)
-    if bias.shape != kernel.shape[3:]:
-        raise InputError(
-            f"blob 1 of layer {name} has {bias.size} values, but its kernel has "
-            f"{kernel.shape[3]} output channels"
-        )
-    return kernel, bias
-
-
-def _array(blob: Any, which: str) -> Array:
-    """Return the values of a blob, in its shape."""
-    if blob.HasField("shape"):
-        if len(blob.shape.dim) > MOST_AXES:
-            raise InputError(
-                f"{which} has {len(blob.shape.dim)} axes; minunet reads at most {MOST_AXES}"
-            )
-        shape = tuple(blob.shape.dim)
-    else:
-        shape = tuple(getattr(blob, name) for name in LEGACY)
+def _array(blob: Any, name: str) -> Array:
+    """Return the values of a blob in our layout."""
+    sizes = blob.shape.dim if blob.HasField("shape") else [getattr(blob, one) for one in LEGACY]
     numbers = blob.data or blob.double_data
-    if min(shape, default=0) < 1 or math.prod(shape) != len(numbers):
-        raise InputError(f"{which} has the shape {shape}, but {len(numbers)} values")
+    if not 0 < len(sizes) <= len(LEGACY) or min(sizes) < 1 or math.prod(sizes) != len(numbers):
+        raise InputError(f"{name} has {len(numbers)} values, but the shape {tuple(sizes[:9])}")
     with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN are refused later
-        return np.array(numbers, np.float64).astype(np.float32).reshape(shape)
+        return from_torch(np.array(numbers, np.float32).reshape(tuple(sizes)))

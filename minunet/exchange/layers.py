@@ -1,82 +1,42 @@
-"""Find the architecture that the parameters of another program belong to, by their shapes.
+"""Find the place of every parameter of another program's U-Net: by its shape, then by its name.
 
-Other programs use other layer names, but the shapes of the kernels determine the U-Net and the
-place of nearly every kernel in it. At each level, one kernel of the contracting path and one of the
-expansive path have the same shape; the names of neighbouring layers tell which is which.
+The shapes of the kernels determine the architecture, and the place of nearly every kernel. At each
+level, one kernel of the contracting path and one of the expansive path have the same shape. If the
+layers are in the order of the forward pass, the order tells which is which; otherwise, the names of
+neighbouring layers do.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import permutations, takewhile
+from collections.abc import Callable, Mapping
+from itertools import permutations, zip_longest
+from typing import get_args
 
-from minunet.array import Array
 from minunet.errors import InputError
 from minunet.network import Architecture
 from minunet.network.architecture import RANGES, Variant
 
 Shape = tuple[int, ...]
-
-VARIANTS: tuple[Variant, ...] = ("paper", "release")
+Shapes = Mapping[str, Shape]
 
 MOST = 20 * RANGES["depth"][1]
-"""Maximum number of tensors in a file: more than a U-Net of the largest depth has."""
+"""Maximum number of kernels in a file: more than a U-Net of the largest depth has."""
+
+OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
+"""Layers of a stage: suffix of our name → name in the PyTorch module of minunet's tutorials."""
 
 
-def architecture(kernels: Mapping[str, Shape]) -> Architecture:
-    """Return the architecture whose kernels have these shapes, in any order.
+def torch_name(ours: str) -> str:
+    """Return the PyTorch name of a parameter.
 
-    Parameters
-    ----------
-    kernels : dict     name → shape (kh, kw, C, O)
-
-    Raises
-    ------
-    InputError
-        If no minunet U-Net has these kernels; the message says what does not fit.
+    Examples
+    --------
+    >>> torch_name("contract0.w1"), torch_name("expand0.bu"), torch_name("out.w")
+    ('contract0.conv1.weight', 'expand0.upconv.bias', 'out.weight')
     """
-    shapes = Counter(kernels.values())
-    last = [shape for shape in shapes.elements() if shape[:2] == (1, 1)]
-    depth = sum(shape[:2] == (2, 2) for shape in shapes.elements())
-    if len(last) != 1 or depth == 0:
-        raise InputError(
-            f"it has {depth} kernels of 2x2 and {len(last)} of 1x1; a minunet U-Net has one kernel "
-            "of 2x2 for each level, and one of 1x1"
-        )
-    *_, channels, classes = last[0]
-    if classes < RANGES["classes"][0]:
-        name = next(name for name, shape in kernels.items() if shape == last[0])
-        raise InputError(
-            f"{name} has {classes} output channel{'' if classes == 1 else 's'}; a minunet U-Net "
-            "has one for each class, and at least 2 classes"
-        )
-    firsts = sorted({shape[2] for shape in shapes if shape[3] == channels}) or [1]
-    tried = [
-        Architecture(depth, channels, first, classes, 0.0, variant)
-        for variant in VARIANTS
-        for first in firsts
-    ]
-    best = min(tried, key=lambda arch: sum(_difference(shapes, arch), Counter[Shape]()).total())
-    _check_fit(kernels, best)
-    return best
-
-
-def _difference(shapes: Counter[Shape], arch: Architecture) -> tuple[Counter[Shape], ...]:
-    """Return the shapes that do not belong to an architecture, and those that are missing."""
-    needed = Counter(kernels_of(arch).values())
-    return shapes - needed, needed - shapes
-
-
-def _check_fit(kernels: Mapping[str, Shape], arch: Architecture) -> None:
-    """Raise an `InputError` unless these are exactly the kernels of the architecture."""
-    odd, missing = _difference(Counter(kernels.values()), arch)
-    order = "height, width, input and output channels"
-    net = f"a U-Net of depth {arch.depth} with {arch.channels} channels"
-    for shape in odd:
-        name = [name for name, found in kernels.items() if found == shape][-1]
-        raise InputError(f"{name} has the shape {shape} ({order}), which does not fit {net}")
-    for shape in missing:
-        raise InputError(f"it lacks a kernel of shape {shape} ({order}), which {net} needs")
+    stage, _, name = ours.partition(".")
+    layer = f"{stage}.{OURS[name[1:]]}" if name[1:] else stage
+    return f"{layer}.{'weight' if name[0] == 'w' else 'bias'}"
 
 
 def kernels_of(arch: Architecture) -> dict[str, Shape]:
@@ -84,127 +44,126 @@ def kernels_of(arch: Architecture) -> dict[str, Shape]:
     return {name: shape for name, shape in arch.shapes().items() if len(shape) == 4}
 
 
-def places(kernels: Mapping[str, Shape], arch: Architecture) -> dict[str, str]:
-    """Find the place of each kernel in the U-Net: our name → the name in the file.
+def recognize(
+    shapes: Shapes,
+    ends: tuple[str, str],
+    placed: Callable[[Shapes, Architecture], dict[str, str]],
+) -> tuple[Architecture, dict[str, str]]:
+    """Find the architecture, and the name that each of its parameters has in the file.
 
     Parameters
     ----------
-    kernels : dict     name → shape (kh, kw, C, O), those of the architecture
-    arch : Architecture
+    shapes : dict        name → shape (kh, kw, C, O) of a kernel, or (O,) of its bias
+    ends : (str, str)    ends of the names of a kernel and of its bias
+    placed : callable    `in_order` or `by_name`
+
+    Raises
+    ------
+    InputError
+        If these are not the parameters of a minunet U-Net; the message names the one that does not
+        fit.
+    """
+    kernels = {name: shape for name, shape in shapes.items() if len(shape) == 4}
+    bias_of = {name: name.removesuffix(ends[0]) + ends[1] for name in kernels}
+    for name in sorted(shapes.keys() - {*bias_of.keys(), *bias_of.values()}):
+        raise InputError(
+            f"{name} has the shape {shapes[name]}; the paper's network has only convolutions with "
+            "a bias, and no normalization"
+        )
+    arch = architecture(kernels)
+    places = placed(kernels, arch)
+    names: dict[str, str] = {}
+    for ours in kernels_of(arch):
+        names |= {ours: places[ours], ours.replace(".w", ".b"): bias_of[places[ours]]}
+    for ours, shape in arch.shapes().items():
+        found = shapes.get(names[ours])
+        if found != shape:
+            has = f"has the shape {found}" if found else "is missing"
+            raise InputError(f"{names[ours]} {has}, but its place, {ours}, needs {shape}")
+    return arch, names
+
+
+def architecture(kernels: Shapes) -> Architecture:
+    """Return the architecture whose kernels have these shapes, in any order.
+
+    Raises
+    ------
+    InputError
+        If no minunet U-Net has these kernels; the message says what does not fit.
+    """
+    shapes = Counter(kernels.values())
+    last = [shape for shape in kernels.values() if shape[:2] == (1, 1)]
+    depth = sum(shape[:2] == (2, 2) for shape in kernels.values())
+    if len(last) != 1 or depth == 0 or len(kernels) > MOST:
+        raise InputError(
+            f"it has {len(kernels)} kernels, {depth} of 2x2 and {len(last)} of 1x1; a minunet "
+            "U-Net has one of 2x2 for each level, and one of 1x1"
+        )
+    *_, channels, classes = last[0]
+    firsts = {shape[2] for shape in shapes if shape[3] == channels} or {1}
+    tried = [
+        Architecture(depth, channels, first, classes, 0.0, variant)
+        for variant in get_args(Variant)
+        for first in sorted(firsts)
+    ]
+    best = min(tried, key=lambda arch: (shapes - Counter(kernels_of(arch).values())).total())
+    needed = Counter(kernels_of(best).values())
+    odd = [name for name, shape in kernels.items() if shape in shapes - needed]
+    net = f"a U-Net of depth {depth} with {channels} channels"
+    order = "height, width, input and output channels"
+    if odd:
+        raise InputError(
+            f"{odd[-1]} has the shape {kernels[odd[-1]]} ({order}), which does not fit {net}"
+        )
+    for shape in needed - shapes:
+        raise InputError(f"it lacks a kernel of shape {shape} ({order}), which {net} needs")
+    return best
+
+
+def in_order(kernels: Shapes, arch: Architecture) -> dict[str, str]:
+    """Return the name in the file of each kernel, for layers in the order of the forward pass."""
+    return dict(zip(kernels_of(arch), kernels, strict=True))
+
+
+def by_name(kernels: Shapes, arch: Architecture) -> dict[str, str]:
+    """Return the name in the file of each kernel, for layers in any order.
+
+    Kernels of equal shapes go to the stages whose first kernels have the nearest names.
 
     Raises
     ------
     InputError
         If neither the shapes nor the names tell two kernels apart.
     """
-    free: dict[Shape, list[str]] = {}
-    for name in sorted(kernels, key=_natural):
-        free.setdefault(kernels[name], []).append(name)
-    wanted: dict[Shape, list[str]] = {}
+    stages: dict[Shape, list[str]] = {}
     for ours, shape in kernels_of(arch).items():
-        wanted.setdefault(shape, []).append(ours)
-    found = {names[0]: free[shape][0] for shape, names in wanted.items() if len(names) == 1}
-    order = sorted(kernels, key=_natural)
-    for shape, names in wanted.items():
-        if len(names) > 1:
-            found |= _told_apart(names, free[shape], found, order)
-    return {ours: found[ours] for ours in kernels_of(arch)}
-
-
-def _told_apart(
-    ours: Sequence[str], theirs: Sequence[str], found: Mapping[str, str], order: Sequence[str]
-) -> dict[str, str]:
-    """Assign kernels of equal shapes to stages by their names.
-
-    A kernel belongs to the stage whose first kernel has the most similar name; in a list of
-    numbered layers, to the stage whose first kernel has the nearest number.
-    """
-    first = {name: found.get(f"{name.partition('.')[0]}.w1") for name in ours}
-    near = [*theirs, *filter(None, first.values())]
-    listed = len({re.sub(r"_?\d+", "", name) for name in near}) == 1  # conv, conv_1, conv_2 …
-
-    def likeness(choice: Sequence[str]) -> tuple[int, int]:
-        shared = distance = 0
-        for name, candidate in zip(ours, choice, strict=True):
-            known = first[name]
-            if known is not None:
-                shared += _shared(candidate, known)
-                distance += abs(order.index(candidate) - order.index(known)) if listed else 0
-        return shared, -distance
-
-    ranked = sorted(permutations(theirs), key=likeness, reverse=True)
-    if likeness(ranked[0]) == likeness(ranked[1]):
-        raise InputError(
-            f"{', '.join(theirs)} have the same shape, and their names do not tell which is "
-            f"{' and which is '.join(ours)}; rename them as in the PyTorch module of minunet's "
-            "tutorials"
+        stages.setdefault(shape, []).append(ours)
+    found: dict[str, str] = {}
+    for shape, wanted in sorted(stages.items(), key=lambda item: len(item[1])):
+        theirs = sorted(name for name in kernels if kernels[name] == shape)
+        near = [found.get(f"{name.partition('.')[0]}.w1", torch_name(name)) for name in wanted]
+        ranked = sorted(
+            (tuple(map(sum, zip(*map(distance, choice, near), strict=True))), choice)
+            for choice in permutations(theirs)
         )
-    return dict(zip(ours, ranked[0], strict=True))
-
-
-def _shared(a: str, b: str) -> int:
-    """Count the words and numbers that two names share: twice at the start, once at the end.
-
-    Examples
-    --------
-    >>> _shared("up1.conv2", "up1.conv1"), _shared("up1.conv2", "up10.conv2")
-    (6, 4)
-    """
-    one, other = (re.findall(r"\d+|[^\W\d_]+", name) for name in (a, b))
-    pairs = (zip(one, other, strict=False), zip(one[::-1], other[::-1], strict=False))
-    start, end = (len(list(takewhile(lambda pair: pair[0] == pair[1], some))) for some in pairs)
-    return 2 * start + end
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts numbers in names by value: conv2 before conv10."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
-    ]
-
-
-def in_order(layers: Sequence[tuple[str, Array, Array]], arch: Architecture) -> dict[str, Array]:
-    """Return the parameters of layers that are in the order of the forward pass.
-
-    Parameters
-    ----------
-    layers : sequence of (name, kernel, bias)     kernels (kh, kw, C, O), biases (O,)
-    arch : Architecture                           the one with these kernels
-
-    Raises
-    ------
-    InputError
-        If a shape differs; the message names the layer.
-    """
-    params: dict[str, Array] = {}
-    for (name, kernel, bias), ours in zip(layers, kernels_of(arch), strict=True):
-        shape = arch.shapes()[ours]
-        if kernel.shape != shape:
+        if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
             raise InputError(
-                f"layer {name} has a kernel of shape {kernel.shape}, but its place, {ours}, needs "
-                f"{shape} (height, width, input and output channels)"
+                f"{', '.join(theirs)} have the same shape, and their names do not tell which is "
+                f"{' and which is '.join(wanted)}; rename them as in the PyTorch module of "
+                "minunet's tutorials"
             )
-        params |= {ours: kernel, bias_of(ours): bias}
-    return params
+        found |= zip(wanted, ranked[0][1], strict=True)
+    return found
 
 
-def bias_of(kernel: str) -> str:
-    """Return the name of the bias that belongs to a kernel.
+def distance(a: str, b: str) -> tuple[int, int]:
+    """Return how many words of two names differ, and by how much their numbers differ.
 
     Examples
     --------
-    >>> bias_of("contract0.w1"), bias_of("out.w")
-    ('contract0.b1', 'out.b')
+    >>> distance("up1.conv2", "up1.conv1"), distance("up1.conv2", "down10.conv2")
+    ((0, 1), (1, 9))
     """
-    stage, _, name = kernel.partition(".")
-    return f"{stage}.b{name[1:]}"
-
-
-def check_biases(kernels: Collection[Shape], biases: Collection[Shape]) -> None:
-    """Raise an `InputError` unless there is one bias for each kernel."""
-    needed = Counter((shape[3],) for shape in kernels)
-    if needed != Counter(biases):
-        raise InputError(
-            f"it has {len(kernels)} kernels and {len(biases)} biases, whose shapes do not match; "
-            "in the paper's network, every convolution has a bias, and there is no normalization"
-        )
+    words = zip_longest(*(re.findall(r"[^\W\d_]+", name) for name in (a, b)))
+    numbers = zip_longest(*(re.findall(r"\d{1,9}", name) for name in (a, b)), fillvalue=0)
+    return sum(x != y for x, y in words), sum(abs(int(x) - int(y)) for x, y in numbers)

@@ -20,7 +20,7 @@ import numpy as np
 
 from minunet.array import Array
 from minunet.errors import InputError
-from minunet.exchange import tensors
+from minunet.exchange import layers, tensors
 from minunet.network import Architecture, sizes
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Graph:
 
     def convolve(self, x: str, stage: str, number: str, relu: bool, up: bool = False) -> str:
         """Add a convolution with its bias and, if `relu`, a ReLU; return the name of the output."""
-        weight, bias = (tensors.torch_name(f"{stage}.{kind}{number}") for kind in "wb")
+        weight, bias = (layers.torch_name(f"{stage}.{kind}{number}") for kind in "wb")
         name = weight.removesuffix(".weight")
         if up:
             y = self.add("ConvTranspose", name, [x, weight, bias], strides=[2, 2])

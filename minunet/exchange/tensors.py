@@ -19,14 +19,8 @@ from minunet.exchange import layers
 from minunet.exchange.layers import Shape
 from minunet.network import Architecture
 
-OURS = {"1": "conv1", "2": "conv2", "u": "upconv"}
-"""Layers of a stage: suffix of our name → name in PyTorch."""
-
 FLOATS = ("F16", "F32", "F64")
 """Dtypes that minunet reads; NumPy does not have bfloat16."""
-
-NORMALIZATION = ("running_mean", "running_var", "num_batches_tracked")
-"""Ends of the names of tensors that only normalization layers have."""
 
 JSON = ("architecture", "label_values")
 """Properties that are JSON."""
@@ -55,48 +49,27 @@ class Foreign(NamedTuple):
     meta: dict[str, Any] | None = None  # None unless minunet has exported the file
 
 
-def torch_name(ours: str) -> str:
-    """Return the PyTorch name of a parameter.
-
-    Examples
-    --------
-    >>> torch_name("contract0.w1"), torch_name("expand0.bu"), torch_name("out.w")
-    ('contract0.conv1.weight', 'expand0.upconv.bias', 'out.weight')
-    """
-    stage, _, name = ours.partition(".")
-    layer = f"{stage}.{OURS[name[1:]]}" if name[1:] else stage
-    return f"{layer}.{'weight' if name[0] == 'w' else 'bias'}"
-
-
-def axes(shape: Shape) -> tuple[int, ...]:
-    """Return the order in which PyTorch stores our axes, for a parameter of our shape.
-
-    Only up-convolutions have kernels of 2x2; PyTorch stores these with the input channels first.
-    """
-    if len(shape) != 4:
-        return tuple(range(len(shape)))
-    return (2, 3, 0, 1) if shape[:2] == (2, 2) else (3, 2, 0, 1)
-
-
-def from_axes(shape: Shape) -> tuple[int, ...]:
-    """Return our order of PyTorch's axes, for a kernel of PyTorch's shape."""
-    return (2, 3, 0, 1) if shape[2:] == (2, 2) else (2, 3, 1, 0)
-
-
 def to_torch(params: Mapping[str, Array]) -> dict[str, Array]:
     """Convert parameters to PyTorch's layout and names."""
-    return {
-        torch_name(name): np.ascontiguousarray(w.transpose(axes(w.shape)))
-        for name, w in params.items()
-    }
+    made = {}
+    for name, w in params.items():
+        if w.ndim == 4:
+            w = w.transpose((2, 3, 0, 1) if w.shape[:2] == (2, 2) else (3, 2, 0, 1))
+        made[layers.torch_name(name)] = np.ascontiguousarray(w)
+    return made
+
+
+def axes(shape: Shape) -> Shape:
+    """Return our order of PyTorch's axes, for a parameter of PyTorch's shape."""
+    if len(shape) != 4:
+        return tuple(range(len(shape)))
+    return (2, 3, 0, 1) if shape[2:] == (2, 2) else (2, 3, 1, 0)
 
 
 def from_torch(w: Array) -> Array:
     """Convert a parameter to our layout and to float32; values too large for it become infinite."""
-    if w.ndim == 4:
-        w = w.transpose(from_axes(w.shape))
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.ascontiguousarray(w, np.float32)
+        return np.ascontiguousarray(w.transpose(axes(w.shape)), np.float32)
 
 
 def write(path: Path, params: Mapping[str, Array], properties: Mapping[str, str]) -> None:
@@ -125,42 +98,18 @@ def read(path: Path) -> Foreign:
 
 def _read(file: Any) -> Foreign:
     """Read an open file: check the shapes first, then read the values."""
-    names = list(file.keys())
-    if len(names) > layers.MOST:
-        raise InputError(f"it contains {len(names)} tensors, more than any minunet U-Net has")
-    kernels: dict[str, Shape] = {}
-    biases: dict[str, Shape] = {}
-    for name in names:
+    shapes = {}
+    for name in file.keys():
         part = file.get_slice(name)
-        shape, dtype = tuple(part.get_shape()), part.get_dtype()
-        if name.endswith(NORMALIZATION):
+        shape = part.get_shape()
+        if part.get_dtype() not in FLOATS:
             raise InputError(
-                f"{name} belongs to a normalization layer; the paper's network has none"
+                f"{name} contains {part.get_dtype()}; minunet reads only {', '.join(FLOATS)}"
             )
-        if dtype not in FLOATS:
-            raise InputError(f"{name} contains {dtype}; minunet reads only {', '.join(FLOATS)}")
-        if len(shape) == 4:
-            kernels[name] = tuple(shape[axis] for axis in from_axes(shape))
-        elif len(shape) == 1 and name.endswith("bias"):
-            biases[name] = shape
-        else:
-            raise InputError(
-                f"{name} has the shape {shape}; the paper's network has only convolutions with a "
-                "bias, and no normalization"
-            )
-    arch = layers.architecture(kernels)
-    layers.check_biases(kernels.values(), biases.values())
-    found = {ours: torch_name(ours) for ours in layers.kernels_of(arch)}
-    if {found[ours]: shape for ours, shape in layers.kernels_of(arch).items()} != kernels:
-        found = layers.places(kernels, arch)
-    all_names: dict[str, str] = {}
-    for ours, kernel in found.items():
-        bias = kernel.removesuffix("weight") + "bias"
-        if biases.get(bias) != (kernels[kernel][3],):
-            raise InputError(f"{kernel} has no matching bias {bias}")
-        all_names |= {ours: kernel, layers.bias_of(ours): bias}
-    params = {ours: from_torch(file.get_tensor(name)) for ours, name in all_names.items()}
-    return Foreign(arch, params, all_names, _meta(file.metadata() or {}))
+        shapes[name] = tuple(shape[axis] for axis in axes(tuple(shape)))
+    arch, names = layers.recognize(shapes, ("weight", "bias"), layers.by_name)
+    params = {ours: from_torch(file.get_tensor(name)) for ours, name in names.items()}
+    return Foreign(arch, params, names, _meta(file.metadata() or {}))
 
 
 def _meta(metadata: Mapping[str, str]) -> dict[str, Any] | None:

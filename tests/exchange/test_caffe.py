@@ -122,15 +122,21 @@ def layers(**changes):
 def test_what_does_not_fit_is_named(path):
     w, b = released(draw(SMALL), 1)[3][1:]  # conv_d1b-c
     for changes, words in (
-        ({"conv_d1b-c": (w, b, b)}, "layer conv_d1b-c has 3 blobs"),
-        ({"conv_d1b-c": (w,)}, "layer conv_d1b-c has 1 blobs"),
+        ({"conv_d1b-c": (w, b, b)}, "conv_d1b-c, blob 2 has the shape (4,)"),
+        ({"conv_d1b-c": (w,)}, "conv_d1b-c, blob 1 is missing"),
         ({"conv_d1b-c": (w[0], b)}, "conv_d1b-c"),
-        ({"conv_d1b-c": (w, b[:-1])}, "blob 1 of layer conv_d1b-c has 3 values"),
-        ({"conv_d1b-c": (w[:-1], b[:-1])}, "conv_d1b-c has the shape (3, 3, 4, 3)"),
+        (
+            {"conv_d1b-c": (w, b[:-1])},
+            "conv_d1b-c, blob 1 has the shape (3,), but its place, bottom.b2,",
+        ),
+        ({"conv_d1b-c": (w[:-1], b[:-1])}, "conv_d1b-c, blob 0 has the shape (3, 3, 4, 3)"),
         ({"conv_d1b-c": None}, "lacks a kernel of shape (3, 3, 4, 4)"),
-        ({"extra": (w, b)}, "extra has the shape (3, 3, 4, 4)"),
-        ({"bn": (b, b, b)}, "layer bn has 3 blobs"),
-        ({"conv_u0d-score": (np.ones((1, 2, 1, 1)), np.ones(1))}, "conv_u0d-score has 1 output"),
+        ({"extra": (w, b)}, "extra, blob 0 has the shape (3, 3, 4, 4)"),
+        ({"bn": (b, b, b)}, "bn, blob 2 has the shape (4,); the paper's network has only"),
+        (
+            {"conv_u0d-score": (np.ones((1, 2, 1, 1)), np.ones(1))},
+            "classes is 1; it must be at least 2",
+        ),
     ):
         for legacy in (True, False):
             assert_refused(path, caffemodel(layers(**changes), legacy), words)
@@ -140,19 +146,19 @@ def test_layers_in_another_order_are_refused(path):
     given = layers()
     moved = [given[0], *given[2:], given[1]]
     for legacy in (True, False):
-        words = "layer conv_d1a-b has a kernel of shape (3, 3, 2, 4), but its place, contract0.w2,"
+        words = "conv_d1a-b, blob 0 has the shape (3, 3, 2, 4), but its place, contract0.w2,"
         assert_refused(path, caffemodel(moved, legacy), words)
 
 
 def test_two_layers_of_one_name_are_refused(path):
     given = layers()
     given[1] = (given[0][0], *given[1][1:])
-    assert_refused(path, caffemodel(given, True), "two of its layers have the same name")
+    assert_refused(path, caffemodel(given, True), "two of its layers have conv_d0a-b, blob 0")
 
 
 def test_both_dialects_in_one_file_are_refused(path):
     both = caffemodel(layers(), True) + caffemodel(layers(), False)
-    assert_refused(path, both, "two of its layers have the same name")
+    assert_refused(path, both, "two of its layers have conv_d0a-b, blob 0")
 
 
 def replaced(name, payload, legacy=False):
@@ -174,35 +180,41 @@ for _ in range(2000):
 GROUPS = varint(99 << 3 | 3) * 100_000 + varint(99 << 3 | 4) * 100_000
 
 HOSTILE = {
-    "empty": (b"", "contains no layer with parameters"),
+    "empty": (b"", "it has 0 kernels"),
     "text": (b'name: "U-Net" layers { }', ""),
     "a pickle": (b"\x80\x04cos\nsystem\n(S'false'\ntR.", ""),
-    "nested messages": (DEEP, "contains no layer"),
+    "nested messages": (DEEP, "it has 0 kernels"),
     "nested groups": (GROUPS, "not a .caffemodel file, or is damaged"),
     "length beyond the end": (varint(100 << 3 | 2) + varint(2**40), "or is damaged"),
     "length that overflows": (varint(100 << 3 | 2) + b"\xff" * 9 + b"\x01", "or is damaged"),
-    "no name": (field(100, shaped(2, 1, 3, 3)), "layer  has 1 blobs"),
-    "huge shape": (replaced(b"a", shaped(2**31, 2**31, 3, 3) + BIAS), "but 0 values"),
+    "no name": (field(100, shaped(2, 1, 3, 3)), ", blob 0 has 0 values"),
+    "huge shape": (
+        replaced(b"a", shaped(2**31, 2**31, 3, 3) + BIAS),
+        "a, blob 0 has 0 values",
+    ),
     "huge shape of 2015": (
         replaced(b"a", field(6, b"".join(field(k, 2**31 - 1) for k in range(1, 5))) * 2, True),
-        "but 0 values",
+        "a, blob 0 has 0 values",
     ),
-    "negative": (replaced(b"a", shaped(2**64 - 1, 2**64 - 1, 1, 1) + BIAS), "shape (-1, -1, 1, 1)"),
-    "zero": (replaced(b"a", shaped(0, 1, 3, 3) + BIAS), "shape (0, 1, 3, 3)"),
-    "no shape": (replaced(b"a", field(7, field(5, b"1234" * 18)) + BIAS), "shape (0, 0, 0, 0)"),
+    "negative": (
+        replaced(b"a", shaped(2**64 - 1, 2**64 - 1, 1, 1) + BIAS),
+        "(-1, -1, 1, 1)",
+    ),
+    "zero": (replaced(b"a", shaped(0, 1, 3, 3) + BIAS), "the shape (0, 1, 3, 3)"),
+    "no shape": (replaced(b"a", field(7, field(5, b"1234" * 18)) + BIAS), "the shape (0, 0, 0, 0)"),
     "many axes": (
         replaced(b"a", shaped(*[1] * 100, data=field(5, b"1234")) + BIAS),
-        "blob 0 of layer a has 100 axes",
+        "a, blob 0 has 1 values, but the shape (1, 1,",
     ),
     "many layers": (
         field(100, field(7, b"")) * 1000,
-        "1000 of its layers have parameters, more than",
+        ", blob 0 has 0 values",
     ),
-    "many empty layers": (field(100, b"") * 50_000, "it has 50000 layers, more than"),
-    "many blobs": (replaced(b"a", field(7, b"") * 100_000), "layer a has 100000 blobs"),
-    "name of other bytes": (replaced(b"\xff\xfe\n", shaped(0)), "layer \ufffd\ufffd\\n has"),
-    "name of many lines": (replaced(b"a\nb\n", shaped(0) * 2), "layer a\\nb\\n has"),
-    "long name": (replaced(b"a" * 100_000, shaped(0)), f"layer {'a' * 59}… has 1 blobs"),
+    "many empty layers": (field(100, b"") * 50_000, "it has 0 kernels"),
+    "many blobs": (replaced(b"a", field(7, b"") * 100_000), "a, blob 0 has 0 values"),
+    "name of other bytes": (replaced(b"\xff\xfe\n", shaped(0)), "\ufffd\ufffd\\n, blob 0 has"),
+    "name of many lines": (replaced(b"a\nb\n", shaped(0) * 2), "a\\nb\\n, blob 0 has"),
+    "long name": (replaced(b"a" * 100_000, shaped(0)), f"{'a' * 60}, blob 0 has 0 values"),
 }
 
 

@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import pytest
 
 from minunet.errors import InputError
@@ -118,9 +117,8 @@ def test_names_of_other_programs_are_understood(style, variant):
         arch = Architecture(depth, 2, 1, 2, 0.0, variant)
         names = unet_names(arch, style)
         assert len(set(names.values())) == len(names) == 5 * depth + 3
-        found = layers.places(kernels(arch, names.__getitem__), arch)
+        found = layers.by_name(kernels(arch, names.__getitem__), arch)
         assert found == names, depth
-        assert list(found) == [name for name in arch.shapes() if ".w" in name]
 
 
 @pytest.mark.parametrize("offset", range(0, 120))
@@ -128,7 +126,7 @@ def test_numbers_are_compared_by_value_wherever_they_gain_a_digit(offset):
     arch = Architecture(4, 2)
     order = [name for name in arch.shapes() if ".w" in name]
     names = {name: f"{number}.weight" for number, name in enumerate(order, offset)}
-    assert layers.places(kernels(arch, names.__getitem__), arch) == names
+    assert layers.by_name(kernels(arch, names.__getitem__), arch) == names
 
 
 def test_names_that_do_not_tell_are_refused():
@@ -140,7 +138,7 @@ def test_names_that_do_not_tell_are_refused():
     }
     words = r"^b, d have the same shape, and their names do not tell which is contract0\.w2 and "
     with pytest.raises(InputError, match=words):
-        layers.places(kernels(arch, names.__getitem__), arch)
+        layers.by_name(kernels(arch, names.__getitem__), arch)
 
 
 def changed(arch, **shapes):
@@ -153,15 +151,15 @@ def changed(arch, **shapes):
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        ({"out_w": None}, "3 kernels of 2x2 and 0 of 1x1"),
-        ({"also": (1, 1, 4, 2)}, "3 kernels of 2x2 and 2 of 1x1"),
+        ({"out_w": None}, "3 of 2x2 and 0 of 1x1"),
+        ({"also": (1, 1, 4, 2)}, "3 of 2x2 and 2 of 1x1"),
         ({"bottom_w1": (3, 3, 16, 33)}, "bottom.w1 has the shape (3, 3, 16, 33)"),
         ({"bottom_w1": (5, 5, 16, 32)}, "bottom.w1 has the shape (5, 5, 16, 32)"),
         ({"expand1_wu": (2, 2, 8, 16)}, "expand1.wu has the shape (2, 2, 8, 16)"),
         ({"also": (3, 3, 4, 4)}, "also has the shape (3, 3, 4, 4)"),
         ({"bottom_w2": None}, "it lacks a kernel of shape (3, 3, 32, 32)"),
-        ({"out_w": (1, 1, 4, 1)}, "out.w has 1 output channel"),
-        ({"out_w": (1, 1, 4, 0)}, "out.w has 0 output channels"),
+        ({"out_w": (1, 1, 4, 1)}, "classes is 1; it must be at least 2"),
+        ({"out_w": (1, 1, 4, 0)}, "classes is 0; it must be at least 2"),
     ],
 )
 def test_a_kernel_that_does_not_fit_is_named(shapes, words):
@@ -171,7 +169,7 @@ def test_a_kernel_that_does_not_fit_is_named(shapes, words):
 
 
 def test_nothing_is_refused():
-    with pytest.raises(InputError, match="0 kernels of 2x2 and 0 of 1x1"):
+    with pytest.raises(InputError, match="it has 0 kernels, 0 of 2x2 and 0 of 1x1"):
         layers.architecture({})
 
 
@@ -189,24 +187,43 @@ def test_numbers_beyond_any_use_are_refused(count, last, words):
         layers.architecture({"last": last} | {f"up{k}": (2, 2, 8, 4) for k in range(count)})
 
 
-def test_layers_in_order():
-    arch = Architecture.release(1, 2)
-    drawn = {name: np.zeros(shape, np.float32) for name, shape in arch.shapes().items()}
-    given = [
-        (f"layer {k}", drawn[name], drawn[layers.bias_of(name)])
-        for k, name in enumerate(name for name in drawn if ".w" in name)
-    ]
-    found = layers.in_order(given, arch)
-    assert list(found) == list(drawn)
-    assert all(found[name] is drawn[name] for name in drawn)
-    given[1], given[4] = given[4], given[1]
-    with pytest.raises(InputError, match=r"^layer layer 4 has a kernel .*contract0\.w2, needs"):
-        layers.in_order(given, arch)
+def named(arch):
+    """Return the shapes of all parameters under the names of the PyTorch module."""
+    return {layers.torch_name(name): shape for name, shape in arch.shapes().items()}
 
 
-def test_there_is_one_bias_for_each_kernel():
-    shapes = [(3, 3, 1, 4), (3, 3, 4, 4), (1, 1, 4, 2)]
-    layers.check_biases(shapes, [(2,), (4,), (4,)])
-    for wrong in ([(4,), (4,)], [(4,), (4,), (4,)], [(4,), (4,), (2,), (2,)]):
-        with pytest.raises(InputError, match=f"3 kernels and {len(wrong)} biases"):
-            layers.check_biases(shapes, wrong)
+@pytest.mark.parametrize("arch", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("placed", [layers.in_order, layers.by_name])
+def test_our_own_names_are_recognized(arch, placed):
+    found, names = layers.recognize(named(arch), ("weight", "bias"), placed)
+    assert found.shapes() == arch.shapes()
+    assert names == {name: layers.torch_name(name) for name in arch.shapes()}
+    assert list(names) == list(arch.shapes())
+
+
+def test_only_in_order_does_the_order_decide():
+    given = named(Architecture.release(1, 2))
+    names = list(given)
+    names[2], names[8] = names[8], names[2]
+    moved = {name: given[name] for name in names}
+    layers.recognize(moved, ("weight", "bias"), layers.by_name)
+    words = r"^expand0\.upconv\.weight has the shape \(2, 2, 4, 4\), but its place, contract0\.w2, "
+    with pytest.raises(InputError, match=words):
+        layers.recognize(moved, ("weight", "bias"), layers.in_order)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bottom.conv1.bias": None}, "bottom.conv1.bias is missing, but its place, bottom.b1, "),
+        ({"bottom.conv1.bias": (3,)}, "bottom.conv1.bias has the shape (3,), but its place, "),
+        ({"more.bias": (4,)}, "more.bias has the shape (4,); the paper's network has only"),
+    ],
+)
+def test_there_is_one_bias_for_each_kernel(changes, words):
+    given = named(Architecture(1, 2)) | changes
+    given = {name: shape for name, shape in given.items() if shape}
+    for placed in (layers.in_order, layers.by_name):
+        with pytest.raises(InputError) as refused:
+            layers.recognize(given, ("weight", "bias"), placed)
+        assert str(refused.value).startswith(words)

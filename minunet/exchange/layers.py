@@ -92,14 +92,19 @@ def architecture(kernels: Shapes) -> Architecture:
         If no minunet U-Net has these kernels; the message says what does not fit.
     """
     shapes = Counter(kernels.values())
-    last = [shape for shape in kernels.values() if shape[:2] == (1, 1)]
+    last = {name: shape for name, shape in kernels.items() if shape[:2] == (1, 1)}
     depth = sum(shape[:2] == (2, 2) for shape in kernels.values())
     if len(last) != 1 or depth == 0 or len(kernels) > MOST:
         raise InputError(
             f"it has {len(kernels)} kernels, {depth} of 2x2 and {len(last)} of 1x1; a minunet "
             "U-Net has one of 2x2 for each level, and one of 1x1"
         )
-    *_, channels, classes = last[0]
+    ((name, (*_, channels, classes)),) = last.items()
+    if classes < RANGES["classes"][0]:
+        raise InputError(
+            f"{name} has {classes} output channel{'' if classes == 1 else 's'}; a minunet U-Net "
+            "has at least 2, one for each class"
+        )
     firsts = {shape[2] for shape in shapes if shape[3] == channels} or {1}
     tried = [
         Architecture(depth, channels, first, classes, 0.0, variant)

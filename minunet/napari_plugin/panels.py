@@ -171,22 +171,33 @@ class Panel:
         return [self.viewer.add_layer(Layer.create(*one)) for one in found]
 
     def show_failure(self, error: BaseException) -> None:
-        """Show an error of the worker."""
-
-        def again() -> None:
-            raise error
-
-        self.say("failed")
-        self.guarded(again)
-
-    def guarded(self, action: Callable[[], object]) -> None:
-        """Call `action`; show invalid input or an error of the operating system as one sentence."""
+        """Show invalid input or an error of the operating system as one sentence."""
         from napari.utils.notifications import show_error
 
+        self.say("failed")
+        if not isinstance(error, InputError | OSError):
+            raise error
+        show_error(without_options(str(error)))
+
+    def guarded(self, action: Callable[[], object]) -> None:
+        """Call `action`, and show why it failed."""
         try:
             action()
         except (InputError, OSError) as error:
-            show_error(str(error))
+            self.show_failure(error)
+
+
+def without_options(message: str) -> str:
+    """Leave out the advice in a message that names options of a command, as panels have none.
+
+    Examples
+    --------
+    >>> without_options("a tile of 196 pixels is too small for --shrink; pass --tile 204 or more")
+    'a tile of 196 pixels is too small for shrink'
+    """
+    problem, *advice = message.split("; ")
+    kept = [part for part in advice if "--" not in part]
+    return "; ".join([problem.replace("--", ""), *kept])
 
 
 class SegmentPanel(Panel):

@@ -158,8 +158,8 @@ def changed(arch, **shapes):
         ({"expand1_wu": (2, 2, 8, 16)}, "expand1.wu has the shape (2, 2, 8, 16)"),
         ({"also": (3, 3, 4, 4)}, "also has the shape (3, 3, 4, 4)"),
         ({"bottom_w2": None}, "it lacks a kernel of shape (3, 3, 32, 32)"),
-        ({"out_w": (1, 1, 4, 1)}, "classes is 1; it must be at least 2"),
-        ({"out_w": (1, 1, 4, 0)}, "classes is 0; it must be at least 2"),
+        ({"out_w": (1, 1, 4, 1)}, "has 1 output channel; a minunet U-Net has at least 2"),
+        ({"out_w": (1, 1, 4, 0)}, "has 0 output channels; a minunet U-Net has at least 2"),
     ],
 )
 def test_a_kernel_that_does_not_fit_is_named(shapes, words):

@@ -240,7 +240,11 @@ BATCH_NORM = {f"contract0.bn1.{kind}": ones(2) for kind in ("weight", "running_m
             {"bottom.first.bias": ones(4)},
             "bottom.first.bias has the shape (4,); the paper's network has only",
         ),
-        ("out.weight", {"out.weight": ones(1, 2, 1, 1)}, "classes is 1; it must be at least 2"),
+        (
+            "out.weight",
+            {"out.weight": ones(1, 2, 1, 1)},
+            "has 1 output channel; a minunet U-Net has at least 2",
+        ),
         ("out.weight", {}, "out.bias has the shape (2,); the paper's network has only"),
         ("", {"dense.weight": ones(3, 4)}, "dense.weight has the shape (3, 4)"),
         ("", {"scalar": ones()}, "scalar has the shape ()"),

@@ -30,6 +30,7 @@ from minunet.image import Average
 from minunet.models import MODELS
 from minunet.network import device, sizes
 from minunet.prediction import (
+    engines,
     instances,
     jobs,
     memory,
@@ -398,7 +399,7 @@ def predict_volume(args: argparse.Namespace) -> None:
         overlap(args),
     )
     try:
-        with volume_job.engine(args.workers, args.scheduler) as engine:
+        with engines.start(args.workers, args.scheduler) as engine:
             plan = volume_job.plan(request, trained, args.out)
             shape = " x ".join(map(str, plan.shape))
             with_threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"

@@ -2,8 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -17,7 +15,7 @@ from minunet.data.page import Reading
 from minunet.data.sections import Sections
 from minunet.errors import InputError
 from minunet.fast import threads
-from minunet.prediction import blocks, engines, memory, rectangle, tile_choice, volume_plan
+from minunet.prediction import blocks, memory, rectangle, tile_choice, volume_plan
 from minunet.prediction.engines import Engine
 from minunet.prediction.model import Model
 from minunet.prediction.stack import Labelling
@@ -166,17 +164,6 @@ def tiling_of(request: Request, trained: Model, sections: Sections) -> Tiling:
         return memory.of_prediction(arch, rows, columns, held)
 
     return tiling._replace(tile=tile_choice.best(arch, small, request.limit, needs))
-
-
-@contextmanager
-def engine(workers: int | None, address: str | None) -> Iterator[Engine]:
-    """Yield what computes the blocks; print the address of its dashboard, if it has one."""
-    if workers is None and address is None:
-        yield engines.here
-        return
-    with engines.cluster(workers, address) as (found, dashboard):
-        say(f"dashboard {dashboard}")
-        yield found
 
 
 def compute(out: Path, part: Part, run: Engine) -> bool:

@@ -37,21 +37,6 @@ class Layout(NamedTuple):
     scale: tuple[float, ...]  # size of a pixel along each axis
     units: tuple[str, ...]
 
-    def with_channels(self, count: int) -> "Layout":
-        """Return a layout with an axis c, after t; each chunk contains all channels."""
-        at = self.axes.find("t") + 1
-
-        def insert(values: tuple[Any, ...], new: Any) -> tuple[Any, ...]:
-            return (*values[:at], new, *values[at:])
-
-        return self._replace(
-            axes=f"{self.axes[:at]}c{self.axes[at:]}",
-            shape=insert(self.shape, count),
-            chunks=insert(self.chunks, count),
-            scale=insert(self.scale, 1.0),
-            units=insert(self.units, ""),
-        )
-
 
 def levels(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Return the shapes of all levels: height and width are halved until a slice is one chunk."""

@@ -63,8 +63,8 @@ class Work:
         self.labelling = Labelling(
             self.model.settings.label_values,
             plan.labels == "cells",
-            plan.threshold,
-            Rule(*plan.rule),
+            plan.rule["threshold"],
+            Rule(**plan.rule),
         )
 
     def stages(self) -> Iterator[Stage]:

@@ -105,12 +105,10 @@ def window(p: Layout) -> dict[str, Any]:
 
 
 def _axes(layout: Layout) -> list[dict[str, str]]:
-    axes = []
-    for name, unit in zip(layout.axes, layout.units, strict=True):
-        axes.append(
-            {"name": name, "type": TYPES.get(name, "space")} | ({"unit": unit} if unit else {})
-        )
-    return axes
+    return [
+        {"name": name, "type": TYPES.get(name, "space")} | ({"unit": unit} if unit else {})
+        for name, unit in zip(layout.axes, layout.units, strict=True)
+    ]
 
 
 def _datasets(layout: Layout) -> list[dict[str, Any]]:

@@ -133,7 +133,7 @@ class BlockCells:
         across = range(left // wide, -(-right // wide))
         blocks = [[of_block((first + i) * self.grid[1] + j) for j in across] for i in down]
         y, x = down.start * high, across.start * wide
-        inside = np.block(blocks)[top - y : bottom - y, left - x : right - x]
+        inside: Array = np.block(blocks)[top - y : bottom - y, left - x : right - x]
         above, before = top - rows.start + self.margin, left - columns.start + self.margin
         below, after = rows.stop + self.margin - bottom, columns.stop + self.margin - right
         return np.pad(inside, ((above, below), (before, after)))
@@ -255,7 +255,5 @@ class BlockCells:
         try:
             with path.open("rb") as file, np.load(file) as saved:
                 return dict(saved)
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing; repeat the command to compute it") from None
         except (EOFError, ValueError, BadZipFile):
             raise InputError(f"{path} is damaged; delete it, and repeat the command") from None

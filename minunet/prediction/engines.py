@@ -69,7 +69,7 @@ def start(workers: int | None, address: str | None) -> Iterator[Engine]:
             f"{error.name}, or leave them out"
         ) from None
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
-    # Local workers ignore Ctrl-C, too, as they inherit it: this process stops them.
+    # Local workers inherit that Ctrl-C is ignored: this process stops them.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         client = Client(

@@ -57,7 +57,7 @@ def plan(
     InputError
         If the image does not suit the model or the request.
     """
-    trained, labelling, reading = request.model, request.labelling, sections.reading
+    trained, labelling = request.model, request.labelling
     check(sections, trained.settings.in_channels, labelling.cells, connect)
     tiling = tiling_of(request, sections)
     smallest = request.smallest or trained.rule(tiling.shrink).smallest
@@ -69,16 +69,11 @@ def plan(
         model=str(model) if str(model) in models.MODELS else str(path),
         weights=files.digest(path),
         image=str(file_names.absolute(sections.path)),
-        axes=reading.axes,
-        level=reading.level,
-        series=reading.series,
-        channel=reading.channel,
+        reading=sections.reading._asdict(),
         shape=shape,
         dtype=dtype,
         sample=sample,
-        tile=tiling.tile,
-        average=tiling.average,
-        shrink=[*map(float, tiling.shrink)],
+        tiling=tiling._asdict() | {"shrink": [*map(float, tiling.shrink)]},
         block=[*rectangle.sides(sections.shape, tiling, trained.architecture.depth)],
         threads=threads.count(),
         labels="cells" if labelling.cells else "classes",

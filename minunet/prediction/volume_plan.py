@@ -16,13 +16,10 @@ from minunet import files
 from minunet.array import Array
 from minunet.data import ome_zarr
 from minunet.data.ome_zarr import Layout, Version
-from minunet.data.page import Channel, Reading
 from minunet.data.scaling import Scaling, scale_of
 from minunet.data.sections import Sections
 from minunet.data.volumes import UNITS
 from minunet.errors import InputError, reason
-from minunet.image import Average
-from minunet.prediction.tiling import Tiling
 from minunet.progress import Progress
 
 PLAN = "plan.json"
@@ -40,16 +37,11 @@ class VolumePlan(NamedTuple):
     model: str  # path, or the name of a built-in model
     weights: str  # SHA-256 of the file of the model
     image: str
-    axes: str | None
-    level: int | None
-    series: int | None
-    channel: Channel
+    reading: dict[str, Any]  # which pixels to read, see `Reading`
     shape: list[int]  # lengths of the axes that count slices, height, width, channels
     dtype: str
     sample: str  # SHA-256 of some pixels
-    tile: int
-    average: Average
-    shrink: list[float]
+    tiling: dict[str, Any]  # how a slice is cut into tiles, see `Tiling`
     block: list[int]  # height and width
     threads: int
     labels: str  # "classes" or "cells"
@@ -58,28 +50,23 @@ class VolumePlan(NamedTuple):
     ome_zarr: Version
     scales: list[list[float]]  # offset and spread: of all slices, or of each
 
-    @property
-    def reading(self) -> Reading:
-        """Which pixels of the image to read."""
-        return Reading(self.channel, self.series, axes=self.axes, level=self.level)
-
-    @property
-    def tiling(self) -> Tiling:
-        """How a slice is cut into tiles."""
-        down, across = self.shrink
-        return Tiling(self.tile, False, self.average, (down, across))
-
     def differences(self, other: "VolumePlan") -> list[str]:
         """Say in which values another plan differs, such as "tile 348 instead of 220".
 
         Whether the pixels have changed is checked before blocks are computed.
         """
-        here, there = ({**plan._asdict(), **plan.rule} for plan in (self, other))
+        here, there = self._values(), other._values()
         return [
             f"{name} {shown(there.get(name))} instead of {shown(here[name])}"
             for name in here
-            if name not in ("rule", "sample", "scales") and here[name] != there.get(name)
+            if here[name] != there.get(name)
         ]
+
+    def _values(self) -> dict[str, Any]:
+        """Return what may be compared, by the names of the options."""
+        values = self._asdict()
+        del values["sample"], values["scales"]
+        return {**values.pop("reading"), **values.pop("tiling"), **values.pop("rule"), **values}
 
 
 def shown(value: Any) -> str:

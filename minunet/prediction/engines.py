@@ -23,6 +23,9 @@ IN_FLIGHT = 4
 
 TRIES = 3
 
+RECOUNT = 32
+"""Number of tasks after which the workers are counted again: some may have joined or left."""
+
 PATIENCE = "20s"
 """Maximum time to wait for a connection to the scheduler."""
 
@@ -95,12 +98,13 @@ def run(client: Any, task: Task, numbers: Sequence[int]) -> Iterator[int]:
     waiting, failed, broken = iter(numbers), Counter[int](), dict[int, BaseException]()
     running, window = as_completed(loop=client.loop), IN_FLIGHT
     for turn in count():
-        if running.count() <= window // 2:
-            # Several at a time, because the scheduler remembers every call of `map`. The first
-            # element of a key names the group of a task: all belong to one.
+        if turn % RECOUNT == 0:
             with suppress(Exception):  # the connection may be lost; if so, Dask connects again
                 window = IN_FLIGHT * max(sum(client.nthreads().values()), 1)
                 client.run_on_scheduler(key_split.cache_clear)  # of 100,000 names of tasks
+        if running.count() <= window // 2:
+            # Several at a time, because the scheduler remembers every call of `map`. The first
+            # element of a key names the group of a task: all belong to one.
             if client.status == "closed":
                 raise InputError(
                     "the connection to the Dask scheduler is lost; restart the scheduler if it has "

@@ -7,6 +7,7 @@ are done.
 """
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -89,6 +90,15 @@ def start(workers: int | None, address: str | None) -> Iterator[Engine]:
         yield partial(run, client)
 
 
+def check(client: Any) -> None:
+    """Raise an `InputError` if the connection of a client to its scheduler is lost for good."""
+    if client.status == "closed":
+        raise InputError(
+            "the connection to the Dask scheduler is lost; restart the scheduler if it has "
+            "stopped, and repeat the command to continue"
+        )
+
+
 def run(client: Any, task: Task, numbers: Sequence[int]) -> Iterator[int]:
     """Run tasks on the workers of a client, and yield their numbers as they finish."""
     from dask.utils import key_split
@@ -105,13 +115,12 @@ def run(client: Any, task: Task, numbers: Sequence[int]) -> Iterator[int]:
         if running.count() <= window // 2:
             # Several at a time, because the scheduler remembers every call of `map`. The first
             # element of a key names the group of a task: all belong to one.
-            if client.status == "closed":
-                raise InputError(
-                    "the connection to the Dask scheduler is lost; restart the scheduler if it has "
-                    "stopped, and repeat the command to continue"
-                )
+            check(client)
             some = [*islice(waiting, window - running.count())]
             running.update(client.map(task, some, key=[(name, one, turn) for one in some]))
+        while not running.has_ready() and not running.is_empty():
+            check(client)  # without a connection, futures may never finish
+            time.sleep(0.01)
         future = next(running, None)
         if future is None:
             break

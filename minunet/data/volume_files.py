@@ -40,8 +40,9 @@ class Stored(NamedTuple):
 def zarr_array(path: Path, level: int, series: int | None) -> Stored:
     """Open a Zarr array, or a level of an OME-Zarr image."""
     import zarr
+    from zarr import open as open_node
 
-    node = zarr.open(path, mode="r")
+    node = open_node(path, mode="r")
     if isinstance(node, zarr.Array):
         check_no_level(path, level)
         own = _plain(node)

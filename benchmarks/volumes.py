@@ -272,7 +272,7 @@ def scheduler_memory(tasks):
     """Submit tasks that do nothing; print the memory of this process, which has the scheduler."""
     print("| tasks | memory of the process with the scheduler | since the last row |")
     print("|---|---|---|")
-    with engines.cluster(2, None) as (run, _):
+    with engines.start(2, None) as run:
         before = None
         for done in range(0, tasks + 1, 10_000):
             now = anonymous(os.getpid())

@@ -24,12 +24,14 @@ from minunet.cli import Parser, add_threads, at_least, command, parse_path, run,
 from minunet.data import file_names, object_size
 from minunet.data.image_files import Reading, Slices, parse_axes, parse_channel
 from minunet.data.ome_zarr import VERSIONS
+from minunet.data.sections import Sections
 from minunet.errors import InputError
 from minunet.fast import threads
 from minunet.image import Average
 from minunet.models import MODELS
 from minunet.network import device, sizes
 from minunet.prediction import (
+    engines,
     instances,
     jobs,
     memory,
@@ -401,21 +403,14 @@ def predict_volume(args: argparse.Namespace) -> None:
     trained = model.load(args.model, "cpu")
     settings = trained.settings
     tiling = Tiling(args.tile or settings.tile, False, args.average)
-    request = volume_job.Request(
-        args.model,
-        args.image,
-        reading(args, settings),
-        labelling(args, settings),
-        tiling,
-        args.memory,
-        args.shrink,
-        args.smallest,
-        args.ome_zarr or VERSIONS[0],
-        overlap(args),
-    )
+    labels = labelling(args, settings)
+    request = Plan(trained, labels, None, tiling, args.memory, args.shrink, args.smallest)
+    sections = Sections(args.image, reading(args, settings))
+    version = args.ome_zarr or VERSIONS[0]
     try:
-        with volume_job.engine(args.workers, args.scheduler) as engine:
-            plan = volume_job.plan(request, trained, args.out)
+        plan = volume_job.plan(request, args.model, sections, overlap(args), version)
+        with engines.start(args.workers, args.scheduler) as engine:
+            plan = volume_job.begin(args.out, plan, trained, sections)
             shape = " x ".join(map(str, plan.shape))
             with_threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
             say(
@@ -423,7 +418,7 @@ def predict_volume(args: argparse.Namespace) -> None:
                 f"model     {args.model}, step {trained.step}",
                 f"blocks    {plan.block[0]} x {plan.block[1]} pixels, computed with {with_threads}",
             )
-            done = volume_job.compute(args.out, args.part or volume_job.Part(), engine)
+            done = volume_job.compute(args.out, args.part or (1, 1), engine)
     except KeyboardInterrupt as error:
         kept = f"the blocks in {args.out} are kept; the same command continues"
         error.args = (f"{str(error) or 'SIGINT'}; {kept}",)

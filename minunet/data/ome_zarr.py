@@ -4,8 +4,7 @@ Every chunk is written by itself and at once, so that several processes can writ
 chunk that is there is complete.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -37,21 +36,6 @@ class Layout(NamedTuple):
     scale: tuple[float, ...]  # size of a pixel along each axis
     units: tuple[str, ...]
 
-    def with_channels(self, count: int) -> "Layout":
-        """Return a layout with an axis c, after t; each chunk contains all channels."""
-        at = self.axes.find("t") + 1
-
-        def insert(values: tuple[Any, ...], new: Any) -> tuple[Any, ...]:
-            return (*values[:at], new, *values[at:])
-
-        return self._replace(
-            axes=f"{self.axes[:at]}c{self.axes[at:]}",
-            shape=insert(self.shape, count),
-            chunks=insert(self.chunks, count),
-            scale=insert(self.scale, 1.0),
-            units=insert(self.units, ""),
-        )
-
 
 def levels(shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Return the shapes of all levels: height and width are halved until a slice is one chunk."""
@@ -73,21 +57,14 @@ def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, An
     more : dict                more metadata, such as `omero` or `image-label`
     """
     with as_input_error(folder):
-        import zarr
         from numcodecs import Zstd  # for Zarr v2
         from zarr.codecs import ZstdCodec
 
     v3 = version == "0.5"
     multiscales = {"name": layout.name, "axes": _axes(layout), "datasets": _datasets(layout)}
-    said: dict[str, Any] = {"multiscales": [multiscales], **more}
-    if v3:
-        attributes = {"ome": {"version": version, **said}}
-    else:
+    if not v3:
         multiscales["version"] = version
-        attributes = said
-    group = zarr.create_group(
-        folder, zarr_format=3 if v3 else 2, attributes=attributes, overwrite=False
-    )
+    group = _group(folder, {"multiscales": [multiscales], **more}, version)
     for k, shape in enumerate(levels(layout.shape, layout.chunks)):
         group.create_array(
             str(k),
@@ -103,13 +80,19 @@ def create(folder: Path, layout: Layout, version: Version, more: Mapping[str, An
 
 def create_labels(folder: Path, layout: Layout, version: Version) -> None:
     """Create labels of the image in `folder`, see `create`."""
-    import zarr
-
-    v3, names = version == "0.5", {"labels": [layout.name]}
-    attributes = {"ome": {"version": version, **names}} if v3 else names
-    zarr.create_group(folder / "labels", zarr_format=3 if v3 else 2, attributes=attributes)
+    _group(folder / "labels", {"labels": [layout.name]}, version)
     of_image = {"image-label": {"version": version, "source": {"image": "../../"}}}
     create(folder / "labels" / layout.name, layout, version, of_image)
+
+
+def _group(folder: Path, said: dict[str, Any], version: Version) -> Any:
+    """Create a group with OME-Zarr metadata."""
+    import zarr
+
+    if version == "0.4":
+        return zarr.create_group(folder, zarr_format=2, attributes=said)
+    attributes = {"ome": {"version": version, **said}}
+    return zarr.create_group(folder, zarr_format=3, attributes=attributes)
 
 
 def window(p: Layout) -> dict[str, Any]:
@@ -122,12 +105,10 @@ def window(p: Layout) -> dict[str, Any]:
 
 
 def _axes(layout: Layout) -> list[dict[str, str]]:
-    axes = []
-    for name, unit in zip(layout.axes, layout.units, strict=True):
-        axes.append(
-            {"name": name, "type": TYPES.get(name, "space")} | ({"unit": unit} if unit else {})
-        )
-    return axes
+    return [
+        {"name": name, "type": TYPES.get(name, "space")} | ({"unit": unit} if unit else {})
+        for name, unit in zip(layout.axes, layout.units, strict=True)
+    ]
 
 
 def _datasets(layout: Layout) -> list[dict[str, Any]]:
@@ -168,41 +149,26 @@ class Chunks:
         self.array[place] = values.reshape([part.stop - part.start for part in place])
 
     def halve(self, above: "Chunks", how: Callable[[Array], Array], number: int) -> None:
-        """Compute a chunk from the level above, which has twice the height and width."""
-        *leading, rows, columns = self.place(number)
-        twice = [slice(2 * one.start, 2 * one.stop) for one in (rows, columns)]
-        self.write(number, how(above.read((*leading, *twice))))
+        """Compute a chunk from up to 2 x 2 chunks of the level above."""
+        *leading, i, j = self._key(number)
+        high, wide = above.array.cdata_shape[-2:]
+        square = [
+            [above.read(above.number((*leading, y, x))) for x in range(2 * j, min(2 * j + 2, wide))]
+            for y in range(2 * i, min(2 * i + 2, high))
+        ]
+        self.write(number, how(np.block(square)))
 
-    def read(self, place: tuple[slice, ...]) -> Array:
-        """Read a part of the array.
+    def read(self, number: int) -> Array:
+        """Read a chunk.
 
         Raises
         ------
         InputError
-            If a chunk is damaged.
+            If it is damaged.
         """
-        with as_input_error(self.folder):
-            try:
-                return np.asarray(self.array[place])
-            except Exception:
-                for number in self._in(place):
-                    self._check(number)
-                raise
-
-    def _in(self, place: tuple[slice, ...]) -> Iterator[int]:
-        """Yield the numbers of the chunks that a part of the array touches."""
-        every = [
-            range(one.start // size, -(-min(one.stop, length) // size))
-            for one, size, length in zip(place, self.array.chunks, self.array.shape, strict=True)
-        ]
-        for key in product(*every):
-            yield int(np.ravel_multi_index(key, self.array.cdata_shape))
-
-    def _check(self, number: int) -> None:
-        """Raise an `InputError` if a chunk is damaged."""
         try:
-            self.array[self.place(number)]
-        except MemoryError:
+            return np.asarray(self.array[self.place(number)])
+        except (MemoryError, OSError):
             raise
         except Exception:
             raise InputError(
@@ -220,6 +186,10 @@ class Chunks:
     def __len__(self) -> int:
         """Return the number of chunks."""
         return int(np.prod(self.array.cdata_shape))
+
+    def number(self, key: tuple[int, ...]) -> int:
+        """Return the number of the chunk at a place in the grid of chunks."""
+        return int(np.ravel_multi_index(key, self.array.cdata_shape))
 
     def _key(self, number: int) -> tuple[int, ...]:
         return tuple(map(int, np.unravel_index(number, self.array.cdata_shape)))

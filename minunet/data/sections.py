@@ -51,9 +51,8 @@ class Sections:
             self.axes, self.counts = volume.leading, volume.counts
             self.chunk = volume.chunk("y"), volume.chunk("x")
             channel = choose(volume, reading.channel)
-            if channel is not None:
-                self.reading = self.reading._replace(channel=channel)
-            self.reading = self.reading._replace(axes=volume.stored.axes)
+            named = reading.channel if channel is None else channel
+            self.reading = self.reading._replace(axes=volume.stored.axes, channel=named)
         else:
             slices = Slices(path, reading)
             sizes = sorted({page.shape[:2] for page in slices.pages})

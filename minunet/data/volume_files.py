@@ -47,8 +47,7 @@ def zarr_array(path: Path, level: int, series: int | None) -> Stored:
         check_no_level(path, level)
         own = _plain(node)
         return own if own.axes else _as_level(path, own)
-    said = dict(node.attrs)
-    said = said.get("ome", said)
+    said = dict(node.attrs.get("ome", node.attrs))
     if "multiscales" in said:
         return _level(path, node, said, level)
     images = [name for name, _ in node.groups() if name.isdecimal()]
@@ -96,8 +95,7 @@ def _as_level(path: Path, own: Stored) -> Stored:
         if not any((parent / mark).is_file() for mark in MARKS):
             break
         node = zarr.open_group(parent, mode="r")
-        said = dict(node.attrs)
-        said = said.get("ome", said)
+        said = dict(node.attrs.get("ome", node.attrs))
         paths = [one["path"] for one in (said.get("multiscales") or [{}])[0].get("datasets", ())]
         name = path.relative_to(parent).as_posix()
         if name in paths:

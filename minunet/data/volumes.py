@@ -74,17 +74,14 @@ class Volume:
     def calibration(self) -> Calibration:
         """What is known about the pixels and the axes of the slices."""
         found = zip(self.stored.axes, self.stored.scale, self.stored.units, strict=False)
-        sizes = {axis: (size, UNITS.get(unit, unit)) for axis, size, unit in found}
-        (width, unit), (height, other) = sizes.get("x", (0, "")), sizes.get("y", (0, ""))
-        depth, of_z = sizes.get("z", (0, ""))
-        interval, of_t = sizes.get("t", (0, ""))
-        known = unit == other and width > 0 and height > 0 and unit != ""
+        sizes = {(axis, UNITS.get(unit, unit)): size for axis, size, unit in found if size > 0}
+        unit = next((unit for axis, unit in sizes if axis == "x" and ("y", unit) in sizes), "")
         several = [(a, n) for a, n in zip(self.leading, self.counts, strict=True) if n > 1]
         return Calibration(
-            (width, height) if known else None,
-            unit if known else "",
-            depth if known and of_z == unit and depth > 0 else None,
-            interval if of_t == "second" and interval > 0 else None,
+            (sizes["x", unit], sizes["y", unit]) if unit else None,
+            unit,
+            sizes.get(("z", unit)) if unit else None,
+            sizes.get(("t", "second")),
             "".join(COUNTING[axis] for axis, _ in several),
             tuple(n for _, n in several),
         )

@@ -13,9 +13,6 @@ from minunet.metrics import cells, information, pixel, rand, seg, segments
 from minunet.metrics.score import Score
 from minunet.metrics.segments import Table
 
-TOGETHER = 64
-"""Number of tables that are added up at a time."""
-
 NOTHING = Table(*(np.zeros(0, np.int64) for _ in Table._fields))
 
 
@@ -26,14 +23,11 @@ def table(parts: Iterable[tuple[Array, Array]]) -> Table:
     ----------
     parts : iterable of (truth, proposal)     int64 labels (N,) of a part, 0 = background
     """
-    found = [NOTHING]
+    found = NOTHING
     for truth, proposal in parts:
-        if not truth.size:
-            continue
-        if len(found) == TOGETHER:
-            found = [segments.together(found)]
-        found.append(segments.contingency(truth, proposal))
-    return segments.together(found)
+        if truth.size:
+            found = segments.together([found, segments.contingency(truth, proposal)])
+    return found
 
 
 def scores(found: Table) -> list[Score]:

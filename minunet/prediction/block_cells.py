@@ -85,8 +85,12 @@ class BlockCells:
 
     def _label(self, number: int) -> tuple[Array, int]:
         """Label and count the seeds of a block, regardless of the other blocks."""
-        p = self.p.read(self.p.place(number))
-        return self.rule.components(p.reshape(p.shape[-2:]))
+        return self.rule.components(self._p(number))
+
+    def _p(self, number: int) -> Array:
+        """Read the probabilities (h, w) of a block."""
+        p = self.p.read(number)
+        return p.reshape(p.shape[-2:])
 
     def _note_seeds(self, number: int) -> Note:
         components, count = self._components(number)
@@ -112,35 +116,27 @@ class BlockCells:
 
     def _grown(self, number: int) -> Array:
         """Grow the seeds of a block; return it with one more pixel on each side (h + 2, w + 2)."""
-        *slice_, rows, columns = self.p.place(number)
-        height, width = self.p.array.shape[-2:]
-        inside = tuple(
-            slice(max(one.start - self.margin, 0), min(one.stop + self.margin, length))
-            for one, length in ((rows, height), (columns, width))
-        )
-        missing = [
-            (self.margin - one.start + all_.start, self.margin - all_.stop + one.stop)
-            for one, all_ in zip((rows, columns), inside, strict=True)
-        ]
-        cells = np.pad(self._seeds_in(number // prod(self.grid), *inside), missing)
-        if self.margin > 1:
-            p = self.p.read((*slice_, *inside))
-            extent = np.pad(p.reshape(p.shape[-2:]) > self.rule.lowest, missing)
+        cells, more = self._around(number, self._seeds), self.margin - 1
+        if more:
+            extent = self._around(number, self._p) > self.rule.lowest
             cells = instances.grow(cells, extent, self.rule.neighbours)
-        more = self.margin - 1
         return cells[more : len(cells) - more, more : cells.shape[1] - more]
 
-    def _seeds_in(self, k: int, rows: slice, columns: slice) -> Array:
-        """Return the seeds in a rectangle of slice k."""
-        high, wide = self.p.array.chunks[-2:]
-        down = range(rows.start // high, -(-rows.stop // high))
-        across = range(columns.start // wide, -(-columns.stop // wide))
-        first = k * self.grid[0]
-        seeds = np.block(
-            [[self._seeds((first + i) * self.grid[1] + j) for j in across] for i in down]
-        )
-        top, left = down.start * high, across.start * wide
-        return seeds[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    def _around(self, number: int, of_block: Callable[[int], Array]) -> Array:
+        """Assemble what a function returns for a block and its margin; 0 outside the slice."""
+        *_, rows, columns = self.p.place(number)
+        (height, width), (high, wide) = self.p.array.shape[-2:], self.p.array.chunks[-2:]
+        top, bottom = max(rows.start - self.margin, 0), min(rows.stop + self.margin, height)
+        left, right = max(columns.start - self.margin, 0), min(columns.stop + self.margin, width)
+        first = number // prod(self.grid) * self.grid[0]
+        down = range(top // high, -(-bottom // high))
+        across = range(left // wide, -(-right // wide))
+        blocks = [[of_block((first + i) * self.grid[1] + j) for j in across] for i in down]
+        y, x = down.start * high, across.start * wide
+        inside: Array = np.block(blocks)[top - y : bottom - y, left - x : right - x]
+        above, before = top - rows.start + self.margin, left - columns.start + self.margin
+        below, after = rows.stop + self.margin - bottom, columns.stop + self.margin - right
+        return np.pad(inside, ((above, below), (before, after)))
 
     def _note_holes(self, number: int) -> Note:
         around = self._grown(number)
@@ -259,7 +255,5 @@ class BlockCells:
         try:
             with path.open("rb") as file, np.load(file) as saved:
                 return dict(saved)
-        except FileNotFoundError:
-            raise InputError(f"{path} is missing; repeat the command to compute it") from None
         except (EOFError, ValueError, BadZipFile):
             raise InputError(f"{path} is damaged; delete it, and repeat the command") from None

@@ -19,6 +19,7 @@ from minunet import files, models
 from minunet.array import Array
 from minunet.data import ome_zarr
 from minunet.data.ome_zarr import Chunks
+from minunet.data.page import Reading
 from minunet.data.scaling import Scale
 from minunet.data.sections import Sections
 from minunet.errors import InputError
@@ -29,6 +30,7 @@ from minunet.prediction.block_cells import BlockCells
 from minunet.prediction.engines import Stage
 from minunet.prediction.instances import Rule
 from minunet.prediction.stack import Labelling
+from minunet.prediction.tiling import Tiling
 
 NOTES = "notes"
 """Folder of what is noted about the cells of the blocks; not needed once all labels are there."""
@@ -55,7 +57,9 @@ class Work:
         if files.digest(models.find(plan.model)) != plan.weights:
             raise InputError(f"{plan.model} {changed}")
         self.model = model.load(plan.model, "cpu")
-        self.sections = Sections(Path(plan.image), plan.reading)
+        down, across = plan.tiling["shrink"]
+        self.tiling = Tiling(**plan.tiling)._replace(shrink=(down, across))
+        self.sections = Sections(Path(plan.image), Reading(**plan.reading))
         if volume_plan.contents(self.sections) != (plan.shape, plan.dtype, plan.sample):
             raise InputError(f"{plan.image} {changed}")
         self.levels = {folder: _opened(folder) for folder in (out, out / "labels" / plan.labels)}
@@ -63,8 +67,8 @@ class Work:
         self.labelling = Labelling(
             self.model.settings.label_values,
             plan.labels == "cells",
-            plan.threshold,
-            Rule(*plan.rule),
+            plan.rule["threshold"],
+            Rule(**plan.rule),
         )
 
     def stages(self) -> Iterator[Stage]:
@@ -101,7 +105,7 @@ class Work:
         network = Network(self.model.params, self.model.architecture, scale.apply)
         height, width = self.plan.block  # the tiles at the ends are as large as the others
         at = slice(rows.start, rows.start + height), slice(columns.start, columns.start + width)
-        logits = rectangle.logits(network, self.sections[k], self.plan.tiling, at)
+        logits = rectangle.logits(network, self.sections[k], self.tiling, at)
         return model.probabilities(logits, f"block {number}, in slice {k},")
 
     def cells(self) -> BlockCells:

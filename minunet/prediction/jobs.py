@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from math import prod
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from minunet.array import Array
 from minunet.console import printable
 from minunet.data import object_size
+from minunet.data.calibration import Calibration
 from minunet.data.file_names import different_names, stat
 from minunet.data.image_files import Slices
 from minunet.data.page import Page
@@ -118,7 +120,7 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     if plan.limit is None:
         plan.tiling.check(arch.depth)
     parts, names = images.by_file(), [*different_names(images.files).values()]
-    seen = [(size_of(part), shrink_of(part, plan)) for part in parts]
+    seen = [(size_of(part), shrink_of(plan, part.calibration, part.files[0])) for part in parts]
     if len(set(seen)) == 1:
         parts, names, seen = [images], [""], seen[:1]
 
@@ -143,8 +145,14 @@ def prepare(images: Slices, plan: Plan) -> list[Job]:
     return jobs
 
 
-def shrink_of(images: Slices, plan: Plan) -> Factors:
+def shrink_of(plan: Plan, known: Calibration, path: Path) -> Factors:
     """Return the image pixels per network pixel, which depend on the pixel size of the images.
+
+    Parameters
+    ----------
+    plan : Plan
+    known : Calibration     of the images
+    path : Path             of the images, for the error message
 
     Raises
     ------
@@ -154,9 +162,9 @@ def shrink_of(images: Slices, plan: Plan) -> Factors:
     if plan.shrink is not None:
         return plan.shrink, plan.shrink
     try:
-        return plan.model.tiling(object_size.pixel_size(images.calibration)).shrink
+        return plan.model.tiling(object_size.pixel_size(known)).shrink
     except InputError as error:
-        raise InputError(f"{images.pages[0].file}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
 
 
 def size_of(images: Slices) -> Size:

@@ -5,6 +5,7 @@ block b has index before[b] + c, with `before` from `offsets`. Index 0 means no 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ Note = Mapping[str, Any]
 """Arrays that describe the components of a block, or of a slice."""
 
 
+EDGES = ("top", "bottom", "left", "right")
+
+
 def edges(components: Array) -> dict[str, Array]:
     """Return the component numbers along the four edges of a block (h, w)."""
-    top, bottom, left, right = components[0], components[-1], components[:, 0], components[:, -1]
-    return {"top": top, "bottom": bottom, "left": left, "right": right}
+    lines = components[0], components[-1], components[:, 0], components[:, -1]
+    return dict(zip(EDGES, lines, strict=True))
 
 
 def offsets(counts: Sequence[int]) -> Array:
@@ -39,31 +43,23 @@ def touching(blocks: Sequence[Sequence[Note]], before: Array, diagonally: bool) 
     -------
     (2, N) : the indices of both components of each pair
     """
-    at = before[:-1].reshape(len(blocks), -1)
-
-    def line(notes: Sequence[Note], start: Array, edge: str) -> Array:
-        """Return one edge of all blocks of a row or column, end to end, as indices."""
-        return np.concatenate(
-            [
-                np.where(note[edge] > 0, note[edge] + offset, 0)
-                for note, offset in zip(notes, start, strict=True)
-            ]
-        )
-
-    lines = [
-        (line(blocks[k], at[k], "bottom"), line(blocks[k + 1], at[k + 1], "top"))
-        for k in range(len(blocks) - 1)
+    starts = before[:-1].reshape(len(blocks), -1)
+    indices = [
+        [
+            {edge: np.where(note[edge] > 0, note[edge] + start, 0) for edge in EDGES}
+            for note, start in zip(*row, strict=True)
+        ]
+        for row in zip(blocks, starts, strict=True)
     ]
-    columns = [*zip(*blocks, strict=True)]
-    lines += [
-        (line(columns[k], at[:, k], "right"), line(columns[k + 1], at[:, k + 1], "left"))
-        for k in range(len(columns) - 1)
-    ]
+    columns = [*zip(*indices, strict=True)]
     pairs = [np.zeros((2, 0), np.int64)]
-    for a, b in lines:
-        pairs.append(np.stack([a, b]))
-        if diagonally:
-            pairs += [np.stack([a[1:], b[:-1]]), np.stack([a[:-1], b[1:]])]
+    for strips, last, first in ((indices, "bottom", "top"), (columns, "right", "left")):
+        for one, other in pairwise(strips):
+            a = np.concatenate([block[last] for block in one])
+            b = np.concatenate([block[first] for block in other])
+            pairs.append(np.stack([a, b]))
+            if diagonally:
+                pairs += [np.stack([a[1:], b[:-1]]), np.stack([a[:-1], b[1:]])]
     found = np.concatenate(pairs, axis=1)
     return np.unique(found[:, found.all(axis=0)], axis=1)
 

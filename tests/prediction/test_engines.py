@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
+from unittest import mock
 
 import pytest
 from commands import call, refused
@@ -17,16 +18,10 @@ from minunet.errors import InputError
 from minunet.prediction import engines
 
 
-def square(number):
-    return number * number
-
-
-def test_tasks_in_this_process_run_one_by_one():
-    done = []
-    for result in engines.here(square, [3, 1, 2]):
-        done.append(result)
-        assert len(done) <= 3
-    assert done == [9, 1, 4]
+def test_tasks_in_this_process_run_one_by_one(tmp_path):
+    with engines.start(None, None) as run:
+        for done, _ in enumerate(run(partial(note, tmp_path), [3, 1, 2]), start=1):
+            assert len([*tmp_path.iterdir()]) == done
 
 
 def note(folder, number):
@@ -63,11 +58,17 @@ def kill_once(folder, number):
     return number
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment():
+    """Restore the environment, which Dask changes for its workers."""
+    with mock.patch.dict(os.environ):
+        yield
+
+
 @pytest.fixture(scope="module")
-def workers():
+def workers(environment):
     pytest.importorskip("distributed")
-    with engines.cluster(2, None) as (run, dashboard):
-        assert dashboard.startswith("http://")
+    with engines.start(2, None) as run:
         yield run
 
 
@@ -77,7 +78,8 @@ def times(folder):
 
 def test_every_task_runs_once_and_few_are_in_flight(tmp_path, workers, monkeypatch):
     futures, most = set(), 0
-    submit = workers.client.map
+    (client,) = workers.args
+    submit = client.map
 
     def counted(*args, **options):
         nonlocal most
@@ -86,7 +88,7 @@ def test_every_task_runs_once_and_few_are_in_flight(tmp_path, workers, monkeypat
         most = max(most, sum(not one.done() for one in futures))
         return new
 
-    monkeypatch.setattr(workers.client, "map", counted)
+    monkeypatch.setattr(client, "map", counted)
     numbers = list(range(5, 105))
     assert sorted(workers(partial(note, tmp_path), numbers)) == numbers
     assert times(tmp_path) == dict.fromkeys(numbers, 1)
@@ -127,14 +129,12 @@ def test_workers_write_what_one_process_writes(tmp_path, begun):
     from minunet.prediction import blocks
 
     _, args = begun
-    environment = dict(os.environ)
     assert call("predict", *args, "-o", tmp_path / "one.zarr", "--threads", 1).code == 0
     blocks.stages.cache_clear()
     found = call("predict", *args, "-o", tmp_path / "two.zarr", "--workers", 2)
     assert found.code == 0, found.err
     assert "dashboard http://" in found.out
     assert arrays(tmp_path / "two.zarr") == arrays(tmp_path / "one.zarr")
-    assert dict(os.environ) == environment  # Dask changes it for its workers
 
 
 def test_no_scheduler_at_an_address(tmp_path, begun, monkeypatch):
@@ -164,7 +164,7 @@ def test_a_lost_scheduler_is_one_sentence(monkeypatch):
             with suppress(OSError), distributed.Client(address, timeout="1s"):
                 break
         done = []
-        with engines.cluster(None, address) as (run, _), pytest.raises(InputError) as lost:
+        with engines.start(None, address) as run, pytest.raises(InputError) as lost:
             for number in run(operator.index, range(10**6)):  # its workers know no test
                 done.append(number)
                 scheduler.kill()
@@ -192,12 +192,11 @@ def test_whatever_dask_raises_without_a_connection_is_one_sentence(call, error):
         raise error
 
     with pytest.raises(InputError, match="the connection to the Dask scheduler is lost"):
-        list(engines._Dask(Closed())(operator.index, range(3)))
+        list(engines.run(Closed(), operator.index, range(3)))
 
 
-def test_the_scheduler_forgets_the_names_of_tasks(workers, monkeypatch):
+def test_the_scheduler_forgets_the_names_of_tasks(workers):
     from dask.utils import key_split
 
-    monkeypatch.setattr(engines, "FORGET", 50)
     assert len(list(workers(operator.index, range(1000)))) == 1000
     assert key_split.cache_info().currsize < 500

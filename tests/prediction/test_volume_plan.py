@@ -1,6 +1,5 @@
 """A prediction is continued only with the plan with which it began."""
 
-import json
 import shutil
 
 import pytest
@@ -28,7 +27,7 @@ def test_another_plan_is_refused_and_the_difference_named(tmp_path, begun):
         (net, image, "--tile", 32): "tile 32 instead of 24, block 16 x 16 instead of 8 x 8",
         (net, image, "--average", "flips", "--tile", 40): "average flips instead of none",
         (net, image, "--threshold", 0.7): "threshold 0.7 instead of none",
-        (net, image, "--ome-zarr", "0.4"): "version of OME-Zarr 0.4 instead of 0.5",
+        (net, image, "--ome-zarr", "0.4"): "ome_zarr 0.4 instead of 0.5",
         (other, image): f"model {other} instead of {net}",
     }
     for args, difference in named.items():
@@ -120,19 +119,6 @@ def test_values_that_are_the_defaults_are_the_same_plan(tmp_path, begun):
     assert call(*args).code == 0
     found = call(*args, "--axes", "zyx", "--level", 0, "--channel", 0, "--ome-zarr", "0.5")
     assert found.code == 0, found.err
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"threads": "x"}, {"threads": -1}, {"scales": []}, {"scales": None}, {"scales": [["a", 1]]}],
-)
-def test_a_damaged_plan_is_one_sentence(tmp_path, begun, change):
-    _, args = begun
-    out = tmp_path / "out.zarr"
-    assert call("predict", *args, "-o", out).code == 0
-    plan = json.loads((out / "plan.json").read_text("utf-8"))
-    (out / "plan.json").write_text(json.dumps(plan | change), "utf-8")
-    assert "plan.json is damaged" in refused(call("predict", *args, "-o", out))
 
 
 def test_an_output_that_cannot_be_created(tmp_path, begun):

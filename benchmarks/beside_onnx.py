@@ -4,15 +4,18 @@
 
 Networks of 64 channels or more have the depth and tile of the preset `paper`, narrower networks
 those of `laptop`. Each side runs in its own process, on the same weights and the same tile; the
-results must agree to 1e-4 of the largest logit. The sides take turns of three calls, the first of
-which does not count. Prints a Markdown table with the median and the fastest call of each side,
-and minunet's time divided by that of the fastest peer. Needs `pip install onnxruntime openvino`; a
-peer that is not installed is left out.
+results must agree to 1e-4 of the largest logit. The sides take turns of six calls, the first two of
+which do not count. Each turn begins with a pause, because the threads of the peers wait for their
+next call in a loop, on the cores that the next side needs. Variables of the environment that choose
+the kernels of a BLAS or its threads do not count. Prints a Markdown table with the median and the
+fastest call of each side, and minunet's time divided by that of the fastest peer. Needs `pip
+install onnxruntime openvino`; a peer that is not installed is left out.
 """
 
 import argparse
 import importlib.util
 import multiprocessing
+import os
 import statistics
 import sys
 import time
@@ -22,6 +25,7 @@ import numpy as np
 import seeds
 
 sys.path.append(str(Path(__file__).with_name("beside_torch")))
+import timing
 import work
 
 from minunet.exchange import onnx_graph
@@ -31,6 +35,9 @@ from minunet.network import unet
 
 PEERS = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"}
 """Name of a peer, and the module that must be installed."""
+
+PAUSE = 0.3
+"""Seconds before a turn."""
 
 CLOSE = 1e-4
 """Largest difference of logits, relative to the largest magnitude."""
@@ -70,11 +77,12 @@ def serve(side, job, count, pipe):
     pipe.send(np.array(call()))
     while pipe.recv():
         seconds = []
-        for _ in range(3):
+        time.sleep(PAUSE)
+        for _ in range(6):
             started = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - started)
-        pipe.send(seconds[1:])
+        pipe.send(seconds[2:])
 
 
 def measure(job, sides, rounds, count):
@@ -131,6 +139,8 @@ def main():
     found = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
     if not found:
         sys.exit("beside_onnx.py: no peer is installed; run pip install onnxruntime openvino")
+    for name in os.environ.keys() - timing.environment(as_is=False).keys():
+        del os.environ[name]  # for the processes of the sides
     measured = {}
     for channels in args.widths:
         job = work.Network.of_width(channels)

@@ -167,10 +167,12 @@ def read(out: Path) -> VolumePlan:
         If there is none, or if it is not a plan of this version.
     """
     try:
-        return VolumePlan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
+        plan = VolumePlan(**json.loads((out / PLAN).read_text(encoding="utf-8")))
+        valid = isinstance(plan.threads, int) and plan.threads > 0 and bool(plan.scales)
+        if valid and all(len(scale) == 2 and all(map(np.isfinite, scale)) for scale in plan.scales):
+            return plan
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{out} exists, but is not a prediction of minunet; {ADVICE}") from None
-    except (ValueError, TypeError):
-        raise InputError(
-            f"{out / PLAN} is damaged, or is a plan of another version; {ADVICE}"
-        ) from None
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InputError(f"{out / PLAN} is damaged, or is a plan of another version; {ADVICE}")

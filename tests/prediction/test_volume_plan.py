@@ -1,5 +1,6 @@
 """A prediction is continued only with the plan with which it began."""
 
+import json
 import shutil
 
 import pytest
@@ -119,6 +120,19 @@ def test_values_that_are_the_defaults_are_the_same_plan(tmp_path, begun):
     assert call(*args).code == 0
     found = call(*args, "--axes", "zyx", "--level", 0, "--channel", 0, "--ome-zarr", "0.5")
     assert found.code == 0, found.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"threads": "x"}, {"threads": -1}, {"scales": []}, {"scales": None}, {"scales": [["a", 1]]}],
+)
+def test_a_damaged_plan_is_one_sentence(tmp_path, begun, change):
+    _, args = begun
+    out = tmp_path / "out.zarr"
+    assert call("predict", *args, "-o", out).code == 0
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    (out / "plan.json").write_text(json.dumps(plan | change), "utf-8")
+    assert "plan.json is damaged" in refused(call("predict", *args, "-o", out))
 
 
 def test_an_output_that_cannot_be_created(tmp_path, begun):

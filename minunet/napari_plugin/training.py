@@ -10,13 +10,13 @@ needs:
     run/                                   the folder of the run, see `runs.folder`
     train.txt                              the output of the command
 
-The panel reads `run/log.csv` repeatedly. To stop the run, it sends SIGINT, as Ctrl-C does. The run
-then saves the last finished step and exits.
+The panel reads `run/log.csv` repeatedly. To stop the run, it sends SIGTERM, which a viewer that was
+started in the background does not ignore, as it may Ctrl-C. The run then saves the last finished
+step and exits.
 """
 
 import atexit
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -109,13 +109,11 @@ class Training:
     def stop(self) -> None:
         """Ask the run to save its last step and to exit.
 
-        Windows cannot send SIGINT to a single process, so there the run ends at once, and only its
-        last validated step is kept.
+        On Windows, the run ends at once, and only its last validated step is kept.
         """
         if not self.stopped and self.process.poll() is None:
             self.stopped = True
-            interrupt = sys.platform != "win32"
-            self.process.send_signal(signal.SIGINT if interrupt else signal.SIGTERM)
+            self.process.terminate()
 
     def watch(self, every: float = EVERY) -> Generator[Progress, None, Path]:
         """Wait until the run ends; return its best model.

@@ -1,5 +1,7 @@
 """Training in a process of its own: watched, stopped, and continued from its result."""
 
+import signal
+
 import numpy as np
 import pytest
 from commands import TINY, draw_stack
@@ -64,6 +66,20 @@ def test_a_run_that_is_stopped_keeps_its_best_model(tmp_path):
     assert best.name == "best.npz"
     assert runs.read(run.run)[-1]["step"] >= 2
     assert "everything is saved" in run.printed.read_text("utf-8")
+
+
+def test_a_run_stops_where_ctrl_c_is_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a command in the background
+    try:
+        run = Training(written(tmp_path / "a"), options("--steps", 10**6))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    watching = run.watch(0.05)
+    while next(watching).done < 1:
+        pass
+    run.stop()
+    _, best = finished(watching)
+    assert load(best).step > 0
 
 
 def test_a_run_that_is_stopped_before_its_first_validation_keeps_its_last_step(tmp_path):

@@ -10,6 +10,9 @@ build = pytest.importorskip("build")
 for module in ("nbclient", "jupytext", "ipykernel"):
     pytest.importorskip(module)
 
+# nbclient does not close its event loops, which is noticed whenever Python collects garbage.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def shown(some):
     """Return each cell's output types, alternative texts and words; numbers are replaced by #."""

@@ -6,10 +6,11 @@
 
 The script needs CuPy, PyTorch with CUDA, pytest and hypothesis, but no internet access. It runs the
 tests marked `gpu`, compares inference and training steps with PyTorch (`beside_torch`), without and
-with TF32, lists the kernels of a training step, sorted by time, and measures the memory beside its
+with TF32, lists the kernels of a training step, sorted by time, and compares the memory with its
 estimate. With --data, it also trains `--experiment em` on ISBI 2012. Each part is a process with a
 time limit; if one fails, the others still run. The script writes `gpu.json` and `gpu.md`, a report
-for `benchmarks/README.md`, into FOLDER, and the numbers beside PyTorch into folders there.
+for `benchmarks/README.md`, into FOLDER, and the numbers of the comparison with PyTorch into folders
+there.
 
 **We have never run this on a GPU.**
 """
@@ -170,7 +171,7 @@ def of_device(averages: Any, kind: Any) -> list[Any]:
 
 
 def memory(presets: list[str]) -> None:
-    """Print the peak memory of a prediction and of a training step, beside the estimates."""
+    """Print the peak memory of a prediction and of a training step, and the estimates."""
     import cupy
 
     print("| preset | pass | arrays: estimate, MB | arrays: measured, MB | ratio ", end="")

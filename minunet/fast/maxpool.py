@@ -46,8 +46,8 @@ def largest(x: Array) -> Array:
 
     def work(first: int, n: int, _thread: int) -> None:
         upper, lower = (x[2 * first + i : 2 * (first + n) : 2] for i in range(2))
-        taller = np.maximum(upper, lower, out=scratch("taller", x, n, 2 * columns, channels))
-        np.maximum(taller[:, 0::2], taller[:, 1::2], out=y[first : first + n])
+        column = np.maximum(upper, lower, out=scratch("column", x, n, 2 * columns, channels))
+        np.maximum(column[:, 0::2], column[:, 1::2], out=y[first : first + n])
 
     over(rows, fitting(32 * y[0].nbytes), work)
     return y

@@ -93,7 +93,7 @@ def input_gradient(dy: Array, y: Array, w: Array) -> Array:
 
 
 def parameter_gradients(dy: Array, y: Array, x: Array, w: Array) -> tuple[Array, Array]:
-    """Compute dw and db, for so many channels of x at a time that the sums stay small.
+    """Compute dw and db, for a few channels of x at a time, so that the sums stay small.
 
     The transforms are linear, so their transposes take gradients back: with dz in blocks of 4x4,
 

@@ -3,6 +3,9 @@
 import numpy as np
 
 from minunet.array import Array
+from minunet.ops.maxpool import largest
+
+__all__ = ["backward", "forward", "largest"]
 
 
 def forward(x: Array) -> tuple[Array, Array]:
@@ -21,12 +24,6 @@ def forward(x: Array) -> tuple[Array, Array]:
     blocks = x.reshape(rows // 2, 2, columns // 2, 2, channels).transpose(1, 3, 0, 2, 4)
     taps = blocks.reshape(4, rows // 2, columns // 2, channels)
     return taps.max(axis=0), taps.argmax(axis=0).astype(np.uint8)
-
-
-def largest(x: Array) -> Array:
-    """Keep the largest of every four pixels, without the index."""
-    rows, columns, channels = x.shape
-    return x.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
 
 
 def backward(dy: Array, argmax: Array) -> Array:

@@ -10,9 +10,9 @@ needs:
     run/                                   the folder of the run, see `runs.folder`
     train.txt                              the output of the command
 
-The panel reads `run/log.csv` repeatedly. To stop the run, it sends SIGTERM, which a viewer that was
-started in the background does not ignore, as it may Ctrl-C. The run then saves the last finished
-step and exits.
+The panel reads `run/log.csv` repeatedly. To stop the run, it sends SIGTERM: a viewer that was
+started in the background may ignore Ctrl-C, and then so does the run. The run saves the last
+finished step and exits.
 """
 
 import atexit

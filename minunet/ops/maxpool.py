@@ -37,8 +37,8 @@ def forward(x: Array) -> tuple[Array, Array]:
 def largest(x: Array) -> Array:
     """Keep the largest of every four pixels: `forward` without the index, for predictions."""
     rows, columns, channels = x.shape
-    blocks: Array = x.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
-    return blocks
+    y: Array = x.reshape(rows // 2, 2, columns // 2, 2, channels).max(axis=(1, 3))
+    return y
 
 
 def backward(dy: Array, argmax: Array) -> Array:

@@ -65,7 +65,7 @@ def test_all_forms_of_a_convolution_compute_the_same(name):
     job = work.Layer("d", "conv_relu", 11, 3, 5)
     expected = results(minunet_side.Side("taps", "cpu", 2), job)["y"]
     found = results(minunet_side.Side(name, "cpu", 2), job)["y"]
-    assert timing.difference(found, expected, np.inf) < 2e-5  # Winograd 3e-6
+    assert timing.difference(found, expected, np.inf) < 6e-6  # Winograd 1e-6
 
 
 def test_a_single_threaded_form_uses_one_thread():

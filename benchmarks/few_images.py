@@ -192,7 +192,8 @@ def draw(path, panels):
         title = f"{one['data']}, {one['held_out']} held-out slices"
         axes.set_title(title, fontsize="medium", pad=26)
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+        legend = axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+        legend.set_in_layout(False)  # it may be wider than the axes; the title leaves it room
     drawing.write(figure, path)
 
 

@@ -175,11 +175,11 @@ print(f"{state.step} steps took {time.process_time() - began:.0f} seconds of pro
 assert np.mean(energies[-100:]) < 0.7 * np.mean(energies[:20])
 
 # %% tags=["draws"]
-figure = plt.figure(figsize=(5, 10), layout="constrained")
-above, below = figure.subfigures(2, 1, height_ratios=(7.7, 2.3))
+figure = plt.figure(figsize=(5, 5.9), layout="constrained")
+above, below = figure.subfigures(2, 1, height_ratios=(3.8, 2.1))
 part = np.s_[60:220, 60:220]
 shown = {"EM slice 7": images[7]} | {f"step {step}": p for step, p in answers.items()}
-for ax, (title, pixels) in zip(above.subplots(3, 2).flat, shown.items(), strict=True):
+for ax, (title, pixels) in zip(above.subplots(2, 3).flat, shown.items(), strict=True):
     ax.imshow(pixels[part], cmap="gray", vmin=0, vmax=1)
     ax.set(title=title, xticks=[], yticks=[])
 ax = below.subplots()

@@ -172,8 +172,9 @@ def markdown(one):
 
 def draw(path, panels):
     """Draw the scores by number of images, with error bars over the seeds."""
-    figure = drawing.figure(0.8 + 4.6 * len(panels), 4)
-    for axes, one in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    figure = drawing.figure(5.4, 4.2 * len(panels))
+    grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axes, one in zip(grid, panels, strict=True):
         places = {count: log2(count) if count else ZERO for count in one["counts"]}
         for k, (variant, by_count) in enumerate(one["values"].items()):
             known = [
@@ -188,9 +189,11 @@ def draw(path, panels):
         axes.set_xticks(list(places.values()), list(map(str, places)))
         axes.minorticks_off()
         axes.set(xlabel="training slices", ylabel=one["score"])
-        axes.set_title(f"{one['data']}, {one['held_out']} held-out slices", fontsize="medium")
+        title = f"{one['data']}, {one['held_out']} held-out slices"
+        axes.set_title(title, fontsize="medium", pad=26)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", loc="lower right")
+        legend = axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
+        legend.set_in_layout(False)  # it may be wider than the axes; the title leaves it room
     drawing.write(figure, path)
 
 

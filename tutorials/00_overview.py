@@ -64,16 +64,21 @@ print(f"{len(images)} slices; membrane: {np.mean(labels == 0):.0%} of all pixels
 assert 0.2 < np.mean(labels == 0) < 0.3
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")
-panels[0].imshow(images[7], cmap="gray")
-panels[1].imshow(labels[7], cmap="gray")
-panels[2].imshow(coloured(cells[7]), interpolation="nearest")
-for ax, title in zip(panels, ("EM slice", "labels", "cells"), strict=True):
+plt.rcParams["font.size"] = 11  # so that figures can be read on a phone
+figure, panels = plt.subplots(2, 2, figsize=(5, 5.4), layout="constrained")
+panels[0, 0].imshow(images[7], cmap="gray")
+panels[0, 1].imshow(labels[7], cmap="gray")
+panels[1, 0].imshow(coloured(cells[7]), interpolation="nearest")
+panels[1, 1].imshow(images[7], cmap="gray")
+panels[1, 1].imshow(coloured(cells[7]), interpolation="nearest", alpha=0.4)
+titles = ("EM slice", "labels", "cells", "cells on the slice")
+for ax, title in zip(panels.flat, titles, strict=True):
     ax.set(title=title, xticks=[], yticks=[])
 show(
     figure,
     "A synthetic EM slice with grey cells, dark membranes and noise; its labels, white for cell "
-    "and black for membrane; and its cells, each in a colour of its own.",
+    "and black for membrane; its cells, each in a colour of its own; and these colours laid over "
+    "the slice.",
 )
 
 # %% [markdown]
@@ -170,19 +175,19 @@ print(f"{state.step} steps took {time.process_time() - began:.0f} seconds of pro
 assert np.mean(energies[-100:]) < 0.7 * np.mean(energies[:20])
 
 # %% tags=["draws"]
-figure = plt.figure(figsize=(8, 7.4), layout="constrained")
-above, below = figure.subfigures(2, 1, height_ratios=(5.3, 2.1))
+figure = plt.figure(figsize=(5, 5.9), layout="constrained")
+above, below = figure.subfigures(2, 1, height_ratios=(3.8, 2.1))
 part = np.s_[60:220, 60:220]
 shown = {"EM slice 7": images[7]} | {f"step {step}": p for step, p in answers.items()}
 for ax, (title, pixels) in zip(above.subplots(2, 3).flat, shown.items(), strict=True):
     ax.imshow(pixels[part], cmap="gray", vmin=0, vmax=1)
     ax.set(title=title, xticks=[], yticks=[])
 ax = below.subplots()
-ax.plot(energies, color="0.8", linewidth=0.7, label="each tile")
+ax.plot(energies, color="0.7", linewidth=0.7, label="each tile")
 mean = np.convolve(energies, np.full(50, 1 / 50), mode="valid")
 ax.plot(np.arange(49, len(energies)), mean, color="tab:blue", label="mean of 50 tiles")
 ax.set(xlabel="step", ylabel="energy", ylim=(0, 1.5))
-ax.legend(fontsize=9)
+ax.legend()
 show(
     figure,
     "Above: part of an EM slice, and the probability of cell after 0, 50, 100, 200 and 800 steps. "
@@ -206,19 +211,20 @@ print(f"blur and threshold: V_Rand {simple:.2f};  network: V_Rand {learned:.2f}"
 assert learned > simple + 0.05
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(1, 3, figsize=(8, 3), layout="constrained")
-found = {
-    "blur and threshold": Rule(darkest).cells(blurred[7]),
-    "network": Rule(threshold).cells(trained[7]),
-    "ground truth": cells[7],
+figure, panels = plt.subplots(2, 2, figsize=(5, 5.4), layout="constrained")
+shown = {
+    "EM slice 7": np.repeat(images[7, ..., np.newaxis], 3, axis=-1),
+    "ground truth": coloured(cells[7]),
+    "blur and threshold": coloured(Rule(darkest).cells(blurred[7])),
+    "network": coloured(Rule(threshold).cells(trained[7])),
 }
-for ax, (title, numbered) in zip(panels, found.items(), strict=True):
-    ax.imshow(coloured(numbered), interpolation="nearest")
+for ax, (title, pixels) in zip(panels.flat, shown.items(), strict=True):
+    ax.imshow(pixels, interpolation="nearest")
     ax.set(title=title, xticks=[], yticks=[])
 show(
     figure,
-    "The cells of slice 7, each in a colour of its own. With blur and threshold, nearly all large "
-    "cells are joined in one patch. With the network, far fewer are joined.",
+    "Slice 7, and its cells, each in a colour of its own. With blur and threshold, nearly all "
+    "large cells are joined in one patch. With the network, far fewer are joined.",
 )
 
 # %% [markdown]

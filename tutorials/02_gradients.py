@@ -81,7 +81,7 @@ rng = np.random.default_rng(1)
 # %% tags=["draws"]
 figure, ax = plt.subplots(figsize=(4.8, 2.5), layout="constrained")
 for at, name in ((1.05, "conv\nv, a"), (3.05, "conv\nw, b"), (5.05, "energy")):
-    box = {"boxstyle": "round,pad=0.4", "facecolor": "0.92", "edgecolor": "0.4"}
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "0.4"}
     ax.text(at, 0, name, ha="center", va="center", fontsize=11, bbox=box)
 for at, name, gradient in ((0, "x", "dx"), (2, "y", "dy"), (4, "z", "dz"), (6, "E", "1")):
     ax.text(at, 0.55, name, ha="center", va="center", fontsize=12)

@@ -308,8 +308,8 @@ assert map_bytes == 16 * winner_bytes
 #
 # Here is backpropagation through three ops: a convolution, a ReLU and a max-pooling. The
 # convolution has one feature that is positive where the image is dark. Its kernel is nine times
-# $-1/9$ and its bias 0.5, so $z = 0.5 -$ (the mean of 3×3 pixels). Then come $a = \max(z, 0)$, the
-# max-pooling, and the energy $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$.
+# $-1/9$ and its bias 0.5, so $z$ is 0.5 minus the mean of 3×3 pixels. Then come $a = \max(z, 0)$,
+# the max-pooling, and the energy $E = \frac{1}{2} \sum y^2$, whose gradient is $dy = y$.
 #
 # Follow the gradient back in the figure. The max-pooling gives it to one pixel in each block of
 # four. The ReLU removes it where $z \le 0$, that is, where the image is bright. The convolution

@@ -197,7 +197,7 @@ assert cross_entropy.log_softmax(np.array([1e4, -1e4])).tolist() == [0, -2e4]
 # %% tags=["draws"]
 figure, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
 for curve, name, colour, width in (
-    (stable, "log_softmax", "0.8", 8),
+    (stable, "log_softmax", "0.65", 8),
     (shifted, "first remedy only", "tab:orange", 4),
     (literal, "literal", "tab:blue", 1.5),
     (clipped, "p clipped", "black", 1.5),

@@ -160,8 +160,8 @@ for k, style in enumerate(("C0-", "C1--", "C2:")):
     above.plot(S[:, k], style, label=f"$S_{k}$")
 below.plot(points, values, "o:", color="0.5", label="straight lines")
 below.plot(S @ values, "C1", label="spline")
-above.legend(fontsize=10, ncols=3, loc="lower center")
-below.legend(fontsize=10, loc="upper center")
+above.legend(fontsize=10.5, ncols=3, loc="lower center")
+below.legend(fontsize=10.5, loc="upper center")
 above.set(title="three curves", ylim=(-0.55, 1.1))
 below.set(title="through 6, −9 and 12 pixels", xlabel="pixel of the axis", ylabel="$u$")
 show(
@@ -374,17 +374,18 @@ assert one.x.shape == (188, 188, 1) and one.labels.shape == (4, 4)
 assert np.array_equal(one.x, same.x)  # a tile depends on the seed and the step alone
 
 # %% tags=["draws"]
-figure, panels = plt.subplots(2, 4, figsize=(5, 2.9), layout="constrained")
+figure, panels = plt.subplots(4, 2, figsize=(4.4, 9), layout="constrained")
 for k, (x, label, grid, _) in enumerate(samples):
-    panels[0, k].imshow(augment.painted(x, grid))
-    panels[0, k].set_title(f"sample {k}" if k else "as it was", fontsize=11)
-    panels[1, k].imshow(label, cmap="gray", interpolation="nearest")
+    panels[k, 0].imshow(augment.painted(x, grid))
+    panels[k, 0].set_title(f"sample {k}" if k else "as it was", fontsize=11)
+    panels[k, 1].imshow(label, cmap="gray", interpolation="nearest")
+    panels[k, 1].set_title("its labels", fontsize=11)
 for ax in panels.flat:
     ax.set(xticks=[], yticks=[])
 show(
     figure,
     "One EM tile as it was and three times augmented, with a painted grid that shows the bend, and "
-    "the labels below: turned, flipped and bent alike.",
+    "the labels beside it: turned, flipped and bent alike.",
 )
 
 # %% [markdown]
@@ -455,9 +456,10 @@ for ax, score in zip(panels, ("energy", "error"), strict=True):
     ax.set_xticks(np.log2(counts["none"]), list(map(str, counts["none"])))
     ax.grid(alpha=0.3)
 panels[0].axhline(np.log(2), color="0.5", linestyle=":")
-panels[0].set(ylabel="energy, held out")
+panels[0].text(3, np.log(2), "ln 2", ha="right", va="bottom")
+panels[0].set(ylabel="energy, held out", ylim=(0.4, 0.75))
 panels[1].set(ylabel="wrong pixels, held out", xlabel="annotated slices")
-panels[1].legend(fontsize=10)
+panels[1].legend(fontsize=10.5)
 show(
     figure,
     "Energy and share of wrong pixels of held-out slices against 1, 2, 4 and 8 annotated slices. "
@@ -526,7 +528,7 @@ for ax, one in zip(panels, published, strict=True):
     ax.set_title(f"{one['data']}, {one['held_out']} held-out images", fontsize=11)
     ax.grid(alpha=0.3)
 panels[1].set(xlabel="annotated slices")
-panels[0].legend(fontsize=10, loc="lower right")
+panels[0].legend(fontsize=10.5, loc="lower right")
 show(
     figure,
     "SEG of nuclei above, V_Rand of the ISBI 2012 stack below, against 1, 2, 4, 8 and 16 training "

@@ -190,11 +190,11 @@ assert np.isclose((1 - 0.9) / (1 + 0.9), 1 / 19)
 # %% tags=["draws"]
 plt.rcParams["font.size"] = 11  # so that figures can be read on a phone
 figure, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
-ax.plot(noisy[:500], ".", color="0.75", markersize=3, label="of one tile")
+ax.plot(noisy[:500], ".", color="0.6", markersize=3, label="of one tile")
 for mu, colour in ((0.9, "tab:orange"), (0.99, "tab:blue")):
     ax.plot(means[mu][:500], color=colour, label=f"mean, μ = {mu}")
 ax.set(xlabel="step", ylabel="gradient", ylim=(-3, 6.5))
-ax.legend(fontsize=10, ncols=2, loc="upper center")
+ax.legend(fontsize=10.5, ncols=2, loc="upper center")
 show(
     figure,
     "Gradients of single tiles scatter around 1. Their mean with a momentum of 0.9 follows with "
@@ -252,7 +252,7 @@ figure, ax = plt.subplots(figsize=(5, 3.2), layout="constrained")
 for (mu, path), colour in zip(paths.items(), ("tab:gray", "tab:orange", "tab:blue"), strict=True):
     ax.plot(path, color=colour, label=f"μ = {mu}, ηλ = {0.5 * (1 - mu):g}")
 ax.set(xlabel="step", ylabel="w", ylim=(-1.1, 1.9))
-ax.legend(fontsize=10, loc="upper right")
+ax.legend(fontsize=10.5, loc="upper right")
 show(
     figure,
     "A weight in a bowl. Without momentum it falls to the minimum in a few steps. With 0.9 it "
@@ -448,7 +448,7 @@ ax.plot(slow, color="tab:blue", label="μ = 0.99")
 ax.plot(one_energies, color="tab:orange", label="μ = 0.9")
 ax.axhline(np.log(2), color="0.5", linestyle=":", label="ln 2")
 ax.set(xlabel="step", ylabel="energy", ylim=(0, 1.1))
-ax.legend(fontsize=10, ncols=3, columnspacing=1, loc="upper right")
+ax.legend(fontsize=10.5, ncols=3, columnspacing=1, loc="upper right")
 p = np.exp(cross_entropy.log_softmax(logits))[..., 1]
 maps = {"tile": one.x[20:-20, 20:-20, 0], "labels": one.labels, "p of cell": p}
 for ax, (title, pixels) in zip(below.subplots(1, 3), maps.items(), strict=True):
@@ -488,7 +488,7 @@ figure, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
 ax.plot([10.0**power for power in found], list(found.values()), "o-")
 ax.axhline(np.log(2), color="0.5", linestyle=":", label="ln 2")
 ax.set(xscale="log", xlabel="learning rate", ylabel="energy, held out", ylim=(0.35, 0.85))
-ax.legend(fontsize=10)
+ax.legend(fontsize=10.5)
 show(
     figure,
     "Energy of the held-out slice after 60 steps against the learning rate, by powers of ten: near "
@@ -594,7 +594,7 @@ for ax, (at, trained, answers) in zip(panels, curves, strict=True):
     ax.set(xlabel="step")
 panels[0].set(title="one tile", ylabel="energy", ylim=(0, 1.8))
 panels[1].set(title="seven slices")
-panels[1].legend(fontsize=10)
+panels[1].legend(fontsize=10.5)
 show(
     figure,
     "Learning curves. Left, trained on one tile: the energy of the tile falls to 0, that of the "
@@ -663,16 +663,16 @@ for name, state in states.items():
     assert (0.05 < np.mean(a > 0) < 0.99) == (name in ("healthy", "with w_c"))
 
 # %% tags=["draws"]
-figure = plt.figure(figsize=(5, 5.4), layout="constrained")
-above, below = figure.subfigures(2, 1, height_ratios=(2.9, 3.2))
+figure = plt.figure(figsize=(5, 6.6), layout="constrained")
+above, below = figure.subfigures(2, 1, height_ratios=(2.9, 3.7))
 ax = above.subplots()
 named = {"healthy": energies[:150], "diverged": exploding, "dead": flat, "one class": low}
 for (name, curve), colour in zip(named.items(), ("C2", "C3", "C1", "C0"), strict=True):
     ax.plot(curve, color=colour, label=name)
 ax.axhline(np.log(2), color="0.5", linestyle=":", label="ln 2")
 ax.set(xlabel="step", ylabel="energy", yscale="log", ylim=(0.02, 1e5))
-ax.legend(fontsize=10, ncols=3, columnspacing=1)
-maps = {"image": slices[7].x[..., 0], "labels": middle[7]}
+ax.legend(fontsize=10.5, ncols=3, columnspacing=1)
+maps = {"image": slices[7].x[..., 0], "middle labels": middle[7]}
 maps |= {name: answer(state.params, slices[7])[2] for name, state in states.items()}
 for ax, (title, pixels) in zip(below.subplots(2, 3).flat, maps.items(), strict=True):
     ax.imshow(pixels[view], cmap="gray", vmin=0, vmax=1, interpolation="nearest")

@@ -187,7 +187,7 @@ for key, colour in (("v_rand", "tab:blue"), ("pixel_error", "tab:orange")):
     best = scores[key]["threshold"]
     right.plot(best, scores[key]["value"], "o", color=colour, markersize=13, fillstyle="none")
 left.set(xlabel="step", title="held out", ylim=(0, 1))
-left.legend(fontsize=10, loc="center")
+left.legend(fontsize=10.5, loc="center")
 right.set(xlabel="threshold", title="best.npz")
 show(
     figure,
@@ -253,10 +253,11 @@ assert command("evaluate", "found/labels.tif", instances, *cell_scores, **table)
 # %% tags=["draws"]
 panels = score_pictures.em_panels(test_images[view], test_cells[view], p[view], picked)
 figure = score_pictures.draw([[panels[1], panels[3]]])
-figure.set_size_inches(5, 3.3)
+figure.set_size_inches(5, 3.5)
 for ax in figure.axes:
-    ax.title.set_fontsize(10)
-    ax.xaxis.label.set_fontsize(10)
+    ax.title.set_fontsize(11)
+    note = ax.get_xlabel().replace("\n", " ").replace("; ", ";\n")
+    ax.set_xlabel(note, fontsize=11)
 show(
     figure,
     "Part of the first slice of the test stack: its true cells, and the slice with the pixels that "
@@ -345,7 +346,7 @@ for k, row in enumerate(crossed):
     ax.plot(k, row[k], "D", color="tab:blue", label="trained on" if k == 0 else None)
 ax.set(xticks=range(3), xlabel="piece", ylabel="wrong pixels", xlim=(-0.5, 2.5))
 ax.set_ylim(0, 1.3 * crossed.max())
-ax.legend(fontsize=10, ncols=2, loc="upper center")
+ax.legend(fontsize=10.5, ncols=2, loc="upper center")
 show(
     figure,
     "Share of wrong pixels of three pieces, segmented by three networks: the network that was "

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LABELS = {"forward": "inference", "step": "training step"}
+OVER = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+"""Box of the numbers at the bars, which hides the dashed line behind them."""
 
 
 def draw(path: Path, measured: dict[str, Any]) -> None:
-    """Draw the measurements: networks on the left, forms of a convolution on the right."""
-    figure = drawing.figure(11, 4.6)
-    left, right = figure.subplots(1, 2)
+    """Draw the measurements: networks above, forms of a convolution below."""
+    figure = drawing.figure(5.4, 10)
+    above, below = figure.subplots(2, 1, height_ratios=(4, 6))
     if any(tables.section_of(measured, "forward")) or any(tables.section_of(measured, "step")):
-        _ratios(left, measured)
+        _ratios(above, measured)
     if any(tables.section_of(measured, "road")):
-        _road(right, measured)
+        _road(below, measured)
     drawing.write(figure, path)
 
 
@@ -44,7 +46,7 @@ def _ratios(axes: "Axes", measured: dict[str, Any]) -> None:
     axes.set(xlabel="channels of level 0", ylabel="minunet ÷ fastest PyTorch", ylim=(0, None))
     axes.set_title("whole networks (below 1: minunet needs less)", fontsize="medium")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper right")
 
 
 def _road(axes: "Axes", measured: dict[str, Any]) -> None:
@@ -62,11 +64,12 @@ def _road(axes: "Axes", measured: dict[str, Any]) -> None:
     for k, (channels, mine) in enumerate(rates.items()):
         places = [row + k * height for row in range(len(names))]
         bars = axes.barh(places, list(mine.values()), height, label=f"{channels} channels")
-        axes.bar_label(bars, [f"{rate:.3g}" for rate in mine.values()], fontsize=7, padding=2)
+        texts = [f"{rate:.3g}" for rate in mine.values()]
+        axes.bar_label(bars, texts, fontsize="small", padding=3, bbox=OVER)
     product = tables.product_rate(measured) / 1e9
     axes.axvline(product, color="0.3", linestyle="--", label=f"a matrix product: {product:.0f}")
     middle = height * (len(rates) - 1) / 2
-    axes.set_yticks([row + middle for row in range(len(names))], names, fontsize="small")
+    axes.set_yticks([row + middle for row in range(len(names))], names)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="GFLOP/s of the direct form, logarithmic")
     axes.set_title("one 3×3 convolution, form by form", fontsize="medium")

@@ -91,7 +91,7 @@ def machine(measured: dict[str, Any]) -> str:
     rates = [job.flop / min(side["seconds"]) / 1e9 for side in entry["sides"].values()]
     library = "CuPy" if about["device"] == "cuda" else "NumPy"
     environment = (
-        "as in the shell" if about["as_is"] else "without OPENBLAS_*, OMP_*, MKL_*, GOTO_*"
+        "as in the shell" if about["as_is"] else "without `OPENBLAS_*`, `OMP_*`, `MKL_*`, `GOTO_*`"
     )
     rows = [
         ["CPU", f"{about['CPU']}, {about['cores']} cores"],

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -47,6 +48,20 @@ def test_the_notebook_ran_once_from_top_to_bottom(chapter):
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr"
             assert output.get("execution_count") in (None, cell["execution_count"])
+
+
+@every
+def test_the_text_of_figures_can_be_read_on_a_phone(chapter):
+    size = 10.0  # of matplotlib, in points
+    for cell in cells(chapter):
+        for changed in re.findall(r'"font(?:\.size"\] = |", size=)([\d.]+)', source(cell)):
+            size = float(changed)
+        smallest = min([size, *map(float, re.findall(r"fontsize[=(]([\d.]+)", source(cell)))])
+        for output in cell.get("outputs", []):
+            if png := output.get("data", {}).get("image/png"):
+                width = int.from_bytes(b64decode("".join(png))[16:20], "big")
+                # 90 pixels per inch, shown on a screen of 390 pixels from edge to edge
+                assert smallest / 72 * 90 * min(390 / width, 1) >= 11, source(cell)
 
 
 @every

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -52,6 +53,9 @@ html_favicon = str(Path(__file__).parent / "static" / "icon.svg")
 html_css_files = ["style.css", "interactive.css"]
 html_js_files = [("site.js", {"priority": 600})]
 
+LONG = 34
+"""Characters of a word of code that fit on a line of a phone, also in a list."""
+
 
 def describe(app, doctree) -> None:
     """Set the alternative text of notebook figures, which MyST-NB names by their SHA-256."""
@@ -60,8 +64,31 @@ def describe(app, doctree) -> None:
         image["alt"] = texts.get(Path(image["uri"]).stem, image.get("alt", ""))
 
 
+def keep_together(app, doctree) -> None:
+    """Keep punctuation on the line of its formula, and let only long words of code break."""
+    for formula in list(doctree.findall(nodes.math)):
+        around, place = formula.parent, formula.parent.index(formula)
+        beside = [around[at] if 0 <= at < len(around) else None for at in (place - 1, place + 1)]
+        before, after = (one if isinstance(one, nodes.Text) else "" for one in beside)
+        opening = re.search(r"[(“]*$", before)[0]
+        closing = re.match(r"[.,;:?!)”]*", after)[0]
+        if not opening + closing:
+            continue
+        together = nodes.inline(classes=["together"])
+        around[place] = together
+        together += [nodes.Text(opening), formula, nodes.Text(closing)]
+        if closing:
+            around[place + 1] = nodes.Text(after.removeprefix(closing))
+        if opening:
+            around[place - 1] = nodes.Text(before.removesuffix(opening))
+    for code in doctree.findall(nodes.literal):
+        if max(map(len, code.astext().split()), default=0) > LONG:
+            code["classes"].append("long")
+
+
 def setup(app) -> None:
-    """Register `describe`, the dark figures and "Run" with Sphinx."""
+    """Register `describe`, `keep_together`, the dark figures and "Run" with Sphinx."""
     run_in_page.register(app)
     app.connect("doctree-read", describe)
+    app.connect("doctree-read", keep_together)
     app.connect("doctree-read", dark.add)

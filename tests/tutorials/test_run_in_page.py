@@ -1,9 +1,11 @@
 """The cells of a chapter run in its page, in a browser that reaches nothing but the site."""
 
+import base64
 import functools
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import os
 import re
@@ -17,9 +19,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import browser
+import numpy as np
 import pytest
 from chapters import TUTORIALS, cells, figures, outputs, text
-from website import pyodide_folder, run_in_page
+from PIL import Image
+from website import dark, pyodide_folder, run_in_page
 from website.assemble import Sources
 
 SCRIPT = TUTORIALS / "website" / "pyodide_folder.py"
@@ -251,7 +255,8 @@ def serve():
 STATE = """[...document.querySelectorAll("div.cell")].map(cell => ({
   text: [...cell.querySelectorAll(".cell_output pre")].map(pre => pre.textContent).join(""),
   kinds: [...cell.querySelectorAll(".cell_output > .highlight")].map(out => out.className),
-  images: [...cell.querySelectorAll(".cell_output img")].map(img => [img.alt, img.naturalWidth]),
+  images: [...cell.querySelectorAll(".cell_output img:not(.on-dark)")]
+    .map(img => [img.alt, img.naturalWidth]),
   links: [...cell.querySelectorAll(".cell_output a")].map(a => a.getAttribute("href")),
   status: cell.querySelector(".run-bar .status").textContent,
   disabled: cell.querySelector(".run-bar .run").disabled,
@@ -297,6 +302,23 @@ class Page:
 def shown(words):
     """Return words with every number replaced, since the last digits may differ."""
     return re.sub(r"[-+]?\b\d[\w.]*([-+]\d+)?", "#", words).split()
+
+
+def seen(opened, number, scheme):
+    """List the class of each figure of a cell, and whether it is seen in a colour scheme."""
+    preferred = {"name": "prefers-color-scheme", "value": scheme}
+    opened.call("Emulation.setEmulatedMedia", features=[preferred])
+    images = f"document.querySelectorAll('div.cell')[{number}].querySelectorAll('img')"
+    found = opened.evaluate(f"[...{images}].map(img => [img.className, img.checkVisibility()])")
+    return [tuple(one) for one in found]
+
+
+def drawn(opened, number):
+    """Return the pixels (H, W, 3) of each figure that a cell has drawn in the page."""
+    images = f"document.querySelectorAll('div.cell')[{number}].querySelectorAll('img')"
+    pngs = opened.evaluate(f"[...{images}].map(img => img.src.split('base64,')[1])")
+    pictures = [Image.open(io.BytesIO(base64.b64decode(png))) for png in pngs]
+    return [np.asarray(image.convert("RGB")) for image in pictures]
 
 
 def test_a_chapter_and_an_exercise_run_without_any_request_elsewhere(local, opened, serve):
@@ -348,6 +370,10 @@ def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, open
         "run-stdout",
     ]
     assert state[2]["images"][0][1] > 50
+    assert seen(opened, 2, "light") == [("on-light", True), ("on-dark", False)]
+    assert seen(opened, 2, "dark") == [("on-light", False), ("on-dark", True)]
+    light, other = drawn(opened, 2)
+    assert np.array_equal(other, dark.darkened(light))
     assert state[3]["links"] == [f"{CHAPTER}.html"]
     assert page.run(1)[1]["text"] == "8\ncareful48\n"  # only this one, again
 

@@ -1,7 +1,8 @@
 """Run the cells of a chapter, one after another, in the Pyodide of its page.
 
-The page receives each piece of output by a call of `emit(kind, content, alternative)`: text on
-stdout or stderr, HTML, a PNG in base 64, or an error.
+The page receives each piece of output by a call of `emit(kind, content)`: text on stdout or
+stderr, HTML, or an error. A figure is `emit("image", png, alternative, dark)`; both PNGs are in
+base 64, and `dark` is None if the figure has no version for dark pages.
 """
 
 from __future__ import annotations
@@ -102,11 +103,18 @@ class Kernel:
         for value in values:
             data = value if raw else {"text/plain": repr(value)}
             if "image/png" in data:
-                self.emit("image", data["image/png"], data.get("text/plain", ""))
+                self._image(base64.b64decode(data["image/png"]), data.get("text/plain", ""))
             elif "text/html" in data:
                 self.emit("html", data["text/html"])
             else:
                 self.emit("stdout", f"{data['text/plain']}\n")
+
+    def _image(self, png: bytes, alternative: str = "") -> None:
+        from website.dark import version  # not sooner, because it imports SciPy
+
+        dark = version(png)
+        light, other = (one and base64.b64encode(one).decode() for one in (png, dark))
+        self.emit("image", light, alternative, other)
 
     def run(self, name: str, source: str) -> bool:
         """Run a cell; return whether it ran to its end.
@@ -139,7 +147,7 @@ class Kernel:
             for number in pyplot.get_fignums():
                 png = io.BytesIO()
                 pyplot.figure(number).savefig(png, format="png", bbox_inches="tight")
-                self.emit("image", base64.b64encode(png.getvalue()).decode(), "")
+                self._image(png.getvalue())
             pyplot.close("all")
 
     def _told(self, error: BaseException) -> str:

@@ -138,9 +138,10 @@
       };
       report = ({ kind, content, more }) => {
         if (kind === "image") {
-          const image = make("img", "");
-          Object.assign(image, { alt: more, src: `data:image/png;base64,${content}` });
-          output.append(image);
+          const [alt, dark] = more;
+          const add = (png, name) => output.append(Object.assign(make("img", name), { alt, src: `data:image/png;base64,${png}` }));
+          add(content, dark ? "on-light" : "");
+          if (dark) add(dark, "on-dark");
           last = undefined;
         } else if (kind === "html") {
           const block = make("div", "output text_html");

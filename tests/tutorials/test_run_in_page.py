@@ -37,7 +37,8 @@ CELLS = [
     "def half(n):\n    return n / 0\n\n\nhalf(x)",
     "while True:\n    pass",
 ]
-EXERCISE = "print('x is', x)"
+TITLE = "# Cells\n\n<details><summary>Answers</summary>\n\n*Seven.*\n\n</details>"
+EXERCISE = "print('x is', x)" + " # This comment is longer than a line on paper." * 3
 SECONDS = 300
 """Time limit of a click, on a busy machine."""
 
@@ -179,7 +180,7 @@ def pyodide(tmp_path_factory):
 def notebook():
     """Make a notebook with the cells of this test."""
     made = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
-    for number, source in enumerate(["# Cells", *CELLS, "## Exercises", EXERCISE]):
+    for number, source in enumerate([TITLE, *CELLS, "## Exercises", EXERCISE]):
         cell = {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": source}
         if not source.startswith("#"):
             cell |= {"cell_type": "code", "outputs": [], "execution_count": None}
@@ -441,6 +442,21 @@ def test_only_exercises_are_editable_at_once(site, opened, serve):
             expected.append(exercises)
     assert [cell["editable"] for cell in page.cells()] == expected
     assert len(set(expected)) == 2
+
+
+def test_editors_and_answers_are_complete_on_paper(site, opened, serve):
+    opened.open(serve(site) + f"{OWN}.html", 700)
+    opened.call("Emulation.setEmulatedMedia", media="print")
+    found = opened.evaluate("""(() => {
+      const editor = document.querySelector("textarea");
+      return {
+        wide: editor.scrollWidth - editor.clientWidth,
+        high: editor.scrollHeight - editor.clientHeight,
+        answer: document.querySelector("details em").checkVisibility(),
+      };
+    })()""")
+    opened.call("Emulation.setEmulatedMedia", media="")
+    assert found == {"wide": 0, "high": 0, "answer": True}
 
 
 def test_a_page_opened_from_a_folder_says_that_it_needs_a_server(site, opened):

@@ -21,16 +21,20 @@ from pathlib import Path
 import browser
 import numpy as np
 import pytest
+from chapters import CHAPTERS as ALL
 from chapters import TUTORIALS, cells, figures, outputs, text
 from PIL import Image
 from website import dark, pyodide_folder, run_in_page
 from website.assemble import Sources
 
 SCRIPT = TUTORIALS / "website" / "pyodide_folder.py"
-CHAPTER, GREY = "03_relu_and_maxpool", "13_your_own_data"
+CHAPTERS = "03_relu_and_maxpool", "12_speed", "13_your_own_data"
+CHAPTER, *WITH_GREY = CHAPTERS
+GREY = WITH_GREY[-1]
 OWN = "00_cells"
 CELLS = [
-    "import sys\nfrom IPython.display import display\nx = 6",
+    "import sys\nimport time\nfrom IPython.display import display\nbegan = time.process_time()\n"
+    "sum(range(10**6))\nassert time.process_time() > began\nx = 6",
     "x += 1\nprint(x)\nsys.stderr.write('careful')\nx * 6",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
     "display({'text/html': '<a href=\"03_relu_and_maxpool.ipynb\">3</a>'}, raw=True)",
@@ -138,7 +142,8 @@ def test_the_course_contains_what_chapters_import_and_no_solution():
 
 # The cells that an exercise needs.
 
-needed = runpy.run_path(str(TUTORIALS / "website" / "kernel.py"))["needed"]
+kernel = runpy.run_path(str(TUTORIALS / "website" / "kernel.py"))
+needed, names = kernel["needed"], kernel["_names"]
 
 
 @pytest.mark.parametrize(
@@ -189,14 +194,14 @@ def notebook():
 
 
 def build(folder, where):
-    """Build a site of two chapters and the cells of this test; return its folder."""
+    """Build a site of some chapters and the cells of this test; return its folder."""
     for module in ("sphinx", "myst_nb", "furo", "tornado"):
         pytest.importorskip(module)
     sources = Sources(folder / "sources")
-    for chapter in (CHAPTER, GREY):
+    for chapter in CHAPTERS:
         sources.chapter(TUTORIALS / f"{chapter}.ipynb")
     sources.write(f"{OWN}.ipynb", json.dumps(notebook()))
-    listed = "\n".join([CHAPTER, GREY, OWN])
+    listed = "\n".join([*CHAPTERS, OWN])
     sources.write("index.md", f"# Index\n\n```{{toctree}}\n{listed}\n```\n")
     sources.write("alternatives.json", json.dumps(sources.alternatives))
     command = [sys.executable, "-m", "sphinx", "-Q", "-c", str(TUTORIALS / "website")]
@@ -359,7 +364,7 @@ def test_a_chapter_and_an_exercise_run_without_any_request_elsewhere(local, open
     assert abs(fetched / 1e6 - int(re.search(r"MEGABYTES = (\d+)", script)[1])) < 1
 
 
-def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, opened, serve):
+def test_cells_show_what_they_do_can_be_stopped_and_import_what_chapters_need(local, opened, serve):
     page = Page(opened, serve(local) + f"{OWN}.html")
     state = page.run(6)  # an exercise, which needs the first two
     assert [cell["text"] for cell in state] == ["", "7\ncareful42\n", "", "", "", "", "x is 7\n"]
@@ -399,6 +404,15 @@ def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, open
     state = page.until(lambda state: state[5]["button"] == "Run")
     assert state[5]["status"].startswith("Stopped.")
     assert page.run(1)[1]["text"] == "7\ncareful42\n"  # afresh
+
+    first = [next(c for c in cells(name) if c["cell_type"] == "code") for name in ALL]
+    imports = "\n".join("".join(cell["source"]) for cell in first)
+    assert imports.count("import numpy as np") == len(ALL)
+    opened.evaluate(
+        f"[...document.querySelectorAll('textarea')].at(-1).value = {json.dumps(imports)}"
+    )
+    state = page.run(6)
+    assert (state[6]["text"], state[6]["status"]) == ("", "")
     assert page.elsewhere() == []
 
 
@@ -431,6 +445,21 @@ def test_cells_that_cannot_run_are_grey_and_say_why(local, opened, serve):
     assert after[free[-1]]["text"].startswith("Open")
     assert [after[number] for number in grey] == [state[number] for number in grey]
     assert page.elsewhere() == []
+
+
+@pytest.mark.parametrize("chapter", WITH_GREY)
+def test_a_cell_that_can_run_takes_no_name_from_one_that_cannot(chapter, site, opened, serve):
+    state = Page(opened, serve(site) + f"{chapter}.html").cells()
+    codes = ["".join(cell["source"]) for cell in cells(chapter) if cell["cell_type"] == "code"]
+    grey = [number for number, cell in enumerate(state) if cell["disabled"]]
+    assert 0 < len(grey) < len(codes) == len(state)
+    bound = {}  # each name, and the last cell that bound it
+    for number, code in enumerate(codes):
+        changed, used = names(code)
+        if number not in grey and not state[number]["editable"]:
+            missing = {name for name in used - changed if bound.get(name) in grey}
+            assert not missing, (number, missing)
+        bound |= dict.fromkeys(changed, number)
 
 
 def test_only_exercises_are_editable_at_once(site, opened, serve):

@@ -14,6 +14,7 @@ import linecache
 import logging
 import symtable
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -88,6 +89,8 @@ class Kernel:
         self.variables = main.__dict__
         sys.modules["__main__"] = main  # so that inspect finds the source of what a cell defines
         self._provide_display()
+        if sys.platform == "emscripten":  # its processor time is always 0
+            time.process_time = time.perf_counter
         # Matplotlib lists the fonts when it is first imported, and warns that this takes a moment.
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 

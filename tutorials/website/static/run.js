@@ -6,6 +6,8 @@
   const MEGABYTES = 48; // what the first click loads
   const CANNOT = [ // chapter, which of its cells, why they do not run in the page
     ["12_speed", cell => /threads\.use\(2\)/.test(cell.source), "It needs two threads, and Python has one in a browser"],
+    ["12_speed", cell => /\b(race\(|rates\b|yardstick\b)/.test(cell.source),
+      "It measures rates, and in a browser NumPy multiplies matrices without BLAS"],
     ["13_your_own_data", cell => !cell.exercise && cell !== cells[0],
       "The cells of this chapter train several networks, which takes too long in a browser"],
   ];

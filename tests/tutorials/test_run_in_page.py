@@ -33,11 +33,11 @@ CHAPTER, *WITH_GREY = CHAPTERS
 GREY = WITH_GREY[-1]
 OWN = "00_cells"
 CELLS = [
-    "import sys\nimport time\nfrom IPython.display import display\nbegan = time.process_time()\n"
+    "import sys\nimport time\nbegan = time.process_time()\n"
     "sum(range(10**6))\nassert time.process_time() > began\nx = 6",
     "x += 1\nprint(x)\nsys.stderr.write('careful')\nx * 6",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
-    "display({'text/html': '<a href=\"03_relu_and_maxpool.ipynb\">3</a>'}, raw=True)",
+    "from course import show_map\nshow_map()",
     "def half(n):\n    return n / 0\n\n\nhalf(x)",
     "while True:\n    pass",
 ]
@@ -380,7 +380,7 @@ def test_cells_show_what_they_do_can_be_stopped_and_import_what_chapters_need(lo
     assert seen(opened, 2, "dark") == [("on-light", False), ("on-dark", True)]
     light, other = drawn(opened, 2)
     assert np.array_equal(other, dark.darkened(light))
-    assert state[3]["links"] == [f"{CHAPTER}.html"]
+    assert {*state[3]["links"]} == {f"{name}.html" for name in ALL[1:]}
     assert page.run(1)[1]["text"] == "8\ncareful48\n"  # only this one, again
 
     state = page.run(5)

@@ -107,8 +107,8 @@ class Kernel:
             data = value if raw else {"text/plain": repr(value)}
             if "image/png" in data:
                 self._image(base64.b64decode(data["image/png"]), data.get("text/plain", ""))
-            elif "text/html" in data:
-                self.emit("html", data["text/html"])
+            elif drawn := data.get("image/svg+xml", data.get("text/html")):
+                self.emit("html", drawn)
             else:
                 self.emit("stdout", f"{data['text/plain']}\n")
 

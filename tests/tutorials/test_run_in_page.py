@@ -41,6 +41,16 @@ CELLS = [
 ]
 TITLE = "# Cells\n\n<details><summary>Answers</summary>\n\n*Seven.*\n\n</details>"
 EXERCISE = "print('x is', x)" + " # This comment is longer than a line on paper." * 3
+PREDICT = """
+os.chdir(tempfile.mkdtemp())
+tifffile.imwrite("a.tif", rng.integers(256, size=(90, 90), dtype=np.uint8))
+sys.argv = ["predict", "em", "a.tif", "-o", "out"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    predict.main()
+print(np.ptp(tifffile.imread("out/probability.tif")) > 0, *sorted(os.listdir("out")))
+"""
+"""A prediction with what the last chapter imports."""
+
 SECONDS = 300
 """Time limit of a click, on a busy machine."""
 
@@ -362,7 +372,7 @@ def test_a_chapter_and_an_exercise_run_without_any_request_elsewhere(local, open
     assert abs(fetched / 1e6 - int(re.search(r"MEGABYTES = (\d+)", script)[1])) < 1
 
 
-def test_cells_show_what_they_do_can_be_stopped_and_import_what_chapters_need(local, opened, serve):
+def test_cells_show_what_they_do_can_be_stopped_and_compute_what_chapters_do(local, opened, serve):
     page = Page(opened, serve(local) + f"{OWN}.html")
     state = page.run(6)  # an exercise, which needs the first two
     assert [cell["text"] for cell in state] == ["", "7\ncareful42\n", "", "", "", "", "x is 7\n"]
@@ -406,11 +416,10 @@ def test_cells_show_what_they_do_can_be_stopped_and_import_what_chapters_need(lo
     first = [next(c for c in cells(name) if c["cell_type"] == "code") for name in ALL]
     imports = "\n".join("".join(cell["source"]) for cell in first)
     assert imports.count("import numpy as np") == len(ALL)
-    opened.evaluate(
-        f"[...document.querySelectorAll('textarea')].at(-1).value = {json.dumps(imports)}"
-    )
+    editor = "[...document.querySelectorAll('textarea')].at(-1)"
+    opened.evaluate(f"{editor}.value = {json.dumps(imports + PREDICT)}")
     state = page.run(6)
-    assert (state[6]["text"], state[6]["status"]) == ("", "")
+    assert state[6]["text"] == "True labels.tif preview.png probability.tif\n"
     assert page.elsewhere() == []
 
 

@@ -166,6 +166,10 @@ needed, names = kernel["needed"], kernel["_names"]
         (["x = 1", "def f(x):\n    y = x\n    return y", "y = 2"], "f(3)", [1]),
         (["x = 1", "x += 1", "def f():\n    return x"], "f()", [0, 1, 2]),
         (["x = 1", "this is no Python"], "x +", []),
+        (["def answer(): ...", "x = answer()"], "answer = ...\nprint(answer)", []),
+        (["import check", "f = 1"], "def f(n):\n    return f(n - 1)\ncheck(f)", [0]),
+        (["x = 1", "y = 2"], "if y:\n    x = 3\nprint(x)", [0, 1]),
+        (["x = {}"], "x['a'] = 1\nprint(x)", [0]),
     ],
 )
 def test_an_exercise_needs_the_cells_that_bind_or_change_its_names(above, exercise, expected):

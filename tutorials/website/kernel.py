@@ -38,11 +38,26 @@ def needed(sources: Sequence[str]) -> list[int]:
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:
-    """Return the variables that a cell binds or changes, and those that it uses."""
+    """Return the variables that a cell binds or changes, and those of other cells that it uses."""
     try:
-        tree, cell = ast.parse(source), symtable.symtable(source, "cell", "exec")
+        tree = ast.parse(source)
     except SyntaxError:
         return set(), set()
+    changed, used, own = set[str](), set[str](), set[str]()
+    for statement in tree.body:
+        of_it, needs = _names_of_statement(statement)
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            needs.discard(statement.name)  # it is bound before it is called
+        changed |= of_it
+        used |= needs - own
+        if not isinstance(statement, ast.If | ast.For | ast.While | ast.Try | ast.AugAssign):
+            own |= of_it - needs  # from here on, the cell uses its own
+    return changed, used
+
+
+def _names_of_statement(tree: ast.stmt) -> tuple[set[str], set[str]]:
+    """Return the variables that a statement binds or changes, and those that it uses."""
+    cell = symtable.symtable(ast.unparse(tree), "cell", "exec")
     changed = {s.get_name() for s in cell.get_symbols() if s.is_assigned() or s.is_imported()}
     used: set[str] = set()
     tables = [cell]

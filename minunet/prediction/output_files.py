@@ -49,6 +49,17 @@ class About(NamedTuple):
     colours: Array | None = None  # (256, 3) uint8, of the values of labels
 
 
+class InMemory(np.memmap):
+    """The pixels of a file, which `flush` writes: for Pyodide, whose mappings change no file."""
+
+    def flush(self) -> None:
+        """Write all pixels to the file."""
+        assert self.filename is not None
+        with open(self.filename, "r+b") as file:
+            file.seek(self.offset)
+            file.write(self.tobytes())
+
+
 class Layout(NamedTuple):
     """A TIFF file to write."""
 
@@ -159,7 +170,7 @@ def create(folder: Path, layout: Layout) -> Mapped:
     with path.open("r+b") as file:
         _reserve(file, path.stat().st_size)
         os.fsync(file.fileno())
-    return mapped
+    return _writing(mapped)
 
 
 def reopen(folder: Path, layout: Layout) -> Mapped:
@@ -179,7 +190,7 @@ def reopen(folder: Path, layout: Layout) -> Mapped:
             with path.open("r+b") as file:
                 _reserve(file, path.stat().st_size)
             reshaped: Mapped = mapped.reshape(layout.shape)  # type: ignore[assignment]
-            return reshaped
+            return _writing(reshaped)
     raise InputError(f"{path} is missing or has changed; remove {folder}, and run predict again")
 
 
@@ -208,8 +219,19 @@ def _colour_map(colours: Array | None) -> list[tuple[int, int, int, Array, bool]
     return [(COLOR_MAP, SHORT, colours.size, colours.T.astype(np.uint16).ravel() * 257, True)]
 
 
+def _writing(mapped: Mapped) -> Mapped:
+    """Return a mapping whose `flush` writes to the file."""
+    if sys.platform != "emscripten":
+        return mapped
+    pixels = np.array(mapped).view(InMemory)
+    pixels.filename, pixels.offset = mapped.filename, mapped.offset
+    return pixels
+
+
 def scratch(folder: Path, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """Map an array in a temporary file without a name, which disappears with the array."""
+    if sys.platform == "emscripten":  # a mapping takes as much memory
+        return np.zeros(shape, dtype)
     with tempfile.TemporaryFile(dir=folder) as file:
         _reserve(file, math.prod(shape) * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype, "w+", shape=shape)

@@ -450,6 +450,18 @@ def test_a_figure_starts_and_fits(opened, chapter, scheme, width):
     assert one.complaints() == []
 
 
+def test_a_figure_has_the_light_colours_on_paper(opened):
+    marked = "getComputedStyle(document.querySelector('.marked')).backgroundColor"
+    light = opened("01").evaluate(marked)
+    one = opened("01", scheme="dark")
+    assert one.evaluate(marked) != light
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    one.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    paper = one.evaluate(marked)
+    one.call("Emulation.setEmulatedMedia", media="")
+    assert paper == light
+
+
 def test_the_convolution_is_stepped_with_the_keyboard(opened):
     one = opened("01")
     focus(one, "[data-do=next]")

@@ -1,9 +1,11 @@
 """The cells of a chapter run in its page, in a browser that reaches nothing but the site."""
 
+import base64
 import functools
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import os
 import re
@@ -17,23 +19,38 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import browser
+import numpy as np
 import pytest
+from chapters import CHAPTERS as ALL
 from chapters import TUTORIALS, cells, figures, outputs, text
-from website import pyodide_folder, run_in_page
+from PIL import Image
+from website import dark, pyodide_folder, run_in_page
 from website.assemble import Sources
 
 SCRIPT = TUTORIALS / "website" / "pyodide_folder.py"
-CHAPTER, GREY = "03_relu_and_maxpool", "13_your_own_data"
+CHAPTER, GREY = "03_relu_and_maxpool", "12_speed"
 OWN = "00_cells"
 CELLS = [
-    "import sys\nfrom IPython.display import display\nx = 6",
+    "import sys\nimport time\nbegan = time.process_time()\n"
+    "sum(range(10**6))\nassert time.process_time() > began\nx = 6",
     "x += 1\nprint(x)\nsys.stderr.write('careful')\nx * 6",
     "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
-    "display({'text/html': '<a href=\"03_relu_and_maxpool.ipynb\">3</a>'}, raw=True)",
+    "from course import show_map\nshow_map()",
     "def half(n):\n    return n / 0\n\n\nhalf(x)",
     "while True:\n    pass",
 ]
-EXERCISE = "print('x is', x)"
+TITLE = "# Cells\n\n<details><summary>Answers</summary>\n\n*Seven.*\n\n</details>"
+EXERCISE = "print('x is', x)" + " # This comment is longer than a line on paper." * 3
+PREDICT = """
+os.chdir(tempfile.mkdtemp())
+tifffile.imwrite("a.tif", rng.integers(256, size=(90, 90), dtype=np.uint8))
+sys.argv = ["predict", "em", "a.tif", "-o", "out"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    predict.main()
+print(np.ptp(tifffile.imread("out/probability.tif")) > 0, *sorted(os.listdir("out")))
+"""
+"""A prediction with what the last chapter imports."""
+
 SECONDS = 300
 """Time limit of a click, on a busy machine."""
 
@@ -133,7 +150,8 @@ def test_the_course_contains_what_chapters_import_and_no_solution():
 
 # The cells that an exercise needs.
 
-needed = runpy.run_path(str(TUTORIALS / "website" / "kernel.py"))["needed"]
+kernel = runpy.run_path(str(TUTORIALS / "website" / "kernel.py"))
+needed, names = kernel["needed"], kernel["_names"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +166,10 @@ needed = runpy.run_path(str(TUTORIALS / "website" / "kernel.py"))["needed"]
         (["x = 1", "def f(x):\n    y = x\n    return y", "y = 2"], "f(3)", [1]),
         (["x = 1", "x += 1", "def f():\n    return x"], "f()", [0, 1, 2]),
         (["x = 1", "this is no Python"], "x +", []),
+        (["def answer(): ...", "x = answer()"], "answer = ...\nprint(answer)", []),
+        (["import check", "f = 1"], "def f(n):\n    return f(n - 1)\ncheck(f)", [0]),
+        (["x = 1", "y = 2"], "if y:\n    x = 3\nprint(x)", [0, 1]),
+        (["x = {}"], "x['a'] = 1\nprint(x)", [0]),
     ],
 )
 def test_an_exercise_needs_the_cells_that_bind_or_change_its_names(above, exercise, expected):
@@ -175,7 +197,7 @@ def pyodide(tmp_path_factory):
 def notebook():
     """Make a notebook with the cells of this test."""
     made = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}
-    for number, source in enumerate(["# Cells", *CELLS, "## Exercises", EXERCISE]):
+    for number, source in enumerate([TITLE, *CELLS, "## Exercises", EXERCISE]):
         cell = {"cell_type": "markdown", "id": f"c{number}", "metadata": {}, "source": source}
         if not source.startswith("#"):
             cell |= {"cell_type": "code", "outputs": [], "execution_count": None}
@@ -251,7 +273,8 @@ def serve():
 STATE = """[...document.querySelectorAll("div.cell")].map(cell => ({
   text: [...cell.querySelectorAll(".cell_output pre")].map(pre => pre.textContent).join(""),
   kinds: [...cell.querySelectorAll(".cell_output > .highlight")].map(out => out.className),
-  images: [...cell.querySelectorAll(".cell_output img")].map(img => [img.alt, img.naturalWidth]),
+  images: [...cell.querySelectorAll(".cell_output img:not(.on-dark)")]
+    .map(img => [img.alt, img.naturalWidth]),
   links: [...cell.querySelectorAll(".cell_output a")].map(a => a.getAttribute("href")),
   status: cell.querySelector(".run-bar .status").textContent,
   disabled: cell.querySelector(".run-bar .run").disabled,
@@ -299,6 +322,23 @@ def shown(words):
     return re.sub(r"[-+]?\b\d[\w.]*([-+]\d+)?", "#", words).split()
 
 
+def seen(opened, number, scheme):
+    """List the class of each figure of a cell, and whether it is seen in a colour scheme."""
+    preferred = {"name": "prefers-color-scheme", "value": scheme}
+    opened.call("Emulation.setEmulatedMedia", features=[preferred])
+    images = f"document.querySelectorAll('div.cell')[{number}].querySelectorAll('img')"
+    found = opened.evaluate(f"[...{images}].map(img => [img.className, img.checkVisibility()])")
+    return [tuple(one) for one in found]
+
+
+def drawn(opened, number):
+    """Return the pixels (H, W, 3) of each figure that a cell has drawn in the page."""
+    images = f"document.querySelectorAll('div.cell')[{number}].querySelectorAll('img')"
+    pngs = opened.evaluate(f"[...{images}].map(img => img.src.split('base64,')[1])")
+    pictures = [Image.open(io.BytesIO(base64.b64decode(png))) for png in pngs]
+    return [np.asarray(image.convert("RGB")) for image in pictures]
+
+
 def test_a_chapter_and_an_exercise_run_without_any_request_elsewhere(local, opened, serve):
     page = Page(opened, serve(local) + f"{CHAPTER}.html")
     committed = [cell for cell in cells(CHAPTER) if cell["cell_type"] == "code"]
@@ -336,7 +376,7 @@ def test_a_chapter_and_an_exercise_run_without_any_request_elsewhere(local, open
     assert abs(fetched / 1e6 - int(re.search(r"MEGABYTES = (\d+)", script)[1])) < 1
 
 
-def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, opened, serve):
+def test_cells_show_what_they_do_can_be_stopped_and_compute_what_chapters_do(local, opened, serve):
     page = Page(opened, serve(local) + f"{OWN}.html")
     state = page.run(6)  # an exercise, which needs the first two
     assert [cell["text"] for cell in state] == ["", "7\ncareful42\n", "", "", "", "", "x is 7\n"]
@@ -348,7 +388,11 @@ def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, open
         "run-stdout",
     ]
     assert state[2]["images"][0][1] > 50
-    assert state[3]["links"] == [f"{CHAPTER}.html"]
+    assert seen(opened, 2, "light") == [("on-light", True), ("on-dark", False)]
+    assert seen(opened, 2, "dark") == [("on-light", False), ("on-dark", True)]
+    light, other = drawn(opened, 2)
+    assert np.array_equal(other, dark.darkened(light))
+    assert {*state[3]["links"]} == {f"{name}.html" for name in ALL[1:]}
     assert page.run(1)[1]["text"] == "8\ncareful48\n"  # only this one, again
 
     state = page.run(5)
@@ -372,6 +416,14 @@ def test_cells_show_text_figures_links_and_errors_and_can_be_stopped(local, open
     state = page.until(lambda state: state[5]["button"] == "Run")
     assert state[5]["status"].startswith("Stopped.")
     assert page.run(1)[1]["text"] == "7\ncareful42\n"  # afresh
+
+    first = [next(c for c in cells(name) if c["cell_type"] == "code") for name in ALL]
+    imports = "\n".join("".join(cell["source"]) for cell in first)
+    assert imports.count("import numpy as np") == len(ALL)
+    editor = "[...document.querySelectorAll('textarea')].at(-1)"
+    opened.evaluate(f"{editor}.value = {json.dumps(imports + PREDICT)}")
+    state = page.run(6)
+    assert state[6]["text"] == "True labels.tif preview.png probability.tif\n"
     assert page.elsewhere() == []
 
 
@@ -387,23 +439,37 @@ def test_cells_that_cannot_run_are_grey_and_say_why(local, opened, serve):
     page = Page(opened, serve(local) + f"{GREY}.html")
     codes = ["".join(cell["source"]) for cell in cells(GREY) if cell["cell_type"] == "code"]
     state = page.cells()
-    exercises = [number for number, cell in enumerate(state) if cell["editable"]]
     grey = [number for number, cell in enumerate(state) if cell["disabled"]]
-    assert sorted([0, *grey, *exercises]) == list(range(len(codes)))
+    assert {n for n, code in enumerate(codes) if re.search(r"race\(|use\(2\)", code)} <= {*grey}
     for number in grey:
-        assert state[number]["status"].endswith("takes too long in a browser: use Jupyter.")
+        assert re.fullmatch(r"It .* in a browser .*: use Jupyter\.", state[number]["status"])
 
     # An exercise runs if it needs none of them.
-    needs = {number: needed(codes[: number + 1]) for number in exercises}
-    free = [number for number in exercises if needs[number] == [0]]
-    bound = next(number for number in exercises if len(needs[number]) > 1)
-    after = page.run(bound)
-    assert after[bound]["status"].startswith(f"It needs cell {min(set(needs[bound]) - {0}) + 1}, ")
-    after = page.run(free[-1])
-    assert after[free[-1]]["status"] == ""
-    assert after[free[-1]]["text"].startswith("Open")
+    last = len(state) - 1
+    after = page.run(last)
+    assert after[last]["status"] == ""
+    assert after[last]["text"].startswith("Open")
+    editor = f"document.querySelectorAll('div.cell')[{last}].querySelector('textarea')"
+    opened.evaluate(f"{editor}.value = 'print(yardstick)'")
+    first = next(number for number in grey if "yardstick =" in codes[number])
+    after = page.run(last)
+    assert after[last]["status"].startswith(f"It needs cell {first + 1}, ")
     assert [after[number] for number in grey] == [state[number] for number in grey]
     assert page.elsewhere() == []
+
+
+def test_a_cell_that_can_run_takes_no_name_from_one_that_cannot(site, opened, serve):
+    state = Page(opened, serve(site) + f"{GREY}.html").cells()
+    codes = ["".join(cell["source"]) for cell in cells(GREY) if cell["cell_type"] == "code"]
+    grey = [number for number, cell in enumerate(state) if cell["disabled"]]
+    assert 0 < len(grey) < len(codes) == len(state)
+    bound = {}  # each name, and the last cell that bound it
+    for number, code in enumerate(codes):
+        changed, used = names(code)
+        if number not in grey and not state[number]["editable"]:
+            missing = {name for name in used - changed if bound.get(name) in grey}
+            assert not missing, (number, missing)
+        bound |= dict.fromkeys(changed, number)
 
 
 def test_only_exercises_are_editable_at_once(site, opened, serve):
@@ -415,6 +481,21 @@ def test_only_exercises_are_editable_at_once(site, opened, serve):
             expected.append(exercises)
     assert [cell["editable"] for cell in page.cells()] == expected
     assert len(set(expected)) == 2
+
+
+def test_editors_and_answers_are_complete_on_paper(site, opened, serve):
+    opened.open(serve(site) + f"{OWN}.html", 700)
+    opened.call("Emulation.setEmulatedMedia", media="print")
+    found = opened.evaluate("""(() => {
+      const editor = document.querySelector("textarea");
+      return {
+        wide: editor.scrollWidth - editor.clientWidth,
+        high: editor.scrollHeight - editor.clientHeight,
+        answer: document.querySelector("details em").checkVisibility(),
+      };
+    })()""")
+    opened.call("Emulation.setEmulatedMedia", media="")
+    assert found == {"wide": 0, "high": 0, "answer": True}
 
 
 def test_a_page_opened_from_a_folder_says_that_it_needs_a_server(site, opened):

@@ -6,16 +6,17 @@ and heat maps, do not change. A picture without a white edge is no figure, and h
 
 from __future__ import annotations
 
+import io
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from docutils import nodes
 from PIL import Image
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from numpy.typing import NDArray
     from sphinx.application import Sphinx
 
@@ -30,6 +31,17 @@ SIDES = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
 
 LONG, SHORT = 40, 9
 """Minimum of the longer and of the shorter side of an image, in pixels; a colour bar is 11 high."""
+
+
+def version(png: bytes) -> bytes | None:
+    """Return the dark version of a figure, both as PNG, or None if it has none."""
+    with Image.open(io.BytesIO(png)) as opened:
+        dark = darkened(np.asarray(opened.convert("RGB")))
+    if dark is None:
+        return None
+    written = io.BytesIO()
+    Image.fromarray(dark).save(written, "png", optimize=True)
+    return written.getvalue()
 
 
 def darkened(figure: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
@@ -90,17 +102,18 @@ def _framed(panel: NDArray[np.uint8]) -> bool:
 
 def add(app: Sphinx, doctree: nodes.document) -> None:
     """Put the dark version of each figure after it; `style.css` shows one of the two."""
+    from docutils import nodes  # the kernel of a page imports this file without it
+
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir, image["uri"])
         if path.suffix != ".png":
             continue
-        with Image.open(path) as opened:
-            dark = darkened(np.asarray(opened.convert("RGB")))
+        dark = version(path.read_bytes())
         if dark is None:
             continue
         uri = f"dark/{path.stem}-dark.png"
         Path(app.srcdir, "dark").mkdir(exist_ok=True)
-        Image.fromarray(dark).save(Path(app.srcdir, uri), optimize=True)
+        Path(app.srcdir, uri).write_bytes(dark)
         app.env.images.add_file(app.env.current_document.docname, uri)
         other = image.copy()
         other.attributes.update({"uri": uri, "candidates": {"*": uri}, "loading": "lazy"})

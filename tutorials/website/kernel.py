@@ -1,7 +1,8 @@
 """Run the cells of a chapter, one after another, in the Pyodide of its page.
 
-The page receives each piece of output by a call of `emit(kind, content, alternative)`: text on
-stdout or stderr, HTML, a PNG in base 64, or an error.
+The page receives each piece of output by a call of `emit(kind, content)`: text on stdout or
+stderr, HTML, or an error. A figure is `emit("image", png, alternative, dark)`; both PNGs are in
+base 64, and `dark` is None if the figure has no version for dark pages.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import linecache
 import logging
 import symtable
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -36,11 +38,26 @@ def needed(sources: Sequence[str]) -> list[int]:
 
 
 def _names(source: str) -> tuple[set[str], set[str]]:
-    """Return the variables that a cell binds or changes, and those that it uses."""
+    """Return the variables that a cell binds or changes, and those of other cells that it uses."""
     try:
-        tree, cell = ast.parse(source), symtable.symtable(source, "cell", "exec")
+        tree = ast.parse(source)
     except SyntaxError:
         return set(), set()
+    changed, used, own = set[str](), set[str](), set[str]()
+    for statement in tree.body:
+        of_it, needs = _names_of_statement(statement)
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            needs.discard(statement.name)  # it is bound before it is called
+        changed |= of_it
+        used |= needs - own
+        if not isinstance(statement, ast.If | ast.For | ast.While | ast.Try | ast.AugAssign):
+            own |= of_it - needs  # from here on, the cell uses its own
+    return changed, used
+
+
+def _names_of_statement(tree: ast.stmt) -> tuple[set[str], set[str]]:
+    """Return the variables that a statement binds or changes, and those that it uses."""
+    cell = symtable.symtable(ast.unparse(tree), "cell", "exec")
     changed = {s.get_name() for s in cell.get_symbols() if s.is_assigned() or s.is_imported()}
     used: set[str] = set()
     tables = [cell]
@@ -87,6 +104,8 @@ class Kernel:
         self.variables = main.__dict__
         sys.modules["__main__"] = main  # so that inspect finds the source of what a cell defines
         self._provide_display()
+        if sys.platform == "emscripten":  # its processor time is always 0
+            time.process_time = time.perf_counter
         # Matplotlib lists the fonts when it is first imported, and warns that this takes a moment.
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
@@ -102,11 +121,18 @@ class Kernel:
         for value in values:
             data = value if raw else {"text/plain": repr(value)}
             if "image/png" in data:
-                self.emit("image", data["image/png"], data.get("text/plain", ""))
-            elif "text/html" in data:
-                self.emit("html", data["text/html"])
+                self._image(base64.b64decode(data["image/png"]), data.get("text/plain", ""))
+            elif drawn := data.get("image/svg+xml", data.get("text/html")):
+                self.emit("html", drawn)
             else:
                 self.emit("stdout", f"{data['text/plain']}\n")
+
+    def _image(self, png: bytes, alternative: str = "") -> None:
+        from website.dark import version  # not sooner, because it imports SciPy
+
+        dark = version(png)
+        light, other = (one and base64.b64encode(one).decode() for one in (png, dark))
+        self.emit("image", light, alternative, other)
 
     def run(self, name: str, source: str) -> bool:
         """Run a cell; return whether it ran to its end.
@@ -139,7 +165,7 @@ class Kernel:
             for number in pyplot.get_fignums():
                 png = io.BytesIO()
                 pyplot.figure(number).savefig(png, format="png", bbox_inches="tight")
-                self.emit("image", base64.b64encode(png.getvalue()).decode(), "")
+                self._image(png.getvalue())
             pyplot.close("all")
 
     def _told(self, error: BaseException) -> str:

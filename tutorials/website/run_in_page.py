@@ -81,3 +81,4 @@ def course() -> Iterator[tuple[Path, str]]:
             if file.suffix == ".py" or "LICEN" in file.name.upper():
                 yield Path(file.locate()), file.as_posix()
     yield Path(__file__).with_name("kernel.py"), "tutorials/kernel.py"
+    yield Path(__file__).with_name("dark.py"), "tutorials/website/dark.py"

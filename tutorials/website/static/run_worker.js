@@ -1,7 +1,7 @@
 // The Python of a page: this worker loads Pyodide and the course, then runs the cells it is sent.
 "use strict";
 const PACKAGES = ["numpy", "scipy", "matplotlib", "threadpoolctl"];
-const tell = (kind, content, more) => postMessage({ kind, content, more });
+const tell = (kind, content, ...more) => postMessage({ kind, content, more });
 let loaded = 0, kernel, needed;
 
 // Count what is loaded, for the progress in the page.

@@ -35,7 +35,7 @@ def forward(x: Array) -> tuple[Array, Array]:
         above, below = column[0::2], 2 + column[1::2]  # indices of the largest in each row
         argmax[band] = above + row * (below - above)
 
-    over(rows, fitting(32 * y[0].nbytes), work)
+    over(rows, fitting(8 * y[0].nbytes), work)
     return y, argmax
 
 
@@ -49,7 +49,7 @@ def largest(x: Array) -> Array:
         column = np.maximum(upper, lower, out=scratch("column", x, n, 2 * columns, channels))
         np.maximum(column[:, 0::2], column[:, 1::2], out=y[first : first + n])
 
-    over(rows, fitting(32 * y[0].nbytes), work)
+    over(rows, fitting(8 * y[0].nbytes), work)
     return y
 
 
@@ -66,5 +66,5 @@ def backward(dy: Array, argmax: Array) -> Array:
             np.multiply(dy[band], argmax[band] == tap, out=gradient)
             pixels[2 * first + i : 2 * (first + n) : 2, j::2] = items(gradient)
 
-    over(rows, fitting(32 * dy[0].nbytes), work)
+    over(rows, fitting(8 * dy[0].nbytes), work)
     return dx

@@ -34,7 +34,7 @@ def _taps(x: Array, w: Array, first: int, n: int) -> Array:
 
 def _most(x: Array, w: Array) -> int:
     """Return the number of rows in a band."""
-    return fitting(4 * (w[..., 0].size + 1 + w.shape[3]) * x.shape[1] * x.itemsize)
+    return fitting((w[..., 0].size + 1 + w.shape[3]) * x.shape[1] * x.itemsize)
 
 
 def forward(x: Array, w: Array, b: Array) -> Array:

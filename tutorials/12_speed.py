@@ -632,7 +632,7 @@ assert np.array_equal(np.kron(M, M)[:6, 12:18], M[0, 2] * M)
 # The points can be chosen. Powers of a point beyond 1 grow, and those of a point below 1 shrink.
 # The points of `winograd.py`, ±3/2 and their reciprocals ±2/3, balance the two, and the largest
 # entry of $A^T$ is only $(3/2)^3 = 27/8$. The number of products stays the same, and the error
-# falls to about a quarter.
+# falls to about a quarter. (Barabasz and others, 2020, arXiv:1803.10986, searched for good points.)
 
 # %%
 assert winograd.AT.max() == (3 / 2) ** 3
@@ -882,8 +882,6 @@ check_four_products(four_products)
 # - S. Winograd: *Arithmetic Complexity of Computations*, 1980.
 # - A. Lavin and S. Gray: *Fast algorithms for convolutional neural networks*, 2016. F(4×4, 3×3) on
 #   GPUs.
-# - B. Barabasz, A. Anderson, K. Soodhalter and D. Gregg: *Error analysis and improving the accuracy
-#   of Winograd convolution for deep neural networks*, 2020. Which points are good.
 # - K. Goto and R. van de Geijn: *Anatomy of high-performance matrix multiplication*, 2008. What
 #   BLAS does with the cache.
 # - S. Williams, A. Waterman and D. Patterson: *Roofline: an insightful visual performance model for

@@ -359,8 +359,7 @@ def predict(args: argparse.Namespace, again: str) -> None:
     """
     old = unfinished.find(args.out, args.resume)
     wanted = args.threads or (old.threads if old else None)
-    if wanted:
-        threads.use(wanted)
+    threads.use(wanted or threads.count())
     if old is None or not old.complete:
         outputs.check_out(args.out)
     where, reason = device.choose(args.device)

@@ -757,6 +757,15 @@ def test_any_number_of_threads_gives_the_same_result(
     np.testing.assert_array_equal(labels[clear], p.argmax(axis=-1)[clear])
 
 
+def test_blas_is_limited_whether_or_not_a_number_of_threads_is_given(tmp_path, monkeypatch):
+    write_model(tmp_path / "m.npz", depth=2, channels=8, tile=60)
+    Image.fromarray(draw((70, 61))).save(tmp_path / "a.png")
+    used = []
+    monkeypatch.setattr(threads, "use", used.append)
+    predicted(tmp_path, tmp_path / "a.png")
+    assert used == [threads.count()]
+
+
 def test_from_a_shell(tmp_path):
     config, params = write_model(tmp_path / "m.npz")
     stack = draw((2, 20, 31))

@@ -886,6 +886,17 @@ def test_two_processes_do_not_share_a_run(tmp_path, data):
         assert contents(out) == before
 
 
+def test_blas_is_limited_whether_or_not_a_number_of_threads_is_given(
+    tmp_path, data, no_pictures, monkeypatch
+):
+    used = []
+    monkeypatch.setattr(threads, "use", used.append)
+    run(data, tmp_path / "run", 1)
+    assert used == [threads.count()]
+    resume(tmp_path / "run", "--steps", 2)
+    assert used == [threads.count()] * 2
+
+
 def test_a_run_keeps_its_threads(tmp_path, data, no_pictures, threads_as_before):
     out = tmp_path / "run"
     run(data, out, 2, "--threads", 3)

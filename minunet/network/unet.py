@@ -20,6 +20,7 @@ import numpy as np
 from minunet import fast, gpu, ops
 from minunet.array import Array, Tensors
 from minunet.errors import InputError
+from minunet.fast import threads
 from minunet.network import sizes
 from minunet.network.architecture import Architecture
 
@@ -37,6 +38,7 @@ def ops_for(x: Array) -> ModuleType:
     return fast if isinstance(x, np.ndarray) else gpu
 
 
+@threads.alone()
 def forward(
     params: Tensors,
     x: Array,
@@ -99,6 +101,7 @@ def forward(
     return logits, activations
 
 
+@threads.alone()
 def backward(
     params: Tensors,
     activations: Tensors,

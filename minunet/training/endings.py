@@ -100,8 +100,7 @@ def threads_of_resumed(settings: Settings, wanted: int | None) -> tuple[Settings
     note : str                 a line for the plan if that differs, or does not fit; or empty
     """
     stored, cores = settings.threads, threads.cores()
-    if wanted or stored:
-        threads.use(wanted or stored or 1)
+    threads.use(wanted or stored or threads.count())
     if stored and wanted and wanted != stored:
         note = (
             f"threads   {wanted} instead of the {stored} that the run was started with: the last "

@@ -47,8 +47,7 @@ def prepared(arguments: Arguments) -> Prepared:
     check_used(given, settings)
     aligned_step(settings.tile, settings.depth)  # raises unless such tiles join without seams
     where, reason = device.choose(settings.device)
-    if arguments.threads:
-        threads.use(arguments.threads)
+    threads.use(arguments.threads or threads.count())
     data = load(settings, origin.settings.pixel_size if origin and "shrink" not in given else None)
     check_used(given, replace(settings, label_values=data.label_values), data.cells is not None)
     settings = replace(

@@ -11,6 +11,7 @@ import threadpoolctl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minunet import ops
 from minunet.fast import threads
 from minunet.network import initialization, unet
 from minunet.network.architecture import Architecture
@@ -72,6 +73,21 @@ def test_use_limits_blas_to_one_thread_for_good():
     with threadpoolctl.threadpool_limits(3, "blas"):
         threads.use(2)
         assert blas_threads() == {1}
+
+
+def test_blas_runs_on_one_thread_in_a_pass_through_the_network(monkeypatch):
+    # The last layer is computed without bands: BLAS would start a thread that then takes a core.
+    during = []
+
+    def watched(compute):
+        return lambda *args: during.append(blas_threads()) or compute(*args)
+
+    for name in ("forward", "backward"):
+        monkeypatch.setattr(ops.conv2d, name, watched(getattr(ops.conv2d, name)))
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        gradients(ARCH, np.float32)
+        assert during == [{1}, {1}]
+        assert blas_threads() == {3}
 
 
 def test_an_error_in_a_thread_is_raised():

@@ -331,8 +331,15 @@ show(
 # The bands are also what is shared among the cores. A *thread* is a part of a program that runs at
 # the same time as its other parts, and every core can run one. In the usual build of Python, only
 # one thread at a time may run Python code, because of a lock (the *GIL*). Free-threaded builds of
-# Python, from 3.13 on, have no such lock. The lock does not matter here: NumPy and BLAS release it
-# while they compute, so plain threads can work on different bands at the same time in any build.
+# Python, from 3.13 on, have no such lock. NumPy and BLAS release it while they compute, so plain
+# threads can work on different bands at the same time in any build. But for every call, a thread
+# has to get it back: with two threads, a tenth to a seventh of a training step is spent on waiting
+# for it ([benchmarks](../benchmarks/README.md#more-threads)).
+#
+# BLAS has threads of its own. After a product, they wait for the next one for some milliseconds,
+# and they do so in a loop, on the cores that our bands need: with BLAS at its usual two threads, a
+# training step can take a third longer. So BLAS gets one thread during a pass through the network
+# (`threads.alone`).
 #
 # `threads.over` gives each thread an equal number of neighbouring bands. Which band belongs to
 # which thread follows from the sizes alone. So a repeated run gives the same bits. Here two

@@ -90,6 +90,13 @@ def test_blas_runs_on_one_thread_in_a_pass_through_the_network(monkeypatch):
         assert blas_threads() == {3}
 
 
+def test_blas_is_restored_after_an_error():
+    with threadpoolctl.threadpool_limits(3, "blas"):
+        with pytest.raises(ZeroDivisionError):
+            threads.over(2, 1, lambda first, n, thread: 1 // 0)
+        assert blas_threads() == {3}
+
+
 def test_an_error_in_a_thread_is_raised():
     threads.use(2)
 

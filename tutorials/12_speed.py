@@ -336,10 +336,10 @@ show(
 # has to get it back: with two threads, a tenth to a seventh of a training step is spent on waiting
 # for it ([benchmarks](../benchmarks/README.md#more-threads)).
 #
-# BLAS has threads of its own. After a product, they wait for the next one for some milliseconds,
-# and they do so in a loop, on the cores that our bands need: with BLAS at its usual two threads, a
-# training step can take a third longer. So BLAS gets one thread during a pass through the network
-# (`threads.alone`).
+# BLAS has threads of its own. After a product, they wait in a loop for the next one, for some
+# milliseconds, on the cores that our bands need. If BLAS keeps its usual two threads, a training
+# step can take a third longer. So BLAS gets one thread during a pass through the network
+# (`threads.one_blas_thread`).
 #
 # `threads.over` gives each thread an equal number of neighbouring bands. Which band belongs to
 # which thread follows from the sizes alone. So a repeated run gives the same bits. Here two

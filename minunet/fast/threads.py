@@ -4,8 +4,8 @@ NumPy and BLAS release Python's global interpreter lock while they compute, so o
 enough. A map is cut into bands of a few rows, and each thread works on the same number of adjacent
 bands. Meanwhile BLAS, which has its own threads, is limited to one: two thread pools on the same
 cores slow each other down. For some milliseconds after a product, the threads of BLAS even wait for
-the next one in a loop, on the cores that ours then share. So `alone` limits BLAS for a whole pass
-through the network, and `use` for good.
+the next one in a loop, on the cores that ours then share. A few products are computed between the
+bands, so `one_blas_thread` limits BLAS during a whole pass through the network, and `use` for good.
 
 The sizes and the number of threads determine which thread computes which band, and the sums of the
 threads are added in a fixed order. Results are therefore identical for the same number of threads.
@@ -27,7 +27,17 @@ from threadpoolctl import ThreadpoolController
 from minunet.array import Array
 from minunet.fast.cores import can_start_threads, cores, default
 
-__all__ = ["CACHE", "alone", "cores", "count", "edges", "fitting", "over", "scratch", "use"]
+__all__ = [
+    "CACHE",
+    "cores",
+    "count",
+    "edges",
+    "fitting",
+    "one_blas_thread",
+    "over",
+    "scratch",
+    "use",
+]
 
 CACHE = 2**22
 """Approximate maximum size of a band in bytes: about the second-level cache of a core."""
@@ -48,8 +58,8 @@ def use(threads: int) -> None:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Limit BLAS to one thread meanwhile, so that it does not compete with the bands."""
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread inside a `with` block or a decorated function."""
     with _blas().limit(limits=1, user_api="blas"):
         yield
 
@@ -107,7 +117,7 @@ def over(rows: int, most: int, work: Callable[[int, int, int], None]) -> None:
         for band in range(thread * many // threads, (thread + 1) * many // threads):
             work(cuts[band], cuts[band + 1] - cuts[band], thread)
 
-    with alone():
+    with one_blas_thread():
         others = [
             _helpers(threads - 1).submit(copy_context().run, share, k)  # keeps np.errstate
             for k in range(1, threads)

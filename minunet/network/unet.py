@@ -38,7 +38,7 @@ def ops_for(x: Array) -> ModuleType:
     return fast if isinstance(x, np.ndarray) else gpu
 
 
-@threads.alone()
+@threads.one_blas_thread()
 def forward(
     params: Tensors,
     x: Array,
@@ -101,7 +101,7 @@ def forward(
     return logits, activations
 
 
-@threads.alone()
+@threads.one_blas_thread()
 def backward(
     params: Tensors,
     activations: Tensors,

@@ -76,7 +76,7 @@ def test_use_limits_blas_to_one_thread_for_good():
 
 
 def test_blas_runs_on_one_thread_in_a_pass_through_the_network(monkeypatch):
-    # The last layer is computed without bands: BLAS would start a thread that then takes a core.
+    # The last layer is one of the products between the bands, which would start threads of BLAS.
     during = []
 
     def watched(compute):

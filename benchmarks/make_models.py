@@ -29,7 +29,7 @@ from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training.results import SCORES
 
-SLICES, SIDE, VALIDATION, TEST = 144, 512, "128:136", "136:144"
+SLICES, SIDE, VALIDATION, TEST = 272, 512, "256:264", "264:272"
 """Number and side (in pixels) of the synthetic slices; those on which the threshold is chosen; and
 those that are scored."""
 
@@ -42,7 +42,7 @@ SHOWN_SEED, SHOWN_SIDE = 1000, 240
 RECIPES = {
     "em": [
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
-        *("--scaling", "image", "--steps", "3000", "--validate-every", "1000"),
+        *("--scaling", "image", "--channels", "24", "--steps", "11000", "--validate-every", "2750"),
         *("--score", "iou", "--average", "none"),
     ],
     "nuclei": ["--experiment", "cells", "--steps", "4500"],

@@ -39,6 +39,8 @@ class Look:
     membrane: float = 11.6  # from its middle to where the stain is 1/e; bilayers and cleft
     bilayers: float = 0.56  # stain of an edge-on membrane
     synapse: float = 0.12  # stain that synapses add to it
+    density: float = 0.0  # stain that synapses add to the cytoplasm beside them
+    filled: float = 0.42  # labelled as a whole above this stain; an edge-on membrane has 1
     glia: float = 0.0  # half the width of the dark sheets between cells, where they are widest
     myelin: float = 0.0  # fraction of the cells that have a sheath
 
@@ -92,7 +94,7 @@ Group = Literal["size", "cells", "membranes", "organelles", "microscope", "damag
 
 RANGES: dict[Group, dict[str, tuple[float, float]]] = {
     "size": {
-        "pixel": (3.2, 5.5),
+        "pixel": (2.4, 4.8),
         "section": (30, 70),
         "jump": (0, 0.3),
     },
@@ -111,6 +113,8 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "membrane": (9, 15),
         "bilayers": (0.42, 0.66),
         "synapse": (0.05, 0.25),
+        "density": (0, 0.6),
+        "filled": (0.4, 0.9),
         "glia": (-20, 25),
         "myelin": (-0.04, 0.03),
     },
@@ -121,7 +125,7 @@ RANGES: dict[Group, dict[str, tuple[float, float]]] = {
         "cristae": (0.05, 0.25),
         "rim": (0.08, 0.35),
         "vacuoles": (-0.2, 0.4),
-        "vesicles": (0.3, 2),
+        "vesicles": (0.3, 3),
         "dense_cores": (-0.05, 0.1),
         "tubule": (0.05, 0.35),
         "reticulum": (-0.1, 0.35),

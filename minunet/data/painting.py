@@ -16,6 +16,7 @@ VESICLE = 0.36  # stain
 VESICLES = ((3.2, 87.5), (10.4, 137.5), (14.4, 137.5), (19.2, 75.0))
 CORE = 0.6  # stain of dense-core vesicles
 CORES = ((16.0, 25.0), (24.0, 12.5))
+DENSITY = 60.0  # from a synapse to where the dense cytoplasm beside it has faded to 1/e
 SHEATH, LAMELLA = 90.0, 18.0  # width of myelin, and of one of its layers
 
 
@@ -94,6 +95,9 @@ class Painter:
         stain += look.tubule * _lines(self.tubules, depth, 0.12) * ((clusters > 1) & (inner > 16))
         if self.reticulum is not None:
             stain += look.reticulum * _lines(self.reticulum, depth, 0.1) * (inner > 24)
+        if look.density:
+            fades = np.exp(-((inner / DENSITY) ** 2)) * (1 + 0.3 * grain)
+            stain += look.density * self._dense(depth) * fades
         abundance = self.vesicles[instances] * np.exp(clusters)
         stain += VESICLE * self._specks(VESICLES, abundance, inner, _ring)
         if look.dense_cores:

@@ -31,9 +31,9 @@ PLANES = 3  # planes averaged per section; odd, so that labels can use the middl
 WARP = ((36.0, 180.0), (10.0, 56.0))  # amplitude and scale of membrane waviness, in nanometres
 JITTER = (6.0, 240.0)  # the same, sampled for each section: distortion from cutting
 LOST = (150.0, 400.0)  # nanometres of tissue lost between two slices at a jump
-# A pixel is labelled as membrane if it is close to the middle of a membrane, or darkly stained.
-LABEL_WIDTH = 10.8 / 11.6  # largest distance from the middle, relative to `Look.membrane`
-LABEL_STAIN = 0.42  # largest stain of a cell pixel; an edge-on membrane has 1
+# Half the width of a labelled membrane, relative to `Look.membrane`; what is stained more than
+# `Look.filled` is labelled as membrane, too.
+LABEL_WIDTH = 10.8 / 11.6
 FRAGMENT = 400.0  # square nanometres; smaller pieces of cells are labelled as membrane
 
 
@@ -165,7 +165,7 @@ def _annotate(cut: Cut, stain: Array, sheath: Array, look: Look) -> Array:
     """
     meet = scipy.ndimage.maximum_filter(cut.cells, 3) != scipy.ndimage.minimum_filter(cut.cells, 3)
     width = LABEL_WIDTH * look.membrane
-    membrane = meet | (cut.distance < width) | (stain > LABEL_STAIN)
+    membrane = meet | (cut.distance < width) | (stain > look.filled)
     membrane |= cut.distance < sheath[cut.cells]
     pieces, _ = scipy.ndimage.label(~membrane & (cut.cells > 0))
     sizes = np.bincount(pieces.ravel())

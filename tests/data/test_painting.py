@@ -179,6 +179,17 @@ def test_synapses_thicken_and_darken():
     assert (grey(made, membrane=1) == 10).all()  # stain 0.25 + 0.5 + 0.2
 
 
+def test_a_synapse_darkens_the_cytoplasm_beside_it():
+    made = painter(density=0.4)
+    assert (grey(made) == 150).all()
+    made.synapses = plane(2.1)  # half as dense as the densest ones
+    stain = 1 - grey(made) / 200
+    # The texture of what is added is random, with a spread of 0.3 of it; columns average it out.
+    expected = 0.25 + 0.2 * np.exp(-((inner() / 60) ** 2))
+    np.testing.assert_allclose(stain.mean(0), expected[0], atol=0.03)
+    assert (stain - stain.mean(0))[:, 28:32].std() == pytest.approx(0.3 * 0.2, rel=0.3)
+
+
 def test_sheets_of_glia_are_wide_membranes():
     cut, _ = two_cells()
     assert painter().beside(cut) is cut

@@ -4,6 +4,8 @@ Where a measured quantity is bounded, a comment gives its range over seeds 0-19 
 its value for the ISBI 2012 training stack.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -293,6 +295,11 @@ def test_annotation_by_hand() -> None:
     expected[:, 10:12] = expected[:, 19:21] = expected[:5] = 0
     sheath = np.zeros(3)
     np.testing.assert_array_equal(synthetic._annotate(cut, stain, sheath, thin), expected)
+    # An oblique membrane that is not labelled as a whole: what is left of it is its middle.
+    lines = synthetic._annotate(cut, stain, sheath, replace(thin, filled=0.44))
+    expected[:5] = expected[5]
+    np.testing.assert_array_equal(lines, expected)
+    expected[:5] = 0
     sheath[2] = 100
     expected[:, 20:] = 0
     np.testing.assert_array_equal(synthetic._annotate(cut, stain, sheath, thin), expected)

@@ -29,7 +29,7 @@ from minunet.runs import checkpoint
 from minunet.runs.settings import Settings
 from minunet.training.results import SCORES
 
-SLICES, SIDE, VALIDATION, TEST = 272, 512, "256:264", "264:272"
+SLICES, SIDE, VALIDATION, TEST = 256, 512, "240:248", "248:256"
 """Number and side (in pixels) of the synthetic slices; those on which the threshold is chosen; and
 those that are scored."""
 

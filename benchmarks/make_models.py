@@ -42,7 +42,7 @@ SHOWN_SEED, SHOWN_SIDE = 1000, 240
 RECIPES = {
     "em": [
         *("--experiment", "em", "--validation", VALIDATION, "--test", TEST),
-        *("--scaling", "image", "--channels", "24", "--steps", "11000", "--validate-every", "2750"),
+        *("--scaling", "image", "--channels", "24", "--steps", "6000", "--validate-every", "2000"),
         *("--score", "iou", "--average", "none"),
     ],
     "nuclei": ["--experiment", "cells", "--steps", "4500"],

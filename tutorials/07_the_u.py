@@ -537,9 +537,9 @@ show(
 # %% [markdown]
 # ## What the levels learn
 #
-# `em` is a network that comes with minunet: depth 3, 16 channels on level 0, trained to find
+# `em` is a network that comes with minunet: depth 3, 24 channels on level 0, trained to find
 # membranes in synthetic EM. Give it a slice that it has not seen, and look inside. Every stage
-# outputs 16 maps or more. For each stage, take the map whose correlation coefficient $r$ with the
+# outputs 24 maps or more. For each stage, take the map whose correlation coefficient $r$ with the
 # true label (1 in a cell, 0 on membrane) is farthest from 0. If $r$ is negative, turn the sign of
 # the map, so that cells are bright. The list shows $|r|$.
 

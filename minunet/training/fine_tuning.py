@@ -2,7 +2,8 @@
 
 The run takes over the network, the scaling and, by default, the size of a network pixel from the
 model, whose training data it does not need. By default, it takes fewer and smaller steps than a new
-network, because large ones would undo what the model has learnt.
+network, because large ones would undo what the model has learnt. In the end, its weights are
+averaged with those of the model (`average`).
 """
 
 from collections.abc import Mapping
@@ -11,14 +12,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minunet import files, models
-from minunet.array import Array
+from minunet.array import Array, Tensors
+from minunet.data.dataset import Dataset
 from minunet.errors import InputError
-from minunet.network import device
+from minunet.network import Network, device
 from minunet.runs import checkpoint
 from minunet.runs.options import flag
 from minunet.runs.settings import Settings
 from minunet.training import sgd, state
 from minunet.training.state import State
+from minunet.training.thresholds import PLATEAU
+from minunet.training.validation import NAMES, validate
 
 START = "start.npz"
 """Checkpoint of the state before the first step, in the folder of a run that started from a
@@ -110,3 +114,38 @@ def origin(name: str) -> Origin:
     saved = checkpoint.load(path)
     settings = Settings.from_json(saved.settings)
     return Origin(name, settings, saved.params, saved.step, files.digest(path))
+
+
+class Averaged(NamedTuple):
+    """The weights at the end of a run."""
+
+    params: Tensors
+    best: float  # score of the best validation so far
+    said: str  # what was done, in words
+
+
+def average(folder: Path, settings: Settings, data: Dataset, state: State) -> Averaged:
+    """Average the weights with those of the model, unless that lowers the validation score.
+
+    With few slices, a network soon fits what is special in them. Halfway between its weights and
+    those of the model, which knows many more, it is often better on other slices than both
+    (Wortsman et al. 2022, arXiv:2109.01903). Where the two have little in common, such as with a
+    new last layer, it is far worse, and the weights stay as they are. A loss of less than `PLATEAU`
+    does not count, because the validation slices may be the training slices. No step before the
+    average counts as the best one. The state does not change.
+    """
+    kept = Averaged(state.params, state.best, f"weights   not averaged, because {START} is missing")
+    if not (folder / START).is_file():
+        return kept
+    start = checkpoint.load(folder / START).params
+    network = Network(state.params, settings.architecture)
+    mean = {name: (w + network.to_device(start[name])) / 2 for name, w in state.params.items()}
+    before, after = (
+        getattr(validate(params, data, settings)[0], settings.score)
+        for params in (state.params, mean)
+    )
+    scores = f"{NAMES[settings.score]} {before:.3f}, averaged {after:.3f}"
+    if after < before - PLATEAU:
+        said = f"weights   not averaged with those of {settings.start_from}: {scores}"
+        return kept._replace(said=said)
+    return Averaged(mean, -1.0, f"weights   averaged with those of {settings.start_from}: {scores}")

@@ -24,7 +24,7 @@ from minunet.ops import cross_entropy
 from minunet.prediction import gpu_memory
 from minunet.progress import Progress
 from minunet.runs.settings import Settings
-from minunet.training import sampling, sgd
+from minunet.training import fine_tuning, sampling, sgd
 from minunet.training.journal import Journal, OnValidation
 from minunet.training.state import DivergedError, State
 
@@ -184,6 +184,16 @@ def train(
         for tile in () if signal else ahead:
             if stopped():
                 break
+            # Not after the last step: a run that is stopped while it averages must not be complete.
+            if settings.start_from and state.step == settings.steps - 1:
+                try:
+                    with stopping.at_once(stopped):
+                        end = fine_tuning.average(folder, settings, data, state)
+                except stopping.Stopped as stop:
+                    signal = stop.number
+                    break
+                state.params, state.best, said = end
+                progress.line(said)
             rate = learning_rate(state.step, settings)
             uniform = state.uniform
             with gpu_memory.explained(arch, settings.tile, settings.tile, training=True):

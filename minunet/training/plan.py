@@ -108,15 +108,19 @@ def _tiles(settings: Settings, data: Dataset, slices: Sequence[int]) -> float:
 
 
 def _final_tiles(settings: Settings, data: Dataset) -> float:
-    """Return the cost of segmenting what the final scores need, if the best step is not the last.
+    """Return the cost of segmenting what the end of a run needs, if the best step is not the last.
 
-    That is: the validation slices twice, and the test slices or as many training slices.
+    For the final scores: the validation slices twice, and the test slices or as many training
+    slices.
     """
     slices = validation_slices(data)
     third = data.scored(data.test)
     if data.held_out and not data.test:
         third = thresholds.choosing(data, len(slices))
-    return len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
+    final = len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
+    if not settings.start_from:
+        return final
+    return final + _tiles(settings, data, [*slices, *slices])  # see `fine_tuning.average`
 
 
 def _scoring_seconds(settings: Settings, data: Dataset) -> float:

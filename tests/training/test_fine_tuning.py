@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +18,8 @@ from minunet.runs import checkpoint
 from minunet.runs.checkpoint import Checkpoint
 from minunet.runs.settings import from_options
 from minunet.training import fine_tuning, loop, preparation, session
-from minunet.training.fine_tuning import Origin, origin
+from minunet.training import state as states
+from minunet.training.fine_tuning import Averaged, Origin, origin
 from minunet.training.preparation import Arguments
 
 SMALL = {"depth": 1, "channels": 3, "tile": 24, "dropout": 0.0, "scaling": "standard"}
@@ -137,6 +140,94 @@ def test_the_first_layers_learn_too(tmp_path, data):
     params = write_model(tmp_path / "model.npz")
     after = steps(prepare(data, tmp_path / "model.npz"), 2)
     assert all((array != params[name]).any() for name, array in after.items())
+
+
+@pytest.fixture
+def further(tmp_path, data):
+    """Return a model's weights, a run that has taken steps from it, and its weights then."""
+    params = write_model(tmp_path / "model.npz")
+    this = prepare(data, tmp_path / "model.npz")
+    states.save(tmp_path / "start.npz", this.settings, this.state)
+    this.state.best = 0.7
+    return params, this, dict(steps(this, 3))
+
+
+@pytest.mark.parametrize(
+    ("scores", "averaged"), [((0.5, 0.9), True), ((0.9, 0.891), True), ((0.9, 0.889), False)]
+)
+def test_weights_are_averaged_unless_that_lowers_the_score(
+    tmp_path, monkeypatch, further, scores, averaged
+):
+    params, this, moved = further
+    scored = []
+
+    def validate(params, data, settings):
+        scored.append(params)
+        return SimpleNamespace(v_rand=scores[len(scored) - 1]), []
+
+    monkeypatch.setattr(fine_tuning, "validate", validate)
+    made, best, said = fine_tuning.average(tmp_path, this.settings, this.data, this.state)
+    mean = {name: (params[name] + array) / 2 for name, array in moved.items()}
+    for name, array in moved.items():
+        np.testing.assert_array_equal(scored[0][name], array)
+        np.testing.assert_allclose(scored[1][name], mean[name], rtol=1e-6)
+        expected = mean[name] if averaged else array
+        np.testing.assert_allclose(made[name], expected, rtol=1e-6)
+        assert made[name].dtype == np.float32
+        np.testing.assert_array_equal(this.state.params[name], array)
+    assert best == (-1.0 if averaged else 0.7)
+    assert said.startswith("weights   averaged" if averaged else "weights   not averaged")
+    assert said.endswith(f"V_Rand {scores[0]:.3f}, averaged {scores[1]:.3f}")
+
+
+def test_nothing_is_averaged_without_the_weights_of_the_start(tmp_path, further):
+    _, this, _ = further
+    (tmp_path / "start.npz").unlink()
+    end = fine_tuning.average(tmp_path, this.settings, this.data, this.state)
+    assert end == (this.state.params, 0.7, "weights   not averaged, because start.npz is missing")
+
+
+def not_averaged(folder, settings, data, state):
+    return Averaged(state.params, state.best, "")
+
+
+def test_a_run_ends_with_the_average(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "PLATEAU", 1.0)
+    params = write_model(tmp_path / "model.npz")
+    given = ("--start-from", tmp_path / "model.npz", "--data", data, *FEW, "--momentum", 0)
+    done = call("train", *given, "--out", tmp_path / "averaged")
+    assert done.code == 0, done.err
+    assert "weights   averaged with those of" in done.err
+    assert checkpoint.load(tmp_path / "averaged/best.npz").step == 4
+    monkeypatch.setattr(fine_tuning, "average", not_averaged)
+    assert call("train", *given, "--out", tmp_path / "plain").code == 0
+    ends, plain = (checkpoint.load(tmp_path / run / "last.npz") for run in ("averaged", "plain"))
+    for name, array in plain.params.items():
+        far = np.linalg.norm(array - params[name])
+        # One step follows the average; with a rate that falls to 0, it is a short one.
+        off = np.linalg.norm(ends.params[name] - (array + params[name]) / 2)
+        assert off < 0.25 * far, name
+
+
+def test_a_run_that_is_stopped_while_it_averages_is_resumed_exactly(tmp_path, data, monkeypatch):
+    write_model(tmp_path / "model.npz")
+    given = ("--start-from", tmp_path / "model.npz", "--data", data, *FEW)
+    assert call("train", *given, "--out", tmp_path / "whole").code == 0
+    average = fine_tuning.average
+
+    def stop(*arguments):
+        end = average(*arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return end
+
+    monkeypatch.setattr(fine_tuning, "average", stop)
+    assert call("train", *given, "--out", tmp_path / "stopped").code == 128 + signal.SIGTERM
+    assert checkpoint.load(tmp_path / "stopped/last.npz").step == 3
+    monkeypatch.undo()
+    assert call("train", "--resume", tmp_path / "stopped").code == 0
+    whole, stopped = (checkpoint.load(tmp_path / run / "last.npz") for run in ("whole", "stopped"))
+    for name, array in whole.params.items():
+        np.testing.assert_array_equal(stopped.params[name], array)
 
 
 def calibrate(data, height, width):

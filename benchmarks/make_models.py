@@ -61,7 +61,7 @@ def publish(run: Path, model: Path, name: str) -> None:
     settings = replace(settings, images=None, labels=None)
     if name == "em":
         found = json.loads((run / SCORES).read_text(encoding="utf-8"))["optimistic"]["scores"]
-        between = (settings.threshold + found["v_rand"]["threshold"]) / 2
+        between = round((settings.threshold + found["v_rand"]["threshold"]) / 2, 2)
         settings = replace(settings, pixel_size=PIXEL, threshold=between)
     checkpoint.publish(model, saved._replace(settings=settings.to_json()))
     print(f"{model}: {model.stat().st_size / 1e6:.2f} MB", flush=True)

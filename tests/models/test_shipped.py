@@ -19,7 +19,7 @@ from minunet.models import shipped
 from minunet.runs import checkpoint
 
 SHA256 = {
-    "em": "35c4984c45d59bbdf5f745f246e604541a0f35b59fe2c453276262e27db06a35",
+    "em": "17907838801414d3364d699f15c28a23cc5fd2f96b8c0b84bd9b314e50680d54",
     "nuclei": "04a071ecc1d5d4738f8c4aaf9f9933276cea3c433ca7974e45c8bf3417590465",
 }
 
@@ -73,14 +73,14 @@ def test_an_unknown_name_is_refused_with_the_way_to_the_list():
 
 
 def test_em_finds_the_membranes_of_slices_that_it_has_not_seen():
-    # Another seed than that of the training slices, whose looks varied less than they do today.
+    # Another seed than that of the training slices.
     images, _, instances = varied_slices((2, 160, 160), np.random.default_rng(1), groups=())
     model = minunet.load("em", "cpu")
     p = [model.segment(image)[..., 1] for image in images]
     scores = {one.key: one.value for one in em.scores(instances, p, (model.settings.threshold,))}
     baseline = np.mean(instances == 0)  # error if all is cell: 0.22
-    assert scores["pixel_error"] < 0.12 < baseline / 1.8  # 0.105
-    assert scores["v_rand"] > 0.8  # 0.901
+    assert scores["pixel_error"] < 0.11 < baseline / 1.8  # 0.094
+    assert scores["v_rand"] > 0.85  # 0.910
 
 
 def test_em_finds_the_membranes_of_a_real_slice():
@@ -90,4 +90,4 @@ def test_em_finds_the_membranes_of_a_real_slice():
     model = minunet.load("em", "cpu")
     found = model.segment(image)[..., 1] > model.settings.threshold
     error = np.mean(found != (truth > 0))
-    assert error < 0.12 < np.mean(truth == 0) / 1.5  # of the whole slice: 0.09
+    assert error < 0.1 < np.mean(truth == 0) / 1.5  # 0.076

@@ -3,7 +3,7 @@
 (() => {
   const script = document.currentScript;
   const beside = name => new URL(name, script.src).href;
-  const MEGABYTES = 48; // what the first click loads
+  const MEGABYTES = 49; // what the first click loads
   const CANNOT = [ // chapter, which of its cells, why they do not run in the page
     ["12_speed", cell => /threads\.use\(2\)/.test(cell.source), "It needs two threads, and in a browser Python has one"],
     ["12_speed", cell => /\b(race\(|rates\b|yardstick\b)/.test(cell.source),

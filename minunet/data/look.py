@@ -40,7 +40,7 @@ class Look:
     bilayers: float = 0.56  # stain of an edge-on membrane
     synapse: float = 0.12  # stain that synapses add to it
     density: float = 0.0  # stain that synapses add to the cytoplasm beside them
-    filled: float = 0.42  # labelled as a whole above this stain; an edge-on membrane has 1
+    filled: float = 0.42  # oblique membranes darker than this are labelled whole; 1: edge-on
     glia: float = 0.0  # half the width of the dark sheets between cells, where they are widest
     myelin: float = 0.0  # fraction of the cells that have a sheath
 

@@ -127,16 +127,16 @@ class Averaged(NamedTuple):
 def average(folder: Path, settings: Settings, data: Dataset, state: State) -> Averaged:
     """Average the weights with those of the model, unless that lowers the validation score.
 
-    With few slices, a network soon fits what is special in them. Halfway between its weights and
-    those of the model, which knows many more, it is often better on other slices than both
-    (Wortsman et al. 2022, arXiv:2109.01903). Where the two have little in common, such as with a
-    new last layer, it is far worse, and the weights stay as they are. A loss of less than `PLATEAU`
+    A network that is trained on few slices soon fits what is special in them. The mean of its
+    weights and those of the model is often better on other slices than either (Wortsman et al.
+    2022, arXiv:2109.01903). If the two networks have little in common, for example after a new last
+    layer, the mean is far worse, and the weights stay as they are. A loss of less than `PLATEAU`
     does not count, because the validation slices may be the training slices. No step before the
     average counts as the best one. The state does not change.
     """
-    kept = Averaged(state.params, state.best, f"weights   not averaged, because {START} is missing")
     if not (folder / START).is_file():
-        return kept
+        said = f"weights   not averaged, because {START} is missing"
+        return Averaged(state.params, state.best, said)
     start = checkpoint.load(folder / START).params
     network = Network(state.params, settings.architecture)
     mean = {name: (w + network.to_device(start[name])) / 2 for name, w in state.params.items()}
@@ -144,8 +144,8 @@ def average(folder: Path, settings: Settings, data: Dataset, state: State) -> Av
         getattr(validate(params, data, settings)[0], settings.score)
         for params in (state.params, mean)
     )
-    scores = f"{NAMES[settings.score]} {before:.3f}, averaged {after:.3f}"
+    with_model = f"averaged with those of {settings.start_from}: "
+    with_model += f"{NAMES[settings.score]} {before:.3f}, averaged {after:.3f}"
     if after < before - PLATEAU:
-        said = f"weights   not averaged with those of {settings.start_from}: {scores}"
-        return kept._replace(said=said)
-    return Averaged(mean, -1.0, f"weights   averaged with those of {settings.start_from}: {scores}")
+        return Averaged(state.params, state.best, f"weights   not {with_model}")
+    return Averaged(mean, State.best, f"weights   {with_model}")

@@ -111,16 +111,14 @@ def _final_tiles(settings: Settings, data: Dataset) -> float:
     """Return the cost of segmenting what the end of a run needs, if the best step is not the last.
 
     For the final scores: the validation slices twice, and the test slices or as many training
-    slices.
+    slices. For the average that ends fine-tuning: the validation slices twice more.
     """
     slices = validation_slices(data)
     third = data.scored(data.test)
     if data.held_out and not data.test:
         third = thresholds.choosing(data, len(slices))
     final = len(AVERAGED[settings.average]) * _tiles(settings, data, [*slices, *slices, *third])
-    if not settings.start_from:
-        return final
-    return final + _tiles(settings, data, [*slices, *slices])  # see `fine_tuning.average`
+    return final + (2 * _tiles(settings, data, slices) if settings.start_from else 0.0)
 
 
 def _scoring_seconds(settings: Settings, data: Dataset) -> float:
